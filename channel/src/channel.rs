@@ -1,0 +1,314 @@
+use std::borrow::Cow;
+use std::io::{Error as IoError, Result as IoResult};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::buffered::{Reader, Writer};
+use crate::line::Line;
+use crate::{Cost, Error, Ledger, Progress, ReadHalf, Role, WriteHalf};
+
+/// One buffered duplex byte stream to the other party, every byte and flight accounted.
+///
+/// Calls block. What was sent is delivered at the latest when this party next waits for the peer,
+/// or on [`Channel::flush`], or when the channel is dropped; a party that sends and then computes
+/// should flush first. After any error the channel is dead: the line is cut, so that the peer
+/// notices, and every later call returns [`Error::Dead`].
+///
+/// ```
+/// let (server, client) = channel::memory_pair(64);
+/// let (mut server, mut client) = (server.open(0)?, client.open(0)?);
+/// std::thread::scope(|scope| {
+///     scope.spawn(move || server.send(b"seven"));
+///     let mut word = [0; 5];
+///     client.recv(&mut word)?;
+///     assert_eq!(&word, b"seven");
+///     assert_eq!(client.measured(), channel::Cost::to_client(5));
+///     Ok::<(), channel::Error>(())
+/// })?;
+/// # Ok::<(), channel::Error>(())
+/// ```
+pub struct Channel {
+    pub(crate) role: Role,
+    pub(crate) writer: Writer,
+    pub(crate) reader: Reader,
+    pub(crate) ledger: Ledger,
+}
+
+impl Channel {
+    pub(crate) fn new(
+        role: Role,
+        line: Line,
+        ledger: Ledger,
+        progress: Arc<Progress>,
+        timeout: Duration,
+    ) -> IoResult<Self> {
+        line.set_timeout(timeout)?;
+        let line = Arc::new(line);
+        Ok(Self {
+            role,
+            writer: Writer::new(Arc::clone(&line), Arc::clone(&progress), timeout),
+            reader: Reader::new(line, progress, timeout),
+            ledger,
+        })
+    }
+
+    /// The party at this end.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Sends bytes, through a buffer if they are few.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Timeout`] if the peer takes nothing for the time-out, [`Error::Closed`] if it is
+    /// gone, [`Error::Dead`] after an earlier error, [`Error::Io`] otherwise.
+    pub fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.alive()?;
+        self.ledger.record(self.role, bytes.len(), 0);
+        let outcome = self.writer.send(bytes);
+        self.check(outcome)
+    }
+
+    /// Delivers everything sent so far.
+    ///
+    /// # Errors
+    ///
+    /// As [`Channel::send`].
+    pub fn flush(&mut self) -> Result<(), Error> {
+        self.alive()?;
+        let outcome = self.writer.flush();
+        self.check(outcome)
+    }
+
+    /// Fills `out` with the peer's next bytes, after delivering what was sent.
+    ///
+    /// # Errors
+    ///
+    /// As [`Channel::send`]; [`Error::Timeout`] if nothing comes for the time-out.
+    pub fn recv(&mut self, out: &mut [u8]) -> Result<(), Error> {
+        self.alive()?;
+        self.ledger.record(self.role, 0, out.len());
+        let outcome = self.writer.flush().and_then(|()| self.reader.recv(out));
+        self.check(outcome)
+    }
+
+    /// Both parties speak at once: sends `send` and fills `recv`, whatever the four lengths.
+    ///
+    /// The peer must be in the `exchange` that mirrors this one. Counted as one flight, two-sided
+    /// unless one of the slices is empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`Channel::send`] and [`Channel::recv`].
+    pub fn exchange(&mut self, send: &[u8], recv: &mut [u8]) -> Result<(), Error> {
+        self.alive()?;
+        self.ledger.record(self.role, send.len(), recv.len());
+        let outcome = self
+            .writer
+            .flush()
+            .and_then(|()| self.both_speak(send, recv));
+        self.check(outcome)
+    }
+
+    /// Why this cannot hang, for any lengths and any line that holds at least one byte: suppose both
+    /// parties are stuck for good.
+    ///
+    /// A party stuck in `write_all` has received everything, and its outgoing line is full of bytes
+    /// that the peer still wants. The peer then has something to read, so it is not stuck reading;
+    /// were it stuck in `write_all` too, it would have received everything. So both are stuck in
+    /// `recv_some` with both lines empty. Neither has sent everything, else the other would have what
+    /// it waits for. So the last thing each did before it waited was a `try_write` that ended
+    /// because the line was full. Take the later of the two, say B's. A has to read for that line to
+    /// be empty now, after B's attempt and so after its own last attempt. But A tries to write
+    /// after every read. Contradiction.
+    fn both_speak(&mut self, mut send: &[u8], mut recv: &mut [u8]) -> IoResult<()> {
+        while !send.is_empty() && !recv.is_empty() {
+            let sent = self.writer.try_write(send)?;
+            send = &send[sent..];
+            let received = self.reader.recv_some(recv)?;
+            recv = &mut recv[received..];
+        }
+        self.writer.write_all(send)?;
+        self.reader.recv(recv)
+    }
+
+    /// Sends a message behind its length (8 bytes, little-endian).
+    ///
+    /// # Errors
+    ///
+    /// As [`Channel::send`].
+    pub fn send_frame(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.send_u64(bytes.len() as u64)?;
+        self.send(bytes)
+    }
+
+    /// Receives a message of at most `limit` bytes; nothing is allocated before that is checked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FrameTooLong`] if the peer announces more; otherwise as [`Channel::recv`].
+    pub fn recv_frame(&mut self, limit: usize) -> Result<Vec<u8>, Error> {
+        let length = self.recv_u64()?;
+        match usize::try_from(length) {
+            Ok(count) if count <= limit => {
+                let mut bytes = vec![0; count];
+                self.recv(&mut bytes)?;
+                Ok(bytes)
+            }
+            _ => {
+                self.fail();
+                let phase = self.phase();
+                Err(Error::FrameTooLong {
+                    phase,
+                    length,
+                    limit: limit as u64,
+                })
+            }
+        }
+    }
+
+    /// Sends a number (8 bytes, little-endian).
+    ///
+    /// # Errors
+    ///
+    /// As [`Channel::send`].
+    pub fn send_u64(&mut self, value: u64) -> Result<(), Error> {
+        self.send(&value.to_le_bytes())
+    }
+
+    /// Receives a number (8 bytes, little-endian).
+    ///
+    /// # Errors
+    ///
+    /// As [`Channel::recv`].
+    pub fn recv_u64(&mut self) -> Result<u64, Error> {
+        let mut bytes = [0; 8];
+        self.recv(&mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    /// Starts a new phase of the account; flights never run across its start. Errors name it.
+    pub fn enter_phase(&mut self, name: impl Into<Cow<'static, str>>) {
+        self.ledger.enter(name.into());
+    }
+
+    /// The account of this channel.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// What was said since the handshake, all phases in order; no correlations.
+    #[must_use]
+    pub fn measured(&self) -> Cost {
+        self.ledger.measured()
+    }
+
+    /// How long the peer may be silent, or take nothing, before a call gives up.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the system refuses.
+    ///
+    /// # Panics
+    ///
+    /// If `timeout` is zero.
+    pub fn set_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
+        assert!(!timeout.is_zero(), "a channel needs a time-out");
+        self.writer.timeout = timeout;
+        self.reader.timeout = timeout;
+        let outcome = self.writer.line().set_timeout(timeout);
+        self.check(outcome)
+    }
+
+    /// Cuts the line, so that the peer notices, because the peer broke the protocol above.
+    pub fn fail(&mut self) {
+        self.writer.line().kill();
+    }
+
+    /// Whether an error has ended this channel.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.writer.line().is_dead()
+    }
+
+    /// Splits into two halves for two threads; [`Channel::join`] puts them together again. What was
+    /// sent and not yet delivered stays with the sending half.
+    #[must_use]
+    pub fn split(self) -> (WriteHalf, ReadHalf) {
+        let phase = self.phase();
+        (
+            WriteHalf {
+                writer: self.writer,
+                ledger: self.ledger,
+                role: self.role,
+                sent: 0,
+            },
+            ReadHalf {
+                reader: self.reader,
+                phase,
+                received: 0,
+            },
+        )
+    }
+
+    /// Puts two halves together. What they carried counts as one flight, two-sided if both did.
+    ///
+    /// # Panics
+    ///
+    /// If the halves are of different channels.
+    #[must_use]
+    pub fn join(write: WriteHalf, read: ReadHalf) -> Self {
+        let WriteHalf {
+            writer,
+            mut ledger,
+            role,
+            sent,
+        } = write;
+        let ReadHalf {
+            reader, received, ..
+        } = read;
+        assert!(
+            Arc::ptr_eq(writer.line(), reader.line()),
+            "halves of different channels"
+        );
+        ledger.record(role, sent, received);
+        Self {
+            role,
+            writer,
+            reader,
+            ledger,
+        }
+    }
+
+    fn alive(&self) -> Result<(), Error> {
+        if self.is_dead() {
+            Err(Error::Dead)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn phase(&self) -> String {
+        self.ledger.current().name().to_owned()
+    }
+
+    fn check<T>(&mut self, outcome: IoResult<T>) -> Result<T, Error> {
+        outcome.map_err(|cause: IoError| {
+            self.fail();
+            Error::from_io(cause, self.ledger.current().name(), self.reader.timeout)
+        })
+    }
+}
+
+impl std::fmt::Debug for Channel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Channel")
+            .field("role", &self.role)
+            .field("phase", &self.ledger.current().name())
+            .field("dead", &self.is_dead())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,192 @@
+use std::collections::HashSet;
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::dial::Dialled;
+use crate::line::Line;
+use crate::listener::Accepted;
+use crate::memory::Hub;
+use crate::{Channel, Error, HANDSHAKE, Ledger, Progress, Role, Terms};
+
+/// Names a session; fresh for every handshake, and the same at both parties.
+pub type SessionId = [u8; 16];
+
+/// The stream of the online protocol; the handshake opens it.
+pub const ONLINE: u32 = 0;
+/// The stream that refills the correlations in which the server is the sender.
+pub const REFILL_SERVER_SENDS: u32 = 1;
+/// The stream that refills the correlations in which the client is the sender.
+pub const REFILL_CLIENT_SENDS: u32 = 2;
+/// The first number for the forks of a session.
+pub const FIRST_FORK: u32 = 16;
+
+/// The phase a channel is in before its owner names one.
+const FIRST_PHASE: &str = "start";
+
+/// Numbered, ordered byte streams to one peer under one session id.
+///
+/// A handle: clones are the same connection, usable from any thread.
+#[derive(Clone)]
+pub struct Connection {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    role: Role,
+    session: SessionId,
+    peer: String,
+    peer_terms: Option<Terms>,
+    timeout: Duration,
+    progress: Arc<Progress>,
+    opened: Mutex<HashSet<u32>>,
+    origin: Origin,
+}
+
+/// Where streams come from.
+pub(crate) enum Origin {
+    Dialled(Dialled),
+    Accepted(Accepted),
+    Memory(Arc<Hub>),
+}
+
+/// A stream fresh from its origin, and how many bytes each side greeted with.
+pub(crate) struct Greeted {
+    pub(crate) stream: TcpStream,
+    pub(crate) by_client: usize,
+    pub(crate) by_server: usize,
+}
+
+impl Connection {
+    pub(crate) fn new(
+        role: Role,
+        session: SessionId,
+        peer: String,
+        peer_terms: Option<Terms>,
+        timeout: Duration,
+        origin: Origin,
+    ) -> Self {
+        let progress = Arc::default();
+        let opened = Mutex::default();
+        let inner = Inner {
+            role,
+            session,
+            peer,
+            peer_terms,
+            timeout,
+            progress,
+            opened,
+            origin,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// The party at this end.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.inner.role
+    }
+
+    /// The session's name.
+    ///
+    /// Derived from the entropy of both parties and what they agreed on. Public; a party that
+    /// speaks last can try several values, none can choose it.
+    #[must_use]
+    pub fn session_id(&self) -> SessionId {
+        self.inner.session
+    }
+
+    /// Who is at the other end, for people: an address, or `memory`.
+    #[must_use]
+    pub fn peer(&self) -> &str {
+        &self.inner.peer
+    }
+
+    /// What the peer said in the handshake; `None` in memory, where there is none.
+    #[must_use]
+    pub fn peer_terms(&self) -> Option<&Terms> {
+        self.inner.peer_terms.as_ref()
+    }
+
+    /// The bytes of all streams so far, to be read while protocols run.
+    #[must_use]
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.inner.progress)
+    }
+
+    /// Opens a stream; both parties open the same number, in any order and from any thread, each
+    /// number once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StreamTaken`] if this party opened the number before, [`Error::Timeout`] or
+    /// [`Error::Closed`] if the peer does not open it or is gone, [`Error::UnknownSession`] or
+    /// [`Error::Refused`] if the server says so, [`Error::Io`] otherwise.
+    pub fn open(&self, stream: u32) -> Result<Channel, Error> {
+        let inner = &self.inner;
+        if !inner
+            .opened
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(stream)
+        {
+            return Err(Error::StreamTaken { stream });
+        }
+        match &inner.origin {
+            Origin::Memory(hub) => {
+                let ledger = Ledger::new(FIRST_PHASE);
+                self.channel(stream, hub.open(inner.role, stream)?, ledger)
+            }
+            Origin::Dialled(origin) => self.greeted(stream, origin.open(inner.session, stream)?),
+            Origin::Accepted(origin) => self.greeted(stream, origin.open(stream)?),
+        }
+    }
+
+    fn greeted(&self, stream: u32, greeted: Greeted) -> Result<Channel, Error> {
+        let mut ledger = Ledger::new(HANDSHAKE);
+        ledger.record(Role::Client, greeted.by_client, 0);
+        ledger.record(Role::Server, greeted.by_server, 0);
+        ledger.enter(FIRST_PHASE.into());
+        let line = Line::tcp(greeted.stream).map_err(|cause| self.opening(stream, cause))?;
+        self.channel(stream, line, ledger)
+    }
+
+    fn channel(&self, stream: u32, line: Line, ledger: Ledger) -> Result<Channel, Error> {
+        let Inner {
+            role,
+            progress,
+            timeout,
+            ..
+        } = &*self.inner;
+        Channel::new(*role, line, ledger, Arc::clone(progress), *timeout)
+            .map_err(|cause| self.opening(stream, cause))
+    }
+
+    fn opening(&self, stream: u32, cause: std::io::Error) -> Error {
+        Error::from_io(
+            cause,
+            &format!("opening stream {stream}"),
+            self.inner.timeout,
+        )
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        match &self.origin {
+            Origin::Memory(hub) => hub.leave(self.role),
+            Origin::Dialled(_) | Origin::Accepted(_) => {}
+        }
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("role", &self.inner.role)
+            .field("peer", &self.inner.peer)
+            .finish_non_exhaustive()
+    }
+}

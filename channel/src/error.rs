@@ -1,0 +1,128 @@
+use std::io::ErrorKind;
+use std::time::Duration;
+
+/// A digest as the handshake compares it.
+pub type Digest = [u8; 32];
+
+/// What can go wrong between two parties: the network, or a peer that breaks the rules.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused.
+    #[error("{phase}: {cause}")]
+    Io {
+        /// What was being done.
+        phase: String,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The peer neither spoke nor listened for this long.
+    #[error("{phase}: nothing from the peer for {after:?}")]
+    Timeout {
+        /// What was being done.
+        phase: String,
+        /// The time-out that passed.
+        after: Duration,
+    },
+    /// The peer ended the connection.
+    #[error("{phase}: the peer closed the connection")]
+    Closed {
+        /// What was being done.
+        phase: String,
+    },
+    /// This channel failed before; what it failed of was returned then.
+    #[error("the channel is dead since an earlier error")]
+    Dead,
+    /// The peer announced more bytes than the protocol allows here.
+    #[error("{phase}: the peer announced {length} bytes where at most {limit} are allowed")]
+    FrameTooLong {
+        /// What was being done.
+        phase: String,
+        /// The announced length.
+        length: u64,
+        /// The most that would have been taken.
+        limit: u64,
+    },
+    /// The peer's bytes are not this protocol's.
+    #[error("the peer does not speak the Blindray protocol")]
+    NotBlindray,
+    /// The peer's greeting starts right and goes on wrong.
+    #[error("the peer sent a malformed greeting: {reason}")]
+    BadHello {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The parties speak different versions of the protocol.
+    #[error("protocol version {theirs} at the peer, {ours} here")]
+    VersionMismatch {
+        /// Our version.
+        ours: u32,
+        /// The peer's version.
+        theirs: u32,
+    },
+    /// The parties were built with different protocol parameters.
+    #[error("protocol parameters {} at the peer, {} here", Hex(theirs), Hex(ours))]
+    ParametersMismatch {
+        /// Digest of our parameters.
+        ours: Digest,
+        /// Digest of the peer's parameters.
+        theirs: Digest,
+    },
+    /// The client asks for another model than the server has.
+    #[error("the client expects model {}, the server offers {}", Hex(expected), offered.map_or_else(|| "none".to_owned(), |d| Hex(&d).to_string()))]
+    ModelMismatch {
+        /// What the client asked for.
+        expected: Digest,
+        /// What the server has.
+        offered: Option<Digest>,
+    },
+    /// A stream was asked for under a session id that the server does not have.
+    #[error("unknown session")]
+    UnknownSession,
+    /// The stream number is in use, or was.
+    #[error("stream {stream} was opened before")]
+    StreamTaken {
+        /// The number asked for.
+        stream: u32,
+    },
+    /// The server takes no more of these.
+    #[error("refused by the server: {reason}")]
+    Refused {
+        /// Why.
+        reason: &'static str,
+    },
+    /// The listener was closed on our side.
+    #[error("the listener is closed")]
+    ListenerClosed,
+}
+
+impl Error {
+    /// Sorts what the system reports about a line into the peer's doing and the rest.
+    pub(crate) fn from_io(cause: std::io::Error, phase: &str, timeout: Duration) -> Self {
+        let phase = phase.to_owned();
+        match cause.kind() {
+            // A socket with a time-out reports `WouldBlock` on some systems.
+            ErrorKind::TimedOut | ErrorKind::WouldBlock => Self::Timeout {
+                phase,
+                after: timeout,
+            },
+            ErrorKind::UnexpectedEof
+            | ErrorKind::BrokenPipe
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::NotConnected => Self::Closed { phase },
+            _ => Self::Io { phase, cause },
+        }
+    }
+}
+
+/// Prints the first eight bytes of a digest, enough to tell two apart.
+struct Hex<'a>(&'a Digest);
+
+impl std::fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0[..8]
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}

@@ -1,0 +1,361 @@
+//! The greetings: what they look like on the wire and what follows from them.
+//!
+//! Every greeting starts with the magic word, the version, its kind and the length of its body, so
+//! that parties of different versions can still tell each other which they are. Numbers are
+//! little-endian.
+//!
+//! | greeting | from | body |
+//! |---|---|---|
+//! | `Session` | client, answered in kind by the server | parameters 32, model present 1, model 32, entropy 16 |
+//! | `Stream` | client | session id 16, stream number 4 |
+//! | `Answer` | server, to a `Stream`, or to refuse a session | code 1 |
+
+use crate::connection::SessionId;
+use crate::{Digest, Error, Role, Terms};
+
+const MAGIC: [u8; 8] = *b"BLINDRAY";
+/// Magic, version, kind, length.
+pub(crate) const PREFIX: usize = 8 + 4 + 1 + 2;
+/// No greeting of any version is longer.
+const MAX_BODY: usize = 1024;
+const SESSION_BODY: usize = 32 + 1 + 32 + 16;
+const STREAM_BODY: usize = 16 + 4;
+/// All bytes of a session greeting.
+pub(crate) const SESSION_HELLO: usize = PREFIX + SESSION_BODY;
+/// All bytes of a stream greeting.
+pub(crate) const STREAM_HELLO: usize = PREFIX + STREAM_BODY;
+/// All bytes of an answer.
+pub(crate) const ANSWER: usize = PREFIX + 1;
+
+const KIND_SESSION: u8 = 1;
+pub(crate) const KIND_STREAM: u8 = 2;
+const KIND_ANSWER: u8 = 3;
+
+/// The fixed start of a greeting.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Prefix {
+    pub(crate) version: u32,
+    pub(crate) kind: u8,
+    pub(crate) length: usize,
+}
+
+/// What a greeting says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Hello {
+    Session {
+        parameters: Digest,
+        model: Option<Digest>,
+        entropy: [u8; 16],
+    },
+    Stream {
+        session: SessionId,
+        stream: u32,
+    },
+    Answer(Answer),
+}
+
+/// What the server says to a stream, or to a session it does not take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub(crate) enum Answer {
+    Welcome = 0,
+    UnknownSession = 1,
+    StreamTaken = 2,
+    TooManySessions = 3,
+    TooManyStreams = 4,
+    Closing = 5,
+}
+
+impl Prefix {
+    /// # Errors
+    ///
+    /// [`Error::NotBlindray`] or [`Error::BadHello`].
+    pub(crate) fn parse(bytes: &[u8; PREFIX]) -> Result<Self, Error> {
+        let (magic, rest) = bytes.split_at(MAGIC.len());
+        if magic != MAGIC {
+            return Err(Error::NotBlindray);
+        }
+        let mut rest = Cut(rest);
+        let version = u32::from_le_bytes(rest.take()?);
+        let [kind] = rest.take()?;
+        let length = usize::from(u16::from_le_bytes(rest.take()?));
+        if length > MAX_BODY {
+            return Err(Error::BadHello { reason: "too long" });
+        }
+        Ok(Self {
+            version,
+            kind,
+            length,
+        })
+    }
+}
+
+impl Hello {
+    pub(crate) fn encode(&self, version: u32) -> Vec<u8> {
+        let mut body = Vec::with_capacity(SESSION_BODY);
+        let kind = match self {
+            Self::Session {
+                parameters,
+                model,
+                entropy,
+            } => {
+                body.extend(parameters);
+                body.push(u8::from(model.is_some()));
+                body.extend(model.unwrap_or_default());
+                body.extend(entropy);
+                KIND_SESSION
+            }
+            Self::Stream { session, stream } => {
+                body.extend(session);
+                body.extend(stream.to_le_bytes());
+                KIND_STREAM
+            }
+            Self::Answer(answer) => {
+                body.push(*answer as u8);
+                KIND_ANSWER
+            }
+        };
+        let length = u16::try_from(body.len()).expect("greetings are short");
+        let mut bytes = Vec::with_capacity(PREFIX + body.len());
+        bytes.extend(MAGIC);
+        bytes.extend(version.to_le_bytes());
+        bytes.push(kind);
+        bytes.extend(length.to_le_bytes());
+        bytes.extend(body);
+        bytes
+    }
+
+    /// # Errors
+    ///
+    /// [`Error::BadHello`].
+    pub(crate) fn decode(kind: u8, body: &[u8]) -> Result<Self, Error> {
+        let mut rest = Cut(body);
+        let hello = match kind {
+            KIND_SESSION => {
+                let parameters = rest.take()?;
+                let [flag] = rest.take()?;
+                let digest = rest.take()?;
+                let model = match flag {
+                    0 if digest == [0; 32] => None,
+                    1 => Some(digest),
+                    _ => {
+                        return Err(Error::BadHello {
+                            reason: "bad model digest",
+                        });
+                    }
+                };
+                Self::Session {
+                    parameters,
+                    model,
+                    entropy: rest.take()?,
+                }
+            }
+            KIND_STREAM => Self::Stream {
+                session: rest.take()?,
+                stream: u32::from_le_bytes(rest.take()?),
+            },
+            KIND_ANSWER => {
+                let [code] = rest.take()?;
+                let answer = Answer::decode(code).ok_or(Error::BadHello {
+                    reason: "bad answer",
+                })?;
+                Self::Answer(answer)
+            }
+            _ => {
+                return Err(Error::BadHello {
+                    reason: "unknown kind",
+                });
+            }
+        };
+        if rest.0.is_empty() {
+            Ok(hello)
+        } else {
+            Err(Error::BadHello {
+                reason: "wrong length",
+            })
+        }
+    }
+}
+
+impl Answer {
+    fn decode(code: u8) -> Option<Self> {
+        [
+            Self::Welcome,
+            Self::UnknownSession,
+            Self::StreamTaken,
+            Self::TooManySessions,
+            Self::TooManyStreams,
+            Self::Closing,
+        ]
+        .into_iter()
+        .find(|answer| *answer as u8 == code)
+    }
+
+    /// The error this means for the client that asked for `stream`.
+    pub(crate) fn into_result(self, stream: u32) -> Result<(), Error> {
+        match self {
+            Self::Welcome => Ok(()),
+            Self::UnknownSession => Err(Error::UnknownSession),
+            Self::StreamTaken => Err(Error::StreamTaken { stream }),
+            Self::TooManySessions => Err(Error::Refused {
+                reason: "too many sessions",
+            }),
+            Self::TooManyStreams => Err(Error::Refused {
+                reason: "too many streams",
+            }),
+            Self::Closing => Err(Error::Refused {
+                reason: "it is closing",
+            }),
+        }
+    }
+}
+
+/// Compares what both parties said; both come to the same verdict. The version is compared before,
+/// as bodies of another version mean nothing.
+///
+/// # Errors
+///
+/// [`Error::ParametersMismatch`] or [`Error::ModelMismatch`].
+pub(crate) fn compare(role: Role, ours: &Terms, theirs: &Terms) -> Result<(), Error> {
+    if ours.parameters != theirs.parameters {
+        let (ours, theirs) = (ours.parameters, theirs.parameters);
+        return Err(Error::ParametersMismatch { ours, theirs });
+    }
+    let (server, client) = if role.is_server() {
+        (ours, theirs)
+    } else {
+        (theirs, ours)
+    };
+    match client.model {
+        Some(expected) if server.model != Some(expected) => Err(Error::ModelMismatch {
+            expected,
+            offered: server.model,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The session id both parties compute.
+pub(crate) fn session_id(agreed: &Terms, client: &[u8; 16], server: &[u8; 16]) -> SessionId {
+    let mut hasher = blake3::Hasher::new_derive_key("Blindray 2026 channel session id");
+    hasher.update(client);
+    hasher.update(server);
+    hasher.update(&agreed.version.to_le_bytes());
+    hasher.update(&agreed.parameters);
+    hasher.update(&[u8::from(agreed.model.is_some())]);
+    hasher.update(&agreed.model.unwrap_or_default());
+    let mut id = [0; 16];
+    hasher.finalize_xof().fill(&mut id);
+    id
+}
+
+/// Takes fixed-size fields off the front of a body.
+struct Cut<'a>(&'a [u8]);
+
+impl Cut<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+        let (front, rest) = self.0.split_first_chunk().ok_or(Error::BadHello {
+            reason: "too short",
+        })?;
+        self.0 = rest;
+        Ok(*front)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn greetings_survive_the_wire() {
+        let hellos = [
+            Hello::Session {
+                parameters: [3; 32],
+                model: Some([5; 32]),
+                entropy: [7; 16],
+            },
+            Hello::Session {
+                parameters: [3; 32],
+                model: None,
+                entropy: [7; 16],
+            },
+            Hello::Stream {
+                session: [9; 16],
+                stream: u32::MAX,
+            },
+            Hello::Answer(Answer::Closing),
+        ];
+        for hello in hellos {
+            let bytes = hello.encode(77);
+            let prefix = Prefix::parse(bytes.first_chunk().unwrap()).unwrap();
+            assert_eq!((prefix.version, prefix.length), (77, bytes.len() - PREFIX));
+            assert_eq!(Hello::decode(prefix.kind, &bytes[PREFIX..]).unwrap(), hello);
+            for cut in PREFIX..bytes.len() {
+                assert!(Hello::decode(prefix.kind, &bytes[PREFIX..cut]).is_err());
+            }
+            let longer = [&bytes[PREFIX..], &[0]].concat();
+            assert!(Hello::decode(prefix.kind, &longer).is_err());
+        }
+    }
+
+    #[test]
+    fn sizes_are_what_they_are_called() {
+        let session = Hello::Session {
+            parameters: [0; 32],
+            model: None,
+            entropy: [0; 16],
+        };
+        assert_eq!(session.encode(1).len(), SESSION_HELLO);
+        assert_eq!(
+            Hello::Stream {
+                session: [0; 16],
+                stream: 1
+            }
+            .encode(1)
+            .len(),
+            STREAM_HELLO
+        );
+        assert_eq!(Hello::Answer(Answer::Welcome).encode(1).len(), ANSWER);
+    }
+
+    #[test]
+    fn the_session_id_depends_on_everything() {
+        let terms = Terms {
+            version: 1,
+            parameters: [2; 32],
+            model: None,
+        };
+        let ids = [
+            session_id(&terms, &[1; 16], &[2; 16]),
+            session_id(&terms, &[2; 16], &[1; 16]),
+            session_id(&terms, &[1; 16], &[3; 16]),
+            session_id(
+                &Terms {
+                    version: 2,
+                    ..terms.clone()
+                },
+                &[1; 16],
+                &[2; 16],
+            ),
+            session_id(
+                &Terms {
+                    parameters: [3; 32],
+                    ..terms.clone()
+                },
+                &[1; 16],
+                &[2; 16],
+            ),
+            session_id(
+                &Terms {
+                    model: Some([0; 32]),
+                    ..terms
+                },
+                &[1; 16],
+                &[2; 16],
+            ),
+        ];
+        for (i, id) in ids.iter().enumerate() {
+            assert!(!ids[..i].contains(id));
+        }
+    }
+}
