@@ -1,0 +1,25 @@
+//! What can go wrong in this crate.
+
+/// Failure of an oblivious-transfer step. A peer or the network can cause all but
+/// [`Error::Exhausted`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The channel failed: input/output, time-out, or closed by the peer.
+    #[error(transparent)]
+    Channel(#[from] channel::Error),
+    /// The peer sent bytes that are no valid group element in a base OT.
+    #[error("the peer sent an invalid group element in base OT {index}")]
+    InvalidPoint {
+        /// Number of the base OT, from 0.
+        index: usize,
+    },
+    /// A fixed-size pool (a detached child) was asked for more than it holds.
+    #[error("a pool of correlated OTs holds {left} but {wanted} were asked for")]
+    Exhausted {
+        /// Correlations asked for.
+        wanted: u64,
+        /// Correlations left.
+        left: u64,
+    },
+}

@@ -1,0 +1,156 @@
+//! Runs of bits in 64-bit words.
+
+use crate::Block;
+
+/// Overwrites bits `to .. to + n` of `dst` with bits `from .. from + n` of `src`; other bits stay.
+///
+/// # Panics
+/// If a range leaves its slice.
+pub(crate) fn copy_bits(dst: &mut [u64], to: usize, src: &[u64], from: usize, n: usize) {
+    let mut done = 0;
+    while done < n {
+        let at = to + done;
+        let take = (64 - at % 64).min(n - done);
+        let bits = read_bits(src, from + done, take);
+        let keep = !((u64::MAX >> (64 - take)) << (at % 64));
+        let word = &mut dst[at / 64];
+        *word = *word & keep | bits << (at % 64);
+        done += take;
+    }
+}
+
+/// Bits `at .. at + n` of `src`, 1 <= n <= 64.
+#[inline]
+pub(crate) fn read_bits(src: &[u64], at: usize, n: usize) -> u64 {
+    let shift = at % 64;
+    let mut bits = src[at / 64] >> shift;
+    if shift + n > 64 {
+        bits |= src[at / 64 + 1] << (64 - shift);
+    }
+    bits & u64::MAX >> (64 - n)
+}
+
+/// Bytes as little-endian words, the last one padded with zeros.
+pub(crate) fn words_of(bytes: &[u8]) -> Vec<u64> {
+    bytes
+        .chunks(8)
+        .map(|chunk| {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            u64::from_le_bytes(word)
+        })
+        .collect()
+}
+
+/// The low half of a block.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the high half is not asked for"
+)]
+#[inline]
+pub(crate) const fn low(block: Block) -> u64 {
+    block as u64
+}
+
+/// Appends runs of bits to bytes, least significant bit first.
+#[derive(Debug)]
+pub(crate) struct BitWriter<'a> {
+    out: &'a mut Vec<u8>,
+    pending: u64,
+    filled: u32,
+}
+
+impl<'a> BitWriter<'a> {
+    /// A writer that appends to `out`.
+    pub(crate) fn new(out: &'a mut Vec<u8>) -> Self {
+        Self {
+            out,
+            pending: 0,
+            filled: 0,
+        }
+    }
+
+    /// Appends the low `n` bits of `bits`, n <= 64; its other bits are zero.
+    #[inline]
+    pub(crate) fn push(&mut self, bits: u64, n: u32) {
+        self.pending |= bits << self.filled;
+        let filled = self.filled + n;
+        if filled < 64 {
+            self.filled = filled;
+            return;
+        }
+        self.out.extend_from_slice(&self.pending.to_le_bytes());
+        let used = 64 - self.filled;
+        self.pending = bits.checked_shr(used).unwrap_or(0);
+        self.filled = filled - 64;
+    }
+
+    /// Writes the bits left, padded with zeros to a whole byte.
+    pub(crate) fn finish(self) {
+        let bytes = self.filled.div_ceil(8) as usize;
+        self.out
+            .extend_from_slice(&self.pending.to_le_bytes()[..bytes]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bit(words: &[u64], i: usize) -> bool {
+        words[i / 64] >> (i % 64) & 1 == 1
+    }
+
+    #[test]
+    fn copies_exactly_the_range() {
+        let src: Vec<u64> = (1..6u64)
+            .map(|i| i.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+            .collect();
+        for (to, from, n) in [
+            (0, 0, 0),
+            (0, 1, 64),
+            (3, 61, 130),
+            (63, 64, 1),
+            (64, 5, 200),
+            (7, 7, 250),
+        ] {
+            let before = vec![0xAAAA_5555_0F0F_3C3C_u64; 6];
+            let mut dst = before.clone();
+            copy_bits(&mut dst, to, &src, from, n);
+            for i in 0..6 * 64 {
+                let inside = (to..to + n).contains(&i);
+                let expected = if inside {
+                    bit(&src, from + i - to)
+                } else {
+                    bit(&before, i)
+                };
+                assert_eq!(
+                    bit(&dst, i),
+                    expected,
+                    "bit {i} of copy {n} from {from} to {to}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn writes_what_is_read() {
+        for n in 1..=64 {
+            let mask = u64::MAX >> (64 - n);
+            let values: Vec<u64> = (0..37u64)
+                .map(|i| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) & mask)
+                .collect();
+            let mut bytes = Vec::new();
+            let mut writer = BitWriter::new(&mut bytes);
+            for &v in &values {
+                writer.push(v, n);
+            }
+            writer.finish();
+            assert_eq!(bytes.len(), (37 * n as usize).div_ceil(8));
+            let words = words_of(&bytes);
+            for (i, &v) in values.iter().enumerate() {
+                assert_eq!(read_bits(&words, i * n as usize, n as usize), v);
+            }
+        }
+    }
+}

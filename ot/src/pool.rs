@@ -1,0 +1,66 @@
+//! Pools of random correlated OTs: the one interface between extensions and everything above.
+
+use channel::Ledger;
+use ring_arith::BitVec;
+
+use crate::{Block, Error};
+
+/// The sender's end of a pool of random correlated OTs.
+///
+/// **Functionality.** A global secret `delta` is fixed when the pool is made. Correlation `i` is
+/// `q_i` for the sender, and a random bit `c_i` with `t_i = q_i ^ (c_i * delta)` for the receiver.
+/// Both ends must draw the same numbers in the same order; the index of a correlation is unique
+/// under its `delta` for the life of the pool, children included, and is meant as hash tweak.
+pub trait RcotSender: Send {
+    /// The global correlation.
+    fn delta(&self) -> Block;
+
+    /// Fills `q` with the next correlations and returns the index of the first; the others follow
+    /// it.
+    ///
+    /// # Errors
+    /// The refill channel failed, or a fixed-size pool is exhausted.
+    fn draw(&mut self, q: &mut [Block]) -> Result<u64, Error>;
+
+    /// Splits the next `n` correlations off into a child that holds exactly those, with the same
+    /// indices. They are drawn at once and kept in memory, 16 bytes each.
+    ///
+    /// # Errors
+    /// As [`RcotSender::draw`].
+    fn detach(&mut self, n: usize) -> Result<Box<dyn RcotSender>, Error>;
+
+    /// Correlations drawn so far, detached ones included.
+    fn drawn(&self) -> u64;
+
+    /// Traffic of the refill channel, if this pool has one.
+    fn ledger(&self) -> Option<&Ledger> {
+        None
+    }
+}
+
+/// The receiver's end of a pool of random correlated OTs; see [`RcotSender`].
+pub trait RcotReceiver: Send {
+    /// Overwrites `choices` and `t` with the next correlations and returns the index of the first.
+    ///
+    /// # Errors
+    /// As [`RcotSender::draw`].
+    ///
+    /// # Panics
+    /// If `choices` and `t` differ in length.
+    fn draw(&mut self, choices: &mut BitVec, t: &mut [Block]) -> Result<u64, Error>;
+
+    /// Splits the next `n` correlations off into a child that holds exactly those, with the same
+    /// indices. They are drawn at once and kept in memory, 16 bytes each.
+    ///
+    /// # Errors
+    /// As [`RcotSender::draw`].
+    fn detach(&mut self, n: usize) -> Result<Box<dyn RcotReceiver>, Error>;
+
+    /// Correlations drawn so far, detached ones included.
+    fn drawn(&self) -> u64;
+
+    /// Traffic of the refill channel, if this pool has one.
+    fn ledger(&self) -> Option<&Ledger> {
+        None
+    }
+}

@@ -1,0 +1,101 @@
+//! Random OT: keys, bits and words.
+
+use ring_arith::{BitVec, Bits};
+
+use crate::endpoint::TILE;
+use crate::kernel::bits::low;
+use crate::kernel::planes::low_planes;
+use crate::{Block, Error, OtReceiver, OtSender};
+
+impl OtSender {
+    /// `n` pairs of random keys.
+    ///
+    /// **Functionality** of this, [`Self::rot_bits`] and [`Self::rot_words`]. Per OT the sender
+    /// gets two random messages, the receiver a random choice bit and the message it names. Public:
+    /// how many, and their size.
+    ///
+    /// **Protocol.** Both hash their side of a correlation, see [`OtSender`]; bits and words are
+    /// the lowest bits of the key.
+    ///
+    /// **Security.** Semi-honest, see [`OtSender`].
+    ///
+    /// **Cost.** [`rot_cost`](crate::rot_cost): one correlation per OT, no traffic.
+    ///
+    /// # Errors
+    /// The pool failed.
+    pub fn rot(&mut self, n: usize) -> Result<Vec<[Block; 2]>, Error> {
+        let mut out = Vec::with_capacity(n);
+        self.keys(n, TILE, |_, k0, k1| {
+            out.extend(k0.iter().zip(k1).map(|(&k0, &k1)| [k0, k1]));
+        })?;
+        Ok(out)
+    }
+
+    /// `n` random OTs of `width` bits: `width` planes of `n` bits for message 0, and for message 1.
+    /// See [`Self::rot`].
+    ///
+    /// # Errors
+    /// The pool failed.
+    ///
+    /// # Panics
+    /// If `width` exceeds 64.
+    pub fn rot_bits(&mut self, n: usize, width: usize) -> Result<[Vec<BitVec>; 2], Error> {
+        let mut planes = [vec![BitVec::zeros(n); width], vec![BitVec::zeros(n); width]];
+        self.keys(n, TILE, |start, k0, k1| {
+            low_planes(k0, start, &mut planes[0]);
+            low_planes(k1, start, &mut planes[1]);
+        })?;
+        Ok(planes)
+    }
+
+    /// `n` random OTs of ring elements: messages 0, messages 1. See [`Self::rot`].
+    ///
+    /// # Errors
+    /// The pool failed.
+    pub fn rot_words(&mut self, n: usize, bits: Bits) -> Result<[Vec<u64>; 2], Error> {
+        let mut out = [Vec::with_capacity(n), Vec::with_capacity(n)];
+        self.keys(n, TILE, |_, k0, k1| {
+            out[0].extend(k0.iter().map(|&k| bits.reduce(low(k))));
+            out[1].extend(k1.iter().map(|&k| bits.reduce(low(k))));
+        })?;
+        Ok(out)
+    }
+}
+
+impl OtReceiver {
+    /// `n` random choices and the keys they name; see [`OtSender::rot`].
+    ///
+    /// # Errors
+    /// The pool failed.
+    pub fn rot(&mut self, n: usize) -> Result<(BitVec, Vec<Block>), Error> {
+        let mut out = Vec::with_capacity(n);
+        let choices = self.keys(n, TILE, |_, k| out.extend_from_slice(k))?;
+        Ok((choices, out))
+    }
+
+    /// `n` random choices and the messages they name, as `width` planes of `n` bits; see
+    /// [`OtSender::rot`].
+    ///
+    /// # Errors
+    /// The pool failed.
+    ///
+    /// # Panics
+    /// If `width` exceeds 64.
+    pub fn rot_bits(&mut self, n: usize, width: usize) -> Result<(BitVec, Vec<BitVec>), Error> {
+        let mut planes = vec![BitVec::zeros(n); width];
+        let choices = self.keys(n, TILE, |start, k| low_planes(k, start, &mut planes))?;
+        Ok((choices, planes))
+    }
+
+    /// `n` random choices and the ring elements they name; see [`OtSender::rot`].
+    ///
+    /// # Errors
+    /// The pool failed.
+    pub fn rot_words(&mut self, n: usize, bits: Bits) -> Result<(BitVec, Vec<u64>), Error> {
+        let mut out = Vec::with_capacity(n);
+        let choices = self.keys(n, TILE, |_, k| {
+            out.extend(k.iter().map(|&k| bits.reduce(low(k))));
+        })?;
+        Ok((choices, out))
+    }
+}

@@ -1,0 +1,78 @@
+//! SoftSpokenOT [Roy22]: what both ends share. The protocol is described at
+//! [`SoftSpokenSender`](crate::SoftSpokenSender).
+
+mod receiver;
+mod sender;
+
+use channel::{Cost, Role};
+
+pub use receiver::SoftSpokenReceiver;
+pub use sender::SoftSpokenSender;
+
+/// COTs made by one refill: enough to make streams of AES-CTR fast, little enough that the matrix
+/// stays in the second-level cache and little is left over. AGREEMENT.
+pub const BATCH: usize = 1 << 14;
+
+/// Bits of Δ, and rows of the extension. SECURITY.
+const LAMBDA: usize = 128;
+
+/// Phase names on the refill channel.
+const SETUP: &str = "setup";
+const REFILL: &str = "refill";
+
+/// Words of a row of one batch.
+const ROW: usize = BATCH / 64;
+
+/// Exact traffic of the set-up of a pool in which `sender` sends.
+#[must_use]
+pub fn setup_cost(sender: Role) -> Cost {
+    let corrections = Cost::speak(sender.peer(), (2 * 16 * LAMBDA) as u64);
+    crate::base::cost(LAMBDA, sender.peer()).then(corrections)
+}
+
+/// Exact traffic of `refills` refills, with 2^k seeds per group.
+///
+/// # Panics
+/// Unless 1 <= k <= 8.
+#[must_use]
+pub fn refill_cost(k: u32, refills: u64, sender: Role) -> Cost {
+    let rows = groups(k).count() as u64 - 1;
+    Cost::speak(sender.peer(), refills * rows * (BATCH / 8) as u64)
+}
+
+/// How many refills a pool makes until `cots` COTs are drawn.
+#[must_use]
+pub fn refills(cots: u64) -> u64 {
+    cots.div_ceil(BATCH as u64)
+}
+
+/// First row and number of rows of every group.
+fn groups(k: u32) -> impl ExactSizeIterator<Item = (usize, usize)> {
+    assert!((1..=8).contains(&k), "k is {k}, not from 1 to 8");
+    let k = k as usize;
+    (0..LAMBDA.div_ceil(k)).map(move |g| (g * k, k.min(LAMBDA - g * k)))
+}
+
+/// Where a pool stands in its batch.
+#[derive(Clone, Copy, Debug)]
+struct Position {
+    /// Correlations of the current batch that are used up.
+    used: usize,
+    /// Correlations drawn in all.
+    drawn: u64,
+}
+
+impl Position {
+    const START: Self = Self {
+        used: BATCH,
+        drawn: 0,
+    };
+
+    /// Takes up to `wanted` of the batch: where they start, and how many.
+    fn take(&mut self, wanted: usize) -> (usize, usize) {
+        let (start, taken) = (self.used, wanted.min(BATCH - self.used));
+        self.used += taken;
+        self.drawn += taken as u64;
+        (start, taken)
+    }
+}

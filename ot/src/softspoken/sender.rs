@@ -1,0 +1,211 @@
+//! The sender's end: of every group it lacks the seed at its bits of Δ.
+
+use core::fmt;
+
+use channel::{Channel, Ledger, SessionId};
+use rand_core::CryptoRng;
+use ring_arith::BitVec;
+use zerocopy::IntoBytes;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::{BATCH, LAMBDA, Position, REFILL, ROW, SETUP, groups};
+use crate::detached::DetachedSender;
+use crate::kernel::bits::low;
+use crate::kernel::fold::{Scratch, fold};
+use crate::kernel::ggm;
+use crate::kernel::transpose::transpose_128;
+use crate::prg::{Prg, TreePrg};
+use crate::{Block, Error, RcotSender, base};
+
+/// The sender's end of a pool filled by SoftSpokenOT, OT extension over small fields [Roy22].
+///
+/// **Functionality.** A pool of random correlated OTs, see [`RcotSender`].
+///
+/// **Protocol.** Set-up: 128 base OTs ([`base`]) in which the parties swap sides. The receiver
+/// grows a GGM tree of 2^k seeds for every k bits of Δ; the base OTs give the sender every seed but
+/// the one at its k bits of Δ, a punctured PRF. Refill: both expand their seeds. Of the seeds x,
+/// the receiver's row b is Σ x_b·G(x) and its u is Σ G(x); the sender numbers the seeds x ^ Δ,
+/// lacks number 0 and so gets row b ^ Δ_b·u. To make u the same in all groups of k bits (the
+/// repetition code) the receiver sends u_g ^ u_0 for every group but the first; u_0 is the choice
+/// vector, which is thus random and costs nothing. Transposed rows are COTs. k = 1 is IKNP [IKNP03]
+/// with one column less on the wire. Where k does not divide 128, the last group has the bits that
+/// are left. Streams are AES-CTR, continued from refill to refill; a tree's doubling step is
+/// [`TreePrg`].
+///
+/// **Security.** Semi-honest, λ = 128. A malicious receiver could send inconsistent corrections and
+/// so learn bits of Δ; the consistency check of [Roy22] against that is not implemented.
+///
+/// **Cost.** [`setup_cost`](crate::setup_cost): one flight each way.
+/// [`refill_cost`](crate::refill_cost): ceil(128/k) - 1 bits per COT from receiver to sender, in
+/// whole batches of [`BATCH`](crate::BATCH) COTs. A refill happens inside the draw that needs it,
+/// so at the same draw on both sides; the sender waits for it, the receiver for nothing but room in
+/// the line. A party that is sender in one pool and receiver in another must draw in the same order
+/// as its peer.
+///
+/// [IKNP03]: crate#papers
+/// [Roy22]: crate#papers
+pub struct SoftSpokenSender {
+    chan: Channel,
+    k: u32,
+    delta: Block,
+    /// 2^k - 1 streams per group, in the order of their distance from the missing one.
+    streams: Vec<Vec<Prg>>,
+    batch: Batch,
+    position: Position,
+}
+
+/// The batch in use and the room to make the next.
+struct Batch {
+    q: Vec<Block>,
+    rows: Vec<u64>,
+    /// A group's correction.
+    correction: Vec<u64>,
+    scratch: Box<Scratch>,
+}
+
+impl SoftSpokenSender {
+    /// Set-up on the refill channel, which the pool keeps. `rng` decides Δ.
+    ///
+    /// # Errors
+    /// The channel failed, or the peer sent an invalid point.
+    ///
+    /// # Panics
+    /// Unless 1 <= k <= 8.
+    pub fn setup(
+        mut chan: Channel,
+        k: u32,
+        session: &SessionId,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Self, Error> {
+        let groups = groups(k);
+        chan.enter_phase(SETUP);
+        let delta = Zeroizing::new([rng.next_u64(), rng.next_u64()]);
+        // The base OTs give the sums off the path of the missing seed.
+        let choices = BitVec::from_words(LAMBDA, delta.map(|word| !word).to_vec());
+        let delta = Block::from(delta[0]) | Block::from(delta[1]) << 64;
+        let mut siblings = Zeroizing::new(base::receive(&mut chan, session, &choices, rng)?);
+        let mut masked = vec![[0; 2]; LAMBDA];
+        chan.recv(masked.as_mut_bytes())?;
+        for ((sibling, masked), choice) in siblings.iter_mut().zip(&masked).zip(choices.iter()) {
+            let [m0, m1] = masked.map(Block::from_le);
+            *sibling ^= m0 ^ (m0 ^ m1) & Block::from(choice).wrapping_neg();
+        }
+        let tree = TreePrg::new(session);
+        let streams = groups
+            .map(|(first, bits)| {
+                let alpha = low(delta >> first) & ((1 << bits) - 1);
+                let leaves = ggm::punctured(&tree, alpha, &siblings[first..first + bits]);
+                leaves[1..].iter().map(|&leaf| Prg::new(leaf)).collect()
+            })
+            .collect();
+        chan.enter_phase(REFILL);
+        Ok(Self {
+            chan,
+            k,
+            delta,
+            streams,
+            batch: Batch::empty(),
+            position: Position::START,
+        })
+    }
+
+    /// Makes the next batch.
+    fn refill(&mut self) -> Result<(), Error> {
+        self.batch.reserve();
+        let Batch {
+            q,
+            rows,
+            correction,
+            scratch,
+        } = &mut self.batch;
+        for ((first, k), streams) in groups(self.k).zip(&mut self.streams) {
+            let rows = &mut rows[first * ROW..(first + k) * ROW];
+            fold(streams, k, rows, correction, scratch);
+            if first != 0 {
+                self.chan.recv(correction.as_mut_bytes())?;
+                for (b, row) in rows.chunks_exact_mut(ROW).enumerate() {
+                    let select = low(self.delta >> (first + b) & 1).wrapping_neg();
+                    for (row, correction) in row.iter_mut().zip(correction.iter()) {
+                        *row ^= correction & select;
+                    }
+                }
+            }
+        }
+        transpose_128(rows.as_bytes(), q);
+        self.position.used = 0;
+        Ok(())
+    }
+}
+
+impl RcotSender for SoftSpokenSender {
+    fn delta(&self) -> Block {
+        self.delta
+    }
+
+    fn draw(&mut self, q: &mut [Block]) -> Result<u64, Error> {
+        let first = self.position.drawn;
+        let mut done = 0;
+        while done < q.len() {
+            if self.position.used == BATCH {
+                self.refill()?;
+            }
+            let (start, taken) = self.position.take(q.len() - done);
+            q[done..done + taken].copy_from_slice(&self.batch.q[start..start + taken]);
+            done += taken;
+        }
+        Ok(first)
+    }
+
+    fn detach(&mut self, n: usize) -> Result<Box<dyn RcotSender>, Error> {
+        DetachedSender::boxed(self, n)
+    }
+
+    fn drawn(&self) -> u64 {
+        self.position.drawn
+    }
+
+    fn ledger(&self) -> Option<&Ledger> {
+        Some(self.chan.ledger())
+    }
+}
+
+impl Batch {
+    fn empty() -> Self {
+        Self {
+            q: Vec::new(),
+            rows: Vec::new(),
+            correction: Vec::new(),
+            scratch: Scratch::boxed(),
+        }
+    }
+
+    /// Takes the room for a batch, at the first refill.
+    fn reserve(&mut self) {
+        self.q.resize(BATCH, 0);
+        self.rows.resize(LAMBDA * ROW, 0);
+        self.correction.resize(ROW, 0);
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.q.zeroize();
+        self.rows.zeroize();
+        self.correction.zeroize();
+    }
+}
+
+impl Drop for SoftSpokenSender {
+    fn drop(&mut self) {
+        self.delta.zeroize();
+    }
+}
+
+impl fmt::Debug for SoftSpokenSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SoftSpokenSender")
+            .field("k", &self.k)
+            .field("drawn", &self.position.drawn)
+            .finish_non_exhaustive()
+    }
+}

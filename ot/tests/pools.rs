@@ -1,0 +1,165 @@
+//! Every pool is a pool of random correlated OTs.
+
+mod common;
+
+use channel::{Cost, Role};
+use common::{Pool, run};
+use ot::{BATCH, Block, Error, RcotReceiver, RcotSender, refill_cost, refills, setup_cost};
+use ring_arith::BitVec;
+
+/// What is drawn in the conformance test; `true` through a child.
+const DRAWS: [(usize, bool); 9] = [
+    (0, false),
+    (1, false),
+    (127, false),
+    (128, true),
+    (129, false),
+    (5000, true),
+    (BATCH, false),
+    (2 * BATCH + 3, true),
+    (64, false),
+];
+
+type Sent = (u64, Vec<Block>);
+type Received = (u64, BitVec, Vec<Block>);
+
+fn draw_sender(pool: &mut dyn RcotSender, n: usize) -> Sent {
+    let mut q = vec![0; n];
+    (pool.draw(&mut q).expect("a draw succeeds"), q)
+}
+
+fn draw_receiver(pool: &mut dyn RcotReceiver, n: usize) -> Received {
+    // Overwritten, whatever was there.
+    let mut choices = BitVec::from_fn(n, |i| i % 3 == 0);
+    let mut t = vec![1; n];
+    (
+        pool.draw(&mut choices, &mut t).expect("a draw succeeds"),
+        choices,
+        t,
+    )
+}
+
+fn conforms(kind: Pool) {
+    let ((delta, sent), received) = run(
+        |connection| {
+            let mut pool = kind.sender(&connection);
+            let mut sent = Vec::new();
+            for (n, child) in DRAWS {
+                if child {
+                    let mut child = pool.detach(n).expect("a child is split off");
+                    let part = draw_sender(child.as_mut(), n / 3);
+                    sent.push(part);
+                    let mut grandchild = child.detach(n / 3).expect("children have children");
+                    sent.push(draw_sender(grandchild.as_mut(), n / 3));
+                    sent.push(draw_sender(child.as_mut(), n - n / 3 * 2));
+                    assert!(matches!(
+                        child.draw(&mut [0]),
+                        Err(Error::Exhausted { wanted: 1, left: 0 })
+                    ));
+                    assert_eq!(child.drawn(), n as u64);
+                    assert_eq!(child.delta(), pool.delta());
+                } else {
+                    sent.push(draw_sender(pool.as_mut(), n));
+                }
+            }
+            assert_eq!(pool.drawn(), DRAWS.iter().map(|d| d.0 as u64).sum::<u64>());
+            (pool.delta(), sent)
+        },
+        |connection| {
+            let mut pool = kind.receiver(&connection);
+            let mut received = Vec::new();
+            for (n, child) in DRAWS {
+                if child {
+                    let mut child = pool.detach(n).expect("a child is split off");
+                    received.push(draw_receiver(child.as_mut(), n / 3));
+                    let mut grandchild = child.detach(n / 3).expect("children have children");
+                    received.push(draw_receiver(grandchild.as_mut(), n / 3));
+                    received.push(draw_receiver(child.as_mut(), n - n / 3 * 2));
+                    let exhausted = child.draw(&mut BitVec::zeros(2), &mut [0, 0]);
+                    assert!(matches!(
+                        exhausted,
+                        Err(Error::Exhausted { wanted: 2, left: 0 })
+                    ));
+                } else {
+                    received.push(draw_receiver(pool.as_mut(), n));
+                }
+            }
+            assert_eq!(pool.drawn(), DRAWS.iter().map(|d| d.0 as u64).sum::<u64>());
+            received
+        },
+    );
+    check(delta, &sent, &received);
+}
+
+fn check(delta: Block, sent: &[Sent], received: &[Received]) {
+    assert_eq!(sent.len(), received.len());
+    let (mut next, mut ones) = (0, 0_u64);
+    let mut seen = std::collections::HashSet::new();
+    for ((first, q), (other, choices, t)) in sent.iter().zip(received) {
+        assert_eq!((*first, *other), (next, next), "indices are consecutive");
+        next += q.len() as u64;
+        for (i, (&q, &t)) in q.iter().zip(t).enumerate() {
+            assert_eq!(q ^ t, if choices.bit(i) { delta } else { 0 });
+            assert!(seen.insert(q), "correlations are fresh");
+            ones += u64::from(choices.bit(i));
+        }
+    }
+    // Within seven standard deviations of a half.
+    assert!(
+        (2 * ones).abs_diff(next).pow(2) < 49 * next,
+        "{ones} of {next} choices are one"
+    );
+    assert!((30..=98).contains(&delta.count_ones()));
+}
+
+#[test]
+fn ideal_pool_conforms() {
+    conforms(Pool::Ideal);
+}
+
+#[test]
+fn softspoken_pools_conform() {
+    for k in 1..=8 {
+        conforms(Pool::SoftSpoken(k));
+    }
+}
+
+#[test]
+fn set_up_and_refills_cost_what_they_say() {
+    for k in 1..=8 {
+        for n in [0, 1, BATCH, BATCH + 1, 3 * BATCH] {
+            let (measured, other) = run(
+                |connection| {
+                    let mut pool = Pool::SoftSpoken(k).sender(&connection);
+                    draw_sender(pool.as_mut(), n);
+                    phases(pool.ledger().expect("a real pool has a channel"))
+                },
+                |connection| {
+                    let mut pool = Pool::SoftSpoken(k).receiver(&connection);
+                    // The partition of a draw does not matter.
+                    draw_receiver(pool.as_mut(), n / 2);
+                    draw_receiver(pool.as_mut(), n - n / 2);
+                    phases(pool.ledger().expect("a real pool has a channel"))
+                },
+            );
+            let expected = [
+                ("setup".to_owned(), setup_cost(Role::Server)),
+                (
+                    "refill".to_owned(),
+                    refill_cost(k, refills(n as u64), Role::Server),
+                ),
+            ];
+            assert_eq!(measured, expected);
+            assert_eq!(other, expected);
+        }
+    }
+}
+
+fn phases(ledger: &channel::Ledger) -> Vec<(String, Cost)> {
+    ledger
+        .phases()
+        .iter()
+        .filter(|phase| ["setup", "refill"].contains(&phase.name()))
+        .map(|phase| (phase.name().to_owned(), phase.cost().clone()))
+        .collect()
+}

@@ -1,0 +1,153 @@
+//! COT with vector messages.
+
+mod common;
+
+use channel::Role;
+use common::{Pool, bits, run_form, words};
+use ot::{ReceiveRows, SUPER_TILE, SendRows, cot_rows_cost};
+use proptest::prelude::*;
+use ring_arith::{BitVec, Bits, Word};
+
+struct Sender<'a, W> {
+    shapes: &'a [(usize, Bits)],
+    x: Vec<Vec<W>>,
+    r: Vec<Vec<W>>,
+}
+
+impl<W: Word> SendRows<W> for Sender<'_, W> {
+    fn count(&self) -> usize {
+        self.shapes.len()
+    }
+    fn shape(&self, i: usize) -> (usize, Bits) {
+        self.shapes[i]
+    }
+    fn correlation(&mut self, i: usize) -> &[W] {
+        assert_eq!(i, self.r.len(), "rows come in order");
+        &self.x[i]
+    }
+    fn absorb(&mut self, i: usize, r: &[W]) {
+        assert_eq!(i, self.r.len(), "rows come in order");
+        self.r.push(r.to_vec());
+    }
+}
+
+struct Receiver<'a, W> {
+    shapes: &'a [(usize, Bits)],
+    choices: BitVec,
+    y: Vec<Vec<W>>,
+}
+
+impl<W: Word> ReceiveRows<W> for Receiver<'_, W> {
+    fn count(&self) -> usize {
+        self.shapes.len()
+    }
+    fn shape(&self, i: usize) -> (usize, Bits) {
+        self.shapes[i]
+    }
+    fn choice(&self, i: usize) -> bool {
+        self.choices.bit(i)
+    }
+    fn absorb(&mut self, i: usize, y: &[W]) {
+        assert_eq!(i, self.y.len(), "rows come in order");
+        self.y.push(y.to_vec());
+    }
+}
+
+fn check<W: Word>(pool: Pool, shapes: &[(usize, Bits)], seed: u64) {
+    let x: Vec<Vec<W>> = shapes
+        .iter()
+        .zip(0..)
+        .map(|(&(len, _), i)| words(seed ^ i, len).into_iter().map(W::from_u64).collect())
+        .collect();
+    let choices = bits(!seed, shapes.len());
+    let (r, y, cost) = run_form(
+        pool,
+        |ot, chan| {
+            let mut rows = Sender::<W> {
+                shapes,
+                x: x.clone(),
+                r: Vec::new(),
+            };
+            ot.cot_rows(chan, &mut rows).expect("the protocol succeeds");
+            rows.r
+        },
+        |ot, chan| {
+            let mut rows = Receiver::<W> {
+                shapes,
+                choices: choices.clone(),
+                y: Vec::new(),
+            };
+            ot.cot_rows(chan, &mut rows).expect("the protocol succeeds");
+            rows.y
+        },
+    );
+    assert_eq!((r.len(), y.len()), (shapes.len(), shapes.len()));
+    for (i, &(len, l)) in shapes.iter().enumerate() {
+        assert_eq!((r[i].len(), y[i].len()), (len, len));
+        for j in 0..len {
+            let r = r[i][j].to_u64();
+            let expected = r.wrapping_add(x[i][j].to_u64() * u64::from(choices.bit(i)));
+            assert_eq!(
+                y[i][j].to_u64(),
+                l.reduce(expected),
+                "row {i} of {len} × {l}, word {j}"
+            );
+            assert_eq!(l.reduce(r), r);
+        }
+    }
+    assert_eq!(cost, cot_rows_cost(shapes.iter().copied(), Role::Server));
+}
+
+fn shapes(most_bits: u32) -> impl Strategy<Value = Vec<(usize, Bits)>> {
+    let len = prop_oneof![
+        4 => 0..6_usize,
+        2 => prop_oneof![Just(127_usize), Just(128), Just(129)],
+        1 => 0..3000_usize,
+    ];
+    let shape = (len, (1..=most_bits).prop_map(Bits::of));
+    prop_oneof![Just(0_usize), Just(1), 0..80_usize]
+        .prop_flat_map(move |n| proptest::collection::vec(shape.clone(), n))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn rows_of_u32(shapes in shapes(32), seed: u64) {
+        check::<u32>(Pool::Ideal, &shapes, seed);
+    }
+
+    #[test]
+    fn rows_of_u64(shapes in shapes(64), seed: u64) {
+        check::<u64>(Pool::Ideal, &shapes, seed);
+    }
+
+    #[test]
+    fn rows_on_a_real_pool(shapes in shapes(32), k in 1..=8_u32, seed: u64) {
+        check::<u32>(Pool::SoftSpoken(k), &shapes, seed);
+    }
+}
+
+#[test]
+fn every_width() {
+    for l in 1..=64 {
+        let l = Bits::of(l);
+        let shapes = [(0, l), (1, l), (2, l), (33, l), (129, l)];
+        check::<u64>(Pool::Ideal, &shapes, 5);
+        if l.get() <= 32 {
+            check::<u32>(Pool::Ideal, &shapes, 6);
+        }
+    }
+}
+
+#[test]
+fn many_short_rows_cross_a_super_tile() {
+    let shapes = vec![(1, Bits::of(5)); SUPER_TILE + 70];
+    check::<u32>(Pool::Ideal, &shapes, 9);
+    assert_eq!(cot_rows_cost(shapes, Role::Client).flights(), 4);
+}
+
+#[test]
+fn long_rows_cross_chunks() {
+    check::<u32>(Pool::SoftSpoken(8), &[(100_000, Bits::of(31)); 5], 9);
+}
