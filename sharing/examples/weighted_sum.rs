@@ -1,0 +1,97 @@
+//! A hospital's measurements, a registry's weights and its secret selection of patients: the
+//! weighted sum over the selected ones, and nothing else, becomes known to the hospital.
+//!
+//! ```sh
+//! cargo run --release -p sharing --example weighted_sum
+//! ```
+
+#![expect(clippy::print_stdout, reason = "an example shows its result")]
+
+use std::thread;
+
+use channel::{Connection, Role, memory_pair};
+use ring_arith::{BitVec, Bits};
+use sharing::{Error, Input, Mul, Mux, Options, Reveal, Session, input_bits};
+
+const BITS: Bits = Bits::of(24);
+const PATIENTS: usize = 1000;
+
+/// What the client measured.
+fn measurement(i: usize) -> u64 {
+    100 + (i as u64 * 37) % 50
+}
+
+/// The server's weight of a patient.
+fn weight(i: usize) -> u64 {
+    1 + i as u64 % 4
+}
+
+/// Whether the server selects a patient.
+const fn selected(i: usize) -> bool {
+    i.is_multiple_of(3)
+}
+
+fn party(connection: &Connection, seed: [u8; 32]) -> Result<Option<u64>, Error> {
+    let mut session = Session::establish(connection, seed, &Options::default())?;
+    let s = &mut session;
+    let server = s.role().is_server();
+
+    let x: Vec<u64> = (0..PATIENTS).map(measurement).collect();
+    let w: Vec<u64> = (0..PATIENTS).map(weight).collect();
+    let b = BitVec::from_fn(PATIENTS, selected);
+    let (of_client, of_server) = (
+        Input {
+            owner: Role::Client,
+            bits: BITS,
+        },
+        Input {
+            owner: Role::Server,
+            bits: BITS,
+        },
+    );
+    let x = of_client.run(s, (!server).then_some(&x), PATIENTS)?;
+    let w = of_server.local(s.role(), server.then_some(&w), PATIENTS);
+    let b = input_bits(s.role(), Role::Server, server.then_some(&b), PATIENTS);
+
+    s.mark();
+    let products = Mul { bits: BITS }.run(s, &x, &w)?;
+    let chosen = Mux { bits: BITS }.run(s, &b, &products)?;
+    let sum = chosen.iter().fold(0, |sum, &x| BITS.reduce(sum + x));
+    let reveal = Reveal {
+        to: Role::Client,
+        bits: BITS,
+    };
+    let result = reveal.run(s, &[sum])?;
+
+    let predicted = Mul { bits: BITS }
+        .cost(PATIENTS)
+        .then(Mux { bits: BITS }.cost(PATIENTS))
+        .then(reveal.cost(1));
+    let cost = s.measured();
+    assert_eq!(cost, predicted, "costs are known before the run");
+    if server {
+        println!("{} bytes, {} flights", cost.bytes(), cost.flights());
+    }
+    Ok(result.map(|values| values[0]))
+}
+
+fn main() -> Result<(), Error> {
+    let (server, client) = memory_pair(1 << 16);
+    let result = thread::scope(|scope| {
+        // A real party takes its seed from the operating system.
+        let server = scope.spawn(move || party(&server, [1; 32]));
+        let result = party(&client, [2; 32])?;
+        server.join().expect("the server does not panic")?;
+        Ok::<_, Error>(result)
+    })?;
+    let clear: u64 = (0..PATIENTS)
+        .filter(|&i| selected(i))
+        .map(|i| measurement(i) * weight(i))
+        .sum();
+    println!(
+        "secure {}, clear {clear}",
+        result.expect("the client learns the sum")
+    );
+    assert_eq!(result, Some(clear));
+    Ok(())
+}

@@ -1,0 +1,199 @@
+//! Arithmetic shares: input and reveal. Sums and public factors are local, in
+//! [`ring_arith::slices`].
+
+use channel::{Cost, Role};
+use ring_arith::{Bits, pack, packed_len, slices, unpack};
+
+use crate::error::Error;
+use crate::prg::Prg;
+use crate::session::Session;
+
+/// Bytes of the seed that stands for the other party's share of an input.
+const SEED: usize = 32;
+
+/// Shares a vector that one party knows.
+///
+/// **Functionality.** From `owner`'s x, uniformly random shares of x mod 2^bits. The length is
+/// public.
+///
+/// **Protocol.** The owner sends a fresh seed; the other party's share is what a generator makes
+/// of it, the owner's the difference.
+///
+/// **Security.** The other party sees a random seed. The owner knows both shares, which with x is
+/// nothing new.
+///
+/// **Cost**: 32 bytes from the owner; nothing for an empty vector.
+///
+/// Where uniform shares are not needed, [`Input::local`] costs nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the public parameters of the protocol"
+)]
+pub struct Input {
+    /// The party that knows the values.
+    pub owner: Role,
+    /// The ring.
+    pub bits: Bits,
+}
+
+impl Input {
+    /// Shares of the owner's `n` values `x`; the other party passes `None`.
+    ///
+    /// # Errors
+    /// When the stream fails.
+    ///
+    /// # Panics
+    /// When `x` is not given by the owner alone, or not `n` long.
+    pub fn run(self, s: &mut Session, x: Option<&[u64]>, n: usize) -> Result<Vec<u64>, Error> {
+        self.check(s.role(), x, n);
+        s.attempt(|s| {
+            if n == 0 {
+                return Ok(Vec::new());
+            }
+            let mut seed = match x {
+                Some(_) => s.rng.seed(),
+                None => Default::default(),
+            };
+            match x {
+                Some(_) => s.online.send(&*seed)?,
+                None => s.online.recv(&mut *seed)?,
+            }
+            let mask = Prg::child(&seed, 0).elements(n, self.bits);
+            Ok(match x {
+                Some(x) => slices::sub(self.bits, x, &mask),
+                None => mask,
+            })
+        })
+    }
+
+    /// The trivial shares: the owner's is x, the other's 0. Without traffic.
+    ///
+    /// Every protocol here is secure on any sharing. What needs uniform shares is the error law of
+    /// probabilistic truncations: for those take [`Input::run`].
+    ///
+    /// # Panics
+    /// When `x` is not given by the owner alone, or not `n` long.
+    #[must_use]
+    pub fn local(self, role: Role, x: Option<&[u64]>, n: usize) -> Vec<u64> {
+        self.check(role, x, n);
+        match x {
+            Some(x) => x.iter().map(|&x| self.bits.reduce(x)).collect(),
+            None => vec![0; n],
+        }
+    }
+
+    /// The cost of [`Input::run`] on n values.
+    #[must_use]
+    pub fn cost(self, n: usize) -> Cost {
+        Cost::speak(self.owner, if n == 0 { 0 } else { SEED as u64 })
+    }
+
+    fn check(self, role: Role, x: Option<&[u64]>, n: usize) {
+        assert_eq!(
+            x.is_some(),
+            role == self.owner,
+            "the owner alone has the values"
+        );
+        assert!(
+            x.is_none_or(|x| x.len() == n),
+            "the number of values is not n"
+        );
+    }
+}
+
+/// Opens shared values to one party.
+///
+/// **Functionality.** `to` learns x mod 2^bits, the other party nothing.
+///
+/// **Protocol.** The other party sends its share.
+///
+/// **Security.** Perfect: the share is x minus the receiver's own. What the receiver learns is x,
+/// all of it: narrow or mask first what is not to be seen.
+///
+/// **Cost** for n values: ceil(n·bits/8) bytes to `to`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the public parameters of the protocol"
+)]
+pub struct Reveal {
+    /// The party that learns the values.
+    pub to: Role,
+    /// The ring.
+    pub bits: Bits,
+}
+
+impl Reveal {
+    /// The values, for the party that learns them.
+    ///
+    /// # Errors
+    /// When the stream fails.
+    pub fn run(self, s: &mut Session, share: &[u64]) -> Result<Option<Vec<u64>>, Error> {
+        s.attempt(|s| {
+            let mut bytes = vec![0; packed_len(share.len(), self.bits)];
+            if s.role() == self.to {
+                s.online.recv(&mut bytes)?;
+                return Ok(Some(add_packed(share, &bytes, self.bits)));
+            }
+            pack(share, self.bits, &mut bytes);
+            s.online.send(&bytes)?;
+            Ok(None)
+        })
+    }
+
+    /// The cost of n values.
+    #[must_use]
+    pub fn cost(self, n: usize) -> Cost {
+        Cost::speak(self.to.peer(), packed_len(n, self.bits) as u64)
+    }
+}
+
+/// Opens shared values to both parties.
+///
+/// **Functionality.** Both learn x mod 2^bits.
+///
+/// **Protocol.** Both send their shares at once.
+///
+/// **Security.** Perfect, as for [`Reveal`].
+///
+/// **Cost** for n values: one flight, ceil(n·bits/8) bytes each way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the public parameters of the protocol"
+)]
+pub struct Open {
+    /// The ring.
+    pub bits: Bits,
+}
+
+impl Open {
+    /// The values.
+    ///
+    /// # Errors
+    /// When the stream fails.
+    pub fn run(self, s: &mut Session, share: &[u64]) -> Result<Vec<u64>, Error> {
+        s.attempt(|s| {
+            let mut mine = vec![0; packed_len(share.len(), self.bits)];
+            pack(share, self.bits, &mut mine);
+            let mut theirs = vec![0; mine.len()];
+            s.online.exchange(&mine, &mut theirs)?;
+            Ok(add_packed(share, &theirs, self.bits))
+        })
+    }
+
+    /// The cost of n values.
+    #[must_use]
+    pub fn cost(self, n: usize) -> Cost {
+        let bytes = packed_len(n, self.bits) as u64;
+        Cost::exchange(bytes, bytes)
+    }
+}
+
+fn add_packed(share: &[u64], bytes: &[u8], bits: Bits) -> Vec<u64> {
+    let mut sum = vec![0; share.len()];
+    unpack(bytes, bits, &mut sum);
+    slices::add_assign(bits, &mut sum, share);
+    sum
+}

@@ -1,0 +1,99 @@
+//! Boolean shares: input and reveal. XOR, NOT (by one party) and public factors are local, in
+//! [`BitVec`].
+
+use channel::{Cost, Role};
+use ring_arith::BitVec;
+
+use crate::error::Error;
+use crate::session::Session;
+
+/// Trivial shares of bits that one party knows: its share is the bits, the other's zero. Without
+/// traffic; every protocol here is secure on any sharing.
+///
+/// # Panics
+/// When `x` is not given by `owner` alone, or not `n` long.
+#[must_use]
+pub fn input_bits(role: Role, owner: Role, x: Option<&BitVec>, n: usize) -> BitVec {
+    assert_eq!(x.is_some(), role == owner, "the owner alone has the bits");
+    assert!(
+        x.is_none_or(|x| x.len() == n),
+        "the number of bits is not n"
+    );
+    x.map_or_else(|| BitVec::zeros(n), Clone::clone)
+}
+
+/// Opens shared bits to one party.
+///
+/// **Functionality.** `to` learns the bits, the other party nothing.
+///
+/// **Protocol.** The other party sends its share.
+///
+/// **Security.** Perfect: the share is the value xor the receiver's own.
+///
+/// **Cost** for n bits: ceil(n/8) bytes to `to`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the public parameters of the protocol"
+)]
+pub struct RevealBits {
+    /// The party that learns the bits.
+    pub to: Role,
+}
+
+impl RevealBits {
+    /// The bits, for the party that learns them.
+    ///
+    /// # Errors
+    /// When the stream fails.
+    pub fn run(self, s: &mut Session, share: &BitVec) -> Result<Option<BitVec>, Error> {
+        s.attempt(|s| {
+            if s.role() == self.to {
+                let mut bytes = vec![0; BitVec::byte_len(share.len())];
+                s.online.recv(&mut bytes)?;
+                return Ok(Some(share.xor(&BitVec::from_bytes(share.len(), &bytes))));
+            }
+            s.online.send(&share.to_bytes())?;
+            Ok(None)
+        })
+    }
+
+    /// The cost of n bits.
+    #[must_use]
+    pub fn cost(self, n: usize) -> Cost {
+        Cost::speak(self.to.peer(), BitVec::byte_len(n) as u64)
+    }
+}
+
+/// Opens shared bits to both parties.
+///
+/// **Functionality.** Both learn the bits.
+///
+/// **Protocol.** Both send their shares at once.
+///
+/// **Security.** Perfect, as for [`RevealBits`].
+///
+/// **Cost** for n bits: one flight, ceil(n/8) bytes each way.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct OpenBits;
+
+impl OpenBits {
+    /// The bits.
+    ///
+    /// # Errors
+    /// When the stream fails.
+    pub fn run(self, s: &mut Session, share: &BitVec) -> Result<BitVec, Error> {
+        s.attempt(|s| {
+            let mut theirs = vec![0; BitVec::byte_len(share.len())];
+            s.online.exchange(&share.to_bytes(), &mut theirs)?;
+            Ok(share.xor(&BitVec::from_bytes(share.len(), &theirs)))
+        })
+    }
+
+    /// The cost of n bits.
+    #[must_use]
+    pub fn cost(self, n: usize) -> Cost {
+        let bytes = BitVec::byte_len(n) as u64;
+        Cost::exchange(bytes, bytes)
+    }
+}

@@ -1,0 +1,164 @@
+//! Products of shared rows with shared scalars.
+
+use channel::{Cost, Role};
+use ot::{ReceiveRows, SendRows, cot_rows_cost};
+use ring_arith::{Bits, Word, slices};
+
+use crate::error::Error;
+use crate::session::Session;
+
+/// Products of shared rows with one shared scalar each, as in squeeze and excitation.
+///
+/// **Functionality.** From shares mod 2^bits of g_0 … g_(m−1) and of an m × `width` matrix x, fresh
+/// shares of g_i·x_i, row by row.
+///
+/// **Protocol.** As [`Mul`](crate::Mul), with the bits of the scalars as choices: a COT carries a
+/// whole row, so a row costs no more COTs than an element. First the terms x_S·g_C with the server
+/// as sender, then x_C·g_S.
+///
+/// **Security.** Semi-honest, by the security of COT.
+///
+/// **Cost** for m rows: m·bits COTs in each direction with rows of width·(bits−j) bits for the bit
+/// j, exactly as [`ot::cot_rows_cost`] says for one direction and then the other: for m·bits ≤ 2^20
+/// three flights, client, server, client; ceil(m·bits/8) + m·Σ_{j<bits} ceil(width·(bits−j)/8)
+/// bytes each way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the public parameters of the protocol"
+)]
+pub struct Gate {
+    /// The ring of factors and products.
+    pub bits: Bits,
+    /// Elements of a row.
+    pub width: usize,
+}
+
+impl Gate {
+    /// Shares of the rows of `x`, each times its scalar.
+    ///
+    /// # Errors
+    /// When the stream or the pools fail.
+    ///
+    /// # Panics
+    /// When `x` does not have `scalars.len()` rows.
+    pub fn run(self, s: &mut Session, scalars: &[u64], x: &[u64]) -> Result<Vec<u64>, Error> {
+        assert_eq!(x.len(), scalars.len() * self.width, "one scalar per row");
+        if x.is_empty() {
+            return s.attempt(|_| Ok(Vec::new()));
+        }
+        if self.bits.get() <= 32 {
+            self.run_words::<u32>(s, scalars, x)
+        } else {
+            self.run_words::<u64>(s, scalars, x)
+        }
+    }
+
+    fn run_words<W: Word>(
+        self,
+        s: &mut Session,
+        scalars: &[u64],
+        x: &[u64],
+    ) -> Result<Vec<u64>, Error> {
+        let words: Vec<W> = x.iter().map(|&x| W::from_u64(x)).collect();
+        let mut rows = Rows {
+            gate: self,
+            scalars,
+            x: &words,
+            sum: words.clone(),
+        };
+        for (sum, &scalar) in rows.sum.chunks_exact_mut(self.width).zip(scalars) {
+            slices::scale(self.bits, sum, W::from_u64(scalar));
+        }
+        s.attempt::<_, Error>(|s| {
+            let (role, (channel, sender, receiver)) = (s.role(), s.ot());
+            if role.is_server() {
+                sender.cot_rows(channel, &mut rows)?;
+                receiver.cot_rows(channel, &mut rows)?;
+            } else {
+                receiver.cot_rows(channel, &mut rows)?;
+                sender.cot_rows(channel, &mut rows)?;
+            }
+            Ok(())
+        })?;
+        slices::reduce_slice(self.bits, &mut rows.sum);
+        Ok(rows.sum.iter().map(|&x| x.to_u64()).collect())
+    }
+
+    /// The cost of m rows.
+    #[must_use]
+    pub fn cost(self, m: usize) -> Cost {
+        if self.width == 0 {
+            return Cost::none();
+        }
+        let shapes = || (0..m * self.planes()).map(|i| self.shape(i));
+        cot_rows_cost(shapes(), Role::Server).then(cot_rows_cost(shapes(), Role::Client))
+    }
+
+    const fn planes(self) -> usize {
+        self.bits.get() as usize
+    }
+
+    /// The COT with number `i`: bit `i mod bits` of scalar `i / bits`.
+    fn shape(self, i: usize) -> (usize, Bits) {
+        (self.width, Bits::of(self.bits.get() - self.bit(i)))
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "a bit number is below 64")]
+    const fn bit(self, i: usize) -> u32 {
+        (i % self.planes()) as u32
+    }
+}
+
+/// The rows as either end of vector COTs sees them.
+struct Rows<'a, W> {
+    gate: Gate,
+    scalars: &'a [u64],
+    x: &'a [W],
+    sum: Vec<W>,
+}
+
+impl<W: Word> Rows<'_, W> {
+    fn accumulate(&mut self, i: usize, row: &[W], negate: bool) {
+        let at = i / self.gate.planes() * self.gate.width;
+        let sum = &mut self.sum[at..at + self.gate.width];
+        slices::accumulate_shifted(sum, row, self.gate.bit(i), negate);
+    }
+}
+
+impl<W: Word> SendRows<W> for Rows<'_, W> {
+    fn count(&self) -> usize {
+        self.scalars.len() * self.gate.planes()
+    }
+
+    fn shape(&self, i: usize) -> (usize, Bits) {
+        self.gate.shape(i)
+    }
+
+    fn correlation(&mut self, i: usize) -> &[W] {
+        let at = i / self.gate.planes() * self.gate.width;
+        &self.x[at..at + self.gate.width]
+    }
+
+    fn absorb(&mut self, i: usize, r: &[W]) {
+        self.accumulate(i, r, true);
+    }
+}
+
+impl<W: Word> ReceiveRows<W> for Rows<'_, W> {
+    fn count(&self) -> usize {
+        self.scalars.len() * self.gate.planes()
+    }
+
+    fn shape(&self, i: usize) -> (usize, Bits) {
+        self.gate.shape(i)
+    }
+
+    fn choice(&self, i: usize) -> bool {
+        (self.scalars[i / self.gate.planes()] >> self.gate.bit(i)) & 1 == 1
+    }
+
+    fn absorb(&mut self, i: usize, y: &[W]) {
+        self.accumulate(i, y, false);
+    }
+}

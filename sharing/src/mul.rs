@@ -1,0 +1,93 @@
+//! Products of two shared values.
+
+use channel::Cost;
+use ot::SUPER_TILE;
+use ring_arith::{BitVec, Bits};
+
+use crate::cross::{Part, cross, cross_cost};
+use crate::error::Error;
+use crate::session::Session;
+
+/// Products of two shared vectors, element by element: x·y mod 2^bits.
+///
+/// **Functionality.** From shares of x and y mod 2^bits, fresh shares of x·y mod 2^bits. The ring
+/// does not know signs: products of signed and of unsigned numbers are the same.
+///
+/// **Protocol.** x·y = x_S·y_S + x_C·y_C + x_S·y_C + x_C·y_S. Either mixed term is a sum over the
+/// bits j of the factor y: a COT with choice y_j and correlation x mod 2^(bits−j), shifted by j
+/// \[Gilboa99\]. Both terms side by side.
+///
+/// **Security.** Semi-honest, by the security of COT.
+///
+/// **Cost** for n products, by tiles of m elements, m = 2^20/bits rounded down to a multiple of
+/// 64 and the rest: two flights in which both speak, of ceil(m·bits/8) and of
+/// Σ_{j<bits} ceil(m·(bits−j)/8) bytes each way; n·bits COTs in each direction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the public parameters of the protocol"
+)]
+pub struct Mul {
+    /// The ring of factors and product.
+    pub bits: Bits,
+}
+
+impl Mul {
+    /// Shares of `x·y`.
+    ///
+    /// # Errors
+    /// When the stream or the pools fail.
+    ///
+    /// # Panics
+    /// When the lengths differ.
+    pub fn run(self, s: &mut Session, x: &[u64], y: &[u64]) -> Result<Vec<u64>, Error> {
+        assert_eq!(x.len(), y.len(), "one factor for the other");
+        s.attempt(|s| {
+            let mut out = Vec::with_capacity(x.len());
+            for (x, y) in x.chunks(self.tile_len()).zip(y.chunks(self.tile_len())) {
+                out.extend(self.tile(s, x, y)?);
+            }
+            Ok(out)
+        })
+    }
+
+    fn tile(self, s: &mut Session, x: &[u64], y: &[u64]) -> Result<Vec<u64>, Error> {
+        let l = self.bits.get();
+        let planes: Vec<BitVec> = (0..l).map(|j| BitVec::bit_of(y, j)).collect();
+        let parts = planes.iter().zip(self.widths());
+        let parts: Vec<_> = parts
+            .map(|(choices, bits)| Part {
+                choices,
+                correlations: x,
+                bits,
+            })
+            .collect();
+        let shares = cross(s, &parts)?;
+        let mut out: Vec<u64> = x.iter().zip(y).map(|(x, y)| x.wrapping_mul(*y)).collect();
+        for (j, share) in shares.iter().enumerate() {
+            for (out, share) in out.iter_mut().zip(share) {
+                *out = out.wrapping_add(share << j);
+            }
+        }
+        ring_arith::slices::reduce_slice(self.bits, &mut out);
+        Ok(out)
+    }
+
+    /// The cost of n products.
+    #[must_use]
+    pub fn cost(self, n: usize) -> Cost {
+        let tile = |m| cross_cost(self.widths().map(|bits| (m, bits)));
+        let full = self.tile_len();
+        tile(full).repeat(n / full).then(tile(n % full))
+    }
+
+    /// The widths of the COTs for the bits of a factor, lowest bit first.
+    fn widths(self) -> impl Iterator<Item = Bits> {
+        (1..=self.bits.get()).rev().map(Bits::of)
+    }
+
+    /// Elements per tile, so that a tile has at most `SUPER_TILE` COTs in each direction.
+    const fn tile_len(self) -> usize {
+        SUPER_TILE / self.bits.get() as usize / 64 * 64
+    }
+}

@@ -1,0 +1,94 @@
+//! Products of shared values, by element and by row.
+
+mod common;
+
+use channel::Cost;
+use common::{LENGTHS, clear, digit, own, run, share, values};
+use proptest::prelude::*;
+use ring_arith::Bits;
+use sharing::ideal::{gate, mul};
+use sharing::{Gate, Mul};
+use testkit::rng;
+
+type Shares = [Vec<u64>; 2];
+
+fn check_mul(bits: Bits, x: &Shares, y: &Shares) {
+    let protocol = Mul { bits };
+    let cost = protocol.cost(x[0].len());
+    let z = run(&cost, |s| protocol.run(s, own(s, x), own(s, y)));
+    assert_eq!(clear(&z, bits), mul(&clear(x, bits), &clear(y, bits), bits));
+}
+
+fn check_random(bits: Bits, n: usize, seed: u64) {
+    let rng = &mut rng(seed);
+    let [x, y] = [(); 2].map(|()| values(rng, n, bits));
+    let (x, y) = (share(rng, &x, bits), share(rng, &y, bits));
+    check_mul(bits, &x, &y);
+}
+
+fn check_gate(bits: Bits, rows: usize, width: usize, seed: u64) {
+    let rng = &mut rng(seed);
+    let g = values(rng, rows, bits);
+    let x = values(rng, rows * width, bits);
+    let (gs, xs) = (share(rng, &g, bits), share(rng, &x, bits));
+    let protocol = Gate { bits, width };
+    let z = run(&protocol.cost(rows), |s| {
+        protocol.run(s, own(s, &gs), own(s, &xs))
+    });
+    assert_eq!(clear(&z, bits), gate(&g, &x, width, bits));
+}
+
+#[test]
+fn every_secret_and_every_share() {
+    for l in 1..=4 {
+        let size = 1_usize << l;
+        let n = size.pow(4);
+        let factor = |i| (0..n).map(|case| digit(case, size, i)).collect();
+        check_mul(Bits::of(l), &[0, 1].map(factor), &[2, 3].map(factor));
+    }
+}
+
+#[test]
+fn every_width_and_the_lengths_at_which_packing_turns() {
+    for l in 1..=64 {
+        check_random(Bits::of(l), 5, u64::from(l));
+        check_gate(Bits::of(l), 2, 3, u64::from(l));
+    }
+    for n in LENGTHS {
+        check_random(Bits::of(7), n, n as u64);
+        check_gate(Bits::of(7), 3, n, n as u64);
+        check_gate(Bits::of(7), n, 2, n as u64);
+    }
+}
+
+/// At 64 bits a tile has 2^14 elements.
+#[test]
+fn more_than_a_tile() {
+    let bits = Bits::of(64);
+    assert_eq!(Mul { bits }.cost(1 << 14).flights(), 2);
+    assert_eq!(Mul { bits }.cost((1 << 14) + 1).flights(), 4);
+    check_random(bits, (1 << 14) + 65, 0);
+}
+
+#[test]
+fn costs_are_what_the_documentation_says() {
+    let bits = Bits::of(3);
+    let flights = Cost::exchange(4, 4).then(Cost::exchange(9, 9));
+    assert_eq!(Mul { bits }.cost(9), flights.with_cots(27, 27));
+
+    let rows = 4 * (4 + 3 + 2);
+    let flights = Cost::to_server(2)
+        .then(Cost::to_client(rows + 2))
+        .then(Cost::to_server(rows));
+    assert_eq!(Gate { bits, width: 9 }.cost(4), flights.with_cots(12, 12));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn any_width_and_length(l in 1_u32..=64, n in 0_usize..200, width in 1_usize..40, seed: u64) {
+        check_random(Bits::of(l), n, seed);
+        check_gate(Bits::of(l), n / width, width, seed);
+    }
+}

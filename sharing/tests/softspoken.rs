@@ -1,0 +1,103 @@
+//! The real thing: SoftSpokenOT behind every protocol.
+
+mod common;
+
+use channel::{Connection, Cost, Cots, Role};
+use common::{clear, own, share, share_bits, values};
+use ring_arith::{BitVec, Bits, slices};
+use sharing::ideal::mux;
+use sharing::{And, B2a, Input, Mul, Mux, Options, Reveal, Session};
+use testkit::{bits, rng, run_2pc, run_tcp};
+
+const BITS: Bits = Bits::of(21);
+const N: usize = 1000;
+
+/// The client speaks and then draws, the server hears and then draws: the client's words must be out
+/// before it waits for the refill.
+#[test]
+fn nothing_stays_in_the_buffer_while_the_pools_refill() {
+    let party = |connection: Connection| {
+        let seed = [if connection.role().is_server() { 7 } else { 8 }; 32];
+        let mut s = Session::establish(&connection, seed, &Options::default())?;
+        let input = Input {
+            owner: Role::Client,
+            bits: BITS,
+        };
+        let mine = (!s.role().is_server()).then_some(&[5][..]);
+        let x = input.run(&mut s, mine, 1)?;
+        let x = Mul { bits: BITS }.run(&mut s, &x, &x)?;
+        Reveal {
+            to: Role::Server,
+            bits: BITS,
+        }
+        .run(&mut s, &x)
+    };
+    let (server, client) = run_2pc(party, party);
+    assert_eq!(server.expect("an honest run succeeds"), Some(vec![25]));
+    assert_eq!(client.expect("an honest run succeeds"), None);
+}
+
+/// x·b + b + (b AND b), twice in forks and once in the parent.
+fn party(connection: &Connection, k: u32) -> Vec<u64> {
+    let seed = [if connection.role().is_server() { 7 } else { 8 }; 32];
+    let options = Options {
+        softspoken_k: k,
+        ..Options::default()
+    };
+    let mut s = Session::establish(connection, seed, &options).expect("set-up succeeds");
+    assert_eq!(s.cot_price(), 128_u32.div_ceil(k));
+    assert!(s.refill_ledgers().iter().all(Option::is_some));
+    let rng = &mut rng(1);
+    let (b, x) = (bits(N, rng), values(rng, N, BITS));
+    let (bs, xs) = (share_bits(rng, &b), share(rng, &x, BITS));
+    let (b, x): (&BitVec, &[u64]) = (own(&s, &bs), own(&s, &xs));
+    let work = |s: &mut Session| {
+        let mut sum = Mux { bits: BITS }.run(s, b, x)?;
+        slices::add_assign(BITS, &mut sum, &B2a { bits: BITS }.run(s, b)?);
+        let squared = And.run(s, b, b)?;
+        slices::add_assign(BITS, &mut sum, &B2a { bits: BITS }.run(s, &squared)?);
+        Ok::<_, sharing::Error>(sum)
+    };
+    let (mux, b2a) = (Mux { bits: BITS }.cost(N), B2a { bits: BITS }.cost(N));
+    let cost = mux.then(b2a.clone()).then(And.cost(N)).then(b2a);
+    let mut all = work(&mut s).expect("an honest run succeeds");
+    assert_eq!(s.measured(), cost);
+    let needs: [Cots; 2] = [cost.cots; 2];
+    s.mark();
+    let forks = s.scatter(vec![(); 2], &needs, 2, |s, ()| work(s));
+    all.extend(forks.expect("an honest run succeeds").concat());
+    assert_eq!(s.measured(), cost.clone().beside(cost));
+    assert_ne!(s.measured(), Cost::none());
+    all
+}
+
+fn check(shares: &[Vec<u64>; 2]) {
+    let rng = &mut rng(1);
+    let (b, x) = (bits(N, rng), values(rng, N, BITS));
+    let twice = b.iter().map(|b| 2 * u64::from(b)).collect::<Vec<_>>();
+    let expected = slices::add(BITS, &mux(&b, &x), &twice);
+    assert_eq!(clear(shares, BITS), expected.repeat(3));
+}
+
+#[test]
+fn over_pipes() {
+    for k in [1, 4] {
+        check(&run_2pc(|c| party(&c, k), |c| party(&c, k)).into());
+    }
+}
+
+#[test]
+fn over_tcp() {
+    check(&run_tcp(|c| party(&c, 5), |c| party(&c, 5)).into());
+}
+
+#[test]
+#[should_panic(expected = "softspoken_k is 1 to 8")]
+fn k_has_bounds() {
+    let (server, _client) = channel::memory_pair(64);
+    let options = Options {
+        softspoken_k: 9,
+        ..Options::default()
+    };
+    let _ = Session::establish(&server, [0; 32], &options);
+}

@@ -1,0 +1,55 @@
+//! The wire of every protocol, by digest: if this fails the wire has changed, and the change belongs
+//! into the changelog under "Wire".
+
+mod common;
+
+use channel::{Cots, Role};
+use common::values;
+use ring_arith::Bits;
+use sharing::{And, AndPair, B2a, Error, Gate, Input, Mul, Mux, Open, OpenBits, Session};
+use testkit::{Transcript, bits, rng, run_sessions_over};
+
+fn everything(s: &mut Session) -> Result<(), Error> {
+    let ring = Bits::of(19);
+    let rng = &mut rng(if s.role().is_server() { 1 } else { 2 });
+    let (b, x) = (bits(130, rng), values(rng, 130, ring));
+    let input = Input {
+        owner: Role::Client,
+        bits: ring,
+    };
+    let z = input.run(s, (!s.role().is_server()).then_some(&x), 130)?;
+    Open { bits: ring }.run(s, &z)?;
+    And.run(s, &b, &b)?;
+    let (ab, _) = AndPair.run(s, &b, &b, &b)?;
+    OpenBits.run(s, &ab)?;
+    let z = B2a { bits: ring }.run(s, &b)?;
+    Open { bits: ring }.run(s, &z)?;
+    let z = Mux { bits: ring }.run(s, &b, &x)?;
+    let z = Mul { bits: ring }.run(s, &z, &x)?;
+    let z = Gate {
+        bits: ring,
+        width: 13,
+    }
+    .run(s, &z[..10], &z)?;
+    let needs = [Cots {
+        server_sends: 130,
+        client_sends: 130,
+    }; 2];
+    let forks = s.scatter(vec![b.clone(), b], &needs, 1, |s, b| And.run(s, &b, &b))?;
+    OpenBits.run(s, &forks[1])?;
+    Open { bits: ring }.run(s, &z)?;
+    Ok(())
+}
+
+#[test]
+fn the_wire_is_the_one_of_the_baseline() {
+    let transcript = Transcript::new();
+    let (server, client, _) = run_sessions_over(&transcript.line(), 1, everything, everything);
+    assert!(server.is_ok() && client.is_ok());
+    let digests = [Role::Server, Role::Client].map(|role| transcript.digest(role));
+    let baseline = [
+        "5a4cbb49f54cf13aa1e64317296af963158ead7c7fc1175afeaa77307b29a298",
+        "dd8f322d23510c943527ed50b2471bb6b889f2ff36336ec49aaa1d3854bf8820",
+    ];
+    assert_eq!(digests, baseline);
+}
