@@ -1,0 +1,130 @@
+//! The largest of several values, and where it is.
+
+use channel::Cost;
+use ring_arith::{Bits, slices};
+use sharing::{Mux, Session};
+
+use crate::kernel::bracket::Bracket;
+use crate::{Drelu, Error};
+
+/// Arg-max over rows of `classes` values.
+///
+/// **Functionality.** From shares of signed values mod 2^bits, fresh shares of the index, mod
+/// 2^[`ArgMax::index_bits`], and of the value of the largest of every row; the lowest index wins
+/// ties. As for [`crate::MaxPool`] values of a row must be less than 2^(bits−1) apart for that, and
+/// for all other inputs [`crate::clear::arg_max`] defines the result.
+///
+/// **Protocol.** A tournament in which neighbours meet: with d = [a − b ≥ 0], the value is b +
+/// d·(a − b) and the index i_b + d·(i_a − i_b) [RRK+20, one value after the other].
+///
+/// **Security.** That of [`Drelu`] and [`Mux`].
+///
+/// **Cost.** Per round [`Drelu`] and two [`Mux`] on all its matches, ceil(log2 classes) rounds and
+/// `classes` − 1 matches a row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ArgMax {
+    classes: usize,
+    bits: Bits,
+    sign: Drelu,
+}
+
+/// Shares of the largest value of every row.
+#[derive(Clone, PartialEq, Eq, Default)]
+#[expect(clippy::exhaustive_structs, reason = "an outcome of two parts")]
+pub struct Winner {
+    /// Its index, mod 2^[`ArgMax::index_bits`].
+    pub index: Vec<u64>,
+    /// The value.
+    pub value: Vec<u64>,
+}
+
+impl std::fmt::Debug for Winner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Winner")
+            .field("rows", &self.index.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl ArgMax {
+    /// Rows of `classes` values of `bits` bits, where one COT costs `cot_price` bits of traffic.
+    ///
+    /// # Panics
+    /// If `classes` is 0.
+    #[must_use]
+    pub fn new(classes: usize, bits: Bits, cot_price: u32) -> Self {
+        assert!(classes > 0, "the largest of no values");
+        let sign = Drelu::new(bits, cot_price);
+        Self {
+            classes,
+            bits,
+            sign,
+        }
+    }
+
+    /// The ring of the index: ceil(log2 classes) bits, at least one.
+    #[must_use]
+    pub fn index_bits(&self) -> Bits {
+        let last = self.classes - 1;
+        Bits::of((usize::BITS - last.leading_zeros()).max(1))
+    }
+
+    /// Index and value of the largest of every row.
+    ///
+    /// # Errors
+    /// When the stream or the pools fail.
+    ///
+    /// # Panics
+    /// If `x` is not a whole number of rows.
+    pub fn run(&self, s: &mut Session, x: &[u64]) -> Result<Winner, Error> {
+        assert_eq!(
+            x.len() % self.classes,
+            0,
+            "{} values in rows of {}",
+            x.len(),
+            self.classes
+        );
+        let mut bracket = Bracket::new(vec![self.classes]);
+        let mut value = x.to_vec();
+        let mut index = vec![0; x.len()];
+        if s.role().is_server() {
+            let indices = (0..self.classes as u64).cycle();
+            index = indices.take(x.len()).collect();
+        }
+        while !bracket.is_over() {
+            let firsts: Vec<usize> = bracket.firsts(value.len()).collect();
+            let (a, b) = matches(&firsts, &value);
+            let (i, j) = matches(&firsts, &index);
+            let differences = slices::sub(self.bits, &a, &b);
+            let first_wins = self.sign.run(s, &differences)?;
+            let mut values = Mux { bits: self.bits }.run(s, &first_wins, &differences)?;
+            slices::add_assign(self.bits, &mut values, &b);
+            let bits = self.index_bits();
+            let mut indices = Mux { bits }.run(s, &first_wins, &slices::sub(bits, &i, &j))?;
+            slices::add_assign(bits, &mut indices, &j);
+            value = bracket.advance(&value, &values);
+            index = bracket.advance(&index, &indices);
+            bracket = bracket.next();
+        }
+        Ok(Winner { index, value })
+    }
+
+    /// The cost for `rows` rows.
+    #[must_use]
+    pub fn cost(&self, rows: usize) -> Cost {
+        let index_bits = self.index_bits();
+        let round = |matches: usize| {
+            let n = matches * rows;
+            self.sign
+                .cost(n)
+                .then(Mux { bits: self.bits }.cost(n))
+                .then(Mux { bits: index_bits }.cost(n))
+        };
+        Bracket::new(vec![self.classes]).rounds().map(round).sum()
+    }
+}
+
+/// The two sides of every match.
+fn matches(firsts: &[usize], x: &[u64]) -> (Vec<u64>, Vec<u64>) {
+    firsts.iter().map(|&i| (x[i], x[i + 1])).unzip()
+}

@@ -1,0 +1,56 @@
+//! The sign of a shared value.
+
+use channel::Cost;
+use ring_arith::{BitVec, Bits};
+use sharing::Session;
+
+use crate::{Error, Millionaire, wrap};
+
+/// The derivative of `ReLU`: is a shared value at least 0?
+///
+/// **Functionality.** From arithmetic shares of a signed x mod 2^bits, boolean shares of [x ≥ 0].
+/// Bits of the shares above `bits` are ignored, so a value known to fit m bits is compared on the
+/// narrow ring by naming m here: what results is 1 − (bit m−1 of x).
+///
+/// **Protocol.** [RRK+20, Algorithm 2]: msb(x) is the XOR of the shares' highest bits and of the
+/// carry out of the bits below, and the carry is a comparison of `bits` − 1 bits: S' > 2^(bits−1)
+/// − 1 − C'. (There the carry is found with "less" and the offset on the other side.)
+///
+/// **Security.** That of [`Millionaire`].
+///
+/// **Cost.** That of a [`Millionaire`] of `bits` − 1 bits; nothing where `bits` is 1.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Drelu {
+    bits: Bits,
+    carry: Option<Millionaire>,
+}
+
+impl Drelu {
+    /// Values of `bits` bits, where one COT costs `cot_price` bits of traffic.
+    #[must_use]
+    pub fn new(bits: Bits, cot_price: u32) -> Self {
+        let carry = Bits::new(bits.get() - 1).map(|low| Millionaire::new(low, cot_price));
+        Self { bits, carry }
+    }
+
+    /// Shares of [x ≥ 0].
+    ///
+    /// # Errors
+    /// When the stream or the pools fail.
+    pub fn run(&self, s: &mut Session, x: &[u64]) -> Result<BitVec, Error> {
+        let mut sign = BitVec::bit_of(x, self.bits.get() - 1);
+        if let Some(carry) = self.carry {
+            sign.xor_assign(&carry.run(s, &wrap::operand(s, x))?);
+        }
+        if s.role().is_server() {
+            sign.not_assign();
+        }
+        Ok(sign)
+    }
+
+    /// The cost for `n` values.
+    #[must_use]
+    pub fn cost(&self, n: usize) -> Cost {
+        self.carry.map_or_else(Cost::none, |carry| carry.cost(n))
+    }
+}

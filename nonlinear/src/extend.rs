@@ -1,0 +1,208 @@
+//! From a narrow ring to a wide one.
+
+use channel::Cost;
+use ring_arith::{BitVec, Bits};
+use sharing::Session;
+
+use crate::wrap::{self, Bit};
+use crate::{Error, Millionaire};
+
+/// What the caller knows of signed values of l bits. Values outside give shares of an unrelated
+/// number, so it must be proved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[expect(clippy::exhaustive_enums, reason = "callers choose one")]
+pub enum Range {
+    /// Nothing.
+    #[default]
+    Any,
+    /// 0 ≤ x < 2^(l−1).
+    Nonnegative,
+    /// −2^(l−2) ≤ x < 2^(l−2). Needs l ≥ 2.
+    Half,
+}
+
+/// The wrap of shares mod 2^from: how it is found, and in which ring it is wanted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Extension {
+    from: Bits,
+    to: Bits,
+    /// `None`: the value is below half of the ring.
+    compare: Option<Millionaire>,
+}
+
+impl Extension {
+    /// # Panics
+    /// If `to` is below `from`.
+    fn new(from: Bits, to: Bits, cot_price: u32) -> Self {
+        assert!(from <= to, "an extension from {from} to {to} bits");
+        let compare = Some(Millionaire::new(from, cot_price));
+        Self { from, to, compare }
+    }
+
+    /// The ring of the wrap: it counts 2^from. `None` where nothing is to be done.
+    const fn missing(&self) -> Option<Bits> {
+        Bits::new(self.to.get() - self.from.get())
+    }
+
+    /// Shares mod 2^to of the unsigned value: S + C − 2^from·wrap.
+    fn run(&self, s: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
+        let Some(missing) = self.missing() else {
+            return Ok(x.to_vec());
+        };
+        let wrap = match self.compare {
+            Some(compare) => Bit::Shared(compare.run(s, &wrap::operand(s, x))?),
+            None => Bit::Either(BitVec::bit_of(x, self.from.get() - 1)),
+        };
+        let wraps = wrap::to_arithmetic(s, &[(wrap, missing)])?.swap_remove(0);
+        let wide = x
+            .iter()
+            .zip(wraps)
+            .map(|(&x, wrap)| self.to.reduce(x.wrapping_sub(wrap << self.from.get())));
+        Ok(wide.collect())
+    }
+
+    fn cost(&self, n: usize) -> Cost {
+        let Some(missing) = self.missing() else {
+            return Cost::none();
+        };
+        let compare = self
+            .compare
+            .map_or_else(Cost::none, |compare| compare.cost(n));
+        compare.then(wrap::to_arithmetic_cost(
+            n,
+            &[(self.compare.is_some(), missing)],
+        ))
+    }
+}
+
+/// Zero-extension: Z_2^from to Z_2^to, values read as unsigned.
+///
+/// **Functionality.** From shares of x mod 2^from, 0 ≤ x < 2^from, fresh shares of x mod 2^to.
+///
+/// **Protocol.** [RRG+21]: the wrap S + C ≥ 2^from by [`Millionaire`], then as a number
+/// mod 2^(to−from), subtracted 2^from-fold. For values known to be below 2^(from−1) the wrap is the
+/// OR of the shares' highest bits, one COT [RRG+21, "MSB-to-wrap"].
+///
+/// **Security.** Semi-honest.
+///
+/// **Cost.** [`Millionaire`] of `from` bits, then one COT each with the server as sender: ceil(n/8)
+/// bytes to the server, ceil(n·(to−from−1)/8) to the client (none of it where to − from = 1). Known
+/// to be small: only that COT, of to − from bits. Nothing where `from` = `to`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ZeroExtend {
+    inner: Extension,
+}
+
+impl ZeroExtend {
+    /// From `from` to `to` bits, where one COT costs `cot_price` bits of traffic.
+    ///
+    /// # Panics
+    /// If `to` is below `from`.
+    #[must_use]
+    pub fn new(from: Bits, to: Bits, cot_price: u32) -> Self {
+        let inner = Extension::new(from, to, cot_price);
+        Self { inner }
+    }
+
+    /// For values that are known to be below 2^(from−1).
+    #[must_use]
+    pub const fn known_nonnegative(mut self) -> Self {
+        self.inner.compare = None;
+        self
+    }
+
+    /// Shares of x mod 2^to.
+    ///
+    /// # Errors
+    /// When the stream or the pools fail.
+    pub fn run(&self, s: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
+        self.inner.run(s, x)
+    }
+
+    /// The cost for `n` values.
+    #[must_use]
+    pub fn cost(&self, n: usize) -> Cost {
+        self.inner.cost(n)
+    }
+}
+
+/// Sign-extension: Z_2^from to Z_2^to, values read as signed.
+///
+/// **Functionality.** From shares of a signed x mod 2^from, fresh shares of x mod 2^to.
+///
+/// **Protocol.** [RRG+21]: zero-extension of x + 2^(from−1), which is unsigned, less
+/// 2^(from−1). Where more is known ([`Range`]) the shift is by 0 or 2^(from−2), into the lower half
+/// of the ring, and the wrap costs one COT.
+///
+/// **Security.** Semi-honest.
+///
+/// **Cost.** That of [`ZeroExtend`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SignExtend {
+    inner: Extension,
+    range: Range,
+}
+
+impl SignExtend {
+    /// From `from` to `to` bits, where one COT costs `cot_price` bits of traffic.
+    ///
+    /// # Panics
+    /// If `to` is below `from`.
+    #[must_use]
+    pub fn new(from: Bits, to: Bits, cot_price: u32) -> Self {
+        Self {
+            inner: Extension::new(from, to, cot_price),
+            range: Range::Any,
+        }
+    }
+
+    /// For values that are known to lie in `range`.
+    ///
+    /// # Panics
+    /// If `range` is [`Range::Half`] of a ring of one bit.
+    #[must_use]
+    pub fn within(mut self, range: Range) -> Self {
+        assert!(
+            range != Range::Half || self.inner.from.get() >= 2,
+            "one bit has no half range"
+        );
+        if range != Range::Any {
+            self.inner.compare = None;
+        }
+        self.range = range;
+        self
+    }
+
+    /// Shares of x mod 2^to.
+    ///
+    /// # Errors
+    /// When the stream or the pools fail.
+    pub fn run(&self, s: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
+        let Extension { from, to, .. } = self.inner;
+        if from == to {
+            return Ok(x.to_vec());
+        }
+        let offset = self.range.offset(from);
+        let shifted = wrap::add_public(s, x, from, offset);
+        let wide = self.inner.run(s, &shifted)?;
+        Ok(wrap::add_public(s, &wide, to, offset.wrapping_neg()))
+    }
+
+    /// The cost for `n` values.
+    #[must_use]
+    pub fn cost(&self, n: usize) -> Cost {
+        self.inner.cost(n)
+    }
+}
+
+impl Range {
+    /// What is added so that the values become unsigned; below half of the ring, where anything is
+    /// known of them.
+    pub(crate) const fn offset(self, bits: Bits) -> u64 {
+        match self {
+            Self::Any => 1 << (bits.get() - 1),
+            Self::Nonnegative => 0,
+            Self::Half => 1 << (bits.get() - 2),
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The geometry of a pooling layer.
+
+use std::ops::Range;
+
+use crate::Error;
+
+/// Windows over planes of `height` × `width`, in NCHW order: an image of n × c planes is its planes
+/// one after the other, each row by row.
+///
+/// Padding adds positions that no value has: they count in the geometry and are left out of every
+/// window. Each window holds at least one value.
+///
+/// ```
+/// use nonlinear::Pool2d;
+///
+/// let window = Pool2d::new(112, 112, [3, 3], [2, 2], [1, 1, 1, 1])?;
+/// assert_eq!(window.output_shape(), [56, 56]);
+/// # Ok::<(), nonlinear::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pool2d {
+    rows: Axis,
+    columns: Axis,
+}
+
+/// One direction of the windows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Axis {
+    len: usize,
+    kernel: usize,
+    stride: usize,
+    before: usize,
+    windows: usize,
+}
+
+impl Pool2d {
+    /// Windows of `kernel` (height, width), moved by `stride` (down, right), over planes padded by
+    /// `padding` (top, left, bottom, right). Windows that do not fit at the end are left out.
+    ///
+    /// # Errors
+    /// When the kernel or a stride is 0, the kernel is larger than the padded plane, or a window
+    /// would hold padding alone.
+    pub fn new(
+        height: usize,
+        width: usize,
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        padding: [usize; 4],
+    ) -> Result<Self, Error> {
+        let [top, left, bottom, right] = padding;
+        Ok(Self {
+            rows: Axis::new(height, kernel[0], stride[0], [top, bottom])?,
+            columns: Axis::new(width, kernel[1], stride[1], [left, right])?,
+        })
+    }
+
+    /// One window over the whole plane.
+    ///
+    /// # Errors
+    /// When the plane is empty.
+    pub fn global(height: usize, width: usize) -> Result<Self, Error> {
+        Self::new(height, width, [height, width], [1, 1], [0; 4])
+    }
+
+    /// Height and width of a plane.
+    #[must_use]
+    pub const fn input_shape(&self) -> [usize; 2] {
+        [self.rows.len, self.columns.len]
+    }
+
+    /// Height and width of a plane of results.
+    #[must_use]
+    pub const fn output_shape(&self) -> [usize; 2] {
+        [self.rows.windows, self.columns.windows]
+    }
+
+    /// Positions of a window, padding included.
+    #[must_use]
+    pub const fn kernel_positions(&self) -> usize {
+        self.rows.kernel * self.columns.kernel
+    }
+
+    /// Values in a plane.
+    pub(crate) const fn input_len(&self) -> usize {
+        self.rows.len * self.columns.len
+    }
+
+    /// The rows of window row `i`.
+    pub(crate) fn row_span(&self, i: usize) -> Range<usize> {
+        self.rows.span(i)
+    }
+
+    /// The columns of window column `j`.
+    pub(crate) fn column_span(&self, j: usize) -> Range<usize> {
+        self.columns.span(j)
+    }
+
+    /// The rows that are in some window, ascending.
+    pub(crate) fn used_rows(&self) -> Vec<usize> {
+        let mut used: Vec<usize> = (0..self.rows.windows)
+            .flat_map(|i| self.rows.span(i))
+            .collect();
+        used.sort_unstable();
+        used.dedup();
+        used
+    }
+
+    /// Number of planes in `len` values.
+    ///
+    /// # Panics
+    /// If it is not a whole number.
+    pub(crate) fn planes(&self, len: usize) -> usize {
+        let plane = self.input_len();
+        assert_eq!(len % plane, 0, "{len} values in planes of {plane}");
+        len / plane
+    }
+}
+
+impl Axis {
+    fn new(len: usize, kernel: usize, stride: usize, padding: [usize; 2]) -> Result<Self, Error> {
+        if kernel == 0 || stride == 0 {
+            return Err(Error::EmptyWindow { kernel, stride });
+        }
+        let padded = len.saturating_add(padding[0]).saturating_add(padding[1]);
+        if kernel > padded {
+            return Err(Error::WindowTooLarge { kernel, padded });
+        }
+        let windows = (padded - kernel) / stride + 1;
+        let axis = Self {
+            len,
+            kernel,
+            stride,
+            before: padding[0],
+            windows,
+        };
+        // Windows move one way, so the outer ones are the first to miss the values.
+        if axis.span(0).is_empty() || axis.span(windows - 1).is_empty() {
+            let [before, after] = padding;
+            return Err(Error::WindowOfPadding {
+                kernel,
+                before,
+                after,
+            });
+        }
+        Ok(axis)
+    }
+
+    /// The positions of a window that hold values.
+    fn span(&self, window: usize) -> Range<usize> {
+        let start = window * self.stride;
+        let clip = |position: usize| position.saturating_sub(self.before).min(self.len);
+        clip(start)..clip(start + self.kernel)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_leave_out_padding() {
+        let window = Pool2d::new(5, 4, [3, 2], [2, 2], [1, 0, 1, 0]).unwrap();
+        assert_eq!(window.output_shape(), [3, 2]);
+        assert_eq!(window.row_span(0), 0..2);
+        assert_eq!(window.row_span(1), 1..4);
+        assert_eq!(window.row_span(2), 3..5);
+        assert_eq!(window.column_span(1), 2..4);
+        assert_eq!(window.used_rows(), [0, 1, 2, 3, 4]);
+        let sparse = Pool2d::new(7, 1, [1, 1], [3, 1], [0; 4]).unwrap();
+        assert_eq!(sparse.used_rows(), [0, 3, 6]);
+    }
+
+    #[test]
+    fn impossible_windows_are_refused() {
+        let new = |height, kernel, stride, padding| {
+            Pool2d::new(height, 1, [kernel, 1], [stride, 1], padding)
+        };
+        assert!(matches!(
+            new(3, 0, 1, [0; 4]),
+            Err(Error::EmptyWindow { .. })
+        ));
+        assert!(matches!(
+            new(3, 1, 0, [0; 4]),
+            Err(Error::EmptyWindow { .. })
+        ));
+        assert!(matches!(
+            new(3, 4, 1, [0; 4]),
+            Err(Error::WindowTooLarge { .. })
+        ));
+        assert!(matches!(
+            new(3, 2, 1, [2, 0, 0, 0]),
+            Err(Error::WindowOfPadding { .. })
+        ));
+        assert!(matches!(
+            new(3, 2, 1, [0, 0, 2, 0]),
+            Err(Error::WindowOfPadding { .. })
+        ));
+        assert!(matches!(
+            new(0, 1, 1, [1, 0, 0, 0]),
+            Err(Error::WindowOfPadding { .. })
+        ));
+        assert!(matches!(
+            new(3, 1, 1, [usize::MAX, 0, 0, 0]),
+            Err(Error::WindowOfPadding { .. })
+        ));
+        assert!(Pool2d::global(0, 3).is_err());
+    }
+}

@@ -1,0 +1,65 @@
+//! The rectifier.
+
+use channel::Cost;
+use ring_arith::Bits;
+use sharing::{Mux, Session};
+
+use crate::{Drelu, Error};
+
+/// max(x, 0).
+///
+/// **Functionality.** From shares of a signed x mod 2^bits, fresh shares of max(x, 0). With
+/// [`Relu::narrow`], x·[bit m−1 of x is 0], which is max(x, 0) for x in [−2^(m−1), 2^(m−1)); the
+/// oracle is [`crate::clear::relu_narrow`].
+///
+/// **Protocol.** [RRK+20]: [`Drelu`], then [`Mux`].
+///
+/// **Security.** Semi-honest.
+///
+/// **Cost.** [`Drelu`] then [`Mux`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Relu {
+    bits: Bits,
+    sign: Drelu,
+}
+
+impl Relu {
+    /// Values of `bits` bits, where one COT costs `cot_price` bits of traffic.
+    #[must_use]
+    pub fn new(bits: Bits, cot_price: u32) -> Self {
+        Self::narrow(bits, bits, cot_price)
+    }
+
+    /// Values mod 2^bits that are known to fit `value_bits`, so that the sign is read there.
+    ///
+    /// # Panics
+    /// If `value_bits` is above `bits`.
+    #[must_use]
+    pub fn narrow(bits: Bits, value_bits: Bits, cot_price: u32) -> Self {
+        assert!(
+            value_bits <= bits,
+            "values of {value_bits} bits mod 2^{bits}"
+        );
+        let sign = Drelu::new(value_bits, cot_price);
+        Self { bits, sign }
+    }
+
+    /// Shares of max(x, 0).
+    ///
+    /// # Errors
+    /// When the stream or the pools fail.
+    pub fn run(&self, s: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
+        let positive = self.sign.run(s, x)?;
+        Ok(self.mux().run(s, &positive, x)?)
+    }
+
+    /// The cost for `n` values.
+    #[must_use]
+    pub fn cost(&self, n: usize) -> Cost {
+        self.sign.cost(n).then(self.mux().cost(n))
+    }
+
+    const fn mux(self) -> Mux {
+        Mux { bits: self.bits }
+    }
+}

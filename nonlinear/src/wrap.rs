@@ -1,0 +1,87 @@
+//! The bits lost when shares are added: the wrap of the whole, the carry of the low bits.
+
+use channel::Cost;
+use ring_arith::{BitVec, Bits};
+use sharing::Session;
+
+use crate::Error;
+use crate::products::{self, Part};
+
+/// The client's side of a comparison that decides a wrap: S + C ≥ 2^m iff S > 2^m − 1 − C, and
+/// 2^m − 1 − C is the complement of C on every m lowest bits.
+pub(crate) fn operand(s: &Session, share: &[u64]) -> Vec<u64> {
+    if s.role().is_server() {
+        share.to_vec()
+    } else {
+        share.iter().map(|&x| !x).collect()
+    }
+}
+
+/// Adds a public constant: to the server's share.
+pub(crate) fn add_public(s: &Session, share: &[u64], bits: Bits, constant: u64) -> Vec<u64> {
+    let constant = if s.role().is_server() { constant } else { 0 };
+    share
+        .iter()
+        .map(|&x| bits.reduce(x.wrapping_add(constant)))
+        .collect()
+}
+
+/// A boolean to be turned into shares mod 2^bits.
+pub(crate) enum Bit {
+    /// Boolean shares: b = b_S + b_C − 2·b_S·b_C.
+    Shared(BitVec),
+    /// The most significant bits of shares of a value below half of the ring: b = b_S + b_C −
+    /// b_S·b_C [RRG+21; HLHD22].
+    Either(BitVec),
+}
+
+impl Bit {
+    const fn own(&self) -> &BitVec {
+        match self {
+            Self::Shared(own) | Self::Either(own) => own,
+        }
+    }
+
+    /// Twice the product needs one bit less of it.
+    const fn doubling(&self) -> u32 {
+        match self {
+            Self::Shared(_) => 1,
+            Self::Either(_) => 0,
+        }
+    }
+}
+
+/// Shares of every bit in its ring, all in the same two flights.
+pub(crate) fn to_arithmetic(
+    s: &mut Session,
+    wanted: &[(Bit, Bits)],
+) -> Result<Vec<Vec<u64>>, Error> {
+    let part = |(bit, bits): &'_ (Bit, Bits)| Bits::new(bits.get() - bit.doubling());
+    let parts = wanted.iter().filter_map(|wanted| {
+        Some(Part {
+            factors: wanted.0.own(),
+            bits: part(wanted)?,
+        })
+    });
+    let mut products = products::run(s, &parts.collect::<Vec<_>>())?.into_iter();
+    let shares = wanted.iter().map(|wanted| {
+        let (bit, bits) = wanted;
+        let mut share = bit.own().to_values();
+        if part(wanted).is_some() {
+            let product = products.next().expect("one result per part");
+            for (share, product) in share.iter_mut().zip(product) {
+                *share = bits.reduce(share.wrapping_sub(product << bit.doubling()));
+            }
+        }
+        share
+    });
+    Ok(shares.collect())
+}
+
+/// The cost of [`to_arithmetic`] for `n` bits each: (is it a boolean share, its ring).
+pub(crate) fn to_arithmetic_cost(n: usize, wanted: &[(bool, Bits)]) -> Cost {
+    let parts = wanted
+        .iter()
+        .filter_map(|&(shared, bits)| Some((n, Bits::new(bits.get() - u32::from(shared))?)));
+    products::cost(&parts.collect::<Vec<_>>())
+}

@@ -1,0 +1,52 @@
+//! What a value costs: the figures that reports quote, exactly.
+
+mod common;
+
+use channel::Cost;
+use common::bits_per_value;
+use nonlinear::{Drelu, Range, Relu, SignExtend, TruncFaithful, TruncReduce};
+use ring_arith::Bits;
+
+/// So many that rounding up to bytes does not show.
+const N: usize = 1 << 10;
+
+/// (online bits, with COTs at this price) per value.
+fn figures(cost: &Cost, price: u64) -> (f64, f64) {
+    (bits_per_value(cost, N, 0), bits_per_value(cost, N, price))
+}
+
+#[test]
+fn with_softspoken_ot_at_32_bits_a_cot() {
+    let relu = |l| figures(&Relu::new(Bits::of(l), 32).cost(N), 32);
+    assert_eq!(relu(16), (149.0, 885.0));
+    assert_eq!(relu(32), (335.0, 1839.0));
+    assert_eq!(relu(64), (709.0, 3749.0));
+    let sign = |l| figures(&Drelu::new(Bits::of(l), 32).cost(N), 32);
+    assert_eq!(sign(16), (115.0, 787.0));
+    assert_eq!(sign(32), (269.0, 1709.0));
+    assert_eq!(sign(64), (579.0, 3555.0));
+    let truncation = |l| figures(&TruncFaithful::new(Bits::of(l), 12, 32).cost(N), 32);
+    assert_eq!(truncation(16), (158.0, 926.0));
+    assert_eq!(truncation(32), (328.0, 1864.0));
+    assert_eq!(truncation(64), (670.0, 3742.0));
+    let reduction = |l| figures(&TruncReduce::new(Bits::of(l), 12, true, 32).cost(N), 32);
+    assert_eq!(reduction(16), (97.0, 641.0));
+    assert_eq!(reduction(32), (113.0, 657.0));
+    assert_eq!(reduction(64), (145.0, 689.0));
+}
+
+#[test]
+fn with_cots_that_cost_nothing() {
+    let sign = |l| figures(&Drelu::new(Bits::of(l), 0).cost(N), 0).0;
+    assert_eq!([16, 32, 64].map(sign), [82.0, 184.0, 390.0]);
+    let truncation = |l| figures(&TruncFaithful::new(Bits::of(l), 12, 0).cost(N), 0).0;
+    assert_eq!([16, 32, 64].map(truncation), [116.0, 234.0, 472.0]);
+}
+
+#[test]
+fn where_the_sign_is_known() {
+    let known = TruncFaithful::new(Bits::of(32), 12, 32).within(Range::Nonnegative);
+    assert_eq!(figures(&known.cost(N), 32), (138.0, 714.0));
+    let extension = SignExtend::new(Bits::of(16), Bits::of(28), 32).within(Range::Half);
+    assert_eq!(figures(&extension.cost(N), 32), (13.0, 45.0));
+}

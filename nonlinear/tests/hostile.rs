@@ -1,0 +1,118 @@
+//! A peer that lies or vanishes: a typed error or other shares, never a panic or a hang.
+
+mod common;
+
+use std::time::Duration;
+
+use channel::{Connection, Role, Way};
+use common::{random_shares, run};
+use nonlinear::{
+    ArgMax, AvgPool, Error, MaxPool, Pool2d, Range, Relu, Rescale, SignExtend, TruncFaithful,
+    TruncReduce,
+};
+use ring_arith::Bits;
+use sharing::Session;
+use testkit::{Harm, Mangle, ideal_session, memory_pair_mangled, run_over};
+
+const BITS: Bits = Bits::of(14);
+const N: usize = 36;
+
+/// Every protocol once.
+fn everything(s: &mut Session, x: &[u64]) -> Result<(), Error> {
+    let window = Pool2d::new(6, 6, [3, 3], [2, 2], [1; 4])?;
+    Relu::new(BITS, 32).run(s, x)?;
+    TruncFaithful::new(BITS, 5, 0).run(s, x)?;
+    TruncReduce::new(BITS, 5, true, 0).run(s, x)?;
+    SignExtend::new(BITS, Bits::of(20), 0).run(s, x)?;
+    SignExtend::new(BITS, Bits::of(20), 0)
+        .within(Range::Half)
+        .run(s, x)?;
+    MaxPool::new(window, BITS, 32).run(s, x)?;
+    AvgPool::new(window, BITS, 4, true, Rescale::Faithful, 32).run(s, x)?;
+    ArgMax::new(12, BITS, 32).run(s, x)?;
+    Ok(())
+}
+
+/// The cost of [`everything`].
+fn cost() -> channel::Cost {
+    let window = Pool2d::new(6, 6, [3, 3], [2, 2], [1; 4]).expect("a window");
+    [
+        Relu::new(BITS, 32).cost(N),
+        TruncFaithful::new(BITS, 5, 0).cost(N),
+        TruncReduce::new(BITS, 5, true, 0).cost(N),
+        SignExtend::new(BITS, Bits::of(20), 0).cost(N),
+        SignExtend::new(BITS, Bits::of(20), 0)
+            .within(Range::Half)
+            .cost(N),
+        MaxPool::new(window, BITS, 32).cost(1),
+        AvgPool::new(window, BITS, 4, true, Rescale::Faithful, 32).cost(1),
+        ArgMax::new(12, BITS, 32).cost(3),
+    ]
+    .into_iter()
+    .sum()
+}
+
+/// What both parties return over a line that does `harm` to byte `at` of what `from` says.
+fn harmed(from: Role, at: u64, harm: Harm) -> [Result<(), Error>; 2] {
+    let way = Way {
+        stream: channel::ONLINE,
+        from,
+    };
+    let inputs = random_shares(BITS, N, 1);
+    let party = |connection: &Connection, x: &[u64]| {
+        let mut s = ideal_session(connection, 2);
+        let outcome = everything(&mut s, x);
+        if outcome.is_err() {
+            let again = Relu::new(BITS, 32).run(&mut s, x);
+            assert!(
+                matches!(again, Err(Error::Sharing(sharing::Error::Dead))),
+                "{again:?}"
+            );
+        }
+        outcome
+    };
+    let (server, client) = run_over(
+        memory_pair_mangled(Mangle { way, at, harm }, Duration::from_secs(5)),
+        |connection| party(&connection, &inputs.0),
+        |connection| party(&connection, &inputs.1),
+    );
+    [server, client]
+}
+
+#[test]
+fn protocols_follow_each_other_in_one_session() {
+    run(&random_shares(BITS, N, 1), &cost(), everything);
+}
+
+#[test]
+fn a_peer_that_vanishes_anywhere() {
+    for from in [Role::Server, Role::Client] {
+        let all = match from {
+            Role::Server => cost().bytes_to_client(),
+            Role::Client => cost().bytes_to_server(),
+        };
+        for at in (0..all).step_by(53).chain([all - 1]) {
+            let [server, client] = harmed(from, at, Harm::Cut);
+            let other = if from.is_server() { client } else { server };
+            let typed = matches!(
+                other,
+                Err(Error::Sharing(
+                    sharing::Error::Channel(_) | sharing::Error::Ot(_)
+                ))
+            );
+            assert!(typed, "{other:?}");
+        }
+    }
+}
+
+/// Wrong bytes of the right length are wrong shares: semi-honest protocols cannot tell. They are
+/// canonical, and nothing panics.
+#[test]
+fn a_peer_that_lies() {
+    for from in [Role::Server, Role::Client] {
+        for at in (0..1500).step_by(61) {
+            let outcome = harmed(from, at, Harm::Flip(0xFF));
+            assert!(outcome.iter().all(Result::is_ok), "{outcome:?}");
+        }
+    }
+}

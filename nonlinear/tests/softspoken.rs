@@ -1,0 +1,40 @@
+//! The same on real oblivious transfers.
+
+mod common;
+
+use common::{edge_shares, signed, values};
+use nonlinear::{MaxPool, Pool2d, Relu, TruncFaithful, clear};
+use ring_arith::Bits;
+use sharing::{Options, Session};
+use testkit::{rng, run_sessions_real};
+
+#[test]
+fn relu_truncation_and_max_pool_on_softspoken_ot() {
+    let bits = Bits::of(32);
+    let inputs = edge_shares(bits, 64 * 64, &mut rng(8));
+    let price = Options::default().cot_price();
+    let relu = Relu::new(bits, price);
+    let truncation = TruncFaithful::new(bits, 12, price);
+    let window = Pool2d::new(64, 64, [3, 3], [2, 2], [1; 4]).expect("a window");
+    let pool = MaxPool::new(window, bits, price);
+    let network = |s: &mut Session, x: &[u64]| {
+        assert_eq!(s.cot_price(), price);
+        let x = relu.run(s, x).expect("the rectifier");
+        let x = truncation.run(s, &x).expect("the truncation");
+        pool.run(s, &x).expect("the pool")
+    };
+    let (server, client, cost) = run_sessions_real(
+        4,
+        &Options::default(),
+        |s| network(s, &inputs.0),
+        |s| network(s, &inputs.1),
+    );
+    let n = inputs.0.len();
+    assert_eq!(
+        cost,
+        relu.cost(n).then(truncation.cost(n)).then(pool.cost(1))
+    );
+    let x = values(&inputs, bits).into_iter();
+    let x: Vec<i64> = x.map(|x| clear::truncate(clear::relu(x), 12)).collect();
+    assert_eq!(signed(&server, &client, bits), clear::max_pool(&pool, &x));
+}
