@@ -1,0 +1,125 @@
+//! Convolution of a shared image with the server's weights.
+
+use channel::Cost;
+use ndarray::{Array4, ArrayView4};
+use ring_arith::{Bits, slices};
+use sharing::Session;
+
+use crate::item::{Item, Rect};
+use crate::{ConvSpec, Error, Products, clear};
+
+/// A convolution: dense, grouped, depthwise, strided, padded, by its [`ConvSpec`].
+///
+/// **Functionality.** Fresh shares mod 2^bits of [`clear::conv2d`]: the server puts in weights of
+/// `weight_bits` bits, both put in shares of x. Batch size 1, NCHW.
+///
+/// **Protocol.** [`Products`] with one item per group; every input channel and kernel position is
+/// one row of x, the rectangle of inputs it meets without padding.
+///
+/// **Security.** As [`Products`].
+///
+/// **Cost.** As [`Products`]: `macs · Σ_{j<w} (l−j)` bits to the server, rounded up to bytes row
+/// by row, and one bit to the client per weight bit. [`Conv2d::cost`] is exact.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "the public parameters of the protocol"
+)]
+pub struct Conv2d {
+    /// The shapes.
+    pub spec: ConvSpec,
+    /// Width of the weights.
+    pub weight_bits: Bits,
+    /// The ring of inputs and outputs.
+    pub bits: Bits,
+}
+
+impl Conv2d {
+    /// The convolution as a batch of products of flat tensors.
+    ///
+    /// # Errors
+    /// If the oblivious transfers cannot be counted.
+    pub fn products(&self) -> Result<Products, Error> {
+        let spec = &self.spec;
+        let [m, channels, height, width] = spec.weight_shape();
+        let m = m / spec.groups();
+        let plane = spec.input_len() / spec.input_shape()[0];
+        let output_plane = spec.output_len() / spec.output_shape()[0];
+        let mut rows = Vec::with_capacity(channels * height * width);
+        for c in 0..channels {
+            for (r, s) in (0..height).flat_map(|r| (0..width).map(move |s| (r, s))) {
+                let rect = spec.rect(r, s).unwrap_or(Rect::line(0, 0));
+                let input = rect.input + c * plane;
+                rows.push(Rect { input, ..rect });
+            }
+        }
+        let items = (0..spec.groups())
+            .map(|group| Item {
+                m,
+                weight_bits: self.weight_bits,
+                bits: self.bits,
+                weights: group * m * rows.len(),
+                input: group * channels * plane,
+                output: group * m * output_plane,
+                output_stride: output_plane,
+                rows: rows.clone(),
+            })
+            .collect();
+        Products::new(
+            items,
+            spec.input_len(),
+            spec.output_len(),
+            spec.weight_len(),
+        )
+    }
+
+    /// The server's side: its share of the output.
+    ///
+    /// # Errors
+    /// If a weight exceeds its width (before anything is sent), or the session fails.
+    ///
+    /// # Panics
+    /// If the weights or x do not have the shapes of the spec.
+    pub fn run_server(
+        &self,
+        s: &mut Session,
+        weights: ArrayView4<'_, i32>,
+        x: ArrayView4<'_, u64>,
+    ) -> Result<Array4<u64>, Error> {
+        let weights = weights.as_standard_layout();
+        let flat = weights.as_slice().expect("standard layout is contiguous");
+        let products = self.products()?;
+        let mut y = clear::conv2d(&self.spec, self.bits, weights.view(), x);
+        let cross = products.run_server_cross(s, flat)?;
+        let out = y.as_slice_mut().expect("a fresh array is contiguous");
+        slices::add_assign(self.bits, out, &cross);
+        Ok(y)
+    }
+
+    /// The client's side: its share of the output.
+    ///
+    /// # Errors
+    /// If the session fails.
+    ///
+    /// # Panics
+    /// If x does not have the shape of the spec.
+    pub fn run_client(
+        &self,
+        s: &mut Session,
+        x: ArrayView4<'_, u64>,
+    ) -> Result<Array4<u64>, Error> {
+        clear::check_image(&self.spec, x.dim());
+        let x = x.as_standard_layout();
+        let x = x.as_slice().expect("standard layout is contiguous");
+        let y = self.products()?.run_client(s, x)?;
+        Ok(clear::image(self.spec.output_shape(), y))
+    }
+
+    /// The exact cost.
+    ///
+    /// # Errors
+    /// If the oblivious transfers cannot be counted.
+    pub fn cost(&self) -> Result<Cost, Error> {
+        Ok(self.products()?.cost())
+    }
+}

@@ -1,0 +1,244 @@
+//! The core: a batch of products of server matrices with shared matrices.
+
+use channel::{Cost, Role};
+use ring_arith::{Bits, Word, slices};
+use sharing::Session;
+
+use crate::Error;
+use crate::item::Item;
+use crate::local;
+use crate::rows::{ClientRows, Plan, ServerRows};
+
+/// A batch of products of the server's matrices with shared matrices.
+///
+/// **Functionality.** The server holds integers `weights`, weight i of width w within
+/// [−2^(w−1), 2^(w−1)), and both hold shares of x. They get shares of y, the sum of all items as
+/// defined at [`Item`], each modulo its own 2^l. x must be shared modulo at least the l of every
+/// item that reads it. Public: the items. Reads of one element by many items and writes to one
+/// element by items of the same ring are allowed.
+///
+/// **Protocol.** y = W·x_S + W·x_C, the first term local to the server. For the second, [RRK+20]
+/// made one-sided: bit j of a weight is the choice of one COT in which the client's correlation is
+/// the whole row of x_C that meets the weight, mod 2^(l−j); shifted by j, the results sum up to
+/// the product. The sign bit (j = w − 1) enters negated. Bits from l upwards change nothing and
+/// cost nothing. Departures: the weights choose and not the activations, the width is the
+/// weights' own, and a row is only as long as the products that exist (no padding).
+/// Items of l ≤ 32 run first, in 32-bit lanes, then the others.
+///
+/// **Security.** Semi-honest, from the security of [`ot::OtSender::cot_rows`]. The client's
+/// outputs are its COT randomness, the server's are masked by it.
+///
+/// **Cost.** Σ_items m·K·min(w, l) COTs in which the client sends; ceil(n/8) bytes to the client
+/// per super-tile of n COTs and Σ_{k, m, j} ceil(n_k·(l−j)/8) bytes back. Two flights per
+/// super-tile; memory is that of x, y and the weights. [`Products::cost`] is exact.
+#[derive(Clone, Debug)]
+pub struct Products {
+    items: Vec<Item>,
+    input_len: usize,
+    output_len: usize,
+    weight_len: usize,
+    narrow: Plan,
+    wide: Plan,
+}
+
+impl Products {
+    /// A batch that reads `input_len` elements and `weight_len` weights and writes `output_len`.
+    ///
+    /// # Errors
+    /// If an item reaches beyond its operands, or the outputs of items of different rings, from the
+    /// first to the last, overlap.
+    pub fn new(
+        items: Vec<Item>,
+        input_len: usize,
+        output_len: usize,
+        weight_len: usize,
+    ) -> Result<Self, Error> {
+        let mut spans = Vec::with_capacity(items.len());
+        for (number, item) in items.iter().enumerate() {
+            let check = |fits: bool, operand| {
+                fits.then_some(()).ok_or(Error::OutOfBounds {
+                    item: number,
+                    operand,
+                })
+            };
+            check(
+                item.input_end().is_some_and(|end| end <= input_len),
+                "input",
+            )?;
+            check(
+                item.weight_end().is_some_and(|end| end <= weight_len),
+                "weights",
+            )?;
+            let end = item.output_end().filter(|&end| end <= output_len);
+            check(end.is_some(), "output")?;
+            spans.push((item.output, end.unwrap_or(0), item.bits));
+        }
+        spans.retain(|(start, end, _)| start < end);
+        if mixes_rings(spans) {
+            return Err(Error::MixedRings);
+        }
+        let narrow = Plan::new(&items, |bits| bits.get() <= 32)?;
+        let wide = Plan::new(&items, |bits| bits.get() > 32)?;
+        Ok(Self {
+            items,
+            input_len,
+            output_len,
+            weight_len,
+            narrow,
+            wide,
+        })
+    }
+
+    /// The items.
+    #[must_use]
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    /// Elements of the output.
+    #[must_use]
+    pub const fn output_len(&self) -> usize {
+        self.output_len
+    }
+
+    /// Multiplications.
+    #[must_use]
+    pub fn macs(&self) -> u64 {
+        self.items.iter().map(Item::macs).sum()
+    }
+
+    /// The server's side: its share of y. Outputs that no item writes are 0.
+    ///
+    /// # Errors
+    /// If a weight exceeds its width (before anything is sent), or the session fails.
+    ///
+    /// # Panics
+    /// If an operand does not have the declared length.
+    pub fn run_server(
+        &self,
+        s: &mut Session,
+        weights: &[i32],
+        x: &[u64],
+    ) -> Result<Vec<u64>, Error> {
+        assert_eq!(x.len(), self.input_len, "wrong number of inputs");
+        let mut y = self.run_server_cross(s, weights)?;
+        slices::add_assign(Bits::of(64), &mut y, &self.clear(weights, x));
+        for item in &self.items {
+            item.for_output(&mut y, |_, y| slices::reduce_slice(item.bits, y));
+        }
+        Ok(y)
+    }
+
+    /// The server's side of the term W·x_C alone, for callers with a faster way to W·x_S.
+    pub(crate) fn run_server_cross(
+        &self,
+        s: &mut Session,
+        weights: &[i32],
+    ) -> Result<Vec<u64>, Error> {
+        assert_eq!(s.role(), Role::Server, "the server's side");
+        assert_eq!(weights.len(), self.weight_len, "wrong number of weights");
+        s.attempt(|s| {
+            self.check_weights(weights)?;
+            let (channel, _, receiver) = s.ot();
+            let mut narrow = ServerRows::<u32>::new(self, &self.narrow, weights);
+            receiver.cot_rows(channel, &mut narrow)?;
+            let mut wide = ServerRows::<u64>::new(self, &self.wide, weights);
+            receiver.cot_rows(channel, &mut wide)?;
+            Ok(self.merge(&narrow.into_output(), &wide.into_output()))
+        })
+    }
+
+    /// The client's side: its share of y. Outputs that no item writes are 0.
+    ///
+    /// # Errors
+    /// If the session fails.
+    ///
+    /// # Panics
+    /// If `x` does not have the declared length.
+    pub fn run_client(&self, s: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
+        assert_eq!(s.role(), Role::Client, "the client's side");
+        assert_eq!(x.len(), self.input_len, "wrong number of inputs");
+        s.attempt(|s| {
+            let (channel, sender, _) = s.ot();
+            let mut narrow = ClientRows::<u32>::new(self, &self.narrow, x);
+            sender.cot_rows(channel, &mut narrow)?;
+            let mut wide = ClientRows::<u64>::new(self, &self.wide, x);
+            sender.cot_rows(channel, &mut wide)?;
+            Ok(self.merge(&narrow.into_output(), &wide.into_output()))
+        })
+    }
+
+    /// The same products on clear integers.
+    ///
+    /// # Panics
+    /// If an operand does not have the declared length.
+    #[must_use]
+    pub fn clear(&self, weights: &[i32], x: &[u64]) -> Vec<u64> {
+        assert_eq!(x.len(), self.input_len, "wrong number of inputs");
+        assert_eq!(weights.len(), self.weight_len, "wrong number of weights");
+        let narrow = local::products::<u32>(self, &self.narrow, weights, x);
+        let wide = local::products::<u64>(self, &self.wide, weights, x);
+        self.merge(&narrow, &wide)
+    }
+
+    /// The exact cost.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        self.narrow
+            .cost(&self.items)
+            .then(self.wide.cost(&self.items))
+    }
+
+    /// Joins the outputs of both passes, each reduced to its ring.
+    fn merge(&self, narrow: &[u32], wide: &[u64]) -> Vec<u64> {
+        let mut y = vec![0; self.output_len];
+        for item in &self.items {
+            if item.bits.get() <= 32 {
+                copy_reduced(item, narrow, &mut y);
+            } else {
+                copy_reduced(item, wide, &mut y);
+            }
+        }
+        y
+    }
+
+    fn check_weights(&self, weights: &[i32]) -> Result<(), Error> {
+        self.items.iter().try_for_each(|item| {
+            let range = item.weights..item.weights + item.m * item.rows.len();
+            check_weights(item.weight_bits, &weights[range], item.weights)
+        })
+    }
+}
+
+/// Refuses weights beyond their width; `first` is the number of the first one.
+pub(crate) fn check_weights(bits: Bits, weights: &[i32], first: usize) -> Result<(), Error> {
+    let range = bits.min_signed()..=bits.max_signed();
+    match weights.iter().position(|&w| !range.contains(&w.into())) {
+        None => Ok(()),
+        Some(at) => Err(Error::WeightRange {
+            index: first + at,
+            bits: bits.get(),
+        }),
+    }
+}
+
+fn copy_reduced<W: Word>(item: &Item, from: &[W], to: &mut [u64]) {
+    item.for_output(to, |range, to| {
+        for (to, from) in to.iter_mut().zip(&from[range]) {
+            *to = item.bits.reduce(from.to_u64());
+        }
+    });
+}
+
+/// Whether two spans with different rings overlap.
+fn mixes_rings(mut spans: Vec<(usize, usize, Bits)>) -> bool {
+    spans.sort_unstable_by_key(|&(start, ..)| start);
+    let mut reach = (0, None);
+    spans.into_iter().any(|(start, end, bits)| {
+        let mixed = start < reach.0 && reach.1 != Some(bits);
+        if end > reach.0 {
+            reach = (end, Some(bits));
+        }
+        mixed
+    })
+}

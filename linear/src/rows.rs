@@ -1,0 +1,324 @@
+//! The products as rows of a vector COT, in the order item, row of x, output row, weight bit.
+
+use std::cell::Cell;
+use std::ops::Range;
+
+use channel::Cost;
+use ot::{ReceiveRows, SendRows};
+use ring_arith::{Bits, Word, packed_len, slices};
+
+use crate::item::{Item, Rect};
+use crate::tally::Tally;
+use crate::{Error, Products};
+
+/// The rows of x that cost COTs in one pass, with the number of their first COT.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    rows: Vec<Row>,
+    cots: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    first: usize,
+    pub(crate) item: usize,
+    pub(crate) k: usize,
+}
+
+impl Plan {
+    /// The rows of the items whose ring is chosen; rows without elements cost nothing.
+    pub(crate) fn new(items: &[Item], chosen: impl Fn(Bits) -> bool) -> Result<Self, Error> {
+        let mut plan = Self {
+            rows: Vec::new(),
+            cots: 0,
+        };
+        let paid = |item: &Item| chosen(item.bits) && item.m > 0;
+        for (number, item) in items.iter().enumerate().filter(|(_, item)| paid(item)) {
+            let cots = item.cots_of_row().ok_or(Error::TooLarge)?;
+            for (k, _) in item.rows.iter().enumerate().filter(|(_, r)| !r.is_empty()) {
+                plan.rows.push(Row {
+                    first: plan.cots,
+                    item: number,
+                    k,
+                });
+                plan.cots = plan.cots.checked_add(cots).ok_or(Error::TooLarge)?;
+            }
+        }
+        Ok(plan)
+    }
+
+    pub(crate) fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// The exact cost of the pass.
+    pub(crate) fn cost(&self, items: &[Item]) -> Cost {
+        let mut tally = Tally::default();
+        let mut sizes = Vec::new();
+        for row in &self.rows {
+            let item = &items[row.item];
+            let len = item.rows[row.k].len();
+            sizes.clear();
+            sizes.extend((0..item.planes()).map(|j| packed_len(len, item.width(j)) as u64));
+            tally.add(&sizes, item.m);
+        }
+        tally.finish()
+    }
+}
+
+/// Where a COT stands in its plan.
+#[derive(Clone, Copy)]
+struct Place {
+    row: usize,
+    m: usize,
+    j: u32,
+}
+
+/// Finds the place of a COT; quick where COTs are asked for in order.
+struct Finder(Cell<(usize, Place)>);
+
+impl Finder {
+    const fn new() -> Self {
+        Self(Cell::new((0, Place { row: 0, m: 0, j: 0 })))
+    }
+
+    #[inline]
+    fn find(&self, plan: &Plan, items: &[Item], i: usize) -> Place {
+        let (last, mut place) = self.0.get();
+        if i == last {
+            return place;
+        }
+        let item = &items[plan.rows[place.row].item];
+        if i == last + 1 {
+            place.j += 1;
+            if place.j == item.planes() {
+                place.j = 0;
+                place.m += 1;
+                if place.m == item.m {
+                    place.m = 0;
+                    place.row += 1;
+                }
+            }
+        } else {
+            place = Self::search(plan, items, i);
+        }
+        self.0.set((i, place));
+        place
+    }
+
+    fn search(plan: &Plan, items: &[Item], i: usize) -> Place {
+        let row = plan.rows.partition_point(|row| row.first <= i) - 1;
+        let planes = items[plan.rows[row].item].planes();
+        let within = i - plan.rows[row].first;
+        let j = within % planes as usize;
+        Place {
+            row,
+            m: within / planes as usize,
+            j: u32::try_from(j).expect("a bit number is below 64"),
+        }
+    }
+}
+
+/// What both ends share: the place of a COT, and the sums of its results.
+struct Sums<'a, W> {
+    items: &'a [Item],
+    plan: &'a Plan,
+    shapes: Finder,
+    places: Finder,
+    /// The weight bits' results for one output row.
+    sum: Vec<W>,
+    y: Vec<W>,
+}
+
+impl<'a, W: Word> Sums<'a, W> {
+    fn new(products: &'a Products, plan: &'a Plan) -> Self {
+        let used = if plan.cots == 0 {
+            0
+        } else {
+            products.output_len()
+        };
+        Self {
+            items: products.items(),
+            plan,
+            shapes: Finder::new(),
+            places: Finder::new(),
+            sum: Vec::new(),
+            y: vec![W::default(); used],
+        }
+    }
+
+    #[inline]
+    fn shape(&self, i: usize) -> (usize, Bits) {
+        let place = self.shapes.find(self.plan, self.items, i);
+        let row = self.plan.rows[place.row];
+        let item = &self.items[row.item];
+        (item.rows[row.k].len(), item.width(place.j))
+    }
+
+    /// Adds the result of COT `i` shifted into its place, the sign bit and `negate` accounted for.
+    #[inline]
+    fn absorb(&mut self, i: usize, result: &[W], negate: bool) {
+        let place = self.places.find(self.plan, self.items, i);
+        let row = self.plan.rows[place.row];
+        let item = &self.items[row.item];
+        if place.j == 0 {
+            self.sum.clear();
+            self.sum.resize(result.len(), W::default());
+        }
+        let negate = negate != item.is_sign(place.j);
+        slices::accumulate_shifted(&mut self.sum, result, place.j, negate);
+        if place.j + 1 == item.planes() {
+            let start = item.output + place.m * item.output_stride;
+            scatter_add(&item.rows[row.k], &self.sum, &mut self.y[start..]);
+        }
+    }
+}
+
+/// The client's end: COT sender with the rows of its share of x.
+pub(crate) struct ClientRows<'a, W> {
+    sums: Sums<'a, W>,
+    x: Vec<W>,
+    row: Vec<W>,
+    gathered: Option<usize>,
+}
+
+impl<'a, W: Word> ClientRows<'a, W> {
+    pub(crate) fn new(products: &'a Products, plan: &'a Plan, x: &[u64]) -> Self {
+        Self {
+            sums: Sums::new(products, plan),
+            x: words(plan, x),
+            row: Vec::new(),
+            gathered: None,
+        }
+    }
+
+    pub(crate) fn into_output(self) -> Vec<W> {
+        self.sums.y
+    }
+}
+
+impl<W: Word> SendRows<W> for ClientRows<'_, W> {
+    fn count(&self) -> usize {
+        self.sums.plan.cots
+    }
+
+    #[inline]
+    fn shape(&self, i: usize) -> (usize, Bits) {
+        self.sums.shape(i)
+    }
+
+    #[inline]
+    fn correlation(&mut self, i: usize) -> &[W] {
+        let place = self.sums.places.find(self.sums.plan, self.sums.items, i);
+        if self.gathered != Some(place.row) {
+            let row = self.sums.plan.rows[place.row];
+            let item = &self.sums.items[row.item];
+            gather(&item.rows[row.k], &self.x[item.input..], &mut self.row);
+            self.gathered = Some(place.row);
+        }
+        &self.row
+    }
+
+    #[inline]
+    fn absorb(&mut self, i: usize, r: &[W]) {
+        self.sums.absorb(i, r, true);
+    }
+}
+
+/// The server's end: COT receiver whose choices are the bits of its weights.
+pub(crate) struct ServerRows<'a, W> {
+    sums: Sums<'a, W>,
+    choices: Finder,
+    weights: &'a [i32],
+}
+
+impl<'a, W: Word> ServerRows<'a, W> {
+    pub(crate) fn new(products: &'a Products, plan: &'a Plan, weights: &'a [i32]) -> Self {
+        Self {
+            sums: Sums::new(products, plan),
+            choices: Finder::new(),
+            weights,
+        }
+    }
+
+    pub(crate) fn into_output(self) -> Vec<W> {
+        self.sums.y
+    }
+}
+
+impl<W: Word> ReceiveRows<W> for ServerRows<'_, W> {
+    fn count(&self) -> usize {
+        self.sums.plan.cots
+    }
+
+    #[inline]
+    fn shape(&self, i: usize) -> (usize, Bits) {
+        self.sums.shape(i)
+    }
+
+    #[inline]
+    fn choice(&self, i: usize) -> bool {
+        let place = self.choices.find(self.sums.plan, self.sums.items, i);
+        let row = self.sums.plan.rows[place.row];
+        let item = &self.sums.items[row.item];
+        let weight = self.weights[item.weights + place.m * item.rows.len() + row.k];
+        // Weights are sign-extended, and so are their bits beyond the 32.
+        i64::from(weight) >> place.j & 1 == 1
+    }
+
+    #[inline]
+    fn absorb(&mut self, i: usize, y: &[W]) {
+        self.sums.absorb(i, y, false);
+    }
+}
+
+/// The elements as words, if the plan has any rows to read.
+pub(crate) fn words<W: Word>(plan: &Plan, x: &[u64]) -> Vec<W> {
+    if plan.rows.is_empty() {
+        return Vec::new();
+    }
+    x.iter().map(|&x| W::from_u64(x)).collect()
+}
+
+/// Copies a rectangle of `x` into `row`.
+pub(crate) fn gather<W: Word>(rect: &Rect, x: &[W], row: &mut Vec<W>) {
+    row.clear();
+    for i in 0..rect.rows {
+        let x = &x[rect.input + i * rect.input_strides[0]..];
+        if rect.input_strides[1] == 1 {
+            row.extend_from_slice(&x[..rect.columns]);
+        } else {
+            row.extend(x.iter().step_by(rect.input_strides[1]).take(rect.columns));
+        }
+    }
+}
+
+/// Adds `row` to the places of `y` where the products of a rectangle go.
+pub(crate) fn scatter_add<W: Word>(rect: &Rect, row: &[W], y: &mut [W]) {
+    for (i, row) in row.chunks_exact(rect.columns).enumerate() {
+        let y = &mut y[rect.output + i * rect.output_strides[0]..];
+        if rect.output_strides[1] == 1 {
+            for (y, &v) in y[..row.len()].iter_mut().zip(row) {
+                *y = y.wrapping_add(v);
+            }
+        } else {
+            for (y, &v) in y.iter_mut().step_by(rect.output_strides[1]).zip(row) {
+                *y = y.wrapping_add(v);
+            }
+        }
+    }
+}
+
+impl Item {
+    /// Calls `f` with the part of `y` of every output row, and where it lies.
+    pub(crate) fn for_output<T>(&self, y: &mut [T], mut f: impl FnMut(Range<usize>, &mut [T])) {
+        let span = self.span().expect("checked when the batch was made");
+        if span == 0 {
+            return;
+        }
+        for m in 0..self.m {
+            let start = self.output + m * self.output_stride;
+            f(start..start + span, &mut y[start..start + span]);
+        }
+    }
+}

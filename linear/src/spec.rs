@@ -1,0 +1,218 @@
+//! The shape arithmetic of two-dimensional convolutions.
+
+use crate::Error;
+use crate::item::Rect;
+
+/// A two-dimensional convolution on one NCHW image (batch size 1), dilation 1, checked to be
+/// possible.
+///
+/// Output `(o, y, x)` is the sum over input channels `c` of the group of `o` and kernel positions
+/// `(r, s)` of `weight[o, c, r, s] * input[c, y·stride + r − top, x·stride + s − left]`, zero
+/// outside the input.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ConvSpec {
+    channels: [usize; 2],
+    input: [usize; 2],
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    padding: [usize; 4],
+    groups: usize,
+    output: [usize; 2],
+    macs: u64,
+}
+
+impl ConvSpec {
+    /// A convolution from `channels[0]` to `channels[1]` channels in `groups` groups; pairs are
+    /// rows and columns, `padding` is top, left, bottom, right.
+    ///
+    /// # Errors
+    /// If a size is zero, the groups do not divide the channels, the kernel exceeds the padded
+    /// input, or the sizes overflow.
+    pub fn new(
+        channels: [usize; 2],
+        input: [usize; 2],
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        padding: [usize; 4],
+        groups: usize,
+    ) -> Result<Self, Error> {
+        let [c_in, c_out] = channels;
+        let positive = [
+            ("number of channels", c_in.min(c_out)),
+            ("input size", input[0].min(input[1])),
+            ("kernel", kernel[0].min(kernel[1])),
+            ("stride", stride[0].min(stride[1])),
+            ("number of groups", groups),
+        ];
+        if let Some(&(what, _)) = positive.iter().find(|(_, size)| *size == 0) {
+            return Err(Error::Zero { what });
+        }
+        if !c_in.is_multiple_of(groups) || !c_out.is_multiple_of(groups) {
+            return Err(Error::Groups {
+                groups,
+                input: c_in,
+                output: c_out,
+            });
+        }
+        let [top, left, bottom, right] = padding;
+        let output = [
+            positions(input[0], [top, bottom], kernel[0], stride[0])?,
+            positions(input[1], [left, right], kernel[1], stride[1])?,
+        ];
+        let mut spec = Self {
+            channels,
+            input,
+            kernel,
+            stride,
+            padding,
+            groups,
+            output,
+            macs: 0,
+        };
+        spec.macs = spec.count_macs().ok_or(Error::TooLarge)?;
+        Ok(spec)
+    }
+
+    /// Input channels, rows, columns.
+    #[must_use]
+    pub const fn input_shape(&self) -> [usize; 3] {
+        [self.channels[0], self.input[0], self.input[1]]
+    }
+
+    /// Output channels, rows, columns.
+    #[must_use]
+    pub const fn output_shape(&self) -> [usize; 3] {
+        [self.channels[1], self.output[0], self.output[1]]
+    }
+
+    /// Output channels, input channels of a group, kernel rows, kernel columns.
+    #[must_use]
+    pub const fn weight_shape(&self) -> [usize; 4] {
+        let [rows, columns] = self.kernel;
+        [
+            self.channels[1],
+            self.channels[0] / self.groups,
+            rows,
+            columns,
+        ]
+    }
+
+    /// Rows and columns of the kernel.
+    #[must_use]
+    pub const fn kernel(&self) -> [usize; 2] {
+        self.kernel
+    }
+
+    /// Steps down and right.
+    #[must_use]
+    pub const fn stride(&self) -> [usize; 2] {
+        self.stride
+    }
+
+    /// Zeros above, left, below, right.
+    #[must_use]
+    pub const fn padding(&self) -> [usize; 4] {
+        self.padding
+    }
+
+    /// Groups.
+    #[must_use]
+    pub const fn groups(&self) -> usize {
+        self.groups
+    }
+
+    /// Multiplications, those with padding not counted.
+    #[must_use]
+    pub const fn macs(&self) -> u64 {
+        self.macs
+    }
+
+    /// Elements of the input.
+    #[must_use]
+    pub const fn input_len(&self) -> usize {
+        self.channels[0] * self.input[0] * self.input[1]
+    }
+
+    /// Elements of the output.
+    #[must_use]
+    pub const fn output_len(&self) -> usize {
+        self.channels[1] * self.output[0] * self.output[1]
+    }
+
+    /// Number of weights.
+    #[must_use]
+    pub const fn weight_len(&self) -> usize {
+        let [m, c, r, s] = self.weight_shape();
+        m * c * r * s
+    }
+
+    /// The input under kernel position `(r, s)`, padding excluded, relative to a channel's plane;
+    /// `None` if it is all padding.
+    pub(crate) fn rect(&self, r: usize, s: usize) -> Option<Rect> {
+        let rows = self.valid(0, r)?;
+        let columns = self.valid(1, s)?;
+        let [_, width] = self.input;
+        let input = (rows.start * self.stride[0] + r - self.padding[0]) * width
+            + columns.start * self.stride[1]
+            + s
+            - self.padding[1];
+        Some(Rect {
+            input,
+            output: rows.start * self.output[1] + columns.start,
+            rows: rows.len(),
+            columns: columns.len(),
+            input_strides: [self.stride[0] * width, self.stride[1]],
+            output_strides: [self.output[1], 1],
+        })
+    }
+
+    /// The output positions along `axis` that meet the input at kernel offset `k`.
+    pub(crate) fn valid(&self, axis: usize, k: usize) -> Option<std::ops::Range<usize>> {
+        let (stride, before) = (self.stride[axis], self.padding[axis]);
+        let first = before.saturating_sub(k).div_ceil(stride);
+        // o * stride + k - before < input
+        let end = (self.input[axis] + before)
+            .saturating_sub(k)
+            .div_ceil(stride)
+            .min(self.output[axis]);
+        (first < end).then_some(first..end)
+    }
+
+    fn count_macs(&self) -> Option<u64> {
+        let product = |sizes: &[usize]| {
+            let mut sizes = sizes.iter();
+            sizes.try_fold(1usize, |product, &size| product.checked_mul(size))
+        };
+        let [m, c, r, s] = self.weight_shape();
+        let weights = product(&[m, c, r, s])?;
+        product(&[8, self.channels[0], self.input[0], self.input[1]])?;
+        product(&[8, m, self.output[0], self.output[1]])?;
+        product(&[8, weights])?;
+        let along = |axis: usize| -> u128 {
+            let covered = |k| self.valid(axis, k).map_or(0, |range| range.len() as u128);
+            (0..self.kernel[axis]).map(covered).sum()
+        };
+        // Bounded by weights times output positions; the traffic must be countable as well.
+        let macs = (m as u128 * c as u128)
+            .checked_mul(along(0))?
+            .checked_mul(along(1))?;
+        u64::try_from(macs).ok().filter(|&macs| macs < 1 << 50)
+    }
+}
+
+/// Output positions along one axis.
+fn positions(
+    input: usize,
+    padding: [usize; 2],
+    kernel: usize,
+    stride: usize,
+) -> Result<usize, Error> {
+    let padded = input
+        .checked_add(padding[0])
+        .and_then(|sum| sum.checked_add(padding[1]))
+        .ok_or(Error::TooLarge)?;
+    let room = padded
+        .checked_sub(kernel)
+        .ok_or(Error::Kernel { kernel, padded })?;
+    Ok(room / stride + 1)
+}
