@@ -1,0 +1,61 @@
+//! Proved bounds: how large an accumulator can be for any input whatever.
+
+use crate::igraph::IntOp;
+use crate::{IntGraph, PrivateWeights};
+
+/// For each node, a magnitude that its mathematical value (before reduction) cannot exceed,
+/// given that reduced inputs can be anything their rings hold.
+pub(crate) fn proved(graph: &IntGraph, weights: &PrivateWeights, input_bound: f64) -> Vec<f64> {
+    let mut raw: Vec<f64> = Vec::with_capacity(graph.nodes().len());
+    // What a reduced tensor can be: its bound, or anything in its ring once that may wrap.
+    let mut reduced: Vec<f64> = Vec::with_capacity(graph.nodes().len());
+    for (index, node) in graph.nodes().iter().enumerate() {
+        let input = |k: usize| reduced[node.inputs[k]];
+        let bound = match node.op {
+            IntOp::Input { scale, .. } => (input_bound * 2f64.powi(scale)).round(),
+            IntOp::Conv { .. } | IntOp::FullyConnected { .. } => weights
+                .layer(index)
+                .map_or(0.0, |layer| linear(layer, input(0))),
+            IntOp::TruncReduce { shift, .. } | IntOp::Trunc { shift, .. } => {
+                (input(0) / 2f64.powi(shift.cast_signed())).ceil()
+            }
+            IntOp::Add => input(0) + input(1),
+            IntOp::SumPool { window } => {
+                let area = u32::try_from(window.area()).unwrap_or(u32::MAX);
+                input(0) * f64::from(area)
+            }
+            _ => input(0),
+        };
+        let room = 2f64.powi(graph.types()[index].bits().get().cast_signed() - 1);
+        raw.push(bound);
+        reduced.push(if bound < room { bound } else { room });
+    }
+    raw
+}
+
+/// The largest sum of |w| over an output, times the largest input, plus its bias.
+fn linear(layer: &crate::LayerWeights, input: f64) -> f64 {
+    let per_output = layer.weights.len() / layer.bias.len().max(1);
+    let rows = layer.weights.chunks(per_output.max(1)).zip(&layer.bias);
+    rows.map(|(row, &bias)| {
+        let sum: f64 = row.iter().map(|&w| f64::from(w).abs()).sum();
+        #[expect(clippy::cast_precision_loss, reason = "a bound, rounded up below")]
+        let bias = bias.unsigned_abs() as f64;
+        sum * input + bias
+    })
+    .fold(0.0, f64::max)
+}
+
+/// Signed bits that hold every integer up to this magnitude.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a logarithm"
+)]
+pub(crate) fn bits_for(magnitude: f64) -> u32 {
+    if magnitude <= 0.0 {
+        1
+    } else {
+        (magnitude.ceil() + 1.0).log2().ceil() as u32 + 1
+    }
+}

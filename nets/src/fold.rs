@@ -1,0 +1,156 @@
+//! Rewriting a float graph before quantisation, without changing what it computes.
+//!
+//! - A batch norm after a convolution or fully connected layer goes into its weights.
+//! - Max-pool goes before ReLU: `max-pool(ReLU(x)) = ReLU(max-pool(x))`, and there are fewer ReLUs.
+//! - Nodes that do not reach the output go.
+
+use crate::float::{affine, parameters};
+use crate::graph::{Graph, Op};
+use crate::{Error, FloatModel, Shape, Tensor, Tensors};
+
+/// The same function in fewer and cheaper operations.
+///
+/// # Errors
+/// Those of [`FloatModel::check`].
+pub fn fold(model: &FloatModel) -> Result<FloatModel, Error> {
+    model.check()?;
+    // Dead nodes first: what only they share is not shared.
+    let graph = reaching(&model.graph, model.graph.nodes.len() - 1);
+    let (mut graph, tensors, output) = fold_batch_norms(&graph, &model.tensors)?;
+    pool_first(&mut graph, output);
+    let graph = reaching(&graph, output);
+    let kept = graph
+        .nodes
+        .iter()
+        .flat_map(|n| parameters(&n.op, Shape::vector(1)));
+    let kept = kept.map(|(name, _)| (name.to_owned(), tensors.tensor(name).cloned()));
+    let tensors = kept
+        .map(|(n, t)| t.map(|t| (n, t)))
+        .collect::<Result<_, Error>>()?;
+    Ok(FloatModel { graph, tensors })
+}
+
+/// Linear nodes with the batch norms after them folded in, their parameters renamed after the
+/// node (two nodes may share a tensor before, not after); and the new number of the output.
+fn fold_batch_norms(old: &Graph, source: &Tensors) -> Result<(Graph, Tensors, usize), Error> {
+    let uses = old.uses();
+    let (mut graph, mut tensors) = (Graph::new(), Tensors::new());
+    let mut new: Vec<usize> = Vec::with_capacity(uses.len());
+    for node in &old.nodes {
+        let inputs: Vec<usize> = node.inputs.iter().map(|&i| new[i]).collect();
+        let value = |name: &str| source.tensor(name);
+        if let Op::BatchNorm {
+            gamma,
+            beta,
+            mean,
+            var,
+            eps,
+        } = &node.op
+        {
+            let linear = inputs[0];
+            if uses[node.inputs[0]] == 1 && is_linear(&graph.nodes[linear].op) {
+                let [g, b, m, v] = [value(gamma)?, value(beta)?, value(mean)?, value(var)?];
+                let affine = affine(g.data(), b.data(), m.data(), v.data(), *eps);
+                scale(&mut tensors, &graph.nodes[linear].op, &affine)?;
+                new.push(linear);
+                continue;
+            }
+        }
+        let mut op = node.op.clone();
+        if let Op::Conv2d { weight, bias, .. } | Op::Linear { weight, bias, .. } = &mut op {
+            let values = value(weight)?.clone();
+            let outputs = values.shape()[0];
+            let shift = match bias {
+                Some(bias) => value(bias)?.clone(),
+                None => Tensor::new(vec![outputs], vec![0.0; outputs]),
+            };
+            *weight = format!("{}:weight", node.name);
+            *bias = Some(format!("{}:bias", node.name));
+            tensors.insert(weight.clone(), values);
+            tensors.insert(format!("{}:bias", node.name), shift);
+        } else {
+            for (name, _) in parameters(&op, Shape::vector(1)) {
+                tensors.insert(name, value(name)?.clone());
+            }
+        }
+        new.push(graph.push(node.name.clone(), op, &inputs));
+    }
+    let output = *new.last().expect("check() refuses empty graphs");
+    Ok((graph, tensors, output))
+}
+
+const fn is_linear(op: &Op) -> bool {
+    matches!(op, Op::Conv2d { .. } | Op::Linear { .. })
+}
+
+/// Multiplies a linear operation's output channels by factors and adds shifts.
+#[expect(clippy::cast_possible_truncation, reason = "parameters are f32")]
+fn scale(tensors: &mut Tensors, op: &Op, affine: &[(f64, f64)]) -> Result<(), Error> {
+    let (Op::Conv2d {
+        weight,
+        bias: Some(bias),
+        ..
+    }
+    | Op::Linear {
+        weight,
+        bias: Some(bias),
+        ..
+    }) = op
+    else {
+        unreachable!("fold_batch_norms gave every linear node a bias")
+    };
+    let old = tensors.tensor(weight)?;
+    let per_output = (old.data().len() / affine.len()).max(1);
+    let factor = |(i, &w): (usize, &f32)| (f64::from(w) * affine[i / per_output].0) as f32;
+    let scaled = old.data().iter().enumerate().map(factor).collect();
+    let scaled = Tensor::new(old.shape().to_vec(), scaled);
+    let old = tensors.tensor(bias)?;
+    let shift = |(&b, (f, s)): (&f32, &(f64, f64))| f64::from(b).mul_add(*f, *s) as f32;
+    let shifted = old.data().iter().zip(affine).map(shift).collect();
+    let shifted = Tensor::new(old.shape().to_vec(), shifted);
+    tensors.insert(weight, scaled);
+    tensors.insert(bias, shifted);
+    Ok(())
+}
+
+/// Swaps every ReLU with the max-pool that alone takes its output.
+fn pool_first(graph: &mut Graph, output: usize) {
+    let mut uses = vec![0; graph.nodes.len()];
+    for &input in graph.nodes.iter().flat_map(|n| &n.inputs) {
+        uses[input] += 1;
+    }
+    uses[output] += 1;
+    for pool in 0..graph.nodes.len() {
+        let Op::MaxPool { .. } = graph.nodes[pool].op else {
+            continue;
+        };
+        let relu = graph.nodes[pool].inputs[0];
+        if uses[relu] == 1 && graph.nodes[relu].op == Op::Relu {
+            let (before, after) = graph.nodes.split_at_mut(pool);
+            std::mem::swap(&mut before[relu].op, &mut after[0].op);
+            std::mem::swap(&mut before[relu].name, &mut after[0].name);
+        }
+    }
+}
+
+/// The nodes that reach `output`, which becomes the last; the input stays.
+fn reaching(graph: &Graph, output: usize) -> Graph {
+    let mut live = vec![false; graph.nodes.len()];
+    live[0] = true;
+    live[output] = true;
+    for index in (0..=output).rev().filter(|&i| i > 0) {
+        if live[index] {
+            graph.nodes[index]
+                .inputs
+                .iter()
+                .for_each(|&i| live[i] = true);
+        }
+    }
+    let mut new = vec![usize::MAX; graph.nodes.len()];
+    let mut kept = Graph::new();
+    for (index, node) in graph.nodes.iter().enumerate().filter(|&(i, _)| live[i]) {
+        let inputs: Vec<usize> = node.inputs.iter().map(|&i| new[i]).collect();
+        new[index] = kept.push(node.name.clone(), node.op.clone(), &inputs);
+    }
+    kept
+}

@@ -1,0 +1,247 @@
+//! The integer graph: what both parties execute, and all they both may know of the network.
+//!
+//! Every tensor is signed integers of a declared width and scale ([`TensorType`]); every
+//! operation is defined on *all* inputs, overflow included, because everything is reduced modulo
+//! 2^l. Weights are not here but in [`crate::PrivateWeights`].
+
+use ring_arith::{Bits, Fixed};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::infer::{infer, last_use};
+use crate::shape::{Shape, Window};
+
+/// An operation on signed integers modulo 2^l.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum IntOp {
+    /// The client's image.
+    Input {
+        /// Its shape.
+        shape: Shape,
+        /// Its ring.
+        bits: u32,
+        /// Its scale.
+        scale: i32,
+    },
+    /// The same numbers in a wider ring.
+    Extend {
+        /// The new width.
+        to: u32,
+    },
+    /// Reduction to a narrower ring; local.
+    Narrow {
+        /// The new width.
+        to: u32,
+    },
+    /// Convolution with the server's weights `[out, in / groups, rows, columns]`, plus its bias.
+    Conv {
+        /// Output channels.
+        out_channels: usize,
+        /// Groups.
+        groups: usize,
+        /// Kernel, stride, padding.
+        window: Window,
+        /// Bits of a weight.
+        weight_bits: u32,
+        /// Scale of the weights.
+        weight_scale: i32,
+    },
+    /// Fully connected layer with the server's weights `[out, in]`, plus its bias.
+    FullyConnected {
+        /// Outputs.
+        out_features: usize,
+        /// Bits of a weight.
+        weight_bits: u32,
+        /// Scale of the weights.
+        weight_scale: i32,
+    },
+    /// floor(x / 2^shift) from l to l - shift bits.
+    TruncReduce {
+        /// Bits cut off.
+        shift: u32,
+        /// Whether the bias of the layer before carries the rounding constant 2^(shift - 1).
+        rounded: bool,
+    },
+    /// floor(x / 2^shift) of the signed number, in the same ring.
+    Trunc {
+        /// Bits cut off.
+        shift: u32,
+        /// Whether the bias of the layer before carries the rounding constant 2^(shift - 1).
+        rounded: bool,
+    },
+    /// max(0, x).
+    Relu,
+    /// Largest value under the window; padding never wins.
+    MaxPool {
+        /// Kernel, stride, padding.
+        window: Window,
+    },
+    /// Sum of two tensors of one type.
+    Add,
+    /// Sum under the window, padding counted as zeros; the division is in later weights.
+    SumPool {
+        /// Kernel, stride, padding.
+        window: Window,
+    },
+    /// Every `stride`-th row and column, from the first.
+    Subsample {
+        /// The stride.
+        stride: usize,
+    },
+    /// Channels of zeros before and after.
+    PadChannels {
+        /// Zero channels before.
+        front: usize,
+        /// Zero channels after.
+        back: usize,
+    },
+    /// Channels, rows, columns to one vector.
+    Flatten,
+    /// What the client learns. The last node, and no other.
+    Output,
+}
+
+impl IntOp {
+    /// Its name, as in reports.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Input { .. } => "input",
+            Self::Extend { .. } => "extend",
+            Self::Narrow { .. } => "narrow",
+            Self::Conv { .. } => "conv",
+            Self::FullyConnected { .. } => "fully-connected",
+            Self::TruncReduce { .. } | Self::Trunc { .. } => "truncate",
+            Self::Relu => "relu",
+            Self::MaxPool { .. } => "max-pool",
+            Self::Add => "add",
+            Self::SumPool { .. } => "sum-pool",
+            Self::Subsample { .. } => "subsample",
+            Self::PadChannels { .. } => "pad-channels",
+            Self::Flatten => "flatten",
+            Self::Output => "output",
+        }
+    }
+
+    /// Whether the server has weights for it.
+    #[must_use]
+    pub const fn is_linear(&self) -> bool {
+        matches!(self, Self::Conv { .. } | Self::FullyConnected { .. })
+    }
+}
+
+/// What is known of one tensor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct TensorType {
+    /// Its shape.
+    pub shape: Shape,
+    /// Width and scale: the number is integer / 2^scale.
+    pub fixed: Fixed,
+    /// No input whatever makes a value negative, so extension is the cheap one.
+    pub nonneg: bool,
+}
+
+impl TensorType {
+    pub(crate) const fn new(shape: Shape, bits: Bits, scale: i32, nonneg: bool) -> Self {
+        Self {
+            shape,
+            fixed: Fixed { bits, scale },
+            nonneg,
+        }
+    }
+
+    /// Its ring.
+    #[must_use]
+    pub const fn bits(&self) -> Bits {
+        self.fixed.bits
+    }
+}
+
+/// A node: an operation and where its inputs come from.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct IntNode {
+    /// Its name.
+    pub name: String,
+    /// What it computes.
+    #[serde(flatten)]
+    pub op: IntOp,
+    /// Nodes before it whose outputs it takes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<usize>,
+}
+
+/// A checked integer graph: nodes in topological order, [`IntOp::Input`] first, [`IntOp::Output`]
+/// last, every width, scale and shape consistent.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(try_from = "Vec<IntNode>", into = "Vec<IntNode>")]
+pub struct IntGraph {
+    nodes: Vec<IntNode>,
+    types: Vec<TensorType>,
+}
+
+impl IntGraph {
+    /// Checks the nodes and infers the type of every tensor.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] or [`Error::Width`] naming the first node that does not fit.
+    pub fn new(nodes: Vec<IntNode>) -> Result<Self, Error> {
+        let types = infer(&nodes)?;
+        Ok(Self { nodes, types })
+    }
+
+    /// The nodes.
+    #[must_use]
+    pub fn nodes(&self) -> &[IntNode] {
+        &self.nodes
+    }
+
+    /// The type of each node's output.
+    #[must_use]
+    pub fn types(&self) -> &[TensorType] {
+        &self.types
+    }
+
+    /// The type of a node's `k`-th input.
+    ///
+    /// # Panics
+    /// When the node has no such input.
+    #[must_use]
+    pub fn input_type(&self, node: usize, k: usize) -> &TensorType {
+        &self.types[self.nodes[node].inputs[k]]
+    }
+
+    /// The type of the image.
+    #[must_use]
+    pub fn input(&self) -> &TensorType {
+        &self.types[0]
+    }
+
+    /// The type of the result.
+    #[must_use]
+    pub fn output(&self) -> &TensorType {
+        &self.types[self.types.len() - 1]
+    }
+
+    /// For each node, the last node that takes its output: after it the tensor may be erased.
+    #[must_use]
+    pub fn last_use(&self) -> Vec<usize> {
+        last_use(&self.nodes)
+    }
+}
+
+impl TryFrom<Vec<IntNode>> for IntGraph {
+    type Error = Error;
+
+    fn try_from(nodes: Vec<IntNode>) -> Result<Self, Error> {
+        Self::new(nodes)
+    }
+}
+
+impl From<IntGraph> for Vec<IntNode> {
+    fn from(graph: IntGraph) -> Self {
+        graph.nodes
+    }
+}

@@ -1,0 +1,232 @@
+//! Type inference of the integer graph.
+
+use ring_arith::Bits;
+
+use crate::Error;
+use crate::graph::{conv_output, padded, subsampled};
+use crate::igraph::{IntNode, IntOp, TensorType};
+use crate::shape::{Shape, Window};
+
+/// The most nodes a graph may have.
+const MAX_NODES: usize = 1 << 16;
+/// The most weights one layer may have.
+const MAX_WEIGHTS: usize = 1 << 28;
+/// The most inputs under a convolution's window, all groups together.
+const MAX_PATCH: usize = 1 << 22;
+/// The most values all windows of a pool may cover together.
+const MAX_POOLED: usize = 1 << 27;
+/// The most values that may have to be kept at one time: what a hostile graph can make us hold.
+const MAX_LIVE: usize = 1 << 27;
+/// Scales beyond this are refused.
+const MAX_SCALE: i32 = 128;
+/// The widest weight.
+pub(crate) const MAX_WEIGHT_BITS: u32 = 31;
+
+/// The type of every node's output.
+pub(crate) fn infer(nodes: &[IntNode]) -> Result<Vec<TensorType>, Error> {
+    let mut types: Vec<TensorType> = Vec::new();
+    if nodes.len() < 2 || nodes.len() > MAX_NODES {
+        return Err(Error::shape(
+            "graph",
+            format!("it has {} nodes", nodes.len()),
+        ));
+    }
+    for (index, node) in nodes.iter().enumerate() {
+        let fail = |problem: String| Error::width(&node.name, problem);
+        let ends = (index == 0, index + 1 == nodes.len());
+        let expected = (
+            matches!(node.op, IntOp::Input { .. }),
+            matches!(node.op, IntOp::Output),
+        );
+        if ends != expected {
+            return Err(fail(
+                "the input is first, the output last, and each is there once".into(),
+            ));
+        }
+        let arity = match node.op {
+            IntOp::Input { .. } => 0,
+            IntOp::Add => 2,
+            _ => 1,
+        };
+        let inputs = node
+            .inputs
+            .iter()
+            .map(|&i| types.get(i).copied())
+            .collect::<Option<Vec<_>>>()
+            .filter(|inputs| inputs.len() == arity)
+            .ok_or_else(|| fail(format!("it takes {arity} outputs of earlier nodes")))?;
+        types.push(node_type(&node.op, &inputs).map_err(fail)?);
+    }
+    if live(nodes, &types) > MAX_LIVE {
+        return Err(Error::shape(
+            "graph",
+            format!("it keeps more than {MAX_LIVE} values"),
+        ));
+    }
+    Ok(types)
+}
+
+/// For each node, the last node that takes its output.
+pub(crate) fn last_use(nodes: &[IntNode]) -> Vec<usize> {
+    let mut last: Vec<usize> = (0..nodes.len()).collect();
+    for (index, node) in nodes.iter().enumerate() {
+        node.inputs.iter().for_each(|&input| last[input] = index);
+    }
+    last
+}
+
+/// The most values kept at one time.
+fn live(nodes: &[IntNode], types: &[TensorType]) -> usize {
+    let mut ends = vec![0; nodes.len()];
+    for (index, last) in last_use(nodes).into_iter().enumerate() {
+        ends[last] += types[index].shape.len();
+    }
+    let (mut now, mut most) = (0, 0);
+    for (t, end) in types.iter().zip(ends) {
+        now += t.shape.len();
+        most = most.max(now);
+        now -= end;
+    }
+    most
+}
+
+fn node_type(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, String> {
+    let Some(&x) = inputs.first() else {
+        let IntOp::Input { shape, bits, scale } = *op else {
+            return Err("it has no input".into());
+        };
+        return checked(TensorType::new(shape, ring(bits)?, scale, false));
+    };
+    let (l, scale) = (x.bits().get(), x.fixed.scale);
+    let shaped = |shape: Shape| TensorType { shape, ..x };
+    let pooled = |window: Window| {
+        let [height, width] = window.output(x.shape)?;
+        let covered = (height * width).saturating_mul(window.area());
+        if covered.saturating_mul(x.shape.channels) > MAX_POOLED {
+            return Err(format!("its windows cover more than {MAX_POOLED} inputs"));
+        }
+        Ok::<_, String>(Shape {
+            height,
+            width,
+            ..x.shape
+        })
+    };
+    checked(match *op {
+        IntOp::Input { .. } => return Err("it takes an input".into()),
+        IntOp::Extend { to } if to > l => TensorType::new(x.shape, ring(to)?, scale, x.nonneg),
+        IntOp::Extend { to } => return Err(format!("it extends from {l} to {to} bits")),
+        IntOp::Narrow { to } if to < l => TensorType::new(x.shape, ring(to)?, scale, false),
+        IntOp::Narrow { to } => return Err(format!("it narrows from {l} to {to} bits")),
+        IntOp::Conv { .. } | IntOp::FullyConnected { .. } => linear_type(op, x)?,
+        IntOp::TruncReduce { shift, .. } => {
+            // A result of one bit would have no room for a sign.
+            let bits = l.checked_sub(shift).filter(|&rest| shift > 0 && rest >= 2);
+            let bits = bits.ok_or_else(|| format!("it cuts {shift} of {l} bits"))?;
+            TensorType::new(x.shape, ring(bits)?, shrunk(scale, shift)?, x.nonneg)
+        }
+        IntOp::Trunc { shift, .. } if shift > 0 && shift < l => {
+            TensorType::new(x.shape, x.bits(), shrunk(scale, shift)?, x.nonneg)
+        }
+        IntOp::Trunc { shift, .. } => return Err(format!("it cuts {shift} of {l} bits")),
+        IntOp::Relu if l >= 2 => TensorType { nonneg: true, ..x },
+        IntOp::Relu => return Err("it needs at least 2 bits".into()),
+        IntOp::MaxPool { window } => {
+            if l < 2 {
+                return Err("it needs at least 2 bits".into());
+            }
+            shaped(pooled(window)?)
+        }
+        IntOp::Add => sum_type(x, inputs[1])?,
+        IntOp::SumPool { window } => TensorType {
+            nonneg: false,
+            ..shaped(pooled(window)?)
+        },
+        IntOp::Subsample { stride } => shaped(subsampled(x.shape, stride)?),
+        IntOp::PadChannels { front, back } => shaped(padded(x.shape, front, back)?),
+        IntOp::Flatten => shaped(Shape::vector(x.shape.len())),
+        IntOp::Output => x,
+    })
+}
+
+/// Sums need not be nonnegative where their terms are: they may wrap.
+fn sum_type(x: TensorType, y: TensorType) -> Result<TensorType, String> {
+    if (x.shape, x.fixed) == (y.shape, y.fixed) {
+        return Ok(TensorType { nonneg: false, ..x });
+    }
+    let named = |t: TensorType| {
+        let (bits, scale) = (t.fixed.bits, t.fixed.scale);
+        format!("{} in {bits} bits at scale {scale}", t.shape)
+    };
+    Err(format!("it adds {} and {}", named(x), named(y)))
+}
+
+fn linear_type(op: &IntOp, x: TensorType) -> Result<TensorType, String> {
+    let (shape, count, bits, scale) = match *op {
+        IntOp::Conv {
+            out_channels,
+            groups,
+            window,
+            weight_bits,
+            weight_scale,
+        } => {
+            let shape = conv_output(x.shape, out_channels, groups, window)?;
+            if x.shape.channels.saturating_mul(window.area()) > MAX_PATCH {
+                return Err(format!("its window covers more than {MAX_PATCH} inputs"));
+            }
+            let count = conv_weights(x.shape, out_channels, groups, window);
+            (shape, count, weight_bits, weight_scale)
+        }
+        IntOp::FullyConnected {
+            out_features,
+            weight_bits,
+            weight_scale,
+        } => {
+            if x.shape.plane() != 1 {
+                return Err(format!("it takes a vector, not {}", x.shape));
+            }
+            let count = x.shape.channels.saturating_mul(out_features);
+            (
+                Shape::vector(out_features),
+                count,
+                weight_bits,
+                weight_scale,
+            )
+        }
+        _ => return Err("it is not linear".into()),
+    };
+    let ring = x.bits().get();
+    if count == 0 || count > MAX_WEIGHTS {
+        return Err(format!("it has {count} weights"));
+    }
+    if bits < 2 || bits > ring.min(MAX_WEIGHT_BITS) {
+        return Err(format!("weights of {bits} bits in a ring of {ring} bits"));
+    }
+    let scale = x.fixed.scale.checked_add(scale);
+    let scale = scale.ok_or("its scale is out of range")?;
+    Ok(TensorType::new(shape, x.bits(), scale, false))
+}
+
+fn checked(t: TensorType) -> Result<TensorType, String> {
+    t.shape.check()?;
+    if t.fixed.scale.abs() > MAX_SCALE {
+        return Err(format!("scale {} is out of range", t.fixed.scale));
+    }
+    Ok(t)
+}
+
+fn ring(bits: u32) -> Result<Bits, String> {
+    Bits::new(bits).ok_or_else(|| format!("{bits} is no bitwidth"))
+}
+
+fn shrunk(scale: i32, shift: u32) -> Result<i32, String> {
+    let shift = i32::try_from(shift).map_err(|_| "its shift is out of range")?;
+    scale
+        .checked_sub(shift)
+        .ok_or_else(|| "its scale is out of range".into())
+}
+
+/// Number of weights of a convolution (saturating).
+pub(crate) fn conv_weights(x: Shape, out: usize, groups: usize, window: Window) -> usize {
+    out.saturating_mul(x.channels / groups.max(1))
+        .saturating_mul(window.area())
+}

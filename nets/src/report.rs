@@ -1,0 +1,147 @@
+//! What a secure run did, layer by layer.
+
+use channel::{Cost, Cots};
+use serde::{Deserialize, Serialize};
+
+/// How exact a secure run is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(clippy::exhaustive_enums, reason = "the two modes there are")]
+pub enum Mode {
+    /// Equal to the integer reference bit for bit, on every input.
+    #[default]
+    Faithful,
+    /// Truncations into a narrower ring are local: floor plus a Bernoulli carry, so each value is
+    /// off by less than one unit and right on average, provided that nothing overflows.
+    Fast,
+}
+
+impl std::fmt::Display for Mode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Faithful => "faithful",
+            Self::Fast => "fast",
+        })
+    }
+}
+
+/// One layer of a plan: what it will cost.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct LayerPlan {
+    /// Its name.
+    pub name: String,
+    /// Its operation.
+    pub op: &'static str,
+    /// The protocol that computes it.
+    pub algorithm: &'static str,
+    /// Multiply-accumulates, products with padding not counted.
+    pub macs: u64,
+    /// Traffic and correlations, without the refill of the pools.
+    pub cost: Cost,
+}
+
+/// One layer of a run: what it did cost.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[non_exhaustive]
+pub struct LayerReport {
+    /// Its name.
+    pub name: String,
+    /// Its operation.
+    pub op: &'static str,
+    /// The protocol that computed it.
+    pub algorithm: &'static str,
+    /// Multiply-accumulates, products with padding not counted.
+    pub macs: u64,
+    /// Bytes up.
+    pub client_to_server_bytes: u64,
+    /// Bytes down.
+    pub server_to_client_bytes: u64,
+    /// Maximal runs of bytes in one direction.
+    pub flights: u64,
+    /// Correlations drawn with the server as sender.
+    pub server_cots: u64,
+    /// Correlations drawn with the client as sender.
+    pub client_cots: u64,
+    /// Wall time at this party.
+    pub seconds: f64,
+    /// The flights themselves.
+    #[serde(skip)]
+    pub cost: Cost,
+}
+
+impl LayerReport {
+    pub(crate) fn new(plan: &LayerPlan, cost: Cost, seconds: f64) -> Self {
+        Self {
+            name: plan.name.clone(),
+            op: plan.op,
+            algorithm: plan.algorithm,
+            macs: plan.macs,
+            client_to_server_bytes: cost.bytes_to_server(),
+            server_to_client_bytes: cost.bytes_to_client(),
+            flights: cost.flights() as u64,
+            server_cots: cost.cots.server_sends,
+            client_cots: cost.cots.client_sends,
+            seconds,
+            cost,
+        }
+    }
+}
+
+/// A whole run.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[non_exhaustive]
+pub struct RunReport {
+    /// How exact it was.
+    pub mode: Mode,
+    /// The layers that did something, in order.
+    pub layers: Vec<LayerReport>,
+}
+
+impl RunReport {
+    /// Bytes up and down and flights of all layers.
+    #[must_use]
+    pub fn totals(&self) -> (u64, u64, u64) {
+        self.layers
+            .iter()
+            .fold((0, 0, 0), |(up, down, flights), l| {
+                (
+                    up + l.client_to_server_bytes,
+                    down + l.server_to_client_bytes,
+                    flights + l.flights,
+                )
+            })
+    }
+
+    /// Correlations of all layers.
+    #[must_use]
+    pub fn cots(&self) -> Cots {
+        self.layers
+            .iter()
+            .fold(Cots::default(), |sum, l| sum.plus(l.cost.cots))
+    }
+
+    /// Wall time of all layers.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.layers.iter().map(|l| l.seconds).sum()
+    }
+}
+
+/// How far a secure run has come; told before each layer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Progress<'a> {
+    /// The layer about to run, from 0.
+    pub layer: usize,
+    /// Layers in all.
+    pub layers: usize,
+    /// Its name.
+    pub name: &'a str,
+    /// Its operation.
+    pub op: &'static str,
+    /// Online bytes of both directions in the layers done.
+    pub done_bytes: u64,
+    /// Online bytes of both directions in all layers, as predicted.
+    pub total_bytes: u64,
+}

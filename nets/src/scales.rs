@@ -1,0 +1,182 @@
+//! Choosing a power-of-two scale for every tensor.
+//!
+//! Tensors joined by operations that keep the scale (ReLU, max-pool, residual add, ...) form one
+//! group with one scale. Linear layers connect groups: weights at scale w map scale x to w + x,
+//! and a truncation by d = w + x - y >= 0 bits ends at the output group's scale y.
+
+use crate::bounds::bits_for;
+use crate::graph::{Graph, Op};
+use crate::import::{ImportOptions, Preset};
+use crate::{Error, FloatModel};
+
+/// The narrowest activation.
+const MIN_BITS: u32 = 4;
+
+/// How one linear node is quantised.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LinearScale {
+    /// Scale of the weights.
+    pub(crate) weight: i32,
+    /// Bits cut off afterwards.
+    pub(crate) shift: u32,
+}
+
+/// The scale of every node's output, and the scales of linear nodes.
+#[derive(Debug)]
+pub(crate) struct Scales {
+    /// Scale of each node's output after any truncation.
+    pub(crate) tensor: Vec<i32>,
+    /// Bits of each node's output as an activation.
+    pub(crate) bits: Vec<u32>,
+    /// The integers of a node are `gain` times too large: sums instead of means.
+    pub(crate) gain: Vec<f64>,
+    /// For linear nodes.
+    pub(crate) linear: Vec<Option<LinearScale>>,
+}
+
+/// Sets of nodes with one scale: union-find.
+struct Groups(Vec<usize>);
+
+impl Groups {
+    fn find(&mut self, node: usize) -> usize {
+        let parent = self.0[node];
+        if parent == node {
+            return node;
+        }
+        let root = self.find(parent);
+        self.0[node] = root;
+        root
+    }
+
+    fn union(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.find(a), self.find(b));
+        self.0[a.max(b)] = a.min(b);
+    }
+}
+
+/// Chooses the scales.
+pub(crate) fn choose(
+    model: &FloatModel,
+    ranges: &[f64],
+    input_bound: f64,
+    options: &ImportOptions,
+) -> Result<Scales, Error> {
+    let nodes = &model.graph.nodes;
+    let mut groups = Groups((0..nodes.len()).collect());
+    for (index, node) in nodes.iter().enumerate() {
+        if !matches!(node.op, Op::Conv2d { .. } | Op::Linear { .. }) {
+            node.inputs.iter().for_each(|&i| groups.union(i, index));
+        }
+    }
+    let root: Vec<usize> = (0..nodes.len()).map(|i| groups.find(i)).collect();
+    let alone = root.iter().filter(|&&r| r == 0).count() == 1;
+    let mut top = vec![0.0_f64; nodes.len()];
+    for (&root, &range) in root.iter().zip(ranges) {
+        top[root] = top[root].max(range * options.margin);
+    }
+    top[0] = top[0].max(input_bound);
+    let most = |group| match group {
+        // Nothing but linear layers takes the input: its width costs the accumulator only.
+        0 if alone => options.input_bits,
+        _ => options.activation_bits,
+    };
+    let cap = options.fraction_bits.cast_signed();
+    let fraction = |group| fitting(top[group], most(group)).min(cap);
+    let mut scale: Vec<i32> = (0..nodes.len()).map(fraction).collect();
+
+    let gain = gains(&model.graph)?;
+    let weight = weight_scales(model, &gain, options.weight_bits)?;
+    lower_until_shifts_fit(&model.graph, &root, &weight, &mut scale)?;
+    let linear = (0..nodes.len()).map(|i| {
+        let d = weight[i]? + scale[root[nodes[i].inputs[0]]] - scale[root[i]];
+        Some(LinearScale {
+            weight: weight[i]?,
+            shift: d.cast_unsigned(),
+        })
+    });
+    let linear = linear.collect();
+    let bits = |group: usize| match options.preset {
+        Preset::Uniform { bits } => bits,
+        Preset::Mixed => bits_for(top[group] * 2f64.powi(scale[group])).max(MIN_BITS),
+    };
+    let bits = root.iter().map(|&r| bits(r)).collect();
+    Ok(Scales {
+        tensor: root.iter().map(|&r| scale[r]).collect(),
+        bits,
+        gain,
+        linear,
+    })
+}
+
+/// The largest scale at which `top` fits into signed `bits`.
+#[expect(clippy::cast_possible_truncation, reason = "a logarithm of an f64")]
+fn fitting(top: f64, bits: u32) -> i32 {
+    let room = 2f64.powi(bits.cast_signed() - 1) - 1.0;
+    // An all-zero tensor fits any scale; this one keeps shifts moderate.
+    if top <= 0.0 {
+        bits.cast_signed() / 2
+    } else {
+        (room / top).log2().floor() as i32
+    }
+}
+
+/// The weight scale of every linear node: the largest at which its weights fit.
+fn weight_scales(model: &FloatModel, gain: &[f64], bits: u32) -> Result<Vec<Option<i32>>, Error> {
+    let scale = |node: &crate::Node| {
+        let (Op::Conv2d { weight, .. } | Op::Linear { weight, .. }) = &node.op else {
+            return Ok(None);
+        };
+        let weights = model.tensors.tensor(weight)?.data();
+        let top = weights.iter().fold(0.0_f32, |top, w| top.max(w.abs()));
+        Ok(Some(fitting(f64::from(top) / gain[node.inputs[0]], bits)))
+    };
+    model.graph.nodes.iter().map(scale).collect()
+}
+
+/// Pools are lowered to sums; the division waits for the next linear node.
+fn gains(graph: &Graph) -> Result<Vec<f64>, Error> {
+    let shapes = graph.shapes()?;
+    let mut gain: Vec<f64> = Vec::with_capacity(shapes.len());
+    for node in &graph.nodes {
+        let input = node.inputs.first().map_or(1.0, |&i| gain[i]);
+        gain.push(match &node.op {
+            Op::Conv2d { .. } | Op::Linear { .. } => 1.0,
+            Op::AvgPool { window } => input * count(window.area()),
+            Op::GlobalAvgPool => input * count(shapes[node.inputs[0]].plane()),
+            _ => input,
+        });
+    }
+    Ok(gain)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "windows are small")]
+const fn count(area: usize) -> f64 {
+    area as f64
+}
+
+/// Lowers output scales until no linear node would have to shift left.
+fn lower_until_shifts_fit(
+    graph: &Graph,
+    root: &[usize],
+    weight: &[Option<i32>],
+    scale: &mut [i32],
+) -> Result<(), Error> {
+    for _ in 0..=2 * graph.nodes.len() {
+        let mut changed = false;
+        for (index, node) in graph.nodes.iter().enumerate() {
+            let Some(w) = weight[index] else { continue };
+            let most = w + scale[root[node.inputs[0]]];
+            if scale[root[index]] > most {
+                scale[root[index]] = most;
+                changed = true;
+            }
+        }
+        if !changed {
+            return Ok(());
+        }
+    }
+    Err(Error::width(
+        "graph",
+        "weights this large leave no fractional bits; give more bits",
+    ))
+}

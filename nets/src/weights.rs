@@ -1,0 +1,117 @@
+//! The server's integers.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::Error;
+use crate::igraph::{IntGraph, IntOp};
+use crate::infer::conv_weights;
+
+/// The weights of one linear layer.
+#[derive(Clone, PartialEq, Eq, Default, Zeroize, ZeroizeOnDrop)]
+pub struct LayerWeights {
+    /// Weights, row-major `[out, in / groups, rows, columns]` or `[out, in]`.
+    pub weights: Vec<i32>,
+    /// One bias per output channel at the scale of the products, any rounding constant included.
+    pub bias: Vec<i64>,
+}
+
+impl fmt::Debug for LayerWeights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sizes = (self.weights.len(), self.bias.len());
+        f.debug_tuple("LayerWeights").field(&sizes).finish()
+    }
+}
+
+/// The integer weights of a network, by node number: the server's secret. `Debug` prints sizes
+/// only; erased on drop.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PrivateWeights(BTreeMap<usize, LayerWeights>);
+
+impl PrivateWeights {
+    /// Checks that these are the weights of a graph.
+    ///
+    /// # Errors
+    /// [`Error::Weights`] naming the first layer that does not fit.
+    pub fn new(graph: &IntGraph, layers: BTreeMap<usize, LayerWeights>) -> Result<Self, Error> {
+        let this = Self(layers);
+        this.check(graph)?;
+        Ok(this)
+    }
+
+    /// The weights of a node.
+    #[must_use]
+    pub fn layer(&self, node: usize) -> Option<&LayerWeights> {
+        self.0.get(&node)
+    }
+
+    /// Nodes and their weights.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, &LayerWeights)> {
+        self.0.iter().map(|(&node, layer)| (node, layer))
+    }
+
+    /// Checks that these are the weights of a graph.
+    ///
+    /// # Errors
+    /// [`Error::Weights`].
+    pub fn check(&self, graph: &IntGraph) -> Result<(), Error> {
+        let linear = graph.nodes().iter().filter(|n| n.op.is_linear()).count();
+        if linear != self.0.len() {
+            let problem = format!("{} layers of weights for {linear}", self.0.len());
+            return Err(Error::Weights {
+                node: "graph".into(),
+                problem,
+            });
+        }
+        for (&index, layer) in &self.0 {
+            let bad = |problem: &str| {
+                let node = graph.nodes().get(index).map_or("?", |n| n.name.as_str());
+                Err(Error::Weights {
+                    node: node.into(),
+                    problem: problem.into(),
+                })
+            };
+            let Some((weights, outputs, bits)) = sizes(graph, index) else {
+                return bad("it takes none");
+            };
+            if layer.weights.len() != weights || layer.bias.len() != outputs {
+                return bad("wrong number of weights or biases");
+            }
+            let (low, high) = (-1_i64 << (bits - 1), (1_i64 << (bits - 1)) - 1);
+            if layer
+                .weights
+                .iter()
+                .any(|&w| !(low..=high).contains(&i64::from(w)))
+            {
+                return bad("a weight does not fit its width");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Number of weights, of outputs, and bits of a weight of a linear node.
+pub(crate) fn sizes(graph: &IntGraph, node: usize) -> Option<(usize, usize, u32)> {
+    let x = |_: ()| graph.input_type(node, 0).shape;
+    match graph.nodes().get(node)?.op {
+        IntOp::Conv {
+            out_channels,
+            groups,
+            window,
+            weight_bits,
+            ..
+        } => Some((
+            conv_weights(x(()), out_channels, groups, window),
+            out_channels,
+            weight_bits,
+        )),
+        IntOp::FullyConnected {
+            out_features,
+            weight_bits,
+            ..
+        } => Some((x(()).len() * out_features, out_features, weight_bits)),
+        _ => None,
+    }
+}

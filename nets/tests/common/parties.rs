@@ -1,0 +1,57 @@
+//! Both parties of a secure run in one process.
+#![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
+
+use nets::{IntGraph, Mode, PrivateWeights, RunReport, SecureNetwork};
+use sharing::Session;
+
+/// What both parties got.
+pub struct Outcome {
+    pub output: Vec<i64>,
+    pub server: RunReport,
+    pub client: RunReport,
+}
+
+/// Runs a network with ideal correlations over small pipes; checks both parties' accounts against
+/// the plan, layer by layer.
+pub fn run(
+    graph: &IntGraph,
+    weights: &PrivateWeights,
+    input: &[i64],
+    mode: Mode,
+    seed: u8,
+) -> Outcome {
+    let plan = |s: &Session| SecureNetwork::new(graph, mode, s.cot_price()).expect("it plans");
+    let (server, (output, client)) = testkit::run_2pc(
+        |connection| {
+            let mut s = Session::ideal(&connection, [seed; 32], [1; 32]).expect("a session");
+            plan(&s)
+                .serve(&mut s, weights, &mut |_| {})
+                .expect("the server serves")
+        },
+        |connection| {
+            let mut s = Session::ideal(&connection, [seed; 32], [2; 32]).expect("a session");
+            let mut last = 0;
+            let network = plan(&s);
+            let result = network.infer(&mut s, input, &mut |p| {
+                assert!(
+                    p.done_bytes >= last && p.done_bytes <= p.total_bytes && p.layer < p.layers
+                );
+                last = p.done_bytes;
+            });
+            let (output, report) = result.expect("the client infers");
+            assert_eq!(report.layers.len(), network.plan().len());
+            for (layer, plan) in report.layers.iter().zip(network.plan()) {
+                assert_eq!(layer.cost, plan.cost, "{} ({})", layer.name, layer.op);
+            }
+            (output, report)
+        },
+    );
+    for (a, b) in server.layers.iter().zip(&client.layers) {
+        assert_eq!((&a.name, &a.cost), (&b.name, &b.cost));
+    }
+    Outcome {
+        output,
+        server,
+        client,
+    }
+}

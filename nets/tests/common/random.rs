@@ -1,0 +1,191 @@
+//! Random integer networks.
+#![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
+
+use std::collections::BTreeMap;
+
+use nets::{IntGraph, IntNode, IntOp, LayerWeights, PrivateWeights, Shape, Window};
+
+/// SplitMix64: enough for tests.
+pub struct Rng(u64);
+
+impl Rng {
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub const fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// 0..n, n > 0.
+    pub const fn below(&mut self, n: i64) -> i64 {
+        (self.next() >> 1).cast_signed().rem_euclid(n)
+    }
+
+    pub fn pick(&mut self, low: usize, high: usize) -> usize {
+        low + usize::try_from(self.below((high - low + 1).try_into().expect("small")))
+            .expect("small")
+    }
+
+    pub fn bits(&mut self, low: u32, high: u32) -> u32 {
+        low + u32::try_from(self.below(i64::from(high - low + 1))).expect("small")
+    }
+}
+
+/// A network of every operation in random order, full-range weights, and a full-range input.
+pub fn network(seed: u64) -> (IntGraph, PrivateWeights, Vec<i64>) {
+    let rng = &mut Rng::new(seed);
+    let shape = Shape::new(rng.pick(1, 3), rng.pick(1, 5), rng.pick(1, 5));
+    let bits = rng.bits(3, 40);
+    let mut nodes = vec![IntNode {
+        name: "input".into(),
+        op: IntOp::Input {
+            shape,
+            bits,
+            scale: 0,
+        },
+        inputs: vec![],
+    }];
+    for index in 1..=rng.pick(2, 6) {
+        let graph = finished(&nodes);
+        let mut inputs = vec![nodes.len() - 1];
+        let op = operation(rng, &graph, &mut inputs);
+        nodes.push(IntNode {
+            name: format!("node{index}"),
+            op,
+            inputs,
+        });
+        if IntGraph::new(with_output(&nodes)).is_err() {
+            nodes.pop();
+        }
+    }
+    let graph = finished(&nodes);
+    let layers: BTreeMap<usize, LayerWeights> = (0..nodes.len())
+        .filter(|&node| nodes[node].op.is_linear())
+        .map(|node| (node, layer(rng, &graph, node)))
+        .collect();
+    let weights = PrivateWeights::new(&graph, layers).expect("they fit");
+    let n = graph.input().shape.len();
+    (
+        graph,
+        weights,
+        (0..n).map(|_| rng.next().cast_signed()).collect(),
+    )
+}
+
+fn with_output(nodes: &[IntNode]) -> Vec<IntNode> {
+    let output = IntNode {
+        name: "output".into(),
+        op: IntOp::Output,
+        inputs: vec![nodes.len() - 1],
+    };
+    nodes.iter().cloned().chain([output]).collect()
+}
+
+fn finished(nodes: &[IntNode]) -> IntGraph {
+    IntGraph::new(with_output(nodes)).expect("every node fitted")
+}
+
+/// An operation on the last node; it need not fit.
+fn operation(rng: &mut Rng, graph: &IntGraph, inputs: &mut Vec<usize>) -> IntOp {
+    let x = graph.types()[inputs[0]];
+    let bits = x.bits().get();
+    match rng.pick(0, 11) {
+        0 | 1 => IntOp::Relu,
+        2 => IntOp::Extend {
+            to: bits + rng.bits(1, 12),
+        },
+        3 => IntOp::Narrow {
+            to: rng.bits(2, bits),
+        },
+        4 => IntOp::TruncReduce {
+            shift: rng.bits(1, bits),
+            rounded: false,
+        },
+        5 => IntOp::Trunc {
+            shift: rng.bits(1, bits),
+            rounded: false,
+        },
+        6 => IntOp::MaxPool {
+            window: window(rng),
+        },
+        7 => IntOp::SumPool {
+            window: window(rng),
+        },
+        8 => {
+            inputs.push(inputs[0]);
+            IntOp::Add
+        }
+        9 => IntOp::Subsample {
+            stride: rng.pick(1, 3),
+        },
+        10 if rng.pick(0, 1) == 0 => IntOp::PadChannels {
+            front: rng.pick(0, 2),
+            back: 1,
+        },
+        10 => IntOp::Flatten,
+        _ if x.shape.plane() == 1 => IntOp::FullyConnected {
+            out_features: rng.pick(1, 5),
+            weight_bits: rng.bits(2, bits.clamp(2, 16)),
+            weight_scale: 0,
+        },
+        _ => IntOp::Conv {
+            out_channels: x.shape.channels * rng.pick(1, 2),
+            groups: if rng.pick(0, 1) == 0 {
+                1
+            } else {
+                x.shape.channels
+            },
+            window: window(rng),
+            weight_bits: rng.bits(2, bits.clamp(2, 16)),
+            weight_scale: 0,
+        },
+    }
+}
+
+fn window(rng: &mut Rng) -> Window {
+    let kernel = [rng.pick(1, 3), rng.pick(1, 3)];
+    let mut pad = |k: usize| rng.pick(0, k - 1);
+    let padding = [
+        pad(kernel[0]),
+        pad(kernel[1]),
+        pad(kernel[0]),
+        pad(kernel[1]),
+    ];
+    Window {
+        kernel,
+        stride: [rng.pick(1, 2), rng.pick(1, 2)],
+        padding,
+    }
+}
+
+fn layer(rng: &mut Rng, graph: &IntGraph, node: usize) -> LayerWeights {
+    let x = graph.input_type(node, 0).shape;
+    let out = graph.types()[node].shape;
+    let (count, bits) = match graph.nodes()[node].op {
+        IntOp::Conv {
+            groups,
+            window,
+            weight_bits,
+            ..
+        } => (
+            out.channels * (x.channels / groups) * window.area(),
+            weight_bits,
+        ),
+        IntOp::FullyConnected { weight_bits, .. } => (out.channels * x.channels, weight_bits),
+        _ => unreachable!("only linear nodes have weights"),
+    };
+    let top = 1_i64 << (bits - 1);
+    let weight = |_| i32::try_from(rng.below(2 * top) - top).expect("at most 16 bits");
+    let weights = (0..count).map(weight).collect();
+    LayerWeights {
+        weights,
+        bias: (0..out.channels)
+            .map(|_| rng.next().cast_signed())
+            .collect(),
+    }
+}

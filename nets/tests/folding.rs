@@ -1,0 +1,73 @@
+//! Folding leaves the function alone; shape inference says what executors make.
+
+#[path = "common/floats.rs"]
+mod floats;
+#[path = "common/random.rs"]
+mod random;
+
+use nets::{FloatModel, Graph, Op, Shape, Tensors, Window, fold};
+use proptest::prelude::*;
+use random::Rng;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn folding_keeps_the_function(seed: u64) {
+        let (model, input) = floats::network(&mut Rng::new(seed));
+        let folded = fold(&model).expect("it folds");
+        let (a, b) = (model.run(&input).expect("it runs"), folded.run(&input).expect("it runs"));
+        let top = a.iter().fold(1.0_f32, |top, v| top.max(v.abs()));
+        prop_assert_eq!(a.len(), b.len());
+        for (a, b) in a.iter().zip(&b) {
+            prop_assert!((a - b).abs() <= 1e-3 * top, "{a} became {b}");
+        }
+        // Nothing is left to fold.
+        prop_assert_eq!(fold(&folded).expect("it folds").graph.nodes.len(), folded.graph.nodes.len());
+        let linear = |op: &Op| matches!(op, Op::Conv2d { .. } | Op::Linear { .. });
+        let uses = folded.graph.uses();
+        for node in &folded.graph.nodes {
+            if let (Op::BatchNorm { .. }, &[input]) = (&node.op, node.inputs.as_slice()) {
+                prop_assert!(!linear(&folded.graph.nodes[input].op) || uses[input] > 1);
+            }
+        }
+    }
+
+    #[test]
+    fn inferred_shapes_are_the_executors(seed: u64) {
+        let (model, input) = floats::network(&mut Rng::new(seed));
+        let shapes = model.graph.shapes().expect("it fits");
+        let mut lengths = Vec::new();
+        model.run_observed(&input, &mut |_, values| lengths.push(values.len())).expect("it runs");
+        prop_assert_eq!(lengths, shapes.iter().map(|s| s.len()).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn pools_go_first() {
+    let mut graph = Graph::new();
+    graph.push(
+        "input",
+        Op::Input {
+            shape: Shape::new(1, 4, 4),
+        },
+        &[],
+    );
+    graph.push("relu", Op::Relu, &[0]);
+    graph.push(
+        "pool",
+        Op::MaxPool {
+            window: Window::square(2, 2, 0),
+        },
+        &[1],
+    );
+    graph.push("dead", Op::Relu, &[0]);
+    graph.push("flatten", Op::Flatten, &[2]);
+    let folded = fold(&FloatModel {
+        graph,
+        tensors: Tensors::new(),
+    })
+    .expect("it folds");
+    let names: Vec<&str> = folded.graph.nodes.iter().map(|n| n.op.name()).collect();
+    assert_eq!(names, ["input", "max-pool", "relu", "flatten"]);
+}
