@@ -87,8 +87,9 @@ impl OtSender {
             chan.recv(&mut swaps)?;
             self.swap(n, &swaps);
             self.send_rows(chan, rows, start, first, n, &mut buffers, &mut message)?;
+            // The receiver reads this tile before it draws for the next, in which both may refill.
+            chan.flush()?;
         }
-        chan.flush()?;
         Ok(())
     }
 

@@ -142,8 +142,12 @@ fn every_width() {
 
 #[test]
 fn many_short_rows_cross_a_super_tile() {
-    let shapes = vec![(1, Bits::of(5)); SUPER_TILE + 70];
+    let mut shapes = vec![(1, Bits::of(5)); SUPER_TILE + 70];
+    shapes[0].0 = 5;
     check::<u32>(Pool::Ideal, &shapes, 9);
+    // The second super-tile needs a refill, while the end of the first, which fills no chunk, is
+    // still to be sent.
+    check::<u32>(Pool::SoftSpoken(2), &shapes, 9);
     assert_eq!(cot_rows_cost(shapes, Role::Client).flights(), 4);
 }
 
