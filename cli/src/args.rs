@@ -1,0 +1,178 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use channel::Config;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Two-party secure neural-network inference: the hospital learns the findings, and neither side sees the other's secret.
+#[derive(Debug, Parser)]
+#[command(name = "blindray", version, propagate_version = true)]
+pub(crate) struct Cli {
+    /// Print the result as JSON on standard output (one object per input).
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Show no progress; errors and warnings still go to standard error.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run both parties on this machine, with the embedded chest X-ray network and a real X-ray.
+    #[command(after_help = "Examples:\n  blindray demo\n  blindray demo --xray 2 --json")]
+    Demo(DemoArgs),
+    /// Offer a model: the provider's side.
+    #[command(
+        after_help = "Examples:\n  blindray serve --model chestnet --listen 127.0.0.1:7700\n  blindray serve --model resnet20.bray --listen 0.0.0.0:7700 --insecure"
+    )]
+    Serve(ServeArgs),
+    /// Ask for the findings of images: the hospital's side.
+    #[command(
+        after_help = "Examples:\n  blindray infer --connect 127.0.0.1:7700 --input xray.jpeg\n  blindray infer --connect 127.0.0.1:7700 --input *.png --json"
+    )]
+    Infer(InferArgs),
+    /// Run the same network without secrecy, for comparison.
+    #[command(
+        after_help = "Examples:\n  blindray clear --model chestnet --input xray.jpeg --arithmetic float\n  blindray clear --model chestnet --input xray.jpeg --arithmetic fixed --json"
+    )]
+    Clear(ClearArgs),
+    /// Make a model file from trained weights and calibration images.
+    #[command(
+        after_help = "Example:\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out resnet20.bray"
+    )]
+    Import(ImportArgs),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// Equal to the integer reference, bit for bit, on every input.
+    Faithful,
+    /// Truncations cost nothing and may err by one unit in the last place.
+    Fast,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Arithmetic {
+    /// 32-bit floating point, as trained.
+    Float,
+    /// The integer reference semantics that secure inference reproduces.
+    Fixed,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Which of the embedded X-rays to read.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) xray: usize,
+    /// Exactness of the secure run.
+    #[arg(long, value_enum, default_value_t = Mode::Faithful)]
+    pub(crate) mode: Mode,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// A .bray file, or `chestnet` for the embedded network.
+    #[arg(long, value_name = "M")]
+    pub(crate) model: String,
+    /// Address to listen on; port 0 picks a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7700")]
+    pub(crate) listen: SocketAddr,
+    /// Stop after this many sessions.
+    #[arg(long, value_name = "N")]
+    pub(crate) sessions: Option<u64>,
+    /// Sessions served at the same time; others wait.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub(crate) parallel: usize,
+    /// Images a client may ask about in one session.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub(crate) max_images: u32,
+    #[command(flatten)]
+    pub(crate) link: LinkArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InferArgs {
+    /// Address of the provider.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) connect: String,
+    /// Images to read: PNG or JPEG.
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub(crate) input: Vec<PathBuf>,
+    /// Exactness of the secure run.
+    #[arg(long, value_enum, default_value_t = Mode::Faithful)]
+    pub(crate) mode: Mode,
+    /// Accept only the model with this digest (64 hexadecimal digits).
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) expect_model: Option<String>,
+    #[command(flatten)]
+    pub(crate) link: LinkArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ClearArgs {
+    /// A .bray file, or `chestnet` for the embedded network.
+    #[arg(long, value_name = "M")]
+    pub(crate) model: String,
+    /// Images to read: PNG or JPEG.
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    pub(crate) input: Vec<PathBuf>,
+    /// Which arithmetic to run in.
+    #[arg(long, value_enum, default_value_t = Arithmetic::Fixed)]
+    pub(crate) arithmetic: Arithmetic,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Architecture of the weights: resnet20 or chestnet.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) arch: String,
+    /// Weights: a safetensors file with the architecture's PyTorch state-dict names.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weights: PathBuf,
+    /// Folder of PNG and JPEG images (searched recursively) whose activation ranges choose the widths.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) calibrate: PathBuf,
+    /// Most calibration images used.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    pub(crate) images: usize,
+    /// Bits of a weight.
+    #[arg(long, value_name = "BITS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(4..=16))]
+    pub(crate) weight_bits: u32,
+    /// Bits of an activation.
+    #[arg(long, value_name = "BITS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(8..=32))]
+    pub(crate) activation_bits: u32,
+    /// Output names, separated by commas; default: those in the weights file, else numbers.
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
+    pub(crate) labels: Vec<String>,
+    /// Where to write the model file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LinkArgs {
+    /// Allow an address other than loopback although this release does not encrypt.
+    #[arg(long)]
+    pub(crate) insecure: bool,
+    /// Give up when the peer is silent for this many seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: u64,
+}
+
+impl LinkArgs {
+    /// The limits of a connection.
+    pub(crate) fn config(&self) -> Config {
+        let timeout = Duration::from_secs(self.timeout);
+        let default = Config::default();
+        Config {
+            timeout,
+            handshake_timeout: default.handshake_timeout.min(timeout),
+            ..default
+        }
+    }
+}

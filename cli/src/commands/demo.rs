@@ -1,0 +1,139 @@
+//! `blindray demo`: the main job in one command.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use serde::Deserialize;
+
+use crate::args::{Arithmetic, DemoArgs, LinkArgs};
+use crate::commands::clear;
+use crate::failure::{Failure, Outcome};
+use crate::greeting::Request;
+use crate::hospital::Hospital;
+use crate::images::Picture;
+use crate::model::{self, EMBEDDED, XRAYS};
+use crate::report::Report;
+use crate::ui::Ui;
+
+/// Seconds either party waits for the other.
+const TIMEOUT: u64 = 60;
+
+/// Starts the provider as a process of its own, reads an X-ray with it, and compares with the clear run.
+pub(crate) fn demo(args: &DemoArgs, ui: Ui) -> Outcome<()> {
+    let (name, bytes) = XRAYS.get(args.xray).ok_or_else(|| {
+        Failure::input(format!("there are {} X-rays, numbered from 0", XRAYS.len()))
+    })?;
+    let picture = Picture::decode((*name).to_owned(), bytes)?;
+    let mut provider = Provider::start()?;
+    ui.note(&format!(
+        "provider: process {} on {}, network {EMBEDDED}; hospital: process {}, X-ray {name}",
+        provider.process.id(),
+        provider.address,
+        std::process::id()
+    ));
+    let request = Request {
+        mode: args.mode.into(),
+        images: 1,
+    };
+    let link = LinkArgs {
+        insecure: false,
+        timeout: TIMEOUT,
+    };
+    let mut hospital = Hospital::connect(provider.address, None, request, &link)?;
+    let mut report = hospital.infer(&picture, ui)?;
+    drop(hospital);
+    provider.finish()?;
+
+    let model = model::load(EMBEDDED)?;
+    let fixed = clear::run(&model, &picture, Arithmetic::Fixed)?;
+    let float = clear::run(&model, &picture, Arithmetic::Float)?;
+    compare(&mut report, &fixed, &float);
+    ui.result(&report)?;
+    ui.text(&format!("\n{}", report.kinds()))?;
+    if args.mode == crate::args::Mode::Faithful && report.exact != Some(true) {
+        return Err(Failure::run(
+            "the secure output differs from the integer reference",
+        ));
+    }
+    Ok(())
+}
+
+fn compare(report: &mut Report, fixed: &Report, float: &Report) {
+    let raw = |r: &Report| r.outputs.iter().map(|f| f.raw).collect::<Vec<_>>();
+    report.exact = Some(raw(report) == raw(fixed));
+    let distances = report
+        .outputs
+        .iter()
+        .zip(&float.outputs)
+        .map(|(a, b)| (a.probability - b.probability).abs());
+    report.deviation = Some(distances.fold(0.0, f64::max));
+}
+
+/// The provider's process; ended with this value.
+struct Provider {
+    process: Child,
+    address: SocketAddr,
+}
+
+#[derive(Deserialize)]
+struct Listening {
+    listening: SocketAddr,
+}
+
+impl Provider {
+    fn start() -> Outcome<Self> {
+        let failed = |cause: String| Failure::run(format!("cannot start the provider: {cause}"));
+        let program = std::env::current_exe().map_err(|e| failed(e.to_string()))?;
+        let timeout = TIMEOUT.to_string();
+        let mut process = Command::new(program)
+            .args(["serve", "--model", EMBEDDED, "--listen", "127.0.0.1:0"])
+            .args([
+                "--sessions",
+                "1",
+                "--timeout",
+                &timeout,
+                "--json",
+                "--quiet",
+            ])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|e| failed(e.to_string()))?;
+        let mut line = String::new();
+        let read = process
+            .stdout
+            .take()
+            .map(|out| BufReader::new(out).read_line(&mut line));
+        let address = match read {
+            Some(Ok(_)) => serde_json::from_str::<Listening>(&line)
+                .map(|l| l.listening)
+                .ok(),
+            _ => None,
+        };
+        let Some(address) = address else {
+            // Already gone, or about to be.
+            let _ = process.kill();
+            let _ = process.wait();
+            return Err(failed("it did not say where it listens".into()));
+        };
+        Ok(Self { process, address })
+    }
+
+    /// Waits for the provider to end by itself.
+    fn finish(&mut self) -> Outcome<()> {
+        let status = self.process.wait().map_err(Failure::run)?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(Failure::run(format!("the provider failed: {status}")))
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        // No effect on a process that has ended.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,113 @@
+//! `blindray import`.
+
+use std::path::{Path, PathBuf};
+
+use nets::{ImportOptions, ImportReport, StateDict, backbone, import as quantise};
+
+use crate::args::ImportArgs;
+use crate::failure::{Failure, Outcome};
+use crate::images::Picture;
+use crate::ui::Ui;
+
+/// Makes a model file and reports what quantisation did to it.
+pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
+    let weights = StateDict::load(&args.weights).map_err(Failure::input)?;
+    let mut source = backbone(&args.arch, weights).map_err(Failure::input)?;
+    if !args.labels.is_empty() {
+        source.labels.clone_from(&args.labels);
+    }
+    let files = image_files(&args.calibrate, args.images)?;
+    ui.note(&format!("calibrating on {} images", files.len()));
+    let samples = files
+        .iter()
+        .map(|file| {
+            let pixels = source.preprocessing.pixels(Picture::open(file)?.pixels());
+            source.preprocessing.values(&pixels).map_err(Failure::input)
+        })
+        .collect::<Outcome<Vec<_>>>()?;
+    let options = ImportOptions {
+        name: model_name(&args.out),
+        activation_bits: args.activation_bits,
+        weight_bits: args.weight_bits,
+        ..ImportOptions::default()
+    };
+    let (model, report) = quantise(&source, &samples, &options).map_err(Failure::input)?;
+    model.save(&args.out).map_err(Failure::run)?;
+    if ui.is_json() {
+        ui.json_line(&report)
+    } else {
+        ui.text(&table(&report, &args.out))
+    }
+}
+
+fn model_name(out: &Path) -> String {
+    out.file_stem().map_or_else(
+        || "model".into(),
+        |stem| stem.to_string_lossy().into_owned(),
+    )
+}
+
+/// Up to `most` image files under `folder`, evenly spread over their sorted names.
+fn image_files(folder: &Path, most: usize) -> Outcome<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(next) = folders.pop() {
+        let unreadable = |e| Failure::input(format!("cannot read folder {}: {e}", next.display()));
+        for entry in std::fs::read_dir(&next).map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if is_image(&path) {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        return Err(Failure::input(format!(
+            "no PNG or JPEG files under {}",
+            folder.display()
+        )));
+    }
+    let kept = most.clamp(1, files.len());
+    Ok((0..kept)
+        .map(|i| files[i * files.len() / kept].clone())
+        .collect())
+}
+
+fn is_image(path: &Path) -> bool {
+    path.extension().is_some_and(|e| {
+        ["png", "jpg", "jpeg"]
+            .iter()
+            .any(|known| e.eq_ignore_ascii_case(known))
+    })
+}
+
+fn table(report: &ImportReport, out: &Path) -> String {
+    use std::fmt::Write as _;
+    let mut text = format!(
+        "{:<28} {:>7} {:>6} {:>7} {:>11} {:>7}\n",
+        "layer", "weights", "ring", "proved", "calibrated", "output"
+    );
+    for l in &report.layers {
+        writeln!(
+            text,
+            "{:<28} {:>7} {:>6} {:>7} {:>11} {:>7}",
+            l.name, l.weight_bits, l.ring_bits, l.proved_bits, l.calibrated_bits, l.output_bits
+        )
+        .expect("writing to a string cannot fail");
+    }
+    writeln!(
+        text,
+        "float against integer on {} images: same top finding on {}; largest difference of a probability {:.5}, of a logit {:.5} (mean {:.5}); values that wrapped: {}\nwrote {}",
+        report.images,
+        report.same_top,
+        report.max_probability_difference,
+        report.max_logit_difference,
+        report.mean_logit_difference,
+        report.wrapped,
+        out.display()
+    )
+    .expect("writing to a string cannot fail");
+    text
+}

@@ -1,0 +1,39 @@
+//! What a failed command tells its caller: one sentence, and an exit code that says whose fault it is.
+
+use std::fmt;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Bad usage or bad input: exit code 2.
+    Input(String),
+    /// It ran and failed: exit code 1.
+    Run(String),
+}
+
+pub(crate) type Outcome<T> = Result<T, Failure>;
+
+impl Failure {
+    pub(crate) fn input(cause: impl fmt::Display) -> Self {
+        Self::Input(cause.to_string())
+    }
+
+    pub(crate) fn run(cause: impl fmt::Display) -> Self {
+        Self::Run(cause.to_string())
+    }
+
+    pub(crate) const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Input(_) => 2,
+            Self::Run(_) => 1,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input(cause) | Self::Run(cause) => f.write_str(cause),
+        }
+    }
+}

@@ -1,0 +1,292 @@
+//! What a command prints: the JSON every command shares, and the same facts as a table for people.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use nets::{IntGraph, IntOp, LayerReport, PublicModel};
+use serde::{Deserialize, Serialize};
+
+/// One answer, for one image.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Report {
+    pub(crate) model: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) arithmetic: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mode: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bits: Option<Widths>,
+    pub(crate) input: String,
+    pub(crate) input_sha256: String,
+    pub(crate) outputs: Vec<Finding>,
+    /// Whether the secure integers equal the clear ones (only where both were computed).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) exact: Option<bool>,
+    /// Largest distance of a probability from the float network's (only where both were computed).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) deviation: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) comm: Option<Comm>,
+    pub(crate) time: Times,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) layers: Vec<Layer>,
+}
+
+/// Widest integers of the network, by kind.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Widths {
+    pub(crate) activation: u32,
+    pub(crate) weight: u32,
+    pub(crate) accumulator: u32,
+}
+
+/// One output of the network.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Finding {
+    pub(crate) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) raw: Option<i64>,
+    pub(crate) logit: f64,
+    pub(crate) probability: f64,
+}
+
+/// Traffic of one image; set-up and COT refill are counted apart.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Comm {
+    pub(crate) client_to_server_bytes: u64,
+    pub(crate) server_to_client_bytes: u64,
+    pub(crate) flights: u64,
+    pub(crate) refill_client_to_server_bytes: u64,
+    pub(crate) refill_server_to_client_bytes: u64,
+}
+
+impl Comm {
+    pub(crate) const fn total_bytes(&self) -> u64 {
+        self.client_to_server_bytes
+            + self.server_to_client_bytes
+            + self.refill_client_to_server_bytes
+            + self.refill_server_to_client_bytes
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Times {
+    pub(crate) setup_s: f64,
+    pub(crate) preprocess_s: f64,
+    pub(crate) online_s: f64,
+    pub(crate) total_s: f64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Layer {
+    pub(crate) name: String,
+    pub(crate) op: String,
+    pub(crate) algorithm: String,
+    pub(crate) macs: u64,
+    pub(crate) client_to_server_bytes: u64,
+    pub(crate) server_to_client_bytes: u64,
+    pub(crate) flights: u64,
+    pub(crate) seconds: f64,
+}
+
+/// Names the network's outputs.
+pub(crate) fn findings(model: &PublicModel, logits: &[f64], raw: Option<&[i64]>) -> Vec<Finding> {
+    let probabilities = model.probabilities(logits);
+    model
+        .labels
+        .iter()
+        .enumerate()
+        .map(|(i, name)| Finding {
+            name: name.clone(),
+            raw: raw.map(|r| r[i]),
+            logit: logits[i],
+            probability: probabilities[i],
+        })
+        .collect()
+}
+
+/// The widest activation, weight and accumulator of a network.
+pub(crate) fn widths(graph: &IntGraph) -> Widths {
+    let mut widest = Widths {
+        activation: 0,
+        weight: 0,
+        accumulator: 0,
+    };
+    for (node, tensor) in graph.nodes().iter().zip(graph.types()) {
+        let bits = tensor.bits().get();
+        match node.op {
+            IntOp::Conv { weight_bits, .. } | IntOp::FullyConnected { weight_bits, .. } => {
+                widest.weight = widest.weight.max(weight_bits);
+                widest.accumulator = widest.accumulator.max(bits);
+            }
+            IntOp::Relu => widest.activation = widest.activation.max(bits),
+            _ => {}
+        }
+    }
+    widest
+}
+
+/// Bytes for people: 1.23 MB (10^6).
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [(&str, f64); 4] = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)];
+    #[expect(clippy::cast_precision_loss, reason = "three digits are printed")]
+    let value = count as f64;
+    UNITS.iter().find(|(_, size)| value >= *size).map_or_else(
+        || format!("{count} B"),
+        |(unit, size)| format!("{:.2} {unit}", value / size),
+    )
+}
+
+/// Seconds of a duration.
+pub(crate) const fn seconds(duration: Duration) -> f64 {
+    duration.as_secs_f64()
+}
+
+impl From<&LayerReport> for Layer {
+    fn from(layer: &LayerReport) -> Self {
+        Self {
+            name: layer.name.clone(),
+            op: layer.op.to_owned(),
+            algorithm: layer.algorithm.to_owned(),
+            macs: layer.macs,
+            client_to_server_bytes: layer.client_to_server_bytes,
+            server_to_client_bytes: layer.server_to_client_bytes,
+            flights: layer.flights,
+            seconds: layer.seconds,
+        }
+    }
+}
+
+impl Report {
+    /// The findings, most probable first, and what they cost.
+    pub(crate) fn table(&self) -> String {
+        let mut out = String::new();
+        let line = &mut out;
+        let how = self
+            .mode
+            .as_deref()
+            .or(self.arithmetic.as_deref())
+            .unwrap_or("");
+        put(
+            line,
+            format_args!("{} · {} · {how}", self.input, self.model),
+        );
+        let mut order: Vec<_> = self.outputs.iter().collect();
+        order.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        let width = order
+            .iter()
+            .map(|f| f.name.chars().count())
+            .max()
+            .unwrap_or(0);
+        for finding in order {
+            let raw = finding
+                .raw
+                .map_or_else(String::new, |r| format!("   raw {r:>8}"));
+            put(
+                line,
+                format_args!(
+                    "  {:<width$}  {:6.2} %   logit {:+8.4}{raw}",
+                    finding.name,
+                    100.0 * finding.probability,
+                    finding.logit
+                ),
+            );
+        }
+        if let Some(exact) = self.exact {
+            let verdict = if exact { "yes" } else { "no" };
+            put(
+                line,
+                format_args!("exact: {verdict} (secure integers against the clear ones)"),
+            );
+        }
+        if let Some(deviation) = self.deviation {
+            put(
+                line,
+                format_args!(
+                    "deviation: {deviation:.6} (largest, of a probability, from the float network)"
+                ),
+            );
+        }
+        if let Some(comm) = self.comm {
+            put(
+                line,
+                format_args!(
+                    "traffic: {} (online: client to server {}, server to client {}, {} flights; COT refill {})",
+                    bytes(comm.total_bytes()),
+                    bytes(comm.client_to_server_bytes),
+                    bytes(comm.server_to_client_bytes),
+                    comm.flights,
+                    bytes(comm.refill_client_to_server_bytes + comm.refill_server_to_client_bytes),
+                ),
+            );
+        }
+        let time = self.time;
+        put(
+            line,
+            format_args!(
+                "time: {:.2} s (set-up {:.2}, preprocessing {:.2}, online {:.2})",
+                time.total_s, time.setup_s, time.preprocess_s, time.online_s
+            ),
+        );
+        out
+    }
+
+    /// Cost by kind of layer, dearest first.
+    pub(crate) fn kinds(&self) -> String {
+        let mut kinds: Vec<(String, usize, u64, u64, u64, f64)> = Vec::new();
+        for layer in &self.layers {
+            let both = layer.client_to_server_bytes + layer.server_to_client_bytes;
+            if let Some(row) = kinds.iter_mut().find(|row| row.0 == layer.op) {
+                row.1 += 1;
+                row.2 += layer.macs;
+                row.3 += both;
+                row.4 += layer.flights;
+                row.5 += layer.seconds;
+            } else {
+                kinds.push((
+                    layer.op.clone(),
+                    1,
+                    layer.macs,
+                    both,
+                    layer.flights,
+                    layer.seconds,
+                ));
+            }
+        }
+        kinds.sort_by(|a, b| b.5.total_cmp(&a.5));
+        let mut out = String::new();
+        put(
+            &mut out,
+            format_args!(
+                "{:<18} {:>6} {:>12} {:>11} {:>8} {:>8}",
+                "layer kind", "layers", "MACs", "online", "flights", "seconds"
+            ),
+        );
+        for (op, count, macs, both, flights, time) in kinds {
+            put(
+                &mut out,
+                format_args!(
+                    "{op:<18} {count:>6} {macs:>12} {:>11} {flights:>8} {time:>8.3}",
+                    bytes(both)
+                ),
+            );
+        }
+        out
+    }
+}
+
+fn put(out: &mut String, line: std::fmt::Arguments<'_>) {
+    writeln!(out, "{line}").expect("writing to a string cannot fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_decimal() {
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(1_500), "1.50 kB");
+        assert_eq!(bytes(2_000_000_000_000), "2.00 TB");
+    }
+}
