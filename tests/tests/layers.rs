@@ -13,6 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sharing", &["ring-arith", "channel", "ot"]),
     ("nonlinear", &["ring-arith", "channel", "sharing"]),
     ("linear", &["ring-arith", "channel", "ot", "sharing"]),
+    ("winograd", &["ring-arith", "channel", "sharing", "linear"]),
     (
         "nets",
         &["ring-arith", "channel", "sharing", "nonlinear", "linear"],

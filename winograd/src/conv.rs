@@ -1,0 +1,312 @@
+//! The convolution of a shared image with the server's weights.
+
+use channel::Cost;
+use linear::{ConvSpec, Item, Products, Rect};
+use ndarray::{Array4, ArrayView4};
+use ring_arith::Bits;
+use sharing::Session;
+
+use crate::layout::Layout;
+use crate::transform::{backward, forward};
+use crate::{Error, Filters, Tile};
+
+/// A convolution by Winograd's algorithm: stride 1, dense, grouped or depthwise, any padding, any
+/// size.
+///
+/// **Functionality.** The server puts in weights of `weight_bits` bits, both put in shares of x
+/// mod 2^(l+g), g the [`guard_bits`](Tile::guard_bits) of the tile. They get fresh shares mod
+/// 2^(l+g) of 2^g times the convolution: the truncation that follows removes g bits more and has
+/// the convolution mod 2^l. Exact for every input, overflowing ones included. Batch size 1, NCHW.
+/// Public: the shapes, the tile, the widths.
+///
+/// **Protocol.** \[LG16\] as Aᵀ[(G·w·Gᵀ) ⊙ (Bᵀ·d·B)]A on integers. Bᵀ and Aᵀ have small integers, and
+/// both parties apply them to their shares by additions and shifts. Rows of G are brought to small
+/// integers by a public factor each; the server multiplies with those, one item of [`Products`]
+/// per position of the tile and group, all in one batch. The factors, and the inverse of the odd
+/// part of their common denominator, are applied to the shares of the products. Departures from
+/// the paper: exact integers; a product whose factor has 2^v is taken mod 2^(l+g−v) only, since the
+/// rest vanishes; weights grow only by the bits their own position needs. Where the tile does not
+/// divide the output, the last tile is smaller and uses *fewer points of the same tile*: as its
+/// products meet the same transformed weights they lengthen the rows of those that are there and
+/// need no correlated OT of their own.
+///
+/// **Security.** Semi-honest, as [`Products`]; all else is local.
+///
+/// **Cost.** [`WinogradConv::cost`] is exact: that of [`Products`] with (rows of points) ·
+/// (columns of points) elements per pair of channels, where an axis of n outputs takes
+/// `points · ⌊n/m⌋ + (rest + k − 1 if there is one)` points. Products with padding *are* paid: the
+/// transforms mix them. Two flights, and two more where the rings of the positions are on both
+/// sides of 32 bits or for every super-tile of correlated OTs that is begun.
+#[derive(Clone, Debug)]
+pub struct WinogradConv {
+    spec: ConvSpec,
+    tile: Tile,
+    weight_bits: Bits,
+    bits: Bits,
+    wide: Bits,
+    layout: Layout,
+    products: Products,
+}
+
+impl WinogradConv {
+    /// The convolution `spec` by `tile`, for weights of `weight_bits` bits, and results that are to
+    /// be right mod 2^bits: the ring of the shares is [`WinogradConv::ring`].
+    ///
+    /// # Errors
+    /// If the tile is for another kernel, the stride is not 1, ring and guard bits exceed 64, the
+    /// transformed weights would exceed 32 bits, or the layer is too large.
+    pub fn new(spec: ConvSpec, tile: Tile, weight_bits: Bits, bits: Bits) -> Result<Self, Error> {
+        if spec.kernel() != tile.kernel() {
+            let kernel = spec.kernel();
+            return Err(Error::Kernel { tile, kernel });
+        }
+        if spec.stride() != [1, 1] {
+            let stride = spec.stride();
+            return Err(Error::Stride { tile, stride });
+        }
+        let ring = Bits::new(bits.get() + tile.guard_bits()).ok_or(Error::Guard {
+            tile,
+            bits: bits.get(),
+        })?;
+        let layout = Layout::new(&spec, tile).ok_or(linear::Error::TooLarge)?;
+        let items = items(&spec, tile, weight_bits, ring, &layout)?;
+        let [c_out, c_in, ..] = spec.weight_shape();
+        let products = Products::new(
+            items,
+            layout.input_len,
+            layout.output_len,
+            layout.positions.len() * c_out * c_in,
+        )?;
+        Ok(Self {
+            spec,
+            tile,
+            weight_bits,
+            bits,
+            wide: ring,
+            layout,
+            products,
+        })
+    }
+
+    /// The shapes.
+    #[must_use]
+    pub const fn spec(&self) -> &ConvSpec {
+        &self.spec
+    }
+
+    /// The algorithm.
+    #[must_use]
+    pub const fn tile(&self) -> Tile {
+        self.tile
+    }
+
+    /// Width of the weights.
+    #[must_use]
+    pub const fn weight_bits(&self) -> Bits {
+        self.weight_bits
+    }
+
+    /// The bits of the result that are right once the guard bits are removed.
+    #[must_use]
+    pub const fn bits(&self) -> Bits {
+        self.bits
+    }
+
+    /// The ring of the shares that go in and come out: `bits` and the guard bits.
+    #[must_use]
+    pub const fn ring(&self) -> Bits {
+        self.wide
+    }
+
+    /// The output is 2^guard_bits times the convolution.
+    #[must_use]
+    pub const fn guard_bits(&self) -> u32 {
+        self.tile.guard_bits()
+    }
+
+    /// Multiplications under oblivious transfer.
+    #[must_use]
+    pub fn multiplications(&self) -> u64 {
+        self.products.macs()
+    }
+
+    /// Bits of traffic to the server that the multiplications take before rows are rounded up to
+    /// bytes: Σ over them of Σ_{j<w} (l−j), each with its own w and l.
+    #[must_use]
+    pub fn multiplication_bits(&self) -> u64 {
+        let bits = |item: &Item| -> u64 {
+            let (w, l) = (item.weight_bits.min(item.bits).get(), item.bits.get());
+            item.macs() * (0..w).map(|j| u64::from(l - j)).sum::<u64>()
+        };
+        self.products.items().iter().map(bits).sum()
+    }
+
+    /// The products between the two transforms: server weights [`Filters`], input
+    /// [`WinogradConv::transform_input`], output for [`WinogradConv::transform_output`].
+    #[must_use]
+    pub const fn products(&self) -> &Products {
+        &self.products
+    }
+
+    /// Transforms the weights: once per layer, for any number of runs.
+    ///
+    /// # Errors
+    /// If a weight exceeds its width.
+    ///
+    /// # Panics
+    /// If the weights do not have the shape of the spec.
+    pub fn prepare(&self, weights: ArrayView4<'_, i32>) -> Result<Filters, Error> {
+        Filters::new(&self.spec, self.tile, self.weight_bits, weights)
+    }
+
+    /// The server's side: its share of the output.
+    ///
+    /// # Errors
+    /// If a weight exceeds its width (before anything is sent), or the session fails.
+    ///
+    /// # Panics
+    /// If the weights or x do not have the shapes of the spec.
+    pub fn run_server(
+        &self,
+        s: &mut Session,
+        weights: ArrayView4<'_, i32>,
+        x: ArrayView4<'_, u64>,
+    ) -> Result<Array4<u64>, Error> {
+        self.run_server_prepared(s, &self.prepare(weights)?, x)
+    }
+
+    /// As [`WinogradConv::run_server`], with weights transformed before.
+    ///
+    /// # Errors
+    /// If the session fails.
+    ///
+    /// # Panics
+    /// If the filters are another layer's or x does not have the shape of the spec.
+    pub fn run_server_prepared(
+        &self,
+        s: &mut Session,
+        filters: &Filters,
+        x: ArrayView4<'_, u64>,
+    ) -> Result<Array4<u64>, Error> {
+        assert_eq!(
+            filters.tile(),
+            self.tile,
+            "the filters are for another tile"
+        );
+        let v = self.transform_input(x);
+        let y = self.products.run_server(s, filters.values(), &v)?;
+        Ok(self.transform_output(&y))
+    }
+
+    /// The client's side: its share of the output.
+    ///
+    /// # Errors
+    /// If the session fails.
+    ///
+    /// # Panics
+    /// If x does not have the shape of the spec.
+    pub fn run_client(
+        &self,
+        s: &mut Session,
+        x: ArrayView4<'_, u64>,
+    ) -> Result<Array4<u64>, Error> {
+        let v = self.transform_input(x);
+        let y = self.products.run_client(s, &v)?;
+        Ok(self.transform_output(&y))
+    }
+
+    /// The same on clear integers.
+    ///
+    /// # Panics
+    /// If the filters are another layer's or x does not have the shape of the spec.
+    #[must_use]
+    pub fn clear(&self, filters: &Filters, x: ArrayView4<'_, u64>) -> Array4<u64> {
+        assert_eq!(
+            filters.tile(),
+            self.tile,
+            "the filters are for another tile"
+        );
+        let v = self.transform_input(x);
+        self.transform_output(&self.products.clear(filters.values(), &v))
+    }
+
+    /// The local half before the products, on a share or on clear integers; not reduced to the
+    /// rings of the positions.
+    ///
+    /// # Panics
+    /// If x does not have the shape of the spec.
+    #[must_use]
+    pub fn transform_input(&self, x: ArrayView4<'_, u64>) -> Vec<u64> {
+        let [c, h, w] = self.spec.input_shape();
+        assert_eq!(x.dim(), (1, c, h, w), "x is one image of the spec's shape");
+        let x = x.as_standard_layout();
+        let x = x.as_slice().expect("standard layout is contiguous");
+        if self.wide.get() <= 32 {
+            forward::<u32>(&self.layout, x)
+        } else {
+            forward::<u64>(&self.layout, x)
+        }
+    }
+
+    /// The local half after the products, on a share or on clear integers.
+    ///
+    /// # Panics
+    /// If there is not one product for every output of [`WinogradConv::products`].
+    #[must_use]
+    pub fn transform_output(&self, products: &[u64]) -> Array4<u64> {
+        assert_eq!(
+            products.len(),
+            self.layout.output_len,
+            "wrong number of products"
+        );
+        let y = if self.wide.get() <= 32 {
+            backward::<u32>(&self.layout, self.wide, products)
+        } else {
+            backward::<u64>(&self.layout, self.wide, products)
+        };
+        let [c, h, w] = self.spec.output_shape();
+        Array4::from_shape_vec((1, c, h, w), y).expect("the length is that of the shape")
+    }
+
+    /// The exact cost.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        self.products.cost()
+    }
+}
+
+/// One item per position and group.
+fn items(
+    spec: &ConvSpec,
+    tile: Tile,
+    weight_bits: Bits,
+    ring: Bits,
+    layout: &Layout,
+) -> Result<Vec<Item>, Error> {
+    let ([c_out, channels, ..], groups) = (spec.weight_shape(), spec.groups());
+    let m = c_out / groups;
+    let mut items = Vec::new();
+    for (number, position) in layout.positions.iter().enumerate() {
+        let at = [number / tile.points(), number % tile.points()];
+        let weight_bits = tile.weight_bits(weight_bits, at).ok_or(Error::WeightBits {
+            tile,
+            bits: weight_bits.get(),
+        })?;
+        if position.len == 0 {
+            continue;
+        }
+        let n = position.len;
+        let rows: Vec<_> = (0..channels).map(|c| Rect::line(c * n, n)).collect();
+        items.extend((0..groups).map(|group| Item {
+            m,
+            rows: rows.clone(),
+            weight_bits,
+            bits: Bits::of(ring.get() - position.twos),
+            weights: (number * c_out + group * m) * channels,
+            input: position.input + group * channels * n,
+            output: position.output + group * m * n,
+            output_stride: n,
+        }));
+    }
+    Ok(items)
+}
