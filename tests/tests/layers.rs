@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "nets",
         &["ring-arith", "channel", "sharing", "nonlinear", "linear"],
     ),
+    ("onnx", &["nets"]),
     (
         "cli",
         &[
@@ -28,6 +29,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "nonlinear",
             "linear",
             "nets",
+            "onnx",
         ],
     ),
     ("testkit", &["ring-arith", "channel", "sharing"]),

@@ -1,0 +1,256 @@
+//! Constants, and moving their elements about.
+
+use nets::MAX_ELEMENTS;
+
+/// The values of a constant.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Data {
+    Float(Vec<f32>),
+    Int(Vec<i64>),
+}
+
+/// A constant, row-major.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) struct Array {
+    pub(crate) dims: Vec<usize>,
+    pub(crate) data: Data,
+}
+
+/// The most dimensions.
+const MAX_RANK: usize = 16;
+
+/// The number of elements of a shape, at most [`MAX_ELEMENTS`].
+pub(crate) fn elements(dims: &[usize]) -> Result<usize, String> {
+    if dims.len() > MAX_RANK {
+        return Err(format!("{} dimensions are too many", dims.len()));
+    }
+    // A zero among huge sides is refused too: nothing here needs it.
+    let n = dims
+        .iter()
+        .try_fold(1_usize, |n, &d| n.checked_mul(d.max(1)));
+    match n {
+        Some(n) if n <= MAX_ELEMENTS => Ok(dims.iter().product()),
+        _ => Err(format!("shape {} is too large", show(dims))),
+    }
+}
+
+/// A shape for messages, cut where it is silly.
+pub(crate) fn show(dims: &[usize]) -> String {
+    if dims.len() > 8 {
+        format!("of {} dimensions", dims.len())
+    } else {
+        format!("{dims:?}")
+    }
+}
+
+/// Where each axis steps to in a row-major array.
+pub(crate) fn strides(dims: &[usize]) -> Vec<isize> {
+    let mut strides = vec![1_isize; dims.len()];
+    for axis in (1..dims.len()).rev() {
+        let side = isize::try_from(dims[axis]).unwrap_or(isize::MAX);
+        strides[axis - 1] = strides[axis].saturating_mul(side);
+    }
+    strides
+}
+
+/// Source positions of a view: row-major over `dims`, each axis stepping by its stride.
+fn walk(dims: &[usize], strides: &[isize], start: usize) -> Result<Vec<usize>, String> {
+    let total = elements(dims)?;
+    let mut positions = Vec::with_capacity(total);
+    let mut index = vec![0; dims.len()];
+    let mut at = start;
+    for _ in 0..total {
+        positions.push(at);
+        for axis in (0..dims.len()).rev() {
+            index[axis] += 1;
+            at = at.wrapping_add_signed(strides[axis]);
+            if index[axis] < dims[axis] {
+                break;
+            }
+            index[axis] = 0;
+            for _ in 0..dims[axis] {
+                at = at.wrapping_add_signed(-strides[axis]);
+            }
+        }
+    }
+    Ok(positions)
+}
+
+impl Array {
+    pub(crate) fn ints(values: Vec<i64>) -> Self {
+        Self {
+            dims: vec![values.len()],
+            data: Data::Int(values),
+        }
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        match &self.data {
+            Data::Float(v) => v.len(),
+            Data::Int(v) => v.len(),
+        }
+    }
+
+    /// Bytes it takes.
+    pub(crate) const fn bytes(&self) -> usize {
+        match &self.data {
+            Data::Float(v) => 4 * v.len(),
+            Data::Int(v) => 8 * v.len(),
+        }
+    }
+
+    /// Its values as floats.
+    #[expect(clippy::cast_precision_loss, reason = "as ONNX casts them")]
+    pub(crate) fn floats(&self) -> Vec<f32> {
+        match &self.data {
+            Data::Float(v) => v.clone(),
+            Data::Int(v) => v.iter().map(|&v| v as f32).collect(),
+        }
+    }
+
+    /// Its values as integers, if they are.
+    pub(crate) const fn as_ints(&self) -> Option<&[i64]> {
+        match &self.data {
+            Data::Int(v) => Some(v.as_slice()),
+            Data::Float(_) => None,
+        }
+    }
+
+    /// Its one value, if it has one.
+    pub(crate) fn scalar(&self) -> Option<f32> {
+        (self.len() == 1).then(|| self.floats()[0])
+    }
+
+    /// The same values in another shape.
+    pub(crate) fn reshaped(&self, dims: Vec<usize>) -> Result<Self, String> {
+        if elements(&dims)? != self.len() {
+            return Err(format!("{} values do not fill {}", self.len(), show(&dims)));
+        }
+        Ok(Self {
+            dims,
+            data: self.data.clone(),
+        })
+    }
+
+    /// The elements at these positions.
+    fn pick(&self, dims: Vec<usize>, positions: &[usize]) -> Self {
+        let data = match &self.data {
+            Data::Float(v) => Data::Float(positions.iter().map(|&i| v[i]).collect()),
+            Data::Int(v) => Data::Int(positions.iter().map(|&i| v[i]).collect()),
+        };
+        Self { dims, data }
+    }
+
+    /// Axes in the order of `perm`, a permutation.
+    pub(crate) fn transposed(&self, perm: &[usize]) -> Result<Self, String> {
+        let old = strides(&self.dims);
+        let dims: Vec<usize> = perm.iter().map(|&a| self.dims[a]).collect();
+        let steps: Vec<isize> = perm.iter().map(|&a| old[a]).collect();
+        let positions = walk(&dims, &steps, 0)?;
+        Ok(self.pick(dims, &positions))
+    }
+
+    /// Per axis: first position, how many, and the step.
+    pub(crate) fn sliced(&self, spec: &[(usize, usize, isize)]) -> Result<Self, String> {
+        let old = strides(&self.dims);
+        let dims: Vec<usize> = spec.iter().map(|s| s.1).collect();
+        // A step beyond the array is never taken: there is one position then.
+        let steps: Vec<isize> = spec
+            .iter()
+            .zip(&old)
+            .map(|(s, o)| s.2.saturating_mul(*o))
+            .collect();
+        let steps = steps
+            .iter()
+            .zip(&dims)
+            .map(|(s, &n)| if n < 2 { 0 } else { *s });
+        let start = spec
+            .iter()
+            .zip(&old)
+            .map(|(s, o)| s.0.saturating_mul(o.unsigned_abs()))
+            .sum();
+        let positions = walk(&dims, &steps.collect::<Vec<_>>(), start)?;
+        Ok(self.pick(dims, &positions))
+    }
+
+    /// The slices at these positions of an axis, replaced by the shape of the indices.
+    pub(crate) fn gathered(
+        &self,
+        axis: usize,
+        shape: &[usize],
+        indices: &[usize],
+    ) -> Result<Self, String> {
+        let inner: usize = self.dims[axis + 1..].iter().product();
+        let outer: usize = self.dims[..axis].iter().product();
+        let dims = [&self.dims[..axis], shape, &self.dims[axis + 1..]].concat();
+        let mut positions = Vec::with_capacity(elements(&dims)?);
+        for o in 0..outer {
+            for &i in indices {
+                let start = (o * self.dims[axis] + i) * inner;
+                positions.extend(start..start + inner);
+            }
+        }
+        Ok(self.pick(dims, &positions))
+    }
+
+    /// Repeated along axes of length one to fill `dims`.
+    pub(crate) fn broadcast(&self, dims: &[usize]) -> Result<Self, String> {
+        let missing = dims.len().checked_sub(self.dims.len());
+        let missing = missing.ok_or_else(|| format!("{} does not fill it", show(&self.dims)))?;
+        let mut steps = vec![0; dims.len()];
+        for (axis, (&side, stride)) in self.dims.iter().zip(strides(&self.dims)).enumerate() {
+            match dims[missing + axis] {
+                wanted if wanted == side => steps[missing + axis] = stride,
+                _ if side == 1 => {}
+                _ => return Err(format!("{} does not fill {}", show(&self.dims), show(dims))),
+            }
+        }
+        let positions = walk(dims, &steps, 0)?;
+        Ok(self.pick(dims.to_vec(), &positions))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Array, Data};
+
+    fn array(dims: &[usize]) -> Array {
+        let n = dims.iter().product::<usize>();
+        let data = Data::Int((0..i64::try_from(n).expect("small")).collect());
+        Array {
+            dims: dims.to_vec(),
+            data,
+        }
+    }
+
+    #[test]
+    fn elements_move() {
+        let a = array(&[2, 3]);
+        let t = a.transposed(&[1, 0]).expect("it fits");
+        assert_eq!(
+            (t.dims.as_slice(), t.as_ints()),
+            (&[3, 2][..], Some(&[0, 3, 1, 4, 2, 5][..]))
+        );
+        let s = a.sliced(&[(1, 2, -1), (0, 2, 2)]).expect("it fits");
+        assert_eq!(
+            (s.dims.as_slice(), s.as_ints()),
+            (&[2, 2][..], Some(&[3, 5, 0, 2][..]))
+        );
+        let g = a.gathered(1, &[1], &[2]).expect("it fits");
+        assert_eq!(
+            (g.dims.as_slice(), g.as_ints()),
+            (&[2, 1][..], Some(&[2, 5][..]))
+        );
+        let b = array(&[2, 1]).broadcast(&[2, 2, 2]).expect("it fits");
+        assert_eq!(b.as_ints(), Some(&[0, 0, 1, 1, 0, 0, 1, 1][..]));
+        assert!(a.broadcast(&[2, 2]).is_err());
+    }
+
+    #[test]
+    fn sizes_are_bounded() {
+        assert!(super::elements(&[1 << 40, 1 << 40]).is_err());
+        assert!(super::elements(&[0, 1 << 40]).is_err());
+        assert_eq!(super::elements(&[0, 3]), Ok(0));
+        assert_eq!(super::elements(&[]), Ok(1));
+    }
+}

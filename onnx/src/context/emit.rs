@@ -1,0 +1,129 @@
+//! What a node adds to the network.
+
+use nets::{Graph, Op, Shape, Tensor};
+
+use super::Context;
+use crate::Error;
+use crate::array::{elements, show};
+use crate::error::{Fault, invalid, unsupported};
+use crate::node::{Node, readable};
+use crate::value::{Feature, View};
+
+impl<'a> Context<'a> {
+    /// Adds an operation of one input.
+    pub(crate) fn emit(
+        &mut self,
+        label: &str,
+        op: Op,
+        input: &Feature,
+        dims: Option<Vec<usize>>,
+    ) -> Result<Feature, Fault> {
+        // The network's own shape rules, on a network of this one operation.
+        let mut alone = Graph::new();
+        alone.push(
+            "input",
+            Op::Input {
+                shape: self.shapes[input.node],
+            },
+            &[],
+        );
+        alone.push(label, op.clone(), &[0]);
+        let shape = alone.shapes()?[1];
+        Ok(self.emit_shaped(label, op, &[input.node], shape, dims))
+    }
+
+    /// Adds an operation whose shape the caller has worked out.
+    pub(crate) fn emit_shaped(
+        &mut self,
+        label: &str,
+        op: Op,
+        inputs: &[usize],
+        shape: Shape,
+        dims: Option<Vec<usize>>,
+    ) -> Feature {
+        let name = self.names.unique(label);
+        let node = self.graph.push(name, op, inputs);
+        self.shapes.push(shape);
+        let dims = dims.unwrap_or_else(|| vec![1, shape.channels, shape.height, shape.width]);
+        Feature {
+            node,
+            dims,
+            view: View::Plain,
+            label: label.to_owned(),
+            alone: true,
+        }
+    }
+
+    /// Notes an operator that the network cannot hold yet; what follows is still checked.
+    pub(crate) fn missing(
+        &mut self,
+        label: &str,
+        op: &str,
+        input: &Feature,
+        dims: Vec<usize>,
+    ) -> Result<Feature, Fault> {
+        let shape = shape_of(&dims)?;
+        self.record(op, label, "");
+        Ok(self.emit_shaped(label, Op::Relu, &[input.node], shape, Some(dims)))
+    }
+
+    /// Stores a constant input as it is in the file; returns its name.
+    pub(crate) fn parameter(
+        &mut self,
+        node: &Node<'a>,
+        index: usize,
+        shape: &[usize],
+    ) -> Result<String, Fault> {
+        let array = self.constant(node, index)?;
+        let raw = node.input(index).unwrap_or_default();
+        if array.dims != shape {
+            let (found, expected) = (show(&array.dims), show(shape));
+            return invalid(format!(
+                "its input {index} has shape {found}, not {expected}"
+            ));
+        }
+        if let Some(name) = self.stored.get(raw) {
+            return Ok(name.clone());
+        }
+        let name = self.parameters.unique(&readable(raw));
+        self.store(&name, shape.to_vec(), array.floats())?;
+        self.stored.insert(raw, name.clone());
+        Ok(name)
+    }
+
+    /// Stores a parameter that was worked out for one node; returns its name.
+    pub(crate) fn own(
+        &mut self,
+        label: &str,
+        part: &str,
+        shape: Vec<usize>,
+        values: Vec<f32>,
+    ) -> Result<String, Fault> {
+        let name = self.parameters.unique(&format!("{label}:{part}"));
+        self.store(&name, shape, values)?;
+        Ok(name)
+    }
+
+    fn store(&mut self, name: &str, shape: Vec<usize>, values: Vec<f32>) -> Result<(), Fault> {
+        self.charge(4 * values.len())?;
+        if !values.iter().all(|v| v.is_finite()) {
+            return Err(Error::tensor(name, "it holds a value that is no finite number").into());
+        }
+        self.tensors.insert(name, Tensor::new(shape, values));
+        Ok(())
+    }
+}
+
+/// Channels, rows and columns of a shape with a batch of one.
+fn shape_of(dims: &[usize]) -> Result<Shape, Fault> {
+    let shape = match *dims {
+        [1, c] => Shape::vector(c),
+        [1, c, h, w] => Shape::new(c, h, w),
+        _ => return unsupported(format!("a tensor of shape {}", show(dims))),
+    };
+    match elements(dims) {
+        Ok(0) => invalid(format!("its output {} is empty", show(dims))),
+        Ok(_) => Ok(shape),
+        Err(problem) => invalid(problem),
+    }
+}

@@ -1,0 +1,82 @@
+//! What a node takes.
+
+use std::rc::Rc;
+
+use super::Context;
+use crate::array::{Array, show};
+use crate::error::{Fault, invalid, unsupported};
+use crate::node::Node;
+use crate::ops;
+use crate::value::{Feature, Value, View};
+
+impl<'a> Context<'a> {
+    /// The value of an input; `None` where it is left out.
+    pub(crate) fn value(&self, node: &Node<'a>, index: usize) -> Option<&Value> {
+        node.input(index).and_then(|name| self.values.get(name))
+    }
+
+    /// A constant input that may be left out.
+    pub(crate) fn optional(
+        &self,
+        node: &Node<'a>,
+        index: usize,
+    ) -> Result<Option<Rc<Array>>, Fault> {
+        match self.value(node, index) {
+            None => Ok(None),
+            Some(Value::Const(array)) => Ok(Some(Rc::clone(array))),
+            Some(_) => unsupported(format!("its input {index} is computed from the image")),
+        }
+    }
+
+    /// A constant input.
+    pub(crate) fn constant(&self, node: &Node<'a>, index: usize) -> Result<Rc<Array>, Fault> {
+        let missing = || Fault::Invalid(format!("its input {index} is missing"));
+        self.optional(node, index)?.ok_or_else(missing)
+    }
+
+    /// A constant input of integers; `None` where it is left out.
+    pub(crate) fn ints(&self, node: &Node<'a>, index: usize) -> Result<Option<Vec<i64>>, Fault> {
+        let Some(array) = self.optional(node, index)? else {
+            return Ok(None);
+        };
+        match array.as_ints() {
+            Some(values) => Ok(Some(values.to_vec())),
+            None => invalid(format!("its input {index} is not of integers")),
+        }
+    }
+
+    /// An input computed from the image, its view not yet carried out.
+    pub(crate) fn viewed(&self, node: &Node<'a>, index: usize) -> Result<Feature, Fault> {
+        match self.value(node, index) {
+            Some(Value::Feature(feature)) => Ok(feature.clone()),
+            Some(_) => unsupported(format!("its input {index} is constant")),
+            None => invalid(format!("its input {index} is missing")),
+        }
+    }
+
+    /// An input computed from the image, nothing left to be done to it.
+    pub(crate) fn plain(&mut self, node: &Node<'a>, index: usize) -> Result<Feature, Fault> {
+        let feature = self.viewed(node, index)?;
+        self.realize(node.input(index).unwrap_or_default(), feature)
+    }
+
+    /// An image: as [`Context::plain`], of four dimensions.
+    pub(crate) fn image(&mut self, node: &Node<'a>, index: usize) -> Result<Feature, Fault> {
+        let feature = self.plain(node, index)?;
+        if feature.dims.len() == 4 {
+            return Ok(feature);
+        }
+        unsupported(format!("its input has shape {}", show(&feature.dims)))
+    }
+
+    /// Carries out the view of a value, once.
+    pub(super) fn realize(&mut self, name: &'a str, feature: Feature) -> Result<Feature, Fault> {
+        if feature.view == View::Plain {
+            return Ok(feature);
+        }
+        let mut done = ops::realize(self, feature)?;
+        done.alone = self.uses(name) == 1;
+        self.values.insert(name, Value::Feature(done.clone()));
+        Ok(done)
+    }
+}

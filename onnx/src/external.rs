@@ -1,0 +1,105 @@
+//! Tensor data in files beside the model.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Component, Path, PathBuf};
+
+use rten_onnx::onnx::TensorProto;
+
+use crate::Error;
+
+/// The folder that external data may come from, and its files opened so far.
+pub(crate) struct External {
+    folder: Option<PathBuf>,
+    files: HashMap<PathBuf, (File, u64)>,
+}
+
+impl External {
+    pub(crate) fn new(folder: Option<&Path>) -> Self {
+        Self {
+            folder: folder.map(Path::to_path_buf),
+            files: HashMap::new(),
+        }
+    }
+
+    /// Reads the data of a tensor that must have this many bytes.
+    pub(crate) fn read(&mut self, tensor: &TensorProto, bytes: usize) -> Result<Vec<u8>, Error> {
+        let name = tensor.name.as_deref().unwrap_or_default();
+        let fail = |problem: String| Error::tensor(name, problem);
+        let entry = |key: &str| {
+            let entry = tensor
+                .external_data
+                .iter()
+                .find(|e| e.key.as_deref() == Some(key));
+            entry.and_then(|e| e.value.as_deref())
+        };
+        let number = |key: &str| match entry(key).map(str::parse::<u64>) {
+            None => Ok(None),
+            Some(Ok(n)) => Ok(Some(n)),
+            Some(Err(_)) => Err(fail(format!("its external `{key}` is no number"))),
+        };
+        let location =
+            entry("location").ok_or_else(|| fail("it has no external location".into()))?;
+        let (offset, length) = (number("offset")?.unwrap_or(0), number("length")?);
+        if length.is_some_and(|n| usize::try_from(n) != Ok(bytes)) {
+            return Err(fail(format!("its external length is not {bytes}")));
+        }
+        let (file, size) = self.open(location).map_err(fail)?;
+        let end = u64::try_from(bytes)
+            .ok()
+            .and_then(|n| offset.checked_add(n));
+        if end.is_none_or(|end| end > *size) {
+            let shown = crate::node::readable(location);
+            return Err(fail(format!("its data lie beyond the end of `{shown}`")));
+        }
+        let mut data = vec![0; bytes];
+        file.seek(SeekFrom::Start(offset))
+            .and_then(|_| file.read_exact(&mut data))
+            .map_err(|e| fail(format!("cannot read its external data: {e}")))?;
+        Ok(data)
+    }
+
+    fn open(&mut self, location: &str) -> Result<&mut (File, u64), String> {
+        let shown = crate::node::readable(location);
+        let folder = self
+            .folder
+            .as_deref()
+            .ok_or("it lies in another file, and no folder is given")?;
+        let path = confined(folder, location)
+            .map_err(|problem| format!("external location `{shown}` {problem}"))?;
+        let entry = match self.files.entry(path) {
+            std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                let opened = File::open(entry.key()).and_then(|f| {
+                    let size = f.metadata()?.len();
+                    Ok((f, size))
+                });
+                entry.insert(opened.map_err(|e| format!("cannot read `{shown}`: {e}"))?)
+            }
+        };
+        Ok(entry)
+    }
+}
+
+/// The file named by `location`, which must lie in `folder` whatever links there are.
+fn confined(folder: &Path, location: &str) -> Result<PathBuf, String> {
+    let relative = Path::new(location);
+    let plain = |c: Component<'_>| matches!(c, Component::Normal(_) | Component::CurDir);
+    if location.is_empty() || location.contains('\0') || !relative.components().all(plain) {
+        return Err("is not a path within the model's folder".into());
+    }
+    let resolve = |path: &Path| {
+        path.canonicalize()
+            .map_err(|e| format!("cannot be read: {e}"))
+    };
+    let (folder, path) = (resolve(folder)?, resolve(&folder.join(relative))?);
+    if !path.starts_with(&folder) {
+        return Err("leads out of the model's folder".into());
+    }
+    // Opening a pipe could wait forever.
+    if !path.is_file() {
+        return Err("is no file".into());
+    }
+    Ok(path)
+}

@@ -1,0 +1,110 @@
+//! From bytes to a network.
+
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use nets::{FloatModel, Head};
+use rten_onnx::onnx::ModelProto;
+
+use crate::Error;
+use crate::context::Context;
+use crate::external::External;
+
+/// The versions of the ONNX operator set that are read.
+pub const OPSETS: RangeInclusive<i64> = 9..=21;
+
+/// The longest file, the limit of its format.
+pub const MAX_FILE_BYTES: usize = 1 << 31;
+
+/// A network read from an ONNX file.
+#[derive(Clone, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct Network {
+    /// The network. Its outputs are logits: a softmax or sigmoid at the very end is taken off.
+    pub model: FloatModel,
+    /// What was taken off.
+    pub head: Option<Head>,
+    /// The program that wrote the file.
+    pub producer: String,
+    /// The version of its operators.
+    pub opset: i64,
+}
+
+/// Reads an ONNX file; its external data may lie in the same folder or below.
+///
+/// # Errors
+/// [`Error::InFile`] around any other; [`Error::File`].
+pub fn load(path: &Path) -> Result<Network, Error> {
+    let unreadable = |source| Error::File {
+        path: path.to_path_buf(),
+        source,
+    };
+    let in_file = |e| Error::InFile {
+        path: path.to_path_buf(),
+        source: Box::new(e),
+    };
+    let size = std::fs::metadata(path).map_err(unreadable)?.len();
+    if usize::try_from(size).is_ok_and(|n| n > MAX_FILE_BYTES) {
+        return Err(in_file(Error::TooLarge {
+            what: "bytes",
+            limit: MAX_FILE_BYTES,
+        }));
+    }
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    from_bytes(&bytes, Some(folder)).map_err(in_file)
+}
+
+/// Reads the bytes of an ONNX file; external data come from `folder` only.
+///
+/// # Errors
+/// [`Error::NotOnnx`], [`Error::TooLarge`], [`Error::Opset`] for the file as a whole;
+/// [`Error::Graph`], [`Error::Tensor`], [`Error::Node`], [`Error::Nets`] for what is wrong in it;
+/// [`Error::Unsupported`] naming every operator that Blindray does not have.
+pub fn from_bytes(bytes: &[u8], folder: Option<&Path>) -> Result<Network, Error> {
+    if bytes.len() > MAX_FILE_BYTES {
+        return Err(Error::TooLarge {
+            what: "bytes",
+            limit: MAX_FILE_BYTES,
+        });
+    }
+    crate::wire::check(bytes)?;
+    let proto = ModelProto::parse_buf(bytes).map_err(|e| Error::NotOnnx(e.to_string()))?;
+    let graph = proto
+        .graph
+        .as_ref()
+        .ok_or_else(|| Error::NotOnnx("it has no graph".into()))?;
+    let opset = opset(&proto)?;
+    let mut external = External::new(folder);
+    let context = Context::new(graph, opset, &mut external)?;
+    let (model, head) = context.lower()?;
+    let producer = proto
+        .producer_name
+        .as_deref()
+        .map(crate::node::readable)
+        .unwrap_or_default();
+    Ok(Network {
+        model,
+        head,
+        producer,
+        opset,
+    })
+}
+
+fn opset(proto: &ModelProto) -> Result<i64, Error> {
+    let own = |domain: &Option<String>| matches!(domain.as_deref(), None | Some("" | "ai.onnx"));
+    let version = proto
+        .opset_import
+        .iter()
+        .find(|o| own(&o.domain))
+        .and_then(|o| o.version);
+    let found = version.ok_or_else(|| Error::NotOnnx("it names no opset".into()))?;
+    if OPSETS.contains(&found) {
+        Ok(found)
+    } else {
+        Err(Error::Opset { found })
+    }
+}

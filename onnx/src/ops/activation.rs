@@ -1,0 +1,112 @@
+//! Activations.
+
+use nets::{Head, Op};
+
+use super::view::NEARLY;
+use super::{Outputs, feature};
+use crate::context::Context;
+use crate::error::{Fault, invalid, unsupported};
+use crate::node::{Node, axis};
+use crate::value::{Feature, View};
+
+pub(super) fn relu<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let x = context.plain(node, 0)?;
+    rectified(context, node, &x)
+}
+
+fn rectified(context: &mut Context<'_>, node: &Node<'_>, x: &Feature) -> Outputs {
+    let dims = x.dims.clone();
+    feature(context.emit(&node.label(), Op::Relu, x, Some(dims))?)
+}
+
+/// ReLU, ReLU6, or the gate of a hard-sigmoid.
+pub(super) fn clip<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let bound = |name, at, default: f32| -> Result<f32, Fault> {
+        match context.optional(node, at)? {
+            None => node.float(name, default),
+            Some(array) => match array.scalar() {
+                Some(value) => Ok(value),
+                None => invalid("its bound is not one number"),
+            },
+        }
+    };
+    let low = bound("min", 1, f32::NEG_INFINITY)?;
+    let high = bound("max", 2, f32::INFINITY)?;
+    let viewed = context.viewed(node, 0)?;
+    let to_six = low == 0.0 && (high - 6.0).abs() < NEARLY;
+    if to_six && viewed.view == View::Shifted(3.0) {
+        return feature(Feature {
+            view: View::Gate(6.0),
+            label: node.label(),
+            ..viewed
+        });
+    }
+    let x = context.plain(node, 0)?;
+    if to_six {
+        let dims = x.dims.clone();
+        return feature(context.missing(&node.label(), "ReLU6", &x, dims)?);
+    }
+    if low == 0.0 && high >= f32::MAX {
+        return rectified(context, node, &x);
+    }
+    unsupported(format!("to {low}..{high}"))
+}
+
+pub(super) fn hard_sigmoid<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let (alpha, beta) = (node.float("alpha", 0.2)?, node.float("beta", 0.5)?);
+    if (alpha - 1.0 / 6.0).abs() > NEARLY || (beta - 0.5).abs() > NEARLY {
+        return unsupported(format!("{alpha} x + {beta}"));
+    }
+    let x = context.plain(node, 0)?;
+    feature(Feature {
+        view: View::Gate(1.0),
+        label: node.label(),
+        ..x
+    })
+}
+
+pub(super) fn hard_swish<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let x = context.plain(node, 0)?;
+    feature(Feature {
+        view: View::Swish(1.0),
+        label: node.label(),
+        ..x
+    })
+}
+
+/// At the very end only, where it becomes the head.
+pub(super) fn sigmoid<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let x = context.plain(node, 0)?;
+    last(context, node, x, Head::Sigmoid)
+}
+
+pub(super) fn softmax<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let x = context.plain(node, 0)?;
+    let along = axis(
+        node.int("axis", if node.opset < 13 { 1 } else { -1 })?,
+        x.dims.len(),
+    )?;
+    let total: usize = x.dims.iter().product();
+    let taken = if node.opset < 13 {
+        x.dims[along..].iter().product()
+    } else {
+        x.dims[along]
+    };
+    if taken != total {
+        return unsupported("over a part of the outputs");
+    }
+    last(context, node, x, Head::Softmax)
+}
+
+fn last<'a>(context: &mut Context<'a>, node: &Node<'a>, x: Feature, head: Head) -> Outputs {
+    if node
+        .proto
+        .output
+        .first()
+        .is_none_or(|name| name != context.output)
+    {
+        return unsupported("before the end");
+    }
+    context.head = Some(head);
+    feature(x)
+}

@@ -1,0 +1,72 @@
+//! Joining and parting channels.
+
+use super::{Outputs, feature};
+use crate::array::show;
+use crate::context::Context;
+use crate::error::{invalid, unsupported};
+use crate::node::{Node, axis};
+use crate::value::Value;
+
+pub(super) fn concat<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let mut parts = Vec::new();
+    for index in 0..node.proto.input.len() {
+        parts.push(context.plain(node, index)?);
+    }
+    let Some(first) = parts.first() else {
+        return invalid("it has no inputs");
+    };
+    let mut dims = first.dims.clone();
+    if axis(node.int("axis", 1)?, dims.len())? != 1 {
+        return unsupported("along something other than channels");
+    }
+    dims[1] = 0;
+    for part in &parts {
+        let fits = part.dims.len() == dims.len() && part.dims[2..] == dims[2..];
+        if !fits || part.dims[0] != 1 {
+            return invalid(format!("{} does not fit the others", show(&part.dims)));
+        }
+        dims[1] += part.dims[1];
+    }
+    if let [one] = parts.as_slice() {
+        return feature(one.clone());
+    }
+    feature(context.missing(&node.label(), "Concat", first, dims)?)
+}
+
+pub(super) fn split<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let x = context.plain(node, 0)?;
+    if axis(node.int("axis", 0)?, x.dims.len())? != 1 {
+        return unsupported("along something other than channels");
+    }
+    let (channels, parts) = (x.dims[1], node.proto.output.len());
+    let given = node.ints("split").map(<[i64]>::to_vec);
+    let sizes: Vec<usize> = match given.map_or_else(|| context.ints(node, 1), |s| Ok(Some(s)))? {
+        Some(sizes) => sizes
+            .iter()
+            .map(|&s| usize::try_from(s).unwrap_or(0))
+            .collect(),
+        None if parts == 0 => return invalid("it has no outputs"),
+        None => {
+            let each = channels.div_ceil(parts);
+            (0..parts)
+                .map(|i| channels.saturating_sub(i * each).min(each))
+                .collect()
+        }
+    };
+    let total = sizes.iter().try_fold(0_usize, |sum, &s| sum.checked_add(s));
+    if sizes.len() != parts || total != Some(channels) || sizes.contains(&0) {
+        return invalid(format!("{channels} channels do not split so"));
+    }
+    let mut outputs = Vec::new();
+    for size in sizes {
+        let mut dims = x.dims.clone();
+        dims[1] = size;
+        outputs.push(Value::Feature(context.missing(
+            &node.label(),
+            "Split",
+            &x,
+            dims,
+        )?));
+    }
+    Ok(outputs)
+}

@@ -1,0 +1,236 @@
+//! Operators that change the shape and move no values, and the channel shuffle made of them.
+
+use super::{Outputs, feature};
+use crate::array::{elements, show};
+use crate::context::Context;
+use crate::error::{Fault, invalid, unsupported};
+use crate::node::{Node, axis};
+use crate::value::{Feature, View};
+use nets::Op;
+
+pub(super) fn identity<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    feature(context.viewed(node, 0)?)
+}
+
+pub(super) fn reshape<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let x = context.viewed(node, 0)?;
+    let Some(wanted) = context.ints(node, 1)? else {
+        return invalid("it has no shape");
+    };
+    let dims = target(node, &x.dims, &wanted)?;
+    reshaped(context, node, dims)
+}
+
+pub(super) fn flatten<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let dims = flat(node, &context.viewed(node, 0)?.dims)?;
+    reshaped(context, node, dims)
+}
+
+pub(super) fn squeeze<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let axes = context.ints(node, 1)?;
+    let dims = squeezed(node, &context.viewed(node, 0)?.dims, axes.as_deref())?;
+    reshaped(context, node, dims)
+}
+
+pub(super) fn unsqueeze<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let axes = context.ints(node, 1)?;
+    let dims = unsqueezed(node, &context.viewed(node, 0)?.dims, axes.as_deref())?;
+    reshaped(context, node, dims)
+}
+
+/// Channels into groups, groups into turns, and back: a channel shuffle.
+pub(super) fn transpose<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let x = context.viewed(node, 0)?;
+    let perm = permutation(node, x.dims.len())?;
+    if perm.iter().enumerate().all(|(i, &p)| i == p) {
+        return feature(x);
+    }
+    match x.view {
+        View::Grouped(groups) if perm == [0, 2, 1, 3, 4] => {
+            let dims = perm.iter().map(|&a| x.dims[a]).collect();
+            feature(Feature {
+                dims,
+                view: View::Shuffled(groups),
+                label: node.label(),
+                ..x
+            })
+        }
+        _ => unsupported(format!("order {perm:?} of shape {}", show(&x.dims))),
+    }
+}
+
+fn reshaped<'a>(context: &mut Context<'a>, node: &Node<'a>, dims: Vec<usize>) -> Outputs {
+    let viewed = context.viewed(node, 0)?;
+    if elements(&dims).map_err(Fault::Invalid)? != elements(&viewed.dims).map_err(Fault::Invalid)? {
+        return invalid(format!(
+            "{} does not fill {}",
+            show(&viewed.dims),
+            show(&dims)
+        ));
+    }
+    let (x, shuffled) = match viewed.view {
+        View::Grouped(_) => (viewed, None),
+        View::Shuffled(groups) => (viewed, Some(groups)),
+        _ => (context.plain(node, 0)?, None),
+    };
+    let shape = context.shapes[x.node];
+    let whole = vec![1, shape.channels, shape.height, shape.width];
+    let label = node.label();
+    match (dims.as_slice(), shuffled) {
+        (d, Some(_)) if d == whole => {
+            feature(context.missing(&x.label, "channel shuffle", &x, dims)?)
+        }
+        (_, Some(_)) => unsupported(format!("to {} after a transposition", show(&dims))),
+        (d, None) if d == whole => feature(Feature {
+            dims,
+            view: View::Plain,
+            label,
+            ..x
+        }),
+        (&[1, _], None) if shape.plane() == 1 => feature(Feature {
+            dims,
+            view: View::Plain,
+            label,
+            ..x
+        }),
+        (&[1, _], None) => feature(context.emit(&label, Op::Flatten, &x, Some(dims))?),
+        (&[1, groups, _, h, w], None) if [h, w] == [shape.height, shape.width] => {
+            feature(Feature {
+                dims,
+                view: View::Grouped(groups),
+                label,
+                ..x
+            })
+        }
+        _ => unsupported(format!("from {} to {}", show(&x.dims), show(&dims))),
+    }
+}
+
+/// The shape a Reshape asks for.
+pub(super) fn target(node: &Node<'_>, dims: &[usize], wanted: &[i64]) -> Result<Vec<usize>, Fault> {
+    let total = elements(dims).map_err(Fault::Invalid)?;
+    let copy_zero = node.int("allowzero", 0)? == 0;
+    let mut out = Vec::with_capacity(wanted.len().min(64));
+    let mut open = None;
+    for (index, &side) in wanted.iter().enumerate() {
+        match (side, dims.get(index)) {
+            (-1, _) if open.is_none() => {
+                open = Some(index);
+                out.push(1);
+            }
+            (0, Some(&kept)) if copy_zero => out.push(kept),
+            (0, None) if copy_zero => return invalid("it keeps a dimension that is not there"),
+            _ => match usize::try_from(side) {
+                Ok(side) => out.push(side),
+                Err(_) => return invalid(format!("a side of {side}")),
+            },
+        }
+    }
+    let known = elements(&out).map_err(Fault::Invalid)?;
+    if let Some(index) = open {
+        if known == 0 || !total.is_multiple_of(known) {
+            return invalid(format!("{} does not divide into it", show(dims)));
+        }
+        out[index] = total / known;
+    }
+    Ok(out)
+}
+
+/// The two sides a Flatten makes.
+pub(super) fn flat(node: &Node<'_>, dims: &[usize]) -> Result<Vec<usize>, Fault> {
+    elements(dims).map_err(Fault::Invalid)?;
+    let (at, rank) = (node.int("axis", 1)?, dims.len());
+    let split = if usize::try_from(at) == Ok(rank) {
+        rank
+    } else {
+        axis(at, rank)?
+    };
+    Ok(vec![
+        dims[..split].iter().product(),
+        dims[split..].iter().product(),
+    ])
+}
+
+/// Axes as attribute (up to opset 12) or input.
+fn axes(node: &Node<'_>, given: Option<&[i64]>, rank: usize) -> Result<Option<Vec<usize>>, Fault> {
+    let Some(axes) = given.or_else(|| node.ints("axes")) else {
+        return Ok(None);
+    };
+    if axes.len() > rank {
+        return invalid("it names an axis twice");
+    }
+    let mut axes = axes
+        .iter()
+        .map(|&a| axis(a, rank))
+        .collect::<Result<Vec<_>, _>>()?;
+    axes.sort_unstable();
+    axes.dedup();
+    Ok(Some(axes))
+}
+
+pub(super) fn squeezed(
+    node: &Node<'_>,
+    dims: &[usize],
+    given: Option<&[i64]>,
+) -> Result<Vec<usize>, Fault> {
+    let ones = || (0..dims.len()).filter(|&i| dims[i] == 1).collect();
+    let axes = axes(node, given, dims.len())?.unwrap_or_else(ones);
+    if axes.iter().any(|&a| dims[a] != 1) {
+        return invalid(format!(
+            "it takes away a side of {} that is not 1",
+            show(dims)
+        ));
+    }
+    Ok((0..dims.len())
+        .filter(|i| !axes.contains(i))
+        .map(|i| dims[i])
+        .collect())
+}
+
+pub(super) fn unsqueezed(
+    node: &Node<'_>,
+    dims: &[usize],
+    given: Option<&[i64]>,
+) -> Result<Vec<usize>, Fault> {
+    let count = given
+        .or_else(|| node.ints("axes"))
+        .unwrap_or_default()
+        .len();
+    if count > 16 {
+        return invalid("it adds too many dimensions");
+    }
+    let axes = axes(node, given, dims.len() + count)?.unwrap_or_default();
+    if axes.len() != count {
+        return invalid("it names an axis twice");
+    }
+    let mut old = dims.iter();
+    let side = |i| {
+        if axes.contains(&i) {
+            Some(1)
+        } else {
+            old.next().copied()
+        }
+    };
+    Ok((0..dims.len() + count).filter_map(side).collect())
+}
+
+/// The order a Transpose asks for.
+pub(super) fn permutation(node: &Node<'_>, rank: usize) -> Result<Vec<usize>, Fault> {
+    let Some(perm) = node.ints("perm") else {
+        return Ok((0..rank).rev().collect());
+    };
+    if perm.len() != rank {
+        return invalid(format!("its order is not of {rank} axes"));
+    }
+    let perm = perm
+        .iter()
+        .map(|&a| axis(a, rank))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut seen = vec![false; rank];
+    perm.iter().for_each(|&a| seen[a] = true);
+    if seen.contains(&false) {
+        invalid("its order names an axis twice")
+    } else {
+        Ok(perm)
+    }
+}

@@ -1,0 +1,94 @@
+//! Pooling.
+
+use nets::{Op, Window};
+
+use super::conv::{inner, padded, window};
+use super::{Outputs, feature};
+use crate::array::show;
+use crate::context::Context;
+use crate::error::{Fault, invalid, unsupported};
+use crate::node::{Node, axis};
+use crate::value::{Feature, View};
+
+fn kernel(node: &Node<'_>) -> Result<[usize; 2], Fault> {
+    match node.ints("kernel_shape") {
+        Some(_) => node.sizes("kernel_shape", [0; 2]),
+        None => invalid("it has no kernel_shape"),
+    }
+}
+
+/// How much padding below and on the right a rounding up of the output size amounts to.
+fn rounded_up(node: &Node<'_>, window: &Window, x: &Feature) -> Result<[usize; 2], Fault> {
+    if node.int("ceil_mode", 0)? == 0 {
+        return Ok([0, 0]);
+    }
+    let shape = inner(x);
+    let mut more = [0, 0];
+    for (i, side) in [shape.height, shape.width].into_iter().enumerate() {
+        let (before, after) = (window.padding[i], window.padding[i + 2]);
+        let room =
+            (side.saturating_add(before).saturating_add(after)).saturating_sub(window.kernel[i]);
+        let steps = room.div_ceil(window.stride[i]);
+        // The last window must begin inside the image.
+        if steps.saturating_mul(window.stride[i]) < side.saturating_add(before) {
+            more[i] = steps * window.stride[i] - room;
+        }
+    }
+    Ok(more)
+}
+
+pub(super) fn max<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    // Zeros added before are values here, padding of its own is not: only the latter is taken.
+    let x = context.image(node, 0)?;
+    let mut window = window(node, kernel(node)?, &x)?;
+    let [below, right] = rounded_up(node, &window, &x)?;
+    window.padding[2] = window.padding[2].saturating_add(below);
+    window.padding[3] = window.padding[3].saturating_add(right);
+    feature(context.emit(&node.label(), Op::MaxPool { window }, &x, None)?)
+}
+
+pub(super) fn average<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let x = padded(context, node)?;
+    let window = window(node, kernel(node)?, &x)?;
+    if rounded_up(node, &window, &x)? != [0, 0] {
+        return unsupported("output sizes rounded up");
+    }
+    let zeros = if let View::Padded(p) = x.view {
+        p
+    } else {
+        [0; 4]
+    };
+    let own = window.padding != zeros;
+    if own && node.int("count_include_pad", 0)? == 0 {
+        context.record("AveragePool", &node.label(), "padding that is not counted");
+    }
+    feature(context.emit(&node.label(), Op::AvgPool { window }, &x, None)?)
+}
+
+pub(super) fn global<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let x = context.image(node, 0)?;
+    feature(context.emit(&node.label(), Op::GlobalAvgPool, &x, None)?)
+}
+
+/// Over rows and columns: a global average pool.
+pub(super) fn reduce_mean<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let x = context.image(node, 0)?;
+    let given = match node.ints("axes") {
+        Some(axes) => Some(axes.to_vec()),
+        None => context.ints(node, 1)?,
+    };
+    let axes = given.unwrap_or_default();
+    if axes.len() > 4 {
+        return invalid("it names an axis twice");
+    }
+    let mut axes = axes
+        .iter()
+        .map(|&a| axis(a, 4))
+        .collect::<Result<Vec<_>, _>>()?;
+    axes.sort_unstable();
+    if axes != [2, 3] {
+        return unsupported(format!("over axes {axes:?} of {}", show(&x.dims)));
+    }
+    let dims = (node.int("keepdims", 1)? == 0).then(|| vec![1, x.dims[1]]);
+    feature(context.emit(&node.label(), Op::GlobalAvgPool, &x, dims)?)
+}

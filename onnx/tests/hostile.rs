@@ -1,0 +1,329 @@
+//! Files that lie: every one an error, none a panic.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{Attr, File};
+use proptest::prelude::*;
+use rten_onnx::onnx::{DataLocation, DataType, StringStringEntryProto, TensorProto};
+
+/// A tensor of four floats somewhere else.
+fn elsewhere(entries: &[(&str, &str)]) -> TensorProto {
+    let entry = |(key, value): &(&str, &str)| StringStringEntryProto {
+        key: Some((*key).into()),
+        value: Some((*value).into()),
+    };
+    TensorProto {
+        name: Some("w".into()),
+        dims: vec![1, 1, 2, 2],
+        data_type: Some(DataType::FLOAT),
+        external_data: entries.iter().map(entry).collect(),
+        data_location: Some(DataLocation::EXTERNAL),
+        ..TensorProto::default()
+    }
+}
+
+fn external(entries: &[(&str, &str)]) -> Vec<u8> {
+    let file = File::new(&[1, 1, 2, 2]).tensor(elsewhere(entries));
+    file.node("Conv", "x w", "y", &[]).bytes()
+}
+
+/// A folder with a model's data, and one beside it with a secret.
+fn folders() -> tempfile::TempDir {
+    let root = tempfile::tempdir().expect("a folder");
+    let model = root.path().join("model");
+    fs::create_dir_all(model.join("deeper")).expect("folders");
+    let values: Vec<u8> = (0..5_u8).flat_map(|v| f32::from(v).to_le_bytes()).collect();
+    for file in ["model/w.data", "model/deeper/w.data", "secret"] {
+        fs::write(root.path().join(file), &values).expect("a file");
+    }
+    root
+}
+
+fn outcome(folder: &Path, entries: &[(&str, &str)]) -> Result<Vec<f32>, String> {
+    let model = folder.join("model");
+    let network = onnx::from_bytes(&external(entries), Some(&model)).map_err(|e| e.to_string())?;
+    network.model.run(&[1.0; 4]).map_err(|e| e.to_string())
+}
+
+#[test]
+fn external_data_are_read() {
+    let root = folders();
+    let read = |entries: &[(&str, &str)]| outcome(root.path(), entries);
+    assert_eq!(read(&[("location", "w.data")]), Ok(vec![6.0]));
+    let whole = [
+        ("location", "./deeper/w.data"),
+        ("offset", "4"),
+        ("length", "16"),
+    ];
+    assert_eq!(read(&whole), Ok(vec![10.0]));
+    // From a file, the folder is its own.
+    let path = root.path().join("model/net.onnx");
+    fs::write(&path, external(&whole)).expect("a file");
+    assert_eq!(
+        onnx::load(&path)
+            .expect("it loads")
+            .model
+            .tensors
+            .parameters(),
+        4
+    );
+}
+
+#[test]
+fn external_data_stay_in_the_folder() {
+    let root = folders();
+    let secret = root.path().join("secret");
+    let fails = |entries: &[(&str, &str)], with: &str| {
+        let error = outcome(root.path(), entries).expect_err("it is refused");
+        assert!(
+            error.starts_with("tensor `w`: ") && error.contains(with),
+            "{error}"
+        );
+    };
+    fails(&[("location", "../secret")], "not a path within");
+    fails(
+        &[("location", secret.to_str().expect("UTF-8"))],
+        "not a path within",
+    );
+    fails(&[("location", "deeper/../../secret")], "not a path within");
+    fails(&[("location", "")], "not a path within");
+    fails(&[("location", "a\0b")], "not a path within");
+    fails(&[("location", "deeper")], "is no file");
+    fails(&[("location", "gone")], "cannot be read");
+    fails(&[], "no external location");
+    for (offset, with) in [
+        ("5", "beyond the end"),
+        ("-1", "no number"),
+        ("x", "no number"),
+    ] {
+        fails(&[("location", "w.data"), ("offset", offset)], with);
+    }
+    fails(
+        &[("location", "w.data"), ("offset", "18446744073709551615")],
+        "beyond the end",
+    );
+    fails(
+        &[("location", "w.data"), ("length", "18446744073709551615")],
+        "is not 16",
+    );
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("../secret", root.path().join("model/link")).expect("a link");
+        fails(&[("location", "link")], "leads out of");
+        std::os::unix::fs::symlink("..", root.path().join("model/up")).expect("a link");
+        fails(&[("location", "up/secret")], "leads out of");
+    }
+    let nowhere = onnx::from_bytes(&external(&[("location", "w.data")]), None);
+    assert!(
+        nowhere
+            .expect_err("no folder")
+            .to_string()
+            .contains("no folder is given")
+    );
+}
+
+#[test]
+fn the_file_as_a_whole() {
+    let relu = || File::new(&[1, 1, 2, 2]).node("Relu", "x", "y", &[]);
+    for (opset, good) in [(8, false), (9, true), (21, true), (22, false)] {
+        assert_eq!(relu().opset(opset).load().is_ok(), good, "{opset}");
+    }
+    assert!(
+        onnx::from_bytes(b"", None)
+            .expect_err("empty")
+            .to_string()
+            .contains("no graph")
+    );
+    assert!(onnx::from_bytes(b"PK\x03\x04 is a zip", None).is_err());
+    assert!(onnx::load(Path::new("no/such.onnx")).is_err());
+    for input in [
+        &[2, 1, 2, 2][..],
+        &[1, 0, 2, 2],
+        &[1, 1, 2],
+        &[1, -1, 2, 2],
+        &[1, 1 << 40, 1 << 40, 1],
+    ] {
+        assert!(
+            File::new(input)
+                .node("Relu", "x", "y", &[])
+                .error()
+                .starts_with("the input")
+        );
+    }
+    let nan = File::new(&[1, 1, 1, 1]).floats("w", &[1, 1, 1, 1], &[f32::NAN]);
+    assert!(
+        nan.node("Conv", "x w", "y", &[])
+            .error()
+            .contains("no finite number")
+    );
+}
+
+#[test]
+fn names_are_shown_without_their_control_characters() {
+    let name = format!("a\u{1b}[2J{}", "b".repeat(10_000));
+    let error = File::new(&[1, 1])
+        .node("LSTM", "x", &name, &[])
+        .node("Relu", &name, "y", &[])
+        .error();
+    assert!(error.len() < 300 && !error.contains('\u{1b}'), "{error}");
+}
+
+/// A file that goes through most of the operators.
+fn large() -> Vec<u8> {
+    File::new(&[1, 2, 6, 6])
+        .floats("w", &[4, 1, 3, 3], &[0.5; 36])
+        .floats("v", &[4], &[1.0; 4])
+        .floats("l", &[3, 4], &[0.25; 12])
+        .floats("three", &[], &[3.0])
+        .floats("zero", &[], &[0.0])
+        .ints("start", &[0])
+        .ints("end", &[i64::MAX])
+        .ints("axes", &[2, 3])
+        .ints("steps", &[2, 2])
+        .ints("pads", &[0, 0, 0, 0, 0, 2, 0, 0])
+        .ints("mean", &[-1, -2])
+        .ints("flat", &[0, -1])
+        .node(
+            "Conv",
+            "x w v",
+            "c",
+            &[Attr::Int("group", 2), Attr::Ints("pads", &[1; 4])],
+        )
+        .node(
+            "BatchNormalization",
+            "c v v v v",
+            "n",
+            &[Attr::Float("epsilon", 1e-3)],
+        )
+        .node("Relu", "n", "r", &[])
+        .node(
+            "MaxPool",
+            "r",
+            "m",
+            &[
+                Attr::Ints("kernel_shape", &[2, 2]),
+                Attr::Int("ceil_mode", 1),
+            ],
+        )
+        .node("Concat", "start start", "starts", &[Attr::Int("axis", 0)])
+        .node("Concat", "end end", "ends", &[Attr::Int("axis", 0)])
+        .node("Slice", "m starts ends axes steps", "s", &[])
+        .node("Pad", "s pads", "p", &[])
+        .node(
+            "Conv",
+            "x w v",
+            "k",
+            &[Attr::Int("group", 2), Attr::Text("auto_pad", "SAME_UPPER")],
+        )
+        .node("Add", "k three", "k3", &[])
+        .node("Clip", "k3 zero three", "k4", &[])
+        .node("ReduceMean", "s mean", "g", &[Attr::Int("keepdims", 1)])
+        .node("Reshape", "g flat", "f", &[])
+        .node("Gemm", "f l", "y", &[Attr::Int("transB", 1)])
+        .opset(18)
+        .bytes()
+}
+
+#[test]
+fn the_large_file_is_read() {
+    let network = onnx::from_bytes(&large(), None).expect("it loads");
+    assert_eq!(network.model.graph.nodes.len(), 8);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    #[test]
+    fn damage_never_panics(
+        cut in prop::option::weighted(0.2, any::<prop::sample::Index>()),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        splice in prop::option::weighted(0.3, (any::<[prop::sample::Index; 3]>(), 0..40_usize)),
+    ) {
+        let mut bytes = large();
+        for (at, value) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        if let Some(([from, to, _], n)) = splice {
+            let from = from.index(bytes.len() - n);
+            let part = bytes[from..from + n].to_vec();
+            let to = to.index(bytes.len());
+            bytes.splice(to..to, part);
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        let _ = onnx::from_bytes(&bytes, None);
+    }
+
+    /// Numbers of the standard's own kinds, but absurd.
+    #[test]
+    fn absurd_numbers_never_panic(
+        numbers in prop::collection::vec(
+            prop::sample::select(vec![0, 1, -1, 2, 3, 7, 1 << 20, 1 << 26, 1 << 40, i64::MAX, i64::MIN]),
+            12,
+        ),
+        op in 0..11_usize,
+        opset in 9..22_i64,
+    ) {
+        let n = |from: usize, count: usize| numbers[from..from + count].to_vec();
+        let file = File::new(&[1, 4, 5, 6])
+            .floats("w", &[4, 2, 2, 3], &[1.0; 48])
+            .ints("a", &n(0, 1)).ints("b", &n(1, 1)).ints("c", &n(2, 1)).ints("d", &n(3, 1))
+            .ints("many", &n(0, 4)).ints("pads", &n(0, 8)).ints("two", &n(4, 2));
+        let window = [
+            Attr::Ints("kernel_shape", &numbers[0..2]),
+            Attr::Ints("strides", &numbers[2..4]),
+            Attr::Ints("pads", &numbers[4..8]),
+            Attr::Ints("dilations", &numbers[8..10]),
+            Attr::Int("ceil_mode", numbers[10]),
+            Attr::Int("group", numbers[11]),
+        ];
+        let file = match op {
+            0 => file.node("Slice", "x a b c d", "y", &[]),
+            1 => file.node("Slice", "w a b c d", "v", &[]).node("Conv", "x v", "y", &[Attr::Int("group", 2)]),
+            2 => file.node("Pad", "x pads", "y", &[]),
+            3 => file.node("Reshape", "x many", "y", &[Attr::Int("allowzero", numbers[5])]),
+            4 => file.node("Conv", "x w", "y", &window[1..]),
+            5 => file.node("MaxPool", "x", "y", &window[..5]),
+            6 => file.node("AveragePool", "x", "y", &window[..5]),
+            7 => file.node("Transpose", "x", "y", &[Attr::Ints("perm", &numbers[..4])]),
+            8 => file.node("ReduceMean", "x two", "y", &[]),
+            9 => file.node("Gather", "many two", "g", &[]).node("Reshape", "x g", "y", &[]),
+            _ => file
+                .node("Shape", "x", "s", &[Attr::Int("start", numbers[0]), Attr::Int("end", numbers[1])])
+                .node("Unsqueeze", "s two", "u", &[])
+                .node("Flatten", "u", "f", &[Attr::Int("axis", numbers[2])])
+                .node("Split", "x two", "y z", &[Attr::Int("axis", numbers[3])])
+                .node("Squeeze", "f two", "q", &[]),
+        };
+        let _ = file.opset(opset).load();
+    }
+}
+
+#[test]
+fn many_alike_are_quick() {
+    // Thousands of nodes of one name, and of empty parts.
+    let mut file = File::new(&[1, 1]);
+    for index in 0..20_000 {
+        let (from, to) = (format!("{index}"), format!("{}", index + 1));
+        let from = if index == 0 { "x" } else { &from };
+        file = file.node("Relu", from, &to, &[]).named("twin");
+    }
+    let network = file
+        .node("Relu", "20000", "y", &[])
+        .load()
+        .expect("it loads");
+    assert_eq!(network.model.graph.nodes[2].name, "twin~2");
+    let empty = File::new(&[1, 1]).floats("f", &[1 << 26, 0], &[]);
+    let file = empty.node(
+        "Concat",
+        &"f ".repeat(100_000),
+        "c",
+        &[Attr::Int("axis", 1)],
+    );
+    assert!(file.node("Conv", "x c", "y", &[]).load().is_err());
+}

@@ -1,0 +1,290 @@
+//! Operators and the patterns exports make of them, against values worked out by hand.
+
+mod common;
+
+use common::{Attr, File};
+
+const ALL: i64 = i64::MAX;
+
+fn image(n: usize) -> Vec<f32> {
+    (0..n)
+        .map(|i| f32::from(u16::try_from(i).expect("small")))
+        .collect()
+}
+
+#[test]
+fn slices_become_a_subsampling() {
+    let file = |rows: i64, columns: i64| {
+        File::new(&[1, 1, 4, 4])
+            .ints("start", &[0])
+            .ints("end", &[ALL])
+            .ints("two", &[2])
+            .ints("three", &[3])
+            .ints("rows", &[rows])
+            .ints("columns", &[columns])
+            .node("Slice", "x start end two rows", "s", &[])
+            .node("Slice", "s start end three columns", "y", &[])
+    };
+    assert_eq!(file(2, 2).run(&image(16)), [0.0, 2.0, 8.0, 10.0]);
+    assert_eq!(file(1, 1).ops(), [""; 0]);
+    assert!(file(2, 1).error().contains("every 2th row"));
+    assert_eq!(file(-1, 1).error(), "Slice `s`: nothing is left of it");
+    // Opset 9 has attributes, and no steps.
+    let old = File::new(&[1, 1, 4, 4]).opset(9);
+    let attributes = [
+        Attr::Ints("starts", &[0]),
+        Attr::Ints("ends", &[4]),
+        Attr::Ints("axes", &[3]),
+    ];
+    assert_eq!(old.node("Slice", "x", "y", &attributes).ops(), [""; 0]);
+}
+
+#[test]
+fn pads_become_channels_or_go_into_the_convolution() {
+    let pad = |pads: &[i64]| {
+        File::new(&[1, 2, 2, 2])
+            .ints("p", pads)
+            .node("Pad", "x p -", "q", &[])
+    };
+    let y = pad(&[0, 1, 0, 0, 0, 0, 0, 0])
+        .node("Relu", "q", "y", &[])
+        .run(&image(8));
+    assert_eq!(y[..6], [0.0, 0.0, 0.0, 0.0, 0.0, 1.0]);
+    let conv = |f: File| {
+        f.floats("w", &[1, 2, 2, 2], &[1.0; 8])
+            .node("Conv", "q w", "y", &[])
+    };
+    let around = [0, 0, 1, 0, 0, 0, 0, 1];
+    assert_eq!(conv(pad(&around)).run(&image(8)), [10.0, 6.0, 28.0, 16.0]);
+    assert!(
+        pad(&around)
+            .node("Relu", "q", "y", &[])
+            .error()
+            .contains("`q` is padded")
+    );
+    assert!(
+        pad(&[0, 0, -1, 0, 0, 0, 0, 0])
+            .node("Relu", "q", "y", &[])
+            .error()
+            .contains("Pad `q`")
+    );
+    assert!(
+        pad(&[0, 0, 1])
+            .node("Relu", "q", "y", &[])
+            .error()
+            .contains("do not fit")
+    );
+}
+
+#[test]
+fn the_shape_arithmetic_before_a_classifier_is_folded() {
+    let file = File::new(&[1, 2, 2, 2])
+        .ints("zero", &[0])
+        .ints("rest", &[-1])
+        .ints("axis", &[0])
+        .floats("w", &[8, 2], &image(16))
+        .floats("b", &[2], &[0.5, -0.5])
+        .node("Shape", "x", "shape", &[])
+        .node("Gather", "shape zero", "batch", &[Attr::Int("axis", 0)])
+        .node("Squeeze", "batch axis", "scalar", &[])
+        .node("Unsqueeze", "scalar axis", "again", &[])
+        .node("Cast", "again", "cast", &[Attr::Int("to", 7)])
+        .node("Concat", "cast rest", "wanted", &[Attr::Int("axis", 0)])
+        .node("Dropout", "x", "same mask", &[])
+        .node("Reshape", "same wanted", "flat", &[])
+        .node("MatMul", "flat w", "product", &[])
+        .node("Add", "b product", "y", &[])
+        .node("Exp", "product", "unused", &[]);
+    let network = file.load().expect("it loads");
+    let ops: Vec<_> = network.model.graph.nodes[1..]
+        .iter()
+        .map(|n| n.op.name())
+        .collect();
+    assert_eq!(ops, ["flatten", "fully-connected"]);
+    let ones = network.model.run(&[1.0; 8]).expect("it runs");
+    assert_eq!(ones, [56.5, 63.5]);
+}
+
+#[test]
+fn gemm_takes_factors_and_any_order() {
+    let file = |attributes: &[Attr<'_>], dims: &[i64]| {
+        File::new(&[1, 2])
+            .floats("w", dims, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+            .floats("b", &[1], &[1.0])
+            .node("Gemm", "x w b", "y", attributes)
+    };
+    assert_eq!(
+        file(&[Attr::Int("transB", 1)], &[3, 2]).run(&[1.0, 10.0]),
+        [22.0, 44.0, 66.0]
+    );
+    let scaled = [Attr::Float("alpha", 2.0), Attr::Float("beta", 3.0)];
+    assert_eq!(
+        file(&scaled, &[2, 3]).run(&[1.0, 10.0]),
+        [85.0, 107.0, 129.0]
+    );
+    assert!(
+        file(&[], &[3, 2])
+            .error()
+            .starts_with("Gemm `y`: a weight of shape [3, 2]")
+    );
+}
+
+#[test]
+fn means_and_pools() {
+    let mean = |axes: &[i64]| {
+        File::new(&[1, 2, 2, 2])
+            .ints("a", axes)
+            .node("ReduceMean", "x a", "y", &[])
+    };
+    assert_eq!(mean(&[-1, 2]).opset(18).run(&image(8)), [1.5, 5.5]);
+    assert!(mean(&[1]).error().contains("over axes [1]"));
+    let pool = |op: &str, more: &[Attr<'_>]| {
+        let mut attributes = vec![
+            Attr::Ints("kernel_shape", &[2, 2]),
+            Attr::Ints("strides", &[2, 2]),
+        ];
+        attributes.extend(more);
+        File::new(&[1, 1, 3, 3]).node(op, "x", "y", &attributes)
+    };
+    let up = [Attr::Int("ceil_mode", 1)];
+    assert_eq!(pool("MaxPool", &[]).run(&image(9)), [4.0]);
+    assert_eq!(pool("MaxPool", &up).run(&image(9)), [4.0, 5.0, 7.0, 8.0]);
+    assert!(pool("AveragePool", &up).error().contains("rounded up"));
+    let same = [
+        Attr::Text("auto_pad", "SAME_UPPER"),
+        Attr::Int("count_include_pad", 1),
+    ];
+    assert_eq!(
+        pool("AveragePool", &same).run(&image(9)),
+        [2.0, 1.75, 3.25, 2.0]
+    );
+    let same = [Attr::Text("auto_pad", "SAME_LOWER")];
+    assert_eq!(pool("MaxPool", &same).run(&image(9)), [0.0, 2.0, 6.0, 8.0]);
+    assert!(
+        pool("MaxPool", &[Attr::Ints("dilations", &[2, 1])])
+            .error()
+            .contains("dilation")
+    );
+}
+
+#[test]
+fn factors_per_channel_go_into_the_batch_norm_before() {
+    let ones = &[1.0; 2];
+    let file = File::new(&[1, 2, 1, 1])
+        .floats("one", &[2], ones)
+        .floats("zero", &[2], &[0.0; 2])
+        .floats("f", &[2, 1, 1], &[2.0, -3.0])
+        .floats("s", &[], &[0.5])
+        .node(
+            "BatchNormalization",
+            "x one one zero one",
+            "n",
+            &[Attr::Float("epsilon", 0.0)],
+        )
+        .node("Mul", "n f", "m", &[])
+        .node("Sub", "m s", "d", &[])
+        .node("Div", "d s", "y", &[]);
+    assert_eq!(file.run(&[1.0, 2.0]), [7.0, -19.0]);
+    let alone = File::new(&[1, 2, 1, 1])
+        .floats("s", &[1], &[2.0])
+        .node("Mul", "x s", "y", &[]);
+    assert_eq!(alone.ops(), ["batch-norm"]);
+}
+
+#[test]
+fn a_shared_value_is_not_changed() {
+    let file = File::new(&[1, 1, 1, 1])
+        .floats("w", &[1, 1, 1, 1], &[1.0])
+        .floats("one", &[1], &[1.0])
+        .node("Conv", "x w", "c", &[])
+        .node("Identity", "c", "i", &[])
+        .node("Add", "i one", "a", &[])
+        .node("Sum", "a c i", "y", &[]);
+    assert_eq!(file.run(&[5.0]), [16.0]);
+}
+
+#[test]
+fn the_last_softmax_becomes_the_head() {
+    let file = File::new(&[1, 4]).node("Softmax", "x", "y", &[]);
+    assert_eq!(
+        file.load().expect("it loads").head,
+        Some(nets::Head::Softmax)
+    );
+    let file = File::new(&[1, 4])
+        .node("Sigmoid", "x", "s", &[])
+        .node("Relu", "s", "y", &[]);
+    assert_eq!(
+        file.error(),
+        "unsupported operators: Sigmoid `s` (before the end)"
+    );
+}
+
+#[test]
+fn all_unsupported_operators_are_named_at_once() {
+    let file = File::new(&[1, 4, 2, 2])
+        .node("Elu", "x", "a", &[])
+        .node("LSTM", "a", "b", &[])
+        .node("Tanh", "b", "c", &[])
+        .node("Relu", "c", "d", &[])
+        .node("Cosh", "d", "y", &[])
+        .node("Sinh", "x", "dead", &[]);
+    assert_eq!(
+        file.error(),
+        "unsupported operators: Elu `a`, LSTM `b`, Tanh `c`, Cosh `y`"
+    );
+}
+
+#[test]
+fn contradictions_name_the_node() {
+    let x = || File::new(&[1, 2, 3, 3]);
+    let conv = |dims: &[i64], n: usize, a: &[Attr<'_>]| {
+        x().floats("w", dims, &vec![1.0; n])
+            .node("Conv", "x w", "y", a)
+            .error()
+    };
+    assert_eq!(
+        conv(&[1, 3, 1, 1], 3, &[]),
+        "Conv `y`: 1 groups of [1, 3, 1, 1] do not take 2 channels"
+    );
+    assert_eq!(
+        conv(&[1, 2, 4, 4], 32, &[]),
+        "layer `y`: a kernel of 4 is larger than the padded height of 2x3x3"
+    );
+    assert!(conv(&[1, 2, 1, 1], 3, &[]).starts_with("tensor `w`: 3 values"));
+    assert!(conv(&[1, -2, 1, 1], 2, &[]).contains("negative"));
+    assert!(conv(&[1 << 40, 1 << 40], 2, &[]).contains("too large"));
+    assert!(conv(&[1, 2, 1, 1], 2, &[Attr::Ints("strides", &[0, 1])]).starts_with("Conv `y`"));
+    assert!(conv(&[1, 2, 1, 1], 2, &[Attr::Ints("pads", &[1 << 60; 4])]).starts_with("Conv `y`"));
+    assert!(conv(&[1, 2, 1, 1], 2, &[Attr::Int("group", 0)]).starts_with("Conv `y`"));
+    assert!(
+        x().node("Relu", "z", "y", &[])
+            .error()
+            .contains("nothing before it makes")
+    );
+    assert!(
+        x().node("Relu", "x", "z", &[])
+            .error()
+            .contains("does not depend on the input")
+    );
+    assert!(
+        x().node("Relu", "x", "y", &[])
+            .node("Relu", "x", "y", &[])
+            .error()
+            .contains("made twice")
+    );
+    let huge = x()
+        .ints("s", &[1 << 25])
+        .node("ConstantOfShape", "s", "c", &[]);
+    let huge = (0..16).fold(huge, |f, i| {
+        f.node("ConstantOfShape", "s", &format!("c{i}"), &[])
+    });
+    let names = (0..16)
+        .map(|i| format!("c{i}"))
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(
+        huge.node("Concat", &names, "y", &[Attr::Int("axis", 0)])
+            .error()
+            .contains("too large")
+    );
+}
