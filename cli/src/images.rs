@@ -1,20 +1,31 @@
-//! Image files: PNG and JPEG, 8 or 16 bit, grey or RGB, decoded within bounds.
+//! Image files: PNG and JPEG, 8 or 16 bit, grey or RGB, turned the way their EXIF data say, decoded within bounds.
+//!
+//! What a file is follows from its first bytes, not from its name.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read as _};
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, ImageFormat, ImageReader, Limits};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use nets::Samples;
 use sha2::{Digest, Sha256};
 
 use crate::failure::{Failure, Outcome};
 
+#[cfg(test)]
+mod tests;
+
 /// Largest image file read.
 const MAX_FILE_BYTES: u64 = 256 << 20;
 /// Largest side of a decoded image, in pixels.
 const MAX_SIDE: u32 = 16_384;
+/// Most pixels of a decoded image: a plate of 35 x 43 cm at 0.1 mm has 15 million.
+const MAX_PIXELS: u64 = 100_000_000;
 /// Most memory a decoder may take.
 const MAX_DECODED_BYTES: u64 = 1 << 30;
+
+/// What is said of JPEG data without their end.
+const CUT_OFF: &str = "the JPEG data is cut off";
 
 /// A decoded image and where it came from.
 #[derive(Debug)]
@@ -33,39 +44,19 @@ impl Picture {
     /// Reads and decodes a file.
     pub(crate) fn open(path: &Path) -> Outcome<Self> {
         let name = path.display().to_string();
-        let unreadable = |e| Failure::input(format!("cannot read image {name}: {e}"));
-        let length = std::fs::metadata(path).map_err(unreadable)?.len();
-        if length > MAX_FILE_BYTES {
-            return Err(Failure::input(format!(
-                "image {name} has {length} bytes, more than the limit of {MAX_FILE_BYTES}"
-            )));
-        }
-        let bytes = std::fs::read(path).map_err(unreadable)?;
+        let bytes = read(path)
+            .map_err(|e| Failure::input(format!("cannot read image {name}: {e}")))?
+            .ok_or_else(|| {
+                Failure::input(format!(
+                    "image {name} has more than the limit of {MAX_FILE_BYTES} bytes"
+                ))
+            })?;
         Self::decode(name, &bytes)
     }
 
     /// Decodes an image held in memory.
     pub(crate) fn decode(name: String, bytes: &[u8]) -> Outcome<Self> {
-        let bad = |cause: String| Failure::input(format!("image {name}: {cause}"));
-        if bytes.is_empty() {
-            return Err(bad("the file is empty".into()));
-        }
-        let mut limits = Limits::default();
-        limits.max_image_width = Some(MAX_SIDE);
-        limits.max_image_height = Some(MAX_SIDE);
-        limits.max_alloc = Some(MAX_DECODED_BYTES);
-        let mut reader = ImageReader::new(Cursor::new(bytes))
-            .with_guessed_format()
-            .map_err(|e| bad(e.to_string()))?;
-        if reader.format().is_none() {
-            return Err(bad("neither PNG nor JPEG".into()));
-        }
-        if reader.format() == Some(ImageFormat::Jpeg) && !has_jpeg_end(bytes) {
-            return Err(bad("the JPEG data is cut off".into()));
-        }
-        reader.limits(limits);
-        let decoded = reader.decode().map_err(|e| bad(e.to_string()))?;
-        let pixels = samples(decoded).map_err(|e| bad(e.to_string()))?;
+        let pixels = decode(bytes).map_err(|e| Failure::input(format!("image {name}: {e}")))?;
         Ok(Self {
             sha256: hex(&Sha256::digest(bytes)),
             pixels,
@@ -74,12 +65,76 @@ impl Picture {
     }
 }
 
+/// The content of a file; none when it is too long, however long it said it is.
+fn read(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    let file = std::fs::File::open(path)?;
+    if file.metadata()?.len() > MAX_FILE_BYTES {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= MAX_FILE_BYTES).then_some(bytes))
+}
+
+/// Decodes a PNG or JPEG file.
+fn decode(bytes: &[u8]) -> Result<nets::Picture, String> {
+    if bytes.is_empty() {
+        return Err("the file is empty".into());
+    }
+    let said = |e: image::ImageError| e.to_string();
+    let mut reader = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .map_err(|e| e.to_string())?;
+    let is_jpeg = match reader.format() {
+        Some(ImageFormat::Png) => false,
+        Some(ImageFormat::Jpeg) => true,
+        _ => return Err("neither PNG nor JPEG".into()),
+    };
+    if is_jpeg && !has_jpeg_end(bytes) {
+        return Err(CUT_OFF.into());
+    }
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_alloc = Some(MAX_DECODED_BYTES);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(said)?;
+    let (width, height) = decoder.dimensions();
+    check_size(width, height)?;
+    if is_jpeg && !can_hold_jpeg(bytes, width, height) {
+        return Err(CUT_OFF.into());
+    }
+    // Damaged EXIF data turn nothing: they say nothing about the pixels.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let mut decoded = DynamicImage::from_decoder(decoder).map_err(said)?;
+    decoded.apply_orientation(orientation);
+    samples(decoded).map_err(|e| e.to_string())
+}
+
 /// Whether the last scan of a JPEG file has its end marker; the decoder would fill a missing rest with grey.
 ///
 /// Within a scan 0xFF is never followed by a marker's code, and thumbnails come before the scan.
 fn has_jpeg_end(bytes: &[u8]) -> bool {
     let marker = |code: u8| bytes.windows(2).rposition(|pair| pair == [0xFF, code]);
     matches!((marker(0xDA), marker(0xD9)), (Some(scan), Some(end)) if end > scan)
+}
+
+/// Whether there is a bit for each block of 64 pixels, as each takes: the decoder would make up what is missing.
+const fn can_hold_jpeg(bytes: &[u8], width: u32, height: u32) -> bool {
+    bytes.len() as u64 * 8 * 64 >= width as u64 * height as u64
+}
+
+/// Refuses a picture without pixels or too large to be one, before anything is decoded.
+fn check_size(width: u32, height: u32) -> Result<(), String> {
+    if width == 0 || height == 0 {
+        return Err("it has no pixels".into());
+    }
+    if width.max(height) > MAX_SIDE || u64::from(width) * u64::from(height) > MAX_PIXELS {
+        return Err(format!(
+            "{width}x{height} pixels are more than the limit of {MAX_SIDE} a side and {MAX_PIXELS} in all"
+        ));
+    }
+    Ok(())
 }
 
 /// Grey or RGB samples at the depth of the file; transparency is dropped.
