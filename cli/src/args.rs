@@ -43,7 +43,7 @@ pub(crate) enum Command {
     Clear(ClearArgs),
     /// Make a model file from trained weights and calibration images.
     #[command(
-        after_help = "Example:\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out resnet20.bray"
+        after_help = "Examples:\n  blindray import --onnx net.onnx --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --calibrate images/ --out net.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out resnet20.bray"
     )]
     Import(ImportArgs),
 }
@@ -128,12 +128,35 @@ pub(crate) struct ClearArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// Architecture of the weights: resnet20 or chestnet.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) arch: String,
-    /// Weights: a safetensors file with the architecture's PyTorch state-dict names.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) weights: PathBuf,
+    /// The network as an ONNX file, as PyTorch exports it; with --mean and --std.
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "arch",
+        conflicts_with = "arch"
+    )]
+    pub(crate) onnx: Option<PathBuf>,
+    /// Or: a built-in architecture, resnet20 or chestnet, with --weights.
+    #[arg(long, value_name = "NAME", requires = "weights")]
+    pub(crate) arch: Option<String>,
+    /// Its weights: a safetensors file with the architecture's PyTorch state-dict names.
+    #[arg(long, value_name = "FILE", requires = "arch")]
+    pub(crate) weights: Option<PathBuf>,
+    /// Mean subtracted from each channel after division by 255, one per channel.
+    #[arg(
+        long,
+        value_name = "M,…",
+        value_delimiter = ',',
+        requires = "onnx",
+        allow_hyphen_values = true
+    )]
+    pub(crate) mean: Vec<f64>,
+    /// Standard deviation each channel is then divided by.
+    #[arg(long, value_name = "S,…", value_delimiter = ',', requires = "onnx")]
+    pub(crate) std: Vec<f64>,
+    /// The outputs are findings of their own (sigmoid), not one of many (softmax).
+    #[arg(long, requires = "onnx")]
+    pub(crate) multi_label: bool,
     /// Folder of PNG and JPEG images (searched recursively) whose activation ranges choose the widths.
     #[arg(long, value_name = "DIR")]
     pub(crate) calibrate: PathBuf,

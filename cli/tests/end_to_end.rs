@@ -206,6 +206,61 @@ fn resnet20_on_ten_images() {
     }
 }
 
+/// The same network from its `PyTorch` export, without any code: import, serve, infer.
+#[test]
+fn resnet20_from_onnx() {
+    let Some(models) = models() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = |path: &std::path::Path| path.to_str().expect("UTF-8").to_owned();
+    let photographs = folder.path().join("photographs");
+    unpack(&models.join("images/cifar10_test_jpg.tar"), &photographs);
+    let photos = text(&photographs);
+    let image = text(&find(&photographs, "airplane").join("airplane/0000.jpg"));
+    for export in ["onnx", "dynamo.onnx"] {
+        let onnx = text(&models.join(format!(
+            "weights/resnet20_cifar10/resnet20_cifar10.{export}"
+        )));
+        let model = text(&folder.path().join("resnet20.bray"));
+        let normalise = ["--mean", "0.485,0.456,0.406", "--std", "0.229,0.224,0.225"];
+        let args = [
+            "import",
+            "--json",
+            "--onnx",
+            &onnx,
+            "--calibrate",
+            &photos,
+            "--out",
+            &model,
+        ];
+        let imported = json(&[&args[..], &normalise, &["--images", "16"]].concat());
+        assert_eq!(imported[0]["wrapped"], 0);
+        let clear = |arithmetic| {
+            json(&[
+                "clear",
+                "--json",
+                "--model",
+                &model,
+                "--input",
+                &image,
+                "--arithmetic",
+                arithmetic,
+            ])
+        };
+        let (float, fixed) = (clear("float"), clear("fixed"));
+        // The reference logit of this image is 7.89 for class 0, an airplane.
+        assert_eq!((top(&float[0]), top(&fixed[0])), (0, 0), "{export}");
+        let logit = float[0]["outputs"][0]["logit"].as_f64().expect("logit");
+        assert!(
+            (logit - 7.8901).abs() < 0.2,
+            "{logit}: decoders differ by a little"
+        );
+        let provider = Provider::start(&["--model", &model]);
+        let address = provider.connect();
+        let secure = json(&["infer", "--json", "--connect", &address, "--input", &image]);
+        assert_eq!(raw(&secure[0]), raw(&fixed[0]), "{export}");
+    }
+}
+
 fn unpack(archive: &std::path::Path, to: &std::path::Path) {
     std::fs::create_dir_all(to).expect("a folder");
     let status = std::process::Command::new("tar")

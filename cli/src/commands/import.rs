@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use nets::{ImportOptions, ImportReport, StateDict, backbone, import as quantise};
+use nets::{
+    Head, ImportOptions, ImportReport, Preprocessing, Source, StateDict, backbone,
+    import as quantise,
+};
 
 use crate::args::ImportArgs;
 use crate::failure::{Failure, Outcome};
@@ -11,8 +14,15 @@ use crate::ui::Ui;
 
 /// Makes a model file and reports what quantisation did to it.
 pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
-    let weights = StateDict::load(&args.weights).map_err(Failure::input)?;
-    let mut source = backbone(&args.arch, weights).map_err(Failure::input)?;
+    let mut source = match (&args.onnx, &args.arch, &args.weights) {
+        (Some(file), ..) => from_onnx(file, args)?,
+        (None, Some(arch), Some(weights)) => {
+            let weights = StateDict::load(weights).map_err(Failure::input)?;
+            backbone(arch, weights).map_err(Failure::input)?
+        }
+        // The parser asks for one or the other.
+        _ => return Err(Failure::input("give --onnx, or --arch and --weights")),
+    };
     if !args.labels.is_empty() {
         source.labels.clone_from(&args.labels);
     }
@@ -38,6 +48,41 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
     } else {
         ui.text(&table(&report, &args.out))
     }
+}
+
+/// A network with the preprocessing and labels that an ONNX file does not carry.
+fn from_onnx(file: &Path, args: &ImportArgs) -> Outcome<Source> {
+    let network = onnx::load(file).map_err(Failure::input)?;
+    let shapes = network.model.graph.shapes().map_err(Failure::input)?;
+    let (Some(&shape), Some(output)) = (shapes.first(), shapes.last()) else {
+        return Err(Failure::input("the network is empty"));
+    };
+    let per_channel = |given: &[f64], default: f64| match given {
+        [] => vec![default; shape.channels],
+        _ => given.to_vec(),
+    };
+    let preprocessing = Preprocessing {
+        shape,
+        mean: per_channel(&args.mean, 0.0),
+        std: per_channel(&args.std, 1.0),
+    };
+    preprocessing.check().map_err(|_| {
+        Failure::input(format!(
+            "--mean and --std need {} numbers each, deviations above zero, for {} channels of 1 or 3",
+            shape.channels, shape.channels
+        ))
+    })?;
+    Ok(Source {
+        arch: model_name(file),
+        float: network.model,
+        preprocessing,
+        labels: (0..output.len()).map(|i| i.to_string()).collect(),
+        head: network.head.unwrap_or(if args.multi_label {
+            Head::Sigmoid
+        } else {
+            Head::Softmax
+        }),
+    })
 }
 
 fn model_name(out: &Path) -> String {
