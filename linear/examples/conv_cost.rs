@@ -1,8 +1,9 @@
 //! One convolution over loopback TCP: its traffic, its time, and the CPU time of both parties.
 //!
-//! `cargo run --release -p linear --example conv_cost [real|ideal] [a|b|small]`: real or ideal
+//! `cargo run --release -p linear --example conv_cost [real|ideal] [a|b|large|small]`: real or ideal
 //! correlated OTs; layer a is 3 × 3, 128 to 32 channels of 28 × 28, layer b 1 × 1, 64 to 128
-//! channels of 56 × 56.
+//! channels of 56 × 56; the large one is 3 × 3, 96 to 256 channels of 112 × 112: 109 GB, a minute
+//! or two.
 #![expect(clippy::print_stdout, reason = "examples print")]
 
 use std::error::Error;
@@ -21,6 +22,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         ConvSpec::new([128, 32], [28, 28], [3, 3], [1, 1], [1; 4], 1)?
     } else if argument("b") {
         ConvSpec::new([64, 128], [56, 56], [1, 1], [1, 1], [0; 4], 1)?
+    } else if argument("large") {
+        ConvSpec::new([96, 256], [112, 112], [3, 3], [1, 1], [1; 4], 1)?
     } else {
         ConvSpec::new([16, 16], [28, 28], [3, 3], [1, 1], [1; 4], 1)?
     };
