@@ -1,13 +1,29 @@
 //! Networks as code: functions that build a float graph from a source of parameters.
 
 mod chestnet;
+mod densenet121;
+mod densenet_bc;
+mod mobilenet_v2;
+mod resnet;
 mod resnet20;
+mod seeded;
+mod squeezenet;
+mod torchvision;
 
 use crate::import::Source;
 use crate::{Error, FloatModel, Graph, Op, Shape, StateDict, Tensor, Tensors, Window};
 
 /// The names [`backbone`] knows.
-pub const BACKBONES: [&str; 2] = ["chestnet", "resnet20"];
+pub const BACKBONES: [&str; 8] = [
+    "chestnet",
+    "densenet-bc100",
+    "densenet121",
+    "mobilenet-v2",
+    "resnet18",
+    "resnet20",
+    "resnet50",
+    "squeezenet",
+];
 
 /// Builds a backbone with the weights of a PyTorch state dict.
 ///
@@ -18,11 +34,37 @@ pub const BACKBONES: [&str; 2] = ["chestnet", "resnet20"];
 pub fn backbone(arch: &str, weights: StateDict) -> Result<Source, Error> {
     match arch {
         "chestnet" => chestnet::source(weights),
+        "densenet-bc100" => densenet_bc::source(weights),
         "resnet20" => resnet20::source(weights),
-        _ => Err(Error::UnknownNetwork {
-            name: arch.into(),
-            known: BACKBONES.join(", "),
-        }),
+        _ => torchvision::Arch::named(arch)
+            .ok_or_else(|| unknown(arch))?
+            .source(weights),
+    }
+}
+
+/// Builds one of torchvision's backbones (`densenet121`, `mobilenet-v2`, `resnet18`, `resnet50`,
+/// `squeezenet`) for any input size and number of classes, with random weights: for cost studies.
+/// The same seed gives the same weights.
+///
+/// # Errors
+/// [`Error::UnknownNetwork`]; [`Error::Shape`] for an input that is too small.
+pub fn backbone_seeded(
+    arch: &str,
+    input: Shape,
+    classes: usize,
+    seed: [u8; 32],
+) -> Result<Source, Error> {
+    let arch = torchvision::Arch::named(arch).ok_or_else(|| unknown(arch))?;
+    input
+        .check()
+        .map_err(|problem| Error::shape("input", problem))?;
+    arch.with(&mut seeded::Seeded(seed), input, classes)
+}
+
+fn unknown(arch: &str) -> Error {
+    Error::UnknownNetwork {
+        name: arch.into(),
+        known: BACKBONES.join(", "),
     }
 }
 
@@ -59,6 +101,20 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// The shape of the input.
+    pub(crate) fn input(&self) -> Shape {
+        match self.graph.nodes[0].op {
+            Op::Input { shape } => shape,
+            _ => unreachable!("new() starts with the input"),
+        }
+    }
+
+    /// The shape of the last node.
+    pub(crate) fn shape(&self) -> Result<Shape, Error> {
+        let shapes = self.graph.shapes()?;
+        Ok(shapes[shapes.len() - 1])
+    }
+
     pub(crate) fn last(&self) -> usize {
         self.graph.nodes.len() - 1
     }
@@ -87,8 +143,51 @@ impl<'a> Builder<'a> {
         [from, to]: [usize; 2],
         window: Window,
     ) -> Result<usize, Error> {
+        let node = self.conv(conv, input, [from, to], window)?;
+        self.bn(bn, node, to)
+    }
+
+    /// `conv` with a bias, from `input` with `[from, to]` channels.
+    pub(crate) fn conv_bias(
+        &mut self,
+        name: &str,
+        input: usize,
+        channels: [usize; 2],
+        window: Window,
+    ) -> Result<usize, Error> {
+        let made = self.conv(name, input, channels, window)?;
+        let taken = self.take(format!("{name}.bias"), &[channels[1]])?;
+        if let Op::Conv2d { bias, .. } = &mut self.graph.nodes[made].op {
+            *bias = Some(taken);
+        }
+        Ok(made)
+    }
+
+    /// A convolution of each channel apart, then its batch norm.
+    pub(crate) fn depthwise_bn(
+        &mut self,
+        [conv, bn]: [&str; 2],
+        input: usize,
+        channels: usize,
+        window: Window,
+    ) -> Result<usize, Error> {
+        let made = self.conv(conv, input, [1, channels], window)?;
+        if let Op::Conv2d { groups, .. } = &mut self.graph.nodes[made].op {
+            *groups = channels;
+        }
+        self.bn(bn, made, channels)
+    }
+
+    /// A convolution without bias.
+    pub(crate) fn conv(
+        &mut self,
+        name: &str,
+        input: usize,
+        [from, to]: [usize; 2],
+        window: Window,
+    ) -> Result<usize, Error> {
         let shape = [to, from, window.kernel[0], window.kernel[1]];
-        let weight = self.take(format!("{conv}.weight"), &shape)?;
+        let weight = self.take(format!("{name}.weight"), &shape)?;
         let op = Op::Conv2d {
             out_channels: to,
             groups: 1,
@@ -96,8 +195,12 @@ impl<'a> Builder<'a> {
             weight,
             bias: None,
         };
-        let node = self.push(conv, op, &[input]);
-        let mut part = |part: &str| self.take(format!("{bn}.{part}"), &[to]);
+        Ok(self.push(name, op, &[input]))
+    }
+
+    /// A batch norm.
+    pub(crate) fn bn(&mut self, name: &str, input: usize, channels: usize) -> Result<usize, Error> {
+        let mut part = |part: &str| self.take(format!("{name}.{part}"), &[channels]);
         let op = Op::BatchNorm {
             gamma: part("weight")?,
             beta: part("bias")?,
@@ -105,15 +208,29 @@ impl<'a> Builder<'a> {
             var: part("running_var")?,
             eps: self.eps,
         };
-        Ok(self.push(bn, op, &[node]))
+        Ok(self.push(name, op, &[input]))
     }
 
     /// Global average pool, flatten and the classifier.
     pub(crate) fn head(&mut self, name: &str, from: usize, to: usize) -> Result<(), Error> {
         self.then("pool", Op::GlobalAvgPool);
         self.then("flatten", Op::Flatten);
+        self.linear(name, [from, to], true)
+    }
+
+    /// A fully connected layer.
+    pub(crate) fn linear(
+        &mut self,
+        name: &str,
+        [from, to]: [usize; 2],
+        bias: bool,
+    ) -> Result<(), Error> {
         let weight = self.take(format!("{name}.weight"), &[to, from])?;
-        let bias = Some(self.take(format!("{name}.bias"), &[to])?);
+        let bias = if bias {
+            Some(self.take(format!("{name}.bias"), &[to])?)
+        } else {
+            None
+        };
         self.then(
             name,
             Op::Linear {
@@ -134,6 +251,19 @@ impl<'a> Builder<'a> {
         Ok(model)
     }
 }
+
+const CIFAR10: [&str; 10] = [
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+];
 
 /// The shape of a tensor that must have `N` dimensions.
 pub(crate) fn dimensions<const N: usize>(

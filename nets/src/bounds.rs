@@ -13,13 +13,24 @@ pub(crate) fn proved(graph: &IntGraph, weights: &PrivateWeights, input_bound: f6
         let input = |k: usize| reduced[node.inputs[k]];
         let bound = match node.op {
             IntOp::Input { scale, .. } => (input_bound * 2f64.powi(scale)).round(),
-            IntOp::Conv { .. } | IntOp::FullyConnected { .. } => weights
-                .layer(index)
-                .map_or(0.0, |layer| linear(layer, input(0))),
+            IntOp::Conv { .. } | IntOp::FullyConnected { .. } => {
+                weights.layer(index).map_or(0.0, |layer| {
+                    linear(layer, graph.types()[index].shape.channels, input(0))
+                })
+            }
             IntOp::TruncReduce { shift, .. } | IntOp::Trunc { shift, .. } => {
                 (input(0) / 2f64.powi(shift.cast_signed())).ceil()
             }
+            IntOp::SignedRelu => {
+                let shift = weights.layer(index).map_or(0, |layer| largest(&layer.bias));
+                #[expect(clippy::cast_precision_loss, reason = "a bound")]
+                let shift = shift as f64;
+                input(0) + shift
+            }
             IntOp::Add => input(0) + input(1),
+            #[expect(clippy::cast_precision_loss, reason = "a bound")]
+            IntOp::Clip { top } => input(0).min(top as f64),
+            IntOp::Concat => (0..node.inputs.len()).map(input).fold(0.0, f64::max),
             IntOp::SumPool { window } => {
                 let area = u32::try_from(window.area()).unwrap_or(u32::MAX);
                 input(0) * f64::from(area)
@@ -34,16 +45,22 @@ pub(crate) fn proved(graph: &IntGraph, weights: &PrivateWeights, input_bound: f6
 }
 
 /// The largest sum of |w| over an output, times the largest input, plus its bias.
-fn linear(layer: &crate::LayerWeights, input: f64) -> f64 {
-    let per_output = layer.weights.len() / layer.bias.len().max(1);
-    let rows = layer.weights.chunks(per_output.max(1)).zip(&layer.bias);
-    rows.map(|(row, &bias)| {
+fn linear(layer: &crate::LayerWeights, channels: usize, input: f64) -> f64 {
+    let rows = (layer
+        .weights
+        .chunks((layer.weights.len() / channels).max(1)))
+    .zip(layer.bias.chunks((layer.bias.len() / channels).max(1)));
+    rows.map(|(row, bias)| {
         let sum: f64 = row.iter().map(|&w| f64::from(w).abs()).sum();
         #[expect(clippy::cast_precision_loss, reason = "a bound, rounded up below")]
-        let bias = bias.unsigned_abs() as f64;
+        let bias = largest(bias) as f64;
         sum * input + bias
     })
     .fold(0.0, f64::max)
+}
+
+fn largest(values: &[i64]) -> u64 {
+    values.iter().map(|v| v.unsigned_abs()).max().unwrap_or(0)
 }
 
 /// Signed bits that hold every integer up to this magnitude.

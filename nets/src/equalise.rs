@@ -7,6 +7,7 @@
 //! Blankevoort, Welling, *Data-Free Quantization*, arXiv 1906.04721, section 4.1, here for whole
 //! residual streams instead of pairs of layers, and with activation ranges in the balance.
 
+use crate::channels::{Link, links};
 use crate::graph::Op;
 use crate::shape::Shape;
 use crate::{Error, FloatModel, Tensor};
@@ -23,6 +24,7 @@ pub(crate) fn equalise(model: &FloatModel, peaks: &[Vec<f64>]) -> Result<FloatMo
     let shapes = model.graph.shapes()?;
     let classes = Classes::new(model, &shapes);
     let linears = linears(model, &shapes, &classes)?;
+    let peaks = with_shifts(model, peaks)?;
     let mut factor = vec![1.0_f64; classes.count];
     for _ in 0..SWEEPS {
         let mut made = vec![0.0_f64; classes.count];
@@ -47,7 +49,21 @@ pub(crate) fn equalise(model: &FloatModel, peaks: &[Vec<f64>]) -> Result<FloatMo
             }
         }
     }
-    apply(model, &linears, &factor)
+    apply(model, &linears, &classes, &factor)
+}
+
+/// What a [`Op::SignedRelu`] adds needs room too.
+fn with_shifts(model: &FloatModel, peaks: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, Error> {
+    let mut peaks = peaks.to_vec();
+    for (node, peaks) in model.graph.nodes.iter().zip(&mut peaks) {
+        if let Op::SignedRelu { shift, .. } = &node.op {
+            let shifts = model.tensors.tensor(shift)?.data();
+            for (peak, shift) in peaks.iter_mut().zip(shifts) {
+                *peak = peak.max(f64::from(shift.abs()));
+            }
+        }
+    }
+    Ok(peaks)
 }
 
 /// Channels that share a factor: those that an operation without weights joins.
@@ -79,30 +95,18 @@ impl Classes {
         hold(shapes.len() - 1);
         let mut joined = Vec::new();
         for (index, node) in model.graph.nodes.iter().enumerate() {
-            let channels = 0..shapes[index].channels;
-            match node.op {
-                Op::Input { .. } | Op::Conv2d { .. } | Op::Linear { .. } => {}
-                Op::BatchNorm { .. } => {
-                    hold(index);
-                    hold(node.inputs[0]);
-                }
-                Op::PadChannels { front, .. } => {
-                    let x = node.inputs[0];
-                    let pairs =
-                        (0..shapes[x].channels).map(|c| (start[index] + front + c, start[x] + c));
-                    joined.extend(pairs);
-                }
-                Op::Flatten => {
-                    let x = node.inputs[0];
-                    let plane = shapes[x].plane();
-                    joined.extend(channels.map(|c| (start[index] + c, start[x] + c / plane)));
-                }
-                _ => {
-                    for &x in &node.inputs {
-                        joined.extend(channels.clone().map(|c| (start[index] + c, start[x] + c)));
-                    }
-                }
+            if matches!(node.op, Op::BatchNorm { .. } | Op::Clip { .. }) {
+                hold(index);
+                hold(node.inputs[0]);
             }
+            let inputs: Vec<Shape> = node.inputs.iter().map(|&i| shapes[i]).collect();
+            let at = |link: Link| {
+                (
+                    start[index] + link.to,
+                    start[node.inputs[link.input]] + link.from,
+                )
+            };
+            joined.extend(links(&node.op, &inputs, shapes[index]).into_iter().map(at));
         }
         for (a, b) in joined {
             let (a, b) = (root(&mut class, a), root(&mut class, b));
@@ -222,7 +226,12 @@ fn linears<'a>(
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "parameters are f32")]
-fn apply(model: &FloatModel, linears: &[Linear<'_>], factor: &[f64]) -> Result<FloatModel, Error> {
+fn apply(
+    model: &FloatModel,
+    linears: &[Linear<'_>],
+    classes: &Classes,
+    factor: &[f64],
+) -> Result<FloatModel, Error> {
     let mut tensors = model.tensors.clone();
     for linear in linears {
         let scaled = linear.blocks().flat_map(|(r, c, block)| {
@@ -241,6 +250,17 @@ fn apply(model: &FloatModel, linears: &[Linear<'_>], factor: &[f64]) -> Result<F
                 .collect();
             tensors.insert(bias, Tensor::new(old.shape().to_vec(), scaled));
         }
+    }
+    for (index, node) in model.graph.nodes.iter().enumerate() {
+        let (Op::SignedRelu { shift: name, .. } | Op::AddMap { map: name }) = &node.op else {
+            continue;
+        };
+        let old = model.tensors.tensor(name)?;
+        let plane = old.data().len() / old.shape()[0];
+        let scaled =
+            |(i, &v): (usize, &f32)| (f64::from(v) * factor[classes.of(index, i / plane)]) as f32;
+        let scaled = old.data().iter().enumerate().map(scaled).collect();
+        tensors.insert(name, Tensor::new(old.shape().to_vec(), scaled));
     }
     Ok(FloatModel {
         graph: model.graph.clone(),

@@ -84,7 +84,12 @@ impl FloatModel {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "values are f32")]
-    fn node(&self, op: &Op, inputs: &[(&[f32], Shape)], out: Shape) -> Result<Vec<f32>, Error> {
+    pub(crate) fn node(
+        &self,
+        op: &Op,
+        inputs: &[(&[f32], Shape)],
+        out: Shape,
+    ) -> Result<Vec<f32>, Error> {
         let (x, shape) = inputs[0];
         let tensor = |name: &str| -> Result<&[f32], Error> {
             let wanted = parameters(op, shape).into_iter().find(|(n, _)| *n == name);
@@ -137,10 +142,18 @@ impl FloatModel {
                     .collect()
             }
             Op::Relu => x.iter().map(|v| v.max(0.0)).collect(),
+            Op::SignedRelu { shift, sign } => {
+                signed_relu(x, tensor(shift)?, tensor(sign)?, shape.plane())
+            }
+            Op::AddMap { map } => x.iter().zip(tensor(map)?).map(|(a, b)| a + b).collect(),
+            Op::Clip { top } => x.iter().map(|v| v.clamp(0.0, *top as f32)).collect(),
             Op::MaxPool { window } => pool(x, shape, out, *window, f32::NEG_INFINITY, f32::max),
             Op::AvgPool { window } => mean(x, shape, out, *window),
             Op::GlobalAvgPool => mean(x, shape, out, Window::whole(shape)),
             Op::Add => x.iter().zip(inputs[1].0).map(|(a, b)| a + b).collect(),
+            Op::Concat => inputs.iter().flat_map(|(x, _)| x.iter().copied()).collect(),
+            Op::ChannelShuffle { groups } => crate::kernel::shuffle(x, shape, *groups),
+            Op::Slice { start, .. } => crate::kernel::slice(x, shape, *start, out.channels),
             Op::Subsample { stride } => crate::kernel::subsample(x, shape, *stride),
             Op::PadChannels { front, back } => crate::kernel::pad_channels(x, shape, *front, *back),
             Op::Flatten => x.to_vec(),
@@ -192,8 +205,22 @@ pub(crate) fn parameters(op: &Op, input: Shape) -> Vec<(&str, Vec<usize>)> {
                 .map(|n| (n.as_str(), shape.clone()))
                 .into()
         }
+        Op::SignedRelu { shift, sign } => [shift, sign]
+            .map(|n| (n.as_str(), vec![input.channels]))
+            .into(),
+        Op::AddMap { map } => {
+            let shape = vec![input.channels, input.height, input.width];
+            vec![(map.as_str(), shape)]
+        }
         _ => Vec::new(),
     }
+}
+
+fn signed_relu(x: &[f32], shift: &[f32], sign: &[f32], plane: usize) -> Vec<f32> {
+    let kept = |y: f32, sign: f32| if (y >= 0.0) == (sign < 0.0) { 0.0 } else { y };
+    (x.iter().enumerate())
+        .map(|(i, x)| kept(x + shift[i / plane], sign[i / plane]))
+        .collect()
 }
 
 /// A batch norm as factor and shift per channel.

@@ -2,11 +2,12 @@
 //!
 //! - A batch norm after a convolution or fully connected layer goes into its weights.
 //! - Max-pool goes before ReLU: `max-pool(ReLU(x)) = ReLU(max-pool(x))`, and there are fewer ReLUs.
+//! - Average pool goes before a 1x1 convolution, which then has fewer positions.
 //! - Nodes that do not reach the output go.
 
 use crate::float::{affine, parameters};
 use crate::graph::{Graph, Op};
-use crate::{Error, FloatModel, Shape, Tensor, Tensors};
+use crate::{Error, FloatModel, Shape, Tensor, Tensors, Window};
 
 /// The same function in fewer and cheaper operations.
 ///
@@ -14,10 +15,20 @@ use crate::{Error, FloatModel, Shape, Tensor, Tensors};
 /// Those of [`FloatModel::check`].
 pub fn fold(model: &FloatModel) -> Result<FloatModel, Error> {
     model.check()?;
+    let (mut folded, mut moved) = pass(model)?;
+    // A convolution moved behind a pool may now stand before a batch norm.
+    while moved {
+        (folded, moved) = pass(&folded)?;
+    }
+    Ok(folded)
+}
+
+/// Folds what can be folded as the graph is; and whether a pool moved.
+fn pass(model: &FloatModel) -> Result<(FloatModel, bool), Error> {
     // Dead nodes first: what only they share is not shared.
     let graph = reaching(&model.graph, model.graph.nodes.len() - 1);
     let (mut graph, tensors, output) = fold_batch_norms(&graph, &model.tensors)?;
-    pool_first(&mut graph, output);
+    let moved = pool_first(&mut graph, output);
     let graph = reaching(&graph, output);
     let kept = graph
         .nodes
@@ -27,7 +38,7 @@ pub fn fold(model: &FloatModel) -> Result<FloatModel, Error> {
     let tensors = kept
         .map(|(n, t)| t.map(|t| (n, t)))
         .collect::<Result<_, Error>>()?;
-    Ok(FloatModel { graph, tensors })
+    Ok((FloatModel { graph, tensors }, moved))
 }
 
 /// Linear nodes with the batch norms after them folded in, their parameters renamed after the
@@ -113,24 +124,36 @@ fn scale(tensors: &mut Tensors, op: &Op, affine: &[(f64, f64)]) -> Result<(), Er
     Ok(())
 }
 
-/// Swaps every ReLU with the max-pool that alone takes its output.
-fn pool_first(graph: &mut Graph, output: usize) {
+/// Swaps every `ReLU` with the max-pool that alone takes its output, and every convolution of single
+/// pixels with such an average pool; whether there was any.
+fn pool_first(graph: &mut Graph, output: usize) -> bool {
+    let mut moved = false;
     let mut uses = vec![0; graph.nodes.len()];
     for &input in graph.nodes.iter().flat_map(|n| &n.inputs) {
         uses[input] += 1;
     }
     uses[output] += 1;
     for pool in 0..graph.nodes.len() {
-        let Op::MaxPool { .. } = graph.nodes[pool].op else {
+        let Some(&taken) = graph.nodes[pool].inputs.first() else {
             continue;
         };
-        let relu = graph.nodes[pool].inputs[0];
-        if uses[relu] == 1 && graph.nodes[relu].op == Op::Relu {
+        let first = match (&graph.nodes[taken].op, &graph.nodes[pool].op) {
+            (Op::Relu, Op::MaxPool { .. }) => true,
+            // The bias must not meet padding.
+            (Op::Conv2d { window, .. }, Op::AvgPool { window: pool }) => {
+                *window == Window::square(1, 1, 0) && !pool.is_padded()
+            }
+            (Op::Conv2d { window, .. }, Op::GlobalAvgPool) => *window == Window::square(1, 1, 0),
+            _ => false,
+        };
+        if first && uses[taken] == 1 {
+            moved = true;
             let (before, after) = graph.nodes.split_at_mut(pool);
-            std::mem::swap(&mut before[relu].op, &mut after[0].op);
-            std::mem::swap(&mut before[relu].name, &mut after[0].name);
+            std::mem::swap(&mut before[taken].op, &mut after[0].op);
+            std::mem::swap(&mut before[taken].name, &mut after[0].name);
         }
     }
+    moved
 }
 
 /// The nodes that reach `output`, which becomes the last; the input stays.

@@ -43,6 +43,25 @@ pub enum Op {
     },
     /// max(0, x).
     Relu,
+    /// y = x + shift where \[y ≥ 0\] ⊕ \[sign < 0\], else 0, per channel: what [`crate::import`] makes
+    /// of a batch norm and a `ReLU` before linear layers.
+    SignedRelu {
+        /// Name of the shift.
+        shift: String,
+        /// Name of the sign.
+        sign: String,
+    },
+    /// Plus a constant tensor of the same shape, alone after a linear layer: what
+    /// [`crate::import`] makes of a constant channel before a padded convolution.
+    AddMap {
+        /// Name of the constant, channels by rows by columns.
+        map: String,
+    },
+    /// clip(x, 0, top); `ReLU6` has 6.
+    Clip {
+        /// The largest output, above 0.
+        top: f64,
+    },
     /// Largest value under the window; padding never wins.
     MaxPool {
         /// Kernel, stride, padding.
@@ -57,6 +76,20 @@ pub enum Op {
     GlobalAvgPool,
     /// Sum of two tensors of one shape.
     Add,
+    /// Channels of one or more tensors, one after the other.
+    Concat,
+    /// Channels as `groups` rows, read column by column.
+    ChannelShuffle {
+        /// The groups.
+        groups: usize,
+    },
+    /// Some of the channels.
+    Slice {
+        /// The first.
+        start: usize,
+        /// How many.
+        channels: usize,
+    },
     /// Every `stride`-th row and column, from the first.
     Subsample {
         /// The stride.
@@ -91,10 +124,16 @@ impl Op {
             Self::Conv2d { .. } => "conv",
             Self::BatchNorm { .. } => "batch-norm",
             Self::Relu => "relu",
+            Self::SignedRelu { .. } => "signed-relu",
+            Self::AddMap { .. } => "add-map",
+            Self::Clip { .. } => "clip",
             Self::MaxPool { .. } => "max-pool",
             Self::AvgPool { .. } => "avg-pool",
             Self::GlobalAvgPool => "global-avg-pool",
             Self::Add => "add",
+            Self::Concat => "concat",
+            Self::ChannelShuffle { .. } => "channel-shuffle",
+            Self::Slice { .. } => "slice",
             Self::Subsample { .. } => "subsample",
             Self::PadChannels { .. } => "pad-channels",
             Self::Flatten => "flatten",
@@ -102,11 +141,13 @@ impl Op {
         }
     }
 
-    const fn arity(&self) -> usize {
+    /// How many inputs it takes; `None` for one or more.
+    const fn arity(&self) -> Option<usize> {
         match self {
-            Self::Input { .. } => 0,
-            Self::Add => 2,
-            _ => 1,
+            Self::Input { .. } => Some(0),
+            Self::Add => Some(2),
+            Self::Concat => None,
+            _ => Some(1),
         }
     }
 }
@@ -166,8 +207,12 @@ impl Graph {
         let mut shapes: Vec<Shape> = Vec::with_capacity(self.nodes.len());
         for (index, node) in self.nodes.iter().enumerate() {
             let fail = |problem: String| Error::shape(&node.name, problem);
-            if node.inputs.len() != node.op.arity() {
-                return Err(fail(format!("it takes {} inputs", node.op.arity())));
+            match node.op.arity() {
+                Some(arity) if node.inputs.len() != arity => {
+                    return Err(fail(format!("it takes {arity} inputs")));
+                }
+                None if node.inputs.is_empty() => return Err(fail("it takes an input".into())),
+                _ => {}
             }
             if matches!(node.op, Op::Input { .. }) != (index == 0) {
                 return Err(fail("the first node, and no other, is the input".into()));
@@ -219,11 +264,16 @@ fn infer(op: &Op, inputs: &[Shape]) -> Result<Shape, String> {
             window,
             ..
         } => conv_output(x, out_channels, groups, window),
-        Op::BatchNorm { .. } | Op::Relu => Ok(x),
+        Op::BatchNorm { .. } | Op::Relu | Op::SignedRelu { .. } | Op::AddMap { .. } => Ok(x),
+        Op::Clip { top } if top.is_finite() && top > 0.0 => Ok(x),
+        Op::Clip { top } => Err(format!("it clips at {top}")),
         Op::MaxPool { window } | Op::AvgPool { window } => pooled(window),
         Op::GlobalAvgPool => Ok(Shape::vector(x.channels)),
         Op::Add if inputs[0] == inputs[1] => Ok(x),
         Op::Add => Err(format!("it adds {} and {}", inputs[0], inputs[1])),
+        Op::Concat => joined(inputs),
+        Op::ChannelShuffle { groups } => shuffled(x, groups),
+        Op::Slice { start, channels } => sliced(x, start, channels),
         Op::Subsample { stride } => subsampled(x, stride),
         Op::PadChannels { front, back } => padded(x, front, back),
         Op::Flatten => Ok(Shape::vector(x.len())),
@@ -261,6 +311,32 @@ pub(crate) fn subsampled(x: Shape, stride: usize) -> Result<Shape, String> {
         width: x.width.div_ceil(stride),
         ..x
     })
+}
+
+/// The shape of channels one after the other.
+pub(crate) fn joined(inputs: &[Shape]) -> Result<Shape, String> {
+    let mut out = inputs[0];
+    for x in &inputs[1..] {
+        if (x.height, x.width) != (out.height, out.width) {
+            return Err(format!("it joins {out} and {x}"));
+        }
+        out.channels = out.channels.saturating_add(x.channels);
+    }
+    Ok(out)
+}
+
+pub(crate) fn shuffled(x: Shape, groups: usize) -> Result<Shape, String> {
+    if groups == 0 || !x.channels.is_multiple_of(groups) {
+        return Err(format!("{groups} groups do not divide {}", x.channels));
+    }
+    Ok(x)
+}
+
+pub(crate) fn sliced(x: Shape, start: usize, channels: usize) -> Result<Shape, String> {
+    match start.checked_add(channels) {
+        Some(end) if end <= x.channels => Ok(Shape { channels, ..x }),
+        _ => Err(format!("it takes {channels} channels from {start} of {x}")),
+    }
 }
 
 pub(crate) fn padded(x: Shape, front: usize, back: usize) -> Result<Shape, String> {

@@ -73,6 +73,14 @@ pub enum IntOp {
     },
     /// max(0, x).
     Relu,
+    /// y = x + shift modulo 2^l where \[y ≥ 0\] ⊕ \[the channel is negative\], else 0; shift (the
+    /// "biases") and sign (the "weights", 0 or -1) of each channel are the server's.
+    SignedRelu,
+    /// clip(x, 0, top), for every x of the ring.
+    Clip {
+        /// The largest output, positive in the ring.
+        top: i64,
+    },
     /// Largest value under the window; padding never wins.
     MaxPool {
         /// Kernel, stride, padding.
@@ -80,6 +88,20 @@ pub enum IntOp {
     },
     /// Sum of two tensors of one type.
     Add,
+    /// Channels of one or more tensors of one width and scale, one after the other.
+    Concat,
+    /// Channels as `groups` rows, read column by column.
+    ChannelShuffle {
+        /// The groups.
+        groups: usize,
+    },
+    /// Some of the channels.
+    Slice {
+        /// The first.
+        start: usize,
+        /// How many.
+        channels: usize,
+    },
     /// Sum under the window, padding counted as zeros; the division is in later weights.
     SumPool {
         /// Kernel, stride, padding.
@@ -115,8 +137,13 @@ impl IntOp {
             Self::FullyConnected { .. } => "fully-connected",
             Self::TruncReduce { .. } | Self::Trunc { .. } => "truncate",
             Self::Relu => "relu",
+            Self::SignedRelu => "signed-relu",
+            Self::Clip { .. } => "clip",
             Self::MaxPool { .. } => "max-pool",
             Self::Add => "add",
+            Self::Concat => "concat",
+            Self::ChannelShuffle { .. } => "channel-shuffle",
+            Self::Slice { .. } => "slice",
             Self::SumPool { .. } => "sum-pool",
             Self::Subsample { .. } => "subsample",
             Self::PadChannels { .. } => "pad-channels",
@@ -125,7 +152,13 @@ impl IntOp {
         }
     }
 
-    /// Whether the server has weights for it.
+    /// Whether the server has secret parameters for it.
+    #[must_use]
+    pub const fn has_weights(&self) -> bool {
+        self.is_linear() || matches!(self, Self::SignedRelu)
+    }
+
+    /// Whether it is a product with the server's weights.
     #[must_use]
     pub const fn is_linear(&self) -> bool {
         matches!(self, Self::Conv { .. } | Self::FullyConnected { .. })

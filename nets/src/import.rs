@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::bounds::{bits_for, proved};
 use crate::equalise::equalise;
 use crate::lower::{Lowered, lower};
+use crate::preact::{is_lowerable, lowerable};
 use crate::preprocess::Preprocessing;
 use crate::{
     Error, FloatModel, Head, IntOp, Model, PublicModel, calibrate, fold, rounding, scales,
@@ -173,7 +174,15 @@ pub fn import(
         });
     }
     let folded = fold(&source.float)?;
-    let float = equalise(&folded, &calibrate::peaks(&folded, samples)?)?;
+    let mut peaks = calibrate::peaks(&folded, samples)?;
+    let rewritten = if is_lowerable(&folded.graph)? {
+        None
+    } else {
+        let rewritten = lowerable(&folded, &peaks, options.margin)?;
+        peaks = calibrate::peaks(&rewritten, samples)?;
+        Some(rewritten)
+    };
+    let float = equalise(rewritten.as_ref().unwrap_or(&folded), &peaks)?;
     let ranges = calibrate::ranges(&float, samples)?;
     let bound = source.preprocessing.bound();
     let scales = scales::choose(&float, &ranges, bound, options)?;
@@ -197,7 +206,8 @@ pub fn import(
     let model = Model {
         public,
         weights: lowered.weights,
-        float,
+        // What was rewritten is the same only as far as values stay in range.
+        float: if rewritten.is_some() { folded } else { float },
     };
     compare(&model, samples, &mut report)?;
     Ok((model, report))

@@ -3,7 +3,7 @@
 use ring_arith::Bits;
 
 use crate::Error;
-use crate::graph::{conv_output, padded, subsampled};
+use crate::graph::{conv_output, joined, padded, shuffled, sliced, subsampled};
 use crate::igraph::{IntNode, IntOp, TensorType};
 use crate::shape::{Shape, Window};
 
@@ -46,6 +46,7 @@ pub(crate) fn infer(nodes: &[IntNode]) -> Result<Vec<TensorType>, Error> {
         let arity = match node.op {
             IntOp::Input { .. } => 0,
             IntOp::Add => 2,
+            IntOp::Concat => node.inputs.len().max(1),
             _ => 1,
         };
         let inputs = node
@@ -130,6 +131,12 @@ fn node_type(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, String> {
         IntOp::Trunc { shift, .. } => return Err(format!("it cuts {shift} of {l} bits")),
         IntOp::Relu if l >= 2 => TensorType { nonneg: true, ..x },
         IntOp::Relu => return Err("it needs at least 2 bits".into()),
+        IntOp::SignedRelu if l >= 2 => TensorType { nonneg: false, ..x },
+        IntOp::SignedRelu => return Err("it needs at least 2 bits".into()),
+        IntOp::Clip { top } if l >= 2 && top > 0 && top <= x.bits().max_signed() => {
+            TensorType { nonneg: true, ..x }
+        }
+        IntOp::Clip { top } => return Err(format!("it clips at {top} in {l} bits")),
         IntOp::MaxPool { window } => {
             if l < 2 {
                 return Err("it needs at least 2 bits".into());
@@ -137,6 +144,9 @@ fn node_type(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, String> {
             shaped(pooled(window)?)
         }
         IntOp::Add => sum_type(x, inputs[1])?,
+        IntOp::Concat => concat_type(inputs)?,
+        IntOp::ChannelShuffle { groups } => shaped(shuffled(x.shape, groups)?),
+        IntOp::Slice { start, channels } => shaped(sliced(x.shape, start, channels)?),
         IntOp::SumPool { window } => TensorType {
             nonneg: false,
             ..shaped(pooled(window)?)
@@ -146,6 +156,17 @@ fn node_type(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, String> {
         IntOp::Flatten => shaped(Shape::vector(x.shape.len())),
         IntOp::Output => x,
     })
+}
+
+fn concat_type(inputs: &[TensorType]) -> Result<TensorType, String> {
+    let shapes: Vec<Shape> = inputs.iter().map(|x| x.shape).collect();
+    let (shape, fixed) = (joined(&shapes)?, inputs[0].fixed);
+    if let Some(other) = inputs.iter().find(|x| x.fixed != fixed) {
+        let [a, b] = [fixed, other.fixed].map(|f| format!("{} bits at scale {}", f.bits, f.scale));
+        return Err(format!("it joins {a} and {b}"));
+    }
+    let nonneg = inputs.iter().all(|x| x.nonneg);
+    Ok(TensorType::new(shape, fixed.bits, fixed.scale, nonneg))
 }
 
 /// Sums need not be nonnegative where their terms are: they may wrap.

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use ring_arith::{Bits, Word, gemm};
 
 use crate::igraph::{IntGraph, IntOp};
-use crate::kernel::{im2col, pad_channels, pool_plane, subsample};
+use crate::kernel::{im2col, pad_channels, pool_plane, shuffle, slice, subsample};
 use crate::shape::{Shape, Window};
 use crate::{Error, LayerWeights, PrivateWeights};
 
@@ -87,6 +87,11 @@ fn compute(
             x.iter().map(|&v| clear::truncate(v, shift)).collect()
         }
         IntOp::Relu => x.iter().map(|&v| clear::relu(v)).collect(),
+        IntOp::SignedRelu => {
+            let layer = layer.expect("check() found signs for every node that needs them");
+            signed_relu(x, layer, shape, bits)
+        }
+        IntOp::Clip { top } => x.iter().map(|&v| v.clamp(0, top)).collect(),
         IntOp::MaxPool { window } => {
             // The price chooses between protocols with one outcome.
             let spec = MaxPool::new(pool2d(shape, window)?, input.bits(), 1);
@@ -96,6 +101,11 @@ fn compute(
             let y = &values[node.inputs[1]];
             x.iter().zip(y).map(|(a, b)| a.wrapping_add(*b)).collect()
         }
+        IntOp::Concat => (node.inputs.iter())
+            .flat_map(|&i| values[i].iter().copied())
+            .collect(),
+        IntOp::ChannelShuffle { groups } => shuffle(x, shape, groups),
+        IntOp::Slice { start, channels } => slice(x, shape, start, channels),
         IntOp::SumPool { window } => sum_pool(x, shape, out, window, i64::wrapping_add),
         IntOp::Subsample { stride } => subsample(x, shape, stride),
         IntOp::PadChannels { front, back } => pad_channels(x, shape, front, back),
@@ -105,6 +115,20 @@ fn compute(
         | IntOp::Flatten
         | IntOp::Output => x.clone(),
     })
+}
+
+fn signed_relu(x: &[i64], layer: &LayerWeights, shape: Shape, bits: Bits) -> Vec<i64> {
+    let plane = shape.plane();
+    let value = |(i, &x): (usize, &i64)| {
+        let y = x.wrapping_add(layer.bias[i / plane]);
+        let y = bits.to_signed(y.cast_unsigned());
+        if (y >= 0) == (layer.weights[i / plane] < 0) {
+            0
+        } else {
+            y
+        }
+    };
+    x.iter().enumerate().map(value).collect()
 }
 
 /// The geometry as `nonlinear` takes it.
@@ -187,8 +211,14 @@ fn products<W: Word>(
         let mut patches = vec![W::default(); k * n];
         let x = &x[group * input.len()..][..input.len()];
         im2col(x, input, out, window, positions.clone(), &mut patches);
-        let mut y: Vec<W> = (layer.bias[group * m..][..m].iter())
-            .flat_map(|&b| std::iter::repeat_n(W::from_u64(b.cast_unsigned()), n))
+        let (first, is_map) = (group * m, layer.bias.len() != out.channels);
+        let bias = |channel: usize, p: usize| match is_map {
+            true => layer.bias[channel * plane + p],
+            false => layer.bias[channel],
+        };
+        let mut y: Vec<W> = (first..first + m)
+            .flat_map(|c| positions.clone().map(move |p| (c, p)))
+            .map(|(c, p)| W::from_u64(bias(c, p).cast_unsigned()))
             .collect();
         gemm(
             m,

@@ -151,3 +151,17 @@ pub(crate) fn pad_channels<T: Copy + Default>(
         .chain(zeros(back))
         .collect()
 }
+
+/// Channels as `groups` rows, read column by column.
+pub(crate) fn shuffle<T: Copy>(x: &[T], shape: Shape, groups: usize) -> Vec<T> {
+    let (plane, per_group) = (shape.plane(), shape.channels / groups);
+    (0..per_group)
+        .flat_map(|c| (0..groups).map(move |g| g * per_group + c))
+        .flat_map(|c| x[c * plane..][..plane].iter().copied())
+        .collect()
+}
+
+/// `channels` channels from `start`.
+pub(crate) fn slice<T: Copy>(x: &[T], shape: Shape, start: usize, channels: usize) -> Vec<T> {
+    x[start * shape.plane()..][..channels * shape.plane()].to_vec()
+}

@@ -1,7 +1,8 @@
 //! Networks for two-party inference: float graphs, quantisation, and their three executors.
 //!
 //! A float [`Graph`] with its [`Tensors`] comes from a [`backbone`] and a PyTorch [`StateDict`].
-//! [`import`] folds batch norms ([`fold`]), calibrates on sample images and lowers it to an
+//! [`import`] folds batch norms ([`fold`]; those before a `ReLU` become [`IntOp::SignedRelu`], at no
+//! cost), calibrates on sample images and lowers it to an
 //! [`IntGraph`], in which every tensor is integers of a declared width and scale. The result is a
 //! [`Model`]: a [`PublicModel`] that both parties may know, [`PrivateWeights`] that only the server
 //! has, and the float network for comparison. [`FloatModel::run`] computes it in floats,
@@ -38,11 +39,14 @@
 //! Papers: [RRK+20] CrypTFlow2 (arXiv 2010.06457), the uniform-ring setting and the exact
 //! truncation; [RRG+21] SiRNN (arXiv 2105.04236), widths that differ from tensor to tensor;
 //! Jacob et al., integer-only inference (arXiv 1712.05877), batch-norm folding; He et al.,
-//! residual networks (arXiv 1512.03385).
+//! residual networks (arXiv 1512.03385); Huang et al., `DenseNet` (arXiv 1608.06993); Sandler et al.,
+//! `MobileNetV2` (arXiv 1801.04381).
 
 mod backbones;
 mod bounds;
 mod calibrate;
+mod channels;
+mod clip;
 mod decimal;
 mod equalise;
 mod error;
@@ -58,6 +62,7 @@ mod kernel;
 mod lower;
 mod model;
 mod plan;
+mod preact;
 mod preprocess;
 mod public;
 mod report;
@@ -67,10 +72,11 @@ mod safetensors;
 mod scales;
 mod secure;
 mod shape;
+mod signed_relu;
 mod tensors;
 mod weights;
 
-pub use backbones::{BACKBONES, backbone};
+pub use backbones::{BACKBONES, backbone, backbone_seeded};
 pub use error::Error;
 pub use float::FloatModel;
 pub use fold::fold;

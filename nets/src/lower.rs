@@ -4,14 +4,17 @@
 //! there, and truncated by d back to m bits. A wider accumulator would change nothing: the result
 //! modulo 2^m depends on the accumulator modulo 2^(m + d) only, and is right if it fits m bits.
 
+mod quantise;
+
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
+use ring_arith::Bits;
+
 use crate::graph::Op;
 use crate::import::{ImportOptions, Preset};
-use crate::infer::MAX_WEIGHT_BITS;
 use crate::rounding::Moments;
-use crate::scales::{LinearScale, Scales};
+use crate::scales::{LinearScale, Scales, weight_bits};
 use crate::{Error, FloatModel, IntGraph, IntNode, IntOp, LayerWeights, PrivateWeights, Window};
 
 /// The lowered network; `origin` gives the float node of each integer node's values.
@@ -66,7 +69,12 @@ fn supported(model: &FloatModel, scales: &Scales) -> Result<(), Error> {
                 ));
                 false
             }
-            Op::Relu | Op::MaxPool { .. } | Op::Add => true,
+            Op::Relu
+            | Op::SignedRelu { .. }
+            | Op::Clip { .. }
+            | Op::MaxPool { .. }
+            | Op::Add
+            | Op::Concat => true,
             _ => false,
         };
         if narrow && gain != 1.0 {
@@ -201,6 +209,10 @@ impl<'a> Lowering<'a> {
             return made;
         }
         let float = &self.model.graph.nodes[node];
+        if let Op::AddMap { .. } = float.op {
+            // It is in the biases of the linear node.
+            return self.value(float.inputs[0], bits);
+        }
         let name = float.name.as_str();
         let wide = self.scales.gain[node] != 1.0 || matches!(float.op, Op::Input { .. });
         let made = match bits.cmp(&self.scales.bits[node]) {
@@ -235,9 +247,19 @@ impl<'a> Lowering<'a> {
                 let name = format!("{}.narrow", float.name);
                 return self.push(&name, IntOp::Narrow { to: bits }, &[0]);
             }
+            Op::SignedRelu { .. } => {
+                let input = self.value(float.inputs[0], bits);
+                let made = self.push(&float.name, IntOp::SignedRelu, &[input]);
+                self.weights.insert(made, self.signs(node));
+                return made;
+            }
             Op::Relu => IntOp::Relu,
+            Op::Clip { top } => self.clip(node, top, bits),
             Op::MaxPool { window } => IntOp::MaxPool { window },
             Op::Add => IntOp::Add,
+            Op::Concat => IntOp::Concat,
+            Op::ChannelShuffle { groups } => IntOp::ChannelShuffle { groups },
+            Op::Slice { start, channels } => IntOp::Slice { start, channels },
             Op::Subsample { stride } => IntOp::Subsample { stride },
             Op::PadChannels { front, back } => IntOp::PadChannels { front, back },
             Op::Flatten => IntOp::Flatten,
@@ -248,7 +270,7 @@ impl<'a> Lowering<'a> {
                     window: Window::whole(shapes[float.inputs[0]]),
                 }
             }
-            Op::Conv2d { .. } | Op::Linear { .. } | Op::BatchNorm { .. } => {
+            Op::Conv2d { .. } | Op::Linear { .. } | Op::BatchNorm { .. } | Op::AddMap { .. } => {
                 unreachable!("linear nodes are made before what takes them")
             }
         };
@@ -256,12 +278,25 @@ impl<'a> Lowering<'a> {
         self.push(&float.name, op, &inputs)
     }
 
+    /// A bound that the ring cannot reach clips nothing.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "float to integer casts saturate"
+    )]
+    fn clip(&self, node: usize, top: f64, bits: u32) -> IntOp {
+        let top = (top * 2f64.powi(self.scales.tensor[node])).round() as i64;
+        if top >= Bits::of(bits).max_signed() {
+            return IntOp::Relu;
+        }
+        IntOp::Clip { top: top.max(1) }
+    }
+
     fn linear(&mut self, node: usize) -> Result<(), Error> {
         let float = &self.model.graph.nodes[node];
         let scale = self.scales.linear[node].expect("choose() scales every linear node");
         let ring = self.ring(node, scale)?;
         let input = self.value(float.inputs[0], ring);
-        let weight_bits = self.options.weight_bits.min(MAX_WEIGHT_BITS);
+        let weight_bits = weight_bits(&float.op, self.options);
         let (op, weight, bias) = match &float.op {
             Op::Conv2d {
                 out_channels,
@@ -297,7 +332,8 @@ impl<'a> Lowering<'a> {
             _ => unreachable!("the caller looked"),
         };
         let mut made = self.push(&float.name, op, &[input]);
-        self.origin.insert(made, node);
+        let with_map = node + usize::from(self.map(node).is_some());
+        self.origin.insert(made, with_map);
         let weights = self.quantised(node, weight, bias.as_deref(), scale)?;
         self.weights.insert(made, weights);
         if scale.shift > 0 {
@@ -310,62 +346,5 @@ impl<'a> Lowering<'a> {
         }
         self.made.insert((node, self.scales.bits[node]), made);
         Ok(())
-    }
-
-    /// Integer weights and biases; the bias carries the rounding constant of the truncation.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "float to integer casts saturate"
-    )]
-    fn quantised(
-        &self,
-        node: usize,
-        weight: &str,
-        bias: Option<&str>,
-        scale: LinearScale,
-    ) -> Result<LayerWeights, Error> {
-        let input = self.model.graph.nodes[node].inputs[0];
-        let gain = self.scales.gain[input];
-        let weight = self.model.tensors.tensor(weight)?;
-        let factor = 2f64.powi(scale.weight) / gain;
-        let exact: Vec<f64> = weight
-            .data()
-            .iter()
-            .map(|&w| f64::from(w) * factor)
-            .collect();
-        let top = 2f64.powi(self.options.weight_bits.cast_signed() - 1);
-        let groups = &self.moments[&node];
-        let rounded: Vec<_> = exact
-            .chunks_exact(exact.len() / groups.len())
-            .zip(groups)
-            .map(|(rows, moments)| moments.round(rows, -top, top - 1.0))
-            .collect();
-        let input_scale = 2f64.powi(self.scales.tensor[input]);
-        let half = (1_i64 << scale.shift) >> 1;
-        let left = rounded
-            .iter()
-            .flat_map(|(_, left)| left)
-            .map(|left| left * gain * input_scale);
-        let bias = match bias {
-            Some(bias) => self.model.tensors.tensor(bias)?.data().to_vec(),
-            None => vec![0.0; weight.shape()[0]],
-        };
-        let factor = 2f64.powi(scale.weight) * input_scale;
-        let integer = |(&b, left): (&f32, f64)| f64::from(b).mul_add(factor, left).round() as i64;
-        let integers = bias
-            .iter()
-            .zip(left)
-            .map(integer)
-            .map(|b| b.saturating_add(half))
-            .collect();
-        let weights = rounded
-            .iter()
-            .flat_map(|(weights, _)| weights)
-            .copied()
-            .collect();
-        Ok(LayerWeights {
-            weights,
-            bias: integers,
-        })
     }
 }

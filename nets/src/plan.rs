@@ -6,9 +6,11 @@ use nonlinear::{MaxPool, Range, Relu, SignExtend, TruncFaithful, TruncReduce};
 use ring_arith::Bits;
 use sharing::Reveal;
 
+use crate::clip::Clip;
 use crate::igraph::{IntGraph, IntOp, TensorType};
 use crate::integer::pool2d;
 use crate::report::{LayerPlan, Mode};
+use crate::signed_relu::SignedRelu;
 use crate::{Error, Window};
 
 /// The most elements an elementwise protocol takes at a time (AGREEMENT: more would need less
@@ -39,6 +41,10 @@ pub(crate) enum Step {
     Extend(SignExtend),
     /// `ReLU`.
     Relu(Relu),
+    /// `ReLU` with secret signs.
+    SignedRelu(SignedRelu),
+    /// Clipping.
+    Clip(Clip),
     /// Max-pool.
     MaxPool(MaxPool),
     /// The client learns the result.
@@ -91,6 +97,8 @@ impl Step {
                 Self::Extend(extend.within(range(x)))
             }
             IntOp::Relu => Self::Relu(Relu::new(out.bits(), price)),
+            IntOp::SignedRelu => Self::SignedRelu(SignedRelu::new(out.bits(), price)),
+            IntOp::Clip { top } => Self::Clip(Clip::new(out.bits(), top, price)),
             IntOp::MaxPool { window } => {
                 let x = graph.input_type(node, 0);
                 Self::MaxPool(MaxPool::new(pool2d(x.shape, window)?, x.bits(), price))
@@ -102,6 +110,9 @@ impl Step {
             IntOp::Input { .. }
             | IntOp::Narrow { .. }
             | IntOp::Add
+            | IntOp::Concat
+            | IntOp::ChannelShuffle { .. }
+            | IntOp::Slice { .. }
             | IntOp::SumPool { .. }
             | IntOp::Subsample { .. }
             | IntOp::PadChannels { .. }
@@ -152,6 +163,8 @@ impl Step {
                 )
             }
             Self::Relu(step) => ("millionaires' and mux", chunked(n, |n| step.cost(n))),
+            Self::SignedRelu(step) => ("millionaires' and mux", chunked(n, |n| step.cost(n))),
+            Self::Clip(step) => ("two comparisons", chunked(n, |n| step.cost(n))),
             Self::MaxPool(step) => {
                 let shape = graph.input_type(node, 0).shape;
                 let per_chunk = planes_per_chunk(shape.plane());

@@ -1,16 +1,20 @@
 //! Choosing a power-of-two scale for every tensor.
 //!
-//! Tensors joined by operations that keep the scale (ReLU, max-pool, residual add, ...) form one
+//! Tensors joined by operations that keep the scale (ReLU, max-pool, residual add, concat, ...) form one
 //! group with one scale. Linear layers connect groups: weights at scale w map scale x to w + x,
 //! and a truncation by d = w + x - y >= 0 bits ends at the output group's scale y.
 
 use crate::bounds::bits_for;
 use crate::graph::{Graph, Op};
 use crate::import::{ImportOptions, Preset};
+use crate::infer::MAX_WEIGHT_BITS;
 use crate::{Error, FloatModel};
 
 /// The narrowest activation.
 const MIN_BITS: u32 = 4;
+
+/// Weight bits that convolutions of each channel apart have more.
+const APART_BITS: u32 = 4;
 
 /// How one linear node is quantised.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +79,16 @@ pub(crate) fn choose(
         top[root] = top[root].max(range * options.margin);
     }
     top[0] = top[0].max(input_bound);
+    // A shifted value is gone after its `ReLU`: it needs bits, but no other scale.
+    let mut widest = top.clone();
+    for (index, node) in nodes.iter().enumerate() {
+        if let Op::SignedRelu { shift, .. } = &node.op {
+            let shifts = model.tensors.tensor(shift)?.data();
+            let most = shifts.iter().fold(0.0_f32, |top, v| top.max(v.abs()));
+            let before = ranges[node.inputs[0]] * options.margin;
+            widest[root[index]] = widest[root[index]].max(before + f64::from(most));
+        }
+    }
     let most = |group| match group {
         // Nothing but linear layers takes the input: its width costs the accumulator only.
         0 if alone => options.input_bits,
@@ -85,19 +99,21 @@ pub(crate) fn choose(
     let mut scale: Vec<i32> = (0..nodes.len()).map(fraction).collect();
 
     let gain = gains(&model.graph)?;
-    let weight = weight_scales(model, &gain, options.weight_bits)?;
+    let weight = weight_scales(model, &gain, options)?;
     lower_until_shifts_fit(&model.graph, &root, &weight, &mut scale)?;
+    // Weights so small that a layer's products would all be cut off need no larger scale.
     let linear = (0..nodes.len()).map(|i| {
+        let most = (options.activation_bits + weight_bits(&nodes[i].op, options)).cast_signed();
         let d = weight[i]? + scale[root[nodes[i].inputs[0]]] - scale[root[i]];
         Some(LinearScale {
-            weight: weight[i]?,
-            shift: d.cast_unsigned(),
+            weight: weight[i]? - (d - most).max(0),
+            shift: d.min(most).cast_unsigned(),
         })
     });
     let linear = linear.collect();
     let bits = |group: usize| match options.preset {
         Preset::Uniform { bits } => bits,
-        Preset::Mixed => bits_for(top[group] * 2f64.powi(scale[group])).max(MIN_BITS),
+        Preset::Mixed => bits_for(widest[group] * 2f64.powi(scale[group])).max(MIN_BITS),
     };
     let bits = root.iter().map(|&r| bits(r)).collect();
     Ok(Scales {
@@ -120,14 +136,33 @@ fn fitting(top: f64, bits: u32) -> i32 {
     }
 }
 
+/// Bits of a linear node's weights. Where each channel has a few weights of its own, channels differ
+/// most, and more bits cost least.
+pub(crate) fn weight_bits(op: &Op, options: &ImportOptions) -> u32 {
+    let bits = match op {
+        Op::Conv2d {
+            groups,
+            out_channels,
+            ..
+        } if *groups > 1 && groups == out_channels => options.weight_bits + APART_BITS,
+        _ => options.weight_bits,
+    };
+    bits.min(MAX_WEIGHT_BITS)
+}
+
 /// The weight scale of every linear node: the largest at which its weights fit.
-fn weight_scales(model: &FloatModel, gain: &[f64], bits: u32) -> Result<Vec<Option<i32>>, Error> {
+fn weight_scales(
+    model: &FloatModel,
+    gain: &[f64],
+    options: &ImportOptions,
+) -> Result<Vec<Option<i32>>, Error> {
     let scale = |node: &crate::Node| {
         let (Op::Conv2d { weight, .. } | Op::Linear { weight, .. }) = &node.op else {
             return Ok(None);
         };
         let weights = model.tensors.tensor(weight)?.data();
         let top = weights.iter().fold(0.0_f32, |top, w| top.max(w.abs()));
+        let bits = weight_bits(&node.op, options);
         Ok(Some(fitting(f64::from(top) / gain[node.inputs[0]], bits)))
     };
     model.graph.nodes.iter().map(scale).collect()

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use crate::igraph::{IntGraph, IntOp};
 use crate::integer::sum_pool;
-use crate::kernel::{pad_channels, subsample};
+use crate::kernel::{pad_channels, shuffle, slice, subsample};
 use crate::plan::{CHUNK, Step, planes_per_chunk};
 use crate::report::{LayerPlan, LayerReport, Mode, Progress, RunReport};
 use crate::{Error, LayerWeights, PrivateWeights, Shape};
@@ -243,6 +243,8 @@ impl<'a> SecureNetwork<'a> {
             Step::Trunc(step) => chunks(x, CHUNK, |x| step.run(s, x))?,
             Step::Extend(step) => chunks(x, CHUNK, |x| step.run(s, x))?,
             Step::Relu(step) => chunks(x, CHUNK, |x| step.run(s, x))?,
+            Step::SignedRelu(step) => step.run_chunks(s, x, layer)?,
+            Step::Clip(step) => chunks(x, CHUNK, |x| step.run(s, x))?,
             Step::MaxPool(step) => {
                 let chunk = planes_per_chunk(shape.plane()) * shape.plane();
                 chunks(x, chunk, |x| step.run(s, x))?
@@ -286,6 +288,11 @@ impl<'a> SecureNetwork<'a> {
         match node.op {
             IntOp::Narrow { .. } => x.iter().map(|&x| bits.reduce(x)).collect(),
             IntOp::Add => slices::add(bits, x, &shares[node.inputs[1]]),
+            IntOp::Concat => (node.inputs.iter())
+                .flat_map(|&i| shares[i].iter().copied())
+                .collect(),
+            IntOp::ChannelShuffle { groups } => shuffle(x, shape, groups),
+            IntOp::Slice { start, channels } => slice(x, shape, start, channels),
             IntOp::SumPool { window } => {
                 let add = |a: u64, b: u64| bits.reduce(a.wrapping_add(b));
                 sum_pool(x, shape, out.shape, window, add)

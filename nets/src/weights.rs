@@ -9,12 +9,14 @@ use crate::Error;
 use crate::igraph::{IntGraph, IntOp};
 use crate::infer::conv_weights;
 
-/// The weights of one linear layer.
+/// The weights of one linear layer, or the signs and shifts of an [`IntOp::SignedRelu`].
 #[derive(Clone, PartialEq, Eq, Default, Zeroize, ZeroizeOnDrop)]
 pub struct LayerWeights {
-    /// Weights, row-major `[out, in / groups, rows, columns]` or `[out, in]`.
+    /// Weights, row-major `[out, in / groups, rows, columns]` or `[out, in]`; for
+    /// [`IntOp::SignedRelu`] -1 or 0 per channel.
     pub weights: Vec<i32>,
-    /// One bias per output channel at the scale of the products, any rounding constant included.
+    /// One bias per output channel at the scale of the products, any rounding constant included;
+    /// for a convolution also one per output value.
     pub bias: Vec<i64>,
 }
 
@@ -57,7 +59,7 @@ impl PrivateWeights {
     /// # Errors
     /// [`Error::Weights`].
     pub fn check(&self, graph: &IntGraph) -> Result<(), Error> {
-        let linear = graph.nodes().iter().filter(|n| n.op.is_linear()).count();
+        let linear = graph.nodes().iter().filter(|n| n.op.has_weights()).count();
         if linear != self.0.len() {
             let problem = format!("{} layers of weights for {linear}", self.0.len());
             return Err(Error::Weights {
@@ -76,7 +78,9 @@ impl PrivateWeights {
             let Some((weights, outputs, bits)) = sizes(graph, index) else {
                 return bad("it takes none");
             };
-            if layer.weights.len() != weights || layer.bias.len() != outputs {
+            let is_map = graph.nodes()[index].op.is_linear()
+                && layer.bias.len() == graph.types()[index].shape.len();
+            if layer.weights.len() != weights || (layer.bias.len() != outputs && !is_map) {
                 return bad("wrong number of weights or biases");
             }
             let (low, high) = (-1_i64 << (bits - 1), (1_i64 << (bits - 1)) - 1);
@@ -112,6 +116,10 @@ pub(crate) fn sizes(graph: &IntGraph, node: usize) -> Option<(usize, usize, u32)
             weight_bits,
             ..
         } => Some((x(()).len() * out_features, out_features, weight_bits)),
+        IntOp::SignedRelu => {
+            let channels = x(()).channels;
+            Some((channels, channels, 1))
+        }
         _ => None,
     }
 }

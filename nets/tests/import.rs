@@ -98,7 +98,7 @@ fn most_random_networks_import() {
 }
 
 #[test]
-fn everything_unsupported_is_named_at_once() {
+fn means_serve_as_activations_and_outputs() {
     let (mut source, samples) = (0..)
         .map(source)
         .find(|(s, _)| s.preprocessing.shape.channels == 1)
@@ -117,12 +117,8 @@ fn everything_unsupported_is_named_at_once() {
     graph.push("second", Op::Add, &[2, 3]);
     source.float.graph = graph;
     source.labels = vec!["x".into()];
-    let error = import(&source, &samples, &ImportOptions::default()).expect_err("unsupported");
-    let text = error.to_string();
-    assert!(
-        text.contains("`first`") && text.contains("`second`"),
-        "{text}"
-    );
+    let (_, report) = import(&source, &samples, &ImportOptions::default()).expect("it imports");
+    assert!(report.max_logit_difference < 0.01, "{report:?}");
 }
 
 #[test]

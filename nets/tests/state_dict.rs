@@ -98,7 +98,8 @@ fn what_is_wrong_is_named() {
     let unknown = backbone("vgg", StateDict::default())
         .expect_err("unknown")
         .to_string();
-    assert_eq!(unknown, "unknown network `vgg`; known: chestnet, resnet20");
+    let known = nets::BACKBONES.join(", ");
+    assert_eq!(unknown, format!("unknown network `vgg`; known: {known}"));
 }
 
 #[test]

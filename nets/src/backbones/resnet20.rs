@@ -1,25 +1,12 @@
 //! ResNet-20 for CIFAR-10 (He et al., 2015), option-A shortcuts: no parameters in them.
 
-use super::{Builder, labels, per_channel};
+use super::{Builder, CIFAR10, labels, per_channel};
 use crate::import::Source;
 use crate::{Error, Head, Op, Preprocessing, Shape, StateDict, Window};
 
 const INPUT: Shape = Shape::new(3, 32, 32);
 const WIDTHS: [usize; 3] = [16, 32, 64];
 const BLOCKS: usize = 3;
-const CIFAR10: [&str; 10] = [
-    "airplane",
-    "automobile",
-    "bird",
-    "cat",
-    "deer",
-    "dog",
-    "frog",
-    "horse",
-    "ship",
-    "truck",
-];
-
 pub(super) fn source(mut dict: StateDict) -> Result<Source, Error> {
     let [outputs, _] = super::dimensions(&dict, "linear.weight")?;
     let preprocessing = Preprocessing {

@@ -44,7 +44,7 @@ fn add(rng: &mut Rng, model: &mut FloatModel, name: &str, input: usize) {
     };
     let kernel = rng.pick(1, 3);
     let window = Window::square(kernel, rng.pick(1, 2), rng.pick(0, kernel - 1));
-    let op = match rng.pick(0, 11) {
+    let op = match rng.pick(0, 15) {
         0 | 1 => {
             let (groups, factor) = (
                 if rng.pick(0, 2) == 0 { x.channels } else { 1 },
@@ -79,21 +79,11 @@ fn add(rng: &mut Rng, model: &mut FloatModel, name: &str, input: usize) {
                 eps: 0.1,
             }
         }
-        4 => Op::Relu,
-        5 => Op::MaxPool { window },
-        6 => Op::AvgPool { window },
-        7 => {
-            model.graph.push(name, Op::Add, &[input, input]);
+        4..=14 => {
+            let (op, inputs) = plain(rng, x, window, input);
+            model.graph.push(name, op, &inputs);
             return;
         }
-        8 => Op::Subsample {
-            stride: rng.pick(1, 3),
-        },
-        9 => Op::PadChannels {
-            front: rng.pick(0, 2),
-            back: rng.pick(0, 2),
-        },
-        10 => Op::Flatten,
         _ if x.plane() == 1 => {
             let weight = tensor(model, rng, "w", &[3, x.channels]);
             Op::Linear {
@@ -105,4 +95,34 @@ fn add(rng: &mut Rng, model: &mut FloatModel, name: &str, input: usize) {
         _ => Op::GlobalAvgPool,
     };
     model.graph.push(name, op, &[input]);
+}
+
+/// An operation without parameters.
+fn plain(rng: &mut Rng, x: Shape, window: Window, input: usize) -> (Op, Vec<usize>) {
+    let op = match rng.pick(4, 14) {
+        4 => Op::Relu,
+        5 => Op::MaxPool { window },
+        6 => Op::AvgPool { window },
+        7 => return (Op::Add, vec![input, input]),
+        8 => Op::Subsample {
+            stride: rng.pick(1, 3),
+        },
+        9 => Op::PadChannels {
+            front: rng.pick(0, 2),
+            back: rng.pick(0, 2),
+        },
+        10 => Op::Flatten,
+        11 => Op::Clip {
+            top: f64::from(u8::try_from(rng.pick(1, 6)).expect("small")),
+        },
+        12 => return (Op::Concat, vec![input, rng.pick(0, input)]),
+        13 => Op::ChannelShuffle {
+            groups: rng.pick(1, x.channels),
+        },
+        _ => Op::Slice {
+            start: rng.pick(0, x.channels - 1),
+            channels: rng.pick(1, x.channels),
+        },
+    };
+    (op, vec![input])
 }

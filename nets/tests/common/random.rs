@@ -65,7 +65,7 @@ pub fn network(seed: u64) -> (IntGraph, PrivateWeights, Vec<i64>) {
     }
     let graph = finished(&nodes);
     let layers: BTreeMap<usize, LayerWeights> = (0..nodes.len())
-        .filter(|&node| nodes[node].op.is_linear())
+        .filter(|&node| nodes[node].op.has_weights())
         .map(|node| (node, layer(rng, &graph, node)))
         .collect();
     let weights = PrivateWeights::new(&graph, layers).expect("they fit");
@@ -94,7 +94,7 @@ fn finished(nodes: &[IntNode]) -> IntGraph {
 fn operation(rng: &mut Rng, graph: &IntGraph, inputs: &mut Vec<usize>) -> IntOp {
     let x = graph.types()[inputs[0]];
     let bits = x.bits().get();
-    match rng.pick(0, 11) {
+    match rng.pick(0, 17) {
         0 | 1 => IntOp::Relu,
         2 => IntOp::Extend {
             to: bits + rng.bits(1, 12),
@@ -120,6 +120,22 @@ fn operation(rng: &mut Rng, graph: &IntGraph, inputs: &mut Vec<usize>) -> IntOp 
             inputs.push(inputs[0]);
             IntOp::Add
         }
+        15 => IntOp::SignedRelu,
+        11 => {
+            let other = rng.pick(0, inputs[0]);
+            inputs.extend([other, inputs[0]]);
+            IntOp::Concat
+        }
+        12 => IntOp::Clip {
+            top: 1 + rng.below((1_i64 << (bits - 1)) - 1),
+        },
+        13 => IntOp::ChannelShuffle {
+            groups: rng.pick(1, x.shape.channels),
+        },
+        14 => IntOp::Slice {
+            start: rng.pick(0, x.shape.channels - 1),
+            channels: rng.pick(1, x.shape.channels),
+        },
         9 => IntOp::Subsample {
             stride: rng.pick(1, 3),
         },
@@ -177,14 +193,21 @@ fn layer(rng: &mut Rng, graph: &IntGraph, node: usize) -> LayerWeights {
             weight_bits,
         ),
         IntOp::FullyConnected { weight_bits, .. } => (out.channels * x.channels, weight_bits),
+        IntOp::SignedRelu => (x.channels, 1),
         _ => unreachable!("only linear nodes have weights"),
     };
     let top = 1_i64 << (bits - 1);
     let weight = |_| i32::try_from(rng.below(2 * top) - top).expect("at most 16 bits");
-    let weights = (0..count).map(weight).collect();
+    let weights = match bits {
+        1 => (0..count)
+            .map(|_| -i32::from(rng.pick(0, 1) == 1))
+            .collect(),
+        _ => (0..count).map(weight).collect(),
+    };
+    let is_map = bits > 1 && rng.pick(0, 2) == 0;
     LayerWeights {
         weights,
-        bias: (0..out.channels)
+        bias: (0..if is_map { out.len() } else { out.channels })
             .map(|_| rng.next().cast_signed())
             .collect(),
     }
