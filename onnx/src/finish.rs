@@ -68,6 +68,8 @@ fn names(op: &Op) -> Vec<&str> {
             var,
             ..
         } => vec![gamma, beta, mean, var],
+        Op::SignedRelu { shift, sign } => vec![shift, sign],
+        Op::AddMap { map } => vec![map],
         _ => Vec::new(),
     }
 }

@@ -40,6 +40,82 @@ fn slices_become_a_subsampling() {
 }
 
 #[test]
+fn channels_are_joined_parted_and_shuffled() {
+    let x = || File::new(&[1, 6, 1, 2]);
+    let split = |op: &[Attr<'_>]| {
+        x().ints("sizes", &[1, 3, 2])
+            .node("Split", "x sizes", "a b c", op)
+    };
+    let joined = |f: File| f.node("Concat", "c a b a", "y", &[Attr::Int("axis", -3)]);
+    assert_eq!(
+        joined(split(&[Attr::Int("axis", 1)])).run(&image(12)),
+        [8., 9., 10., 11., 0., 1., 2., 3., 4., 5., 6., 7., 0., 1.]
+    );
+    assert!(
+        split(&[Attr::Int("axis", 3)])
+            .node("Relu", "b", "y", &[])
+            .error()
+            .contains("Split")
+    );
+    // Opset 9's attribute, and parts of one size.
+    let old = [Attr::Int("axis", 1), Attr::Ints("split", &[4, 2])];
+    let old = x().opset(9).node("Split", "x", "a y", &old);
+    assert_eq!(old.run(&image(12)), [8.0, 9.0, 10.0, 11.0]);
+    let even = x().node("Split", "x", "a y", &[Attr::Int("axis", 1)]);
+    assert_eq!(even.run(&image(12)), [6., 7., 8., 9., 10., 11.]);
+    let slice = x()
+        .ints("start", &[-4])
+        .ints("end", &[4])
+        .ints("axis", &[1])
+        .node("Slice", "x start end axis", "y", &[]);
+    assert_eq!(slice.run(&image(12)), [4.0, 5.0, 6.0, 7.0]);
+    let shuffle = x()
+        .ints("apart", &[1, 2, 3, 1, 2])
+        .ints("back", &[1, -1, 1, 2])
+        .node("Reshape", "x apart", "r", &[])
+        .node(
+            "Transpose",
+            "r",
+            "t",
+            &[Attr::Ints("perm", &[0, 2, 1, 3, 4])],
+        )
+        .node("Reshape", "t back", "y", &[]);
+    assert_eq!(
+        shuffle.run(&image(12)),
+        [0., 1., 6., 7., 2., 3., 8., 9., 4., 5., 10., 11.]
+    );
+    let apart = File::new(&[1, 1, 2, 2])
+        .floats("w", &[4, 2], &[1.0; 8])
+        .node("Flatten", "x", "f", &[])
+        .node("MatMul", "f w", "m", &[])
+        .node("Concat", "f m", "y", &[]);
+    assert_eq!(apart.run(&image(4)), [0.0, 1.0, 2.0, 3.0, 6.0, 6.0]);
+    let unlike = x()
+        .node("GlobalAveragePool", "x", "g", &[])
+        .node("Concat", "x g", "y", &[]);
+    assert!(unlike.error().contains("does not fit the others"));
+}
+
+#[test]
+fn clips_have_a_top() {
+    let clip = |low: f32, high: f32| {
+        File::new(&[1, 3])
+            .floats("low", &[], &[low])
+            .floats("high", &[], &[high])
+            .node("Clip", "x low high", "y", &[])
+    };
+    assert_eq!(clip(0.0, 6.0).run(&[-1.0, 2.0, 7.0]), [0.0, 2.0, 6.0]);
+    assert_eq!(clip(0.0, 1.5).ops(), ["clip"]);
+    assert_eq!(clip(0.0, f32::INFINITY).ops(), ["relu"]);
+    for (low, high) in [(-1.0, 1.0), (0.0, 0.0), (0.0, -1.0), (0.0, f32::NAN)] {
+        assert!(clip(low, high).error().starts_with("unsupported operators"));
+    }
+    let old = [Attr::Float("min", 0.0), Attr::Float("max", 6.0)];
+    let old = File::new(&[1, 2]).opset(9).node("Clip", "x", "y", &old);
+    assert_eq!(old.run(&[-3.0, 9.0]), [0.0, 6.0]);
+}
+
+#[test]
 fn pads_become_channels_or_go_into_the_convolution() {
     let pad = |pads: &[i64]| {
         File::new(&[1, 2, 2, 2])

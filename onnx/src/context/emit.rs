@@ -54,6 +54,18 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Adds an operation of several inputs whose output has these dimensions.
+    pub(crate) fn emit_joined(
+        &mut self,
+        label: &str,
+        op: Op,
+        inputs: &[usize],
+        dims: Vec<usize>,
+    ) -> Result<Feature, Fault> {
+        let shape = shape_of(&dims)?;
+        Ok(self.emit_shaped(label, op, inputs, shape, Some(dims)))
+    }
+
     /// Notes an operator that the network cannot hold yet; what follows is still checked.
     pub(crate) fn missing(
         &mut self,

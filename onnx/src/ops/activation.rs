@@ -19,7 +19,7 @@ fn rectified(context: &mut Context<'_>, node: &Node<'_>, x: &Feature) -> Outputs
     feature(context.emit(&node.label(), Op::Relu, x, Some(dims))?)
 }
 
-/// ReLU, ReLU6, or the gate of a hard-sigmoid.
+/// `ReLU`, one with a top, or the gate of a hard-sigmoid.
 pub(super) fn clip<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let bound = |name, at, default: f32| -> Result<f32, Fault> {
         match context.optional(node, at)? {
@@ -42,12 +42,12 @@ pub(super) fn clip<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
         });
     }
     let x = context.plain(node, 0)?;
-    if to_six {
-        let dims = x.dims.clone();
-        return feature(context.missing(&node.label(), "ReLU6", &x, dims)?);
-    }
     if low == 0.0 && high >= f32::MAX {
         return rectified(context, node, &x);
+    }
+    if low == 0.0 && high > 0.0 {
+        let (op, dims) = (Op::Clip { top: high.into() }, x.dims.clone());
+        return feature(context.emit(&node.label(), op, &x, Some(dims))?);
     }
     unsupported(format!("to {low}..{high}"))
 }

@@ -1,11 +1,13 @@
 //! Joining and parting channels.
 
+use nets::Op;
+
 use super::{Outputs, feature};
 use crate::array::show;
 use crate::context::Context;
-use crate::error::{invalid, unsupported};
+use crate::error::{Fault, invalid, unsupported};
 use crate::node::{Node, axis};
-use crate::value::Value;
+use crate::value::{Feature, Value};
 
 pub(super) fn concat<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let mut parts = Vec::new();
@@ -30,7 +32,8 @@ pub(super) fn concat<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs 
     if let [one] = parts.as_slice() {
         return feature(one.clone());
     }
-    feature(context.missing(&node.label(), "Concat", first, dims)?)
+    let inputs: Vec<usize> = parts.iter().map(|part| part.node).collect();
+    feature(context.emit_joined(&node.label(), Op::Concat, &inputs, dims)?)
 }
 
 pub(super) fn split<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
@@ -57,16 +60,28 @@ pub(super) fn split<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     if sizes.len() != parts || total != Some(channels) || sizes.contains(&0) {
         return invalid(format!("{channels} channels do not split so"));
     }
+    if let [_] = sizes.as_slice() {
+        return feature(x);
+    }
     let mut outputs = Vec::new();
+    let mut start = 0;
     for size in sizes {
-        let mut dims = x.dims.clone();
-        dims[1] = size;
-        outputs.push(Value::Feature(context.missing(
-            &node.label(),
-            "Split",
-            &x,
-            dims,
-        )?));
+        outputs.push(Value::Feature(part(context, node, &x, start, size)?));
+        start += size;
     }
     Ok(outputs)
+}
+
+/// Some of the channels.
+pub(super) fn part(
+    context: &mut Context<'_>,
+    node: &Node<'_>,
+    x: &Feature,
+    start: usize,
+    channels: usize,
+) -> Result<Feature, Fault> {
+    let mut dims = x.dims.clone();
+    dims[1] = channels;
+    let op = Op::Slice { start, channels };
+    context.emit(&node.label(), op, x, Some(dims))
 }

@@ -77,8 +77,9 @@ fn reshaped<'a>(context: &mut Context<'a>, node: &Node<'a>, dims: Vec<usize>) ->
     let whole = vec![1, shape.channels, shape.height, shape.width];
     let label = node.label();
     match (dims.as_slice(), shuffled) {
-        (d, Some(_)) if d == whole => {
-            feature(context.missing(&x.label, "channel shuffle", &x, dims)?)
+        (d, Some(groups)) if d == whole => {
+            let (op, label) = (Op::ChannelShuffle { groups }, x.label.clone());
+            feature(context.emit(&label, op, &x, Some(dims))?)
         }
         (_, Some(_)) => unsupported(format!("to {} after a transposition", show(&dims))),
         (d, None) if d == whole => feature(Feature {

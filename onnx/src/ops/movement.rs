@@ -1,5 +1,6 @@
 //! Slices and padding.
 
+use super::channels::part;
 use super::{Outputs, feature};
 use crate::array::show;
 use crate::context::Context;
@@ -132,7 +133,8 @@ pub(super) fn slice<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let others_full = (0..dims.len()).all(|a| a == 1 || full(a));
     if others_full && dims.len() >= 2 && spec[1].2 == 1 {
         let x = context.plain(node, 0)?;
-        return feature(context.missing(&node.label(), "slice of channels", &x, dims)?);
+        let (start, channels, _) = spec[1];
+        return feature(part(context, node, &x, start, channels)?);
     }
     unsupported(format!("from {} to {}", show(&x.dims), show(&dims)))
 }
