@@ -136,7 +136,7 @@ pub(crate) struct ImportArgs {
         conflicts_with = "arch"
     )]
     pub(crate) onnx: Option<PathBuf>,
-    /// Or: a built-in architecture, resnet20 or chestnet, with --weights.
+    /// Or: a built-in architecture (chestnet, resnet20, densenet-bc100, mobilenet-v2, …), with --weights.
     #[arg(long, value_name = "NAME", requires = "weights")]
     pub(crate) arch: Option<String>,
     /// Its weights: a safetensors file with the architecture's PyTorch state-dict names.
