@@ -223,6 +223,12 @@ fn networks_from_onnx() {
         "0.485,0.456,0.406",
         "0.229,0.224,0.225",
     );
+    let of_densenet = (
+        &photographs,
+        &airplane,
+        "0.4914,0.4822,0.4465",
+        "0.2023,0.1994,0.201",
+    );
     let of_xrays = (&xrays, &xray, "0.5,0.5,0.5", "0.5,0.5,0.5");
     for (export, (calibrate, image, mean, std)) in [
         ("resnet20_cifar10/resnet20_cifar10.onnx", of_photographs),
@@ -232,7 +238,7 @@ fn networks_from_onnx() {
         ),
         (
             "densenet_bc100_k12_cifar10/densenet_bc100_k12_cifar10.dynamo.onnx",
-            of_photographs,
+            of_densenet,
         ),
         (
             "tm_mobilenetv2_035_cxr3/tm_mobilenetv2_035_cxr3.onnx",
