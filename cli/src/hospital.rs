@@ -1,6 +1,6 @@
 //! The hospital's side of one session.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use channel::{Connection, Cost};
@@ -121,25 +121,4 @@ fn refill(session: &Session) -> (u64, u64) {
                 sum.1 + cost.bytes_to_client(),
             )
         })
-}
-
-/// Resolves an address and refuses one that others could listen in on.
-pub(crate) fn resolve(address: &str, link: &LinkArgs) -> Outcome<SocketAddr> {
-    let resolved = address
-        .to_socket_addrs()
-        .map_err(|e| Failure::input(format!("{address} is no address: {e}")))?
-        .next()
-        .ok_or_else(|| Failure::input(format!("{address} is no address")))?;
-    require_loopback(resolved, link)?;
-    Ok(resolved)
-}
-
-/// Without TLS only loopback is private.
-pub(crate) fn require_loopback(address: SocketAddr, link: &LinkArgs) -> Outcome<()> {
-    if address.ip().is_loopback() || link.insecure {
-        return Ok(());
-    }
-    Err(Failure::input(format!(
-        "{address} is not a loopback address and this release does not encrypt: use a tunnel, or --insecure if the network is private"
-    )))
 }

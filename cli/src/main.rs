@@ -10,6 +10,7 @@ mod failure;
 mod greeting;
 mod hospital;
 mod images;
+mod link;
 mod model;
 mod provider;
 mod report;

@@ -5,8 +5,9 @@ use nets::Mode;
 use crate::args::{self, InferArgs};
 use crate::failure::{Failure, Outcome};
 use crate::greeting::Request;
-use crate::hospital::{Hospital, resolve};
+use crate::hospital::Hospital;
 use crate::images;
+use crate::link::resolve;
 use crate::ui::Ui;
 
 /// Asks a provider for the findings of every input.
