@@ -4,7 +4,7 @@ mod common;
 
 use channel::Cost;
 use common::bits_per_value;
-use nonlinear::{Drelu, Range, Relu, SignExtend, TruncFaithful, TruncReduce};
+use nonlinear::{Drelu, Millionaire, Range, Relu, SignExtend, TruncFaithful, TruncReduce};
 use ring_arith::Bits;
 
 /// So many that rounding up to bytes does not show.
@@ -21,6 +21,10 @@ fn with_softspoken_ot_at_32_bits_a_cot() {
     assert_eq!(relu(16), (149.0, 885.0));
     assert_eq!(relu(32), (335.0, 1839.0));
     assert_eq!(relu(64), (709.0, 3749.0));
+    let comparison = |l| figures(&Millionaire::new(Bits::of(l), 32).cost(N), 32);
+    assert_eq!(comparison(16), (132.0, 836.0));
+    assert_eq!(comparison(32), (286.0, 1758.0));
+    assert_eq!(comparison(64), (596.0, 3604.0));
     let sign = |l| figures(&Drelu::new(Bits::of(l), 32).cost(N), 32);
     assert_eq!(sign(16), (115.0, 787.0));
     assert_eq!(sign(32), (269.0, 1709.0));
@@ -37,6 +41,12 @@ fn with_softspoken_ot_at_32_bits_a_cot() {
 
 #[test]
 fn with_cots_that_cost_nothing() {
+    let comparison = |l| figures(&Millionaire::new(Bits::of(l), 0).cost(N), 0).0;
+    assert_eq!([16, 32, 64].map(comparison), [90.0, 192.0, 398.0]);
+    let relu = |l| figures(&Relu::new(Bits::of(l), 0).cost(N), 0).0;
+    assert_eq!([16, 32, 64].map(relu), [116.0, 250.0, 520.0]);
+    let reduction = |l| figures(&TruncReduce::new(Bits::of(l), 12, true, 0).cost(N), 0).0;
+    assert_eq!([16, 32, 64].map(reduction), [68.0, 84.0, 116.0]);
     let sign = |l| figures(&Drelu::new(Bits::of(l), 0).cost(N), 0).0;
     assert_eq!([16, 32, 64].map(sign), [82.0, 184.0, 390.0]);
     let truncation = |l| figures(&TruncFaithful::new(Bits::of(l), 12, 0).cost(N), 0).0;
@@ -45,8 +55,14 @@ fn with_cots_that_cost_nothing() {
 
 #[test]
 fn where_the_sign_is_known() {
-    let known = TruncFaithful::new(Bits::of(32), 12, 32).within(Range::Nonnegative);
-    assert_eq!(figures(&known.cost(N), 32), (138.0, 714.0));
+    let known = |l, price: u32| {
+        let truncation = TruncFaithful::new(Bits::of(l), 12, price).within(Range::Nonnegative);
+        figures(&truncation.cost(N), price.into())
+    };
+    assert_eq!(known(16, 32), (122.0, 698.0));
+    assert_eq!(known(32, 32), (138.0, 714.0));
+    assert_eq!(known(64, 32), (170.0, 746.0));
+    assert_eq!([16, 32, 64].map(|l| known(l, 0).0), [93.0, 109.0, 141.0]);
     let extension = SignExtend::new(Bits::of(16), Bits::of(28), 32).within(Range::Half);
     assert_eq!(figures(&extension.cost(N), 32), (13.0, 45.0));
 }
