@@ -95,9 +95,13 @@ impl Classes {
         hold(shapes.len() - 1);
         let mut joined = Vec::new();
         for (index, node) in model.graph.nodes.iter().enumerate() {
-            if matches!(node.op, Op::BatchNorm { .. } | Op::Clip { .. }) {
+            // Operations that are not homogeneous.
+            if matches!(
+                node.op,
+                Op::BatchNorm { .. } | Op::Clip { .. } | Op::HardSigmoid | Op::HardSwish | Op::Gate
+            ) {
                 hold(index);
-                hold(node.inputs[0]);
+                node.inputs.iter().for_each(|&input| hold(input));
             }
             let inputs: Vec<Shape> = node.inputs.iter().map(|&i| shapes[i]).collect();
             let at = |link: Link| {

@@ -148,8 +148,17 @@ impl FloatModel {
             Op::AddMap { map } => x.iter().zip(tensor(map)?).map(|(a, b)| a + b).collect(),
             Op::Clip { top } => x.iter().map(|v| v.clamp(0.0, *top as f32)).collect(),
             Op::MaxPool { window } => pool(x, shape, out, *window, f32::NEG_INFINITY, f32::max),
-            Op::AvgPool { window } => mean(x, shape, out, *window),
-            Op::GlobalAvgPool => mean(x, shape, out, Window::whole(shape)),
+            Op::HardSigmoid => x.iter().map(|&v| hard_sigmoid(v)).collect(),
+            Op::HardSwish => x.iter().map(|&v| v * hard_sigmoid(v)).collect(),
+            Op::Gate => {
+                let gated = |(i, v): (usize, &f32)| v * inputs[1].0[i / shape.plane()];
+                x.iter().enumerate().map(gated).collect()
+            }
+            Op::AvgPool {
+                window,
+                counts_padding,
+            } => mean(x, shape, out, *window, *counts_padding),
+            Op::GlobalAvgPool => mean(x, shape, out, Window::whole(shape), true),
             Op::Add => x.iter().zip(inputs[1].0).map(|(a, b)| a + b).collect(),
             Op::Concat => inputs.iter().flat_map(|(x, _)| x.iter().copied()).collect(),
             Op::ChannelShuffle { groups } => crate::kernel::shuffle(x, shape, *groups),
@@ -245,9 +254,18 @@ fn add_per_channel(y: &mut [f32], bias: &[f32], plane: usize) {
     }
 }
 
-fn mean(x: &[f32], shape: Shape, out: Shape, window: Window) -> Vec<f32> {
+fn hard_sigmoid(v: f32) -> f32 {
+    (v + 3.0).clamp(0.0, 6.0) / 6.0
+}
+
+fn mean(x: &[f32], shape: Shape, out: Shape, window: Window, counts_padding: bool) -> Vec<f32> {
     let mut y = pool(x, shape, out, window, 0.0, |a, b| a + b);
-    y.iter_mut().for_each(|v| *v /= window.area() as f32);
+    let counts = window.covered(shape, out);
+    for plane in y.chunks_exact_mut(out.plane()) {
+        for (v, &count) in plane.iter_mut().zip(&counts) {
+            *v /= if counts_padding { window.area() } else { count } as f32;
+        }
+    }
     y
 }
 

@@ -140,7 +140,7 @@ fn pool_first(graph: &mut Graph, output: usize) -> bool {
         let first = match (&graph.nodes[taken].op, &graph.nodes[pool].op) {
             (Op::Relu, Op::MaxPool { .. }) => true,
             // The bias must not meet padding.
-            (Op::Conv2d { window, .. }, Op::AvgPool { window: pool }) => {
+            (Op::Conv2d { window, .. }, Op::AvgPool { window: pool, .. }) => {
                 *window == Window::square(1, 1, 0) && !pool.is_padded()
             }
             (Op::Conv2d { window, .. }, Op::GlobalAvgPool) => *window == Window::square(1, 1, 0),

@@ -67,10 +67,19 @@ pub enum Op {
         /// Kernel, stride, padding.
         window: Window,
     },
-    /// Mean under the window, padding counted as zeros.
+    /// clip(x + 3, 0, 6) / 6.
+    HardSigmoid,
+    /// x · clip(x + 3, 0, 6) / 6.
+    HardSwish,
+    /// Each channel of the first input times the second input's one value of that channel: the
+    /// gate of a squeeze-and-excite block.
+    Gate,
+    /// Mean under the window.
     AvgPool {
         /// Kernel, stride, padding.
         window: Window,
+        /// Whether padding counts, as zeros; else the mean is that of the inputs there are.
+        counts_padding: bool,
     },
     /// Mean of each channel.
     GlobalAvgPool,
@@ -128,6 +137,9 @@ impl Op {
             Self::AddMap { .. } => "add-map",
             Self::Clip { .. } => "clip",
             Self::MaxPool { .. } => "max-pool",
+            Self::HardSigmoid => "hard-sigmoid",
+            Self::HardSwish => "hard-swish",
+            Self::Gate => "gate",
             Self::AvgPool { .. } => "avg-pool",
             Self::GlobalAvgPool => "global-avg-pool",
             Self::Add => "add",
@@ -145,7 +157,7 @@ impl Op {
     const fn arity(&self) -> Option<usize> {
         match self {
             Self::Input { .. } => Some(0),
-            Self::Add => Some(2),
+            Self::Add | Self::Gate => Some(2),
             Self::Concat => None,
             _ => Some(1),
         }
@@ -264,10 +276,17 @@ fn infer(op: &Op, inputs: &[Shape]) -> Result<Shape, String> {
             window,
             ..
         } => conv_output(x, out_channels, groups, window),
-        Op::BatchNorm { .. } | Op::Relu | Op::SignedRelu { .. } | Op::AddMap { .. } => Ok(x),
+        Op::BatchNorm { .. }
+        | Op::Relu
+        | Op::SignedRelu { .. }
+        | Op::AddMap { .. }
+        | Op::HardSigmoid
+        | Op::HardSwish => Ok(x),
+        Op::Gate if inputs[1] == Shape::vector(x.channels) => Ok(x),
+        Op::Gate => Err(format!("it gates {x} by {}", inputs[1])),
         Op::Clip { top } if top.is_finite() && top > 0.0 => Ok(x),
         Op::Clip { top } => Err(format!("it clips at {top}")),
-        Op::MaxPool { window } | Op::AvgPool { window } => pooled(window),
+        Op::MaxPool { window } | Op::AvgPool { window, .. } => pooled(window),
         Op::GlobalAvgPool => Ok(Shape::vector(x.channels)),
         Op::Add if inputs[0] == inputs[1] => Ok(x),
         Op::Add => Err(format!("it adds {} and {}", inputs[0], inputs[1])),

@@ -62,6 +62,17 @@ fn supported(model: &FloatModel, scales: &Scales) -> Result<(), Error> {
         let gain = node.inputs.first().map_or(1.0, |&i| scales.gain[i]);
         // A sum is too wide for an activation: only linear layers take it, and what stands between.
         let narrow = match node.op {
+            Op::HardSigmoid | Op::HardSwish | Op::Gate => {
+                bad.push(format!("{} (`{}`)", node.op.name(), node.name));
+                false
+            }
+            Op::AvgPool {
+                window,
+                counts_padding: false,
+            } if window.is_padded() => {
+                bad.push(format!("padding that is not counted (`{}`)", node.name));
+                false
+            }
             Op::BatchNorm { .. } => {
                 bad.push(format!(
                     "batch-norm not after a convolution (`{}`)",
@@ -263,7 +274,7 @@ impl<'a> Lowering<'a> {
             Op::Subsample { stride } => IntOp::Subsample { stride },
             Op::PadChannels { front, back } => IntOp::PadChannels { front, back },
             Op::Flatten => IntOp::Flatten,
-            Op::AvgPool { window } => IntOp::SumPool { window },
+            Op::AvgPool { window, .. } => IntOp::SumPool { window },
             Op::GlobalAvgPool => {
                 let shapes = self.model.graph.shapes().expect("fold() checked the graph");
                 IntOp::SumPool {
@@ -272,6 +283,9 @@ impl<'a> Lowering<'a> {
             }
             Op::Conv2d { .. } | Op::Linear { .. } | Op::BatchNorm { .. } | Op::AddMap { .. } => {
                 unreachable!("linear nodes are made before what takes them")
+            }
+            Op::HardSigmoid | Op::HardSwish | Op::Gate => {
+                unreachable!("supported() refused them")
             }
         };
         let inputs: Vec<usize> = float.inputs.iter().map(|&i| self.value(i, bits)).collect();

@@ -114,7 +114,7 @@ fn feeds_sums(graph: &Graph, node: usize) -> bool {
 fn area(graph: &Graph, shapes: &[Shape], node: usize) -> Option<usize> {
     let float = &graph.nodes[node];
     match float.op {
-        Op::AvgPool { window } => Some(window.area()),
+        Op::AvgPool { window, .. } => Some(window.area()),
         Op::GlobalAvgPool => Some(shapes[float.inputs[0]].plane()),
         _ => None,
     }

@@ -176,7 +176,7 @@ fn gains(graph: &Graph) -> Result<Vec<f64>, Error> {
         let input = node.inputs.first().map_or(1.0, |&i| gain[i]);
         gain.push(match &node.op {
             Op::Conv2d { .. } | Op::Linear { .. } => 1.0,
-            Op::AvgPool { window } => input * count(window.area()),
+            Op::AvgPool { window, .. } => input * count(window.area()),
             Op::GlobalAvgPool => input * count(shapes[node.inputs[0]].plane()),
             _ => input,
         });

@@ -112,6 +112,18 @@ impl Window {
         self.kernel[0].saturating_mul(self.kernel[1])
     }
 
+    /// How many inputs the window covers at each output position, padding left out.
+    pub(crate) fn covered(self, input: Shape, out: Shape) -> Vec<usize> {
+        let side = |axis: usize, o: usize, size: usize| {
+            let start = o * self.stride[axis];
+            let end = (start + self.kernel[axis]).min(size + self.padding[axis]);
+            end.saturating_sub(start.max(self.padding[axis]))
+        };
+        let rows = (0..out.height).map(|r| side(0, r, input.height));
+        rows.flat_map(|r| (0..out.width).map(move |c| r * side(1, c, input.width)))
+            .collect()
+    }
+
     /// Whether any side is padded.
     #[must_use]
     pub const fn is_padded(self) -> bool {

@@ -39,7 +39,16 @@ fn source(rng: &mut Rng, kernel: usize, between: usize) -> Source {
     last = relu;
     let window = Window::square(2, 1, 1);
     match between {
-        1 => last = graph.push("pool", Op::AvgPool { window }, &[last]),
+        1 => {
+            last = graph.push(
+                "pool",
+                Op::AvgPool {
+                    window,
+                    counts_padding: true,
+                },
+                &[last],
+            )
+        }
         2 => last = graph.push("both", Op::Concat, &[0, relu]),
         3 => {
             let both = graph.push("both", Op::Concat, &[relu, 0]);

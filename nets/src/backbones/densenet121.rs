@@ -60,6 +60,12 @@ fn transition(net: &mut Builder<'_>, name: &str, from: usize) -> Result<(), Erro
     let window = Window::square(1, 1, 0);
     net.conv(&part("conv"), relu, [from, from / 2], window)?;
     let window = Window::square(2, 2, 0);
-    net.then(&part("pool"), Op::AvgPool { window });
+    net.then(
+        &part("pool"),
+        Op::AvgPool {
+            window,
+            counts_padding: true,
+        },
+    );
     Ok(())
 }

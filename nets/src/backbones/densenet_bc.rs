@@ -90,6 +90,12 @@ fn transition(net: &mut Builder<'_>, name: &str, [from, to]: [usize; 2]) -> Resu
     let relu = net.then(&part("relu"), Op::Relu);
     net.conv(&part("conv1"), relu, [from, to], Window::square(1, 1, 0))?;
     let window = Window::square(2, 2, 0);
-    net.then(&part("pool"), Op::AvgPool { window });
+    net.then(
+        &part("pool"),
+        Op::AvgPool {
+            window,
+            counts_padding: true,
+        },
+    );
     Ok(())
 }

@@ -102,7 +102,10 @@ fn plain(rng: &mut Rng, x: Shape, window: Window, input: usize) -> (Op, Vec<usiz
     let op = match rng.pick(4, 14) {
         4 => Op::Relu,
         5 => Op::MaxPool { window },
-        6 => Op::AvgPool { window },
+        6 => Op::AvgPool {
+            window,
+            counts_padding: true,
+        },
         7 => return (Op::Add, vec![input, input]),
         8 => Op::Subsample {
             stride: rng.pick(1, 3),

@@ -62,7 +62,11 @@ pub(super) fn average<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs
     if own && node.int("count_include_pad", 0)? == 0 {
         context.record("AveragePool", &node.label(), "padding that is not counted");
     }
-    feature(context.emit(&node.label(), Op::AvgPool { window }, &x, None)?)
+    let op = Op::AvgPool {
+        window,
+        counts_padding: true,
+    };
+    feature(context.emit(&node.label(), op, &x, None)?)
 }
 
 pub(super) fn global<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
