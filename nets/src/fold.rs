@@ -43,7 +43,10 @@ fn pass(model: &FloatModel) -> Result<(FloatModel, bool), Error> {
 
 /// Linear nodes with the batch norms after them folded in, their parameters renamed after the
 /// node (two nodes may share a tensor before, not after); and the new number of the output.
-fn fold_batch_norms(old: &Graph, source: &Tensors) -> Result<(Graph, Tensors, usize), Error> {
+pub(crate) fn fold_batch_norms(
+    old: &Graph,
+    source: &Tensors,
+) -> Result<(Graph, Tensors, usize), Error> {
     let uses = old.uses();
     let (mut graph, mut tensors) = (Graph::new(), Tensors::new());
     let mut new: Vec<usize> = Vec::with_capacity(uses.len());
