@@ -128,7 +128,7 @@ fn logits_are_torchvisions() {
         let shape = Shape::new(3, 64, 96);
         let source = backbone_seeded(arch, shape, 5, [3; 32]).expect("it builds");
         let pixel =
-            |i: usize| f32::from(u8::try_from(i * 2_654_435_761 >> 24 & 255).expect("a byte"));
+            |i: usize| f32::from(u8::try_from(((i * 2_654_435_761) >> 24) & 255).expect("a byte"));
         let image: Vec<f32> = (0..shape.len()).map(|i| pixel(i) / 128.0 - 1.0).collect();
         let found = source.float.run(&image).expect("it runs");
         let scale = expected.iter().fold(0.0_f64, |top, v| top.max(v.abs()));
