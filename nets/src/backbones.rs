@@ -3,10 +3,13 @@
 mod chestnet;
 mod densenet121;
 mod densenet_bc;
+mod inverted_residual;
 mod mobilenet_v2;
+mod mobilenet_v3;
 mod resnet;
 mod resnet20;
 mod seeded;
+mod shufflenet_v2;
 mod squeezenet;
 mod torchvision;
 
@@ -14,15 +17,20 @@ use crate::import::Source;
 use crate::{Error, FloatModel, Graph, Op, Shape, StateDict, Tensor, Tensors, Window};
 
 /// The names [`backbone`] knows.
-pub const BACKBONES: [&str; 8] = [
+pub const BACKBONES: [&str; 13] = [
     "chestnet",
     "densenet-bc100",
     "densenet121",
     "mobilenet-v2",
+    "mobilenet-v3-large",
+    "mobilenet-v3-small",
     "resnet18",
     "resnet20",
     "resnet50",
+    "shufflenet-v2",
+    "shufflenet-v2-x0.5",
     "squeezenet",
+    "squeezenet-1.0",
 ];
 
 /// Builds a backbone with the weights of a PyTorch state dict.
@@ -42,9 +50,9 @@ pub fn backbone(arch: &str, weights: StateDict) -> Result<Source, Error> {
     }
 }
 
-/// Builds one of torchvision's backbones (`densenet121`, `mobilenet-v2`, `resnet18`, `resnet50`,
-/// `squeezenet`) for any input size and number of classes, with random weights: for cost studies.
-/// The same seed gives the same weights.
+/// Builds one of torchvision's backbones (all of [`BACKBONES`] but `chestnet`, `densenet-bc100` and
+/// `resnet20`; `shufflenet-v2` is x1.0, `squeezenet` 1.1) for any input size and number of classes,
+/// with random weights: for cost studies. The same seed gives the same weights.
 ///
 /// # Errors
 /// [`Error::UnknownNetwork`]; [`Error::Shape`] for an input that is too small.
