@@ -108,25 +108,13 @@ fn node_type(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, String> {
     };
     let (l, scale) = (x.bits().get(), x.fixed.scale);
     let shaped = |shape: Shape| TensorType { shape, ..x };
-    let pooled = |window: Window| {
-        let [height, width] = window.output(x.shape)?;
-        let covered = (height * width).saturating_mul(window.area());
-        if covered.saturating_mul(x.shape.channels) > MAX_POOLED {
-            return Err(format!("its windows cover more than {MAX_POOLED} inputs"));
-        }
-        Ok::<_, String>(Shape {
-            height,
-            width,
-            ..x.shape
-        })
-    };
+    let pooled = |window| pooled(x.shape, window);
     checked(match *op {
         IntOp::Input { .. } => return Err("it takes an input".into()),
-        IntOp::Extend { to } if to > l => {
-            let most = x.most;
-            let wide = TensorType::new(x.shape, ring(to)?, scale, x.nonneg);
-            TensorType { most, ..wide }
-        }
+        IntOp::Extend { to } if to > l => TensorType {
+            most: x.most,
+            ..TensorType::new(x.shape, ring(to)?, scale, x.nonneg)
+        },
         IntOp::Extend { to } => return Err(format!("it extends from {l} to {to} bits")),
         IntOp::Narrow { to } if to < l => narrow_type(x, ring(to)?),
         IntOp::Narrow { to } => return Err(format!("it narrows from {l} to {to} bits")),
@@ -143,21 +131,16 @@ fn node_type(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, String> {
         IntOp::Relu => return Err("it needs at least 2 bits".into()),
         IntOp::SignedRelu if l >= 2 => TensorType::new(x.shape, x.bits(), scale, false),
         IntOp::SignedRelu => return Err("it needs at least 2 bits".into()),
-        IntOp::Clip { top } if l >= 2 && top > 0 && top <= x.bits().max_signed() => {
-            let most = x.most.min(top);
-            TensorType {
-                nonneg: true,
-                most,
-                ..x
-            }
-        }
+        IntOp::Clip { top } if l >= 2 && top > 0 && top <= x.bits().max_signed() => TensorType {
+            nonneg: true,
+            most: x.most.min(top),
+            ..x
+        },
         IntOp::Clip { top } => return Err(format!("it clips at {top} in {l} bits")),
         IntOp::Affine { factor, add, scale } => affine_type(x, factor, add, scale)?,
         IntOp::HardSwish { fraction, to } => {
-            let spec = hard_swish(&x, fraction, ring(to)?, 0)?;
-            let scale =
-                2 * scale + i32::try_from(fraction).map_err(|_| "its fraction is too large")?;
-            TensorType::new(x.shape, spec.output_bits(), scale, false)
+            hard_swish(&x, fraction, ring(to)?, 0)?;
+            TensorType::new(x.shape, ring(to)?, grown(2 * scale, fraction)?, false)
         }
         IntOp::Gate => gate_type(x, inputs[1])?,
         IntOp::MeanPool {
@@ -169,17 +152,10 @@ fn node_type(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, String> {
             if divisor == 0 || fraction >= l {
                 return Err(format!("a mean by {divisor} with {fraction} of {l} bits"));
             }
-            let fraction = i32::try_from(fraction).map_err(|_| "its fraction is too large")?;
-            let scale = scale.checked_add(fraction);
-            let scale = scale.ok_or("its scale is out of range")?;
-            TensorType::new(pooled(window)?, x.bits(), scale, false)
+            TensorType::new(pooled(window)?, x.bits(), grown(scale, fraction)?, false)
         }
-        IntOp::MaxPool { window } => {
-            if l < 2 {
-                return Err("it needs at least 2 bits".into());
-            }
-            shaped(pooled(window)?)
-        }
+        IntOp::MaxPool { window } if l >= 2 => shaped(pooled(window)?),
+        IntOp::MaxPool { .. } => return Err("it needs at least 2 bits".into()),
         IntOp::Add => sum_type(x, inputs[1])?,
         IntOp::Concat => concat_type(inputs)?,
         IntOp::ChannelShuffle { groups } => shaped(shuffled(x.shape, groups)?),
@@ -190,6 +166,15 @@ fn node_type(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, String> {
         IntOp::Flatten => shaped(Shape::vector(x.shape.len())),
         IntOp::Output => x,
     })
+}
+
+fn pooled(x: Shape, window: Window) -> Result<Shape, String> {
+    let [height, width] = window.output(x)?;
+    let covered = (height * width).saturating_mul(window.area());
+    if covered.saturating_mul(x.channels) > MAX_POOLED {
+        return Err(format!("its windows cover more than {MAX_POOLED} inputs"));
+    }
+    Ok(Shape { height, width, ..x })
 }
 
 fn concat_type(inputs: &[TensorType]) -> Result<TensorType, String> {
@@ -346,6 +331,13 @@ fn shrunk(scale: i32, shift: u32) -> Result<i32, String> {
     let shift = i32::try_from(shift).map_err(|_| "its shift is out of range")?;
     scale
         .checked_sub(shift)
+        .ok_or_else(|| "its scale is out of range".into())
+}
+
+fn grown(scale: i32, fraction: u32) -> Result<i32, String> {
+    let fraction = i32::try_from(fraction).map_err(|_| "its fraction is out of range")?;
+    scale
+        .checked_add(fraction)
         .ok_or_else(|| "its scale is out of range".into())
 }
 

@@ -107,6 +107,8 @@ struct Lowering<'a> {
     nodes: Vec<IntNode>,
     weights: BTreeMap<usize, LayerWeights>,
     origin: HashMap<usize, usize>,
+    /// The ring in which each float node's value is made, if it is no sum.
+    native: Vec<u32>,
     /// Integer node of a float node's value in a ring of so many bits.
     made: HashMap<(usize, u32), usize>,
 }
@@ -126,8 +128,10 @@ impl<'a> Lowering<'a> {
             nodes: Vec::new(),
             weights: BTreeMap::new(),
             origin: HashMap::new(),
+            native: scales.bits.clone(),
             made: HashMap::new(),
         };
+        this.widen();
         this.input()?;
         Ok(this)
     }
@@ -193,7 +197,7 @@ impl<'a> Lowering<'a> {
     fn ring(&self, node: usize, shift: u32) -> Result<u32, Error> {
         let name = &self.model.graph.nodes[node].name;
         let ring = match self.options.preset {
-            Preset::Mixed => self.scales.bits[node] + shift,
+            Preset::Mixed => self.native[node] + shift,
             Preset::Uniform { bits } => bits,
         };
         let needed = self.options.activation_bits + shift;
@@ -227,11 +231,12 @@ impl<'a> Lowering<'a> {
         }
         let name = float.name.as_str();
         let wide = self.scales.gain[node] != 1.0 || matches!(float.op, Op::Input { .. });
-        let made = match bits.cmp(&self.scales.bits[node]) {
+        let native = self.native[node];
+        let made = match bits.cmp(&native) {
             _ if wide => self.compute(node, bits),
             Ordering::Equal => self.compute(node, bits),
             Ordering::Less => {
-                let full = self.activation(node);
+                let full = self.value(node, native);
                 self.push(
                     &format!("{name}.narrow"),
                     IntOp::Narrow { to: bits },
@@ -239,7 +244,7 @@ impl<'a> Lowering<'a> {
                 )
             }
             Ordering::Greater => {
-                let narrow = self.activation(node);
+                let narrow = self.value(node, native);
                 self.push(
                     &format!("{name}.extend"),
                     IntOp::Extend { to: bits },

@@ -80,35 +80,7 @@ pub(crate) fn choose(
     }
     let root: Vec<usize> = (0..nodes.len()).map(|i| groups.find(i)).collect();
     let alone = root.iter().filter(|&&r| r == 0).count() == 1;
-    let mut top = vec![0.0_f64; nodes.len()];
-    for (index, &root) in root.iter().enumerate() {
-        let range = match nodes[index].op {
-            // For every input.
-            Op::HardSigmoid => 1.0,
-            _ => ranges[index] * options.margin,
-        };
-        top[root] = top[root].max(range);
-    }
-    top[0] = top[0].max(input_bound);
-    // A shifted value is gone after its `ReLU`: it needs bits, but no other scale.
-    let mut widest = top.clone();
-    for (index, node) in nodes.iter().enumerate() {
-        if let Op::SignedRelu { shift, .. } = &node.op {
-            let shifts = model.tensors.tensor(shift)?.data();
-            let most = shifts.iter().fold(0.0_f32, |top, v| top.max(v.abs()));
-            let before = ranges[node.inputs[0]] * options.margin;
-            widest[root[index]] = widest[root[index]].max(before + f64::from(most));
-        }
-        // So is x + 3, which is clipped at 6.
-        if let Op::HardSigmoid | Op::HardSwish = &node.op {
-            let group = root[node.inputs[0]];
-            let before = match node.inputs[0] {
-                0 => top[0],
-                input => ranges[input] * options.margin,
-            };
-            widest[group] = widest[group].max(before + 3.0).max(6.0);
-        }
-    }
+    let (top, widest) = tops(model, ranges, input_bound, options, &root)?;
     let most = |group| match group {
         // Nothing but linear layers takes the input: its width costs the accumulator only.
         0 if alone => options.input_bits,
@@ -159,6 +131,47 @@ pub(crate) fn choose(
         linear,
         rescale,
     })
+}
+
+/// The largest value of every group for its scale, and for its bits, by the group's number.
+fn tops(
+    model: &FloatModel,
+    ranges: &[f64],
+    input_bound: f64,
+    options: &ImportOptions,
+    root: &[usize],
+) -> Result<(Vec<f64>, Vec<f64>), Error> {
+    let nodes = &model.graph.nodes;
+    let mut top = vec![0.0_f64; nodes.len()];
+    for (index, &group) in root.iter().enumerate() {
+        let range = match nodes[index].op {
+            // For every input.
+            Op::HardSigmoid => 1.0,
+            _ => ranges[index] * options.margin,
+        };
+        top[group] = top[group].max(range);
+    }
+    top[0] = top[0].max(input_bound);
+    // A shifted value is gone after its `ReLU`: it needs bits, but no other scale.
+    let mut widest = top.clone();
+    for (index, node) in nodes.iter().enumerate() {
+        if let Op::SignedRelu { shift, .. } = &node.op {
+            let shifts = model.tensors.tensor(shift)?.data();
+            let most = shifts.iter().fold(0.0_f32, |top, v| top.max(v.abs()));
+            let before = ranges[node.inputs[0]] * options.margin;
+            widest[root[index]] = widest[root[index]].max(before + f64::from(most));
+        }
+        // So is x + 3, which is clipped at 6.
+        if let Op::HardSigmoid | Op::HardSwish = &node.op {
+            let group = root[node.inputs[0]];
+            let before = match node.inputs[0] {
+                0 => top[0],
+                input => ranges[input] * options.margin,
+            };
+            widest[group] = widest[group].max(before + 3.0).max(6.0);
+        }
+    }
+    Ok((top, widest))
 }
 
 /// The largest scale at which `top` fits into signed `bits`.

@@ -2,11 +2,41 @@
 
 use super::Lowering;
 use crate::graph::Op;
+use crate::import::Preset;
 use crate::infer::types_of;
 use crate::rescale::{Rescale, mean};
 use crate::{IntOp, Shape};
 
 impl Lowering<'_> {
+    /// Makes every hard-swish in the widest ring that something takes it in. It has either sign, so
+    /// an extension would take a comparison; a wider product takes some bits more in COTs that are
+    /// there anyway.
+    pub(super) fn widen(&mut self) {
+        let (nodes, bits) = (&self.model.graph.nodes, &self.scales.bits);
+        if self.options.preset != Preset::Mixed {
+            return;
+        }
+        let mut wanted = vec![0; nodes.len()];
+        for (index, node) in nodes.iter().enumerate().rev() {
+            let ring = match node.op {
+                Op::HardSigmoid | Op::HardSwish => None,
+                _ => self.shift(index).map(|shift| bits[index] + shift),
+            };
+            for &input in &node.inputs {
+                let taken = match ring {
+                    Some(ring) => ring,
+                    None if self.scales.gain[index] != 1.0 => wanted[index],
+                    None => bits[input],
+                };
+                wanted[input] = taken.max(wanted[input]);
+            }
+            if let (Op::HardSwish, Some(rescale)) = (&node.op, self.scales.rescale[index]) {
+                let most = 64_u32.saturating_sub(rescale.shift);
+                self.native[index] = wanted[index].min(most).max(bits[index]);
+            }
+        }
+    }
+
     /// The value of a node that rescales, in the ring of activations: made in a ring wider by the
     /// bits to be cut off, since the result depends on it modulo that only.
     pub(super) fn rescaled(&mut self, node: usize, rescale: Rescale) -> usize {
