@@ -81,6 +81,42 @@ pub enum IntOp {
         /// The largest output, positive in the ring.
         top: i64,
     },
+    /// factor·x + add.
+    Affine {
+        /// The factor.
+        factor: i64,
+        /// What is added.
+        add: i64,
+        /// Scale of the factor.
+        scale: i32,
+    },
+    /// Of h = x + 3·2^s at scale s: with c = clip(h, 0, 6·2^s) and r = max(h - 6·2^s, 0),
+    /// m·c·(c - 3·2^s) + 2^(s + fraction)·r modulo 2^to, where m is 2^fraction / 6 rounded to
+    /// nearest. That is hard-swish of x at scale 2·s + fraction, as [`nonlinear::HardSwish`] says how
+    /// exactly; the rounding to a smaller scale comes after it.
+    HardSwish {
+        /// Fractional bits of a sixth.
+        fraction: u32,
+        /// The width of the result.
+        to: u32,
+    },
+    /// Each channel of the first input times the second input's one value of that channel, in the
+    /// first one's ring and exactly; the rounding comes after it. The second is of the same ring or,
+    /// where it is never negative, of a narrower one.
+    Gate,
+    /// Sum under the window times 2^fraction / (divisor·count), rounded half up: the mean, at a
+    /// scale larger by `fraction`; the rounding to a smaller scale comes after it. `count` is the
+    /// window's area or, where padding does not count, the number of inputs under it.
+    MeanPool {
+        /// Kernel, stride, padding.
+        window: Window,
+        /// Whether padding counts, as zeros.
+        counts_padding: bool,
+        /// The integers are this many times too large: sums instead of means.
+        divisor: u64,
+        /// Fractional bits of the reciprocal.
+        fraction: u32,
+    },
     /// Largest value under the window; padding never wins.
     MaxPool {
         /// Kernel, stride, padding.
@@ -139,6 +175,10 @@ impl IntOp {
             Self::Relu => "relu",
             Self::SignedRelu => "signed-relu",
             Self::Clip { .. } => "clip",
+            Self::Affine { .. } => "affine",
+            Self::HardSwish { .. } => "hard-swish",
+            Self::Gate => "gate",
+            Self::MeanPool { .. } => "mean-pool",
             Self::MaxPool { .. } => "max-pool",
             Self::Add => "add",
             Self::Concat => "concat",
@@ -175,6 +215,8 @@ pub struct TensorType {
     pub fixed: Fixed,
     /// No input whatever makes a value negative, so extension is the cheap one.
     pub nonneg: bool,
+    /// No input whatever makes a value larger.
+    pub most: i64,
 }
 
 impl TensorType {
@@ -183,6 +225,7 @@ impl TensorType {
             shape,
             fixed: Fixed { bits, scale },
             nonneg,
+            most: bits.max_signed(),
         }
     }
 

@@ -175,7 +175,7 @@ pub fn import(
     }
     let folded = fold(&source.float)?;
     let mut peaks = calibrate::peaks(&folded, samples)?;
-    let rewritten = if is_lowerable(&folded.graph)? {
+    let rewritten = if is_lowerable(&folded.graph) {
         None
     } else {
         let rewritten = lowerable(&folded, &peaks, options.margin)?;

@@ -67,6 +67,7 @@ mod preact;
 mod preprocess;
 mod public;
 mod report;
+mod rescale;
 mod resize;
 mod rounding;
 mod safetensors;

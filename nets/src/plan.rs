@@ -2,12 +2,13 @@
 
 use channel::{Cost, Role};
 use linear::{Conv2d, ConvSpec, FullyConnected};
-use nonlinear::{MaxPool, Range, Relu, SignExtend, TruncFaithful, TruncReduce};
+use nonlinear::{HardSwish, MaxPool, Range, Relu, SignExtend, TruncFaithful, TruncReduce};
 use ring_arith::Bits;
-use sharing::Reveal;
+use sharing::{Gate, Reveal};
 
 use crate::clip::Clip;
 use crate::igraph::{IntGraph, IntOp, TensorType};
+use crate::infer::hard_swish;
 use crate::integer::pool2d;
 use crate::report::{LayerPlan, Mode};
 use crate::signed_relu::SignedRelu;
@@ -45,6 +46,10 @@ pub(crate) enum Step {
     SignedRelu(SignedRelu),
     /// Clipping.
     Clip(Clip),
+    /// Hard-swish.
+    HardSwish(HardSwish),
+    /// Channels times shared factors.
+    Gate(Gate),
     /// Max-pool.
     MaxPool(MaxPool),
     /// The client learns the result.
@@ -99,6 +104,15 @@ impl Step {
             IntOp::Relu => Self::Relu(Relu::new(out.bits(), price)),
             IntOp::SignedRelu => Self::SignedRelu(SignedRelu::new(out.bits(), price)),
             IntOp::Clip { top } => Self::Clip(Clip::new(out.bits(), top, price)),
+            IntOp::HardSwish { fraction, .. } => {
+                let spec = hard_swish(graph.input_type(node, 0), fraction, out.bits(), price);
+                Self::HardSwish(spec.expect("infer() checked it"))
+            }
+            IntOp::Gate => Self::Gate(Gate {
+                bits: out.bits(),
+                scalar_bits: graph.input_type(node, 1).bits(),
+                width: out.shape.plane(),
+            }),
             IntOp::MaxPool { window } => {
                 let x = graph.input_type(node, 0);
                 Self::MaxPool(MaxPool::new(pool2d(x.shape, window)?, x.bits(), price))
@@ -110,6 +124,8 @@ impl Step {
             IntOp::Input { .. }
             | IntOp::Narrow { .. }
             | IntOp::Add
+            | IntOp::Affine { .. }
+            | IntOp::MeanPool { .. }
             | IntOp::Concat
             | IntOp::ChannelShuffle { .. }
             | IntOp::Slice { .. }
@@ -165,6 +181,11 @@ impl Step {
             Self::Relu(step) => ("millionaires' and mux", chunked(n, |n| step.cost(n))),
             Self::SignedRelu(step) => ("millionaires' and mux", chunked(n, |n| step.cost(n))),
             Self::Clip(step) => ("two comparisons", chunked(n, |n| step.cost(n))),
+            Self::HardSwish(step) => ("two comparisons and a square", chunked(n, |n| step.cost(n))),
+            Self::Gate(step) => {
+                let channels = graph.types()[node].shape.channels;
+                ("ot, both choose", step.cost(channels))
+            }
             Self::MaxPool(step) => {
                 let shape = graph.input_type(node, 0).shape;
                 let per_chunk = planes_per_chunk(shape.plane());

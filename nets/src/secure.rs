@@ -9,7 +9,7 @@ use sharing::{Input, Session};
 use zeroize::Zeroizing;
 
 use crate::igraph::{IntGraph, IntOp};
-use crate::integer::sum_pool;
+use crate::integer::{reciprocals, sum_pool};
 use crate::kernel::{pad_channels, shuffle, slice, subsample};
 use crate::plan::{CHUNK, Step, planes_per_chunk};
 use crate::report::{LayerPlan, LayerReport, Mode, Progress, RunReport};
@@ -203,7 +203,7 @@ impl<'a> SecureNetwork<'a> {
         let x = &shares[self.graph.nodes()[index].inputs[0]];
         let shape = self.graph.input_type(index, 0).shape;
         let y = match &self.steps[index] {
-            Step::Local => self.local(index, shares),
+            Step::Local => self.local(s.role(), index, shares),
             Step::Conv(conv) => {
                 let image = (1, shape.channels, shape.height, shape.width);
                 let image = ArrayView4::from_shape(image, x).expect("types give the shape");
@@ -245,6 +245,11 @@ impl<'a> SecureNetwork<'a> {
             Step::Relu(step) => chunks(x, CHUNK, |x| step.run(s, x))?,
             Step::SignedRelu(step) => step.run_chunks(s, x, layer)?,
             Step::Clip(step) => chunks(x, CHUNK, |x| step.run(s, x))?,
+            Step::HardSwish(step) => chunks(x, CHUNK, |x| step.run(s, x))?,
+            Step::Gate(step) => {
+                let gate = &shares[self.graph.nodes()[index].inputs[1]];
+                step.run(s, gate, x)?
+            }
             Step::MaxPool(step) => {
                 let chunk = planes_per_chunk(shape.plane()) * shape.plane();
                 chunks(x, chunk, |x| step.run(s, x))?
@@ -280,7 +285,7 @@ impl<'a> SecureNetwork<'a> {
     }
 
     /// Operations on each share alone.
-    fn local(&self, index: usize, shares: &[Share]) -> Vec<u64> {
+    fn local(&self, role: Role, index: usize, shares: &[Share]) -> Vec<u64> {
         let node = &self.graph.nodes()[index];
         let out = &self.graph.types()[index];
         let (bits, x) = (out.bits(), &shares[node.inputs[0]]);
@@ -288,6 +293,29 @@ impl<'a> SecureNetwork<'a> {
         match node.op {
             IntOp::Narrow { .. } => x.iter().map(|&x| bits.reduce(x)).collect(),
             IntOp::Add => slices::add(bits, x, &shares[node.inputs[1]]),
+            IntOp::Affine { factor, add, .. } => {
+                let mut y = x.to_vec();
+                slices::scale(bits, &mut y, bits.from_signed(factor));
+                if role.is_server() {
+                    slices::add_constant(bits, &mut y, bits.from_signed(add));
+                }
+                y
+            }
+            IntOp::MeanPool {
+                window,
+                counts_padding,
+                divisor,
+                fraction,
+            } => {
+                let mut means = sum_pool(x, shape, out.shape, window, u64::wrapping_add);
+                let factors =
+                    reciprocals(shape, out.shape, window, counts_padding, divisor, fraction);
+                for plane in means.chunks_exact_mut(out.shape.plane()) {
+                    let scaled = plane.iter_mut().zip(&factors);
+                    scaled.for_each(|(v, factor)| *v = bits.reduce(v.wrapping_mul(*factor)));
+                }
+                means
+            }
             IntOp::Concat => (node.inputs.iter())
                 .flat_map(|&i| shares[i].iter().copied())
                 .collect(),
