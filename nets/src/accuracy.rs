@@ -229,3 +229,61 @@ fn difference(a: &[f64], b: &[f64]) -> (f64, f64) {
 fn top(values: &[f64]) -> Option<usize> {
     (0..values.len()).max_by(|&a, &b| values[a].total_cmp(&values[b]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tries widths with these differences from 8 bits on; none is a width that does not fit.
+    fn tries(differences: &[Option<f64>]) -> Result<(u32, Vec<u32>), Error> {
+        let chosen = choose(0.01, |bits| {
+            let report = WidthReport {
+                weight_bits: bits,
+                max_probability_difference: differences[bits as usize - 8]
+                    .ok_or_else(|| Error::width("layer", "too few"))?,
+                ..WidthReport::default()
+            };
+            Ok((bits, report))
+        });
+        chosen.map(|(bits, tried)| (bits, tried.iter().map(|t| t.weight_bits).collect()))
+    }
+
+    #[test]
+    fn the_narrowest_width_that_holds_is_chosen() {
+        let found = |differences: &[f64]| {
+            let all: Vec<_> = differences.iter().copied().map(Some).collect();
+            tries(&all).expect("every width fits")
+        };
+        assert_eq!(found(&[0.01]), (8, vec![8]));
+        assert_eq!(found(&[0.1, 0.01, 0.002]), (9, vec![8, 10, 9]));
+        assert_eq!(found(&[0.1, 0.02, 0.002]), (10, vec![8, 10, 9]));
+        assert_eq!(
+            found(&[0.1, 0.1, 0.1, 0.02, 0.01]),
+            (12, vec![8, 10, 12, 11])
+        );
+        // Where none holds, the best of those tried.
+        let none = [0.5, 0.4, 0.3, 0.2, 0.02, 0.2, 0.03, 0.2, 0.04];
+        assert_eq!(found(&none), (12, vec![8, 10, 12, 14, 16]));
+    }
+
+    #[test]
+    fn widths_that_do_not_fit_are_passed_over() {
+        let found = tries(&[None, None, Some(0.001)]).expect("ten bits fit");
+        assert_eq!(found, (10, vec![10]));
+        assert!(matches!(tries(&[None; 9]), Err(Error::Width { .. })));
+    }
+
+    #[test]
+    fn some_images_are_held_out_of_enough() {
+        assert_eq!(held_out(7), Vec::<usize>::new());
+        assert_eq!(held_out(8), [3, 7]);
+        assert_eq!(held_out(11), [3, 7]);
+    }
+
+    #[test]
+    fn undecided_networks_are() {
+        assert_eq!(undecide(Head::Softmax, &[1.0, 5.0, 3.0]), [1.0, 3.0, 3.0]);
+        assert_eq!(undecide(Head::Softmax, &[1.0]), [1.0]);
+        assert_eq!(undecide(Head::Sigmoid, &[1.0, -2.0]), [0.0, 0.0]);
+    }
+}
