@@ -163,9 +163,12 @@ pub(crate) struct ImportArgs {
     /// Most calibration images used.
     #[arg(long, value_name = "N", default_value_t = 64)]
     pub(crate) images: usize,
-    /// Bits of a weight.
-    #[arg(long, value_name = "BITS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(4..=16))]
-    pub(crate) weight_bits: u32,
+    /// Bits of a weight, 4 to 16; `auto` takes the fewest that hold --accuracy.
+    #[arg(long, value_name = "BITS", default_value = "auto", value_parser = weight_bits)]
+    pub(crate) weight_bits: Auto,
+    /// With `--weight-bits auto`: largest difference of a probability between the integer and the float network.
+    #[arg(long, value_name = "P", default_value_t = 0.01)]
+    pub(crate) accuracy: f64,
     /// Bits of an activation.
     #[arg(long, value_name = "BITS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(8..=32))]
     pub(crate) activation_bits: u32,
@@ -175,6 +178,17 @@ pub(crate) struct ImportArgs {
     /// Where to write the model file.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+}
+
+/// A number, or none: chosen by the program.
+pub(crate) type Auto = Option<u32>;
+
+fn weight_bits(given: &str) -> Result<Auto, String> {
+    match given.parse() {
+        _ if given == "auto" => Ok(None),
+        Ok(bits) if (4..=16).contains(&bits) => Ok(Some(bits)),
+        _ => Err("it is neither `auto` nor a number from 4 to 16".into()),
+    }
 }
 
 #[derive(Debug, Args)]

@@ -42,6 +42,7 @@
 //! residual networks (arXiv 1512.03385); Huang et al., `DenseNet` (arXiv 1608.06993); Sandler et al.,
 //! `MobileNetV2` (arXiv 1801.04381).
 
+mod accuracy;
 mod backbones;
 mod bounds;
 mod calibrate;
@@ -65,6 +66,7 @@ mod model;
 mod plan;
 mod preact;
 mod preprocess;
+mod product;
 mod public;
 mod report;
 mod rescale;
@@ -78,6 +80,7 @@ mod signed_relu;
 mod tensors;
 mod weights;
 
+pub use accuracy::{WeightBits, WidthReport};
 pub use backbones::{BACKBONES, backbone, backbone_seeded};
 pub use error::Error;
 pub use float::FloatModel;

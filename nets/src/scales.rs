@@ -189,13 +189,14 @@ fn fitting(top: f64, bits: u32) -> i32 {
 /// Bits of a linear node's weights. Where each channel has a few weights of its own, channels differ
 /// most, and more bits cost least.
 pub(crate) fn weight_bits(op: &Op, options: &ImportOptions) -> u32 {
+    let bits = options.weight_bits.bits();
     let bits = match op {
         Op::Conv2d {
             groups,
             out_channels,
             ..
-        } if *groups > 1 && groups == out_channels => options.weight_bits + APART_BITS,
-        _ => options.weight_bits,
+        } if *groups > 1 && groups == out_channels => bits + APART_BITS,
+        _ => bits,
     };
     bits.min(MAX_WEIGHT_BITS)
 }

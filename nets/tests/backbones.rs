@@ -4,7 +4,8 @@
 mod common;
 
 use nets::{
-    ImportOptions, Mode, SecureNetwork, Shape, Source, StateDict, backbone, backbone_seeded, import,
+    ImportOptions, Mode, SecureNetwork, Shape, Source, StateDict, WeightBits, backbone,
+    backbone_seeded, import,
 };
 
 /// Name and torchvision's number of parameters at 1000 classes.
@@ -220,7 +221,7 @@ fn mobilenet_on_xrays() {
     }
     for (weight_bits, allowed) in [(10, 0.15), (12, 0.02)] {
         let options = ImportOptions {
-            weight_bits,
+            weight_bits: WeightBits::Fixed(weight_bits),
             ..ImportOptions::default()
         };
         let (model, report) = import(&source, &samples, &options).expect("it imports");

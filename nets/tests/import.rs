@@ -5,7 +5,7 @@ mod floats;
 #[path = "common/random.rs"]
 mod random;
 
-use nets::{Error, Head, ImportOptions, Op, Preprocessing, Preset, Source, import};
+use nets::{Error, Head, ImportOptions, Op, Preprocessing, Preset, Source, WeightBits, import};
 use proptest::prelude::*;
 use random::Rng;
 
@@ -49,7 +49,7 @@ proptest! {
         source.preprocessing.check().expect("one or three channels");
         for preset in [Preset::Mixed, Preset::Uniform { bits: 60 }] {
             let options = ImportOptions {
-                weight_bits: 16,
+                weight_bits: WeightBits::Fixed(16),
                 activation_bits: 24,
                 fraction_bits: 14,
                 input_bits: 16,
@@ -85,7 +85,7 @@ proptest! {
 #[test]
 fn most_random_networks_import() {
     let options = ImportOptions {
-        weight_bits: 12,
+        weight_bits: WeightBits::Fixed(12),
         activation_bits: 24,
         ..ImportOptions::default()
     };
@@ -126,7 +126,7 @@ fn options_are_checked() {
     let (source, samples) = source(3);
     let bad = [
         ImportOptions {
-            weight_bits: 1,
+            weight_bits: WeightBits::Fixed(1),
             ..ImportOptions::default()
         },
         ImportOptions {

@@ -7,7 +7,7 @@ mod random;
 
 use nets::{
     FloatModel, Graph, Head, ImportOptions, Mode, Model, Op, Preprocessing, Shape, Source, Tensor,
-    Tensors, Window, import,
+    Tensors, WeightBits, Window, import,
 };
 use proptest::prelude::*;
 use random::Rng;
@@ -95,7 +95,7 @@ fn checked(rng: &mut Rng, kernel: usize, between: usize) -> (Model, Vec<i64>) {
     };
     let samples = [image(), image(), image()];
     let options = ImportOptions {
-        weight_bits: 14,
+        weight_bits: WeightBits::Fixed(14),
         fraction_bits: 12,
         ..ImportOptions::default()
     };

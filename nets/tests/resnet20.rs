@@ -2,7 +2,7 @@
 
 mod common;
 
-use nets::{ImportOptions, Preset, import};
+use nets::{ImportOptions, Preset, WeightBits, import};
 
 #[test]
 fn float_logits_equal_the_reference() {
@@ -54,7 +54,7 @@ fn weight_widths_compared() {
     let samples = common::samples(&source, &reference);
     for weight_bits in [8, 10, 12] {
         let options = ImportOptions {
-            weight_bits,
+            weight_bits: WeightBits::Fixed(weight_bits),
             ..ImportOptions::default()
         };
         let (_, report) = import(&source, &samples, &options).expect("it imports");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use nets::{
-    Head, ImportOptions, ImportReport, Preprocessing, Source, StateDict, backbone,
+    Head, ImportOptions, ImportReport, Preprocessing, Source, StateDict, WeightBits, backbone,
     import as quantise,
 };
 
@@ -38,7 +38,12 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
     let options = ImportOptions {
         name: model_name(&args.out),
         activation_bits: args.activation_bits,
-        weight_bits: args.weight_bits,
+        weight_bits: match args.weight_bits {
+            Some(bits) => WeightBits::Fixed(bits),
+            None => WeightBits::Auto {
+                accuracy: args.accuracy,
+            },
+        },
         ..ImportOptions::default()
     };
     let (model, report) = quantise(&source, &samples, &options).map_err(Failure::input)?;
@@ -142,6 +147,7 @@ fn table(report: &ImportReport, out: &Path) -> String {
         )
         .expect("writing to a string cannot fail");
     }
+    text += &tried(report);
     writeln!(
         text,
         "float against integer on {} images: same top finding on {}; largest difference of a probability {:.5}, of a logit {:.5} (mean {:.5}); values that wrapped: {}\nwrote {}",
@@ -154,5 +160,34 @@ fn table(report: &ImportReport, out: &Path) -> String {
         out.display()
     )
     .expect("writing to a string cannot fail");
+    text
+}
+
+/// The widths of weights that were tried.
+fn tried(report: &ImportReport) -> String {
+    use std::fmt::Write as _;
+    let Some(first) = report.tried.first() else {
+        return String::new();
+    };
+    let seen = match report.held_out {
+        0 => "the weights were rounded with them",
+        _ => "not used to round weights",
+    };
+    let mut text = format!(
+        "weights of {} bits, of the widths tried on {} images ({seen}):\n",
+        report.weight_bits, first.images
+    );
+    for t in &report.tried {
+        writeln!(
+            text,
+            "{:>4} bits: same top finding on {}, largest difference of a probability {:.5}, mean {:.5}, where undecided {:.5}",
+            t.weight_bits,
+            t.same_top,
+            t.max_probability_difference,
+            t.mean_probability_difference,
+            t.undecided_difference
+        )
+        .expect("writing to a string cannot fail");
+    }
     text
 }
