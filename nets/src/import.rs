@@ -8,7 +8,8 @@ use crate::lower::{Lowered, lower};
 use crate::preact::{is_lowerable, lowerable};
 use crate::preprocess::Preprocessing;
 use crate::{
-    Error, FloatModel, Head, IntOp, Model, PublicModel, calibrate, fold, rounding, scales,
+    Algorithms, Constants, Error, FloatModel, Head, IntOp, Model, PublicModel, calibrate, choose,
+    fold, rounding, scales,
 };
 
 /// How widths are chosen.
@@ -46,6 +47,9 @@ pub struct ImportOptions {
     pub margin: f64,
     /// How widths are chosen.
     pub preset: Preset,
+    /// How the algorithms of the layers are chosen, at the price of a correlated OT of
+    /// [`sharing::Options::default`]; the integers do not depend on it.
+    pub algorithms: Algorithms,
 }
 
 impl Default for ImportOptions {
@@ -58,6 +62,7 @@ impl Default for ImportOptions {
             input_bits: 14,
             margin: 2.0,
             preset: Preset::Mixed,
+            algorithms: Algorithms::default(),
         }
     }
 }
@@ -210,6 +215,8 @@ pub fn import(
         float: if rewritten.is_some() { folded } else { float },
     };
     compare(&model, samples, &mut report)?;
+    let price = sharing::Options::default().cot_price();
+    let (model, _) = choose(&model, &options.algorithms, price, &Constants::default())?;
     Ok((model, report))
 }
 
