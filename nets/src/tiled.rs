@@ -28,6 +28,7 @@ pub(crate) const fn slug(tile: Tile) -> &'static str {
 }
 
 /// For serde.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 pub(crate) fn serialize<S: Serializer>(tile: &Tile, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(slug(*tile))
 }
