@@ -115,7 +115,9 @@ pub(crate) fn widths(graph: &IntGraph) -> Widths {
     for (node, tensor) in graph.nodes().iter().zip(graph.types()) {
         let bits = tensor.bits().get();
         match node.op {
-            IntOp::Conv { weight_bits, .. } | IntOp::FullyConnected { weight_bits, .. } => {
+            IntOp::Conv { weight_bits, .. }
+            | IntOp::Winograd { weight_bits, .. }
+            | IntOp::FullyConnected { weight_bits, .. } => {
                 widest.weight = widest.weight.max(weight_bits);
                 widest.accumulator = widest.accumulator.max(bits);
             }

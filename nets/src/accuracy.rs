@@ -100,7 +100,7 @@ pub(crate) fn held_out(samples: usize) -> Vec<usize> {
 
 /// The first width near enough, else the best; `attempt` lowers for a width and compares. Returns it
 /// with what is said of every width tried.
-pub(crate) fn choose<T>(
+pub(crate) fn narrowest<T>(
     accuracy: f64,
     mut attempt: impl FnMut(u32) -> Result<(T, WidthReport), Error>,
 ) -> Result<(T, Vec<WidthReport>), Error> {
@@ -236,7 +236,7 @@ mod tests {
 
     /// Tries widths with these differences from 8 bits on; none is a width that does not fit.
     fn tries(differences: &[Option<f64>]) -> Result<(u32, Vec<u32>), Error> {
-        let chosen = choose(0.01, |bits| {
+        let chosen = narrowest(0.01, |bits| {
             let report = WidthReport {
                 weight_bits: bits,
                 max_probability_difference: differences[bits as usize - 8]

@@ -18,6 +18,10 @@ pub(crate) fn proved(graph: &IntGraph, weights: &PrivateWeights, input_bound: f6
                     linear(layer, graph.types()[index].shape.channels, input(0))
                 })
             }
+            IntOp::Winograd { tile, .. } => weights.layer(index).map_or(0.0, |layer| {
+                let conv = linear(layer, graph.types()[index].shape.channels, input(0));
+                conv * 2f64.powi(tile.guard_bits().cast_signed())
+            }),
             IntOp::TruncReduce { shift, .. } | IntOp::Trunc { shift, .. } => {
                 (input(0) / 2f64.powi(shift.cast_signed())).ceil()
             }

@@ -84,6 +84,9 @@ pub enum Error {
     /// Operators this program cannot lower to integers, all of them.
     #[error("unsupported operators: {}", .0.join(", "))]
     Unsupported(Vec<String>),
+    /// Layers that cannot be computed by the algorithm asked for, all of them, and what would work.
+    #[error("not possible as asked: {}", .0.join(", "))]
+    Refused(Vec<String>),
     /// A backbone name nobody knows.
     #[error("unknown network `{name}`; known: {known}")]
     UnknownNetwork {
@@ -139,6 +142,9 @@ pub enum Error {
     /// A linear protocol failed.
     #[error(transparent)]
     Linear(#[from] linear::Error),
+    /// A Winograd convolution failed.
+    #[error(transparent)]
+    Winograd(#[from] winograd::Error),
 }
 
 impl Error {

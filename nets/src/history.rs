@@ -19,6 +19,7 @@ use channel::Cost;
 
 use crate::fold::fold_batch_norms;
 use crate::graph::Op;
+use crate::price::Work;
 use crate::report::LayerPlan;
 use crate::{Error, FloatModel, Shape};
 
@@ -66,7 +67,7 @@ impl CrypTFlow2 {
         cross_terms: 1,
     };
 
-    /// The layers of a network, batch norms folded where they can be.
+    /// The layers of a network, batch norms folded where they can be. What the CPU did is not known.
     ///
     /// # Errors
     /// [`Error::Unsupported`] naming every operation it did not have, those of [`FloatModel::check`].
@@ -92,6 +93,8 @@ impl CrypTFlow2 {
                     algorithm,
                     macs,
                     cost,
+                    work: Work::default(),
+                    why: String::new(),
                 });
             }
         }

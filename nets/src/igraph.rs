@@ -6,6 +6,7 @@
 
 use ring_arith::{Bits, Fixed};
 use serde::{Deserialize, Serialize};
+use winograd::Tile;
 
 use crate::Error;
 use crate::infer::{infer, last_use};
@@ -47,6 +48,24 @@ pub enum IntOp {
         weight_bits: u32,
         /// Scale of the weights.
         weight_scale: i32,
+    },
+    /// 2^g times convolution and bias, in a ring wider by g bits, g the guard bits of the tile: the
+    /// same weights and bias as [`IntOp::Conv`], and the same result mod 2^l once the truncation
+    /// after it has cut g bits more.
+    Winograd {
+        /// Output channels.
+        out_channels: usize,
+        /// Groups.
+        groups: usize,
+        /// Kernel, stride, padding.
+        window: Window,
+        /// Bits of a weight.
+        weight_bits: u32,
+        /// Scale of the weights.
+        weight_scale: i32,
+        /// The algorithm.
+        #[serde(with = "crate::tiled")]
+        tile: Tile,
     },
     /// Fully connected layer with the server's weights `[out, in]`, plus its bias.
     FullyConnected {
@@ -169,7 +188,7 @@ impl IntOp {
             Self::Input { .. } => "input",
             Self::Extend { .. } => "extend",
             Self::Narrow { .. } => "narrow",
-            Self::Conv { .. } => "conv",
+            Self::Conv { .. } | Self::Winograd { .. } => "conv",
             Self::FullyConnected { .. } => "fully-connected",
             Self::TruncReduce { .. } | Self::Trunc { .. } => "truncate",
             Self::Relu => "relu",
@@ -201,7 +220,10 @@ impl IntOp {
     /// Whether it is a product with the server's weights.
     #[must_use]
     pub const fn is_linear(&self) -> bool {
-        matches!(self, Self::Conv { .. } | Self::FullyConnected { .. })
+        matches!(
+            self,
+            Self::Conv { .. } | Self::Winograd { .. } | Self::FullyConnected { .. }
+        )
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::accuracy::{WeightBits, WidthReport, choose, compare, held_out};
+use crate::accuracy::{WeightBits, WidthReport, compare, held_out, narrowest};
 use crate::bounds::{bits_for, proved};
 use crate::equalise::equalise;
 use crate::lower::{Lowered, lower};
@@ -12,8 +12,8 @@ use crate::preact::{is_lowerable, lowerable};
 use crate::preprocess::Preprocessing;
 use crate::rounding::Moments;
 use crate::{
-    Error, FloatModel, Head, IntOp, Model, PrivateWeights, PublicModel, calibrate, fold, rounding,
-    scales,
+    Algorithms, Constants, Error, FloatModel, Head, IntOp, Model, PrivateWeights, PublicModel,
+    calibrate, choose, fold, rounding, scales,
 };
 
 /// How widths are chosen.
@@ -51,6 +51,9 @@ pub struct ImportOptions {
     pub margin: f64,
     /// How widths are chosen.
     pub preset: Preset,
+    /// How the algorithms of the layers are chosen, at the price of a correlated OT of
+    /// [`sharing::Options::default`]; the integers do not depend on it.
+    pub algorithms: Algorithms,
 }
 
 impl Default for ImportOptions {
@@ -63,6 +66,7 @@ impl Default for ImportOptions {
             input_bits: 14,
             margin: 2.0,
             preset: Preset::Mixed,
+            algorithms: Algorithms::default(),
         }
     }
 }
@@ -205,7 +209,7 @@ pub fn import(
     };
     let (made, tried) = match options.weight_bits {
         WeightBits::Fixed(bits) => (attempt(bits)?, Vec::new()),
-        WeightBits::Auto { accuracy } => choose(accuracy, |bits| {
+        WeightBits::Auto { accuracy } => narrowest(accuracy, |bits| {
             let made = attempt(bits)?;
             let images = looked_at.iter().map(|&i| pair(i));
             let report = compare(&made.public, &made.weights, bits, images)?;
@@ -233,6 +237,8 @@ pub fn import(
         weights: made.weights,
         float: calibrated.reference,
     };
+    let price = sharing::Options::default().cot_price();
+    let (model, _) = choose(&model, &options.algorithms, price, &Constants::default())?;
     Ok((model, report))
 }
 

@@ -7,13 +7,14 @@ use crate::Error;
 use crate::graph::{conv_output, joined, padded, shuffled, sliced, subsampled};
 use crate::igraph::{IntNode, IntOp, TensorType};
 use crate::shape::{Shape, Window};
+use crate::tiled::tiled_type;
 
 /// The most nodes a graph may have.
 const MAX_NODES: usize = 1 << 16;
 /// The most weights one layer may have.
 const MAX_WEIGHTS: usize = 1 << 28;
 /// The most inputs under a convolution's window, all groups together.
-const MAX_PATCH: usize = 1 << 22;
+pub(crate) const MAX_PATCH: usize = 1 << 22;
 /// The most values all windows of a pool may cover together.
 const MAX_POOLED: usize = 1 << 27;
 /// The most values that may have to be kept at one time: what a hostile graph can make us hold.
@@ -119,6 +120,10 @@ fn node_type(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, String> {
         IntOp::Narrow { to } if to < l => narrow_type(x, ring(to)?),
         IntOp::Narrow { to } => return Err(format!("it narrows from {l} to {to} bits")),
         IntOp::Conv { .. } | IntOp::FullyConnected { .. } => linear_type(op, x)?,
+        IntOp::Winograd { .. } => {
+            let (conv, _) = op.untiled().expect("it is one");
+            tiled_type(op, x, linear_type(&conv, x)?)?
+        }
         IntOp::TruncReduce { shift, .. } => {
             // A result of one bit would have no room for a sign.
             let bits = l.checked_sub(shift).filter(|&rest| shift > 0 && rest >= 2);

@@ -80,6 +80,16 @@ fn compute(
             let layer = layer.expect("check() found weights for every linear node");
             linear(layer, x, shape, out, groups, window, bits)
         }
+        IntOp::Winograd {
+            groups,
+            window,
+            tile,
+            ..
+        } => {
+            let layer = layer.expect("check() found weights for every linear node");
+            let y = linear(layer, x, shape, out, groups, window, bits);
+            y.iter().map(|v| v << tile.guard_bits()).collect()
+        }
         IntOp::FullyConnected { .. } => {
             let layer = layer.expect("check() found weights for every linear node");
             linear(layer, x, shape, out, 1, Window::square(1, 1, 0), bits)

@@ -10,8 +10,10 @@ use crate::clip::Clip;
 use crate::igraph::{IntGraph, IntOp, TensorType};
 use crate::infer::hard_swish;
 use crate::integer::pool2d;
+use crate::price::Work;
 use crate::report::{LayerPlan, Mode};
 use crate::signed_relu::SignedRelu;
+use crate::tiled::Tiled;
 use crate::{Error, Window};
 
 /// The most elements an elementwise protocol takes at a time (AGREEMENT: more would need less
@@ -32,6 +34,8 @@ pub(crate) enum Step {
     Local,
     /// Convolution.
     Conv(Conv2d),
+    /// Convolution by Winograd's algorithm.
+    Winograd(Tiled),
     /// Fully connected layer.
     FullyConnected(FullyConnected),
     /// Truncation into a narrower ring.
@@ -80,6 +84,7 @@ impl Step {
                     bits: out.bits(),
                 })
             }
+            IntOp::Winograd { .. } => Self::Winograd(Tiled::new(graph, node)?),
             IntOp::FullyConnected { weight_bits, .. } => Self::FullyConnected(FullyConnected {
                 inputs: graph.input_type(node, 0).shape.len(),
                 outputs: out.shape.len(),
@@ -146,12 +151,14 @@ impl Step {
         let n = graph.types()[node].shape.len();
         let macs = match self {
             Self::Conv(conv) => conv.spec.macs(),
+            Self::Winograd(tiled) => tiled.spec.macs(),
             Self::FullyConnected(fc) => (fc.inputs as u64).saturating_mul(fc.outputs as u64),
             _ => 0,
         };
         let (algorithm, cost) = match self {
             Self::Local => return Ok(None),
             Self::Conv(conv) => ("ot", conv.cost()?),
+            Self::Winograd(tiled) => (tiled.algorithm(), tiled.conv()?.cost()),
             Self::FullyConnected(fc) => {
                 let algorithm = match fc.chooser(price)? {
                     Role::Server => "ot",
@@ -201,7 +208,9 @@ impl Step {
             op,
             algorithm,
             macs,
+            work: Work::of(self, &cost)?,
             cost,
+            why: String::new(),
         }))
     }
 }
@@ -220,7 +229,7 @@ const fn range(x: &TensorType) -> Range {
     }
 }
 
-fn conv_spec(
+pub(crate) fn conv_spec(
     x: &TensorType,
     out: &TensorType,
     groups: usize,
@@ -238,7 +247,7 @@ fn conv_spec(
     )?)
 }
 
-fn chunked(n: usize, cost: impl Fn(usize) -> Cost) -> Cost {
+pub(crate) fn chunked(n: usize, cost: impl Fn(usize) -> Cost) -> Cost {
     split(n, CHUNK, cost)
 }
 

@@ -8,6 +8,7 @@ use ring_arith::slices;
 use sharing::{Input, Session};
 use zeroize::Zeroizing;
 
+use crate::choose::{takers, why};
 use crate::igraph::{IntGraph, IntOp};
 use crate::integer::{reciprocals, sum_pool};
 use crate::kernel::{pad_channels, shuffle, slice, subsample};
@@ -53,9 +54,13 @@ impl<'a> SecureNetwork<'a> {
     /// [`Error::Linear`], [`Error::Nonlinear`] for a geometry these refuse.
     pub fn new(graph: &'a IntGraph, mode: Mode, cot_price: u32) -> Result<Self, Error> {
         let (mut steps, mut plan, mut layer) = (Vec::new(), Vec::new(), Vec::new());
+        let takers = takers(graph.nodes());
         for node in 0..graph.nodes().len() {
             let step = Step::new(graph, node, mode, cot_price)?;
-            let entry = step.plan(graph, node, cot_price)?;
+            let mut entry = step.plan(graph, node, cot_price)?;
+            if let Some(entry) = &mut entry {
+                entry.why = why(graph, &takers, node, cot_price)?;
+            }
             layer.push(entry.is_some().then_some(plan.len()));
             plan.extend(entry);
             steps.push(step);
@@ -162,6 +167,7 @@ impl<'a> SecureNetwork<'a> {
             let layer = weights.and_then(|weights| weights.layer(index));
             let share = match node.op {
                 IntOp::Input { .. } => self.input(session.role(), input.take()),
+                IntOp::Winograd { .. } => self.winograd(session, index, &shares, weights)?,
                 _ => self.node(session, index, &shares, layer)?,
             };
             shares.push(share);
@@ -204,6 +210,7 @@ impl<'a> SecureNetwork<'a> {
         let shape = self.graph.input_type(index, 0).shape;
         let y = match &self.steps[index] {
             Step::Local => self.local(s.role(), index, shares),
+            Step::Winograd(_) => unreachable!("winograd() does it"),
             Step::Conv(conv) => {
                 let image = (1, shape.channels, shape.height, shape.width);
                 let image = ArrayView4::from_shape(image, x).expect("types give the shape");
@@ -256,6 +263,27 @@ impl<'a> SecureNetwork<'a> {
             }
             Step::Reveal(step) => step.run(s, x)?.unwrap_or_default(),
         };
+        Ok(Zeroizing::new(y))
+    }
+
+    fn winograd(
+        &self,
+        s: &mut Session,
+        index: usize,
+        shares: &[Share],
+        weights: Option<&PrivateWeights>,
+    ) -> Result<Share, Error> {
+        let (Step::Winograd(step), [x]) = (
+            &self.steps[index],
+            self.graph.nodes()[index].inputs.as_slice(),
+        ) else {
+            unreachable!("Step::new made the step of this operation")
+        };
+        let filters = weights
+            .map(|weights| weights.filters(index, step))
+            .transpose()?;
+        let layer = weights.and_then(|weights| weights.layer(index));
+        let y = step.run(s, &shares[*x], layer.zip(filters.as_deref()))?;
         Ok(Zeroizing::new(y))
     }
 

@@ -363,7 +363,7 @@ fn imported(seed: u64, options: &ImportOptions) -> (Model, Vec<Vec<f32>>, f64) {
 #[test]
 fn a_block_follows_floats() {
     let fine = ImportOptions {
-        weight_bits: 16,
+        weight_bits: nets::WeightBits::Fixed(16),
         activation_bits: 20,
         fraction_bits: 13,
         input_bits: 16,

@@ -16,7 +16,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("winograd", &["ring-arith", "channel", "sharing", "linear"]),
     (
         "nets",
-        &["ring-arith", "channel", "sharing", "nonlinear", "linear"],
+        &[
+            "ring-arith",
+            "channel",
+            "sharing",
+            "nonlinear",
+            "linear",
+            "winograd",
+        ],
     ),
     ("onnx", &["nets"]),
     (
