@@ -97,6 +97,44 @@ fn channels_are_joined_parted_and_shuffled() {
 }
 
 #[test]
+fn channels_are_gathered() {
+    let gather = |indices: &[i64]| {
+        File::new(&[1, 4, 1, 2]).ints("i", indices).node(
+            "Gather",
+            "x i",
+            "y",
+            &[Attr::Int("axis", 1)],
+        )
+    };
+    assert_eq!(gather(&[1, 2]).ops(), ["slice"]);
+    assert_eq!(gather(&[-2]).run(&image(8)), [4.0, 5.0]);
+    let turned = [6.0, 7.0, 2.0, 3.0, 4.0, 5.0, 2.0, 3.0];
+    assert_eq!(gather(&[3, 1, 2, 1]).run(&image(8)), turned);
+    assert!(gather(&[4]).error().contains("axis 4 is not one of 4"));
+    assert!(gather(&[]).error().contains("takes nothing"));
+    assert!(gather(&[2; 257]).error().contains("very many"));
+    let rows = File::new(&[1, 4, 1, 2]).ints("i", &[0]);
+    let rows = rows.node("Gather", "x i", "y", &[Attr::Int("axis", 3)]);
+    assert!(rows.error().contains("other than channels"));
+    let one = File::new(&[1, 4, 1, 2]).floats("i", &[1], &[0.0]);
+    let one = one.node("Gather", "x i", "y", &[Attr::Int("axis", 1)]);
+    assert!(one.error().contains("a list of channels"));
+}
+
+#[test]
+fn sides_of_one_come_and_go() {
+    let file = File::new(&[1, 3, 2, 2])
+        .ints("last", &[-1])
+        .node("GlobalAveragePool", "x", "m", &[])
+        .node("Squeeze", "m last", "a", &[])
+        .node("Squeeze", "a last", "b", &[])
+        .node("Unsqueeze", "b last", "c", &[])
+        .node("Relu", "c", "d", &[])
+        .node("Flatten", "d", "y", &[]);
+    assert_eq!(file.run(&image(12)), [1.5, 5.5, 9.5]);
+}
+
+#[test]
 fn pads_become_channels_or_go_into_the_convolution() {
     let pad = |pads: &[i64]| {
         File::new(&[1, 2, 2, 2])
