@@ -45,7 +45,7 @@ const NETWORKS: [Network; 3] = [
 ];
 
 /// Images that calibrate in CI.
-const CALIBRATE: usize = 24;
+const CALIBRATE: usize = 32;
 
 /// Images for one network: some to calibrate with, and others.
 struct Images {
