@@ -244,7 +244,7 @@ fn weight_widths() {
                 .iter()
                 .zip(["reference", "others"])
             {
-                println!(
+                eprintln!(
                     "{} {bits} ({}): {what} {} of {}, probability {:.5}, logit {:.5}",
                     network.name,
                     report["weight_bits"],
@@ -256,7 +256,7 @@ fn weight_widths() {
                 assert!(bits != "auto" || found.same * 100 >= found.images * 99);
             }
             for tried in report["tried"].as_array().expect("a list") {
-                println!("    {tried}");
+                eprintln!("    {tried}");
             }
         }
     }

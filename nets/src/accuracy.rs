@@ -132,10 +132,14 @@ pub(crate) fn narrowest<T>(
     }
     // The width that was stepped over may do too.
     if bits > NARROWEST && bits <= WIDEST {
-        if let Ok((model, report)) = attempt(bits - 1) {
-            tried.push(report);
-            if report.is_within(accuracy) {
-                best = Some((model, report));
+        match attempt(bits - 1) {
+            Err(Error::Width { .. }) => {}
+            other => {
+                let (model, report) = other?;
+                tried.push(report);
+                if report.is_within(accuracy) {
+                    best = Some((model, report));
+                }
             }
         }
     }
