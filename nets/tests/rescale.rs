@@ -38,6 +38,10 @@ fn check(graph: &IntGraph, input: &[i64]) -> Vec<i64> {
     expected
 }
 
+fn wrap(x: i64, bits: u32) -> i64 {
+    (x << (64 - bits)) >> (64 - bits)
+}
+
 fn every(bits: u32) -> Vec<i64> {
     (-(1 << (bits - 1))..1 << (bits - 1)).collect()
 }
@@ -54,15 +58,17 @@ fn hard_swish_of_every_number() {
         let ops = [shift, IntOp::HardSwish { fraction, to }];
         let x = every(bits);
         let graph = chain(Shape::vector(x.len()), bits, scale, &ops).expect("it fits");
-        assert_eq!(graph.output().fixed.scale, 2 * scale + fraction as i32);
-        let wrap = |v: i64, bits: u32| (v << (64 - bits)) >> (64 - bits);
+        assert_eq!(
+            graph.output().fixed.scale,
+            2 * scale + fraction.cast_signed()
+        );
         // Written out once more, with x·clip(x + 3, 0, 6) where nothing overflows.
         let sixth = ((1_i64 << fraction) + 3) / 6;
         for (&x, y) in x.iter().zip(check(&graph, &x)) {
             let h = wrap(x + add, bits);
             let c = h.clamp(0, 2 * add);
             let expected =
-                sixth * c * (c - add) + ((h - 2 * add).max(0) << (scale + fraction as i32));
+                sixth * c * (c - add) + ((h - 2 * add).max(0) << (scale + fraction.cast_signed()));
             assert_eq!(y, wrap(expected, to), "{x}");
             if h == x + add && to > 2 * bits + fraction {
                 assert_eq!(c * (c - add) + 2 * add * (h - 2 * add).max(0), x * c);
@@ -100,7 +106,7 @@ fn hard_sigmoid_of_every_number() {
         "{out:?}"
     );
     for (&x, y) in x.iter().zip(check(&graph, &x)) {
-        let h = i64::from((x + 24) as i8);
+        let h = wrap(x + 24, bits);
         assert_eq!(y, (5 * h.clamp(0, 48) + 8) >> 4, "{x}");
         assert!(y <= out.most);
     }
@@ -147,8 +153,7 @@ fn gates_of_every_number() {
         for (i, (&x, &y)) in input.iter().zip(&y).enumerate() {
             let gate = rows[i / (size + 1)];
             let gate = if narrow { gate.max(0) } else { gate };
-            let expected = ((x * gate) << (64 - to)) >> (64 - to);
-            assert_eq!(y, expected, "{x} times {gate}");
+            assert_eq!(y, wrap(x * gate, to), "{x} times {gate}");
         }
     }
 }
@@ -239,7 +244,7 @@ fn graphs_that_do_not_fit_are_refused() {
         (IntOp::Gate, 2),
     ];
     for (op, scale) in cases {
-        let error = refused(&[op.clone()], scale);
+        let error = refused(std::slice::from_ref(&op), scale);
         assert!(matches!(error, Error::Width { .. }), "{op:?}: {error}");
     }
     // Narrow and of any sign; wider than what it gates; another number of channels.

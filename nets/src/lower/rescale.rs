@@ -8,9 +8,9 @@ use crate::rescale::{Rescale, mean};
 use crate::{IntOp, Shape};
 
 impl Lowering<'_> {
-    /// Makes every hard-swish in the widest ring that something takes it in. It has either sign, so
-    /// an extension would take a comparison; a wider product takes some bits more in COTs that are
-    /// there anyway.
+    /// Makes every product in the widest ring that something takes it in. It has either sign, so an
+    /// extension would take a comparison; a wider product takes some bits more in COTs that are there
+    /// anyway.
     pub(super) fn widen(&mut self) {
         let (nodes, bits) = (&self.model.graph.nodes, &self.scales.bits);
         if self.options.preset != Preset::Mixed {
@@ -18,21 +18,23 @@ impl Lowering<'_> {
         }
         let mut wanted = vec![0; nodes.len()];
         for (index, node) in nodes.iter().enumerate().rev() {
+            let shift = self.shift(index);
+            if let (Op::HardSwish | Op::Gate, Some(shift)) = (&node.op, shift) {
+                let most = 64_u32.saturating_sub(shift);
+                self.native[index] = wanted[index].min(most).max(bits[index]);
+            }
             let ring = match node.op {
                 Op::HardSigmoid | Op::HardSwish => None,
-                _ => self.shift(index).map(|shift| bits[index] + shift),
+                _ => shift.map(|shift| self.native[index] + shift),
             };
-            for &input in &node.inputs {
-                let taken = match ring {
-                    Some(ring) => ring,
-                    None if self.scales.gain[index] != 1.0 => wanted[index],
-                    None => bits[input],
+            for (k, &input) in node.inputs.iter().enumerate() {
+                let taken = match (&node.op, ring) {
+                    (Op::Gate, _) if k == 1 => bits[input],
+                    (_, Some(ring)) => ring,
+                    _ if self.scales.gain[index] != 1.0 => wanted[index],
+                    _ => bits[input],
                 };
                 wanted[input] = taken.max(wanted[input]);
-            }
-            if let (Op::HardSwish, Some(rescale)) = (&node.op, self.scales.rescale[index]) {
-                let most = 64_u32.saturating_sub(rescale.shift);
-                self.native[index] = wanted[index].min(most).max(bits[index]);
             }
         }
     }
