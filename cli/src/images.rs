@@ -77,7 +77,10 @@ fn read(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
 }
 
 /// Decodes a PNG or JPEG file.
-fn decode(bytes: &[u8]) -> Result<nets::Picture, String> {
+///
+/// # Errors
+/// What is wrong with the file, in one sentence.
+pub fn decode(bytes: &[u8]) -> Result<nets::Picture, String> {
     if bytes.is_empty() {
         return Err("the file is empty".into());
     }
