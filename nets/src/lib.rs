@@ -24,7 +24,7 @@
 //! let source = Source {
 //!     arch: "doubler".into(),
 //!     float: FloatModel { graph, tensors },
-//!     preprocessing: Preprocessing { shape, mean: vec![0.0], std: vec![1.0] },
+//!     preprocessing: Preprocessing::new(shape, vec![0.0], vec![1.0]),
 //!     labels: vec!["mean, doubled".into()],
 //!     head: Head::Sigmoid,
 //! };
@@ -53,6 +53,7 @@ mod error;
 mod file;
 mod float;
 mod fold;
+mod geometry;
 mod graph;
 mod igraph;
 mod import;
@@ -80,6 +81,7 @@ pub use backbones::{BACKBONES, backbone, backbone_seeded};
 pub use error::Error;
 pub use float::FloatModel;
 pub use fold::fold;
+pub use geometry::{Crops, Geometry};
 pub use graph::{Graph, Node, Op};
 pub use igraph::{IntGraph, IntNode, IntOp, TensorType};
 pub use import::{ImportOptions, ImportReport, LayerWidths, Preset, Source, import};
@@ -89,7 +91,7 @@ pub use plan::{CHUNK, agreement};
 pub use preprocess::{Picture, Preprocessing, Samples};
 pub use public::{Head, MAX_PUBLIC_BYTES, Prepared, PublicModel};
 pub use report::{LayerPlan, LayerReport, Mode, Progress, RunReport};
-pub use resize::resize;
+pub use resize::{Filter, resize};
 pub use safetensors::StateDict;
 pub use secure::SecureNetwork;
 pub use shape::{MAX_ELEMENTS, Shape, Window};
