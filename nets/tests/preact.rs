@@ -47,7 +47,7 @@ fn source(rng: &mut Rng, kernel: usize, between: usize) -> Source {
                     counts_padding: true,
                 },
                 &[last],
-            )
+            );
         }
         2 => last = graph.push("both", Op::Concat, &[0, relu]),
         3 => {
