@@ -1,4 +1,5 @@
-//! Stored values to grey: rescale, window, inversion (PS3.3 C.11.1 and C.11.2).
+//! Stored values to grey: rescale, window, inversion (PS3.3 C.11.1 and C.11.2). Of several windows the first counts;
+//! tables of values of interest (VOI LUT Sequence) are left out, as one of several views that a file may offer.
 
 use nets::Samples;
 

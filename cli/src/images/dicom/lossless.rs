@@ -11,6 +11,8 @@ use crate::images::{MAX_DECODED_BYTES, can_hold, has_jpeg_end};
 
 /// Start of frame of the lossless process with Huffman codes.
 const LOSSLESS_FRAME: u8 = 0xC3;
+/// What the decoder takes for each pixel, at most: differences, samples, and copies of them.
+const WORKING_BYTES: u64 = 16;
 const START_OF_SCAN: u8 = 0xDA;
 const RESTART_INTERVAL: u8 = 0xDD;
 
@@ -31,6 +33,9 @@ pub(super) fn decode(stream: &[u8], description: &Description) -> Result<Samples
             description.allocated,
             if frame.restarts { "with" } else { "without" }
         ));
+    }
+    if description.pixels() as u64 * WORKING_BYTES > MAX_DECODED_BYTES {
+        return Err("its lossless JPEG stream has too many pixels".into());
     }
     if !has_jpeg_end(stream) || !can_hold(stream, description.pixels() as u64) {
         return Err("its lossless JPEG stream is cut off".into());
