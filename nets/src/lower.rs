@@ -360,7 +360,7 @@ impl<'a> Lowering<'a> {
         let weights = self.quantised(node, weight, bias.as_deref(), scale)?;
         self.weights.insert(made, weights);
         made = self.truncated(&float.name, made, scale.shift);
-        self.made.insert((node, self.scales.bits[node]), made);
+        self.made.insert((node, self.native[node]), made);
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use crate::graph::Op;
 use crate::import::Preset;
 use crate::infer::types_of;
 use crate::rescale::{Rescale, mean};
+use crate::scales::weight_bits;
 use crate::{IntOp, Shape};
 
 impl Lowering<'_> {
@@ -19,9 +20,22 @@ impl Lowering<'_> {
         let mut wanted = vec![0; nodes.len()];
         for (index, node) in nodes.iter().enumerate().rev() {
             let shift = self.shift(index);
-            if let (Op::HardSwish | Op::Gate, Some(shift)) = (&node.op, shift) {
-                let most = 64_u32.saturating_sub(shift);
-                self.native[index] = wanted[index].min(most).max(bits[index]);
+            if let Some(rescale) = self.scales.rescale[index] {
+                // Factors are not cut to the ring of a product that was always near 0.
+                let factors = node.inputs.iter().map(|&i| bits[i]);
+                let factors = factors.fold(0, u32::max).saturating_sub(rescale.shift);
+                let wide = match node.op {
+                    Op::HardSwish => wanted[index],
+                    Op::Gate => wanted[index].max(factors),
+                    Op::HardSigmoid => 0,
+                    _ => factors,
+                };
+                let most = 64_u32.saturating_sub(rescale.shift);
+                self.native[index] = wide.min(most).max(bits[index]);
+            } else if let Some(shift) = shift {
+                // A layer that was always near 0 has weights all the same.
+                let weights = weight_bits(&node.op, self.options).saturating_sub(shift);
+                self.native[index] = weights.max(bits[index]);
             }
             let ring = match node.op {
                 Op::HardSigmoid | Op::HardSwish => None,
