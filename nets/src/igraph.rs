@@ -80,14 +80,14 @@ pub enum IntOp {
     TruncReduce {
         /// Bits cut off.
         shift: u32,
-        /// Whether the bias of the layer before carries the rounding constant 2^(shift - 1).
+        /// Whether the operation before carries the rounding constant 2^(shift - 1).
         rounded: bool,
     },
     /// floor(x / 2^shift) of the signed number, in the same ring.
     Trunc {
         /// Bits cut off.
         shift: u32,
-        /// Whether the bias of the layer before carries the rounding constant 2^(shift - 1).
+        /// Whether the operation before carries the rounding constant 2^(shift - 1).
         rounded: bool,
     },
     /// max(0, x).
@@ -100,7 +100,8 @@ pub enum IntOp {
         /// The largest output, positive in the ring.
         top: i64,
     },
-    /// factor·x + add.
+    /// factor·x + add. Hard-sigmoid of x at scale s is made of it: plus 3·2^s, clipped at 6·2^s, times
+    /// 2^f / 6 rounded to nearest, plus the rounding constant of the truncation that follows.
     Affine {
         /// The factor.
         factor: i64,

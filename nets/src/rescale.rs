@@ -1,8 +1,9 @@
 //! The operations without weights that change the scale: products, and means that are divided.
 //!
-//! Each is an exact integer operation followed by a rounded truncation, as a linear layer is, and a
-//! reciprocal in it is a public integer of so many fractional bits that its own rounding is worth
-//! less than two units of the result.
+//! Each is an exact integer operation followed by a rounded truncation, as a linear layer is. A
+//! reciprocal in it is a public integer, rounded to so many fractional bits that it makes a
+//! hard-sigmoid or a mean wrong by at most half a unit of the result, a hard-swish by one and a half;
+//! the truncation adds half a unit. A power of two divides exactly.
 
 use crate::graph::{Graph, Op};
 use crate::shape::{Shape, Window};

@@ -16,7 +16,7 @@ use crate::session::Session;
 /// **Protocol.** As [`Mul`](crate::Mul), with the bits of the scalars as choices: a COT carries a
 /// whole row, so a row costs no more COTs than an element, and only as many as a scalar has bits.
 /// First the terms x_S·g_C with the server as sender, then x_C·g_S. A narrow scalar needs no
-/// extension, which is a departure from [RRG+21]: as an integer it is g_S + g_C − 2^n·w, where w is
+/// extension, which is a departure from \[RRG+21\]: as an integer it is g_S + g_C − 2^n·w, where w is
 /// the OR of the shares' highest bits a_S, a_C. Of 2^n·w·x the server has the part 2^n·a_S·x_S, the
 /// client 2^n·a_C·x_C, and what is left, 2^n·(a_C·(1−a_S)·x_S + a_S·(1−a_C)·x_C), has the choices and
 /// the senders of the COTs for the highest bit: there the correlation is (2·a − 1)·x, a the sender's
