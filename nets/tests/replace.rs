@@ -323,6 +323,30 @@ fn what_cannot_be_says_what_would_work() {
     }
 }
 
+/// The demonstration's network, whose shapes come from its tensors, has an `-x` form as well.
+#[test]
+fn chestnet_loads() {
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../cli/assets/chestnet.safetensors"
+    );
+    let dict = StateDict::load(file.as_ref()).expect("it is committed");
+    let plain = backbone("chestnet", dict.clone()).expect("it loads");
+    let options = XOpOptions {
+        groups: 4,
+        ..XOpOptions::default()
+    };
+    let found = replace_convolutions(&plain, &options, SEED).expect("it replaces");
+    assert_eq!(found.replaced.len(), 6);
+    let mut metadata = dict.metadata;
+    metadata.insert("xop_groups".into(), "4".into());
+    let tensors = found.source.float.tensors.clone();
+    let dict = StateDict { tensors, metadata };
+    assert!(backbone("chestnet-x", dict.clone()).expect("it loads") == found.source);
+    // As ChestNet itself it lacks its convolutions.
+    assert!(backbone("chestnet", dict).is_err());
+}
+
 /// A trained network comes back from its state dict.
 #[test]
 fn state_dicts_load() {
@@ -445,6 +469,7 @@ fn small_networks_run() {
     for (arch, options) in [
         ("squeezenet", XOpOptions::default()),
         ("squeezenet", grouped),
+        ("resnet18", grouped),
     ] {
         let plain = backbone_seeded(arch, Shape::new(1, 24, 24), 3, SEED).expect("it builds");
         let source = replace_convolutions(&plain, &options, SEED)

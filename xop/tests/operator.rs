@@ -264,6 +264,48 @@ fn shapes_are_those_of_the_convolution() {
     }
 }
 
+/// What `XOp` of `training/xop.py` gives in PyTorch 2.15 for weights and input i·7 mod 11 − 5.
+#[test]
+fn pytorchs_answers() {
+    let values = |n: usize| (0..i32::try_from(n).expect("small")).map(|i| i * 7 % 11 - 5);
+    let known: [(XOp, &[i64]); 2] = [
+        (
+            XOp::new([8, 4], 3, 2, Spatial::Quarter, 4).expect("possible"),
+            &[
+                9, -114, -34, 41, -19, -10, -25, -16, -14, 13, -10, -16, 20, -12, 12, -20,
+            ],
+        ),
+        (
+            XOp::new([5, 6], 3, 1, Spatial::Half, 1).expect("possible"),
+            &[
+                25, 35, -93, -28, -410, 5, -166, -161, 20, -176, -28, 34, -88, 178, -128, -80,
+                -172, -91, -155, -28, -69, -68, 0, -79, 173, -317, 123, 187, -319, 187, 142, -247,
+                205, 95, -71, 182, 104, -130, 11, 179, -37, 14, 197, -70, 39, 247, -120, 113, -53,
+                -31, 141, -148, 333, 83, -56, 173, 27, -217, 150, -77, -111, 123, 73, -156, 571,
+                -57, -12, 295, -117, -87, 156, -135,
+            ],
+        ),
+    ];
+    for (op, expected) in known {
+        let bits = Bits::of(32);
+        let ([c_in, c_out], k) = (op.channels(), op.kernel());
+        let array = |shape: [usize; 4]| {
+            let n = shape.iter().product();
+            Array4::from_shape_vec(shape, values(n).collect()).expect("as many")
+        };
+        let dw = array([op.spatial().channels(c_in), 1, k, k]);
+        let pw = array([c_out, c_in / op.groups(), 1, 1]);
+        let x = array([1, c_in, 4, 3]).mapv(|x: i32| bits.from_signed(x.into()));
+        let both = Weights {
+            depthwise: dw.view(),
+            pointwise: pw.view(),
+        };
+        let y = evaluate(&op, bits, 0, both, x.view()).expect("it lowers");
+        let y: Vec<i64> = y.iter().map(|&y| bits.to_signed(y)).collect();
+        assert_eq!(y, expected, "{op:?}");
+    }
+}
+
 #[test]
 fn what_cannot_be_says_what_would_work() {
     let text = |result: Result<XOp, Error>| result.expect_err("impossible").to_string();
