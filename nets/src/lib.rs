@@ -7,7 +7,7 @@
 //! [`Model`]: a [`PublicModel`] that both parties may know, [`PrivateWeights`] that only the server
 //! has, and the float network for comparison. [`FloatModel::run`] computes it in floats,
 //! [`run_integer`] in clear integers, and [`SecureNetwork`] between two parties, bit for bit as the
-//! clear integers.
+//! clear integers. [`replace_convolutions`] puts X-operators in place of a network's convolutions.
 //!
 //! ```
 //! use nets::{FloatModel, Graph, Head, ImportOptions, Op, Preprocessing, Shape, Source, Tensors};
