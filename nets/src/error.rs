@@ -130,6 +130,14 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// An X-operator that cannot stand in place of a convolution.
+    #[error("layer `{node}`: {source}")]
+    XOp {
+        /// The convolution.
+        node: String,
+        /// Why not.
+        source: xop::Error,
+    },
     /// The channel failed.
     #[error(transparent)]
     Channel(#[from] channel::Error),
@@ -161,6 +169,11 @@ impl Error {
             node: node.to_owned(),
             problem: problem.into(),
         }
+    }
+
+    pub(crate) fn xop(node: &str, source: xop::Error) -> Self {
+        let node = node.to_owned();
+        Self::XOp { node, source }
     }
 
     pub(crate) fn width(node: &str, problem: impl Into<String>) -> Self {

@@ -7,7 +7,7 @@
 //! [`Model`]: a [`PublicModel`] that both parties may know, [`PrivateWeights`] that only the server
 //! has, and the float network for comparison. [`FloatModel::run`] computes it in floats,
 //! [`run_integer`] in clear integers, and [`SecureNetwork`] between two parties, bit for bit as the
-//! clear integers.
+//! clear integers. [`replace_convolutions`] puts X-operators in place of a network's convolutions.
 //!
 //! ```
 //! use nets::{FloatModel, Graph, Head, ImportOptions, Op, Preprocessing, Shape, Source, Tensors};
@@ -72,6 +72,7 @@ mod preprocess;
 mod price;
 mod product;
 mod public;
+mod replace;
 mod report;
 mod rescale;
 mod resize;
@@ -102,6 +103,7 @@ pub use plan::{CHUNK, agreement};
 pub use preprocess::{Picture, Preprocessing, Samples};
 pub use price::{Constants, Network, Objective, Work};
 pub use public::{Head, MAX_PUBLIC_BYTES, Prepared, PublicModel};
+pub use replace::{Replacement, XOpOptions, replace_convolutions};
 pub use report::{LayerPlan, LayerReport, Mode, Progress, RunReport};
 pub use resize::{Filter, resize};
 pub use safetensors::StateDict;

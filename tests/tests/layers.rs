@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("nonlinear", &["ring-arith", "channel", "sharing"]),
     ("linear", &["ring-arith", "channel", "ot", "sharing"]),
     ("winograd", &["ring-arith", "channel", "sharing", "linear"]),
+    ("xop", &["ring-arith", "channel", "linear", "winograd"]),
     (
         "nets",
         &[
@@ -23,6 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "nonlinear",
             "linear",
             "winograd",
+            "xop",
         ],
     ),
     ("onnx", &["nets"]),
@@ -35,6 +37,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "sharing",
             "nonlinear",
             "linear",
+            "xop",
             "nets",
             "onnx",
         ],
