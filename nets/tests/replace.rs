@@ -162,11 +162,7 @@ fn sandwich(channels: [usize; 2], window: Window, groups: usize, side: usize) ->
     Source {
         arch: "sandwich".into(),
         float,
-        preprocessing: Preprocessing {
-            shape,
-            mean: vec![0.0; 2],
-            std: vec![1.0; 2],
-        },
+        preprocessing: Preprocessing::new(shape, vec![0.0; 2], vec![1.0; 2]),
         labels: vec![],
         head: Head::Softmax,
     }

@@ -1,5 +1,5 @@
 //! Hard-sigmoid, hard-swish, gates and divided means: every integer operation on every input of small
-//! rings, then whole blocks from floats.
+//! rings.
 
 #[path = "common/parties.rs"]
 mod parties;
@@ -7,9 +7,8 @@ mod parties;
 mod random;
 
 use nets::{
-    Error, FloatModel, Graph, Head, ImportOptions, IntGraph, IntNode, IntOp, Mode, Model, Op,
-    Preprocessing, Preset, PrivateWeights, Shape, Source, Tensor, Tensors, Window, import,
-    run_integer,
+    Error, FloatModel, Graph, IntGraph, IntNode, IntOp, Mode, Op, PrivateWeights, Shape, Tensors,
+    Window, run_integer,
 };
 use random::Rng;
 
@@ -283,6 +282,7 @@ fn graphs_that_do_not_fit_are_refused() {
     ];
     assert!(gates(graph).to_string().contains("it gates 2x1x1 by 1x1x1"));
 }
+<<<<<<< HEAD
 
 /// An inverted residual block of MobileNetV3 as a whole network: expansion, depthwise convolution
 /// and hard-swish, squeeze and excitation, projection, and a sum; then ShuffleNet's pool.
@@ -458,3 +458,5 @@ fn inputs_without_fractional_bits_are_named() {
         );
     }
 }
+=======
+>>>>>>> 27079822d6eb73a575d8ca39562515314d453862
