@@ -59,11 +59,7 @@ fn block(rng: &mut Rng) -> Source {
     Source {
         arch: "block".into(),
         float: FloatModel { graph, tensors },
-        preprocessing: Preprocessing {
-            shape,
-            mean: vec![0.5; 3],
-            std: vec![0.25; 3],
-        },
+        preprocessing: Preprocessing::new(shape, vec![0.5; 3], vec![0.25; 3]),
         labels: (0..3).map(|i| i.to_string()).collect(),
         head: Head::Sigmoid,
     }
@@ -95,7 +91,7 @@ fn imported(seed: u64, options: &ImportOptions) -> (Model, Vec<Vec<f32>>, f64) {
 #[test]
 fn a_block_follows_floats() {
     let fine = ImportOptions {
-        weight_bits: 16,
+        weight_bits: nets::WeightBits::Fixed(16),
         activation_bits: 20,
         fraction_bits: 13,
         input_bits: 16,
