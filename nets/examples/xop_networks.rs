@@ -119,11 +119,7 @@ fn network(family: &str, separable: bool) -> Source {
             graph: net.graph,
             tensors: net.tensors,
         },
-        preprocessing: Preprocessing {
-            shape,
-            mean: vec![0.482],
-            std: vec![0.236],
-        },
+        preprocessing: Preprocessing::new(shape, vec![0.482], vec![0.236]),
         labels: vec!["NORMAL".into(), "PNEUMONIA".into()],
         head: Head::Softmax,
     }
