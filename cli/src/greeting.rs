@@ -12,7 +12,7 @@ use sharing::Options;
 use crate::failure::{Failure, Outcome};
 
 /// Version of everything the two programs exchange; see **Wire** in CHANGELOG.md.
-const WIRE_VERSION: u32 = 1;
+const WIRE_VERSION: u32 = 2;
 /// The stream of these messages.
 pub(crate) const CONTROL: u32 = 3;
 /// Largest frame other than the model's public part.
