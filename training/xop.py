@@ -11,12 +11,13 @@ once after the last step; nothing is chosen by them. --validate holds out 12 % o
 the patients of train.tar and reports on those instead: for trying settings.
 
 Appends one JSON line for every finished run to --out, and skips those there.
---table prints the table of that file.
+--table prints its table, beside what the networks cost.
 """
 import argparse
 import itertools
 import json
 import time
+from collections import Counter
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -206,20 +207,27 @@ def macs(model):
     return total[0]
 
 
-def table(lines):
-    """Mean and standard deviation over the seeds, one row for every network."""
-    print("| network | layers | parameters | MACs | seeds | accuracy % | AUC |")
-    print("|---|---|---|---|---|---|---|")
-    for family, variant in itertools.product(FAMILIES, VARIANTS):
-        runs = [r for r in lines if (r["family"], r["variant"]) == (family, variant)]
-        if not runs:
-            continue
+def table(lines, costs):
+    """One row for every network: its cost, mean and deviation over the seeds.
+
+    costs is what nets' example xop_networks prints.
+    """
+    print("| network | 3×3 layers | parameters | MACs | online, MB | refill, MB "
+          "| accuracy, % | AUC |\n|---|---|--:|--:|--:|--:|--:|--:|")
+    seeds = min(Counter((r["family"], r["variant"]) for r in lines).values())
+    for row in costs.read_text().splitlines()[2:]:
+        family, variant, parameters, macs, _, online, refill, _ = [
+            c.strip() for c in row.strip("|").split("|")]
+        runs = [r for r in lines if (r["family"], r["variant"]) == (family, variant)][:seeds]
+        assert all(r["parameters"] == int(parameters) for r in runs), (family, variant)
+
         def spread(key, scale, digits):
             v = scale * np.array([r[key] for r in runs])
-            sd = f" ± {v.std(ddof=1):.{digits}f}" if len(v) > 1 else ""
-            return f"{v.mean():.{digits}f}{sd}"
-        print(f"| {family} | {variant} | {runs[0]['parameters']:,} | {runs[0]['macs']:,} "
-              f"| {len(runs)} | {spread('accuracy', 100, 1)} | {spread('auc', 1, 4)} |")
+            return f"{v.mean():.{digits}f} ± {v.std(ddof=min(1, seeds - 1)):.{digits}f}"
+        print(f"| {family} | {variant} | {int(parameters):,} | {int(macs):,} "
+              f"| {int(online) / 1e6:.1f} | {int(refill) / 1e6:.1f} "
+              f"| {spread('accuracy', 100, 1)} | {spread('auc', 1, 3)} |")
+    print(f"\n{seeds} seeds")
 
 
 def main():
@@ -229,7 +237,8 @@ def main():
     p.add_argument("--out", type=Path, default=Path("xop.jsonl"))
     p.add_argument("--weights", type=Path, help="folder for one safetensors file per run")
     p.add_argument("--validate", action="store_true", help="leave the test set unread")
-    p.add_argument("--table", action="store_true", help="print the table and stop")
+    p.add_argument("--table", type=Path, metavar="COSTS",
+                   help="print the table, with the costs of nets' xop_networks, and stop")
     p.add_argument("--only", nargs="*", default=[], help="families or variants to run")
     for name, value in {"seeds": 3, "epochs": 6, "batch": 64, "lr": 0.1, "weight-decay": 5e-4,
                         "smoothing": 0.1}.items():
@@ -237,7 +246,7 @@ def main():
     args = p.parse_args()
     done = [json.loads(s) for s in args.out.open()] if args.out.exists() else []
     if args.table:
-        return table(done)
+        return table(done, args.table)
     torch.set_num_threads(1)
 
     rows, x, y, _ = load(args.data, "train", SIZE)

@@ -4,7 +4,7 @@
 //! `cargo run --release -p nets --example xop_networks [WEIGHTS]`: WEIGHTS is the folder that
 //! `training/xop.py --weights` filled, of which seed 0 is read; without it the weights are random,
 //! by their names. Calibrated on noise. Trained weights take somewhat narrower rings, so bytes are up to
-//! 12 % fewer with them.
+//! 13 % fewer with them.
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
 use std::path::PathBuf;

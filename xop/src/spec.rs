@@ -153,12 +153,13 @@ impl XOp {
         self.groups
     }
 
-    /// Weights: those of the depthwise convolution and of the 1 × 1.
+    /// Number of weights: of the depthwise convolution and of the 1 × 1 (saturating).
     #[must_use]
     pub const fn weights(&self) -> [usize; 2] {
         let [c_in, c_out] = self.channels;
-        let depthwise = self.spatial.channels(c_in) * self.kernel * self.kernel;
-        [depthwise, c_in / self.groups * c_out]
+        let area = self.kernel.saturating_mul(self.kernel);
+        let depthwise = self.spatial.channels(c_in).saturating_mul(area);
+        [depthwise, (c_in / self.groups).saturating_mul(c_out)]
     }
 
     /// Whether it is hardly what is meant.
