@@ -49,7 +49,8 @@ impl FullyConnected {
         let total = |cost: &Cost| {
             u128::from(cost.bytes()) * 8 + u128::from(cost.cots.total()) * u128::from(cot_price)
         };
-        let (server, client) = (self.as_matmul().cost()?, self.client_chooses_cost()?);
+        let server = self.cost_with(Role::Server)?;
+        let client = self.cost_with(Role::Client)?;
         Ok(if total(&client) < total(&server) {
             Role::Client
         } else {
@@ -62,7 +63,15 @@ impl FullyConnected {
     /// # Errors
     /// If the sizes overflow.
     pub fn cost(&self, cot_price: u32) -> Result<Cost, Error> {
-        match self.chooser(cot_price)? {
+        self.cost_with(self.chooser(cot_price)?)
+    }
+
+    /// The exact cost if this party's bits choose.
+    ///
+    /// # Errors
+    /// If the sizes overflow.
+    pub fn cost_with(&self, chooser: Role) -> Result<Cost, Error> {
+        match chooser {
             Role::Server => self.as_matmul().cost(),
             Role::Client => self.client_chooses_cost(),
         }

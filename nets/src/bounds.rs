@@ -18,6 +18,10 @@ pub(crate) fn proved(graph: &IntGraph, weights: &PrivateWeights, input_bound: f6
                     linear(layer, graph.types()[index].shape.channels, input(0))
                 })
             }
+            IntOp::Winograd { tile, .. } => weights.layer(index).map_or(0.0, |layer| {
+                let conv = linear(layer, graph.types()[index].shape.channels, input(0));
+                conv * 2f64.powi(tile.guard_bits().cast_signed())
+            }),
             IntOp::TruncReduce { shift, .. } | IntOp::Trunc { shift, .. } => {
                 (input(0) / 2f64.powi(shift.cast_signed())).ceil()
             }
@@ -30,6 +34,26 @@ pub(crate) fn proved(graph: &IntGraph, weights: &PrivateWeights, input_bound: f6
             IntOp::Add => input(0) + input(1),
             #[expect(clippy::cast_precision_loss, reason = "a bound")]
             IntOp::Clip { top } => input(0).min(top as f64),
+            #[expect(clippy::cast_precision_loss, reason = "a bound")]
+            IntOp::Affine { factor, add, .. } => {
+                input(0) * (factor as f64).abs() + (add as f64).abs()
+            }
+            IntOp::Gate => input(0) * input(1),
+            IntOp::HardSwish { fraction, .. } => {
+                let scale = graph.types()[node.inputs[0]].fixed.scale;
+                let (one, sixth) = (2f64.powi(scale), 2f64.powi(fraction.cast_signed()));
+                (sixth / 6.0 + 1.0) * 18.0 * one * one + one * sixth * input(0)
+            }
+            #[expect(clippy::cast_precision_loss, reason = "a bound")]
+            IntOp::MeanPool {
+                window,
+                divisor,
+                fraction,
+                ..
+            } => {
+                let one = 2f64.powi(fraction.cast_signed()) / divisor as f64;
+                input(0) * (one + window.area() as f64)
+            }
             IntOp::Concat => (0..node.inputs.len()).map(input).fold(0.0, f64::max),
             IntOp::SumPool { window } => {
                 let area = u32::try_from(window.area()).unwrap_or(u32::MAX);

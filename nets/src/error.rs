@@ -84,6 +84,9 @@ pub enum Error {
     /// Operators this program cannot lower to integers, all of them.
     #[error("unsupported operators: {}", .0.join(", "))]
     Unsupported(Vec<String>),
+    /// Layers that cannot be computed by the algorithm asked for, all of them, and what would work.
+    #[error("not possible as asked: {}", .0.join(", "))]
+    Refused(Vec<String>),
     /// A backbone name nobody knows.
     #[error("unknown network `{name}`; known: {known}")]
     UnknownNetwork {
@@ -127,6 +130,14 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// An X-operator that cannot stand in place of a convolution.
+    #[error("layer `{node}`: {source}")]
+    XOp {
+        /// The convolution.
+        node: String,
+        /// Why not.
+        source: xop::Error,
+    },
     /// The channel failed.
     #[error(transparent)]
     Channel(#[from] channel::Error),
@@ -139,6 +150,9 @@ pub enum Error {
     /// A linear protocol failed.
     #[error(transparent)]
     Linear(#[from] linear::Error),
+    /// A Winograd convolution failed.
+    #[error(transparent)]
+    Winograd(#[from] winograd::Error),
 }
 
 impl Error {
@@ -155,6 +169,11 @@ impl Error {
             node: node.to_owned(),
             problem: problem.into(),
         }
+    }
+
+    pub(crate) fn xop(node: &str, source: xop::Error) -> Self {
+        let node = node.to_owned();
+        Self::XOp { node, source }
     }
 
     pub(crate) fn width(node: &str, problem: impl Into<String>) -> Self {

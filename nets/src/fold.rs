@@ -1,12 +1,15 @@
 //! Rewriting a float graph before quantisation, without changing what it computes.
 //!
-//! - A batch norm after a convolution or fully connected layer goes into its weights.
+//! - A batch norm after a convolution or fully connected layer goes into its weights, also through a
+//!   channel shuffle between.
 //! - Max-pool goes before ReLU: `max-pool(ReLU(x)) = ReLU(max-pool(x))`, and there are fewer ReLUs.
-//! - Average pool goes before a 1x1 convolution, which then has fewer positions.
+//! - Average pool goes before a 1x1 convolution, which then has fewer positions, and before a channel
+//!   shuffle, which may stand between.
 //! - Nodes that do not reach the output go.
 
 use crate::float::{affine, parameters};
 use crate::graph::{Graph, Op};
+use crate::kernel::shuffle;
 use crate::{Error, FloatModel, Shape, Tensor, Tensors, Window};
 
 /// The same function in fewer and cheaper operations.
@@ -43,7 +46,10 @@ fn pass(model: &FloatModel) -> Result<(FloatModel, bool), Error> {
 
 /// Linear nodes with the batch norms after them folded in, their parameters renamed after the
 /// node (two nodes may share a tensor before, not after); and the new number of the output.
-fn fold_batch_norms(old: &Graph, source: &Tensors) -> Result<(Graph, Tensors, usize), Error> {
+pub(crate) fn fold_batch_norms(
+    old: &Graph,
+    source: &Tensors,
+) -> Result<(Graph, Tensors, usize), Error> {
     let uses = old.uses();
     let (mut graph, mut tensors) = (Graph::new(), Tensors::new());
     let mut new: Vec<usize> = Vec::with_capacity(uses.len());
@@ -57,15 +63,16 @@ fn fold_batch_norms(old: &Graph, source: &Tensors) -> Result<(Graph, Tensors, us
             var,
             eps,
         } = &node.op
+            && let Some((linear, groups)) =
+                linear_before(old, &uses, (&graph, &new), node.inputs[0])
         {
-            let linear = inputs[0];
-            if uses[node.inputs[0]] == 1 && is_linear(&graph.nodes[linear].op) {
-                let [g, b, m, v] = [value(gamma)?, value(beta)?, value(mean)?, value(var)?];
-                let affine = affine(g.data(), b.data(), m.data(), v.data(), *eps);
-                scale(&mut tensors, &graph.nodes[linear].op, &affine)?;
-                new.push(linear);
-                continue;
-            }
+            let [g, b, m, v] = [value(gamma)?, value(beta)?, value(mean)?, value(var)?];
+            let after = affine(g.data(), b.data(), m.data(), v.data(), *eps);
+            // A shuffle of the transposed rows undoes one.
+            let affine = shuffle(&after, Shape::vector(after.len()), after.len() / groups);
+            scale(&mut tensors, &graph.nodes[linear].op, &affine)?;
+            new.push(inputs[0]);
+            continue;
         }
         let mut op = node.op.clone();
         if let Op::Conv2d { weight, bias, .. } | Op::Linear { weight, bias, .. } = &mut op {
@@ -88,6 +95,23 @@ fn fold_batch_norms(old: &Graph, source: &Tensors) -> Result<(Graph, Tensors, us
     }
     let output = *new.last().expect("check() refuses empty graphs");
     Ok((graph, tensors, output))
+}
+
+/// The linear node (by its new number) whose output an old node's is, but for a shuffle of so many
+/// groups (1: none), if nothing else takes it.
+fn linear_before(
+    old: &Graph,
+    uses: &[usize],
+    (graph, new): (&Graph, &[usize]),
+    node: usize,
+) -> Option<(usize, usize)> {
+    let (linear, groups) = match old.nodes[node].op {
+        Op::ChannelShuffle { groups } => (old.nodes[node].inputs[0], groups),
+        _ => (node, 1),
+    };
+    let alone = uses[node] == 1 && uses[linear] == 1;
+    let linear = new[linear];
+    (alone && is_linear(&graph.nodes[linear].op)).then_some((linear, groups))
 }
 
 const fn is_linear(op: &Op) -> bool {
@@ -125,7 +149,7 @@ fn scale(tensors: &mut Tensors, op: &Op, affine: &[(f64, f64)]) -> Result<(), Er
 }
 
 /// Swaps every `ReLU` with the max-pool that alone takes its output, and every convolution of single
-/// pixels with such an average pool; whether there was any.
+/// pixels and every shuffle with such an average pool; whether there was any.
 fn pool_first(graph: &mut Graph, output: usize) -> bool {
     let mut moved = false;
     let mut uses = vec![0; graph.nodes.len()];
@@ -144,6 +168,7 @@ fn pool_first(graph: &mut Graph, output: usize) -> bool {
                 *window == Window::square(1, 1, 0) && !pool.is_padded()
             }
             (Op::Conv2d { window, .. }, Op::GlobalAvgPool) => *window == Window::square(1, 1, 0),
+            (Op::ChannelShuffle { .. }, Op::AvgPool { .. } | Op::GlobalAvgPool) => true,
             _ => false,
         };
         if first && uses[taken] == 1 {

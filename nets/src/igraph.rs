@@ -6,6 +6,7 @@
 
 use ring_arith::{Bits, Fixed};
 use serde::{Deserialize, Serialize};
+use winograd::Tile;
 
 use crate::Error;
 use crate::infer::{infer, last_use};
@@ -48,6 +49,24 @@ pub enum IntOp {
         /// Scale of the weights.
         weight_scale: i32,
     },
+    /// 2^g times convolution and bias, in a ring wider by g bits, g the guard bits of the tile: the
+    /// same weights and bias as [`IntOp::Conv`], and the same result mod 2^l once the truncation
+    /// after it has cut g bits more.
+    Winograd {
+        /// Output channels.
+        out_channels: usize,
+        /// Groups.
+        groups: usize,
+        /// Kernel, stride, padding.
+        window: Window,
+        /// Bits of a weight.
+        weight_bits: u32,
+        /// Scale of the weights.
+        weight_scale: i32,
+        /// The algorithm.
+        #[serde(with = "crate::tiled")]
+        tile: Tile,
+    },
     /// Fully connected layer with the server's weights `[out, in]`, plus its bias.
     FullyConnected {
         /// Outputs.
@@ -61,14 +80,14 @@ pub enum IntOp {
     TruncReduce {
         /// Bits cut off.
         shift: u32,
-        /// Whether the bias of the layer before carries the rounding constant 2^(shift - 1).
+        /// Whether the operation before carries the rounding constant 2^(shift - 1).
         rounded: bool,
     },
     /// floor(x / 2^shift) of the signed number, in the same ring.
     Trunc {
         /// Bits cut off.
         shift: u32,
-        /// Whether the bias of the layer before carries the rounding constant 2^(shift - 1).
+        /// Whether the operation before carries the rounding constant 2^(shift - 1).
         rounded: bool,
     },
     /// max(0, x).
@@ -80,6 +99,43 @@ pub enum IntOp {
     Clip {
         /// The largest output, positive in the ring.
         top: i64,
+    },
+    /// factor·x + add. Hard-sigmoid of x at scale s is made of it: plus 3·2^s, clipped at 6·2^s, times
+    /// 2^f / 6 rounded to nearest, plus the rounding constant of the truncation that follows.
+    Affine {
+        /// The factor.
+        factor: i64,
+        /// What is added.
+        add: i64,
+        /// Scale of the factor.
+        scale: i32,
+    },
+    /// Of h = x + 3·2^s at scale s: with c = clip(h, 0, 6·2^s) and r = max(h - 6·2^s, 0),
+    /// m·c·(c - 3·2^s) + 2^(s + fraction)·r modulo 2^to, where m is 2^fraction / 6 rounded to
+    /// nearest. That is hard-swish of x at scale 2·s + fraction, as [`nonlinear::HardSwish`] says how
+    /// exactly; the rounding to a smaller scale comes after it.
+    HardSwish {
+        /// Fractional bits of a sixth.
+        fraction: u32,
+        /// The width of the result.
+        to: u32,
+    },
+    /// Each channel of the first input times the second input's one value of that channel, in the
+    /// first one's ring and exactly; the rounding comes after it. The second is of the same ring or,
+    /// where it is never negative, of a narrower one.
+    Gate,
+    /// Sum under the window times 2^fraction / (divisor·count), rounded half up: the mean, at a
+    /// scale larger by `fraction`; the rounding to a smaller scale comes after it. `count` is the
+    /// window's area or, where padding does not count, the number of inputs under it.
+    MeanPool {
+        /// Kernel, stride, padding.
+        window: Window,
+        /// Whether padding counts, as zeros.
+        counts_padding: bool,
+        /// The integers are this many times too large: sums instead of means.
+        divisor: u64,
+        /// Fractional bits of the reciprocal.
+        fraction: u32,
     },
     /// Largest value under the window; padding never wins.
     MaxPool {
@@ -133,12 +189,16 @@ impl IntOp {
             Self::Input { .. } => "input",
             Self::Extend { .. } => "extend",
             Self::Narrow { .. } => "narrow",
-            Self::Conv { .. } => "conv",
+            Self::Conv { .. } | Self::Winograd { .. } => "conv",
             Self::FullyConnected { .. } => "fully-connected",
             Self::TruncReduce { .. } | Self::Trunc { .. } => "truncate",
             Self::Relu => "relu",
             Self::SignedRelu => "signed-relu",
             Self::Clip { .. } => "clip",
+            Self::Affine { .. } => "affine",
+            Self::HardSwish { .. } => "hard-swish",
+            Self::Gate => "gate",
+            Self::MeanPool { .. } => "mean-pool",
             Self::MaxPool { .. } => "max-pool",
             Self::Add => "add",
             Self::Concat => "concat",
@@ -161,7 +221,10 @@ impl IntOp {
     /// Whether it is a product with the server's weights.
     #[must_use]
     pub const fn is_linear(&self) -> bool {
-        matches!(self, Self::Conv { .. } | Self::FullyConnected { .. })
+        matches!(
+            self,
+            Self::Conv { .. } | Self::Winograd { .. } | Self::FullyConnected { .. }
+        )
     }
 }
 
@@ -175,6 +238,8 @@ pub struct TensorType {
     pub fixed: Fixed,
     /// No input whatever makes a value negative, so extension is the cheap one.
     pub nonneg: bool,
+    /// No input whatever makes a value larger.
+    pub most: i64,
 }
 
 impl TensorType {
@@ -183,6 +248,7 @@ impl TensorType {
             shape,
             fixed: Fixed { bits, scale },
             nonneg,
+            most: bits.max_signed(),
         }
     }
 

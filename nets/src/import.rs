@@ -1,14 +1,19 @@
 //! From trained float weights to a [`Model`]: fold, balance, calibrate, quantise, compare.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
+use crate::accuracy::{WeightBits, WidthReport, compare, held_out, narrowest};
 use crate::bounds::{bits_for, proved};
 use crate::equalise::equalise;
 use crate::lower::{Lowered, lower};
 use crate::preact::{is_lowerable, lowerable};
 use crate::preprocess::Preprocessing;
+use crate::rounding::Moments;
 use crate::{
-    Error, FloatModel, Head, IntOp, Model, PublicModel, calibrate, fold, rounding, scales,
+    Algorithms, Constants, Error, FloatModel, Head, IntOp, Model, PrivateWeights, PublicModel,
+    calibrate, choose, fold, rounding, scales,
 };
 
 /// How widths are chosen.
@@ -39,13 +44,16 @@ pub struct ImportOptions {
     /// Most fractional bits of an activation: tensors of small numbers get narrower widths.
     pub fraction_bits: u32,
     /// Bits of a weight.
-    pub weight_bits: u32,
+    pub weight_bits: WeightBits,
     /// Bits of an input value.
     pub input_bits: u32,
     /// Every width has room for this factor over the largest value seen in calibration.
     pub margin: f64,
     /// How widths are chosen.
     pub preset: Preset,
+    /// How the algorithms of the layers are chosen, at the price of a correlated OT of
+    /// [`sharing::Options::default`]; the integers do not depend on it.
+    pub algorithms: Algorithms,
 }
 
 impl Default for ImportOptions {
@@ -54,10 +62,11 @@ impl Default for ImportOptions {
             name: "model".into(),
             activation_bits: 16,
             fraction_bits: 10,
-            weight_bits: 10,
+            weight_bits: WeightBits::Auto { accuracy: 0.01 },
             input_bits: 14,
             margin: 2.0,
             preset: Preset::Mixed,
+            algorithms: Algorithms::default(),
         }
     }
 }
@@ -75,7 +84,7 @@ impl ImportOptions {
         };
         within("activation_bits", self.activation_bits, 4, 32)?;
         within("fraction_bits", self.fraction_bits, 1, 32)?;
-        within("weight_bits", self.weight_bits, 2, 24)?;
+        self.weight_bits.check()?;
         within("input_bits", self.input_bits, 4, 32)?;
         if let Preset::Uniform { bits } = self.preset {
             within("preset", bits, self.activation_bits, 64)?;
@@ -138,6 +147,13 @@ pub struct LayerWidths {
 pub struct ImportReport {
     /// The linear layers.
     pub layers: Vec<LayerWidths>,
+    /// Bits of a weight, where each channel has no weights of its own.
+    pub weight_bits: u32,
+    /// The widths tried, in this order, where the width was to be chosen: on the `held_out` images,
+    /// or on all where there are few.
+    pub tried: Vec<WidthReport>,
+    /// Images that the rounding of weights did not see.
+    pub held_out: usize,
     /// The calibration images.
     pub images: usize,
     /// Images on which the float and the integer network name the same top output.
@@ -148,6 +164,8 @@ pub struct ImportReport {
     pub mean_logit_difference: f64,
     /// Largest difference of a probability.
     pub max_probability_difference: f64,
+    /// Mean difference of a probability.
+    pub mean_probability_difference: f64,
     /// The factor that every width leaves over the largest value seen.
     pub margin: f64,
     /// Values that wrapped in calibration; 0 in a sound import.
@@ -173,44 +191,129 @@ pub fn import(
             problem,
         });
     }
-    let folded = fold(&source.float)?;
-    let mut peaks = calibrate::peaks(&folded, samples)?;
-    let rewritten = if is_lowerable(&folded.graph)? {
-        None
-    } else {
-        let rewritten = lowerable(&folded, &peaks, options.margin)?;
-        peaks = calibrate::peaks(&rewritten, samples)?;
-        Some(rewritten)
+    let calibrated = Calibrated::new(&source.float, samples, options.margin)?;
+    let pair = |i: usize| (&samples[i], &calibrated.logits[i]);
+    let held_out = held_out(samples.len());
+    let looked_at = match held_out.len() {
+        0 => (0..samples.len()).collect(),
+        _ => held_out.clone(),
     };
-    let float = equalise(rewritten.as_ref().unwrap_or(&folded), &peaks)?;
-    let ranges = calibrate::ranges(&float, samples)?;
     let bound = source.preprocessing.bound();
-    let scales = scales::choose(&float, &ranges, bound, options)?;
-    let moments = rounding::moments(&float, samples)?;
-    let lowered = lower(&float, &scales, &moments, options)?;
-    let mut report = ImportReport {
-        layers: widths(&lowered, &ranges, bound, options),
-        images: samples.len(),
+    let attempt = |bits| {
+        let weight_bits = WeightBits::Fixed(bits);
+        let options = ImportOptions {
+            weight_bits,
+            ..options.clone()
+        };
+        calibrated.lower(source, bound, &options)
+    };
+    let (made, tried) = match options.weight_bits {
+        WeightBits::Fixed(bits) => (attempt(bits)?, Vec::new()),
+        WeightBits::Auto { accuracy } => narrowest(accuracy, |bits| {
+            let made = attempt(bits)?;
+            let images = looked_at.iter().map(|&i| pair(i));
+            let report = compare(&made.public, &made.weights, bits, images)?;
+            Ok((made, report))
+        })?,
+    };
+    let images = (0..samples.len()).map(pair);
+    let all = compare(&made.public, &made.weights, made.weight_bits, images)?;
+    let report = ImportReport {
+        layers: made.layers,
+        weight_bits: made.weight_bits,
+        tried,
+        held_out: held_out.len(),
+        images: all.images,
+        same_top: all.same_top,
+        max_logit_difference: all.max_logit_difference,
+        mean_logit_difference: all.mean_logit_difference,
+        max_probability_difference: all.max_probability_difference,
+        mean_probability_difference: all.mean_probability_difference,
         margin: options.margin,
-        ..ImportReport::default()
+        wrapped: all.wrapped,
     };
-    let public = PublicModel {
-        name: options.name.clone(),
-        arch: source.arch.clone(),
-        labels: source.labels.clone(),
-        head: source.head,
-        preprocessing: source.preprocessing.clone(),
-        graph: lowered.graph,
-    };
-    public.check()?;
     let model = Model {
-        public,
-        weights: lowered.weights,
-        // What was rewritten is the same only as far as values stay in range.
-        float: if rewritten.is_some() { folded } else { float },
+        public: made.public,
+        weights: made.weights,
+        float: calibrated.reference,
     };
-    compare(&model, samples, &mut report)?;
+    let price = sharing::Options::default().cot_price();
+    let (model, _) = choose(&model, &options.algorithms, price, &Constants::default())?;
     Ok((model, report))
+}
+
+/// What does not depend on the width of weights.
+struct Calibrated {
+    /// The network to be lowered.
+    float: FloatModel,
+    /// The network to compare with.
+    reference: FloatModel,
+    /// Its logits, sample by sample.
+    logits: Vec<Vec<f64>>,
+    ranges: Vec<f64>,
+    moments: BTreeMap<usize, Vec<Moments>>,
+}
+
+/// The integer network for one width.
+struct Made {
+    public: PublicModel,
+    weights: PrivateWeights,
+    layers: Vec<LayerWidths>,
+    weight_bits: u32,
+}
+
+impl Calibrated {
+    fn new(source: &FloatModel, samples: &[Vec<f32>], margin: f64) -> Result<Self, Error> {
+        let folded = fold(source)?;
+        let mut peaks = calibrate::peaks(&folded, samples)?;
+        let rewritten = if is_lowerable(&folded.graph) {
+            None
+        } else {
+            let rewritten = lowerable(&folded, &peaks, margin)?;
+            peaks = calibrate::peaks(&rewritten, samples)?;
+            Some(rewritten)
+        };
+        let float = equalise(rewritten.as_ref().unwrap_or(&folded), &peaks)?;
+        // What was rewritten is the same only as far as values stay in range.
+        let reference = match rewritten {
+            Some(_) => folded,
+            None => float.clone(),
+        };
+        let ranges = calibrate::ranges(&float, samples)?;
+        let held_out = held_out(samples.len());
+        let seen = (0..samples.len()).filter(|i| !held_out.contains(i));
+        let moments = rounding::moments(&float, seen.map(|i| &samples[i]))?;
+        let run = |x: &Vec<f32>| Ok(reference.run(x)?.into_iter().map(f64::from).collect());
+        let logits = samples.iter().map(run).collect::<Result<_, Error>>()?;
+        Ok(Self {
+            float,
+            reference,
+            logits,
+            ranges,
+            moments,
+        })
+    }
+
+    fn lower(&self, source: &Source, bound: f64, options: &ImportOptions) -> Result<Made, Error> {
+        let scales = scales::choose(&self.float, &self.ranges, bound, options)?;
+        let lowered = lower(&self.float, &scales, &self.moments, options)?;
+        let layers = widths(&lowered, &self.ranges, bound, options);
+        let public = PublicModel {
+            name: options.name.clone(),
+            arch: source.arch.clone(),
+            labels: source.labels.clone(),
+            head: source.head,
+            preprocessing: source.preprocessing.clone(),
+            graph: lowered.graph,
+        };
+        public.check()?;
+        Ok(Made {
+            public,
+            weights: lowered.weights,
+            layers,
+            weight_bits: options.weight_bits.bits(),
+        })
+    }
 }
 
 fn widths(
@@ -259,55 +362,4 @@ fn widths(
         .enumerate()
         .filter_map(widths)
         .collect()
-}
-
-/// Runs float and integer network on every sample.
-#[expect(clippy::cast_precision_loss, reason = "a mean")]
-fn compare(model: &Model, samples: &[Vec<f32>], report: &mut ImportReport) -> Result<(), Error> {
-    let public = &model.public;
-    let types = public.graph.types();
-    let mut sum = 0.0;
-    for sample in samples {
-        let expected: Vec<f64> = model
-            .run_float(sample)?
-            .into_iter()
-            .map(f64::from)
-            .collect();
-        let mut wrapped = 0;
-        let mut observe = |node: usize, values: &[i64]| {
-            let bits = types[node].bits();
-            wrapped += values
-                .iter()
-                .filter(|&&v| bits.to_signed(bits.from_signed(v)) != v)
-                .count();
-        };
-        let input = public.encode(sample)?;
-        let raw = crate::integer::run_observed(
-            &public.graph,
-            &model.weights,
-            &input,
-            &mut observe,
-            true,
-        )?;
-        let found = public.logits(&raw);
-        report.wrapped += wrapped;
-        report.same_top += usize::from(top(&expected) == top(&found));
-        let differences = expected.iter().zip(&found).map(|(a, b)| (a - b).abs());
-        sum += differences.clone().sum::<f64>() / expected.len() as f64;
-        report.max_logit_difference = differences.fold(report.max_logit_difference, f64::max);
-        let (p, q) = (
-            public.probabilities(&expected),
-            public.probabilities(&found),
-        );
-        let differences = p.iter().zip(&q).map(|(a, b)| (a - b).abs());
-        report.max_probability_difference =
-            differences.fold(report.max_probability_difference, f64::max);
-    }
-    report.mean_logit_difference = sum / samples.len() as f64;
-    Ok(())
-}
-
-/// The place of the largest value.
-fn top(values: &[f64]) -> Option<usize> {
-    (0..values.len()).max_by(|&a, &b| values[a].total_cmp(&values[b]))
 }

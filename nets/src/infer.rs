@@ -1,18 +1,20 @@
 //! Type inference of the integer graph.
 
+use nonlinear::HardSwish;
 use ring_arith::Bits;
 
 use crate::Error;
 use crate::graph::{conv_output, joined, padded, shuffled, sliced, subsampled};
 use crate::igraph::{IntNode, IntOp, TensorType};
 use crate::shape::{Shape, Window};
+use crate::tiled::tiled_type;
 
 /// The most nodes a graph may have.
 const MAX_NODES: usize = 1 << 16;
 /// The most weights one layer may have.
 const MAX_WEIGHTS: usize = 1 << 28;
 /// The most inputs under a convolution's window, all groups together.
-const MAX_PATCH: usize = 1 << 22;
+pub(crate) const MAX_PATCH: usize = 1 << 22;
 /// The most values all windows of a pool may cover together.
 const MAX_POOLED: usize = 1 << 27;
 /// The most values that may have to be kept at one time: what a hostile graph can make us hold.
@@ -24,7 +26,6 @@ pub(crate) const MAX_WEIGHT_BITS: u32 = 31;
 
 /// The type of every node's output.
 pub(crate) fn infer(nodes: &[IntNode]) -> Result<Vec<TensorType>, Error> {
-    let mut types: Vec<TensorType> = Vec::new();
     if nodes.len() < 2 || nodes.len() > MAX_NODES {
         return Err(Error::shape(
             "graph",
@@ -32,20 +33,34 @@ pub(crate) fn infer(nodes: &[IntNode]) -> Result<Vec<TensorType>, Error> {
         ));
     }
     for (index, node) in nodes.iter().enumerate() {
-        let fail = |problem: String| Error::width(&node.name, problem);
         let ends = (index == 0, index + 1 == nodes.len());
         let expected = (
             matches!(node.op, IntOp::Input { .. }),
             matches!(node.op, IntOp::Output),
         );
         if ends != expected {
-            return Err(fail(
-                "the input is first, the output last, and each is there once".into(),
-            ));
+            let problem = "the input is first, the output last, and each is there once";
+            return Err(Error::width(&node.name, problem));
         }
+    }
+    let types = types_of(nodes)?;
+    if live(nodes, &types) > MAX_LIVE {
+        return Err(Error::shape(
+            "graph",
+            format!("it keeps more than {MAX_LIVE} values"),
+        ));
+    }
+    Ok(types)
+}
+
+/// The type of every node's output, in a graph that may lack its end.
+pub(crate) fn types_of(nodes: &[IntNode]) -> Result<Vec<TensorType>, Error> {
+    let mut types: Vec<TensorType> = Vec::new();
+    for node in nodes {
+        let fail = |problem: String| Error::width(&node.name, problem);
         let arity = match node.op {
             IntOp::Input { .. } => 0,
-            IntOp::Add => 2,
+            IntOp::Add | IntOp::Gate => 2,
             IntOp::Concat => node.inputs.len().max(1),
             _ => 1,
         };
@@ -57,12 +72,6 @@ pub(crate) fn infer(nodes: &[IntNode]) -> Result<Vec<TensorType>, Error> {
             .filter(|inputs| inputs.len() == arity)
             .ok_or_else(|| fail(format!("it takes {arity} outputs of earlier nodes")))?;
         types.push(node_type(&node.op, &inputs).map_err(fail)?);
-    }
-    if live(nodes, &types) > MAX_LIVE {
-        return Err(Error::shape(
-            "graph",
-            format!("it keeps more than {MAX_LIVE} values"),
-        ));
     }
     Ok(types)
 }
@@ -100,62 +109,77 @@ fn node_type(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, String> {
     };
     let (l, scale) = (x.bits().get(), x.fixed.scale);
     let shaped = |shape: Shape| TensorType { shape, ..x };
-    let pooled = |window: Window| {
-        let [height, width] = window.output(x.shape)?;
-        let covered = (height * width).saturating_mul(window.area());
-        if covered.saturating_mul(x.shape.channels) > MAX_POOLED {
-            return Err(format!("its windows cover more than {MAX_POOLED} inputs"));
-        }
-        Ok::<_, String>(Shape {
-            height,
-            width,
-            ..x.shape
-        })
-    };
+    let pooled = |window| pooled(x.shape, window);
     checked(match *op {
         IntOp::Input { .. } => return Err("it takes an input".into()),
-        IntOp::Extend { to } if to > l => TensorType::new(x.shape, ring(to)?, scale, x.nonneg),
+        IntOp::Extend { to } if to > l => TensorType {
+            most: x.most,
+            ..TensorType::new(x.shape, ring(to)?, scale, x.nonneg)
+        },
         IntOp::Extend { to } => return Err(format!("it extends from {l} to {to} bits")),
-        IntOp::Narrow { to } if to < l => TensorType::new(x.shape, ring(to)?, scale, false),
+        IntOp::Narrow { to } if to < l => narrow_type(x, ring(to)?),
         IntOp::Narrow { to } => return Err(format!("it narrows from {l} to {to} bits")),
         IntOp::Conv { .. } | IntOp::FullyConnected { .. } => linear_type(op, x)?,
+        IntOp::Winograd { .. } => {
+            let (conv, _) = op.untiled().expect("it is one");
+            tiled_type(op, x, linear_type(&conv, x)?)?
+        }
         IntOp::TruncReduce { shift, .. } => {
             // A result of one bit would have no room for a sign.
             let bits = l.checked_sub(shift).filter(|&rest| shift > 0 && rest >= 2);
             let bits = bits.ok_or_else(|| format!("it cuts {shift} of {l} bits"))?;
-            TensorType::new(x.shape, ring(bits)?, shrunk(scale, shift)?, x.nonneg)
+            truncated(x, ring(bits)?, shift)?
         }
-        IntOp::Trunc { shift, .. } if shift > 0 && shift < l => {
-            TensorType::new(x.shape, x.bits(), shrunk(scale, shift)?, x.nonneg)
-        }
+        IntOp::Trunc { shift, .. } if shift > 0 && shift < l => truncated(x, x.bits(), shift)?,
         IntOp::Trunc { shift, .. } => return Err(format!("it cuts {shift} of {l} bits")),
         IntOp::Relu if l >= 2 => TensorType { nonneg: true, ..x },
         IntOp::Relu => return Err("it needs at least 2 bits".into()),
-        IntOp::SignedRelu if l >= 2 => TensorType { nonneg: false, ..x },
+        IntOp::SignedRelu if l >= 2 => TensorType::new(x.shape, x.bits(), scale, false),
         IntOp::SignedRelu => return Err("it needs at least 2 bits".into()),
-        IntOp::Clip { top } if l >= 2 && top > 0 && top <= x.bits().max_signed() => {
-            TensorType { nonneg: true, ..x }
-        }
+        IntOp::Clip { top } if l >= 2 && top > 0 && top <= x.bits().max_signed() => TensorType {
+            nonneg: true,
+            most: x.most.min(top),
+            ..x
+        },
         IntOp::Clip { top } => return Err(format!("it clips at {top} in {l} bits")),
-        IntOp::MaxPool { window } => {
-            if l < 2 {
-                return Err("it needs at least 2 bits".into());
-            }
-            shaped(pooled(window)?)
+        IntOp::Affine { factor, add, scale } => affine_type(x, factor, add, scale)?,
+        IntOp::HardSwish { fraction, to } => {
+            hard_swish(&x, fraction, ring(to)?, 0)?;
+            TensorType::new(x.shape, ring(to)?, grown(2 * scale, fraction)?, false)
         }
+        IntOp::Gate => gate_type(x, inputs[1])?,
+        IntOp::MeanPool {
+            window,
+            divisor,
+            fraction,
+            ..
+        } => {
+            if divisor == 0 || fraction >= l {
+                return Err(format!("a mean by {divisor} with {fraction} of {l} bits"));
+            }
+            TensorType::new(pooled(window)?, x.bits(), grown(scale, fraction)?, false)
+        }
+        IntOp::MaxPool { window } if l >= 2 => shaped(pooled(window)?),
+        IntOp::MaxPool { .. } => return Err("it needs at least 2 bits".into()),
         IntOp::Add => sum_type(x, inputs[1])?,
         IntOp::Concat => concat_type(inputs)?,
         IntOp::ChannelShuffle { groups } => shaped(shuffled(x.shape, groups)?),
         IntOp::Slice { start, channels } => shaped(sliced(x.shape, start, channels)?),
-        IntOp::SumPool { window } => TensorType {
-            nonneg: false,
-            ..shaped(pooled(window)?)
-        },
+        IntOp::SumPool { window } => TensorType::new(pooled(window)?, x.bits(), scale, false),
         IntOp::Subsample { stride } => shaped(subsampled(x.shape, stride)?),
         IntOp::PadChannels { front, back } => shaped(padded(x.shape, front, back)?),
         IntOp::Flatten => shaped(Shape::vector(x.shape.len())),
         IntOp::Output => x,
     })
+}
+
+fn pooled(x: Shape, window: Window) -> Result<Shape, String> {
+    let [height, width] = window.output(x)?;
+    let covered = (height * width).saturating_mul(window.area());
+    if covered.saturating_mul(x.channels) > MAX_POOLED {
+        return Err(format!("its windows cover more than {MAX_POOLED} inputs"));
+    }
+    Ok(Shape { height, width, ..x })
 }
 
 fn concat_type(inputs: &[TensorType]) -> Result<TensorType, String> {
@@ -166,13 +190,82 @@ fn concat_type(inputs: &[TensorType]) -> Result<TensorType, String> {
         return Err(format!("it joins {a} and {b}"));
     }
     let nonneg = inputs.iter().all(|x| x.nonneg);
-    Ok(TensorType::new(shape, fixed.bits, fixed.scale, nonneg))
+    let most = inputs.iter().map(|x| x.most).fold(i64::MIN, i64::max);
+    let joined = TensorType::new(shape, fixed.bits, fixed.scale, nonneg);
+    Ok(TensorType { most, ..joined })
+}
+
+/// A nonnegative number that fits the narrow ring stays what it is.
+fn narrow_type(x: TensorType, to: Bits) -> TensorType {
+    let same = x.nonneg && x.most <= to.max_signed();
+    let narrow = TensorType::new(x.shape, to, x.fixed.scale, same);
+    let most = narrow.most.min(x.most);
+    if same {
+        TensorType { most, ..narrow }
+    } else {
+        narrow
+    }
+}
+
+/// A fast truncation may give one more than the floor.
+fn truncated(x: TensorType, to: Bits, shift: u32) -> Result<TensorType, String> {
+    let y = TensorType::new(x.shape, to, shrunk(x.fixed.scale, shift)?, x.nonneg);
+    let most = ((x.most >> shift) + 1).min(y.most);
+    Ok(TensorType { most, ..y })
+}
+
+fn affine_type(x: TensorType, factor: i64, add: i64, scale: i32) -> Result<TensorType, String> {
+    let scale = x.fixed.scale.checked_add(scale);
+    let y = TensorType::new(
+        x.shape,
+        x.bits(),
+        scale.ok_or("its scale is out of range")?,
+        false,
+    );
+    let most = factor.checked_mul(x.most).and_then(|m| m.checked_add(add));
+    Ok(match most.filter(|&most| most <= y.most) {
+        Some(most) if x.nonneg && factor >= 0 && add >= 0 => TensorType {
+            nonneg: true,
+            most,
+            ..y
+        },
+        _ => y,
+    })
+}
+
+fn gate_type(x: TensorType, gate: TensorType) -> Result<TensorType, String> {
+    if gate.shape != Shape::vector(x.shape.channels) {
+        return Err(format!("it gates {} by {}", x.shape, gate.shape));
+    }
+    let (bits, gate_bits) = (x.bits(), gate.bits());
+    if gate_bits > bits || (gate_bits < bits && !gate.nonneg) {
+        return Err(format!("it gates {bits} bits by {gate_bits} of any sign"));
+    }
+    let scale = x.fixed.scale.checked_add(gate.fixed.scale);
+    let scale = scale.ok_or("its scale is out of range")?;
+    Ok(TensorType::new(x.shape, bits, scale, false))
+}
+
+/// The protocol for [`IntOp::HardSwish`], which knows its clear function.
+pub(crate) fn hard_swish(
+    h: &TensorType,
+    fraction: u32,
+    to: Bits,
+    price: u32,
+) -> Result<HardSwish, String> {
+    let (bits, scale) = (h.bits(), h.fixed.scale);
+    u32::try_from(scale)
+        .ok()
+        .and_then(|scale| HardSwish::new(bits, scale, fraction, to, price))
+        .ok_or_else(|| {
+            format!("a hard-swish from {bits} bits at scale {scale} to {to} with {fraction} more")
+        })
 }
 
 /// Sums need not be nonnegative where their terms are: they may wrap.
 fn sum_type(x: TensorType, y: TensorType) -> Result<TensorType, String> {
     if (x.shape, x.fixed) == (y.shape, y.fixed) {
-        return Ok(TensorType { nonneg: false, ..x });
+        return Ok(TensorType::new(x.shape, x.bits(), x.fixed.scale, false));
     }
     let named = |t: TensorType| {
         let (bits, scale) = (t.fixed.bits, t.fixed.scale);
@@ -243,6 +336,13 @@ fn shrunk(scale: i32, shift: u32) -> Result<i32, String> {
     let shift = i32::try_from(shift).map_err(|_| "its shift is out of range")?;
     scale
         .checked_sub(shift)
+        .ok_or_else(|| "its scale is out of range".into())
+}
+
+fn grown(scale: i32, fraction: u32) -> Result<i32, String> {
+    let fraction = i32::try_from(fraction).map_err(|_| "its fraction is out of range")?;
+    scale
+        .checked_add(fraction)
         .ok_or_else(|| "its scale is out of range".into())
 }
 

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use ring_arith::{Bits, Word, gemm};
 
 use crate::igraph::{IntGraph, IntOp};
+use crate::infer::hard_swish;
 use crate::kernel::{im2col, pad_channels, pool_plane, shuffle, slice, subsample};
 use crate::shape::{Shape, Window};
 use crate::{Error, LayerWeights, PrivateWeights};
@@ -79,6 +80,16 @@ fn compute(
             let layer = layer.expect("check() found weights for every linear node");
             linear(layer, x, shape, out, groups, window, bits)
         }
+        IntOp::Winograd {
+            groups,
+            window,
+            tile,
+            ..
+        } => {
+            let layer = layer.expect("check() found weights for every linear node");
+            let y = linear(layer, x, shape, out, groups, window, bits);
+            y.iter().map(|v| v << tile.guard_bits()).collect()
+        }
         IntOp::FullyConnected { .. } => {
             let layer = layer.expect("check() found weights for every linear node");
             linear(layer, x, shape, out, 1, Window::square(1, 1, 0), bits)
@@ -92,6 +103,32 @@ fn compute(
             signed_relu(x, layer, shape, bits)
         }
         IntOp::Clip { top } => x.iter().map(|&v| v.clamp(0, top)).collect(),
+        IntOp::Affine { factor, add, .. } => (x.iter())
+            .map(|v| v.wrapping_mul(factor).wrapping_add(add))
+            .collect(),
+        IntOp::HardSwish { fraction, .. } => {
+            let spec = hard_swish(input, fraction, bits, 1).expect("infer() checked it");
+            clear::hard_swish(&spec, x)
+        }
+        IntOp::Gate => {
+            let (gate, plane) = (&values[node.inputs[1]], shape.plane());
+            let gated = |(i, v): (usize, &i64)| v.wrapping_mul(gate[i / plane]);
+            x.iter().enumerate().map(gated).collect()
+        }
+        IntOp::MeanPool {
+            window,
+            counts_padding,
+            divisor,
+            fraction,
+        } => {
+            let mut means = sum_pool(x, shape, out, window, i64::wrapping_add);
+            let factors = reciprocals(shape, out, window, counts_padding, divisor, fraction);
+            for plane in means.chunks_exact_mut(out.plane()) {
+                let scaled = plane.iter_mut().zip(&factors);
+                scaled.for_each(|(v, &factor)| *v = v.wrapping_mul(factor.cast_signed()));
+            }
+            means
+        }
         IntOp::MaxPool { window } => {
             // The price chooses between protocols with one outcome.
             let spec = MaxPool::new(pool2d(shape, window)?, input.bits(), 1);
@@ -145,6 +182,26 @@ pub(crate) fn pool2d(shape: Shape, window: Window) -> Result<Pool2d, Error> {
         stride,
         padding,
     )?)
+}
+
+/// The factor of [`IntOp::MeanPool`] at every output position.
+#[expect(clippy::cast_possible_truncation, reason = "at most 2^fraction")]
+pub(crate) fn reciprocals(
+    shape: Shape,
+    out: Shape,
+    window: Window,
+    counts_padding: bool,
+    divisor: u64,
+    fraction: u32,
+) -> Vec<u64> {
+    let one = 1_u128 << fraction;
+    let reciprocal = |count: usize| {
+        let count = if counts_padding { window.area() } else { count };
+        let count = count as u128 * u128::from(divisor);
+        ((2 * one + count) / (2 * count)) as u64
+    };
+    let counts = window.covered(shape, out).into_iter();
+    counts.map(reciprocal).collect()
 }
 
 /// Sums under the window, plane by plane.

@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::product::gemm_f32;
 use crate::shape::{Shape, Window};
 
 /// Output positions handled at a time (LOCAL).
@@ -91,18 +92,6 @@ pub(crate) fn conv_f32(
         }
     }
     y
-}
-
-/// c += a * b, row-major, `k` inner and `n` columns; four rows at a time.
-fn gemm_f32(a: &[f32], b: &[f32], c: &mut [f32], k: usize, n: usize) {
-    for (a, c) in a.chunks(4 * k).zip(c.chunks_mut(4 * n)) {
-        for (j, line) in b.chunks_exact(n).enumerate() {
-            for (a, c) in a.chunks_exact(k).zip(c.chunks_exact_mut(n)) {
-                let w = a[j];
-                c.iter_mut().zip(line).for_each(|(c, b)| *c += w * b);
-            }
-        }
-    }
 }
 
 /// Joins the values of each window of one plane into `y`, which holds the start values.

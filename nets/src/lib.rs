@@ -7,7 +7,7 @@
 //! [`Model`]: a [`PublicModel`] that both parties may know, [`PrivateWeights`] that only the server
 //! has, and the float network for comparison. [`FloatModel::run`] computes it in floats,
 //! [`run_integer`] in clear integers, and [`SecureNetwork`] between two parties, bit for bit as the
-//! clear integers.
+//! clear integers. [`replace_convolutions`] puts X-operators in place of a network's convolutions.
 //!
 //! ```
 //! use nets::{FloatModel, Graph, Head, ImportOptions, Op, Preprocessing, Shape, Source, Tensors};
@@ -24,7 +24,7 @@
 //! let source = Source {
 //!     arch: "doubler".into(),
 //!     float: FloatModel { graph, tensors },
-//!     preprocessing: Preprocessing { shape, mean: vec![0.0], std: vec![1.0] },
+//!     preprocessing: Preprocessing::new(shape, vec![0.0], vec![1.0]),
 //!     labels: vec!["mean, doubled".into()],
 //!     head: Head::Sigmoid,
 //! };
@@ -42,18 +42,23 @@
 //! residual networks (arXiv 1512.03385); Huang et al., `DenseNet` (arXiv 1608.06993); Sandler et al.,
 //! `MobileNetV2` (arXiv 1801.04381).
 
+mod accuracy;
 mod backbones;
 mod bounds;
 mod calibrate;
 mod channels;
+mod choose;
 mod clip;
 mod decimal;
 mod equalise;
 mod error;
 mod file;
+mod filters;
 mod float;
 mod fold;
+mod geometry;
 mod graph;
+mod history;
 mod igraph;
 mod import;
 mod infer;
@@ -64,8 +69,12 @@ mod model;
 mod plan;
 mod preact;
 mod preprocess;
+mod price;
+mod product;
 mod public;
+mod replace;
 mod report;
+mod rescale;
 mod resize;
 mod rounding;
 mod safetensors;
@@ -74,24 +83,32 @@ mod secure;
 mod shape;
 mod signed_relu;
 mod tensors;
+mod tiled;
 mod weights;
 
+pub use accuracy::{WeightBits, WidthReport};
 pub use backbones::{BACKBONES, backbone, backbone_seeded};
+pub use choose::{Algorithm, Algorithms, Candidate, LayerChoice, choose};
 pub use error::Error;
 pub use float::FloatModel;
 pub use fold::fold;
+pub use geometry::{Crops, Geometry};
 pub use graph::{Graph, Node, Op};
+pub use history::CrypTFlow2;
 pub use igraph::{IntGraph, IntNode, IntOp, TensorType};
 pub use import::{ImportOptions, ImportReport, LayerWidths, Preset, Source, import};
 pub use integer::run_integer;
 pub use model::Model;
 pub use plan::{CHUNK, agreement};
 pub use preprocess::{Picture, Preprocessing, Samples};
+pub use price::{Constants, Network, Objective, Work};
 pub use public::{Head, MAX_PUBLIC_BYTES, Prepared, PublicModel};
+pub use replace::{Replacement, XOpOptions, replace_convolutions};
 pub use report::{LayerPlan, LayerReport, Mode, Progress, RunReport};
-pub use resize::resize;
+pub use resize::{Filter, resize};
 pub use safetensors::StateDict;
 pub use secure::SecureNetwork;
 pub use shape::{MAX_ELEMENTS, Shape, Window};
 pub use tensors::{Tensor, Tensors};
 pub use weights::{LayerWeights, PrivateWeights};
+pub use winograd::Tile;

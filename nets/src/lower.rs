@@ -5,6 +5,7 @@
 //! modulo 2^m depends on the accumulator modulo 2^(m + d) only, and is right if it fits m bits.
 
 mod quantise;
+mod rescale;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
@@ -14,7 +15,7 @@ use ring_arith::Bits;
 use crate::graph::Op;
 use crate::import::{ImportOptions, Preset};
 use crate::rounding::Moments;
-use crate::scales::{LinearScale, Scales, weight_bits};
+use crate::scales::{Scales, weight_bits};
 use crate::{Error, FloatModel, IntGraph, IntNode, IntOp, LayerWeights, PrivateWeights, Window};
 
 /// The lowered network; `origin` gives the float node of each integer node's values.
@@ -62,17 +63,6 @@ fn supported(model: &FloatModel, scales: &Scales) -> Result<(), Error> {
         let gain = node.inputs.first().map_or(1.0, |&i| scales.gain[i]);
         // A sum is too wide for an activation: only linear layers take it, and what stands between.
         let narrow = match node.op {
-            Op::HardSigmoid | Op::HardSwish | Op::Gate => {
-                bad.push(format!("{} (`{}`)", node.op.name(), node.name));
-                false
-            }
-            Op::AvgPool {
-                window,
-                counts_padding: false,
-            } if window.is_padded() => {
-                bad.push(format!("padding that is not counted (`{}`)", node.name));
-                false
-            }
             Op::BatchNorm { .. } => {
                 bad.push(format!(
                     "batch-norm not after a convolution (`{}`)",
@@ -84,6 +74,9 @@ fn supported(model: &FloatModel, scales: &Scales) -> Result<(), Error> {
             | Op::SignedRelu { .. }
             | Op::Clip { .. }
             | Op::MaxPool { .. }
+            | Op::HardSigmoid
+            | Op::HardSwish
+            | Op::Gate
             | Op::Add
             | Op::Concat => true,
             _ => false,
@@ -114,6 +107,8 @@ struct Lowering<'a> {
     nodes: Vec<IntNode>,
     weights: BTreeMap<usize, LayerWeights>,
     origin: HashMap<usize, usize>,
+    /// The ring in which each float node's value is made, if it is no sum.
+    native: Vec<u32>,
     /// Integer node of a float node's value in a ring of so many bits.
     made: HashMap<(usize, u32), usize>,
 }
@@ -133,8 +128,10 @@ impl<'a> Lowering<'a> {
             nodes: Vec::new(),
             weights: BTreeMap::new(),
             origin: HashMap::new(),
+            native: scales.bits.clone(),
             made: HashMap::new(),
         };
+        this.widen();
         this.input()?;
         Ok(this)
     }
@@ -154,9 +151,11 @@ impl<'a> Lowering<'a> {
         let mut bits = 0;
         for (index, node) in nodes.iter().enumerate().skip(1) {
             let takes = node.inputs.iter().any(|&i| self.is_wide_input(i));
-            let wanted = match self.scales.linear[index] {
-                Some(linear) if takes => self.ring(index, linear)?,
-                None if takes && self.scales.gain[index] == 1.0 => self.scales.bits[0],
+            let ring = self.shift(index).map(|shift| self.ring(index, shift));
+            let wanted = match (ring.transpose()?, self.scales.linear[index]) {
+                (Some(ring), Some(_)) if takes => ring,
+                (Some(ring), None) if takes => ring.max(self.scales.bits[0]),
+                (None, _) if takes && self.scales.gain[index] == 1.0 => self.scales.bits[0],
                 _ => continue,
             };
             bits = bits.max(wanted);
@@ -188,14 +187,20 @@ impl<'a> Lowering<'a> {
         node == 0 || (self.scales.gain[node] != 1.0 && sums())
     }
 
+    /// Bits cut off after a node that ends a group.
+    fn shift(&self, node: usize) -> Option<u32> {
+        let linear = self.scales.linear[node].map(|linear| linear.shift);
+        linear.or(self.scales.rescale[node].map(|rescale| rescale.shift))
+    }
+
     /// The accumulator's ring.
-    fn ring(&self, node: usize, linear: LinearScale) -> Result<u32, Error> {
+    fn ring(&self, node: usize, shift: u32) -> Result<u32, Error> {
         let name = &self.model.graph.nodes[node].name;
         let ring = match self.options.preset {
-            Preset::Mixed => self.scales.bits[node] + linear.shift,
+            Preset::Mixed => self.native[node] + shift,
             Preset::Uniform { bits } => bits,
         };
-        let needed = self.options.activation_bits + linear.shift;
+        let needed = self.options.activation_bits + shift;
         if matches!(self.options.preset, Preset::Uniform { .. }) && ring < needed {
             let problem = format!("it needs {needed} bits, the uniform ring has {ring}");
             return Err(Error::width(name, problem));
@@ -226,11 +231,12 @@ impl<'a> Lowering<'a> {
         }
         let name = float.name.as_str();
         let wide = self.scales.gain[node] != 1.0 || matches!(float.op, Op::Input { .. });
-        let made = match bits.cmp(&self.scales.bits[node]) {
+        let native = self.native[node];
+        let made = match bits.cmp(&native) {
             _ if wide => self.compute(node, bits),
             Ordering::Equal => self.compute(node, bits),
             Ordering::Less => {
-                let full = self.activation(node);
+                let full = self.value(node, native);
                 self.push(
                     &format!("{name}.narrow"),
                     IntOp::Narrow { to: bits },
@@ -238,7 +244,7 @@ impl<'a> Lowering<'a> {
                 )
             }
             Ordering::Greater => {
-                let narrow = self.activation(node);
+                let narrow = self.value(node, native);
                 self.push(
                     &format!("{name}.extend"),
                     IntOp::Extend { to: bits },
@@ -253,6 +259,9 @@ impl<'a> Lowering<'a> {
     /// Computes a node that is not linear in a ring of `bits`.
     fn compute(&mut self, node: usize, bits: u32) -> usize {
         let float = &self.model.graph.nodes[node];
+        if let Some(rescale) = self.scales.rescale[node] {
+            return self.rescaled(node, rescale);
+        }
         let op = match float.op {
             Op::Input { .. } => {
                 let name = format!("{}.narrow", float.name);
@@ -285,7 +294,7 @@ impl<'a> Lowering<'a> {
                 unreachable!("linear nodes are made before what takes them")
             }
             Op::HardSigmoid | Op::HardSwish | Op::Gate => {
-                unreachable!("supported() refused them")
+                unreachable!("they rescale")
             }
         };
         let inputs: Vec<usize> = float.inputs.iter().map(|&i| self.value(i, bits)).collect();
@@ -308,7 +317,7 @@ impl<'a> Lowering<'a> {
     fn linear(&mut self, node: usize) -> Result<(), Error> {
         let float = &self.model.graph.nodes[node];
         let scale = self.scales.linear[node].expect("choose() scales every linear node");
-        let ring = self.ring(node, scale)?;
+        let ring = self.ring(node, scale.shift)?;
         let input = self.value(float.inputs[0], ring);
         let weight_bits = weight_bits(&float.op, self.options);
         let (op, weight, bias) = match &float.op {
@@ -350,15 +359,19 @@ impl<'a> Lowering<'a> {
         self.origin.insert(made, with_map);
         let weights = self.quantised(node, weight, bias.as_deref(), scale)?;
         self.weights.insert(made, weights);
-        if scale.shift > 0 {
-            let (shift, rounded) = (scale.shift, true);
-            let op = match self.options.preset {
-                Preset::Mixed => IntOp::TruncReduce { shift, rounded },
-                Preset::Uniform { .. } => IntOp::Trunc { shift, rounded },
-            };
-            made = self.push(&format!("{}.truncate", float.name), op, &[made]);
-        }
-        self.made.insert((node, self.scales.bits[node]), made);
+        made = self.truncated(&float.name, made, scale.shift);
+        self.made.insert((node, self.native[node]), made);
         Ok(())
+    }
+
+    /// Cuts off bits of what carries the rounding constant.
+    fn truncated(&mut self, name: &str, made: usize, shift: u32) -> usize {
+        let rounded = true;
+        let op = match self.options.preset {
+            _ if shift == 0 => return made,
+            Preset::Mixed => IntOp::TruncReduce { shift, rounded },
+            Preset::Uniform { .. } => IntOp::Trunc { shift, rounded },
+        };
+        self.push(&format!("{name}.truncate"), op, &[made])
     }
 }

@@ -2,15 +2,18 @@
 
 use channel::{Cost, Role};
 use linear::{Conv2d, ConvSpec, FullyConnected};
-use nonlinear::{MaxPool, Range, Relu, SignExtend, TruncFaithful, TruncReduce};
+use nonlinear::{HardSwish, MaxPool, Range, Relu, SignExtend, TruncFaithful, TruncReduce};
 use ring_arith::Bits;
-use sharing::Reveal;
+use sharing::{Gate, Reveal};
 
 use crate::clip::Clip;
 use crate::igraph::{IntGraph, IntOp, TensorType};
+use crate::infer::hard_swish;
 use crate::integer::pool2d;
+use crate::price::Work;
 use crate::report::{LayerPlan, Mode};
 use crate::signed_relu::SignedRelu;
+use crate::tiled::Tiled;
 use crate::{Error, Window};
 
 /// The most elements an elementwise protocol takes at a time (AGREEMENT: more would need less
@@ -31,6 +34,8 @@ pub(crate) enum Step {
     Local,
     /// Convolution.
     Conv(Conv2d),
+    /// Convolution by Winograd's algorithm.
+    Winograd(Tiled),
     /// Fully connected layer.
     FullyConnected(FullyConnected),
     /// Truncation into a narrower ring.
@@ -45,6 +50,10 @@ pub(crate) enum Step {
     SignedRelu(SignedRelu),
     /// Clipping.
     Clip(Clip),
+    /// Hard-swish.
+    HardSwish(HardSwish),
+    /// Channels times shared factors.
+    Gate(Gate),
     /// Max-pool.
     MaxPool(MaxPool),
     /// The client learns the result.
@@ -75,6 +84,7 @@ impl Step {
                     bits: out.bits(),
                 })
             }
+            IntOp::Winograd { .. } => Self::Winograd(Tiled::new(graph, node)?),
             IntOp::FullyConnected { weight_bits, .. } => Self::FullyConnected(FullyConnected {
                 inputs: graph.input_type(node, 0).shape.len(),
                 outputs: out.shape.len(),
@@ -99,6 +109,15 @@ impl Step {
             IntOp::Relu => Self::Relu(Relu::new(out.bits(), price)),
             IntOp::SignedRelu => Self::SignedRelu(SignedRelu::new(out.bits(), price)),
             IntOp::Clip { top } => Self::Clip(Clip::new(out.bits(), top, price)),
+            IntOp::HardSwish { fraction, .. } => {
+                let spec = hard_swish(graph.input_type(node, 0), fraction, out.bits(), price);
+                Self::HardSwish(spec.expect("infer() checked it"))
+            }
+            IntOp::Gate => Self::Gate(Gate {
+                bits: out.bits(),
+                scalar_bits: graph.input_type(node, 1).bits(),
+                width: out.shape.plane(),
+            }),
             IntOp::MaxPool { window } => {
                 let x = graph.input_type(node, 0);
                 Self::MaxPool(MaxPool::new(pool2d(x.shape, window)?, x.bits(), price))
@@ -110,6 +129,8 @@ impl Step {
             IntOp::Input { .. }
             | IntOp::Narrow { .. }
             | IntOp::Add
+            | IntOp::Affine { .. }
+            | IntOp::MeanPool { .. }
             | IntOp::Concat
             | IntOp::ChannelShuffle { .. }
             | IntOp::Slice { .. }
@@ -130,12 +151,14 @@ impl Step {
         let n = graph.types()[node].shape.len();
         let macs = match self {
             Self::Conv(conv) => conv.spec.macs(),
+            Self::Winograd(tiled) => tiled.spec.macs(),
             Self::FullyConnected(fc) => (fc.inputs as u64).saturating_mul(fc.outputs as u64),
             _ => 0,
         };
         let (algorithm, cost) = match self {
             Self::Local => return Ok(None),
             Self::Conv(conv) => ("ot", conv.cost()?),
+            Self::Winograd(tiled) => (tiled.algorithm(), tiled.conv()?.cost()),
             Self::FullyConnected(fc) => {
                 let algorithm = match fc.chooser(price)? {
                     Role::Server => "ot",
@@ -165,6 +188,11 @@ impl Step {
             Self::Relu(step) => ("millionaires' and mux", chunked(n, |n| step.cost(n))),
             Self::SignedRelu(step) => ("millionaires' and mux", chunked(n, |n| step.cost(n))),
             Self::Clip(step) => ("two comparisons", chunked(n, |n| step.cost(n))),
+            Self::HardSwish(step) => ("two comparisons and a square", chunked(n, |n| step.cost(n))),
+            Self::Gate(step) => {
+                let channels = graph.types()[node].shape.channels;
+                ("ot, both choose", step.cost(channels))
+            }
             Self::MaxPool(step) => {
                 let shape = graph.input_type(node, 0).shape;
                 let per_chunk = planes_per_chunk(shape.plane());
@@ -180,7 +208,9 @@ impl Step {
             op,
             algorithm,
             macs,
+            work: Work::of(self, &cost)?,
             cost,
+            why: String::new(),
         }))
     }
 }
@@ -199,7 +229,7 @@ const fn range(x: &TensorType) -> Range {
     }
 }
 
-fn conv_spec(
+pub(crate) fn conv_spec(
     x: &TensorType,
     out: &TensorType,
     groups: usize,
@@ -217,7 +247,7 @@ fn conv_spec(
     )?)
 }
 
-fn chunked(n: usize, cost: impl Fn(usize) -> Cost) -> Cost {
+pub(crate) fn chunked(n: usize, cost: impl Fn(usize) -> Cost) -> Cost {
     split(n, CHUNK, cost)
 }
 

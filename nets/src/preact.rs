@@ -7,8 +7,6 @@
 //!   image under the linear layer is added there: as bias, or as a map where padding makes it differ
 //!   from place to place. a = 0 is a column of zeros and the constant max(b, 0).
 //! - Batch norm elsewhere is a convolution of each channel apart, by one weight.
-//! - A mean that is not taken by linear layers only is followed by a convolution by 1, whose weights
-//!   take the division.
 
 use crate::channels::links;
 use crate::float::affine;
@@ -30,12 +28,9 @@ struct Pending {
 }
 
 /// Whether [`lowerable`] would change anything.
-pub(crate) fn is_lowerable(graph: &Graph) -> Result<bool, Error> {
-    let shapes = graph.shapes()?;
-    let foreign = |(i, node): (usize, &Node)| {
-        matches!(node.op, Op::BatchNorm { .. }) || is_foreign_mean(graph, &shapes, i)
-    };
-    Ok(!graph.nodes.iter().enumerate().any(foreign))
+pub(crate) fn is_lowerable(graph: &Graph) -> bool {
+    let norm = |node: &Node| matches!(node.op, Op::BatchNorm { .. });
+    !graph.nodes.iter().any(norm)
 }
 
 /// The same function, as far as channels keep within R, of operations that can be lowered.
@@ -86,40 +81,6 @@ fn feeds_linear(graph: &Graph, node: usize) -> bool {
     node + 1 < graph.nodes.len() && all.all(|(i, n)| !takers(&n) || good((i, n)))
 }
 
-/// Whether a node is a mean that something takes as an activation.
-fn is_foreign_mean(graph: &Graph, shapes: &[Shape], node: usize) -> bool {
-    let Some(area) = area(graph, shapes, node) else {
-        return false;
-    };
-    area > 1 && !feeds_sums(graph, node)
-}
-
-/// As [`feeds_linear`], with the operations that sums pass unchanged only.
-fn feeds_sums(graph: &Graph, node: usize) -> bool {
-    let mut takers = (graph.nodes.iter().enumerate()).filter(|(_, n)| n.inputs.contains(&node));
-    let good = |(index, taker): (usize, &Node)| match taker.op {
-        Op::Conv2d { .. } | Op::Linear { .. } => true,
-        // A mean of means is looked at by itself.
-        Op::AvgPool { .. } | Op::GlobalAvgPool => true,
-        Op::ChannelShuffle { .. }
-        | Op::Slice { .. }
-        | Op::Flatten
-        | Op::Subsample { .. }
-        | Op::PadChannels { .. } => feeds_sums(graph, index),
-        _ => false,
-    };
-    node + 1 < graph.nodes.len() && takers.all(good)
-}
-
-fn area(graph: &Graph, shapes: &[Shape], node: usize) -> Option<usize> {
-    let float = &graph.nodes[node];
-    match float.op {
-        Op::AvgPool { window, .. } => Some(window.area()),
-        Op::GlobalAvgPool => Some(shapes[float.inputs[0]].plane()),
-        _ => None,
-    }
-}
-
 struct Rewrite<'a> {
     model: &'a FloatModel,
     shapes: Vec<Shape>,
@@ -164,12 +125,7 @@ impl Rewrite<'_> {
             }
             _ => {
                 let pending = self.passed(old, &inputs)?;
-                let made = self.push(node.name.clone(), node.op.clone(), &inputs, pending);
-                if is_foreign_mean(&self.model.graph, &self.shapes, old) {
-                    let ones = vec![(1.0, 0.0); self.shapes[old].channels];
-                    return self.apart(&format!("{}.mean", node.name), old, made, old, &ones);
-                }
-                Ok(made)
+                Ok(self.push(node.name.clone(), node.op.clone(), &inputs, pending))
             }
         }
     }

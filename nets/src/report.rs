@@ -3,6 +3,8 @@
 use channel::{Cost, Cots};
 use serde::{Deserialize, Serialize};
 
+use crate::price::Work;
+
 /// How exact a secure run is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -39,6 +41,10 @@ pub struct LayerPlan {
     pub macs: u64,
     /// Traffic and correlations, without the refill of the pools.
     pub cost: Cost,
+    /// What the CPU does for it, counted; [`crate::Constants::seconds`] gives the time.
+    pub work: Work,
+    /// Why it is computed so; empty where there is no choice.
+    pub why: String,
 }
 
 /// One layer of a run: what it did cost.

@@ -2,13 +2,15 @@
 //!
 //! Tensors joined by operations that keep the scale (ReLU, max-pool, residual add, concat, ...) form one
 //! group with one scale. Linear layers connect groups: weights at scale w map scale x to w + x,
-//! and a truncation by d = w + x - y >= 0 bits ends at the output group's scale y.
+//! and a truncation by d = w + x - y >= 0 bits ends at the output group's scale y. So do products and
+//! divided means ([`crate::rescale`]).
 
 use crate::bounds::bits_for;
 use crate::graph::{Graph, Op};
 use crate::import::{ImportOptions, Preset};
 use crate::infer::MAX_WEIGHT_BITS;
-use crate::{Error, FloatModel};
+use crate::rescale::{Place, Rescale, mean, rescales};
+use crate::{Error, FloatModel, Shape};
 
 /// The narrowest activation.
 const MIN_BITS: u32 = 4;
@@ -36,6 +38,8 @@ pub(crate) struct Scales {
     pub(crate) gain: Vec<f64>,
     /// For linear nodes.
     pub(crate) linear: Vec<Option<LinearScale>>,
+    /// For the other nodes that end a group.
+    pub(crate) rescale: Vec<Option<Rescale>>,
 }
 
 /// Sets of nodes with one scale: union-find.
@@ -66,17 +70,86 @@ pub(crate) fn choose(
     options: &ImportOptions,
 ) -> Result<Scales, Error> {
     let nodes = &model.graph.nodes;
+    let shapes = model.graph.shapes()?;
+    let rescales = rescales(&model.graph, &shapes);
     let mut groups = Groups((0..nodes.len()).collect());
     for (index, node) in nodes.iter().enumerate() {
-        if !matches!(node.op, Op::Conv2d { .. } | Op::Linear { .. }) {
+        if !matches!(node.op, Op::Conv2d { .. } | Op::Linear { .. }) && !rescales[index] {
             node.inputs.iter().for_each(|&i| groups.union(i, index));
         }
     }
     let root: Vec<usize> = (0..nodes.len()).map(|i| groups.find(i)).collect();
     let alone = root.iter().filter(|&&r| r == 0).count() == 1;
+    let (top, widest) = tops(model, ranges, input_bound, options, &root)?;
+    let most = |group| match group {
+        // Nothing but linear layers takes the input: its width costs the accumulator only.
+        0 if alone => options.input_bits,
+        _ => options.activation_bits,
+    };
+    let cap = options.fraction_bits.cast_signed();
+    let fraction = |group| fitting(top[group], most(group)).min(cap);
+    let mut scale: Vec<i32> = (0..nodes.len()).map(fraction).collect();
+
+    let gain = gains(&model.graph, &shapes, &rescales);
+    let weight = weight_scales(model, &gain, options)?;
+    lower_until_shifts_fit(&model.graph, &root, &weight, &rescales, &mut scale)?;
+    // Weights so small that a layer's products would all be cut off need no larger scale.
+    let linear = (0..nodes.len()).map(|i| {
+        let most = (options.activation_bits + weight_bits(&nodes[i].op, options)).cast_signed();
+        let d = weight[i]? + scale[root[nodes[i].inputs[0]]] - scale[root[i]];
+        Some(LinearScale {
+            weight: weight[i]? - (d - most).max(0),
+            shift: d.min(most).cast_unsigned(),
+        })
+    });
+    let linear = linear.collect();
+    let needed = |group: usize| bits_for(widest[group] * 2f64.powi(scale[group])).max(MIN_BITS);
+    let bits = |group: usize| match options.preset {
+        Preset::Uniform { bits } => bits,
+        Preset::Mixed => needed(group),
+    };
+    let bits = root.iter().map(|&r| bits(r)).collect();
+    let rescale = (0..nodes.len()).map(|index| {
+        let node = &nodes[index];
+        let inputs: Vec<i32> = node.inputs.iter().map(|&i| scale[root[i]]).collect();
+        let place = || Place {
+            node,
+            inputs: &inputs,
+            output: scale[root[index]],
+            bits: needed(root[index]),
+            gain: gain[node.inputs[0]],
+            shape: shapes[node.inputs[0]],
+            out: shapes[index],
+        };
+        rescales[index].then(|| place().rescale()).transpose()
+    });
+    let rescale = rescale.collect::<Result<_, Error>>()?;
+    Ok(Scales {
+        tensor: root.iter().map(|&r| scale[r]).collect(),
+        bits,
+        gain,
+        linear,
+        rescale,
+    })
+}
+
+/// The largest value of every group for its scale, and for its bits, by the group's number.
+fn tops(
+    model: &FloatModel,
+    ranges: &[f64],
+    input_bound: f64,
+    options: &ImportOptions,
+    root: &[usize],
+) -> Result<(Vec<f64>, Vec<f64>), Error> {
+    let nodes = &model.graph.nodes;
     let mut top = vec![0.0_f64; nodes.len()];
-    for (&root, &range) in root.iter().zip(ranges) {
-        top[root] = top[root].max(range * options.margin);
+    for (index, &group) in root.iter().enumerate() {
+        let range = match nodes[index].op {
+            // For every input.
+            Op::HardSigmoid => 1.0,
+            _ => ranges[index] * options.margin,
+        };
+        top[group] = top[group].max(range);
     }
     top[0] = top[0].max(input_bound);
     // A shifted value is gone after its `ReLU`: it needs bits, but no other scale.
@@ -88,40 +161,17 @@ pub(crate) fn choose(
             let before = ranges[node.inputs[0]] * options.margin;
             widest[root[index]] = widest[root[index]].max(before + f64::from(most));
         }
+        // So is x + 3, which is clipped at 6.
+        if let Op::HardSigmoid | Op::HardSwish = &node.op {
+            let group = root[node.inputs[0]];
+            let before = match node.inputs[0] {
+                0 => top[0],
+                input => ranges[input] * options.margin,
+            };
+            widest[group] = widest[group].max(before + 3.0).max(6.0);
+        }
     }
-    let most = |group| match group {
-        // Nothing but linear layers takes the input: its width costs the accumulator only.
-        0 if alone => options.input_bits,
-        _ => options.activation_bits,
-    };
-    let cap = options.fraction_bits.cast_signed();
-    let fraction = |group| fitting(top[group], most(group)).min(cap);
-    let mut scale: Vec<i32> = (0..nodes.len()).map(fraction).collect();
-
-    let gain = gains(&model.graph)?;
-    let weight = weight_scales(model, &gain, options)?;
-    lower_until_shifts_fit(&model.graph, &root, &weight, &mut scale)?;
-    // Weights so small that a layer's products would all be cut off need no larger scale.
-    let linear = (0..nodes.len()).map(|i| {
-        let most = (options.activation_bits + weight_bits(&nodes[i].op, options)).cast_signed();
-        let d = weight[i]? + scale[root[nodes[i].inputs[0]]] - scale[root[i]];
-        Some(LinearScale {
-            weight: weight[i]? - (d - most).max(0),
-            shift: d.min(most).cast_unsigned(),
-        })
-    });
-    let linear = linear.collect();
-    let bits = |group: usize| match options.preset {
-        Preset::Uniform { bits } => bits,
-        Preset::Mixed => bits_for(widest[group] * 2f64.powi(scale[group])).max(MIN_BITS),
-    };
-    let bits = root.iter().map(|&r| bits(r)).collect();
-    Ok(Scales {
-        tensor: root.iter().map(|&r| scale[r]).collect(),
-        bits,
-        gain,
-        linear,
-    })
+    Ok((top, widest))
 }
 
 /// The largest scale at which `top` fits into signed `bits`.
@@ -139,13 +189,14 @@ fn fitting(top: f64, bits: u32) -> i32 {
 /// Bits of a linear node's weights. Where each channel has a few weights of its own, channels differ
 /// most, and more bits cost least.
 pub(crate) fn weight_bits(op: &Op, options: &ImportOptions) -> u32 {
+    let bits = options.weight_bits.bits();
     let bits = match op {
         Op::Conv2d {
             groups,
             out_channels,
             ..
-        } if *groups > 1 && groups == out_channels => options.weight_bits + APART_BITS,
-        _ => options.weight_bits,
+        } if *groups > 1 && groups == out_channels => bits + APART_BITS,
+        _ => bits,
     };
     bits.min(MAX_WEIGHT_BITS)
 }
@@ -168,20 +219,20 @@ fn weight_scales(
     model.graph.nodes.iter().map(scale).collect()
 }
 
-/// Pools are lowered to sums; the division waits for the next linear node.
-fn gains(graph: &Graph) -> Result<Vec<f64>, Error> {
-    let shapes = graph.shapes()?;
+/// Pools are lowered to sums, where the division can wait for the next linear node.
+fn gains(graph: &Graph, shapes: &[Shape], rescales: &[bool]) -> Vec<f64> {
     let mut gain: Vec<f64> = Vec::with_capacity(shapes.len());
-    for node in &graph.nodes {
+    for (index, node) in graph.nodes.iter().enumerate() {
         let input = node.inputs.first().map_or(1.0, |&i| gain[i]);
-        gain.push(match &node.op {
-            Op::Conv2d { .. } | Op::Linear { .. } => 1.0,
-            Op::AvgPool { window, .. } => input * count(window.area()),
-            Op::GlobalAvgPool => input * count(shapes[node.inputs[0]].plane()),
+        let pool = (node.inputs.first()).and_then(|&i| mean(&node.op, shapes[i]));
+        gain.push(match (&node.op, pool) {
+            (Op::Conv2d { .. } | Op::Linear { .. }, _) => 1.0,
+            _ if rescales[index] => 1.0,
+            (_, Some((window, _))) => input * count(window.area()),
             _ => input,
         });
     }
-    Ok(gain)
+    gain
 }
 
 #[expect(clippy::cast_precision_loss, reason = "windows are small")]
@@ -189,18 +240,26 @@ const fn count(area: usize) -> f64 {
     area as f64
 }
 
-/// Lowers output scales until no linear node would have to shift left.
+/// Lowers output scales until no node would have to shift left.
 fn lower_until_shifts_fit(
     graph: &Graph,
     root: &[usize],
     weight: &[Option<i32>],
+    rescales: &[bool],
     scale: &mut [i32],
 ) -> Result<(), Error> {
     for _ in 0..=2 * graph.nodes.len() {
         let mut changed = false;
         for (index, node) in graph.nodes.iter().enumerate() {
-            let Some(w) = weight[index] else { continue };
-            let most = w + scale[root[node.inputs[0]]];
+            let most = match (weight[index], &node.op) {
+                (Some(w), _) => w + scale[root[node.inputs[0]]],
+                (None, Op::Gate) => scale[root[node.inputs[0]]] + scale[root[node.inputs[1]]],
+                (None, Op::HardSwish) => scale[root[node.inputs[0]]],
+                (None, Op::AvgPool { .. } | Op::GlobalAvgPool) if rescales[index] => {
+                    scale[root[node.inputs[0]]]
+                }
+                _ => continue,
+            };
             if scale[root[index]] > most {
                 scale[root[index]] = most;
                 changed = true;

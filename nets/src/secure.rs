@@ -8,8 +8,9 @@ use ring_arith::slices;
 use sharing::{Input, Session};
 use zeroize::Zeroizing;
 
+use crate::choose::{takers, why};
 use crate::igraph::{IntGraph, IntOp};
-use crate::integer::sum_pool;
+use crate::integer::{reciprocals, sum_pool};
 use crate::kernel::{pad_channels, shuffle, slice, subsample};
 use crate::plan::{CHUNK, Step, planes_per_chunk};
 use crate::report::{LayerPlan, LayerReport, Mode, Progress, RunReport};
@@ -53,9 +54,13 @@ impl<'a> SecureNetwork<'a> {
     /// [`Error::Linear`], [`Error::Nonlinear`] for a geometry these refuse.
     pub fn new(graph: &'a IntGraph, mode: Mode, cot_price: u32) -> Result<Self, Error> {
         let (mut steps, mut plan, mut layer) = (Vec::new(), Vec::new(), Vec::new());
+        let takers = takers(graph.nodes());
         for node in 0..graph.nodes().len() {
             let step = Step::new(graph, node, mode, cot_price)?;
-            let entry = step.plan(graph, node, cot_price)?;
+            let mut entry = step.plan(graph, node, cot_price)?;
+            if let Some(entry) = &mut entry {
+                entry.why = why(graph, &takers, node, cot_price)?;
+            }
             layer.push(entry.is_some().then_some(plan.len()));
             plan.extend(entry);
             steps.push(step);
@@ -162,6 +167,7 @@ impl<'a> SecureNetwork<'a> {
             let layer = weights.and_then(|weights| weights.layer(index));
             let share = match node.op {
                 IntOp::Input { .. } => self.input(session.role(), input.take()),
+                IntOp::Winograd { .. } => self.winograd(session, index, &shares, weights)?,
                 _ => self.node(session, index, &shares, layer)?,
             };
             shares.push(share);
@@ -203,7 +209,8 @@ impl<'a> SecureNetwork<'a> {
         let x = &shares[self.graph.nodes()[index].inputs[0]];
         let shape = self.graph.input_type(index, 0).shape;
         let y = match &self.steps[index] {
-            Step::Local => self.local(index, shares),
+            Step::Local => self.local(s.role(), index, shares),
+            Step::Winograd(_) => unreachable!("winograd() does it"),
             Step::Conv(conv) => {
                 let image = (1, shape.channels, shape.height, shape.width);
                 let image = ArrayView4::from_shape(image, x).expect("types give the shape");
@@ -245,12 +252,38 @@ impl<'a> SecureNetwork<'a> {
             Step::Relu(step) => chunks(x, CHUNK, |x| step.run(s, x))?,
             Step::SignedRelu(step) => step.run_chunks(s, x, layer)?,
             Step::Clip(step) => chunks(x, CHUNK, |x| step.run(s, x))?,
+            Step::HardSwish(step) => chunks(x, CHUNK, |x| step.run(s, x))?,
+            Step::Gate(step) => {
+                let gate = &shares[self.graph.nodes()[index].inputs[1]];
+                step.run(s, gate, x)?
+            }
             Step::MaxPool(step) => {
                 let chunk = planes_per_chunk(shape.plane()) * shape.plane();
                 chunks(x, chunk, |x| step.run(s, x))?
             }
             Step::Reveal(step) => step.run(s, x)?.unwrap_or_default(),
         };
+        Ok(Zeroizing::new(y))
+    }
+
+    fn winograd(
+        &self,
+        s: &mut Session,
+        index: usize,
+        shares: &[Share],
+        weights: Option<&PrivateWeights>,
+    ) -> Result<Share, Error> {
+        let (Step::Winograd(step), [x]) = (
+            &self.steps[index],
+            self.graph.nodes()[index].inputs.as_slice(),
+        ) else {
+            unreachable!("Step::new made the step of this operation")
+        };
+        let filters = weights
+            .map(|weights| weights.filters(index, step))
+            .transpose()?;
+        let layer = weights.and_then(|weights| weights.layer(index));
+        let y = step.run(s, &shares[*x], layer.zip(filters.as_deref()))?;
         Ok(Zeroizing::new(y))
     }
 
@@ -280,7 +313,7 @@ impl<'a> SecureNetwork<'a> {
     }
 
     /// Operations on each share alone.
-    fn local(&self, index: usize, shares: &[Share]) -> Vec<u64> {
+    fn local(&self, role: Role, index: usize, shares: &[Share]) -> Vec<u64> {
         let node = &self.graph.nodes()[index];
         let out = &self.graph.types()[index];
         let (bits, x) = (out.bits(), &shares[node.inputs[0]]);
@@ -288,6 +321,29 @@ impl<'a> SecureNetwork<'a> {
         match node.op {
             IntOp::Narrow { .. } => x.iter().map(|&x| bits.reduce(x)).collect(),
             IntOp::Add => slices::add(bits, x, &shares[node.inputs[1]]),
+            IntOp::Affine { factor, add, .. } => {
+                let mut y = x.to_vec();
+                slices::scale(bits, &mut y, bits.from_signed(factor));
+                if role.is_server() {
+                    slices::add_constant(bits, &mut y, bits.from_signed(add));
+                }
+                y
+            }
+            IntOp::MeanPool {
+                window,
+                counts_padding,
+                divisor,
+                fraction,
+            } => {
+                let mut means = sum_pool(x, shape, out.shape, window, u64::wrapping_add);
+                let factors =
+                    reciprocals(shape, out.shape, window, counts_padding, divisor, fraction);
+                for plane in means.chunks_exact_mut(out.shape.plane()) {
+                    let scaled = plane.iter_mut().zip(&factors);
+                    scaled.for_each(|(v, factor)| *v = bits.reduce(v.wrapping_mul(*factor)));
+                }
+                means
+            }
             IntOp::Concat => (node.inputs.iter())
                 .flat_map(|&i| shares[i].iter().copied())
                 .collect(),

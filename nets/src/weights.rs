@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
+use winograd::Filters;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::Error;
+use crate::filters::FilterCache;
 use crate::igraph::{IntGraph, IntOp};
 use crate::infer::conv_weights;
+use crate::tiled::Tiled;
 
 /// The weights of one linear layer, or the signs and shifts of an [`IntOp::SignedRelu`].
 #[derive(Clone, PartialEq, Eq, Default, Zeroize, ZeroizeOnDrop)]
@@ -30,7 +34,10 @@ impl fmt::Debug for LayerWeights {
 /// The integer weights of a network, by node number: the server's secret. `Debug` prints sizes
 /// only; erased on drop.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct PrivateWeights(BTreeMap<usize, LayerWeights>);
+pub struct PrivateWeights {
+    layers: BTreeMap<usize, LayerWeights>,
+    filters: FilterCache,
+}
 
 impl PrivateWeights {
     /// Checks that these are the weights of a graph.
@@ -38,7 +45,8 @@ impl PrivateWeights {
     /// # Errors
     /// [`Error::Weights`] naming the first layer that does not fit.
     pub fn new(graph: &IntGraph, layers: BTreeMap<usize, LayerWeights>) -> Result<Self, Error> {
-        let this = Self(layers);
+        let filters = FilterCache::default();
+        let this = Self { layers, filters };
         this.check(graph)?;
         Ok(this)
     }
@@ -46,12 +54,20 @@ impl PrivateWeights {
     /// The weights of a node.
     #[must_use]
     pub fn layer(&self, node: usize) -> Option<&LayerWeights> {
-        self.0.get(&node)
+        self.layers.get(&node)
     }
 
     /// Nodes and their weights.
     pub fn iter(&self) -> impl Iterator<Item = (usize, &LayerWeights)> {
-        self.0.iter().map(|(&node, layer)| (node, layer))
+        self.layers.iter().map(|(&node, layer)| (node, layer))
+    }
+
+    /// The transformed weights of a Winograd convolution, kept for the next run.
+    ///
+    /// # Panics
+    /// If these are not the weights of its graph.
+    pub(crate) fn filters(&self, node: usize, step: &Tiled) -> Result<Arc<Filters>, Error> {
+        self.filters.of(node, step, &self.layers[&node])
     }
 
     /// Checks that these are the weights of a graph.
@@ -60,14 +76,14 @@ impl PrivateWeights {
     /// [`Error::Weights`].
     pub fn check(&self, graph: &IntGraph) -> Result<(), Error> {
         let linear = graph.nodes().iter().filter(|n| n.op.has_weights()).count();
-        if linear != self.0.len() {
-            let problem = format!("{} layers of weights for {linear}", self.0.len());
+        if linear != self.layers.len() {
+            let problem = format!("{} layers of weights for {linear}", self.layers.len());
             return Err(Error::Weights {
                 node: "graph".into(),
                 problem,
             });
         }
-        for (&index, layer) in &self.0 {
+        for (&index, layer) in &self.layers {
             let bad = |problem: &str| {
                 let node = graph.nodes().get(index).map_or("?", |n| n.name.as_str());
                 Err(Error::Weights {
@@ -101,6 +117,13 @@ pub(crate) fn sizes(graph: &IntGraph, node: usize) -> Option<(usize, usize, u32)
     let x = |_: ()| graph.input_type(node, 0).shape;
     match graph.nodes().get(node)?.op {
         IntOp::Conv {
+            out_channels,
+            groups,
+            window,
+            weight_bits,
+            ..
+        }
+        | IntOp::Winograd {
             out_channels,
             groups,
             window,

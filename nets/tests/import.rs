@@ -5,7 +5,7 @@ mod floats;
 #[path = "common/random.rs"]
 mod random;
 
-use nets::{Error, Head, ImportOptions, Op, Preprocessing, Preset, Source, import};
+use nets::{Error, Head, ImportOptions, Op, Preprocessing, Preset, Source, WeightBits, import};
 use proptest::prelude::*;
 use random::Rng;
 
@@ -21,11 +21,7 @@ fn source(seed: u64) -> (Source, Vec<Vec<f32>>) {
         .map(|s| s.iter().map(clamp).collect())
         .collect();
     let channels = shapes[0].channels;
-    let preprocessing = Preprocessing {
-        shape: shapes[0],
-        mean: vec![0.5; channels],
-        std: vec![0.25; channels],
-    };
+    let preprocessing = Preprocessing::new(shapes[0], vec![0.5; channels], vec![0.25; channels]);
     let labels = (0..outputs).map(|i| i.to_string()).collect();
     let source = Source {
         arch: "random".into(),
@@ -49,7 +45,7 @@ proptest! {
         source.preprocessing.check().expect("one or three channels");
         for preset in [Preset::Mixed, Preset::Uniform { bits: 60 }] {
             let options = ImportOptions {
-                weight_bits: 16,
+                weight_bits: WeightBits::Fixed(16),
                 activation_bits: 24,
                 fraction_bits: 14,
                 input_bits: 16,
@@ -85,7 +81,7 @@ proptest! {
 #[test]
 fn most_random_networks_import() {
     let options = ImportOptions {
-        weight_bits: 12,
+        weight_bits: WeightBits::Fixed(12),
         activation_bits: 24,
         ..ImportOptions::default()
     };
@@ -126,7 +122,7 @@ fn options_are_checked() {
     let (source, samples) = source(3);
     let bad = [
         ImportOptions {
-            weight_bits: 1,
+            weight_bits: WeightBits::Fixed(1),
             ..ImportOptions::default()
         },
         ImportOptions {

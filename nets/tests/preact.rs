@@ -7,7 +7,7 @@ mod random;
 
 use nets::{
     FloatModel, Graph, Head, ImportOptions, Mode, Model, Op, Preprocessing, Shape, Source, Tensor,
-    Tensors, Window, import,
+    Tensors, WeightBits, Window, import,
 };
 use proptest::prelude::*;
 use random::Rng;
@@ -47,7 +47,7 @@ fn source(rng: &mut Rng, kernel: usize, between: usize) -> Source {
                     counts_padding: true,
                 },
                 &[last],
-            )
+            );
         }
         2 => last = graph.push("both", Op::Concat, &[0, relu]),
         3 => {
@@ -75,11 +75,7 @@ fn source(rng: &mut Rng, kernel: usize, between: usize) -> Source {
     Source {
         arch: "random".into(),
         float: FloatModel { graph, tensors },
-        preprocessing: Preprocessing {
-            shape,
-            mean: vec![0.5; channels],
-            std: vec![0.25; channels],
-        },
+        preprocessing: Preprocessing::new(shape, vec![0.5; channels], vec![0.25; channels]),
         labels: (0..outputs).map(|i| i.to_string()).collect(),
         head: Head::Sigmoid,
     }
@@ -95,7 +91,7 @@ fn checked(rng: &mut Rng, kernel: usize, between: usize) -> (Model, Vec<i64>) {
     };
     let samples = [image(), image(), image()];
     let options = ImportOptions {
-        weight_bits: 14,
+        weight_bits: WeightBits::Fixed(14),
         fraction_bits: 12,
         ..ImportOptions::default()
     };

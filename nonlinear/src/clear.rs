@@ -6,7 +6,7 @@
 use ring_arith::Bits;
 
 use crate::maxpool::larger_clear;
-use crate::{AvgPool, MaxPool, Range};
+use crate::{AvgPool, HardSwish, MaxPool, Range};
 
 /// [`crate::Drelu`]: [x ≥ 0].
 #[must_use]
@@ -66,6 +66,12 @@ pub const fn is_within(bits: Bits, range: Range, x: i64) -> bool {
         // The quarter of the ring on either side of zero.
         Range::Half => x >= bits.min_signed() / 2 && x <= bits.max_signed() / 2,
     }
+}
+
+/// [`HardSwish`]: of h = x + 3·2^scale.
+#[must_use]
+pub fn hard_swish(spec: &HardSwish, h: &[i64]) -> Vec<i64> {
+    spec.clear(h)
 }
 
 /// [`MaxPool`]: the winners of the protocol's own tournament.

@@ -1,5 +1,5 @@
 //! Non-linear functions of values shared between two parties: comparison, `ReLU`, max-pool, arg-max,
-//! average pool, and the truncations and extensions that move values between rings.
+//! average pool, hard-swish, and the truncations and extensions that move values between rings.
 //!
 //! Values are additive shares x = x_S + x_C mod 2^l in canonical `u64` words, bits are XOR shares in
 //! [`ring_arith::BitVec`]. Every protocol is a small value of public parameters with
@@ -31,7 +31,7 @@
 //! # Memory and flights
 //!
 //! A call has the same number of flights for one value as for a million. It holds less than a
-//! hundred bytes per value at a time, input and output included; callers with more values than fit
+//! hundred bytes per value at a time (a [`HardSwish`] some hundreds), input and output included; callers with more values than fit
 //! cut them.
 //!
 //! # Papers
@@ -50,6 +50,7 @@ mod digits;
 mod drelu;
 mod error;
 mod extend;
+mod hard_swish;
 mod kernel;
 mod leaves;
 mod maxpool;
@@ -66,6 +67,7 @@ pub use digits::Digits;
 pub use drelu::Drelu;
 pub use error::Error;
 pub use extend::{Range, SignExtend, ZeroExtend};
+pub use hard_swish::HardSwish;
 pub use maxpool::MaxPool;
 pub use millionaires::{Comparison, Millionaire, SplitMillionaire};
 pub use pool2d::Pool2d;

@@ -1,4 +1,4 @@
-//! Products of a bit of the server with a bit of the client, in rings of several widths at once.
+//! Products of bits of one party with numbers of the other, in rings of several widths at once.
 
 use channel::{Cost, Role};
 use ring_arith::{BitVec, Bits, pack, packed_len, slices, unpack};
@@ -6,22 +6,63 @@ use sharing::Session;
 
 use crate::Error;
 
-/// The party whose bits are the correlations. The client chooses, so it speaks first.
-const SENDER: Role = Role::Server;
-
-/// One party's factors and the ring of the products.
+/// One party's factors, and the ring of the products.
 pub(crate) struct Part<'a> {
-    pub(crate) factors: &'a BitVec,
+    pub(crate) own: Own<'a>,
     pub(crate) bits: Bits,
 }
 
-/// Shares mod 2^bits of b_S·b_C for every bit of every part.
+/// What a party brings.
+pub(crate) enum Own<'a> {
+    /// The sender's numbers; bits above the ring are ignored.
+    Numbers(Vec<u64>),
+    /// The receiver's bits.
+    Bits(&'a BitVec),
+}
+
+impl<'a> Own<'a> {
+    /// Bits on either side.
+    pub(crate) fn bits(bits: &'a BitVec, sends: bool) -> Self {
+        if sends {
+            Self::Numbers(bits.to_values())
+        } else {
+            Self::Bits(bits)
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Numbers(numbers) => numbers.len(),
+            Self::Bits(bits) => bits.len(),
+        }
+    }
+
+    fn numbers(&self) -> &[u64] {
+        match self {
+            Self::Numbers(numbers) => numbers,
+            Self::Bits(_) => unreachable!("the sender brings numbers"),
+        }
+    }
+
+    fn choices(&self) -> &BitVec {
+        match self {
+            Self::Bits(bits) => bits,
+            Self::Numbers(_) => unreachable!("the receiver brings bits"),
+        }
+    }
+}
+
+/// Shares mod 2^bits of every product of the sender's number with the receiver's bit.
 ///
-/// One COT each with the server as sender. Two flights for all parts: a choice correction of one
-/// bit for each product to the server, then the packed corrections to the client.
-pub(crate) fn run(s: &mut Session, parts: &[Part<'_>]) -> Result<Vec<Vec<u64>>, Error> {
+/// One COT each. Two flights for all parts: a choice correction of one bit for each product to the
+/// sender, then the packed corrections to the receiver.
+pub(crate) fn run(
+    s: &mut Session,
+    sender: Role,
+    parts: &[Part<'_>],
+) -> Result<Vec<Vec<u64>>, Error> {
     s.attempt(|s| {
-        let shares = if s.role() == SENDER {
+        let shares = if s.role() == sender {
             send(s, parts)
         } else {
             receive(s, parts)
@@ -31,22 +72,26 @@ pub(crate) fn run(s: &mut Session, parts: &[Part<'_>]) -> Result<Vec<Vec<u64>>, 
 }
 
 /// The cost of [`run`] on parts of these lengths and rings.
-pub(crate) fn cost(parts: &[(usize, Bits)]) -> Cost {
+pub(crate) fn cost(sender: Role, parts: &[(usize, Bits)]) -> Cost {
     let n: usize = parts.iter().map(|part| part.0).sum();
     let corrections: usize = parts.iter().map(|&(n, bits)| packed_len(n, bits)).sum();
-    Cost::to_server(BitVec::byte_len(n) as u64)
-        .then(Cost::to_client(corrections as u64))
-        .with_cots(n as u64, 0)
+    let (server_sends, client_sends) = match sender {
+        Role::Server => (n as u64, 0),
+        Role::Client => (0, n as u64),
+    };
+    Cost::speak(sender.peer(), BitVec::byte_len(n) as u64)
+        .then(Cost::speak(sender, corrections as u64))
+        .with_cots(server_sends, client_sends)
 }
 
 fn send(s: &mut Session, parts: &[Part<'_>]) -> Result<Vec<Vec<u64>>, sharing::Error> {
     let (channel, sender, _) = s.ot();
     let keys: Result<Vec<_>, _> = parts
         .iter()
-        .map(|part| sender.rot_words(part.factors.len(), part.bits))
+        .map(|part| sender.rot_words(part.own.len(), part.bits))
         .collect();
     let keys = keys?;
-    let n = parts.iter().map(|part| part.factors.len()).sum();
+    let n = parts.iter().map(|part| part.own.len()).sum();
     if n == 0 {
         return Ok(vec![Vec::new(); parts.len()]);
     }
@@ -58,7 +103,8 @@ fn send(s: &mut Session, parts: &[Part<'_>]) -> Result<Vec<Vec<u64>>, sharing::E
     let mut at = 0;
     for (part, [mut first, mut second]) in parts.iter().zip(keys) {
         let n = first.len();
-        correct(&mut first, &mut second, part.factors, &flips.slice(at, n));
+        let numbers = part.own.numbers();
+        correct(&mut first, &mut second, numbers, &flips.slice(at, n));
         let mut bytes = vec![0; packed_len(n, part.bits)];
         pack(&second, part.bits, &mut bytes);
         channel.send(&bytes)?;
@@ -75,8 +121,8 @@ fn receive(s: &mut Session, parts: &[Part<'_>]) -> Result<Vec<Vec<u64>>, sharing
     let mut flips = BitVec::default();
     let mut shares = Vec::with_capacity(parts.len());
     for part in parts {
-        let (mut choices, chosen) = receiver.rot_words(part.factors.len(), part.bits)?;
-        choices.xor_assign(part.factors);
+        let (mut choices, chosen) = receiver.rot_words(part.own.len(), part.bits)?;
+        choices.xor_assign(part.own.choices());
         flips.append(&choices);
         shares.push(chosen);
     }
@@ -90,25 +136,25 @@ fn receive(s: &mut Session, parts: &[Part<'_>]) -> Result<Vec<Vec<u64>>, sharing
         let mut corrections = vec![0; share.len()];
         unpack(&bytes, part.bits, &mut corrections);
         for (i, (share, correction)) in share.iter_mut().zip(corrections).enumerate() {
-            let chosen = correction & mask(part.factors, i);
+            let chosen = correction & mask(part.own.choices(), i);
             *share = part.bits.reduce(share.wrapping_add(chosen));
         }
     }
     Ok(shares)
 }
 
-/// Swaps the keys where the client's choice is not the random one; then `first` is r and `second`
-/// the correction r + factor − other.
-fn correct(first: &mut [u64], second: &mut [u64], factors: &BitVec, flips: &BitVec) {
+/// Swaps the keys where the receiver's choice is not the random one; then `first` is r and
+/// `second` the correction r + number − other.
+fn correct(first: &mut [u64], second: &mut [u64], numbers: &[u64], flips: &BitVec) {
     for (i, (first, second)) in first.iter_mut().zip(second).enumerate() {
         let swap = (*first ^ *second) & mask(flips, i);
         let (r, other) = (*first ^ swap, *second ^ swap);
         *first = r;
-        *second = r.wrapping_add(mask(factors, i) & 1).wrapping_sub(other);
+        *second = r.wrapping_add(numbers[i]).wrapping_sub(other);
     }
 }
 
 /// All ones where bit `i` is set.
-fn mask(bits: &BitVec, i: usize) -> u64 {
+pub(crate) fn mask(bits: &BitVec, i: usize) -> u64 {
     0_u64.wrapping_sub(bits.words()[i / 64] >> (i % 64) & 1)
 }

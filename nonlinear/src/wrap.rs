@@ -1,11 +1,14 @@
 //! The bits lost when shares are added: the wrap of the whole, the carry of the low bits.
 
-use channel::Cost;
+use channel::{Cost, Role};
 use ring_arith::{BitVec, Bits};
 use sharing::Session;
 
 use crate::Error;
-use crate::products::{self, Part};
+use crate::products::{self, Own, Part};
+
+/// The sender of what turns bits into numbers. The client chooses, so it speaks first.
+const SENDER: Role = Role::Server;
 
 /// The client's side of a comparison that decides a wrap: S + C ≥ 2^m iff S > 2^m − 1 − C, and
 /// 2^m − 1 − C is the complement of C on every m lowest bits.
@@ -57,13 +60,14 @@ pub(crate) fn to_arithmetic(
     wanted: &[(Bit, Bits)],
 ) -> Result<Vec<Vec<u64>>, Error> {
     let part = |(bit, bits): &'_ (Bit, Bits)| Bits::new(bits.get() - bit.doubling());
+    let sends = s.role() == SENDER;
     let parts = wanted.iter().filter_map(|wanted| {
         Some(Part {
-            factors: wanted.0.own(),
+            own: Own::bits(wanted.0.own(), sends),
             bits: part(wanted)?,
         })
     });
-    let mut products = products::run(s, &parts.collect::<Vec<_>>())?.into_iter();
+    let mut products = products::run(s, SENDER, &parts.collect::<Vec<_>>())?.into_iter();
     let shares = wanted.iter().map(|wanted| {
         let (bit, bits) = wanted;
         let mut share = bit.own().to_values();
@@ -83,5 +87,5 @@ pub(crate) fn to_arithmetic_cost(n: usize, wanted: &[(bool, Bits)]) -> Cost {
     let parts = wanted
         .iter()
         .filter_map(|&(shared, bits)| Some((n, Bits::new(bits.get() - u32::from(shared))?)));
-    products::cost(&parts.collect::<Vec<_>>())
+    products::cost(SENDER, &parts.collect::<Vec<_>>())
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use channel::{Connection, Role, Way};
 use common::{random_shares, run};
 use nonlinear::{
-    ArgMax, AvgPool, Error, MaxPool, Pool2d, Range, Relu, Rescale, SignExtend, TruncFaithful,
-    TruncReduce,
+    ArgMax, AvgPool, Error, HardSwish, MaxPool, Pool2d, Range, Relu, Rescale, SignExtend,
+    TruncFaithful, TruncReduce,
 };
 use ring_arith::Bits;
 use sharing::Session;
@@ -30,7 +30,13 @@ fn everything(s: &mut Session, x: &[u64]) -> Result<(), Error> {
     MaxPool::new(window, BITS, 32).run(s, x)?;
     AvgPool::new(window, BITS, 4, true, Rescale::Faithful, 32).run(s, x)?;
     ArgMax::new(12, BITS, 32).run(s, x)?;
+    hard_swish().run(s, x)?;
     Ok(())
+}
+
+/// With every part of the protocol.
+fn hard_swish() -> HardSwish {
+    HardSwish::new(BITS, 4, 3, Bits::of(30), 32).expect("it fits")
 }
 
 /// The cost of [`everything`].
@@ -47,6 +53,7 @@ fn cost() -> channel::Cost {
         MaxPool::new(window, BITS, 32).cost(1),
         AvgPool::new(window, BITS, 4, true, Rescale::Faithful, 32).cost(1),
         ArgMax::new(12, BITS, 32).cost(3),
+        hard_swish().cost(N),
     ]
     .into_iter()
     .sum()

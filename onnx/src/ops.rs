@@ -42,6 +42,7 @@ const LOWER: &[(&str, Lower)] = &[
     ("Div", elementwise::div),
     ("Dropout", layout::identity),
     ("Flatten", layout::flatten),
+    ("Gather", channels::gather),
     ("Gemm", dense::gemm),
     ("GlobalAveragePool", pool::global),
     ("HardSigmoid", activation::hard_sigmoid),

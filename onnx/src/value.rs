@@ -43,8 +43,8 @@ pub(crate) enum View {
     Grouped(usize),
     /// Channels taken from these groups in turn, still one more dimension.
     Shuffled(usize),
-    /// x plus this.
-    Shifted(f32),
+    /// x + 3, times this: a hard-sigmoid may follow.
+    Ramp(f32),
     /// Hard-sigmoid times this: clip(x + 3, 0, 6) / 6.
     Gate(f32),
     /// Hard-swish times this.

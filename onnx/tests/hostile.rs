@@ -2,128 +2,10 @@
 
 mod common;
 
-use std::fs;
 use std::path::Path;
 
 use common::{Attr, File};
 use proptest::prelude::*;
-use rten_onnx::onnx::{DataLocation, DataType, StringStringEntryProto, TensorProto};
-
-/// A tensor of four floats somewhere else.
-fn elsewhere(entries: &[(&str, &str)]) -> TensorProto {
-    let entry = |(key, value): &(&str, &str)| StringStringEntryProto {
-        key: Some((*key).into()),
-        value: Some((*value).into()),
-    };
-    TensorProto {
-        name: Some("w".into()),
-        dims: vec![1, 1, 2, 2],
-        data_type: Some(DataType::FLOAT),
-        external_data: entries.iter().map(entry).collect(),
-        data_location: Some(DataLocation::EXTERNAL),
-        ..TensorProto::default()
-    }
-}
-
-fn external(entries: &[(&str, &str)]) -> Vec<u8> {
-    let file = File::new(&[1, 1, 2, 2]).tensor(elsewhere(entries));
-    file.node("Conv", "x w", "y", &[]).bytes()
-}
-
-/// A folder with a model's data, and one beside it with a secret.
-fn folders() -> tempfile::TempDir {
-    let root = tempfile::tempdir().expect("a folder");
-    let model = root.path().join("model");
-    fs::create_dir_all(model.join("deeper")).expect("folders");
-    let values: Vec<u8> = (0..5_u8).flat_map(|v| f32::from(v).to_le_bytes()).collect();
-    for file in ["model/w.data", "model/deeper/w.data", "secret"] {
-        fs::write(root.path().join(file), &values).expect("a file");
-    }
-    root
-}
-
-fn outcome(folder: &Path, entries: &[(&str, &str)]) -> Result<Vec<f32>, String> {
-    let model = folder.join("model");
-    let network = onnx::from_bytes(&external(entries), Some(&model)).map_err(|e| e.to_string())?;
-    network.model.run(&[1.0; 4]).map_err(|e| e.to_string())
-}
-
-#[test]
-fn external_data_are_read() {
-    let root = folders();
-    let read = |entries: &[(&str, &str)]| outcome(root.path(), entries);
-    assert_eq!(read(&[("location", "w.data")]), Ok(vec![6.0]));
-    let whole = [
-        ("location", "./deeper/w.data"),
-        ("offset", "4"),
-        ("length", "16"),
-    ];
-    assert_eq!(read(&whole), Ok(vec![10.0]));
-    // From a file, the folder is its own.
-    let path = root.path().join("model/net.onnx");
-    fs::write(&path, external(&whole)).expect("a file");
-    assert_eq!(
-        onnx::load(&path)
-            .expect("it loads")
-            .model
-            .tensors
-            .parameters(),
-        4
-    );
-}
-
-#[test]
-fn external_data_stay_in_the_folder() {
-    let root = folders();
-    let secret = root.path().join("secret");
-    let fails = |entries: &[(&str, &str)], with: &str| {
-        let error = outcome(root.path(), entries).expect_err("it is refused");
-        assert!(
-            error.starts_with("tensor `w`: ") && error.contains(with),
-            "{error}"
-        );
-    };
-    fails(&[("location", "../secret")], "not a path within");
-    fails(
-        &[("location", secret.to_str().expect("UTF-8"))],
-        "not a path within",
-    );
-    fails(&[("location", "deeper/../../secret")], "not a path within");
-    fails(&[("location", "")], "not a path within");
-    fails(&[("location", "a\0b")], "not a path within");
-    fails(&[("location", "deeper")], "is no file");
-    fails(&[("location", "gone")], "cannot be read");
-    fails(&[], "no external location");
-    for (offset, with) in [
-        ("5", "beyond the end"),
-        ("-1", "no number"),
-        ("x", "no number"),
-    ] {
-        fails(&[("location", "w.data"), ("offset", offset)], with);
-    }
-    fails(
-        &[("location", "w.data"), ("offset", "18446744073709551615")],
-        "beyond the end",
-    );
-    fails(
-        &[("location", "w.data"), ("length", "18446744073709551615")],
-        "is not 16",
-    );
-    #[cfg(unix)]
-    {
-        std::os::unix::fs::symlink("../secret", root.path().join("model/link")).expect("a link");
-        fails(&[("location", "link")], "leads out of");
-        std::os::unix::fs::symlink("..", root.path().join("model/up")).expect("a link");
-        fails(&[("location", "up/secret")], "leads out of");
-    }
-    let nowhere = onnx::from_bytes(&external(&[("location", "w.data")]), None);
-    assert!(
-        nowhere
-            .expect_err("no folder")
-            .to_string()
-            .contains("no folder is given")
-    );
-}
 
 #[test]
 fn the_file_as_a_whole() {
@@ -198,7 +80,7 @@ fn large() -> Vec<u8> {
             "n",
             &[Attr::Float("epsilon", 1e-3)],
         )
-        .node("Relu", "n", "r", &[])
+        .node("HardSwish", "n", "r", &[])
         .node(
             "MaxPool",
             "r",
@@ -220,7 +102,10 @@ fn large() -> Vec<u8> {
         )
         .node("Add", "k three", "k3", &[])
         .node("Clip", "k3 zero three", "k4", &[])
-        .node("ReduceMean", "s mean", "g", &[Attr::Int("keepdims", 1)])
+        .node("GlobalAveragePool", "s", "e", &[])
+        .node("HardSigmoid", "e", "h", &[Attr::Float("alpha", 1.0 / 6.0)])
+        .node("Mul", "h s", "u", &[])
+        .node("ReduceMean", "u mean", "g", &[Attr::Int("keepdims", 1)])
         .node("Reshape", "g flat", "f", &[])
         .node("Gemm", "f l", "y", &[Attr::Int("transB", 1)])
         .opset(18)
@@ -230,7 +115,7 @@ fn large() -> Vec<u8> {
 #[test]
 fn the_large_file_is_read() {
     let network = onnx::from_bytes(&large(), None).expect("it loads");
-    assert_eq!(network.model.graph.nodes.len(), 8);
+    assert_eq!(network.model.graph.nodes.len(), 11);
 }
 
 proptest! {
@@ -275,6 +160,7 @@ proptest! {
             .ints("a", &n(0, 1)).ints("b", &n(1, 1)).ints("c", &n(2, 1)).ints("d", &n(3, 1))
             .ints("many", &n(0, 4)).ints("pads", &n(0, 8)).ints("two", &n(4, 2));
         let window = [
+            Attr::Int("count_include_pad", numbers[11]),
             Attr::Ints("kernel_shape", &numbers[0..2]),
             Attr::Ints("strides", &numbers[2..4]),
             Attr::Ints("pads", &numbers[4..8]),
@@ -287,9 +173,9 @@ proptest! {
             1 => file.node("Slice", "w a b c d", "v", &[]).node("Conv", "x v", "y", &[Attr::Int("group", 2)]),
             2 => file.node("Pad", "x pads", "y", &[]),
             3 => file.node("Reshape", "x many", "y", &[Attr::Int("allowzero", numbers[5])]),
-            4 => file.node("Conv", "x w", "y", &window[1..]),
-            5 => file.node("MaxPool", "x", "y", &window[..5]),
-            6 => file.node("AveragePool", "x", "y", &window[..5]),
+            4 => file.node("Conv", "x w", "y", &window[2..]),
+            5 => file.node("MaxPool", "x", "y", &window[1..6]),
+            6 => file.node("AveragePool", "x", "y", &window[..6]),
             7 => file.node("Transpose", "x", "y", &[Attr::Ints("perm", &numbers[..4])]),
             8 => file.node("ReduceMean", "x two", "y", &[]),
             9 => file.node("Gather", "many two", "g", &[]).node("Reshape", "x g", "y", &[]),
@@ -302,6 +188,88 @@ proptest! {
         };
         let _ = file.opset(opset).load();
     }
+}
+
+#[test]
+fn gates_that_do_not_fit() {
+    let x = || File::new(&[1, 2, 2, 2]);
+    let refused = |file: File, with: &str| {
+        let error = file.node("Mul", "x g", "y", &[]).error();
+        assert!(error.contains(with), "{error}");
+    };
+    let conv = |dims: &[i64], n| {
+        let file = x().floats("w", dims, &vec![1.0; n]);
+        file.node("GlobalAveragePool", "x", "m", &[])
+            .node("Conv", "m w", "g", &[])
+    };
+    refused(conv(&[3, 2, 1, 1], 6), "of [1, 2, 2, 2] and [1, 3, 1, 1]");
+    refused(conv(&[1, 2, 1, 1], 2), "of [1, 2, 2, 2] and [1, 1, 1, 1]");
+    let spatial = x().floats("w", &[1, 2, 1, 1], &[1.0; 2]);
+    let spatial = spatial.node("Conv", "x w", "g", &[]);
+    refused(spatial, "of [1, 2, 2, 2] and [1, 1, 2, 2]");
+    let rows = x().floats("w", &[2, 2, 2, 1], &[1.0; 8]);
+    let rows = rows.node("Conv", "x w", "g", &[]);
+    refused(rows, "of [1, 2, 2, 2] and [1, 2, 1, 2]");
+    let vector = x().node("GlobalAveragePool", "x", "m", &[]);
+    let vector = vector.node("Flatten", "m", "g", &[]);
+    refused(vector, "of [1, 2, 2, 2] and [1, 2]");
+    refused(
+        x().node("Relu", "x", "g", &[]),
+        "of [1, 2, 2, 2] and [1, 2, 2, 2]",
+    );
+    let five = x().ints("s", &[1, 2, 1, 2, 2]);
+    refused(five.node("Reshape", "x s", "g", &[]), "five dimensions");
+    assert!(
+        x().node("Mul", "x", "y", &[])
+            .error()
+            .contains("its input 1 is missing")
+    );
+}
+
+#[test]
+fn activations_that_lie() {
+    let x = || File::new(&[1, 2, 2, 2]).ints("s", &[1, 2, 1, 2, 2]);
+    for op in ["HardSwish", "HardSigmoid"] {
+        let sixth = [Attr::Float("alpha", 1.0 / 6.0)];
+        assert!(
+            x().node(op, "-", "y", &sixth)
+                .error()
+                .contains("its input 0 is missing")
+        );
+        let five = x()
+            .node("Reshape", "x s", "r", &[])
+            .node(op, "r", "y", &sixth);
+        assert!(five.error().contains("five dimensions"));
+    }
+    let ramp = |by: f32| {
+        File::new(&[1, 2, 2, 2])
+            .floats("0", &[], &[0.0])
+            .floats("3", &[], &[3.0])
+            .floats("6", &[], &[6.0])
+            .floats("by", &[], &[by])
+            .node("Add", "x 3", "a", &[])
+    };
+    for by in [f32::NAN, f32::INFINITY] {
+        let scaled = |f: File| f.node("Mul", "c by", "y", &[]).error();
+        let error = scaled(ramp(by).node("Clip", "a 0 6", "c", &[]));
+        assert!(error.contains("no finite number"), "{error}");
+        let error = scaled(ramp(by).node("Identity", "a", "c", &[]));
+        assert!(error.contains("no finite number"), "{error}");
+        let clipped = ramp(by).node("Mul", "a by", "m", &[]);
+        assert!(clipped.node("Clip", "m 0 6", "y", &[]).load().is_err());
+    }
+    let zero = ramp(0.0).node("Clip", "a 0 6", "c", &[]);
+    assert!(
+        zero.node("Div", "c by", "y", &[])
+            .error()
+            .contains("divides by zero")
+    );
+    // All of it times nothing, and clipped at what no ramp reaches.
+    let flat = ramp(0.0).node("Mul", "a by", "m", &[]);
+    assert_eq!(
+        flat.node("Clip", "m 0 6", "y", &[]).run(&[1.0; 8]),
+        [0.0; 8]
+    );
 }
 
 #[test]

@@ -9,18 +9,24 @@ use crate::session::Session;
 
 /// Products of shared rows with one shared scalar each, as in squeeze and excitation.
 ///
-/// **Functionality.** From shares mod 2^bits of g_0 … g_(m−1) and of an m × `width` matrix x, fresh
-/// shares of g_i·x_i, row by row.
+/// **Functionality.** From shares mod 2^n (n = `scalar_bits`) of g_0 … g_(m−1) and shares mod 2^bits
+/// of an m × `width` matrix x, fresh shares mod 2^bits of g_i·x_i, row by row. Scalars of a ring
+/// narrower than `bits` must be known to lie in 0 ≤ g < 2^(n−1); else nothing is asked of them.
 ///
 /// **Protocol.** As [`Mul`](crate::Mul), with the bits of the scalars as choices: a COT carries a
-/// whole row, so a row costs no more COTs than an element. First the terms x_S·g_C with the server
-/// as sender, then x_C·g_S.
+/// whole row, so a row costs no more COTs than an element, and only as many as a scalar has bits.
+/// First the terms x_S·g_C with the server as sender, then x_C·g_S. A narrow scalar needs no
+/// extension, which is a departure from \[RRG+21\]: as an integer it is g_S + g_C − 2^n·w, where w is
+/// the OR of the shares' highest bits a_S, a_C. Of 2^n·w·x the server has the part 2^n·a_S·x_S, the
+/// client 2^n·a_C·x_C, and what is left, 2^n·(a_C·(1−a_S)·x_S + a_S·(1−a_C)·x_C), has the choices and
+/// the senders of the COTs for the highest bit: there the correlation is (2·a − 1)·x, a the sender's
+/// own bit, in place of x.
 ///
 /// **Security.** Semi-honest, by the security of COT.
 ///
-/// **Cost** for m rows: m·bits COTs in each direction with rows of width·(bits−j) bits for the bit
-/// j, exactly as [`ot::cot_rows_cost`] says for one direction and then the other: for m·bits ≤ 2^20
-/// three flights, client, server, client; ceil(m·bits/8) + m·Σ_{j<bits} ceil(width·(bits−j)/8)
+/// **Cost** for m rows: m·n COTs in each direction with rows of width·(bits−j) bits for the bit
+/// j, exactly as [`ot::cot_rows_cost`] says for one direction and then the other: for m·n ≤ 2^20
+/// three flights, client, server, client; ceil(m·n/8) + m·Σ_{j<n} ceil(width·(bits−j)/8)
 /// bytes each way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(
@@ -28,8 +34,10 @@ use crate::session::Session;
     reason = "the public parameters of the protocol"
 )]
 pub struct Gate {
-    /// The ring of factors and products.
+    /// The ring of the rows and the products.
     pub bits: Bits,
+    /// The ring of the scalars, at most `bits`.
+    pub scalar_bits: Bits,
     /// Elements of a row.
     pub width: usize,
 }
@@ -41,8 +49,9 @@ impl Gate {
     /// When the stream or the pools fail.
     ///
     /// # Panics
-    /// When `x` does not have `scalars.len()` rows.
+    /// When `x` does not have `scalars.len()` rows, or the scalars' ring is the wider one.
     pub fn run(self, s: &mut Session, scalars: &[u64], x: &[u64]) -> Result<Vec<u64>, Error> {
+        assert!(self.scalar_bits <= self.bits, "a scalar of a wider ring");
         assert_eq!(x.len(), scalars.len() * self.width, "one scalar per row");
         if x.is_empty() {
             return s.attempt(|_| Ok(Vec::new()));
@@ -65,10 +74,12 @@ impl Gate {
             gate: self,
             scalars,
             x: &words,
+            top: Vec::new(),
             sum: words.clone(),
         };
         for (sum, &scalar) in rows.sum.chunks_exact_mut(self.width).zip(scalars) {
-            slices::scale(self.bits, sum, W::from_u64(scalar));
+            let signed = self.scalar_bits.to_signed(scalar);
+            slices::scale(self.bits, sum, W::from_i64(signed));
         }
         s.attempt::<_, Error>(|s| {
             let (role, (channel, sender, receiver)) = (s.role(), s.ot());
@@ -96,10 +107,10 @@ impl Gate {
     }
 
     const fn planes(self) -> usize {
-        self.bits.get() as usize
+        self.scalar_bits.get() as usize
     }
 
-    /// The COT with number `i`: bit `i mod bits` of scalar `i / bits`.
+    /// The COT with number `i`: bit `i mod n` of scalar `i / n`.
     fn shape(self, i: usize) -> (usize, Bits) {
         (self.width, Bits::of(self.bits.get() - self.bit(i)))
     }
@@ -115,6 +126,8 @@ struct Rows<'a, W> {
     gate: Gate,
     scalars: &'a [u64],
     x: &'a [W],
+    /// The correlation for a highest bit.
+    top: Vec<W>,
     sum: Vec<W>,
 }
 
@@ -136,8 +149,16 @@ impl<W: Word> SendRows<W> for Rows<'_, W> {
     }
 
     fn correlation(&mut self, i: usize) -> &[W] {
-        let at = i / self.gate.planes() * self.gate.width;
-        &self.x[at..at + self.gate.width]
+        let (row, width) = (i / self.gate.planes(), self.gate.width);
+        let x = &self.x[row * width..][..width];
+        if self.gate.bit(i) + 1 < self.gate.scalar_bits.get() {
+            return x;
+        }
+        let sign = W::from_u64(2 * (self.scalars[row] >> self.gate.bit(i) & 1))
+            .wrapping_sub(W::from_u64(1));
+        self.top.clear();
+        self.top.extend(x.iter().map(|x| x.wrapping_mul(sign)));
+        &self.top
     }
 
     fn absorb(&mut self, i: usize, r: &[W]) {

@@ -42,6 +42,8 @@
 //!   Extensions for Faster Secure Computation*, eprint 2013/552: COT, triples from random OTs.
 //! - \[Gilboa99\] Gilboa, *Two Party RSA Key Generation*, CRYPTO 1999: products by OT.
 //! - \[Beaver91\] Beaver, *Efficient Multiparty Protocols Using Circuit Randomization*, CRYPTO 1991.
+//! - \[RRG+21\] Rathee et al., *SiRNN: A Math Library for Secure RNN Inference*, arXiv 2105.04236: factors
+//!   of different widths.
 //! - \[Roy22\] Roy, *`SoftSpokenOT`*, eprint 2022/192: what a session is set up with.
 
 mod and;

@@ -29,6 +29,7 @@ fn everything(s: &mut Session) -> Result<(), Error> {
     Mul { bits: BITS }.run(s, &x, &x)?;
     Gate {
         bits: BITS,
+        scalar_bits: BITS,
         width: 10,
     }
     .run(s, &x[..7], &x)?;

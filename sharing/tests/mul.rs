@@ -31,10 +31,24 @@ fn check_gate(bits: Bits, rows: usize, width: usize, seed: u64) {
     let g = values(rng, rows, bits);
     let x = values(rng, rows * width, bits);
     let (gs, xs) = (share(rng, &g, bits), share(rng, &x, bits));
-    let protocol = Gate { bits, width };
-    let z = run(&protocol.cost(rows), |s| {
-        protocol.run(s, own(s, &gs), own(s, &xs))
+    check_rows(bits, bits, width, &gs, &xs);
+    for n in 1..bits.get() {
+        let scalar_bits = Bits::of(n);
+        let g: Vec<u64> = g.iter().map(|g| g & (scalar_bits.mask() >> 1)).collect();
+        check_rows(bits, scalar_bits, width, &share(rng, &g, scalar_bits), &xs);
+    }
+}
+
+fn check_rows(bits: Bits, scalar_bits: Bits, width: usize, g: &Shares, x: &Shares) {
+    let protocol = Gate {
+        bits,
+        scalar_bits,
+        width,
+    };
+    let z = run(&protocol.cost(g[0].len()), |s| {
+        protocol.run(s, own(s, g), own(s, x))
     });
+    let (g, x) = (clear(g, scalar_bits), clear(x, bits));
     assert_eq!(clear(&z, bits), gate(&g, &x, width, bits));
 }
 
@@ -45,6 +59,22 @@ fn every_secret_and_every_share() {
         let n = size.pow(4);
         let factor = |i| (0..n).map(|case| digit(case, size, i)).collect();
         check_mul(Bits::of(l), &[0, 1].map(factor), &[2, 3].map(factor));
+    }
+}
+
+#[test]
+fn every_narrow_scalar_and_every_share() {
+    for (l, n) in (1..=4).flat_map(|l| (1..=l).map(move |n| (l, n))) {
+        let (ring, scalars) = (1_usize << l, 1_usize << n);
+        let cases = (0..ring * ring * scalars * scalars).map(|case| {
+            let (x, g) = (case % (ring * ring), case / (ring * ring));
+            [g % scalars, g / scalars, x % ring, x / ring].map(|v| v as u64)
+        });
+        let known = |g: &[u64; 4]| n == l || (g[0] + g[1]) % (1 << n) < 1 << (n - 1);
+        let cases: Vec<[u64; 4]> = cases.filter(known).collect();
+        let column = |i: usize| cases.iter().map(|case| case[i]).collect();
+        let (g, x) = ([0, 1].map(column), [2, 3].map(column));
+        check_rows(Bits::of(l), Bits::of(n), 1, &g, &x);
     }
 }
 
@@ -80,7 +110,23 @@ fn costs_are_what_the_documentation_says() {
     let flights = Cost::to_server(2)
         .then(Cost::to_client(rows + 2))
         .then(Cost::to_server(rows));
-    assert_eq!(Gate { bits, width: 9 }.cost(4), flights.with_cots(12, 12));
+    let gate = Gate {
+        bits,
+        scalar_bits: bits,
+        width: 9,
+    };
+    assert_eq!(gate.cost(4), flights.with_cots(12, 12));
+
+    let rows = 4 * (4 + 3);
+    let flights = Cost::to_server(1)
+        .then(Cost::to_client(rows + 1))
+        .then(Cost::to_server(rows));
+    let scalar_bits = Bits::of(2);
+    let gate = Gate {
+        scalar_bits,
+        ..gate
+    };
+    assert_eq!(gate.cost(4), flights.with_cots(8, 8));
 }
 
 proptest! {

@@ -28,6 +28,7 @@ fn everything(s: &mut Session) -> Result<(), Error> {
     let z = Mul { bits: ring }.run(s, &z, &x)?;
     let z = Gate {
         bits: ring,
+        scalar_bits: ring,
         width: 13,
     }
     .run(s, &z[..10], &z)?;

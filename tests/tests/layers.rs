@@ -14,9 +14,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("nonlinear", &["ring-arith", "channel", "sharing"]),
     ("linear", &["ring-arith", "channel", "ot", "sharing"]),
     ("winograd", &["ring-arith", "channel", "sharing", "linear"]),
+    ("xop", &["ring-arith", "channel", "linear", "winograd"]),
     (
         "nets",
-        &["ring-arith", "channel", "sharing", "nonlinear", "linear"],
+        &[
+            "ring-arith",
+            "channel",
+            "sharing",
+            "nonlinear",
+            "linear",
+            "winograd",
+            "xop",
+        ],
     ),
     ("onnx", &["nets"]),
     (
@@ -28,6 +37,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "sharing",
             "nonlinear",
             "linear",
+            "xop",
             "nets",
             "onnx",
         ],

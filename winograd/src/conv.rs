@@ -16,7 +16,8 @@ use crate::{Error, Filters, Tile};
 /// **Functionality.** The server puts in weights of `weight_bits` bits, both put in shares of x
 /// mod 2^(l+g), g the [`guard_bits`](Tile::guard_bits) of the tile. They get fresh shares mod
 /// 2^(l+g) of 2^g times the convolution: the truncation that follows removes g bits more and has
-/// the convolution mod 2^l. Exact for every input, overflowing ones included. Batch size 1, NCHW.
+/// the convolution mod 2^l. Shares of x mod 2^l do as well, as they are: they add up to x or to
+/// x + 2^l, and the result depends on x mod 2^l only. Exact for every input, overflowing ones included. Batch size 1, NCHW.
 /// Public: the shapes, the tile, the widths.
 ///
 /// **Protocol.** \[LG16\] as Aᵀ[(G·w·Gᵀ) ⊙ (Bᵀ·d·B)]A on integers. Bᵀ and Aᵀ have small integers, and

@@ -5,12 +5,13 @@ use std::fmt;
 use linear::ConvSpec;
 use ndarray::ArrayView4;
 use ring_arith::Bits;
+use zeroize::Zeroize;
 
 use crate::Error;
 use crate::tile::Tile;
 
 /// Transformed weights of one layer, made once by [`WinogradConv::prepare`] and good for any number
-/// of runs.
+/// of runs. Erased on drop.
 ///
 /// [`WinogradConv::prepare`]: crate::WinogradConv::prepare
 #[derive(Clone, PartialEq, Eq)]
@@ -61,6 +62,12 @@ impl Filters {
 
     pub(crate) fn values(&self) -> &[i32] {
         &self.values
+    }
+}
+
+impl Drop for Filters {
+    fn drop(&mut self) {
+        self.values.zeroize();
     }
 }
 

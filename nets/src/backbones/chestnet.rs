@@ -3,6 +3,7 @@
 //! Widths and numbers of blocks are read off the tensors; `input`, `stem_stride`, `pool`, `mean`,
 //! `std`, `bn_eps` and `labels` off the metadata.
 
+use super::resnet::{basic, projection, residual};
 use super::{Builder, dimensions, labels, per_channel};
 use crate::import::Source;
 use crate::{Error, Head, Op, Preprocessing, Shape, StateDict, Window};
@@ -14,11 +15,11 @@ pub(super) fn source(mut dict: StateDict) -> Result<Source, Error> {
     let [stem, channels, kernel, _] = dimensions(&dict, "conv1.weight")?;
     let [outputs, _] = dimensions(&dict, "fc.weight")?;
     let input = input(&dict, channels)?;
-    let preprocessing = Preprocessing {
-        shape: input,
-        mean: per_channel(&dict, "mean", &vec![0.5; channels])?,
-        std: per_channel(&dict, "std", &vec![0.25; channels])?,
-    };
+    let preprocessing = Preprocessing::new(
+        input,
+        per_channel(&dict, "mean", &vec![0.5; channels])?,
+        per_channel(&dict, "std", &vec![0.25; channels])?,
+    );
     preprocessing.check().map_err(|_| Error::Metadata {
         key: "std".into(),
         problem: "the preprocessing does not make sense".into(),
@@ -43,17 +44,11 @@ pub(super) fn source(mut dict: StateDict) -> Result<Source, Error> {
     }
     let mut from = stem;
     for (stage, blocks) in stages.iter().enumerate() {
-        for (block, shape) in blocks.iter().enumerate() {
+        for (block, &to) in blocks.iter().enumerate() {
             let stride = if stage > 0 && block == 0 { 2 } else { 1 };
             let name = format!("layer{}.{block}", stage + 1);
-            basic_block(
-                &mut net,
-                &name,
-                [from, shape.width],
-                stride,
-                shape.downsample,
-            )?;
-            from = shape.width;
+            residual(&mut net, &name, &basic([from, to], stride), projection)?;
+            from = to;
         }
     }
     net.head("fc", from, outputs)?;
@@ -68,26 +63,18 @@ pub(super) fn source(mut dict: StateDict) -> Result<Source, Error> {
     })
 }
 
-/// What the tensors say of a block.
-struct Block {
-    width: usize,
-    downsample: bool,
-}
-
-fn stages(dict: &StateDict) -> Result<Vec<Vec<Block>>, Error> {
+/// Widths of the blocks of each stage.
+fn stages(dict: &StateDict) -> Result<Vec<Vec<usize>>, Error> {
     let mut stages = Vec::new();
     for stage in 1..=MOST {
         let mut blocks = Vec::new();
         for block in 0..MOST {
-            let name = format!("layer{stage}.{block}");
-            if !dict.tensors.contains(&format!("{name}.conv1.weight")) {
+            let name = format!("layer{stage}.{block}.conv1.weight");
+            if !dict.tensors.contains(&name) {
                 break;
             }
-            let [width, ..] = dimensions::<4>(dict, &format!("{name}.conv1.weight"))?;
-            let downsample = dict
-                .tensors
-                .contains(&format!("{name}.downsample.0.weight"));
-            blocks.push(Block { width, downsample });
+            let [width, ..] = dimensions::<4>(dict, &name)?;
+            blocks.push(width);
         }
         if blocks.is_empty() {
             break;
@@ -124,38 +111,4 @@ fn one<T: std::str::FromStr + Copy>(dict: &StateDict, key: &str, default: T) -> 
             })
         }
     }
-}
-
-fn basic_block(
-    net: &mut Builder<'_>,
-    name: &str,
-    [from, to]: [usize; 2],
-    stride: usize,
-    downsample: bool,
-) -> Result<(), Error> {
-    let input = net.last();
-    let part = |part: &str| format!("{name}.{part}");
-    let names = [part("conv1"), part("bn1"), part("conv2"), part("bn2")];
-    net.conv_bn(
-        [&names[0], &names[1]],
-        input,
-        [from, to],
-        Window::square(3, stride, 1),
-    )?;
-    let middle = net.then(&part("relu1"), Op::Relu);
-    let sum = net.conv_bn(
-        [&names[2], &names[3]],
-        middle,
-        [to, to],
-        Window::square(3, 1, 1),
-    )?;
-    let mut shortcut = input;
-    if downsample {
-        let names = [part("downsample.0"), part("downsample.1")];
-        let window = Window::square(1, stride, 0);
-        shortcut = net.conv_bn([&names[0], &names[1]], input, [from, to], window)?;
-    }
-    net.push(&part("add"), Op::Add, &[sum, shortcut]);
-    net.then(&part("relu2"), Op::Relu);
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! `MobileNetV2` (Sandler et al., arXiv 1801.04381), with torchvision's names, or with those of
 //! Keras's, which pads on the right and below only.
 
+use super::inverted_residual::InvertedResidual;
 use super::{Builder, dimensions};
 use crate::{Error, Op, StateDict, Window};
 
@@ -28,18 +29,6 @@ const BLOCKS: [(usize, usize); 17] = [
 const EXPANSION: usize = 6;
 const RELU6: Op = Op::Clip { top: 6.0 };
 
-/// One inverted residual block.
-struct Block {
-    name: String,
-    /// Convolutions and batch norms: expansion (if any), depthwise, projection.
-    expand: Option<[String; 2]>,
-    depthwise: [String; 2],
-    project: [String; 2],
-    /// Channels in, inside, out.
-    channels: [usize; 3],
-    window: Window,
-}
-
 pub(super) fn build(net: &mut Builder<'_>, classes: usize) -> Result<(), Error> {
     let stem = [net.input().channels, 32];
     let names = ["features.0.0", "features.0.1"];
@@ -56,15 +45,17 @@ pub(super) fn build(net: &mut Builder<'_>, classes: usize) -> Result<(), Error> 
             [["1.0", "1.1"], ["2", "3"]]
         };
         let inside = if first { from } else { EXPANSION * from };
-        let block = Block {
+        let block = InvertedResidual {
             expand: (!first).then(|| ["0.0", "0.1"].map(part)),
             depthwise: depthwise.map(part),
+            excite: None,
             project: project.map(part),
             channels: [from, inside, to],
             window: Window::square(3, stride, 1),
+            activation: RELU6,
             name,
         };
-        inverted_residual(net, &block)?;
+        block.build(net)?;
         from = to;
     }
     let (last, window) = (net.last(), Window::square(1, 1, 0));
@@ -112,15 +103,17 @@ impl Keras {
         for (i, (&[inside, to], (_, stride))) in self.blocks.iter().zip(BLOCKS).enumerate() {
             let name = format!("blocks.{i}");
             let part = |part: &str| ["conv", "bn"].map(|kind| format!("{name}.{part}.{kind}"));
-            let block = Block {
+            let block = InvertedResidual {
                 expand: (i > 0).then(|| part("expand")),
                 depthwise: part("depthwise"),
+                excite: None,
                 project: part("project"),
                 channels: [from, inside, to],
                 window: same(net, stride)?,
+                activation: RELU6,
                 name: name.clone(),
             };
-            inverted_residual(net, &block)?;
+            block.build(net)?;
             from = to;
         }
         let last = net.last();
@@ -146,24 +139,4 @@ fn same(net: &Builder<'_>, stride: usize) -> Result<Window, Error> {
         stride: [stride; 2],
         padding: [top, left, bottom, right],
     })
-}
-
-fn inverted_residual(net: &mut Builder<'_>, block: &Block) -> Result<(), Error> {
-    let (input, pointwise) = (net.last(), Window::square(1, 1, 0));
-    let [from, inside, to] = block.channels;
-    let part = |part: &str| format!("{}.{part}", block.name);
-    let mut last = input;
-    if let Some([conv, bn]) = &block.expand {
-        net.conv_bn([conv, bn], last, [from, inside], pointwise)?;
-        last = net.then(&part("relu_expand"), RELU6);
-    }
-    let [conv, bn] = &block.depthwise;
-    net.depthwise_bn([conv, bn], last, inside, block.window)?;
-    last = net.then(&part("relu"), RELU6);
-    let [conv, bn] = &block.project;
-    last = net.conv_bn([conv, bn], last, [inside, to], pointwise)?;
-    if from == to && block.window.stride == [1; 2] {
-        net.push(&part("add"), Op::Add, &[input, last]);
-    }
-    Ok(())
 }

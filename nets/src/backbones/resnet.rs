@@ -25,54 +25,78 @@ pub(super) fn build(
         for block in 0..blocks {
             let stride = if stage > 0 && block == 0 { 2 } else { 1 };
             let name = format!("layer{}.{block}", stage + 1);
-            let to = if bottleneck { EXPANSION * width } else { width };
-            let layers: &[([usize; 2], Window)] = if bottleneck {
-                &[
+            if bottleneck {
+                let to = EXPANSION * width;
+                let layers = [
                     ([from, width], Window::square(1, 1, 0)),
                     ([width, width], Window::square(3, stride, 1)),
                     ([width, to], Window::square(1, 1, 0)),
-                ]
+                ];
+                residual(net, &name, &layers, projection)?;
+                from = to;
             } else {
-                &[
-                    ([from, to], Window::square(3, stride, 1)),
-                    ([to, to], Window::square(3, 1, 1)),
-                ]
-            };
-            residual(net, &name, layers, stride)?;
-            from = to;
+                residual(net, &name, &basic([from, width], stride), projection)?;
+                from = width;
+            }
         }
     }
     net.head("fc", from, classes)
 }
 
-/// The layers, `ReLU` between, plus the input, projected where the shape changes.
-fn residual(
+/// Channels and window of a convolution.
+pub(super) type Layer = ([usize; 2], Window);
+/// What brings a block's input to the shape of its output: name of the block, input, channels in
+/// and out, stride.
+pub(super) type Shortcut =
+    fn(&mut Builder<'_>, &str, usize, [usize; 2], usize) -> Result<usize, Error>;
+
+/// The layers of a basic block.
+pub(super) const fn basic([from, to]: [usize; 2], stride: usize) -> [Layer; 2] {
+    [
+        ([from, to], Window::square(3, stride, 1)),
+        ([to, to], Window::square(3, 1, 1)),
+    ]
+}
+
+/// The layers, `ReLU` after each, and before the last `ReLU` plus the input, which `shortcut`
+/// brings to the shape of the sum where it has another.
+pub(super) fn residual(
     net: &mut Builder<'_>,
     name: &str,
-    layers: &[([usize; 2], Window)],
-    stride: usize,
+    layers: &[Layer],
+    shortcut: Shortcut,
 ) -> Result<(), Error> {
     let input = net.last();
-    let part = |part: &str| format!("{name}.{part}");
-    let (from, to) = (layers[0].0[0], layers[layers.len() - 1].0[1]);
+    let part = |part: &str, i: usize| format!("{name}.{part}{i}");
     let mut last = input;
-    for (i, &(channels, window)) in layers.iter().enumerate() {
-        let names = [
-            format!("{name}.conv{}", i + 1),
-            format!("{name}.bn{}", i + 1),
-        ];
+    for (i, &(channels, window)) in (1..).zip(layers) {
+        let names = [part("conv", i), part("bn", i)];
         last = net.conv_bn([&names[0], &names[1]], last, channels, window)?;
-        if i + 1 < layers.len() {
-            last = net.then(&format!("{name}.relu{}", i + 1), Op::Relu);
+        if i < layers.len() {
+            last = net.then(&part("relu", i), Op::Relu);
         }
     }
-    let mut shortcut = input;
-    if from != to || stride != 1 {
-        let names = [part("downsample.0"), part("downsample.1")];
-        let window = Window::square(1, stride, 0);
-        shortcut = net.conv_bn([&names[0], &names[1]], input, [from, to], window)?;
-    }
-    net.push(&part("add"), Op::Add, &[last, shortcut]);
-    net.then(&part("relu"), Op::Relu);
+    let (from, to) = (layers[0].0[0], layers[layers.len() - 1].0[1]);
+    let stride = layers.iter().map(|(_, window)| window.stride[0]).product();
+    let other = if from != to || stride != 1 {
+        shortcut(net, name, input, [from, to], stride)?
+    } else {
+        input
+    };
+    net.push(&format!("{name}.add"), Op::Add, &[last, other]);
+    net.then(&part("relu", layers.len()), Op::Relu);
     Ok(())
+}
+
+/// A 1x1 convolution of the input.
+pub(super) fn projection(
+    net: &mut Builder<'_>,
+    name: &str,
+    input: usize,
+    channels: [usize; 2],
+    stride: usize,
+) -> Result<usize, Error> {
+    let names = ["0", "1"].map(|i| format!("{name}.downsample.{i}"));
+    let window = Window::square(1, stride, 0);
+    net.conv_bn([&names[0], &names[1]], input, channels, window)
 }

@@ -4,7 +4,7 @@ use super::Parameters;
 use crate::{Error, Tensor};
 
 /// Every tensor from the hash of its name under the seed, whatever the order.
-pub(super) struct Seeded(pub(super) [u8; 32]);
+pub(crate) struct Seeded(pub(crate) [u8; 32]);
 
 impl Parameters for Seeded {
     fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, Error> {

@@ -1,39 +1,45 @@
-//! `SqueezeNet` 1.1 (Iandola et al., arXiv 1602.07360), with torchvision's names.
+//! `SqueezeNet` 1.0 and 1.1 (Iandola et al., arXiv 1602.07360), with torchvision's names.
 
 use super::Builder;
 use crate::{Error, Op, Window};
 
-/// Fire modules: number in `features`, channels in, squeezed, and of each expansion.
-const FIRES: [(usize, [usize; 3]); 8] = [
-    (3, [64, 16, 64]),
-    (4, [128, 16, 64]),
-    (6, [128, 32, 128]),
-    (7, [256, 32, 128]),
-    (9, [256, 48, 192]),
-    (10, [384, 48, 192]),
-    (11, [384, 64, 256]),
-    (12, [512, 64, 256]),
+/// Channels of the fire modules: squeezed, and of each expansion.
+const FIRES: [[usize; 2]; 8] = [
+    [16, 64],
+    [16, 64],
+    [32, 128],
+    [32, 128],
+    [48, 192],
+    [48, 192],
+    [64, 256],
+    [64, 256],
 ];
 
-pub(super) fn build(net: &mut Builder<'_>, classes: usize) -> Result<(), Error> {
-    let stem = [net.input().channels, 64];
-    net.conv_bias("features.0", 0, stem, Window::square(3, 2, 0))?;
+/// A version: channels and kernel of the stem, and after which fire modules there is a pool.
+pub(super) type Version = (usize, usize, [usize; 2]);
+pub(super) const V1_0: Version = (96, 7, [3, 7]);
+pub(super) const V1_1: Version = (64, 3, [2, 4]);
+
+pub(super) fn build(
+    net: &mut Builder<'_>,
+    (stem, kernel, pools): Version,
+    classes: usize,
+) -> Result<(), Error> {
+    let channels = [net.input().channels, stem];
+    net.conv_bias("features.0", 0, channels, Window::square(kernel, 2, 0))?;
     net.then("features.1", Op::Relu);
     pool(net, "features.2")?;
-    for (number, channels) in FIRES {
-        fire(net, &format!("features.{number}"), channels)?;
-        // Pools are where the numbers skip one.
-        if number == 4 || number == 7 {
-            pool(net, &format!("features.{}", number + 1))?;
+    let (mut from, mut number) = (stem, 3);
+    for (i, [few, each]) in FIRES.into_iter().enumerate() {
+        fire(net, &format!("features.{number}"), [from, few, each])?;
+        (from, number) = (2 * each, number + 1);
+        if pools.contains(&(i + 1)) {
+            pool(net, &format!("features.{number}"))?;
+            number += 1;
         }
     }
-    let last = net.last();
-    net.conv_bias(
-        "classifier.1",
-        last,
-        [512, classes],
-        Window::square(1, 1, 0),
-    )?;
+    let (last, window) = (net.last(), Window::square(1, 1, 0));
+    net.conv_bias("classifier.1", last, [from, classes], window)?;
     net.then("classifier.2", Op::Relu);
     net.then("classifier.3", Op::GlobalAvgPool);
     net.then("flatten", Op::Flatten);

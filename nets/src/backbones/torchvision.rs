@@ -1,44 +1,57 @@
 //! The backbones of torchvision, from a state dict or with random weights.
 
 use super::{
-    Builder, Parameters, densenet121, dimensions, labels, mobilenet_v2, per_channel, resnet,
-    squeezenet,
+    Builder, Parameters, densenet121, dimensions, labels, mobilenet_v2, mobilenet_v3, per_channel,
+    resnet, shufflenet_v2, squeezenet,
 };
 use crate::import::Source;
 use crate::{Error, Head, Preprocessing, Shape, StateDict};
-
-/// Added to the variance: PyTorch's, and Keras's.
-const EPS: [f64; 2] = [1e-5, 1e-3];
 
 /// A backbone of torchvision.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Arch {
     Densenet121,
     MobilenetV2,
+    MobilenetV3Large,
+    MobilenetV3Small,
     Resnet18,
     Resnet50,
+    ShufflenetV2,
+    ShufflenetV2Half,
     Squeezenet,
+    Squeezenet10,
 }
 
 impl Arch {
+    const ALL: [Self; 10] = [
+        Self::Densenet121,
+        Self::MobilenetV2,
+        Self::MobilenetV3Large,
+        Self::MobilenetV3Small,
+        Self::Resnet18,
+        Self::Resnet50,
+        Self::ShufflenetV2,
+        Self::ShufflenetV2Half,
+        Self::Squeezenet,
+        Self::Squeezenet10,
+    ];
+
     pub(super) fn named(name: &str) -> Option<Self> {
-        let all = [
-            Self::Densenet121,
-            Self::MobilenetV2,
-            Self::Resnet18,
-            Self::Resnet50,
-            Self::Squeezenet,
-        ];
-        all.into_iter().find(|arch| arch.name() == name)
+        Self::ALL.into_iter().find(|arch| arch.name() == name)
     }
 
     const fn name(self) -> &'static str {
         match self {
             Self::Densenet121 => "densenet121",
             Self::MobilenetV2 => "mobilenet-v2",
+            Self::MobilenetV3Large => "mobilenet-v3-large",
+            Self::MobilenetV3Small => "mobilenet-v3-small",
             Self::Resnet18 => "resnet18",
             Self::Resnet50 => "resnet50",
+            Self::ShufflenetV2 => "shufflenet-v2",
+            Self::ShufflenetV2Half => "shufflenet-v2-x0.5",
             Self::Squeezenet => "squeezenet",
+            Self::Squeezenet10 => "squeezenet-1.0",
         }
     }
 
@@ -47,8 +60,21 @@ impl Arch {
         match self {
             Self::Densenet121 => ["features.conv0.weight", "classifier.weight"],
             Self::MobilenetV2 => ["features.0.0.weight", "classifier.1.weight"],
+            Self::MobilenetV3Large | Self::MobilenetV3Small => {
+                ["features.0.0.weight", "classifier.3.weight"]
+            }
             Self::Resnet18 | Self::Resnet50 => ["conv1.weight", "fc.weight"],
-            Self::Squeezenet => ["features.0.weight", "classifier.1.weight"],
+            Self::ShufflenetV2 | Self::ShufflenetV2Half => ["conv1.0.weight", "fc.weight"],
+            Self::Squeezenet | Self::Squeezenet10 => ["features.0.weight", "classifier.1.weight"],
+        }
+    }
+
+    /// Added to the variance; Keras's `MobileNetV2` has another than torchvision's.
+    const fn eps(self, keras: bool) -> f64 {
+        match self {
+            Self::MobilenetV3Large | Self::MobilenetV3Small => 1e-3,
+            _ if keras => 1e-3,
+            _ => 1e-5,
         }
     }
 
@@ -56,9 +82,14 @@ impl Arch {
         match self {
             Self::Densenet121 => densenet121::build(net, classes),
             Self::MobilenetV2 => mobilenet_v2::build(net, classes),
+            Self::MobilenetV3Large => mobilenet_v3::LARGE.build(net, classes),
+            Self::MobilenetV3Small => mobilenet_v3::SMALL.build(net, classes),
             Self::Resnet18 => resnet::build(net, [2; 4], false, classes),
             Self::Resnet50 => resnet::build(net, [3, 4, 6, 3], true, classes),
-            Self::Squeezenet => squeezenet::build(net, classes),
+            Self::ShufflenetV2 => shufflenet_v2::build(net, shufflenet_v2::WHOLE, classes),
+            Self::ShufflenetV2Half => shufflenet_v2::build(net, shufflenet_v2::HALF, classes),
+            Self::Squeezenet => squeezenet::build(net, squeezenet::V1_1, classes),
+            Self::Squeezenet10 => squeezenet::build(net, squeezenet::V1_0, classes),
         }
     }
 
@@ -85,16 +116,16 @@ impl Arch {
             }
         };
         let usual = preprocessing(shape, keras);
-        let preprocessing = Preprocessing {
+        let preprocessing = Preprocessing::new(
             shape,
-            mean: per_channel(&dict, "mean", &usual.mean)?,
-            std: per_channel(&dict, "std", &usual.std)?,
-        };
+            per_channel(&dict, "mean", &usual.mean)?,
+            per_channel(&dict, "std", &usual.std)?,
+        );
         let labels = labels(&dict, classes, &[])?;
         let widths = keras
             .then(|| mobilenet_v2::Keras::read(&dict))
             .transpose()?;
-        let mut net = Builder::new(&mut dict, shape, EPS[usize::from(keras)]);
+        let mut net = Builder::new(&mut dict, shape, self.eps(keras));
         match widths {
             Some(widths) => widths.build(&mut net, classes)?,
             None => self.build(&mut net, classes)?,
@@ -109,7 +140,7 @@ impl Arch {
         shape: Shape,
         classes: usize,
     ) -> Result<Source, Error> {
-        let mut net = Builder::new(parameters, shape, EPS[0]);
+        let mut net = Builder::new(parameters, shape, self.eps(false));
         self.build(&mut net, classes)?;
         let labels = (0..classes).map(|i| i.to_string()).collect();
         self.finish(net, preprocessing(shape, false), labels)
@@ -138,5 +169,5 @@ fn preprocessing(shape: Shape, keras: bool) -> Preprocessing {
         (false, 3) => (vec![0.485, 0.456, 0.406], vec![0.229, 0.224, 0.225]),
         (false, n) => (vec![0.5; n], vec![0.25; n]),
     };
-    Preprocessing { shape, mean, std }
+    Preprocessing::new(shape, mean, std)
 }

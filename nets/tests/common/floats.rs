@@ -44,7 +44,7 @@ fn add(rng: &mut Rng, model: &mut FloatModel, name: &str, input: usize) {
     };
     let kernel = rng.pick(1, 3);
     let window = Window::square(kernel, rng.pick(1, 2), rng.pick(0, kernel - 1));
-    let op = match rng.pick(0, 15) {
+    let op = match rng.pick(0, 18) {
         0 | 1 => {
             let (groups, factor) = (
                 if rng.pick(0, 2) == 0 { x.channels } else { 1 },
@@ -79,9 +79,21 @@ fn add(rng: &mut Rng, model: &mut FloatModel, name: &str, input: usize) {
                 eps: 0.1,
             }
         }
-        4..=14 => {
+        4..=16 => {
             let (op, inputs) = plain(rng, x, window, input);
             model.graph.push(name, op, &inputs);
+            return;
+        }
+        17 => {
+            // A gate of any sign, or one that is never negative.
+            let graph = &mut model.graph;
+            let mut gate = graph.push(format!("{name}m"), Op::GlobalAvgPool, &[input]);
+            match rng.pick(0, 2) {
+                0 => {}
+                1 => gate = graph.push(format!("{name}r"), Op::Relu, &[gate]),
+                _ => gate = graph.push(format!("{name}h"), Op::HardSigmoid, &[gate]),
+            }
+            graph.push(name, Op::Gate, &[input, gate]);
             return;
         }
         _ if x.plane() == 1 => {
@@ -99,12 +111,12 @@ fn add(rng: &mut Rng, model: &mut FloatModel, name: &str, input: usize) {
 
 /// An operation without parameters.
 fn plain(rng: &mut Rng, x: Shape, window: Window, input: usize) -> (Op, Vec<usize>) {
-    let op = match rng.pick(4, 14) {
+    let op = match rng.pick(4, 16) {
         4 => Op::Relu,
         5 => Op::MaxPool { window },
         6 => Op::AvgPool {
             window,
-            counts_padding: true,
+            counts_padding: rng.pick(0, 1) == 0,
         },
         7 => return (Op::Add, vec![input, input]),
         8 => Op::Subsample {
@@ -115,6 +127,8 @@ fn plain(rng: &mut Rng, x: Shape, window: Window, input: usize) -> (Op, Vec<usiz
             back: rng.pick(0, 2),
         },
         10 => Op::Flatten,
+        14 => Op::HardSigmoid,
+        15 => Op::HardSwish,
         11 => Op::Clip {
             top: f64::from(u8::try_from(rng.pick(1, 6)).expect("small")),
         },

@@ -1,6 +1,7 @@
 //! Both parties of a secure run in one process.
 #![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
 
+use channel::Connection;
 use nets::{IntGraph, Mode, PrivateWeights, RunReport, SecureNetwork};
 use sharing::Session;
 
@@ -20,16 +21,34 @@ pub fn run(
     mode: Mode,
     seed: u8,
 ) -> Outcome {
+    let open = |connection: &Connection, own| Session::ideal(connection, [seed; 32], own);
+    run_in(open, graph, weights, input, mode)
+}
+
+/// As [`run`], with base OTs and extension as in production.
+pub fn run_real(graph: &IntGraph, weights: &PrivateWeights, input: &[i64], mode: Mode) -> Outcome {
+    let options = sharing::Options::default();
+    let open = |connection: &Connection, own| Session::establish(connection, own, &options);
+    run_in(open, graph, weights, input, mode)
+}
+
+fn run_in(
+    open: impl Fn(&Connection, [u8; 32]) -> Result<Session, sharing::Error> + Sync,
+    graph: &IntGraph,
+    weights: &PrivateWeights,
+    input: &[i64],
+    mode: Mode,
+) -> Outcome {
     let plan = |s: &Session| SecureNetwork::new(graph, mode, s.cot_price()).expect("it plans");
     let (server, (output, client)) = testkit::run_2pc(
         |connection| {
-            let mut s = Session::ideal(&connection, [seed; 32], [1; 32]).expect("a session");
+            let mut s = open(&connection, [1; 32]).expect("a session");
             plan(&s)
                 .serve(&mut s, weights, &mut |_| {})
                 .expect("the server serves")
         },
         |connection| {
-            let mut s = Session::ideal(&connection, [seed; 32], [2; 32]).expect("a session");
+            let mut s = open(&connection, [2; 32]).expect("a session");
             let mut last = 0;
             let network = plan(&s);
             let result = network.infer(&mut s, input, &mut |p| {

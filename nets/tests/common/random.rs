@@ -94,7 +94,7 @@ fn finished(nodes: &[IntNode]) -> IntGraph {
 fn operation(rng: &mut Rng, graph: &IntGraph, inputs: &mut Vec<usize>) -> IntOp {
     let x = graph.types()[inputs[0]];
     let bits = x.bits().get();
-    match rng.pick(0, 17) {
+    match rng.pick(0, 21) {
         0 | 1 => IntOp::Relu,
         2 => IntOp::Extend {
             to: bits + rng.bits(1, 12),
@@ -136,6 +136,7 @@ fn operation(rng: &mut Rng, graph: &IntGraph, inputs: &mut Vec<usize>) -> IntOp 
             start: rng.pick(0, x.shape.channels - 1),
             channels: rng.pick(1, x.shape.channels),
         },
+        18..=21 => rescaling(rng, graph, inputs),
         9 => IntOp::Subsample {
             stride: rng.pick(1, 3),
         },
@@ -159,6 +160,43 @@ fn operation(rng: &mut Rng, graph: &IntGraph, inputs: &mut Vec<usize>) -> IntOp 
             window: window(rng),
             weight_bits: rng.bits(2, bits.clamp(2, 16)),
             weight_scale: 0,
+        },
+    }
+}
+
+/// An operation that changes the scale.
+fn rescaling(rng: &mut Rng, graph: &IntGraph, inputs: &mut Vec<usize>) -> IntOp {
+    let x = graph.types()[inputs[0]];
+    match rng.pick(18, 21) {
+        18 => IntOp::Affine {
+            factor: rng.below(9) - 4,
+            add: rng.next().cast_signed(),
+            scale: 0,
+        },
+        19 => {
+            let fraction = rng.bits(2, 6);
+            IntOp::HardSwish {
+                fraction,
+                to: fraction + rng.bits(1, 40),
+            }
+        }
+        20 => {
+            let vector = |i: &usize| graph.types()[*i].shape == Shape::vector(x.shape.channels);
+            let gates: Vec<usize> = (0..=inputs[0]).filter(vector).collect();
+            if let Some(&gate) = gates.get(rng.pick(0, gates.len().max(1) - 1)) {
+                inputs.push(gate);
+            }
+            IntOp::Gate
+        }
+        _ => IntOp::MeanPool {
+            window: if rng.pick(0, 1) == 0 {
+                Window::whole(x.shape)
+            } else {
+                window(rng)
+            },
+            counts_padding: rng.pick(0, 1) == 0,
+            divisor: 1 + rng.next() % 9,
+            fraction: rng.bits(0, x.bits().get() - 1),
         },
     }
 }

@@ -66,19 +66,6 @@ impl<'a> Context<'a> {
         Ok(self.emit_shaped(label, op, inputs, shape, Some(dims)))
     }
 
-    /// Notes an operator that the network cannot hold yet; what follows is still checked.
-    pub(crate) fn missing(
-        &mut self,
-        label: &str,
-        op: &str,
-        input: &Feature,
-        dims: Vec<usize>,
-    ) -> Result<Feature, Fault> {
-        let shape = shape_of(&dims)?;
-        self.record(op, label, "");
-        Ok(self.emit_shaped(label, Op::Relu, &[input.node], shape, Some(dims)))
-    }
-
     /// Stores a constant input as it is in the file; returns its name.
     pub(crate) fn parameter(
         &mut self,

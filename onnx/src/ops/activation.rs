@@ -9,6 +9,9 @@ use crate::error::{Fault, invalid, unsupported};
 use crate::node::{Node, axis};
 use crate::value::{Feature, View};
 
+/// How far a hard-sigmoid's factor and shift may be off: a sixth written with six digits.
+const SIXTH: f32 = 1e-6;
+
 pub(super) fn relu<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let x = context.plain(node, 0)?;
     rectified(context, node, &x)
@@ -33,10 +36,13 @@ pub(super) fn clip<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let low = bound("min", 1, f32::NEG_INFINITY)?;
     let high = bound("max", 2, f32::INFINITY)?;
     let viewed = context.viewed(node, 0)?;
-    let to_six = low == 0.0 && (high - 6.0).abs() < NEARLY;
-    if to_six && viewed.view == View::Shifted(3.0) {
+    if let View::Ramp(factor) = viewed.view
+        && low == 0.0
+        && (high / (6.0 * factor) - 1.0).abs() < NEARLY
+        && high > 0.0
+    {
         return feature(Feature {
-            view: View::Gate(6.0),
+            view: View::Gate(high),
             label: node.label(),
             ..viewed
         });
@@ -54,8 +60,9 @@ pub(super) fn clip<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
 
 pub(super) fn hard_sigmoid<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let (alpha, beta) = (node.float("alpha", 0.2)?, node.float("beta", 0.5)?);
-    if (alpha - 1.0 / 6.0).abs() > NEARLY || (beta - 0.5).abs() > NEARLY {
-        return unsupported(format!("{alpha} x + {beta}"));
+    let near = |found: f32, wanted: f32| (found - wanted).abs() <= SIXTH;
+    if !near(alpha, 1.0 / 6.0) || !near(beta, 0.5) {
+        return unsupported(format!("of {alpha} x + {beta}, not x / 6 + 1 / 2"));
     }
     let x = context.plain(node, 0)?;
     feature(Feature {

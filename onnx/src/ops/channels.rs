@@ -72,6 +72,46 @@ pub(super) fn split<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     Ok(outputs)
 }
 
+/// The most runs of channels that a Gather may take.
+const MAX_RUNS: usize = 256;
+
+/// Channels in an order that is known: run by run.
+pub(super) fn gather<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let x = context.plain(node, 0)?;
+    let indices = context.constant(node, 1)?;
+    let (Some(taken), [_]) = (indices.as_ints(), &indices.dims[..]) else {
+        return unsupported("by something other than a list of channels");
+    };
+    if axis(node.int("axis", 0)?, x.dims.len())? != 1 {
+        return unsupported("along something other than channels");
+    }
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for &index in taken {
+        let channel = axis(index, x.dims[1])?;
+        match runs.last_mut() {
+            Some((start, count)) if *start + *count == channel => *count += 1,
+            _ => runs.push((channel, 1)),
+        }
+    }
+    if runs.len() > MAX_RUNS {
+        return unsupported("of very many channels");
+    }
+    let parts = runs
+        .iter()
+        .map(|&(start, count)| part(context, node, &x, start, count));
+    let parts = parts.collect::<Result<Vec<_>, _>>()?;
+    match parts.as_slice() {
+        [] => invalid("it takes nothing"),
+        [one] => feature(one.clone()),
+        _ => {
+            let mut dims = x.dims.clone();
+            dims[1] = taken.len();
+            let inputs: Vec<usize> = parts.iter().map(|part| part.node).collect();
+            feature(context.emit_joined(&node.label(), Op::Concat, &inputs, dims)?)
+        }
+    }
+}
+
 /// Some of the channels.
 pub(super) fn part(
     context: &mut Context<'_>,

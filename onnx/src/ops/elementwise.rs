@@ -84,7 +84,7 @@ fn shifted<'a>(
     if all_near(values, 3.0) && !values.is_empty() {
         // A hard-sigmoid may follow.
         return feature(Feature {
-            view: View::Shifted(3.0),
+            view: View::Ramp(1.0),
             label,
             ..x
         });
@@ -169,6 +169,11 @@ fn multiplied<'a>(
     let uniform = values.iter().all(|v| v.to_bits() == first.to_bits());
     let label = node.label();
     match x.view {
+        View::Ramp(factor) if uniform => feature(Feature {
+            view: View::Ramp(factor * first),
+            label,
+            ..x
+        }),
         View::Gate(scale) if uniform => feature(Feature {
             view: View::Gate(scale * first),
             label,
@@ -210,20 +215,18 @@ fn product<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     }
     let (a, b) = (context.plain(node, 0)?, context.plain(node, 1)?);
     let gates = |x: &Feature, g: &Feature| {
-        let same = g.dims.len() == 4 && x.dims.len() == 4 && g.dims[1] == x.dims[1];
-        same && g.dims[2..] == [1, 1]
+        let alike = g.dims.len() == x.dims.len() && g.dims.get(..2) == x.dims.get(..2);
+        alike && g.dims.iter().skip(2).all(|&side| side == 1)
     };
-    match (gates(&a, &b), gates(&b, &a)) {
-        (true, _) => {
-            let dims = a.dims.clone();
-            feature(context.missing(&node.label(), "Mul by a channel gate", &a, dims)?)
-        }
-        (_, true) => {
-            let dims = b.dims.clone();
-            feature(context.missing(&node.label(), "Mul by a channel gate", &b, dims)?)
-        }
-        _ => unsupported(format!("of {} and {}", show(&a.dims), show(&b.dims))),
-    }
+    let (x, gate) = if gates(&a, &b) {
+        (a, b)
+    } else if gates(&b, &a) {
+        (b, a)
+    } else {
+        return unsupported(format!("of {} and {}", show(&a.dims), show(&b.dims)));
+    };
+    let (shape, label) = (context.shapes[x.node], node.label());
+    feature(context.emit_shaped(&label, Op::Gate, &[x.node, gate.node], shape, Some(x.dims)))
 }
 
 /// `factor * x + shift` per channel: into the operation before where that is possible, a batch

@@ -88,7 +88,7 @@ fn reshaped<'a>(context: &mut Context<'a>, node: &Node<'a>, dims: Vec<usize>) ->
             label,
             ..x
         }),
-        (&[1, _], None) if shape.plane() == 1 => feature(Feature {
+        (&[1, _] | &[1, _, 1], None) if shape.plane() == 1 => feature(Feature {
             dims,
             view: View::Plain,
             label,

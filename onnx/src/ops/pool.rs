@@ -49,22 +49,26 @@ pub(super) fn max<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
 
 pub(super) fn average<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let x = padded(context, node)?;
-    let window = window(node, kernel(node)?, &x)?;
-    if rounded_up(node, &window, &x)? != [0, 0] {
-        return unsupported("output sizes rounded up");
-    }
+    let mut window = window(node, kernel(node)?, &x)?;
     let zeros = if let View::Padded(p) = x.view {
         p
     } else {
         [0; 4]
     };
+    let [below, right] = rounded_up(node, &window, &x)?;
+    let counted = node.int("count_include_pad", 0)? != 0;
+    // Zeros added before always count, what a window lacks at the end never does.
     let own = window.padding != zeros;
-    if own && node.int("count_include_pad", 0)? == 0 {
-        context.record("AveragePool", &node.label(), "padding that is not counted");
+    let some_counts = zeros != [0; 4] || own && counted;
+    let counts_padding = (!own || counted) && [below, right] == [0, 0];
+    if some_counts && !counts_padding {
+        return unsupported("padding of which a part is counted");
     }
+    window.padding[2] = window.padding[2].saturating_add(below);
+    window.padding[3] = window.padding[3].saturating_add(right);
     let op = Op::AvgPool {
         window,
-        counts_padding: true,
+        counts_padding,
     };
     feature(context.emit(&node.label(), op, &x, None)?)
 }

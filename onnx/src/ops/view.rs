@@ -31,30 +31,25 @@ pub(crate) fn realize(context: &mut Context<'_>, x: Feature) -> Result<Feature, 
         View::Grouped(_) | View::Shuffled(_) => {
             unsupported(format!("its input `{label}` has five dimensions"))
         }
-        View::Shifted(by) => {
+        View::Ramp(factor) => {
             let channels = plain.dims[1];
-            affine(
-                context,
-                &label,
-                plain,
-                &vec![1.0; channels],
-                &vec![by; channels],
-            )
+            let (factors, shifts) = (vec![factor; channels], vec![3.0 * factor; channels]);
+            affine(context, &label, plain, &factors, &shifts)
         }
-        View::Gate(scale) => scaled(context, &label, plain, "HardSigmoid", scale),
-        View::Swish(scale) => scaled(context, &label, plain, "HardSwish", scale),
+        View::Gate(scale) => scaled(context, &label, &plain, Op::HardSigmoid, scale),
+        View::Swish(scale) => scaled(context, &label, &plain, Op::HardSwish, scale),
     }
 }
 
 fn scaled(
     context: &mut Context<'_>,
     label: &str,
-    x: Feature,
-    op: &str,
+    x: &Feature,
+    op: Op,
     scale: f32,
 ) -> Result<Feature, Fault> {
     let channels = x.dims[1];
-    let y = context.missing(label, op, &x, x.dims.clone())?;
+    let y = context.emit(label, op, x, Some(x.dims.clone()))?;
     if (scale - 1.0).abs() < NEARLY {
         return Ok(y);
     }

@@ -1,0 +1,293 @@
+//! How near an integer network is to its float network, and the narrowest weights that are near
+//! enough.
+
+use serde::Serialize;
+
+use crate::{Error, Head, PrivateWeights, PublicModel};
+
+/// The narrowest weights tried.
+const NARROWEST: u32 = 8;
+/// And the widest.
+const WIDEST: u32 = 16;
+/// Bits from one try to the next.
+const STEP: u32 = 2;
+/// From this many samples on, every [`HELD_OUT`]-th is kept from the rounding of weights.
+const ENOUGH: usize = 8;
+const HELD_OUT: usize = 4;
+
+/// How many bits a weight has.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "callers choose one of the two")]
+pub enum WeightBits {
+    /// So many.
+    Fixed(u32),
+    /// As few, of 8 to 16, as keep the integer network within `accuracy` of the float network's
+    /// probabilities on calibration images: the largest difference seen, and the root mean square
+    /// of what the errors of the logits would do to images on which the float network is
+    /// undecided. An image whose two most probable findings are 2·`accuracy` apart then has the
+    /// same top finding in both. The images looked at are not those the weights were rounded
+    /// with, where there are enough of them.
+    Auto {
+        /// The largest difference of a probability, in 0..1.
+        accuracy: f64,
+    },
+}
+
+impl WeightBits {
+    /// The number, once it is chosen.
+    pub(crate) fn bits(self) -> u32 {
+        match self {
+            Self::Fixed(bits) => bits,
+            Self::Auto { .. } => unreachable!("import() lowers for fixed widths only"),
+        }
+    }
+
+    pub(crate) fn check(self) -> Result<(), Error> {
+        let problem = match self {
+            Self::Fixed(bits) if (2..=24).contains(&bits) => return Ok(()),
+            Self::Fixed(bits) => format!("{bits} is not in 2..=24"),
+            Self::Auto { accuracy } if accuracy > 0.0 && accuracy < 1.0 => return Ok(()),
+            Self::Auto { accuracy } => format!("an accuracy of {accuracy} is not between 0 and 1"),
+        };
+        let option = "weight_bits";
+        Err(Error::Option { option, problem })
+    }
+}
+
+/// The integer network with weights of some width against the float network.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct WidthReport {
+    /// Bits of a weight.
+    pub weight_bits: u32,
+    /// Images compared.
+    pub images: usize,
+    /// Of them, those on which both networks name the same top output.
+    pub same_top: usize,
+    /// Largest difference of a logit.
+    pub max_logit_difference: f64,
+    /// Mean difference of a logit.
+    pub mean_logit_difference: f64,
+    /// Largest difference of a probability.
+    pub max_probability_difference: f64,
+    /// Mean difference of a probability.
+    pub mean_probability_difference: f64,
+    /// Root mean square over the images of the largest difference of a probability, were the float
+    /// network undecided between its two top outputs, or between yes and no.
+    pub undecided_difference: f64,
+    /// Values that wrapped.
+    pub wrapped: usize,
+}
+
+impl WidthReport {
+    /// Whether it is near enough.
+    fn is_within(&self, accuracy: f64) -> bool {
+        self.max_probability_difference <= accuracy && self.undecided_difference <= accuracy
+    }
+
+    /// What decides between widths of which none is near enough.
+    const fn worst(&self) -> f64 {
+        self.max_probability_difference
+            .max(self.undecided_difference)
+    }
+}
+
+/// The samples kept from the rounding of weights, to look at the result; none where there are few.
+pub(crate) fn held_out(samples: usize) -> Vec<usize> {
+    let last = if samples < ENOUGH { 0 } else { samples };
+    (HELD_OUT - 1..last).step_by(HELD_OUT).collect()
+}
+
+/// The first width near enough, else the best; `attempt` lowers for a width and compares. Returns it
+/// with what is said of every width tried.
+pub(crate) fn narrowest<T>(
+    accuracy: f64,
+    mut attempt: impl FnMut(u32) -> Result<(T, WidthReport), Error>,
+) -> Result<(T, Vec<WidthReport>), Error> {
+    let mut tried = Vec::new();
+    let mut best: Option<(T, WidthReport)> = None;
+    let mut bits = NARROWEST;
+    while bits <= WIDEST {
+        let (model, report) = match attempt(bits) {
+            // More bits may fit where these do not.
+            Err(Error::Width { .. }) if bits + STEP <= WIDEST => {
+                bits += STEP;
+                continue;
+            }
+            other => other?,
+        };
+        tried.push(report);
+        let holds = report.is_within(accuracy);
+        if holds
+            || best
+                .as_ref()
+                .is_none_or(|(_, b)| report.worst() < b.worst())
+        {
+            best = Some((model, report));
+        }
+        if holds {
+            break;
+        }
+        bits += STEP;
+    }
+    // The width that was stepped over may do too.
+    if bits > NARROWEST && bits <= WIDEST {
+        match attempt(bits - 1) {
+            Err(Error::Width { .. }) => {}
+            other => {
+                let (model, report) = other?;
+                tried.push(report);
+                if report.is_within(accuracy) {
+                    best = Some((model, report));
+                }
+            }
+        }
+    }
+    let (model, _) = best.expect("at least one width was tried");
+    Ok((model, tried))
+}
+
+/// Runs the integer network on samples whose float logits are given.
+#[expect(clippy::cast_precision_loss, reason = "means")]
+pub(crate) fn compare<'a>(
+    public: &PublicModel,
+    weights: &PrivateWeights,
+    weight_bits: u32,
+    samples: impl Iterator<Item = (&'a Vec<f32>, &'a Vec<f64>)>,
+) -> Result<WidthReport, Error> {
+    let mut report = WidthReport {
+        weight_bits,
+        ..WidthReport::default()
+    };
+    let mut undecided = 0.0;
+    for (sample, expected) in samples {
+        let (found, wrapped) = logits(public, weights, sample)?;
+        report.images += 1;
+        report.wrapped += wrapped;
+        report.same_top += usize::from(top(expected) == top(&found));
+        let (largest, mean) = difference(expected, &found);
+        report.max_logit_difference = report.max_logit_difference.max(largest);
+        report.mean_logit_difference += mean;
+        let probabilities = [expected.as_slice(), &found].map(|l| public.probabilities(l));
+        let (largest, mean) = difference(&probabilities[0], &probabilities[1]);
+        report.max_probability_difference = report.max_probability_difference.max(largest);
+        report.mean_probability_difference += mean;
+        let even = undecide(public.head, expected);
+        let error = even.iter().zip(expected).zip(&found);
+        let moved: Vec<f64> = error.map(|((even, e), f)| even + f - e).collect();
+        let (p, q) = (public.probabilities(&even), public.probabilities(&moved));
+        undecided += difference(&p, &q).0.powi(2);
+    }
+    let count = report.images.max(1) as f64;
+    report.mean_logit_difference /= count;
+    report.mean_probability_difference /= count;
+    report.undecided_difference = (undecided / count).sqrt();
+    Ok(report)
+}
+
+/// The integer network's logits, and how many values wrapped.
+fn logits(
+    public: &PublicModel,
+    weights: &PrivateWeights,
+    sample: &[f32],
+) -> Result<(Vec<f64>, usize), Error> {
+    let types = public.graph.types();
+    let mut wrapped = 0;
+    let mut observe = |node: usize, values: &[i64]| {
+        let bits = types[node].bits();
+        wrapped += values
+            .iter()
+            .filter(|&&v| bits.to_signed(bits.from_signed(v)) != v)
+            .count();
+    };
+    let input = public.encode(sample)?;
+    let raw = crate::integer::run_observed(&public.graph, weights, &input, &mut observe, true)?;
+    Ok((public.logits(&raw), wrapped))
+}
+
+/// These logits, changed so that the network is undecided.
+fn undecide(head: Head, logits: &[f64]) -> Vec<f64> {
+    match (head, top(logits)) {
+        (Head::Softmax, Some(first)) => {
+            let others = logits.iter().enumerate().filter(|&(i, _)| i != first);
+            let second = others.map(|(_, &l)| l).fold(f64::NEG_INFINITY, f64::max);
+            let mut even = logits.to_vec();
+            if second.is_finite() {
+                even[first] = second;
+            }
+            even
+        }
+        _ => vec![0.0; logits.len()],
+    }
+}
+
+/// The largest and the mean difference.
+#[expect(clippy::cast_precision_loss, reason = "a mean")]
+fn difference(a: &[f64], b: &[f64]) -> (f64, f64) {
+    let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
+    let sum: f64 = differences.clone().sum();
+    (differences.fold(0.0, f64::max), sum / a.len().max(1) as f64)
+}
+
+/// The place of the largest value.
+fn top(values: &[f64]) -> Option<usize> {
+    (0..values.len()).max_by(|&a, &b| values[a].total_cmp(&values[b]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tries widths with these differences from 8 bits on; none is a width that does not fit.
+    fn tries(differences: &[Option<f64>]) -> Result<(u32, Vec<u32>), Error> {
+        let chosen = narrowest(0.01, |bits| {
+            let report = WidthReport {
+                weight_bits: bits,
+                max_probability_difference: differences[bits as usize - 8]
+                    .ok_or_else(|| Error::width("layer", "too few"))?,
+                ..WidthReport::default()
+            };
+            Ok((bits, report))
+        });
+        chosen.map(|(bits, tried)| (bits, tried.iter().map(|t| t.weight_bits).collect()))
+    }
+
+    #[test]
+    fn the_narrowest_width_that_holds_is_chosen() {
+        let found = |differences: &[f64]| {
+            let all: Vec<_> = differences.iter().copied().map(Some).collect();
+            tries(&all).expect("every width fits")
+        };
+        assert_eq!(found(&[0.01]), (8, vec![8]));
+        assert_eq!(found(&[0.1, 0.01, 0.002]), (9, vec![8, 10, 9]));
+        assert_eq!(found(&[0.1, 0.02, 0.002]), (10, vec![8, 10, 9]));
+        assert_eq!(
+            found(&[0.1, 0.1, 0.1, 0.02, 0.01]),
+            (12, vec![8, 10, 12, 11])
+        );
+        // Where none holds, the best of those tried.
+        let none = [0.5, 0.4, 0.3, 0.2, 0.02, 0.2, 0.03, 0.2, 0.04];
+        assert_eq!(found(&none), (12, vec![8, 10, 12, 14, 16]));
+    }
+
+    #[test]
+    fn widths_that_do_not_fit_are_passed_over() {
+        let found = tries(&[None, None, Some(0.001)]).expect("ten bits fit");
+        assert_eq!(found, (10, vec![10]));
+        assert!(matches!(tries(&[None; 9]), Err(Error::Width { .. })));
+    }
+
+    #[test]
+    fn some_images_are_held_out_of_enough() {
+        assert_eq!(held_out(7), Vec::<usize>::new());
+        assert_eq!(held_out(8), [3, 7]);
+        assert_eq!(held_out(11), [3, 7]);
+    }
+
+    #[test]
+    fn undecided_networks_are() {
+        assert_eq!(undecide(Head::Softmax, &[1.0, 5.0, 3.0]), [1.0, 3.0, 3.0]);
+        assert_eq!(undecide(Head::Softmax, &[1.0]), [1.0]);
+        assert_eq!(undecide(Head::Sigmoid, &[1.0, -2.0]), [0.0, 0.0]);
+    }
+}

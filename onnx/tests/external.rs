@@ -1,0 +1,125 @@
+//! Weights in files of their own, within the model's folder and nowhere else.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::File;
+use rten_onnx::onnx::{DataLocation, DataType, StringStringEntryProto, TensorProto};
+
+/// A tensor of four floats somewhere else.
+fn elsewhere(entries: &[(&str, &str)]) -> TensorProto {
+    let entry = |(key, value): &(&str, &str)| StringStringEntryProto {
+        key: Some((*key).into()),
+        value: Some((*value).into()),
+    };
+    TensorProto {
+        name: Some("w".into()),
+        dims: vec![1, 1, 2, 2],
+        data_type: Some(DataType::FLOAT),
+        external_data: entries.iter().map(entry).collect(),
+        data_location: Some(DataLocation::EXTERNAL),
+        ..TensorProto::default()
+    }
+}
+
+fn external(entries: &[(&str, &str)]) -> Vec<u8> {
+    let file = File::new(&[1, 1, 2, 2]).tensor(elsewhere(entries));
+    file.node("Conv", "x w", "y", &[]).bytes()
+}
+
+/// A folder with a model's data, and one beside it with a secret.
+fn folders() -> tempfile::TempDir {
+    let root = tempfile::tempdir().expect("a folder");
+    let model = root.path().join("model");
+    fs::create_dir_all(model.join("deeper")).expect("folders");
+    let values: Vec<u8> = (0..5_u8).flat_map(|v| f32::from(v).to_le_bytes()).collect();
+    for file in ["model/w.data", "model/deeper/w.data", "secret"] {
+        fs::write(root.path().join(file), &values).expect("a file");
+    }
+    root
+}
+
+fn outcome(folder: &Path, entries: &[(&str, &str)]) -> Result<Vec<f32>, String> {
+    let model = folder.join("model");
+    let network = onnx::from_bytes(&external(entries), Some(&model)).map_err(|e| e.to_string())?;
+    network.model.run(&[1.0; 4]).map_err(|e| e.to_string())
+}
+
+#[test]
+fn external_data_are_read() {
+    let root = folders();
+    let read = |entries: &[(&str, &str)]| outcome(root.path(), entries);
+    assert_eq!(read(&[("location", "w.data")]), Ok(vec![6.0]));
+    let whole = [
+        ("location", "./deeper/w.data"),
+        ("offset", "4"),
+        ("length", "16"),
+    ];
+    assert_eq!(read(&whole), Ok(vec![10.0]));
+    // From a file, the folder is its own.
+    let path = root.path().join("model/net.onnx");
+    fs::write(&path, external(&whole)).expect("a file");
+    assert_eq!(
+        onnx::load(&path)
+            .expect("it loads")
+            .model
+            .tensors
+            .parameters(),
+        4
+    );
+}
+
+#[test]
+fn external_data_stay_in_the_folder() {
+    let root = folders();
+    let secret = root.path().join("secret");
+    let fails = |entries: &[(&str, &str)], with: &str| {
+        let error = outcome(root.path(), entries).expect_err("it is refused");
+        assert!(
+            error.starts_with("tensor `w`: ") && error.contains(with),
+            "{error}"
+        );
+    };
+    fails(&[("location", "../secret")], "not a path within");
+    fails(
+        &[("location", secret.to_str().expect("UTF-8"))],
+        "not a path within",
+    );
+    fails(&[("location", "deeper/../../secret")], "not a path within");
+    fails(&[("location", "")], "not a path within");
+    fails(&[("location", "a\0b")], "not a path within");
+    fails(&[("location", "deeper")], "is no file");
+    fails(&[("location", "gone")], "cannot be read");
+    fails(&[], "no external location");
+    for (offset, with) in [
+        ("5", "beyond the end"),
+        ("-1", "no number"),
+        ("x", "no number"),
+    ] {
+        fails(&[("location", "w.data"), ("offset", offset)], with);
+    }
+    fails(
+        &[("location", "w.data"), ("offset", "18446744073709551615")],
+        "beyond the end",
+    );
+    fails(
+        &[("location", "w.data"), ("length", "18446744073709551615")],
+        "is not 16",
+    );
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("../secret", root.path().join("model/link")).expect("a link");
+        fails(&[("location", "link")], "leads out of");
+        std::os::unix::fs::symlink("..", root.path().join("model/up")).expect("a link");
+        fails(&[("location", "up/secret")], "leads out of");
+    }
+    let nowhere = onnx::from_bytes(&external(&[("location", "w.data")]), None);
+    assert!(
+        nowhere
+            .expect_err("no folder")
+            .to_string()
+            .contains("no folder is given")
+    );
+}

@@ -1,0 +1,84 @@
+//! Means and pools, and what counts in them.
+
+mod common;
+
+use common::{Attr, File};
+
+fn image(n: usize) -> Vec<f32> {
+    (0..n)
+        .map(|i| f32::from(u16::try_from(i).expect("small")))
+        .collect()
+}
+
+#[test]
+fn means_and_pools() {
+    let mean = |axes: &[i64]| {
+        File::new(&[1, 2, 2, 2])
+            .ints("a", axes)
+            .node("ReduceMean", "x a", "y", &[])
+    };
+    assert_eq!(mean(&[-1, 2]).opset(18).run(&image(8)), [1.5, 5.5]);
+    assert!(mean(&[1]).error().contains("over axes [1]"));
+    let pool = |op: &str, more: &[Attr<'_>]| {
+        let mut attributes = vec![
+            Attr::Ints("kernel_shape", &[2, 2]),
+            Attr::Ints("strides", &[2, 2]),
+        ];
+        attributes.extend(more);
+        File::new(&[1, 1, 3, 3]).node(op, "x", "y", &attributes)
+    };
+    let up = [Attr::Int("ceil_mode", 1)];
+    assert_eq!(pool("MaxPool", &[]).run(&image(9)), [4.0]);
+    assert_eq!(pool("MaxPool", &up).run(&image(9)), [4.0, 5.0, 7.0, 8.0]);
+    // What the last windows lack is not counted, nor is padding unless the node says so.
+    let cut = [2.0, 3.5, 6.5, 8.0];
+    assert_eq!(pool("AveragePool", &up).run(&image(9)), cut);
+    let same = [Attr::Text("auto_pad", "SAME_UPPER")];
+    assert_eq!(pool("AveragePool", &same).run(&image(9)), cut);
+    let before = [Attr::Ints("pads", &[1, 1, 0, 0])];
+    assert_eq!(
+        pool("AveragePool", &before).run(&image(9)),
+        [0.0, 1.5, 4.5, 6.0]
+    );
+    let same = [
+        Attr::Text("auto_pad", "SAME_UPPER"),
+        Attr::Int("count_include_pad", 1),
+    ];
+    assert_eq!(
+        pool("AveragePool", &same).run(&image(9)),
+        [2.0, 1.75, 3.25, 2.0]
+    );
+    let same = [Attr::Text("auto_pad", "SAME_LOWER")];
+    assert_eq!(pool("MaxPool", &same).run(&image(9)), [0.0, 2.0, 6.0, 8.0]);
+    assert!(
+        pool("MaxPool", &[Attr::Ints("dilations", &[2, 1])])
+            .error()
+            .contains("dilation")
+    );
+}
+
+#[test]
+fn padding_is_counted_or_not() {
+    let pool = |more: &[Attr<'_>]| {
+        let mut attributes = vec![Attr::Ints("kernel_shape", &[2, 2])];
+        attributes.extend(more);
+        File::new(&[1, 1, 2, 2])
+            .ints("p", &[0, 0, 1, 0, 0, 0, 0, 0])
+            .node("Pad", "x p", "q", &[])
+            .node("AveragePool", "q", "y", &attributes)
+    };
+    // Zeros of a Pad count always.
+    assert_eq!(pool(&[]).run(&image(4)), [0.25, 1.5]);
+    let below = Attr::Ints("pads", &[0, 0, 1, 0]);
+    let counted = [below, Attr::Int("count_include_pad", 1)];
+    assert_eq!(pool(&counted).run(&image(4)), [0.25, 1.5, 1.25]);
+    let up = [Attr::Ints("strides", &[2, 2]), Attr::Int("ceil_mode", 1)];
+    for mixed in [&[below][..], &up] {
+        let error = pool(mixed).error();
+        assert!(error.contains("a part is counted"), "{error}");
+    }
+    let up = [counted[1], Attr::Ints("pads", &[1; 4]), up[0], up[1]];
+    let own = [&[Attr::Ints("kernel_shape", &[3, 3])], &up[..]].concat();
+    let own = File::new(&[1, 1, 4, 4]).node("AveragePool", "x", "y", &own);
+    assert!(own.error().contains("a part is counted"));
+}
