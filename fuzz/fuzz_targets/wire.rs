@@ -21,7 +21,11 @@ impl Relay for Harms {
     fn pass(&self, way: Way, offset: u64, bytes: &mut [u8]) -> usize {
         let mut passed = bytes.len();
         for harm in self.0.chunks_exact(HARM) {
-            let from = if harm[0] & 1 == 0 { Role::Server } else { Role::Client };
+            let from = if harm[0] & 1 == 0 {
+                Role::Server
+            } else {
+                Role::Client
+            };
             let at = u64::from(u16::from_le_bytes([harm[1], harm[2]]));
             if way.stream != u32::from(harm[0] >> 1) % 4 || way.from != from || at < offset {
                 continue;
@@ -39,7 +43,9 @@ impl Relay for Harms {
 
 fn layer(s: &mut Session) -> Result<(), nonlinear::Error> {
     let bits = Bits::of(12);
-    Relu::new(bits, s.cot_price()).run(s, &[1, 4000, 17]).map(drop)
+    Relu::new(bits, s.cot_price())
+        .run(s, &[1, 4000, 17])
+        .map(drop)
 }
 
 fn party(connection: &Connection, real: bool) {
@@ -52,11 +58,16 @@ fn party(connection: &Connection, real: bool) {
     };
     // A frame, as the programs around the protocol send them.
     if let Ok(mut control) = connection.open(3) {
-        let frame = control.send_frame(b"a frame").and_then(|()| control.recv_frame(64));
+        let frame = control
+            .send_frame(b"a frame")
+            .and_then(|()| control.recv_frame(64));
         assert!(frame.is_err() || frame.is_ok_and(|f| f.len() <= 64));
     }
     if layer(&mut s).is_err() {
-        assert!(matches!(layer(&mut s), Err(nonlinear::Error::Sharing(Error::Dead))));
+        assert!(matches!(
+            layer(&mut s),
+            Err(nonlinear::Error::Sharing(Error::Dead))
+        ));
     }
 }
 
