@@ -1,0 +1,59 @@
+//! The first bytes of a connection, at both ends: an error or a connection, in time, and the
+//! listener serves on.
+#![no_main]
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use channel::{Config, Listener, ONLINE, Terms, connect};
+use libfuzzer_sys::fuzz_target;
+
+const TERMS: Terms = Terms {
+    version: 1,
+    parameters: [1; 32],
+    model: None,
+};
+
+fn config() -> Config {
+    let timeout = Duration::from_secs(5);
+    Config {
+        timeout,
+        handshake_timeout: timeout,
+        ..Config::default()
+    }
+}
+
+static LISTENER: LazyLock<Listener> =
+    LazyLock::new(|| Listener::bind("127.0.0.1:0", config()).expect("bind"));
+
+static IMPOSTOR: LazyLock<TcpListener> =
+    LazyLock::new(|| TcpListener::bind("127.0.0.1:0").expect("bind"));
+
+/// Says the bytes to the address and hears what comes.
+fn call(address: SocketAddr, bytes: &[u8]) {
+    let mut stream = TcpStream::connect(address).expect("connect");
+    drop(stream.write_all(bytes));
+    drop(stream.shutdown(Shutdown::Write));
+    drop(stream.read_to_end(&mut Vec::new()));
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    std::thread::scope(|scope| {
+        scope.spawn(|| call(LISTENER.local_addr(), bytes));
+        if let Ok(connection) = LISTENER.accept(&TERMS, [1; 16]) {
+            drop(connection.open(ONLINE));
+        }
+    });
+    let address = IMPOSTOR.local_addr().expect("address");
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let (mut stream, _) = IMPOSTOR.accept().expect("accept");
+            drop(stream.write_all(bytes));
+            drop(stream.shutdown(Shutdown::Write));
+            drop(stream.read_to_end(&mut Vec::new()));
+        });
+        drop(connect(address, &TERMS, &config(), [2; 16]));
+    });
+});

@@ -1,0 +1,86 @@
+//! A peer whose bytes are harmed at places of the fuzzer's choice, in the set-up and in a layer: both
+//! ends finish, in time, and an end that failed stays dead.
+#![no_main]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use channel::{Connection, Memory, Relay, Role, Way};
+use libfuzzer_sys::fuzz_target;
+use nonlinear::Relu;
+use ring_arith::Bits;
+use sharing::{Error, Options, Session};
+use testkit::{ideal_session, run_over};
+
+/// Harm to one byte: the stream and who speaks (1 byte), its place (2 bytes), the mask (1 byte; 0 cuts the line).
+const HARM: usize = 4;
+
+struct Harms(Vec<u8>);
+
+impl Relay for Harms {
+    fn pass(&self, way: Way, offset: u64, bytes: &mut [u8]) -> usize {
+        let mut passed = bytes.len();
+        for harm in self.0.chunks_exact(HARM) {
+            let from = if harm[0] & 1 == 0 {
+                Role::Server
+            } else {
+                Role::Client
+            };
+            let at = u64::from(u16::from_le_bytes([harm[1], harm[2]]));
+            if way.stream != u32::from(harm[0] >> 1) % 4 || way.from != from || at < offset {
+                continue;
+            }
+            let at = usize::try_from(at - offset).expect("16 bits");
+            match bytes.get_mut(at) {
+                Some(_) if harm[3] == 0 => passed = passed.min(at),
+                Some(byte) => *byte ^= harm[3],
+                None => {}
+            }
+        }
+        passed
+    }
+}
+
+fn layer(s: &mut Session) -> Result<(), nonlinear::Error> {
+    let bits = Bits::of(12);
+    Relu::new(bits, s.cot_price())
+        .run(s, &[1, 4000, 17])
+        .map(drop)
+}
+
+fn party(connection: &Connection, real: bool) {
+    let mut s = match real {
+        true => match Session::establish(connection, [5; 32], &Options::default()) {
+            Ok(s) => s,
+            Err(_) => return,
+        },
+        false => ideal_session(connection, 1),
+    };
+    // A frame, as the programs around the protocol send them.
+    if let Ok(mut control) = connection.open(3) {
+        let frame = control
+            .send_frame(b"a frame")
+            .and_then(|()| control.recv_frame(64));
+        assert!(frame.is_err() || frame.is_ok_and(|f| f.len() <= 64));
+    }
+    if layer(&mut s).is_err() {
+        assert!(matches!(
+            layer(&mut s),
+            Err(nonlinear::Error::Sharing(Error::Dead))
+        ));
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let Some((&first, harms)) = bytes.split_first() else {
+        return;
+    };
+    let memory = Memory {
+        timeout: Duration::from_secs(2),
+        relay: Some(Arc::new(Harms(harms.to_vec()))),
+        ..Memory::default()
+    };
+    // The set-up costs a hundred times the layer.
+    let real = first == 0;
+    run_over(memory.pair(), |c| party(&c, real), |c| party(&c, real));
+});
