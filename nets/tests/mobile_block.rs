@@ -97,12 +97,16 @@ fn a_block_follows_floats() {
         input_bits: 16,
         ..ImportOptions::default()
     };
-    let uniform = ImportOptions {
-        preset: Preset::Uniform { bits: 60 },
+    let plain = ImportOptions {
+        weight_bits: nets::WeightBits::Fixed(10),
         ..ImportOptions::default()
     };
+    let uniform = ImportOptions {
+        preset: Preset::Uniform { bits: 60 },
+        ..plain.clone()
+    };
     for seed in 0..20 {
-        let worst = [&ImportOptions::default(), &uniform, &fine].map(|o| imported(seed, o).2);
+        let worst = [&plain, &uniform, &fine].map(|o| imported(seed, o).2);
         assert!(
             worst[0] < 0.005 && worst[1] < 0.005 && worst[2] < 0.0005,
             "{seed}: {worst:?}"
