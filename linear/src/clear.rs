@@ -1,10 +1,10 @@
 //! The layers on clear integers mod 2^l: the oracle, and the server's own term.
 
 use ndarray::{Array2, Array4, ArrayView2, ArrayView4};
-use ring_arith::{Bits, Word, gemm_parallel};
+use ring_arith::{Bits, Word, gemm_parallel, slices};
 
-use crate::ConvSpec;
-use crate::local::add_products;
+use crate::item::Rect;
+use crate::{ConvSpec, rows};
 
 /// Words of one block of the unfolded input; LOCAL.
 const BLOCK: usize = 1 << 18;
@@ -98,10 +98,25 @@ fn direct<W: Word>(spec: &ConvSpec, weights: &[i32], x: &[W], y: &mut [W]) {
             continue;
         };
         for (c, x) in x.chunks_exact(plane).enumerate() {
-            crate::rows::gather(&rect, x, &mut row);
+            rows::gather(&rect, x, &mut row);
             for (m, y) in y.chunks_exact_mut(output).enumerate() {
                 let weight = weights[((m * channels + c) * height + r) * width + s];
                 add_products(&rect, &row, weight, y);
+            }
+        }
+    }
+}
+
+/// Adds `weight` times `row` to the places of `y` where the products of a rectangle go.
+fn add_products<W: Word>(rect: &Rect, row: &[W], weight: i32, y: &mut [W]) {
+    let weight = W::from_i64(weight.into());
+    for (i, row) in row.chunks_exact(rect.columns).enumerate() {
+        let y = &mut y[rect.output + i * rect.output_strides[0]..];
+        if rect.output_strides[1] == 1 {
+            slices::add_scaled(&mut y[..rect.columns], row, weight);
+        } else {
+            for (y, &v) in y.iter_mut().step_by(rect.output_strides[1]).zip(row) {
+                *y = y.wrapping_add(v.wrapping_mul(weight));
             }
         }
     }

@@ -1,13 +1,16 @@
 //! The core: a batch of products of server matrices with shared matrices.
 
+use std::cell::Cell;
+
 use channel::{Cost, Role};
-use ring_arith::{Bits, Word, slices};
+use ring_arith::Bits;
 use sharing::Session;
 
 use crate::Error;
 use crate::item::Item;
 use crate::local;
 use crate::rows::{ClientRows, Plan, ServerRows};
+use crate::tally::Tally;
 
 /// A batch of products of the server's matrices with shared matrices.
 ///
@@ -23,7 +26,7 @@ use crate::rows::{ClientRows, Plan, ServerRows};
 /// the product. The sign bit (j = w − 1) enters negated. Bits from l upwards change nothing and
 /// cost nothing. Departures: the weights choose and not the activations, the width is the
 /// weights' own, and a row is only as long as the products that exist (no padding).
-/// Items of l ≤ 32 run first, in 32-bit lanes, then the others.
+/// All items are one batch of COTs: those of l ≤ 32 first, in 32-bit lanes, then the others.
 ///
 /// **Security.** Semi-honest, from the security of [`ot::OtSender::cot_rows`]. The client's
 /// outputs are its COT randomness, the server's are masked by it.
@@ -122,10 +125,7 @@ impl Products {
     ) -> Result<Vec<u64>, Error> {
         assert_eq!(x.len(), self.input_len, "wrong number of inputs");
         let mut y = self.run_server_cross(s, weights)?;
-        slices::add_assign(Bits::of(64), &mut y, &self.clear(weights, x));
-        for item in &self.items {
-            item.for_output(&mut y, |_, y| slices::reduce_slice(item.bits, y));
-        }
+        self.add_clear(weights, x, &mut y);
         Ok(y)
     }
 
@@ -140,11 +140,13 @@ impl Products {
         s.attempt(|s| {
             self.check_weights(weights)?;
             let (channel, _, receiver) = s.ot();
-            let mut narrow = ServerRows::<u32>::new(self, &self.narrow, weights);
-            receiver.cot_rows(channel, &mut narrow)?;
-            let mut wide = ServerRows::<u64>::new(self, &self.wide, weights);
-            receiver.cot_rows(channel, &mut wide)?;
-            Ok(self.merge(&narrow.into_output(), &wide.into_output()))
+            let mut y = vec![0; self.output_len];
+            let cells = Cell::from_mut(y.as_mut_slice()).as_slice_of_cells();
+            let mut narrow = ServerRows::new(self, &self.narrow, weights, cells);
+            let mut wide = ServerRows::new(self, &self.wide, weights, cells);
+            receiver.cot_rows_mixed(channel, &mut narrow, &mut wide)?;
+            self.reduce(&mut y);
+            Ok(y)
         })
     }
 
@@ -160,11 +162,13 @@ impl Products {
         assert_eq!(x.len(), self.input_len, "wrong number of inputs");
         s.attempt(|s| {
             let (channel, sender, _) = s.ot();
-            let mut narrow = ClientRows::<u32>::new(self, &self.narrow, x);
-            sender.cot_rows(channel, &mut narrow)?;
-            let mut wide = ClientRows::<u64>::new(self, &self.wide, x);
-            sender.cot_rows(channel, &mut wide)?;
-            Ok(self.merge(&narrow.into_output(), &wide.into_output()))
+            let mut y = vec![0; self.output_len];
+            let cells = Cell::from_mut(y.as_mut_slice()).as_slice_of_cells();
+            let mut narrow = ClientRows::new(self, &self.narrow, x, cells);
+            let mut wide = ClientRows::new(self, &self.wide, x, cells);
+            sender.cot_rows_mixed(channel, &mut narrow, &mut wide)?;
+            self.reduce(&mut y);
+            Ok(y)
         })
     }
 
@@ -176,30 +180,35 @@ impl Products {
     pub fn clear(&self, weights: &[i32], x: &[u64]) -> Vec<u64> {
         assert_eq!(x.len(), self.input_len, "wrong number of inputs");
         assert_eq!(weights.len(), self.weight_len, "wrong number of weights");
-        let narrow = local::products::<u32>(self, &self.narrow, weights, x);
-        let wide = local::products::<u64>(self, &self.wide, weights, x);
-        self.merge(&narrow, &wide)
+        let mut y = vec![0; self.output_len];
+        self.add_clear(weights, x, &mut y);
+        y
     }
 
     /// The exact cost.
     #[must_use]
     pub fn cost(&self) -> Cost {
-        self.narrow
-            .cost(&self.items)
-            .then(self.wide.cost(&self.items))
+        let mut tally = Tally::default();
+        self.narrow.count(&self.items, &mut tally);
+        self.wide.count(&self.items, &mut tally);
+        tally.finish()
     }
 
-    /// Joins the outputs of both passes, each reduced to its ring.
-    fn merge(&self, narrow: &[u32], wide: &[u64]) -> Vec<u64> {
-        let mut y = vec![0; self.output_len];
+    /// Adds the products on clear integers to `y`.
+    fn add_clear(&self, weights: &[i32], x: &[u64], y: &mut [u64]) {
         for item in &self.items {
             if item.bits.get() <= 32 {
-                copy_reduced(item, narrow, &mut y);
+                local::add_item::<u32>(item, weights, x, y);
             } else {
-                copy_reduced(item, wide, &mut y);
+                local::add_item::<u64>(item, weights, x, y);
             }
         }
-        y
+        self.reduce(y);
+    }
+
+    /// Reduces all outputs to their rings.
+    fn reduce(&self, y: &mut [u64]) {
+        self.items.iter().for_each(|item| item.reduce(y));
     }
 
     fn check_weights(&self, weights: &[i32]) -> Result<(), Error> {
@@ -220,14 +229,6 @@ pub(crate) fn check_weights(bits: Bits, weights: &[i32], first: usize) -> Result
             bits: bits.get(),
         }),
     }
-}
-
-fn copy_reduced<W: Word>(item: &Item, from: &[W], to: &mut [u64]) {
-    item.for_output(to, |range, to| {
-        for (to, from) in to.iter_mut().zip(&from[range]) {
-            *to = item.bits.reduce(from.to_u64());
-        }
-    });
 }
 
 /// Whether two spans with different rings overlap.

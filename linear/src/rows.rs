@@ -1,9 +1,7 @@
 //! The products as rows of a vector COT, in the order item, row of x, output row, weight bit.
 
 use std::cell::Cell;
-use std::ops::Range;
 
-use channel::Cost;
 use ot::{ReceiveRows, SendRows};
 use ring_arith::{Bits, Word, packed_len, slices};
 
@@ -11,7 +9,7 @@ use crate::item::{Item, Rect};
 use crate::tally::Tally;
 use crate::{Error, Products};
 
-/// The rows of x that cost COTs in one pass, with the number of their first COT.
+/// The rows of x that cost COTs in words of one kind, with the number of their first COT.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     rows: Vec<Row>,
@@ -19,10 +17,10 @@ pub(crate) struct Plan {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Row {
+struct Row {
     first: usize,
-    pub(crate) item: usize,
-    pub(crate) k: usize,
+    item: usize,
+    k: usize,
 }
 
 impl Plan {
@@ -47,13 +45,8 @@ impl Plan {
         Ok(plan)
     }
 
-    pub(crate) fn rows(&self) -> &[Row] {
-        &self.rows
-    }
-
-    /// The exact cost of the pass.
-    pub(crate) fn cost(&self, items: &[Item]) -> Cost {
-        let mut tally = Tally::default();
+    /// Counts every COT.
+    pub(crate) fn count(&self, items: &[Item], tally: &mut Tally) {
         let mut sizes = Vec::new();
         for row in &self.rows {
             let item = &items[row.item];
@@ -62,7 +55,6 @@ impl Plan {
             sizes.extend((0..item.planes()).map(|j| packed_len(len, item.width(j)) as u64));
             tally.add(&sizes, item.m);
         }
-        tally.finish()
     }
 }
 
@@ -127,23 +119,19 @@ struct Sums<'a, W> {
     places: Finder,
     /// The weight bits' results for one output row.
     sum: Vec<W>,
-    y: Vec<W>,
+    /// The output: cells, since narrow and wide rows add to the same.
+    y: &'a [Cell<u64>],
 }
 
 impl<'a, W: Word> Sums<'a, W> {
-    fn new(products: &'a Products, plan: &'a Plan) -> Self {
-        let used = if plan.cots == 0 {
-            0
-        } else {
-            products.output_len()
-        };
+    fn new(products: &'a Products, plan: &'a Plan, y: &'a [Cell<u64>]) -> Self {
         Self {
             items: products.items(),
             plan,
             shapes: Finder::new(),
             places: Finder::new(),
             sum: Vec::new(),
-            y: vec![W::default(); used],
+            y,
         }
     }
 
@@ -169,7 +157,7 @@ impl<'a, W: Word> Sums<'a, W> {
         slices::accumulate_shifted(&mut self.sum, result, place.j, negate);
         if place.j + 1 == item.planes() {
             let start = item.output + place.m * item.output_stride;
-            scatter_add(&item.rows[row.k], &self.sum, &mut self.y[start..]);
+            scatter_add(&item.rows[row.k], &self.sum, &self.y[start..]);
         }
     }
 }
@@ -177,23 +165,25 @@ impl<'a, W: Word> Sums<'a, W> {
 /// The client's end: COT sender with the rows of its share of x.
 pub(crate) struct ClientRows<'a, W> {
     sums: Sums<'a, W>,
-    x: Vec<W>,
+    x: &'a [u64],
     row: Vec<W>,
     gathered: Option<usize>,
 }
 
 impl<'a, W: Word> ClientRows<'a, W> {
-    pub(crate) fn new(products: &'a Products, plan: &'a Plan, x: &[u64]) -> Self {
+    /// The rows of the plan for the client's share, whose results are added to `y`.
+    pub(crate) fn new(
+        products: &'a Products,
+        plan: &'a Plan,
+        x: &'a [u64],
+        y: &'a [Cell<u64>],
+    ) -> Self {
         Self {
-            sums: Sums::new(products, plan),
-            x: words(plan, x),
+            sums: Sums::new(products, plan, y),
+            x,
             row: Vec::new(),
             gathered: None,
         }
-    }
-
-    pub(crate) fn into_output(self) -> Vec<W> {
-        self.sums.y
     }
 }
 
@@ -233,16 +223,18 @@ pub(crate) struct ServerRows<'a, W> {
 }
 
 impl<'a, W: Word> ServerRows<'a, W> {
-    pub(crate) fn new(products: &'a Products, plan: &'a Plan, weights: &'a [i32]) -> Self {
+    /// The rows of the plan for these weights, whose results are added to `y`.
+    pub(crate) fn new(
+        products: &'a Products,
+        plan: &'a Plan,
+        weights: &'a [i32],
+        y: &'a [Cell<u64>],
+    ) -> Self {
         Self {
-            sums: Sums::new(products, plan),
+            sums: Sums::new(products, plan, y),
             choices: Finder::new(),
             weights,
         }
-    }
-
-    pub(crate) fn into_output(self) -> Vec<W> {
-        self.sums.y
     }
 }
 
@@ -272,53 +264,42 @@ impl<W: Word> ReceiveRows<W> for ServerRows<'_, W> {
     }
 }
 
-/// The elements as words, if the plan has any rows to read.
-pub(crate) fn words<W: Word>(plan: &Plan, x: &[u64]) -> Vec<W> {
-    if plan.rows.is_empty() {
-        return Vec::new();
-    }
-    x.iter().map(|&x| W::from_u64(x)).collect()
-}
-
 /// Copies a rectangle of `x` into `row`.
-pub(crate) fn gather<W: Word>(rect: &Rect, x: &[W], row: &mut Vec<W>) {
+pub(crate) fn gather<V: Word, W: Word>(rect: &Rect, x: &[V], row: &mut Vec<W>) {
+    let word = |x: &V| W::from_u64(x.to_u64());
     row.clear();
     for i in 0..rect.rows {
         let x = &x[rect.input + i * rect.input_strides[0]..];
         if rect.input_strides[1] == 1 {
-            row.extend_from_slice(&x[..rect.columns]);
+            row.extend(x[..rect.columns].iter().map(word));
         } else {
-            row.extend(x.iter().step_by(rect.input_strides[1]).take(rect.columns));
+            let x = x.iter().step_by(rect.input_strides[1]);
+            row.extend(x.take(rect.columns).map(word));
         }
     }
 }
 
-/// Adds `row` to the places of `y` where the products of a rectangle go.
-pub(crate) fn scatter_add<W: Word>(rect: &Rect, row: &[W], y: &mut [W]) {
+/// Adds `row` to the places of `y` where the products of a rectangle go; right in the bits of W.
+pub(crate) fn scatter_add<W: Word>(rect: &Rect, row: &[W], y: &[Cell<u64>]) {
+    let add = |y: &Cell<u64>, v: &W| y.set(y.get().wrapping_add(v.to_u64()));
     for (i, row) in row.chunks_exact(rect.columns).enumerate() {
-        let y = &mut y[rect.output + i * rect.output_strides[0]..];
+        let y = &y[rect.output + i * rect.output_strides[0]..];
         if rect.output_strides[1] == 1 {
-            for (y, &v) in y[..row.len()].iter_mut().zip(row) {
-                *y = y.wrapping_add(v);
-            }
+            y[..row.len()].iter().zip(row).for_each(|(y, v)| add(y, v));
         } else {
-            for (y, &v) in y.iter_mut().step_by(rect.output_strides[1]).zip(row) {
-                *y = y.wrapping_add(v);
-            }
+            let y = y.iter().step_by(rect.output_strides[1]);
+            y.zip(row).for_each(|(y, v)| add(y, v));
         }
     }
 }
 
 impl Item {
-    /// Calls `f` with the part of `y` of every output row, and where it lies.
-    pub(crate) fn for_output<T>(&self, y: &mut [T], mut f: impl FnMut(Range<usize>, &mut [T])) {
+    /// Reduces what it writes of the output to its ring.
+    pub(crate) fn reduce(&self, y: &mut [u64]) {
         let span = self.span().expect("checked when the batch was made");
-        if span == 0 {
-            return;
-        }
-        for m in 0..self.m {
+        for m in 0..if span == 0 { 0 } else { self.m } {
             let start = self.output + m * self.output_stride;
-            f(start..start + span, &mut y[start..start + span]);
+            slices::reduce_slice(self.bits, &mut y[start..start + span]);
         }
     }
 }

@@ -108,6 +108,7 @@ fn a_mixed_batch() {
         |s| products.run_client(s, &xc).expect("the client succeeds"),
     );
     assert_eq!(cost, products.cost());
+    assert_eq!(cost.flights(), 2);
 
     let mut expected = vec![0u64; 60];
     let mut y: Vec<u64> = ys

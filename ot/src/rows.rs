@@ -1,5 +1,7 @@
 //! Correlated OT with vector messages, streamed row by row: what linear layers are made of.
 
+use std::ops::Range;
+
 use channel::Channel;
 use ring_arith::{BitVec, Bits, Word, packed_len};
 
@@ -48,6 +50,29 @@ pub trait ReceiveRows<W> {
     fn absorb(&mut self, i: usize, y: &[W]);
 }
 
+/// Rows of one super-tile that are supplied by one value.
+struct Part {
+    /// Number of the first row there.
+    row: usize,
+    /// Which correlations of the super-tile they take.
+    range: Range<usize>,
+    /// Number of the super-tile's first correlation in the pool.
+    first: u64,
+}
+
+impl Part {
+    /// The parts of a super-tile that are before and from row `at` on, each with its own numbers.
+    fn split(self, at: usize) -> [Self; 2] {
+        let Self { row, range, first } = self;
+        let middle = at.saturating_sub(row).min(range.end);
+        let part = |row, range| Self { row, range, first };
+        [
+            part(row, range.start..middle),
+            part(row.saturating_sub(at), middle..range.end),
+        ]
+    }
+}
+
 impl OtSender {
     /// COT over vectors in Z_2^l, each row with its own length and l.
     ///
@@ -77,20 +102,54 @@ impl OtSender {
         chan: &mut Channel,
         rows: &mut impl SendRows<W>,
     ) -> Result<(), Error> {
-        let mut buffers = RowBuffers::new();
-        let mut message = Vec::new();
-        for start in (0..rows.count()).step_by(SUPER_TILE) {
-            let n = (rows.count() - start).min(SUPER_TILE);
-            self.q.resize(n.max(self.q.len()), 0);
-            let first = self.pool.draw(&mut self.q[..n])?;
-            let mut swaps = vec![0; BitVec::byte_len(n)];
-            chan.recv(&mut swaps)?;
-            self.swap(n, &swaps);
-            self.send_rows(chan, rows, start, first, n, &mut buffers, &mut message)?;
+        let (mut buffers, mut message) = (RowBuffers::new(), Vec::new());
+        for tile in super_tiles(rows.count()) {
+            let part = self.begin(chan, tile)?;
+            self.send_rows(chan, rows, &part, &mut buffers, &mut message)?;
             // The receiver reads this tile before it draws for the next, in which both may refill.
             chan.flush()?;
         }
         Ok(())
+    }
+
+    /// [`OtSender::cot_rows`] with the `narrow` rows first and then the `wide` ones, as one batch:
+    /// each kind is computed in words of its own, and they share super-tiles.
+    ///
+    /// # Errors
+    /// The channel or the pool failed.
+    ///
+    /// # Panics
+    /// If a correlation is not as long as its shape, or a width exceeds the word.
+    pub fn cot_rows_mixed(
+        &mut self,
+        chan: &mut Channel,
+        narrow: &mut impl SendRows<u32>,
+        wide: &mut impl SendRows<u64>,
+    ) -> Result<(), Error> {
+        let (mut narrow_buffers, mut wide_buffers) = (RowBuffers::new(), RowBuffers::new());
+        let (middle, mut message) = (narrow.count(), Vec::new());
+        for tile in super_tiles(middle + wide.count()) {
+            let [before, after] = self.begin(chan, tile)?.split(middle);
+            self.send_rows(chan, narrow, &before, &mut narrow_buffers, &mut message)?;
+            self.send_rows(chan, wide, &after, &mut wide_buffers, &mut message)?;
+            chan.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Draws the correlations of a super-tile and takes the receiver's corrections.
+    fn begin(&mut self, chan: &mut Channel, tile: Range<usize>) -> Result<Part, Error> {
+        let n = tile.len();
+        self.q.resize(n.max(self.q.len()), 0);
+        let first = self.pool.draw(&mut self.q[..n])?;
+        let mut swaps = vec![0; BitVec::byte_len(n)];
+        chan.recv(&mut swaps)?;
+        self.swap(n, &swaps);
+        Ok(Part {
+            row: tile.start,
+            range: 0..n,
+            first,
+        })
     }
 
     /// Renames key pairs: q ^= delta where the receiver says so.
@@ -103,27 +162,24 @@ impl OtSender {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the state of one loop")]
     fn send_rows<W: Word>(
         &self,
         chan: &mut Channel,
         rows: &mut impl SendRows<W>,
-        start: usize,
-        first: u64,
-        n: usize,
+        part: &Part,
         buffers: &mut RowBuffers<W>,
         message: &mut Vec<u8>,
     ) -> Result<(), Error> {
         let delta = self.pool.delta();
-        let mut keys = Keys::new(2 * SUB_TILE.min(n));
-        let (k0, k1) = keys.0.split_at_mut(SUB_TILE.min(n));
-        for at in (0..n).step_by(SUB_TILE) {
-            let len = (n - at).min(SUB_TILE);
-            let (k0, k1) = (&mut k0[..len], &mut k1[..len]);
-            let from = tweak(self.sender, first + at as u64);
-            self.hash
-                .hash_pair_range(from, &self.q[at..at + len], delta, k0, k1);
-            for (i, (&k0, &k1)) in (start + at..).zip(k0.iter().zip(k1.iter())) {
+        let q = &self.q[part.range.clone()];
+        let most = SUB_TILE.min(q.len());
+        let mut keys = Keys::new(2 * most);
+        let (k0, k1) = keys.0.split_at_mut(most);
+        for (at, q) in (0..).step_by(SUB_TILE).zip(q.chunks(SUB_TILE)) {
+            let (k0, k1) = (&mut k0[..q.len()], &mut k1[..q.len()]);
+            let from = tweak(self.sender, part.first + (part.range.start + at) as u64);
+            self.hash.hash_pair_range(from, q, delta, k0, k1);
+            for (i, (&k0, &k1)) in (part.row + at..).zip(k0.iter().zip(k1.iter())) {
                 let (len, bits) = rows.shape(i);
                 buffers.encode(k0, k1, rows.correlation(i), len, bits, message);
                 rows.absorb(i, buffers.row(len));
@@ -152,52 +208,93 @@ impl OtReceiver {
         chan: &mut Channel,
         rows: &mut impl ReceiveRows<W>,
     ) -> Result<(), Error> {
-        let mut buffers = RowBuffers::new();
-        let mut message = Vec::new();
-        for start in (0..rows.count()).step_by(SUPER_TILE) {
-            let n = (rows.count() - start).min(SUPER_TILE);
-            self.t.resize(n.max(self.t.len()), 0);
-            let mut swaps = BitVec::zeros(n);
-            let first = self.pool.draw(&mut swaps, &mut self.t[..n])?;
-            swaps.xor_assign(&BitVec::from_fn(n, |i| rows.choice(start + i)));
-            chan.send(&swaps.to_bytes())?;
-            chan.flush()?;
-            self.receive_rows(chan, rows, start, first, n, &mut buffers, &mut message)?;
+        let (mut buffers, mut message) = (RowBuffers::new(), Vec::new());
+        for tile in super_tiles(rows.count()) {
+            let part = self.begin(chan, tile, |i| rows.choice(i))?;
+            self.receive_rows(chan, rows, &part, &mut buffers, &mut message)?;
         }
         Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the state of one loop")]
+    /// [`OtReceiver::cot_rows`] with the `narrow` rows first and then the `wide` ones; see
+    /// [`OtSender::cot_rows_mixed`].
+    ///
+    /// # Errors
+    /// The channel or the pool failed.
+    ///
+    /// # Panics
+    /// If a width exceeds the word.
+    pub fn cot_rows_mixed(
+        &mut self,
+        chan: &mut Channel,
+        narrow: &mut impl ReceiveRows<u32>,
+        wide: &mut impl ReceiveRows<u64>,
+    ) -> Result<(), Error> {
+        let (mut narrow_buffers, mut wide_buffers) = (RowBuffers::new(), RowBuffers::new());
+        let (middle, mut message) = (narrow.count(), Vec::new());
+        for tile in super_tiles(middle + wide.count()) {
+            let part = self.begin(chan, tile, |i| match i.checked_sub(middle) {
+                None => narrow.choice(i),
+                Some(i) => wide.choice(i),
+            })?;
+            let [before, after] = part.split(middle);
+            self.receive_rows(chan, narrow, &before, &mut narrow_buffers, &mut message)?;
+            self.receive_rows(chan, wide, &after, &mut wide_buffers, &mut message)?;
+        }
+        Ok(())
+    }
+
+    /// Draws the correlations of a super-tile and sends the corrections to these choices.
+    fn begin(
+        &mut self,
+        chan: &mut Channel,
+        tile: Range<usize>,
+        choice: impl Fn(usize) -> bool,
+    ) -> Result<Part, Error> {
+        let n = tile.len();
+        self.t.resize(n.max(self.t.len()), 0);
+        let mut swaps = BitVec::zeros(n);
+        let first = self.pool.draw(&mut swaps, &mut self.t[..n])?;
+        swaps.xor_assign(&BitVec::from_fn(n, |i| choice(tile.start + i)));
+        chan.send(&swaps.to_bytes())?;
+        chan.flush()?;
+        Ok(Part {
+            row: tile.start,
+            range: 0..n,
+            first,
+        })
+    }
+
     fn receive_rows<W: Word>(
         &self,
         chan: &mut Channel,
         rows: &mut impl ReceiveRows<W>,
-        start: usize,
-        first: u64,
-        n: usize,
+        part: &Part,
         buffers: &mut RowBuffers<W>,
         message: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        let mut keys = Keys::new(SUB_TILE.min(n));
+        let t = &self.t[part.range.clone()];
+        let mut keys = Keys::new(SUB_TILE.min(t.len()));
         let mut hashed = 0;
         let mut at = 0;
-        while at < n {
-            let end = fetch(chan, rows, start, at, n, message)?;
+        while at < t.len() {
+            let end = fetch(chan, rows, part.row + at..part.row + t.len(), message)? - part.row;
             let mut rest = message.as_slice();
             for i in at..end {
                 if i == hashed {
-                    let len = (n - i).min(SUB_TILE);
-                    let from = tweak(self.sender, first + i as u64);
-                    self.hash
-                        .hash_range(from, &self.t[i..i + len], &mut keys.0[..len]);
+                    let len = (t.len() - i).min(SUB_TILE);
+                    let from = tweak(self.sender, part.first + (part.range.start + i) as u64);
+                    let keys = &mut keys.0[..len];
+                    self.hash.hash_range(from, &t[i..i + len], keys);
                     hashed += len;
                 }
-                let (len, bits) = rows.shape(start + i);
+                let row = part.row + i;
+                let (len, bits) = rows.shape(row);
                 let bytes;
                 (bytes, rest) = rest.split_at(packed_len(len, bits));
                 let key = keys.0[i % SUB_TILE];
-                buffers.decode(key, rows.choice(start + i), bytes, len, bits);
-                rows.absorb(start + i, buffers.row(len));
+                buffers.decode(key, rows.choice(row), bytes, len, bits);
+                rows.absorb(row, buffers.row(len));
             }
             at = end;
         }
@@ -205,23 +302,27 @@ impl OtReceiver {
     }
 }
 
-/// Receives whole rows from number `at` on, about [`CHUNK`] bytes of them; returns the number of
+/// All rows, by the super-tile.
+fn super_tiles(count: usize) -> impl Iterator<Item = Range<usize>> {
+    let tile = move |start| start..count.min(start + SUPER_TILE);
+    (0..count).step_by(SUPER_TILE).map(tile)
+}
+
+/// Receives the first of some rows whole, about [`CHUNK`] bytes of them; returns the number of
 /// the row after them.
 fn fetch<W>(
     chan: &mut Channel,
     rows: &impl ReceiveRows<W>,
-    start: usize,
-    at: usize,
-    n: usize,
+    range: Range<usize>,
     message: &mut Vec<u8>,
 ) -> Result<usize, Error> {
-    let (mut end, mut bytes) = (at, 0);
-    while end < n && bytes < CHUNK {
-        let (len, bits) = rows.shape(start + end);
+    let (mut at, mut bytes) = (range.start, 0);
+    while at < range.end && bytes < CHUNK {
+        let (len, bits) = rows.shape(at);
         bytes += packed_len(len, bits);
-        end += 1;
+        at += 1;
     }
     message.resize(bytes, 0);
     chan.recv(message)?;
-    Ok(end)
+    Ok(at)
 }

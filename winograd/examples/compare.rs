@@ -18,6 +18,9 @@ use winograd::{Tile, WinogradConv};
 /// Width of the weights and of the accumulators.
 const WIDTHS: (u32, u32) = (8, 26);
 
+/// Others, with which the rings of the positions are on both sides of a word.
+const MIXED: (u32, u32) = (12, 30);
+
 type Image = Array4<u64>;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -25,30 +28,33 @@ fn main() -> Result<(), Box<dyn Error>> {
         let padding = [kernel / 2; 4];
         ConvSpec::new(channels, [size; 2], [kernel; 2], [1, 1], padding, groups)
     };
-    let mut layers = vec![
+    let mut layers = [
         ("dense 3x3, 32 to 32, 32x32", spec([32, 32], 32, 3, 1)?),
         ("dense 3x3, 32 to 32, 14x14", spec([32, 32], 14, 3, 1)?),
         ("dense 3x3, 64 to 64, 8x8", spec([64, 64], 8, 3, 1)?),
         ("depthwise 3x3, 384, 56x56", spec([384, 384], 56, 3, 384)?),
+        ("depthwise 3x3, 384, 28x28", spec([384, 384], 28, 3, 384)?),
+        ("depthwise 3x3, 384, 14x14", spec([384, 384], 14, 3, 384)?),
         ("depthwise 5x5, 384, 28x28", spec([384, 384], 28, 5, 384)?),
-    ];
+    ]
+    .map(|(name, spec)| (name, spec, WIDTHS))
+    .to_vec();
     if std::env::args().any(|a| a == "large") {
-        layers.push(("dense 3x3, 128 to 32, 56x56", spec([128, 32], 56, 3, 1)?));
+        let large = spec([128, 32], 56, 3, 1)?;
+        layers.extend([WIDTHS, MIXED].map(|widths| ("dense 3x3, 128 to 32, 56x56", large, widths)));
     }
-    println!("weights of {} bits, results of {}", WIDTHS.0, WIDTHS.1);
-    for (name, spec) in layers {
-        println!("\n{name}");
+    for (name, spec, (weight_bits, bits)) in layers {
+        println!("\n{name}, weights of {weight_bits} bits, results of {bits}");
         println!(
             "{:>16} {:>14} {:>6} {:>7} {:>9} {:>8} {:>11}",
             "", "bits", "saves", "flights", "COTs", "CPU s", "transforms"
         );
-        compare(&spec)?;
+        compare(&spec, Bits::of(weight_bits), Bits::of(bits))?;
     }
     Ok(())
 }
 
-fn compare(spec: &ConvSpec) -> Result<(), Box<dyn Error>> {
-    let (weight_bits, bits) = (Bits::of(WIDTHS.0), Bits::of(WIDTHS.1));
+fn compare(spec: &ConvSpec, weight_bits: Bits, bits: Bits) -> Result<(), Box<dyn Error>> {
     let weights = Array4::from_shape_fn(spec.weight_shape(), |(o, c, r, s)| {
         i32::try_from((o * 531 + c * 77 + r * 13 + s * 5) % 256).expect("small") - 128
     });

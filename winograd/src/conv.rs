@@ -36,8 +36,7 @@ use crate::{Error, Filters, Tile};
 /// **Cost.** [`WinogradConv::cost`] is exact: that of [`Products`] with (rows of points) ·
 /// (columns of points) elements per pair of channels, where an axis of n outputs takes
 /// `points · ⌊n/m⌋ + (rest + k − 1 if there is one)` points. Products with padding *are* paid: the
-/// transforms mix them. Two flights, and two more where the rings of the positions are on both
-/// sides of 32 bits or for every super-tile of correlated OTs that is begun.
+/// transforms mix them. Two flights per super-tile of correlated OTs.
 #[derive(Clone, Debug)]
 pub struct WinogradConv {
     spec: ConvSpec,

@@ -101,10 +101,11 @@ fn a_real_run_saves_what_was_predicted() {
 }
 
 #[test]
-fn two_flights_where_the_rings_are_on_one_side_of_a_word() {
-    for (l, flights) in [(24, 2), (26, 2), (28, 4), (40, 2)] {
+fn two_flights_whatever_the_rings() {
+    // With 28 bits the rings of the positions are on both sides of a word.
+    for l in [24, 26, 28, 40] {
         let cost = conv(spec([2, 2], 8, 3, 1), Tile::F4x4_3x3, 8, l).cost();
-        assert_eq!(cost.flights(), flights, "l = {l}");
+        assert_eq!(cost.flights(), 2, "l = {l}");
     }
 }
 
