@@ -28,12 +28,12 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Offer a model: the provider's side.
     #[command(
-        after_help = "Examples:\n  blindray serve --model chestnet --listen 127.0.0.1:7700\n  blindray serve --model resnet20.bray --listen 0.0.0.0:7700 --insecure"
+        after_help = "Examples:\n  blindray serve --model chestnet --listen 127.0.0.1:7700\n  blindray serve --model resnet20.bray --listen 0.0.0.0:7700 --insecure\n  blindray serve --model densenet121 --size 224 --classes 14   # random weights: what would it cost?"
     )]
     Serve(ServeArgs),
     /// Ask for the findings of images: the hospital's side.
     #[command(
-        after_help = "Examples:\n  blindray infer --connect 127.0.0.1:7700 --input xray.jpeg\n  blindray infer --connect 127.0.0.1:7700 --input *.png --json"
+        after_help = "Examples:\n  blindray infer --connect 127.0.0.1:7700 --input xray.jpeg\n  blindray infer --connect 127.0.0.1:7700 --input *.dcm --json\n  blindray infer --connect 127.0.0.1:7700 --input xray.png --public net.public.json   # only from a provider of exactly this model"
     )]
     Infer(InferArgs),
     /// Run the same network without secrecy, for comparison.
@@ -43,7 +43,7 @@ pub(crate) enum Command {
     Clear(ClearArgs),
     /// Make a model file from trained weights and calibration images.
     #[command(
-        after_help = "Examples:\n  blindray import --onnx net.onnx --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --calibrate images/ --out net.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out resnet20.bray"
+        after_help = "Examples:\n  blindray import --onnx net.onnx --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --resize 256 --calibrate images/ --out net.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out resnet20.bray\n\nBeside net.bray stands net.public.json, the public part, to be given to clients: they refuse any other model with `infer --public net.public.json`."
     )]
     Import(ImportArgs),
 }
@@ -64,6 +64,40 @@ pub(crate) enum Arithmetic {
     Fixed,
 }
 
+/// How an image is cropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Crop {
+    /// The middle of the resized image.
+    Centre,
+    /// Corners and middle, and all five mirrored; their logits are averaged, at ten times the cost.
+    Ten,
+}
+
+/// How samples are weighed in a resize.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Filter {
+    /// Pillow's BILINEAR.
+    Bilinear,
+    /// Pillow's BICUBIC.
+    Bicubic,
+    /// Pillow's LANCZOS.
+    Lanczos,
+}
+
+/// Which model.
+#[derive(Debug, Args)]
+pub(crate) struct ModelArgs {
+    /// A .bray file, `chestnet` for the embedded network, or a backbone with random weights for cost studies (densenet121, mobilenet-v2, resnet18, resnet50, squeezenet, …).
+    #[arg(long, value_name = "M")]
+    pub(crate) model: String,
+    /// Rows and columns of a backbone's input.
+    #[arg(long, value_name = "N", default_value_t = 224, value_parser = clap::value_parser!(u32).range(8..=2048))]
+    pub(crate) size: u32,
+    /// Outputs of a backbone.
+    #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) classes: u32,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
     /// Which of the embedded X-rays to read.
@@ -76,9 +110,8 @@ pub(crate) struct DemoArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// A .bray file, or `chestnet` for the embedded network.
-    #[arg(long, value_name = "M")]
-    pub(crate) model: String,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
     /// Address to listen on; port 0 picks a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7700")]
     pub(crate) listen: SocketAddr,
@@ -100,7 +133,7 @@ pub(crate) struct InferArgs {
     /// Address of the provider.
     #[arg(long, value_name = "ADDR")]
     pub(crate) connect: String,
-    /// Images to read: PNG or JPEG.
+    /// Images to read: PNG, JPEG or DICOM.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     pub(crate) input: Vec<PathBuf>,
     /// Exactness of the secure run.
@@ -109,16 +142,18 @@ pub(crate) struct InferArgs {
     /// Accept only the model with this digest (64 hexadecimal digits).
     #[arg(long, value_name = "DIGEST")]
     pub(crate) expect_model: Option<String>,
+    /// Accept only the model whose public part this file holds, as `import` writes it.
+    #[arg(long, value_name = "FILE", conflicts_with = "expect_model")]
+    pub(crate) public: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) link: LinkArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ClearArgs {
-    /// A .bray file, or `chestnet` for the embedded network.
-    #[arg(long, value_name = "M")]
-    pub(crate) model: String,
-    /// Images to read: PNG or JPEG.
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// Images to read: PNG, JPEG or DICOM.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     pub(crate) input: Vec<PathBuf>,
     /// Which arithmetic to run in.
@@ -157,7 +192,19 @@ pub(crate) struct ImportArgs {
     /// The outputs are findings of their own (sigmoid), not one of many (softmax).
     #[arg(long, requires = "onnx")]
     pub(crate) multi_label: bool,
-    /// Folder of PNG and JPEG images (searched recursively) whose activation ranges choose the widths.
+    /// Give the shorter side of an image this length, then crop; without it the image is stretched to the input.
+    #[arg(long, value_name = "N")]
+    pub(crate) resize: Option<usize>,
+    /// What is cropped of the resized image.
+    #[arg(long, value_enum, default_value_t = Crop::Centre)]
+    pub(crate) crop: Crop,
+    /// The same as --crop ten.
+    #[arg(long, requires = "resize", conflicts_with = "crop")]
+    pub(crate) ten_crop: bool,
+    /// The filter of the resize.
+    #[arg(long, value_enum, default_value_t = Filter::Bilinear)]
+    pub(crate) filter: Filter,
+    /// Folder of PNG, JPEG and DICOM images (searched recursively) whose activation ranges choose the widths.
     #[arg(long, value_name = "DIR")]
     pub(crate) calibrate: PathBuf,
     /// Most calibration images used.
@@ -178,6 +225,9 @@ pub(crate) struct ImportArgs {
     /// Where to write the model file.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+    /// Where to write its public part, for clients; default: beside the model file, as NAME.public.json.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) public: Option<PathBuf>,
 }
 
 /// A number, or none: chosen by the program.

@@ -22,6 +22,14 @@ impl Failure {
         Self::Run(cause.to_string())
     }
 
+    /// Says on which image it failed.
+    pub(crate) fn with(self, image: &str) -> Self {
+        match self {
+            Self::Input(cause) => Self::Input(format!("image {image}: {cause}")),
+            Self::Run(cause) => Self::Run(format!("image {image}: {cause}")),
+        }
+    }
+
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::Input(_) => 2,

@@ -12,7 +12,7 @@ use crate::entropy;
 use crate::failure::{Failure, Outcome};
 use crate::greeting::{self, CONTROL, Request};
 use crate::images::Picture;
-use crate::report::{Comm, Layer, Report, Times, findings, seconds, widths};
+use crate::report::{Comm, Layer, Report, Times, integer_findings, seconds, widths};
 use crate::ui::Ui;
 
 /// A session with a provider, past the greeting.
@@ -42,7 +42,12 @@ impl Hospital {
         let mut control = connection.open(CONTROL).map_err(Failure::run)?;
         let digest = connection.peer_terms().and_then(|terms| terms.model);
         let model = greeting::meet(&mut control, digest)?;
-        greeting::ask(&mut control, request)?;
+        let views = u32::try_from(model.preprocessing.views()).map_err(Failure::run)?;
+        let inputs = Request {
+            images: request.images.saturating_mul(views),
+            ..request
+        };
+        greeting::ask(&mut control, inputs)?;
         let session =
             Session::establish(&connection, entropy::bytes()?, &options).map_err(Failure::run)?;
         let setup_s = seconds(begin.elapsed());
@@ -65,19 +70,40 @@ impl Hospital {
         let begin = Instant::now();
         let network = SecureNetwork::new(&self.model.graph, self.mode, self.session.cot_price())
             .map_err(Failure::run)?;
-        let prepared = self.model.prepare(picture.pixels());
+        let views: Vec<_> = (0..self.model.preprocessing.views())
+            .map(|view| self.model.prepare(picture.pixels(), view))
+            .collect();
         let preprocess_s = seconds(begin.elapsed());
         let refill_before = refill(&self.session);
-        let bar = ui.progress(network.plan().len() as u64, self.connection.progress());
+        let steps = network.plan().len();
+        let bar = ui.progress((steps * views.len()) as u64, self.connection.progress());
         let online = Instant::now();
-        let (raw, run) = network
-            .infer(&mut self.session, prepared.fixed(), &mut |step| {
-                bar.reach(step.layer as u64);
-            })
-            .map_err(Failure::run)?;
+        let mut raw = Vec::with_capacity(views.len());
+        let mut layers: Vec<Layer> = Vec::new();
+        let mut comm = Comm::default();
+        for (i, view) in views.iter().enumerate() {
+            let (outputs, run) = network
+                .infer(&mut self.session, view.fixed(), &mut |step| {
+                    bar.reach((i * steps + step.layer) as u64);
+                })
+                .map_err(Failure::run)?;
+            let (client_to_server_bytes, server_to_client_bytes, flights) = run.totals();
+            comm.client_to_server_bytes += client_to_server_bytes;
+            comm.server_to_client_bytes += server_to_client_bytes;
+            comm.flights += flights;
+            raw.push(outputs);
+            let of_view = run.layers.iter().map(Layer::from);
+            if layers.is_empty() {
+                layers = of_view.collect();
+            } else {
+                layers
+                    .iter_mut()
+                    .zip(of_view)
+                    .for_each(|(sum, layer)| sum.add(&layer));
+            }
+        }
         drop(bar);
         let online_s = seconds(online.elapsed());
-        let (client_to_server_bytes, server_to_client_bytes, flights) = run.totals();
         let refill_after = refill(&self.session);
         let setup_s = std::mem::take(&mut self.setup_s);
         Ok(Report {
@@ -87,15 +113,13 @@ impl Hospital {
             bits: Some(widths(&self.model.graph)),
             input: picture.name.clone(),
             input_sha256: picture.sha256.clone(),
-            outputs: findings(&self.model, &self.model.logits(&raw), Some(&raw)),
+            outputs: integer_findings(&self.model, &raw),
             exact: None,
             deviation: None,
             comm: Some(Comm {
-                client_to_server_bytes,
-                server_to_client_bytes,
-                flights,
                 refill_client_to_server_bytes: refill_after.0 - refill_before.0,
                 refill_server_to_client_bytes: refill_after.1 - refill_before.1,
+                ..comm
             }),
             time: Times {
                 setup_s,
@@ -103,7 +127,7 @@ impl Hospital {
                 online_s,
                 total_s: setup_s + seconds(begin.elapsed()),
             },
-            layers: run.layers.iter().map(Layer::from).collect(),
+            layers,
         })
     }
 }

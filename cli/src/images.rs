@@ -1,4 +1,4 @@
-//! Image files: PNG and JPEG, 8 or 16 bit, grey or RGB, turned the way their EXIF data say, decoded within bounds.
+//! Image files: PNG, JPEG and DICOM, 8 or 16 bit, grey or RGB, turned the way their EXIF data say, decoded within bounds.
 //!
 //! What a file is follows from its first bytes, not from its name.
 
@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::failure::{Failure, Outcome};
 
+mod dicom;
 #[cfg(test)]
 mod tests;
 
@@ -76,11 +77,24 @@ fn read(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
     Ok((bytes.len() as u64 <= MAX_FILE_BYTES).then_some(bytes))
 }
 
-/// Decodes a PNG or JPEG file.
-fn decode(bytes: &[u8]) -> Result<nets::Picture, String> {
+/// Decodes a PNG, JPEG or DICOM file.
+///
+/// # Errors
+/// What is wrong with the file, in one sentence.
+pub fn decode(bytes: &[u8]) -> Result<nets::Picture, String> {
     if bytes.is_empty() {
         return Err("the file is empty".into());
     }
+    if dicom::is_dicom(bytes) {
+        return dicom::decode(bytes);
+    }
+    let (mut decoded, orientation) = raster(bytes)?;
+    decoded.apply_orientation(orientation);
+    samples(decoded).map_err(|e| e.to_string())
+}
+
+/// Decodes PNG or JPEG data, and says how the picture is turned.
+fn raster(bytes: &[u8]) -> Result<(DynamicImage, Orientation), String> {
     let said = |e: image::ImageError| e.to_string();
     let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
@@ -88,7 +102,10 @@ fn decode(bytes: &[u8]) -> Result<nets::Picture, String> {
     let is_jpeg = match reader.format() {
         Some(ImageFormat::Png) => false,
         Some(ImageFormat::Jpeg) => true,
-        _ => return Err("neither PNG nor JPEG".into()),
+        _ if dicom::is_headless(bytes) => {
+            return Err("a DICOM data set without the preamble and DICM of a DICOM file".into());
+        }
+        _ => return Err("neither PNG nor JPEG nor DICOM".into()),
     };
     if is_jpeg && !has_jpeg_end(bytes) {
         return Err(CUT_OFF.into());
@@ -101,14 +118,19 @@ fn decode(bytes: &[u8]) -> Result<nets::Picture, String> {
     let mut decoder = reader.into_decoder().map_err(said)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height)?;
-    if is_jpeg && !can_hold_jpeg(bytes, width, height) {
+    // Each block of 64 pixels takes a bit.
+    if is_jpeg && !can_hold(bytes, (u64::from(width) * u64::from(height)).div_ceil(64)) {
         return Err(CUT_OFF.into());
     }
     // Damaged EXIF data turn nothing: they say nothing about the pixels.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let mut decoded = DynamicImage::from_decoder(decoder).map_err(said)?;
-    decoded.apply_orientation(orientation);
-    samples(decoded).map_err(|e| e.to_string())
+    let decoded = DynamicImage::from_decoder(decoder).map_err(said)?;
+    Ok((decoded, orientation))
+}
+
+/// Whether data begin as a JPEG stream does.
+fn is_jpeg(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0xFF, 0xD8, 0xFF])
 }
 
 /// Whether the last scan of a JPEG file has its end marker; the decoder would fill a missing rest with grey.
@@ -119,9 +141,9 @@ fn has_jpeg_end(bytes: &[u8]) -> bool {
     matches!((marker(0xDA), marker(0xD9)), (Some(scan), Some(end)) if end > scan)
 }
 
-/// Whether there is a bit for each block of 64 pixels, as each takes: the decoder would make up what is missing.
-const fn can_hold_jpeg(bytes: &[u8], width: u32, height: u32) -> bool {
-    bytes.len() as u64 * 8 * 64 >= width as u64 * height as u64
+/// Whether there is a bit for each of so many codes: the decoders of JPEG would make up what is missing.
+const fn can_hold(bytes: &[u8], codes: u64) -> bool {
+    bytes.len() as u64 * 8 >= codes
 }
 
 /// Refuses a picture without pixels or too large to be one, before anything is decoded.
@@ -155,9 +177,20 @@ fn samples(decoded: DynamicImage) -> Result<nets::Picture, nets::Error> {
     nets::Picture::new(width, height, channels, samples)
 }
 
-/// Opens every file, or fails on the first that is not an image.
+/// Opens every file, or names all that are no images.
 pub(crate) fn open_all(paths: &[PathBuf]) -> Outcome<Vec<Picture>> {
-    paths.iter().map(|path| Picture::open(path)).collect()
+    let mut pictures = Vec::new();
+    let mut causes = Vec::new();
+    for path in paths {
+        match Picture::open(path) {
+            Ok(picture) => pictures.push(picture),
+            Err(failure) => causes.push(failure.to_string()),
+        }
+    }
+    if causes.is_empty() {
+        return Ok(pictures);
+    }
+    Err(Failure::input(causes.join("; ")))
 }
 
 /// Lower-case hexadecimal digits.

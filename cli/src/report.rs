@@ -105,6 +105,18 @@ pub(crate) fn findings(model: &PublicModel, logits: &[f64], raw: Option<&[i64]>)
         .collect()
 }
 
+/// Names the outputs of the views of one image: `raw` is the sum of the views' integers, the logit their mean.
+#[expect(clippy::cast_precision_loss, reason = "at most ten views")]
+pub(crate) fn integer_findings(model: &PublicModel, views: &[Vec<i64>]) -> Vec<Finding> {
+    let sum = |i: usize| views.iter().fold(0_i64, |sum, v| sum.saturating_add(v[i]));
+    let raw: Vec<i64> = (0..model.labels.len()).map(sum).collect();
+    let mut logits = model.logits(&raw);
+    for logit in &mut logits {
+        *logit /= views.len() as f64;
+    }
+    findings(model, &logits, Some(&raw))
+}
+
 /// The widest activation, weight and accumulator of a network.
 pub(crate) fn widths(graph: &IntGraph) -> Widths {
     let mut widest = Widths {
@@ -156,6 +168,17 @@ impl From<&LayerReport> for Layer {
             flights: layer.flights,
             seconds: layer.seconds,
         }
+    }
+}
+
+impl Layer {
+    /// Adds the cost of the same layer in another view.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.macs += other.macs;
+        self.client_to_server_bytes += other.client_to_server_bytes;
+        self.server_to_client_bytes += other.server_to_client_bytes;
+        self.flights += other.flights;
+        self.seconds += other.seconds;
     }
 }
 

@@ -108,7 +108,7 @@ fn weights_of_another_shape() {
     fails(
         &run(&[&args[..], &["--calibrate", text(nothing.path())]].concat()),
         2,
-        "no PNG or JPEG",
+        "no PNG, JPEG or DICOM",
     );
     assert!(!out.exists());
 }

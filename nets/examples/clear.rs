@@ -100,11 +100,7 @@ fn network() -> Source {
     Source {
         arch: "example".into(),
         float: FloatModel { graph, tensors },
-        preprocessing: Preprocessing {
-            shape,
-            mean: vec![0.5],
-            std: vec![0.5],
-        },
+        preprocessing: Preprocessing::new(shape, vec![0.5], vec![0.5]),
         labels: ["circle", "square", "triangle"].map(String::from).into(),
         head: Head::Softmax,
     }

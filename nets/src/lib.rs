@@ -24,7 +24,7 @@
 //! let source = Source {
 //!     arch: "doubler".into(),
 //!     float: FloatModel { graph, tensors },
-//!     preprocessing: Preprocessing { shape, mean: vec![0.0], std: vec![1.0] },
+//!     preprocessing: Preprocessing::new(shape, vec![0.0], vec![1.0]),
 //!     labels: vec!["mean, doubled".into()],
 //!     head: Head::Sigmoid,
 //! };
@@ -56,6 +56,7 @@ mod file;
 mod filters;
 mod float;
 mod fold;
+mod geometry;
 mod graph;
 mod history;
 mod igraph;
@@ -90,6 +91,7 @@ pub use choose::{Algorithm, Algorithms, Candidate, LayerChoice, choose};
 pub use error::Error;
 pub use float::FloatModel;
 pub use fold::fold;
+pub use geometry::{Crops, Geometry};
 pub use graph::{Graph, Node, Op};
 pub use history::CrypTFlow2;
 pub use igraph::{IntGraph, IntNode, IntOp, TensorType};
@@ -101,7 +103,7 @@ pub use preprocess::{Picture, Preprocessing, Samples};
 pub use price::{Constants, Network, Objective, Work};
 pub use public::{Head, MAX_PUBLIC_BYTES, Prepared, PublicModel};
 pub use report::{LayerPlan, LayerReport, Mode, Progress, RunReport};
-pub use resize::resize;
+pub use resize::{Filter, resize};
 pub use safetensors::StateDict;
 pub use secure::SecureNetwork;
 pub use shape::{MAX_ELEMENTS, Shape, Window};

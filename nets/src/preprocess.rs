@@ -1,7 +1,7 @@
 //! From decoded pixels to the network's input, the same on every machine.
 //!
 //! Grey is ITU-R 601 luma, `(19595 R + 38470 G + 7471 B + 2^15) >> 16`; 16-bit samples become
-//! 8-bit ones, `(v + 128) / 257`; the resize is [`crate::resize`]; then `(v / 255 - mean) / std`.
+//! 8-bit ones, `(v + 128) / 257`; the sides change by [`Geometry`]; then `(v / 255 - mean) / std`.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
 use crate::Error;
-use crate::resize::resize;
+use crate::geometry::Geometry;
 use crate::shape::Shape;
 
 /// The most samples a picture may have.
@@ -37,8 +37,8 @@ impl fmt::Debug for Samples {
 /// A decoded picture, grey or RGB. `Debug` prints no sample; the samples are erased on drop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
-    width: usize,
-    height: usize,
+    pub(crate) width: usize,
+    pub(crate) height: usize,
     channels: usize,
     samples: Samples,
 }
@@ -129,9 +129,23 @@ pub struct Preprocessing {
     /// Divided by after that, per channel.
     #[serde(with = "crate::decimal")]
     pub std: Vec<f64>,
+    /// How the picture gets the input's sides.
+    #[serde(default, skip_serializing_if = "Geometry::is_default")]
+    pub geometry: Geometry,
 }
 
 impl Preprocessing {
+    /// Stretches a picture to `shape`, then subtracts `mean` and divides by `std`.
+    #[must_use]
+    pub fn new(shape: Shape, mean: Vec<f64>, std: Vec<f64>) -> Self {
+        Self {
+            shape,
+            mean,
+            std,
+            geometry: Geometry::default(),
+        }
+    }
+
     /// Checks that the fields fit together.
     ///
     /// # Errors
@@ -144,25 +158,29 @@ impl Preprocessing {
             && self.std.len() == channels
             && self.mean.iter().all(|m| m.is_finite())
             && self.std.iter().all(|s| s.is_finite() && *s > 0.0);
-        if good {
-            Ok(())
-        } else {
-            Err(Error::Damaged("preprocessing does not make sense".into()))
+        if !good {
+            return Err(Error::Damaged("preprocessing does not make sense".into()));
         }
+        self.geometry.check(self.shape)
     }
 
-    /// The 8-bit pixels the network sees: channel by channel, row by row.
+    /// Inputs of the network for one picture; their logits are averaged.
     #[must_use]
-    pub fn pixels(&self, picture: &Picture) -> Vec<u8> {
-        let Shape {
-            channels,
-            height,
-            width,
-        } = self.shape;
-        let mut planes = picture.planes(channels);
+    pub const fn views(&self) -> usize {
+        self.geometry.views()
+    }
+
+    /// The 8-bit pixels the network sees in one of the views: channel by channel, row by row.
+    ///
+    /// # Panics
+    /// When there is no such view, or the preprocessing does not pass [`Preprocessing::check`].
+    #[must_use]
+    pub fn pixels(&self, picture: &Picture, view: usize) -> Vec<u8> {
+        assert!(view < self.views(), "view {view} of {}", self.views());
+        let mut planes = picture.planes(self.shape.channels);
         let mut pixels = Vec::with_capacity(self.shape.len());
         for plane in &mut planes {
-            let mut resized = resize(plane, [picture.height, picture.width], [height, width]);
+            let mut resized = self.geometry.view(plane, picture.sides(), self.shape, view);
             pixels.extend_from_slice(&resized);
             resized.zeroize();
             plane.zeroize();

@@ -107,13 +107,14 @@ impl PublicModel {
         blake3::hash(&self.to_json()).into()
     }
 
-    /// The network's input for a picture, as floats and as integers.
+    /// The network's input for one view of a picture, as floats and as integers.
     ///
     /// # Panics
-    /// If the model does not pass [`PublicModel::check`].
+    /// If the model does not pass [`PublicModel::check`], or has no such view
+    /// ([`Preprocessing::views`]).
     #[must_use]
-    pub fn prepare(&self, picture: &Picture) -> Prepared {
-        let mut pixels = self.preprocessing.pixels(picture);
+    pub fn prepare(&self, picture: &Picture, view: usize) -> Prepared {
+        let mut pixels = self.preprocessing.pixels(picture, view);
         let values = self.preprocessing.values(&pixels);
         pixels.zeroize();
         let values = values.expect("pixels() fills the shape");

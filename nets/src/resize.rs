@@ -1,10 +1,61 @@
-//! Antialiased bilinear resize of 8-bit planes, bit-compatible with Pillow's `BILINEAR`.
+//! Antialiased resize of 8-bit planes, bit-compatible with Pillow's `BILINEAR`, `BICUBIC` and `LANCZOS`.
 //!
 //! Columns first, then rows, as Pillow does up to version 12 (13 takes the cheaper order, which can
 //! change a sample by one).
 
+use std::f64::consts::PI;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
 /// Fractional bits of the filter weights: 8-bit samples and the sum leave this much of 32 bits.
 const PRECISION: u32 = 32 - 8 - 2;
+
+/// How a resized sample is weighed from those around it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Filter {
+    /// A triangle, one sample to either side.
+    #[default]
+    Bilinear,
+    /// Keys' cubic with a = -1/2, two samples to either side.
+    Bicubic,
+    /// A windowed sinc, three samples to either side.
+    Lanczos,
+}
+
+impl Filter {
+    /// Samples to either side.
+    const fn support(self) -> f64 {
+        match self {
+            Self::Bilinear => 1.0,
+            Self::Bicubic => 2.0,
+            Self::Lanczos => 3.0,
+        }
+    }
+
+    /// The weight of a sample at distance `x`.
+    fn weight(self, x: f64) -> f64 {
+        /// Keys' parameter.
+        const A: f64 = -0.5;
+        let x = x.abs();
+        match self {
+            Self::Bilinear => (1.0 - x).max(0.0),
+            Self::Bicubic if x < 1.0 => ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0,
+            Self::Bicubic if x < 2.0 => (((x - 5.0) * x + 8.0) * x - 4.0) * A,
+            Self::Lanczos if x < 3.0 => sinc(x) * sinc(x / 3.0),
+            Self::Bicubic | Self::Lanczos => 0.0,
+        }
+    }
+}
+
+fn sinc(x: f64) -> f64 {
+    if x == 0.0 {
+        return 1.0;
+    }
+    (x * PI).sin() / (x * PI)
+}
 
 /// The weights of one output sample: where they start in the input, and their values.
 struct Taps {
@@ -12,33 +63,37 @@ struct Taps {
     weights: Vec<i32>,
 }
 
-/// The triangle filter for resizing `input` samples to `output`: its support is one output sample
-/// to either side when shrinking (that is the antialiasing), one input sample when enlarging.
+/// The weights of the samples `part` when `input` samples become `output`: the filter is as wide as
+/// its support in output samples when shrinking (that is the antialiasing), in input samples when
+/// enlarging.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_precision_loss,
     reason = "sides of pictures are small and the ends are clamped"
 )]
-fn taps(input: usize, output: usize) -> Vec<Taps> {
+fn taps(input: usize, output: usize, part: Range<usize>, filter: Filter) -> Vec<Taps> {
     let scale = input as f64 / output as f64;
-    let support = scale.max(1.0);
-    (0..output)
-        .map(|i| {
-            let centre = (i as f64 + 0.5) * scale;
-            let start = (centre - support + 0.5).max(0.0) as usize;
-            let end = ((centre + support + 0.5) as usize).min(input);
-            let triangle = |x: usize| (1.0 - ((x as f64 - centre + 0.5) / support).abs()).max(0.0);
-            let weights: Vec<f64> = (start..end).map(triangle).collect();
-            let sum: f64 = weights.iter().sum();
-            let one = f64::from(1 << PRECISION);
-            let weights = weights
-                .iter()
-                .map(|w| (w / sum * one + 0.5) as i32)
-                .collect();
-            Taps { start, weights }
-        })
-        .collect()
+    let widening = scale.max(1.0);
+    let support = filter.support() * widening;
+    let per_sample = 1.0 / widening;
+    part.map(|i| {
+        let centre = (i as f64 + 0.5) * scale;
+        let start = (centre - support + 0.5).max(0.0) as usize;
+        let end = ((centre + support + 0.5) as usize).min(input);
+        let weight = |x: usize| filter.weight((x as f64 - centre + 0.5) * per_sample);
+        let weights: Vec<f64> = (start..end).map(weight).collect();
+        let sum: f64 = weights.iter().sum();
+        let one = f64::from(1 << PRECISION);
+        // Halves away from zero, as Pillow rounds.
+        let fixed = |w: &f64| {
+            let w = w / sum * one;
+            (w + 0.5_f64.copysign(w)) as i32
+        };
+        let weights = weights.iter().map(fixed).collect();
+        Taps { start, weights }
+    })
+    .collect()
 }
 
 /// One output sample from `line`, samples `stride` apart, rounded and clipped to 8 bits.
@@ -55,25 +110,40 @@ fn sample(taps: &Taps, line: &[u8], stride: usize) -> u8 {
 /// # Panics
 /// When the plane does not have `from[0] * from[1]` samples.
 #[must_use]
-pub fn resize(plane: &[u8], from: [usize; 2], to: [usize; 2]) -> Vec<u8> {
+pub fn resize(plane: &[u8], from: [usize; 2], to: [usize; 2], filter: Filter) -> Vec<u8> {
+    resize_part(plane, from, to, [0..to[0], 0..to[1]], filter)
+}
+
+/// The rows and columns `part` of what [`resize`] gives; nothing else is computed.
+pub(crate) fn resize_part(
+    plane: &[u8],
+    from: [usize; 2],
+    to: [usize; 2],
+    part: [Range<usize>; 2],
+    filter: Filter,
+) -> Vec<u8> {
     assert_eq!(
         plane.len(),
         from[0] * from[1],
         "the plane has from[0] * from[1] samples"
     );
-    let mut columns = plane.to_vec();
-    if from[1] != to[1] {
-        let taps = taps(from[1], to[1]);
+    let [rows, columns] = part;
+    let width = columns.len();
+    let narrow: Vec<u8> = if from[1] == to[1] {
+        let cut = |row: &[u8]| row[columns.clone()].to_vec();
+        plane.chunks_exact(from[1]).flat_map(cut).collect()
+    } else {
+        let taps = taps(from[1], to[1], columns, filter);
         let line = |row| taps.iter().map(move |t| sample(t, row, 1));
-        columns = plane.chunks_exact(from[1]).flat_map(line).collect();
-    }
+        plane.chunks_exact(from[1]).flat_map(line).collect()
+    };
     if from[0] == to[0] {
-        return columns;
+        return narrow[rows.start * width..rows.end * width].to_vec();
     }
-    let taps = taps(from[0], to[0]);
+    let taps = taps(from[0], to[0], rows, filter);
     let row = |t| {
-        (0..to[1])
-            .map(|c| sample(t, &columns[c..], to[1]))
+        (0..width)
+            .map(|c| sample(t, &narrow[c..], width))
             .collect::<Vec<_>>()
     };
     taps.iter().flat_map(row).collect()

@@ -21,11 +21,7 @@ fn source(seed: u64) -> (Source, Vec<Vec<f32>>) {
         .map(|s| s.iter().map(clamp).collect())
         .collect();
     let channels = shapes[0].channels;
-    let preprocessing = Preprocessing {
-        shape: shapes[0],
-        mean: vec![0.5; channels],
-        std: vec![0.25; channels],
-    };
+    let preprocessing = Preprocessing::new(shapes[0], vec![0.5; channels], vec![0.25; channels]);
     let labels = (0..outputs).map(|i| i.to_string()).collect();
     let source = Source {
         arch: "random".into(),

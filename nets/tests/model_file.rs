@@ -48,11 +48,7 @@ fn model() -> Model {
     let source = nets::Source {
         arch: "test".into(),
         float: FloatModel { graph, tensors },
-        preprocessing: Preprocessing {
-            shape,
-            mean: vec![0.1 + 0.2],
-            std: vec![0.3],
-        },
+        preprocessing: Preprocessing::new(shape, vec![0.1 + 0.2], vec![0.3]),
         labels: vec!["no".into(), "yes".into()],
         head: Head::Softmax,
     };
@@ -87,7 +83,7 @@ fn a_picture_becomes_an_input() {
     let public = model().public;
     let samples = Samples::Sixteen((0..300_u16).map(|v| v * 200).collect());
     let picture = Picture::new(20, 15, 1, samples).expect("a picture");
-    let prepared = public.prepare(&picture);
+    let prepared = public.prepare(&picture, 0);
     assert_eq!(
         public.encode(prepared.values()).expect("the right size"),
         prepared.fixed()

@@ -75,11 +75,7 @@ fn source(rng: &mut Rng, kernel: usize, between: usize) -> Source {
     Source {
         arch: "random".into(),
         float: FloatModel { graph, tensors },
-        preprocessing: Preprocessing {
-            shape,
-            mean: vec![0.5; channels],
-            std: vec![0.25; channels],
-        },
+        preprocessing: Preprocessing::new(shape, vec![0.5; channels], vec![0.25; channels]),
         labels: (0..outputs).map(|i| i.to_string()).collect(),
         head: Head::Sigmoid,
     }

@@ -2,6 +2,8 @@
 //! `Image.resize(size, Image.Resampling.BILINEAR)`, of the 8-bit image whose pixel at (r, c) is
 //! `plane`'s. (Up to version 12 Pillow does the same in one call; 13 sometimes does the rows first.)
 
+use nets::{Crops, Filter, Geometry, Picture, Preprocessing, Samples, Shape};
+
 /// Rows and columns before and after, and Pillow's result.
 type Case = ([usize; 2], [usize; 2], &'static [u8]);
 
@@ -31,7 +33,129 @@ fn plane(rows: usize, columns: usize) -> Vec<u8> {
 #[test]
 fn equals_pillow() {
     for (from, to, expected) in CASES {
-        let found = nets::resize(&plane(from[0], from[1]), from, to);
+        let found = nets::resize(&plane(from[0], from[1]), from, to, Filter::Bilinear);
         assert_eq!(found, expected, "{from:?} to {to:?}");
     }
+}
+
+/// The other filters, made in the same way.
+#[rustfmt::skip]
+const SHARPER: [(Filter, Case); 12] = [
+    (Filter::Bicubic, ([5, 7], [3, 4], &[38, 151, 154, 100, 117, 125, 138, 117, 133, 142, 119, 114])),
+    (Filter::Bicubic, ([3, 4], [7, 6], &[0, 21, 61, 99, 140, 167, 2, 26, 70, 110, 153, 182, 8, 37, 87, 141, 192, 222, 26, 60, 113, 158, 211, 245, 69, 112, 150, 114, 152, 195, 110, 163, 183, 61, 81, 133, 128, 184, 197, 40, 53, 109])),
+    (Filter::Bicubic, ([17, 23], [6, 7], &[109, 131, 103, 117, 130, 120, 145, 137, 139, 132, 117, 130, 115, 130, 135, 154, 125, 120, 117, 126, 138, 124, 124, 143, 136, 111, 123, 127, 110, 159, 118, 105, 152, 127, 100, 92, 68, 53, 60, 126, 182, 172])),
+    (Filter::Bicubic, ([64, 48], [5, 7], &[129, 121, 126, 132, 131, 127, 127, 119, 111, 126, 136, 135, 121, 136, 131, 123, 121, 123, 125, 123, 121, 124, 130, 131, 124, 132, 127, 120, 126, 128, 134, 120, 136, 138, 129])),
+    (Filter::Bicubic, ([6, 6], [6, 3], &[31, 150, 135, 72, 186, 105, 151, 103, 116, 87, 135, 181, 174, 128, 81, 85, 193, 162])),
+    (Filter::Bicubic, ([90, 2], [4, 4], &[133, 131, 125, 122, 157, 154, 149, 147, 136, 131, 120, 115, 130, 127, 119, 115])),
+    (Filter::Lanczos, ([5, 7], [3, 4], &[34, 157, 153, 93, 115, 131, 135, 121, 138, 137, 118, 117])),
+    (Filter::Lanczos, ([3, 4], [7, 6], &[0, 21, 64, 90, 133, 159, 0, 20, 70, 111, 161, 185, 3, 23, 82, 145, 204, 226, 27, 57, 114, 157, 214, 244, 71, 121, 157, 113, 149, 198, 104, 170, 184, 62, 76, 143, 122, 198, 199, 32, 34, 109])),
+    (Filter::Lanczos, ([17, 23], [6, 7], &[108, 132, 98, 118, 133, 119, 145, 139, 141, 132, 116, 130, 117, 130, 134, 157, 125, 118, 120, 121, 137, 123, 119, 143, 141, 107, 123, 131, 113, 161, 118, 103, 156, 127, 96, 91, 67, 52, 57, 131, 180, 171])),
+    (Filter::Lanczos, ([64, 48], [5, 7], &[129, 121, 127, 133, 131, 127, 127, 119, 110, 127, 137, 136, 121, 136, 132, 122, 120, 122, 124, 123, 122, 123, 129, 132, 123, 132, 127, 120, 126, 128, 135, 120, 136, 138, 128])),
+    (Filter::Lanczos, ([6, 6], [6, 3], &[23, 158, 136, 70, 188, 105, 146, 108, 116, 92, 135, 176, 176, 128, 79, 84, 200, 156])),
+    (Filter::Lanczos, ([90, 2], [4, 4], &[133, 130, 124, 121, 158, 154, 150, 150, 137, 130, 119, 112, 131, 127, 118, 112])),
+];
+
+#[test]
+fn sharper_filters_equal_pillow() {
+    for (filter, (from, to, expected)) in SHARPER {
+        let found = nets::resize(&plane(from[0], from[1]), from, to, filter);
+        assert_eq!(found, expected, "{filter:?} {from:?} to {to:?}");
+    }
+}
+
+fn cropping(shape: Shape, side: usize, crops: Crops) -> Preprocessing {
+    let mut preprocessing = Preprocessing::new(shape, vec![0.5], vec![0.5]);
+    preprocessing.geometry = Geometry {
+        filter: Filter::Bicubic,
+        resize: Some(side),
+        crops,
+    };
+    preprocessing
+}
+
+/// Every view against a crop of the whole resized plane.
+#[test]
+fn crops_are_parts_of_the_resized_picture() {
+    // Sides before, the shorter one after, sides after, of the crop, and the middle as Python rounds.
+    for (from, side, to, crop, middle) in [
+        ([40, 30], 15, [20, 15], [12, 10], [4, 2]),
+        ([30, 41], 15, [15, 20], [10, 15], [2, 2]),
+        ([33, 33], 33, [33, 33], [30, 26], [2, 4]),
+        ([9, 7], 14, [18, 14], [11, 14], [4, 0]),
+    ] {
+        let shape = Shape::new(1, crop[0], crop[1]);
+        let pixels = plane(from[0], from[1]);
+        let whole = nets::resize(&pixels, from, to, Filter::Bicubic);
+        let picture = Picture::new(from[1], from[0], 1, Samples::Eight(pixels)).expect("a picture");
+        let part = |[top, left]: [usize; 2], mirrored: bool| {
+            let rows = whole.chunks(to[1]).skip(top).take(crop[0]);
+            let mut rows: Vec<_> = rows.map(|r| r[left..left + crop[1]].to_vec()).collect();
+            if mirrored {
+                rows.iter_mut().for_each(|r| r.reverse());
+            }
+            rows.concat()
+        };
+        let ends = [to[0] - crop[0], to[1] - crop[1]];
+        let corners = [[0, 0], [0, ends[1]], [ends[0], 0], ends, middle];
+        let ten = cropping(shape, side, Crops::Ten);
+        ten.check().expect("it makes sense");
+        assert_eq!(ten.views(), 10);
+        for view in 0..10 {
+            let expected = part(corners[view % 5], view >= 5);
+            assert!(
+                ten.pixels(&picture, view) == expected,
+                "{from:?} view {view}"
+            );
+        }
+        let centre = cropping(shape, side, Crops::Centre);
+        assert_eq!(centre.views(), 1);
+        assert!(
+            centre.pixels(&picture, 0) == part(middle, false),
+            "{from:?}"
+        );
+    }
+}
+
+/// A line of a picture, resized, would be a gigabyte; its crop is not.
+#[test]
+fn only_the_crop_is_computed() {
+    let picture = Picture::new(16_384, 1, 1, Samples::Eight(vec![7; 16_384])).expect("a picture");
+    let preprocessing = cropping(Shape::new(1, 224, 224), 8192, Crops::Centre);
+    assert!(preprocessing.pixels(&picture, 0).iter().all(|&p| p == 7));
+}
+
+#[test]
+fn crops_that_do_not_fit_are_refused() {
+    let shape = Shape::new(1, 20, 30);
+    assert!(cropping(shape, 30, Crops::Ten).check().is_ok());
+    for side in [0, 29, 8193, usize::MAX] {
+        assert!(
+            cropping(shape, side, Crops::Centre).check().is_err(),
+            "{side}"
+        );
+    }
+    let mut stretched = cropping(shape, 30, Crops::Ten);
+    stretched.geometry.resize = None;
+    assert!(stretched.check().is_err());
+}
+
+#[test]
+fn the_default_is_not_written() {
+    let mut preprocessing = cropping(Shape::new(1, 8, 8), 10, Crops::Ten);
+    let text = serde_json::to_string(&preprocessing).expect("JSON");
+    assert!(
+        text.contains(r#""geometry":{"filter":"bicubic","resize":10,"crops":"ten"}"#),
+        "{text}"
+    );
+    assert_eq!(
+        serde_json::from_str::<Preprocessing>(&text).expect("JSON"),
+        preprocessing
+    );
+    preprocessing.geometry = Geometry::default();
+    let text = serde_json::to_string(&preprocessing).expect("JSON");
+    assert!(!text.contains("geometry"), "{text}");
+    assert_eq!(
+        serde_json::from_str::<Preprocessing>(&text).expect("JSON"),
+        preprocessing
+    );
 }

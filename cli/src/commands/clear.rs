@@ -8,14 +8,16 @@ use crate::args::{Arithmetic, ClearArgs};
 use crate::failure::{Failure, Outcome};
 use crate::images::{self, Picture};
 use crate::model;
-use crate::report::{Report, Times, findings, seconds, widths};
+use crate::report::{Report, Times, findings, integer_findings, seconds, widths};
 use crate::ui::Ui;
 
 /// Runs the network without secrecy on every input.
 pub(crate) fn clear(args: &ClearArgs, ui: Ui) -> Outcome<()> {
-    let model = model::load(&args.model)?;
-    for picture in &images::open_all(&args.input)? {
-        ui.result(&run(&model, picture, args.arithmetic)?)?;
+    let pictures = images::open_all(&args.input)?;
+    let model = model::load(&args.model, ui)?;
+    for picture in &pictures {
+        let report = run(&model, picture, args.arithmetic);
+        ui.result(&report.map_err(|failure| failure.with(&picture.name))?)?;
     }
     Ok(())
 }
@@ -24,21 +26,21 @@ pub(crate) fn clear(args: &ClearArgs, ui: Ui) -> Outcome<()> {
 pub(crate) fn run(model: &Model, picture: &Picture, arithmetic: Arithmetic) -> Outcome<Report> {
     let begin = Instant::now();
     let public = &model.public;
-    let prepared = public.prepare(picture.pixels());
+    let views: Vec<_> = (0..public.preprocessing.views())
+        .map(|view| public.prepare(picture.pixels(), view))
+        .collect();
     let preprocess_s = seconds(begin.elapsed());
     let online = Instant::now();
     let (outputs, bits) = match arithmetic {
         Arithmetic::Float => {
-            let logits = model.run_float(prepared.values()).map_err(Failure::run)?;
-            let logits: Vec<f64> = logits.into_iter().map(f64::from).collect();
-            (findings(public, &logits, None), None)
+            let logits = views.iter().map(|view| model.run_float(view.values()));
+            let logits: Vec<_> = logits.collect::<Result<_, _>>().map_err(Failure::run)?;
+            (findings(public, &mean(&logits), None), None)
         }
         Arithmetic::Fixed => {
-            let raw = model.run_integer(prepared.fixed()).map_err(Failure::run)?;
-            (
-                findings(public, &public.logits(&raw), Some(&raw)),
-                Some(widths(&public.graph)),
-            )
+            let raw = views.iter().map(|view| model.run_integer(view.fixed()));
+            let raw: Vec<_> = raw.collect::<Result<_, _>>().map_err(Failure::run)?;
+            (integer_findings(public, &raw), Some(widths(&public.graph)))
         }
     };
     let name = match arithmetic {
@@ -64,4 +66,13 @@ pub(crate) fn run(model: &Model, picture: &Picture, arithmetic: Arithmetic) -> O
         },
         layers: Vec::new(),
     })
+}
+
+/// The mean of the views' logits.
+#[expect(clippy::cast_precision_loss, reason = "at most ten views")]
+fn mean(views: &[Vec<f32>]) -> Vec<f64> {
+    let sum = |i: usize| views.iter().map(|view| f64::from(view[i])).sum::<f64>();
+    (0..views[0].len())
+        .map(|i| sum(i) / views.len() as f64)
+        .collect()
 }

@@ -45,7 +45,7 @@ pub(crate) fn demo(args: &DemoArgs, ui: Ui) -> Outcome<()> {
     drop(hospital);
     provider.finish()?;
 
-    let model = model::load(EMBEDDED)?;
+    let model = model::embedded()?;
     let fixed = clear::run(&model, &picture, Arithmetic::Fixed)?;
     let float = clear::run(&model, &picture, Arithmetic::Float)?;
     compare(&mut report, &fixed, &float);

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use nets::{
-    Head, ImportOptions, ImportReport, Preprocessing, Source, StateDict, WeightBits, backbone,
+    Crops, Geometry, Head, ImportOptions, ImportReport, Preprocessing, Source, StateDict, WeightBits,
+    backbone,
     import as quantise,
 };
 
-use crate::args::ImportArgs;
+use crate::args::{Crop, Filter, ImportArgs};
 use crate::failure::{Failure, Outcome};
 use crate::images::Picture;
 use crate::ui::Ui;
@@ -26,12 +27,17 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
     if !args.labels.is_empty() {
         source.labels.clone_from(&args.labels);
     }
+    source.preprocessing.geometry = geometry(args, &source.preprocessing)?;
     let files = image_files(&args.calibrate, args.images)?;
     ui.note(&format!("calibrating on {} images", files.len()));
+    let views = source.preprocessing.views();
     let samples = files
         .iter()
-        .map(|file| {
-            let pixels = source.preprocessing.pixels(Picture::open(file)?.pixels());
+        .enumerate()
+        .map(|(i, file)| {
+            // One view of each image: all of them take their turn.
+            let picture = Picture::open(file)?;
+            let pixels = source.preprocessing.pixels(picture.pixels(), i % views);
             source.preprocessing.values(&pixels).map_err(Failure::input)
         })
         .collect::<Outcome<Vec<_>>>()?;
@@ -47,12 +53,40 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
         ..ImportOptions::default()
     };
     let (model, report) = quantise(&source, &samples, &options).map_err(Failure::input)?;
+    let public = args.public.clone();
+    let public = public.unwrap_or_else(|| args.out.with_extension("public.json"));
     model.save(&args.out).map_err(Failure::run)?;
+    std::fs::write(&public, model.public.to_json())
+        .map_err(|e| Failure::run(format!("cannot write {}: {e}", public.display())))?;
     if ui.is_json() {
         ui.json_line(&report)
     } else {
-        ui.text(&table(&report, &args.out))
+        ui.text(&table(&report, &args.out, &public))
     }
+}
+
+/// How images get the input's sides, as the options say.
+fn geometry(args: &ImportArgs, preprocessing: &Preprocessing) -> Outcome<Geometry> {
+    let geometry = Geometry {
+        filter: match args.filter {
+            Filter::Bilinear => nets::Filter::Bilinear,
+            Filter::Bicubic => nets::Filter::Bicubic,
+            Filter::Lanczos => nets::Filter::Lanczos,
+        },
+        resize: args.resize,
+        crops: match args.crop {
+            _ if args.ten_crop => Crops::Ten,
+            Crop::Ten => Crops::Ten,
+            Crop::Centre => Crops::Centre,
+        },
+    };
+    let with = Preprocessing {
+        geometry,
+        ..preprocessing.clone()
+    };
+    with.check()
+        .map_err(|e| Failure::input(format!("--resize, --crop: {e}")))?;
+    Ok(geometry)
 }
 
 /// A network with the preprocessing and labels that an ONNX file does not carry.
@@ -66,11 +100,11 @@ fn from_onnx(file: &Path, args: &ImportArgs) -> Outcome<Source> {
         [] => vec![default; shape.channels],
         _ => given.to_vec(),
     };
-    let preprocessing = Preprocessing {
+    let preprocessing = Preprocessing::new(
         shape,
-        mean: per_channel(&args.mean, 0.0),
-        std: per_channel(&args.std, 1.0),
-    };
+        per_channel(&args.mean, 0.0),
+        per_channel(&args.std, 1.0),
+    );
     preprocessing.check().map_err(|_| {
         Failure::input(format!(
             "--mean and --std need {} numbers each, deviations above zero, for {} channels of 1 or 3",
@@ -115,7 +149,7 @@ fn image_files(folder: &Path, most: usize) -> Outcome<Vec<PathBuf>> {
     files.sort();
     if files.is_empty() {
         return Err(Failure::input(format!(
-            "no PNG or JPEG files under {}",
+            "no PNG, JPEG or DICOM files under {}",
             folder.display()
         )));
     }
@@ -127,13 +161,13 @@ fn image_files(folder: &Path, most: usize) -> Outcome<Vec<PathBuf>> {
 
 fn is_image(path: &Path) -> bool {
     path.extension().is_some_and(|e| {
-        ["png", "jpg", "jpeg"]
+        ["png", "jpg", "jpeg", "dcm", "dicom"]
             .iter()
             .any(|known| e.eq_ignore_ascii_case(known))
     })
 }
 
-fn table(report: &ImportReport, out: &Path) -> String {
+fn table(report: &ImportReport, out: &Path, public: &Path) -> String {
     use std::fmt::Write as _;
     let mut text = format!(
         "{:<28} {:>7} {:>6} {:>7} {:>11} {:>7}\n",
@@ -150,14 +184,15 @@ fn table(report: &ImportReport, out: &Path) -> String {
     text += &tried(report);
     writeln!(
         text,
-        "float against integer on {} images: same top finding on {}; largest difference of a probability {:.5}, of a logit {:.5} (mean {:.5}); values that wrapped: {}\nwrote {}",
+        "float against integer on {} images: same top finding on {}; largest difference of a probability {:.5}, of a logit {:.5} (mean {:.5}); values that wrapped: {}\nwrote {}, and its public part for clients {}",
         report.images,
         report.same_top,
         report.max_probability_difference,
         report.max_logit_difference,
         report.mean_logit_difference,
         report.wrapped,
-        out.display()
+        out.display(),
+        public.display()
     )
     .expect("writing to a string cannot fail");
     text

@@ -8,23 +8,28 @@ use crate::greeting::Request;
 use crate::hospital::Hospital;
 use crate::images;
 use crate::link::resolve;
+use crate::model;
 use crate::ui::Ui;
 
 /// Asks a provider for the findings of every input.
 pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
     let address = resolve(&args.connect, &args.link)?;
-    let expect = args.expect_model.as_deref().map(digest).transpose()?;
+    let expect = match &args.public {
+        Some(file) => Some(model::public(file)?.digest()),
+        None => args.expect_model.as_deref().map(digest).transpose()?,
+    };
     // Every image is read before the provider is bothered.
     let pictures = images::open_all(&args.input)?;
-    let count = u32::try_from(pictures.len()).map_err(Failure::input)?;
     let request = Request {
         mode: args.mode.into(),
-        images: count,
+        images: u32::try_from(pictures.len()).map_err(Failure::input)?,
     };
     let mut hospital = Hospital::connect(address, expect, request, &args.link)?;
     ui.note(&format!("model {} from {address}", hospital.model().name));
     for picture in &pictures {
-        let report = hospital.infer(picture, ui)?;
+        let report = hospital
+            .infer(picture, ui)
+            .map_err(|failure| failure.with(&picture.name))?;
         ui.result(&report)?;
     }
     Ok(())

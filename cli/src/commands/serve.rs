@@ -26,7 +26,7 @@ struct Listening<'a> {
 /// Serves clients until interrupted, or until `--sessions` have ended.
 pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     require_loopback(args.listen, &args.link)?;
-    let model = model::load(&args.model)?;
+    let model = model::load(&args.model, ui)?;
     let config = Config {
         max_sessions: args.parallel,
         ..args.link.config()

@@ -97,7 +97,7 @@ fn no_picture() {
     enormous.extend([0; 64]);
     for (bytes, cause) in [
         (&b""[..], "empty"),
-        (b"no image", "neither PNG nor JPEG"),
+        (b"no image", "neither PNG nor JPEG nor DICOM"),
         (b"GIF89a\x01\0\x01\0\0\0\0;", "neither PNG nor JPEG"),
         (&jpeg[..jpeg.len() - 2], "cut off"),
         (&jpeg[..3], "cut off"),

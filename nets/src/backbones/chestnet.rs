@@ -15,11 +15,11 @@ pub(super) fn source(mut dict: StateDict) -> Result<Source, Error> {
     let [stem, channels, kernel, _] = dimensions(&dict, "conv1.weight")?;
     let [outputs, _] = dimensions(&dict, "fc.weight")?;
     let input = input(&dict, channels)?;
-    let preprocessing = Preprocessing {
-        shape: input,
-        mean: per_channel(&dict, "mean", &vec![0.5; channels])?,
-        std: per_channel(&dict, "std", &vec![0.25; channels])?,
-    };
+    let preprocessing = Preprocessing::new(
+        input,
+        per_channel(&dict, "mean", &vec![0.5; channels])?,
+        per_channel(&dict, "std", &vec![0.25; channels])?,
+    );
     preprocessing.check().map_err(|_| Error::Metadata {
         key: "std".into(),
         problem: "the preprocessing does not make sense".into(),

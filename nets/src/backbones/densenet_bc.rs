@@ -14,11 +14,11 @@ pub(super) fn source(mut dict: StateDict) -> Result<Source, Error> {
     let [outputs, _] = dimensions(&dict, "fc.weight")?;
     let [stem, ..]: [usize; 4] = dimensions(&dict, "conv1.weight")?;
     let [growth, middle, ..]: [usize; 4] = dimensions(&dict, "block1.layer.0.conv2.weight")?;
-    let preprocessing = Preprocessing {
-        shape: INPUT,
-        mean: per_channel(&dict, "mean", &[0.4914, 0.4822, 0.4465])?,
-        std: per_channel(&dict, "std", &[0.2023, 0.1994, 0.201])?,
-    };
+    let preprocessing = Preprocessing::new(
+        INPUT,
+        per_channel(&dict, "mean", &[0.4914, 0.4822, 0.4465])?,
+        per_channel(&dict, "std", &[0.2023, 0.1994, 0.201])?,
+    );
     let labels = labels(&dict, outputs, &CIFAR10)?;
     let layers = |block: usize| {
         let there = |i: &usize| {

@@ -11,11 +11,11 @@ const BLOCKS: usize = 3;
 
 pub(super) fn source(mut dict: StateDict) -> Result<Source, Error> {
     let [outputs, _] = super::dimensions(&dict, "linear.weight")?;
-    let preprocessing = Preprocessing {
-        shape: INPUT,
-        mean: per_channel(&dict, "mean", &[0.485, 0.456, 0.406])?,
-        std: per_channel(&dict, "std", &[0.229, 0.224, 0.225])?,
-    };
+    let preprocessing = Preprocessing::new(
+        INPUT,
+        per_channel(&dict, "mean", &[0.485, 0.456, 0.406])?,
+        per_channel(&dict, "std", &[0.229, 0.224, 0.225])?,
+    );
     let labels = labels(&dict, outputs, &CIFAR10)?;
     let mut net = Builder::new(&mut dict, INPUT, 1e-5);
     net.conv_bn(["conv1", "bn1"], 0, [3, WIDTHS[0]], Window::square(3, 1, 1))?;

@@ -116,11 +116,11 @@ impl Arch {
             }
         };
         let usual = preprocessing(shape, keras);
-        let preprocessing = Preprocessing {
+        let preprocessing = Preprocessing::new(
             shape,
-            mean: per_channel(&dict, "mean", &usual.mean)?,
-            std: per_channel(&dict, "std", &usual.std)?,
-        };
+            per_channel(&dict, "mean", &usual.mean)?,
+            per_channel(&dict, "std", &usual.std)?,
+        );
         let labels = labels(&dict, classes, &[])?;
         let widths = keras
             .then(|| mobilenet_v2::Keras::read(&dict))
@@ -169,5 +169,5 @@ fn preprocessing(shape: Shape, keras: bool) -> Preprocessing {
         (false, 3) => (vec![0.485, 0.456, 0.406], vec![0.229, 0.224, 0.225]),
         (false, n) => (vec![0.5; n], vec![0.25; n]),
     };
-    Preprocessing { shape, mean, std }
+    Preprocessing::new(shape, mean, std)
 }

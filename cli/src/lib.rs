@@ -1,0 +1,47 @@
+//! The `blindray` program: composes the crates below into end-to-end secure inference.
+//!
+//! Results go to standard output, everything else to standard error. Exit code 0: done; 1: it ran and
+//! failed; 2: bad usage or bad input. A library only so that the decoders of hostile files can be
+//! reached from outside: the program is [`run`].
+
+mod args;
+mod commands;
+mod entropy;
+mod failure;
+mod greeting;
+mod hospital;
+#[doc(hidden)]
+pub mod images;
+mod link;
+mod model;
+mod provider;
+mod report;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+/// Runs the program with the arguments of this process.
+#[must_use]
+pub fn run() -> ExitCode {
+    // clap prints usage errors itself and leaves with code 2.
+    let cli = Cli::parse();
+    let ui = ui::Ui::new(cli.json, cli.quiet);
+    let outcome = match &cli.command {
+        Command::Demo(args) => commands::demo(args, ui),
+        Command::Serve(args) => commands::serve(args, ui),
+        Command::Infer(args) => commands::infer(args, ui),
+        Command::Clear(args) => commands::clear(args, ui),
+        Command::Import(args) => commands::import(args, ui),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            ui.error(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
