@@ -327,11 +327,7 @@ fn block(rng: &mut Rng) -> Source {
     Source {
         arch: "block".into(),
         float: FloatModel { graph, tensors },
-        preprocessing: Preprocessing {
-            shape,
-            mean: vec![0.5; 3],
-            std: vec![0.25; 3],
-        },
+        preprocessing: Preprocessing::new(shape, vec![0.5; 3], vec![0.25; 3]),
         labels: (0..3).map(|i| i.to_string()).collect(),
         head: Head::Sigmoid,
     }

@@ -80,11 +80,7 @@ fn after(name: &str, source: &Source) -> Source {
     Source {
         arch: source.arch.clone(),
         float: FloatModel { graph, tensors },
-        preprocessing: Preprocessing {
-            shape,
-            mean: vec![0.5; 3],
-            std: vec![0.25; 3],
-        },
+        preprocessing: Preprocessing::new(shape, vec![0.5; 3], vec![0.25; 3]),
         labels: source.labels.clone(),
         head: Head::Softmax,
     }

@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use nets::{
-    Crops, Geometry, Head, ImportOptions, ImportReport, Preprocessing, Source, StateDict, WeightBits,
-    backbone,
-    import as quantise,
+    Crops, Geometry, Head, ImportOptions, ImportReport, Preprocessing, Source, StateDict,
+    WeightBits, backbone, import as quantise,
 };
 
 use crate::args::{Crop, Filter, ImportArgs};
