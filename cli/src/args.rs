@@ -7,6 +7,8 @@ use std::time::Duration;
 use channel::Config;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::network::Link;
+
 /// Two-party secure neural-network inference: the hospital learns the findings, and neither side sees the other's secret.
 #[derive(Debug, Parser)]
 #[command(name = "blindray", version, propagate_version = true)]
@@ -46,6 +48,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  blindray import --onnx net.onnx --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --resize 256 --calibrate images/ --out net.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out resnet20.bray\n\nBeside net.bray stands net.public.json, the public part, to be given to clients: they refuse any other model with `infer --public net.public.json`."
     )]
     Import(ImportArgs),
+    /// What would it cost? Bytes, flights and seconds, layer by layer, before anything runs.
+    #[command(
+        after_help = "Examples:\n  blindray plan --model chestnet\n  blindray plan --model densenet121 --size 320 --network wan --json\n  blindray plan --model densenet121 --size 320 --preset cryptflow2-2022   # as released in 2022\n  blindray plan --model net.bray --network 1Gbit,20ms --objective time\n\nSeconds are estimates: the CPU's of both parties one after the other, and the network's. Bytes and flights are exact."
+    )]
+    Plan(PlanArgs),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -82,6 +89,29 @@ pub(crate) enum Filter {
     Bicubic,
     /// Pillow's LANCZOS.
     Lanczos,
+}
+
+/// Whose protocols.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanPreset {
+    /// This program's, by oblivious transfer.
+    Ot,
+    /// CrypTFlow2 with 37 bits, 12 of fraction, and one cross term, by formula.
+    Cryptflow2,
+    /// CrypTFlow2 as released in 2022: 60 bits, 23 of fraction, both cross terms, by formula.
+    #[value(name = "cryptflow2-2022")]
+    Cryptflow22022,
+}
+
+/// What the choice of algorithms makes small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanObjective {
+    /// Traffic of both directions, refill included.
+    Bytes,
+    /// Seconds on the network given.
+    Time,
+    /// Flights, then bytes.
+    Flights,
 }
 
 /// Which model.
@@ -239,6 +269,40 @@ fn weight_bits(given: &str) -> Result<Auto, String> {
         Ok(bits) if (4..=16).contains(&bits) => Ok(Some(bits)),
         _ => Err("it is neither `auto` nor a number from 4 to 16".into()),
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// A .bray file, `chestnet` for the embedded network, or a backbone with random weights (densenet121, mobilenet-v2, …).
+    #[arg(long, value_name = "M")]
+    pub(crate) model: String,
+    /// Rows and columns of a backbone's input; default: 224.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=2048))]
+    pub(crate) size: Option<u32>,
+    /// Outputs of a backbone.
+    #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) classes: u32,
+    /// Whose protocols.
+    #[arg(long, value_enum, default_value_t = PlanPreset::Ot)]
+    pub(crate) preset: PlanPreset,
+    /// The network: lan (3 Gbit/s, 0.3 ms there and back), wan (100 Mbit/s, 40 ms), or such as 1Gbit,20ms.
+    #[arg(long, value_name = "lan|wan|RATE,RTT", default_value = "lan")]
+    pub(crate) network: Link,
+    /// Choose the algorithms anew; default: as the model has them, which is by bytes for a backbone.
+    #[arg(long, value_enum)]
+    pub(crate) objective: Option<PlanObjective>,
+    /// Exactness of the secure run.
+    #[arg(long, value_enum, default_value_t = Mode::Faithful)]
+    pub(crate) mode: Mode,
+    /// Bits of a backbone's weight; default: 10.
+    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u32).range(2..=24))]
+    pub(crate) weight_bits: Option<u32>,
+    /// Most bits of a backbone's activation; default: 16.
+    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u32).range(4..=32))]
+    pub(crate) activation_bits: Option<u32>,
+    /// The speed of the machines, as `blindray bench --calibrate` writes it; default: this machine's, if it was measured.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) constants: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -7,13 +7,16 @@
 mod args;
 mod commands;
 mod entropy;
+mod estimate;
 mod failure;
 mod greeting;
 mod hospital;
 #[doc(hidden)]
 pub mod images;
 mod link;
+mod machine;
 mod model;
+mod network;
 mod provider;
 mod report;
 mod ui;
@@ -36,6 +39,7 @@ pub fn run() -> ExitCode {
         Command::Infer(args) => commands::infer(args, ui),
         Command::Clear(args) => commands::clear(args, ui),
         Command::Import(args) => commands::import(args, ui),
+        Command::Plan(args) => commands::plan(args, ui),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

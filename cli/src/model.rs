@@ -5,7 +5,8 @@ use std::io::Read as _;
 use std::path::Path;
 
 use nets::{
-    BACKBONES, ImportOptions, MAX_PUBLIC_BYTES, Model, PublicModel, Shape, backbone_seeded, import,
+    BACKBONES, ImportOptions, MAX_PUBLIC_BYTES, Model, PublicModel, Rounding, Shape, Source,
+    WeightBits, backbone_seeded, import, standardise,
 };
 use sha2::{Digest, Sha256};
 
@@ -14,7 +15,7 @@ use crate::failure::{Failure, Outcome};
 use crate::ui::Ui;
 
 /// Noise images that a backbone with random weights is calibrated on.
-const CALIBRATION: u32 = 2;
+const CALIBRATION: u32 = 1;
 
 /// The embedded chest X-ray network: what it is and where it is from stands in `assets/NOTICE.md`.
 pub(crate) const EMBEDDED: &str = "chestnet";
@@ -44,30 +45,81 @@ pub(crate) fn embedded() -> Outcome<Model> {
 /// Loads the model named on the command line: `chestnet`, the path of a .bray file, or a backbone.
 pub(crate) fn load(args: &ModelArgs, ui: Ui) -> Outcome<Model> {
     let name = args.model.as_str();
+    if !is_backbone(name) {
+        return from_file(name);
+    }
+    ui.note(&format!(
+        "WARNING: {name} gets RANDOM weights: its costs are real, its findings mean nothing"
+    ));
+    let source = seeded(name, args.size as usize, args.classes as usize)?;
+    quantised(source, &CostOptions::default())
+}
+
+/// `chestnet`, or the path of a .bray file.
+pub(crate) fn from_file(name: &str) -> Outcome<Model> {
     if name == EMBEDDED {
         return embedded();
     }
     let path = Path::new(name);
-    if BACKBONES.contains(&name) && !path.exists() {
-        ui.note(&format!(
-            "WARNING: {name} gets RANDOM weights: its costs are real, its findings mean nothing"
-        ));
-        return random(name, args.size as usize, args.classes as usize);
+    if !path.exists() {
+        return Err(Failure::input(format!(
+            "cannot read {name}: there is no such file; give a .bray file, {EMBEDDED}, or one of {}",
+            backbones().join(", ")
+        )));
     }
     Model::load(path).map_err(Failure::input)
 }
 
-/// A backbone with random weights, always the same, calibrated on noise.
-fn random(arch: &str, size: usize, classes: usize) -> Outcome<Model> {
+/// Whether it names a backbone that can have random weights, `NAME-x` included, and no file.
+pub(crate) fn is_backbone(name: &str) -> bool {
+    let base = name.strip_suffix("-x").unwrap_or(name);
+    backbones().contains(&base) && !Path::new(name).exists()
+}
+
+/// Those that are built for any input size.
+fn backbones() -> Vec<&'static str> {
+    let fixed = [EMBEDDED, "densenet-bc100", "resnet20"];
+    let free = BACKBONES.iter().filter(|name| !fixed.contains(name));
+    free.copied().collect()
+}
+
+/// Widths of a network whose weights are random.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CostOptions {
+    pub(crate) weight_bits: u32,
+    pub(crate) activation_bits: u32,
+}
+
+impl Default for CostOptions {
+    fn default() -> Self {
+        Self {
+            weight_bits: 10,
+            activation_bits: 16,
+        }
+    }
+}
+
+/// A backbone with random weights, always the same.
+pub(crate) fn seeded(arch: &str, size: usize, classes: usize) -> Outcome<Source> {
     let shape = Shape::new(3, size, size);
-    let source = backbone_seeded(arch, shape, classes, Sha256::digest(arch).into())
-        .map_err(Failure::input)?;
+    backbone_seeded(arch, shape, classes, Sha256::digest(arch).into()).map_err(Failure::input)
+}
+
+/// Its integer network: batch norms and widths from noise.
+pub(crate) fn quantised(mut source: Source, options: &CostOptions) -> Outcome<Model> {
     let samples: Vec<_> = (0..CALIBRATION)
-        .map(|image| source.preprocessing.values(&noise(image, shape.len())))
+        .map(|image| {
+            let bytes = noise(image, source.preprocessing.shape.len());
+            source.preprocessing.values(&bytes)
+        })
         .collect::<Result<_, _>>()
         .map_err(Failure::run)?;
+    standardise(&mut source.float, &samples[0]).map_err(Failure::run)?;
     let options = ImportOptions {
-        name: format!("{arch} (random weights)"),
+        name: format!("{} (random weights)", source.arch),
+        weight_bits: WeightBits::Fixed(options.weight_bits),
+        activation_bits: options.activation_bits,
+        rounding: Rounding::Nearest,
         ..ImportOptions::default()
     };
     let (model, _) = import(&source, &samples, &options).map_err(Failure::input)?;

@@ -62,10 +62,11 @@ pub(crate) struct Comm {
 
 impl Comm {
     pub(crate) const fn total_bytes(&self) -> u64 {
-        self.client_to_server_bytes
-            + self.server_to_client_bytes
-            + self.refill_client_to_server_bytes
-            + self.refill_server_to_client_bytes
+        self.client_to_server_bytes + self.server_to_client_bytes + self.refill_bytes()
+    }
+
+    pub(crate) const fn refill_bytes(&self) -> u64 {
+        self.refill_client_to_server_bytes + self.refill_server_to_client_bytes
     }
 }
 
@@ -127,13 +128,19 @@ pub(crate) fn widths(graph: &IntGraph) -> Widths {
     for (node, tensor) in graph.nodes().iter().zip(graph.types()) {
         let bits = tensor.bits().get();
         match node.op {
-            IntOp::Conv { weight_bits, .. }
-            | IntOp::Winograd { weight_bits, .. }
-            | IntOp::FullyConnected { weight_bits, .. } => {
+            IntOp::Conv { weight_bits, .. } | IntOp::FullyConnected { weight_bits, .. } => {
                 widest.weight = widest.weight.max(weight_bits);
                 widest.accumulator = widest.accumulator.max(bits);
             }
-            IntOp::Relu => widest.activation = widest.activation.max(bits),
+            IntOp::Winograd { weight_bits, .. } => {
+                widest.weight = widest.weight.max(weight_bits);
+                // Without the guard bits.
+                let ring = graph.types()[node.inputs[0]].bits().get();
+                widest.accumulator = widest.accumulator.max(ring);
+            }
+            IntOp::Relu | IntOp::SignedRelu | IntOp::Clip { .. } | IntOp::HardSwish { .. } => {
+                widest.activation = widest.activation.max(bits)
+            }
             _ => {}
         }
     }
@@ -241,7 +248,7 @@ impl Report {
                     bytes(comm.client_to_server_bytes),
                     bytes(comm.server_to_client_bytes),
                     comm.flights,
-                    bytes(comm.refill_client_to_server_bytes + comm.refill_server_to_client_bytes),
+                    bytes(comm.refill_bytes()),
                 ),
             );
         }

@@ -1,5 +1,7 @@
 //! The float executor: what the network computes as trained.
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 
 use crate::graph::{Graph, Op};
@@ -66,6 +68,26 @@ impl FloatModel {
             }
         }
         Ok(outputs.pop().unwrap_or_default())
+    }
+
+    /// Number of trained parameters; running statistics are not.
+    #[must_use]
+    pub fn parameters(&self) -> u64 {
+        let mut names: BTreeSet<&str> = BTreeSet::new();
+        for node in &self.graph.nodes {
+            match &node.op {
+                Op::Conv2d { weight, bias, .. } | Op::Linear { weight, bias, .. } => {
+                    names.insert(weight);
+                    names.extend(bias.as_deref());
+                }
+                Op::BatchNorm { gamma, beta, .. } => names.extend([gamma.as_str(), beta]),
+                _ => {}
+            }
+        }
+        let sizes = names
+            .iter()
+            .filter_map(|name| self.tensors.tensor(name).ok());
+        sizes.map(|tensor| tensor.data().len() as u64).sum()
     }
 
     /// Checks that every parameter is there and has its shape.

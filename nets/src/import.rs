@@ -30,6 +30,17 @@ pub enum Preset {
     },
 }
 
+/// How weights are rounded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub enum Rounding {
+    /// So that the errors cancel on the calibration images.
+    #[default]
+    LeastSquares,
+    /// Each to the nearest integer: faster, with the same widths; for costs.
+    Nearest,
+}
+
 /// The options of [`import`].
 #[derive(Clone, PartialEq, Debug)]
 #[expect(
@@ -45,6 +56,8 @@ pub struct ImportOptions {
     pub fraction_bits: u32,
     /// Bits of a weight.
     pub weight_bits: WeightBits,
+    /// How weights are rounded.
+    pub rounding: Rounding,
     /// Bits of an input value.
     pub input_bits: u32,
     /// Every width has room for this factor over the largest value seen in calibration.
@@ -63,6 +76,7 @@ impl Default for ImportOptions {
             activation_bits: 16,
             fraction_bits: 10,
             weight_bits: WeightBits::Auto { accuracy: 0.01 },
+            rounding: Rounding::default(),
             input_bits: 14,
             margin: 2.0,
             preset: Preset::Mixed,
@@ -191,7 +205,7 @@ pub fn import(
             problem,
         });
     }
-    let calibrated = Calibrated::new(&source.float, samples, options.margin)?;
+    let calibrated = Calibrated::new(&source.float, samples, options)?;
     let pair = |i: usize| (&samples[i], &calibrated.logits[i]);
     let held_out = held_out(samples.len());
     let looked_at = match held_out.len() {
@@ -251,6 +265,7 @@ struct Calibrated {
     /// Its logits, sample by sample.
     logits: Vec<Vec<f64>>,
     ranges: Vec<f64>,
+    /// Empty if weights are rounded without.
     moments: BTreeMap<usize, Vec<Moments>>,
 }
 
@@ -263,13 +278,17 @@ struct Made {
 }
 
 impl Calibrated {
-    fn new(source: &FloatModel, samples: &[Vec<f32>], margin: f64) -> Result<Self, Error> {
+    fn new(
+        source: &FloatModel,
+        samples: &[Vec<f32>],
+        options: &ImportOptions,
+    ) -> Result<Self, Error> {
         let folded = fold(source)?;
         let mut peaks = calibrate::peaks(&folded, samples)?;
         let rewritten = if is_lowerable(&folded.graph) {
             None
         } else {
-            let rewritten = lowerable(&folded, &peaks, margin)?;
+            let rewritten = lowerable(&folded, &peaks, options.margin)?;
             peaks = calibrate::peaks(&rewritten, samples)?;
             Some(rewritten)
         };
@@ -282,7 +301,10 @@ impl Calibrated {
         let ranges = calibrate::ranges(&float, samples)?;
         let held_out = held_out(samples.len());
         let seen = (0..samples.len()).filter(|i| !held_out.contains(i));
-        let moments = rounding::moments(&float, seen.map(|i| &samples[i]))?;
+        let moments = match options.rounding {
+            Rounding::LeastSquares => rounding::moments(&float, seen.map(|i| &samples[i]))?,
+            Rounding::Nearest => BTreeMap::new(),
+        };
         let run = |x: &Vec<f32>| Ok(reference.run(x)?.into_iter().map(f64::from).collect());
         let logits = samples.iter().map(run).collect::<Result<_, Error>>()?;
         Ok(Self {

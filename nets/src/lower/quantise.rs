@@ -29,12 +29,14 @@ impl Lowering<'_> {
             .collect();
         let top = 2f64
             .powi(weight_bits(&self.model.graph.nodes[node].op, self.options).cast_signed() - 1);
-        let groups = &self.moments[&node];
-        let rounded: Vec<_> = exact
-            .chunks_exact(exact.len() / groups.len())
-            .zip(groups)
-            .map(|(rows, moments)| moments.round(rows, -top, top - 1.0))
-            .collect();
+        let rounded: Vec<_> = match self.moments.get(&node) {
+            Some(groups) => exact
+                .chunks_exact(exact.len() / groups.len())
+                .zip(groups)
+                .map(|(rows, moments)| moments.round(rows, -top, top - 1.0))
+                .collect(),
+            None => vec![nearest(&exact, -top, top - 1.0, weight.shape()[0])],
+        };
         let input_scale = 2f64.powi(self.scales.tensor[input]);
         let half = (1_i64 << scale.shift) >> 1;
         let left = rounded
@@ -107,4 +109,11 @@ impl Lowering<'_> {
             bias: values(shifts).iter().map(shift).collect(),
         }
     }
+}
+
+/// Each weight by itself; the error of a row's mean is then not known.
+#[expect(clippy::cast_possible_truncation, reason = "clamped to a weight")]
+fn nearest(weights: &[f64], low: f64, high: f64, rows: usize) -> (Vec<i32>, Vec<f64>) {
+    let integers = weights.iter().map(|w| w.round().clamp(low, high) as i32);
+    (integers.collect(), vec![0.0; rows])
 }

@@ -1,0 +1,99 @@
+//! `blindray plan`.
+
+use nets::{Algorithms, CrypTFlow2, Model, Objective, choose};
+use sharing::Options;
+
+use crate::args::{PlanArgs, PlanObjective, PlanPreset};
+use crate::estimate::{self, Estimate, Speed};
+use crate::failure::{Failure, Outcome};
+use crate::machine::Machine;
+use crate::model::{self, CostOptions};
+use crate::ui::Ui;
+
+/// Rows and columns of a backbone's input, unless said otherwise.
+const SIZE: u32 = 224;
+
+/// Prints what one image would cost, before anything runs.
+pub(crate) fn plan(args: &PlanArgs, ui: Ui) -> Outcome<()> {
+    let speed = Speed {
+        link: args.network.clone(),
+        constants: Machine::find(args.constants.as_deref())?,
+    };
+    let estimate = estimate(args, &speed, ui)?;
+    if ui.is_json() {
+        return ui.json_line(&estimate);
+    }
+    ui.text(&estimate.table())
+}
+
+fn estimate(args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Estimate> {
+    let name = args.model.as_str();
+    let settings = match args.preset {
+        PlanPreset::Ot => None,
+        PlanPreset::Cryptflow2 => Some(("cryptflow2", CrypTFlow2::NARROW)),
+        PlanPreset::Cryptflow22022 => Some(("cryptflow2-2022", CrypTFlow2::RELEASED)),
+    };
+    if !model::is_backbone(name) {
+        refuse_backbone_options(args, name)?;
+        let model = model::from_file(name)?;
+        let parameters = model.float.parameters();
+        return match settings {
+            Some((preset, settings)) => {
+                let name = model.public.name.clone();
+                estimate::of_history(name, &model.float, preset, settings, speed)
+            }
+            None => ours(&model, parameters, args, speed),
+        };
+    }
+    let (size, classes) = (args.size.unwrap_or(SIZE), args.classes);
+    let source = model::seeded(name, size as usize, classes as usize)?;
+    if let Some((preset, settings)) = settings {
+        return estimate::of_history(name.to_owned(), &source.float, preset, settings, speed);
+    }
+    ui.note(&format!(
+        "{name} gets random weights, and widths from noise"
+    ));
+    let parameters = source.float.parameters();
+    let usual = CostOptions::default();
+    let options = CostOptions {
+        weight_bits: args.weight_bits.unwrap_or(usual.weight_bits),
+        activation_bits: args.activation_bits.unwrap_or(usual.activation_bits),
+    };
+    let model = model::quantised(source, &options)?;
+    ours(&model, parameters, args, speed)
+}
+
+fn refuse_backbone_options(args: &PlanArgs, name: &str) -> Outcome<()> {
+    let given = [
+        ("--size", args.size.is_some()),
+        ("--weight-bits", args.weight_bits.is_some()),
+        ("--activation-bits", args.activation_bits.is_some()),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        Some((option, _)) => Err(Failure::input(format!(
+            "{option} is for backbones with random weights; {name} has its own: leave it out, or import the network anew"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The algorithms as the model has them, or chosen anew.
+fn ours(model: &Model, parameters: u64, args: &PlanArgs, speed: &Speed) -> Outcome<Estimate> {
+    let objective = match args.objective {
+        None => return estimate::of_model(model, args.mode.into(), parameters, speed),
+        Some(PlanObjective::Bytes) => Objective::Bytes,
+        Some(PlanObjective::Time) => Objective::Time(speed.link.network),
+        Some(PlanObjective::Flights) => Objective::Flights,
+    };
+    let price = Options::default().cot_price();
+    let algorithms = Algorithms::Auto(objective);
+    let (model, choices) =
+        choose(model, &algorithms, price, &speed.constants).map_err(Failure::input)?;
+    let mut estimate = estimate::of_model(&model, args.mode.into(), parameters, speed)?;
+    for planned in &mut estimate.layers {
+        if let Some(choice) = choices.iter().find(|c| c.name == planned.layer.name) {
+            planned.why.clone_from(&choice.why);
+        }
+    }
+    Ok(estimate)
+}
