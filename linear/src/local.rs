@@ -7,17 +7,17 @@ use ring_arith::{Word, gemm, slices};
 use crate::item::{Item, Rect};
 use crate::rows::{gather, scatter_add};
 
-/// Adds the products of an item to `y`; right in the bits of W.
-pub(crate) fn add_item<W: Word>(item: &Item, weights: &[i32], x: &[u64], y: &mut [u64]) {
+/// Adds the products of an item to `y`; right in the bits of both words.
+pub(crate) fn add_item<W: Word, V: Word>(item: &Item, weights: &[i32], x: &[V], y: &mut [V]) {
     if item.macs() == 0 {
         return;
     }
     let weights = &weights[item.weights..][..item.m * item.rows.len()];
     let (x, y) = (&x[item.input..], Cell::from_mut(y).as_slice_of_cells());
     if let Some(n) = dense_columns(item) {
-        dense::<W>(item, n, weights, x, y);
+        dense::<W, V>(item, n, weights, x, y);
     } else {
-        sparse::<W>(item, weights, x, y);
+        sparse::<W, V>(item, weights, x, y);
     }
 }
 
@@ -31,7 +31,7 @@ fn dense_columns(item: &Item) -> Option<usize> {
     (!first.is_empty() && item.rows.iter().all(line)).then_some(first.len())
 }
 
-fn dense<W: Word>(item: &Item, n: usize, weights: &[i32], x: &[u64], y: &[Cell<u64>]) {
+fn dense<W: Word, V: Word>(item: &Item, n: usize, weights: &[i32], x: &[V], y: &[Cell<V>]) {
     let k = item.rows.len();
     let (mut b, mut row): (Vec<W>, _) = (Vec::with_capacity(k * n), Vec::new());
     for rect in &item.rows {
@@ -49,7 +49,7 @@ fn dense<W: Word>(item: &Item, n: usize, weights: &[i32], x: &[u64], y: &[Cell<u
     }
 }
 
-fn sparse<W: Word>(item: &Item, weights: &[i32], x: &[u64], y: &[Cell<u64>]) {
+fn sparse<W: Word, V: Word>(item: &Item, weights: &[i32], x: &[V], y: &[Cell<V>]) {
     let (mut row, mut product): (Vec<W>, Vec<W>) = (Vec::new(), Vec::new());
     for (k, rect) in item.rows.iter().enumerate().filter(|(_, r)| !r.is_empty()) {
         gather(rect, x, &mut row);

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use channel::{Cost, Role};
-use ring_arith::Bits;
+use ring_arith::{Bits, Word};
 use sharing::Session;
 
 use crate::Error;
@@ -27,6 +27,7 @@ use crate::tally::Tally;
 /// cost nothing. Departures: the weights choose and not the activations, the width is the
 /// weights' own, and a row is only as long as the products that exist (no padding).
 /// All items are one batch of COTs: those of l ≤ 32 first, in 32-bit lanes, then the others.
+/// Shares come and go in words of either length that holds every l.
 ///
 /// **Security.** Semi-honest, from the security of [`ot::OtSender::cot_rows`]. The client's
 /// outputs are its COT randomness, the server's are masked by it.
@@ -116,13 +117,13 @@ impl Products {
     /// If a weight exceeds its width (before anything is sent), or the session fails.
     ///
     /// # Panics
-    /// If an operand does not have the declared length.
-    pub fn run_server(
+    /// If an operand does not have the declared length, or a ring exceeds the word.
+    pub fn run_server<V: Word>(
         &self,
         s: &mut Session,
         weights: &[i32],
-        x: &[u64],
-    ) -> Result<Vec<u64>, Error> {
+        x: &[V],
+    ) -> Result<Vec<V>, Error> {
         assert_eq!(x.len(), self.input_len, "wrong number of inputs");
         let mut y = self.run_server_cross(s, weights)?;
         self.add_clear(weights, x, &mut y);
@@ -130,17 +131,17 @@ impl Products {
     }
 
     /// The server's side of the term W·x_C alone, for callers with a faster way to W·x_S.
-    pub(crate) fn run_server_cross(
+    pub(crate) fn run_server_cross<V: Word>(
         &self,
         s: &mut Session,
         weights: &[i32],
-    ) -> Result<Vec<u64>, Error> {
+    ) -> Result<Vec<V>, Error> {
         assert_eq!(s.role(), Role::Server, "the server's side");
         assert_eq!(weights.len(), self.weight_len, "wrong number of weights");
         s.attempt(|s| {
             self.check_weights(weights)?;
             let (channel, _, receiver) = s.ot();
-            let mut y = vec![0; self.output_len];
+            let mut y = self.zeros();
             let cells = Cell::from_mut(y.as_mut_slice()).as_slice_of_cells();
             let mut narrow = ServerRows::new(self, &self.narrow, weights, cells);
             let mut wide = ServerRows::new(self, &self.wide, weights, cells);
@@ -156,13 +157,13 @@ impl Products {
     /// If the session fails.
     ///
     /// # Panics
-    /// If `x` does not have the declared length.
-    pub fn run_client(&self, s: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
+    /// If `x` does not have the declared length, or a ring exceeds the word.
+    pub fn run_client<V: Word>(&self, s: &mut Session, x: &[V]) -> Result<Vec<V>, Error> {
         assert_eq!(s.role(), Role::Client, "the client's side");
         assert_eq!(x.len(), self.input_len, "wrong number of inputs");
         s.attempt(|s| {
             let (channel, sender, _) = s.ot();
-            let mut y = vec![0; self.output_len];
+            let mut y = self.zeros();
             let cells = Cell::from_mut(y.as_mut_slice()).as_slice_of_cells();
             let mut narrow = ClientRows::new(self, &self.narrow, x, cells);
             let mut wide = ClientRows::new(self, &self.wide, x, cells);
@@ -175,12 +176,12 @@ impl Products {
     /// The same products on clear integers.
     ///
     /// # Panics
-    /// If an operand does not have the declared length.
+    /// If an operand does not have the declared length, or a ring exceeds the word.
     #[must_use]
-    pub fn clear(&self, weights: &[i32], x: &[u64]) -> Vec<u64> {
+    pub fn clear<V: Word>(&self, weights: &[i32], x: &[V]) -> Vec<V> {
         assert_eq!(x.len(), self.input_len, "wrong number of inputs");
         assert_eq!(weights.len(), self.weight_len, "wrong number of weights");
-        let mut y = vec![0; self.output_len];
+        let mut y = self.zeros();
         self.add_clear(weights, x, &mut y);
         y
     }
@@ -194,20 +195,27 @@ impl Products {
         tally.finish()
     }
 
+    /// The output before anything is added.
+    fn zeros<V: Word>(&self) -> Vec<V> {
+        let fits = self.items.iter().all(|item| item.bits.get() <= V::BITS);
+        assert!(fits, "a ring exceeds the word");
+        vec![V::default(); self.output_len]
+    }
+
     /// Adds the products on clear integers to `y`.
-    fn add_clear(&self, weights: &[i32], x: &[u64], y: &mut [u64]) {
+    fn add_clear<V: Word>(&self, weights: &[i32], x: &[V], y: &mut [V]) {
         for item in &self.items {
             if item.bits.get() <= 32 {
-                local::add_item::<u32>(item, weights, x, y);
+                local::add_item::<u32, V>(item, weights, x, y);
             } else {
-                local::add_item::<u64>(item, weights, x, y);
+                local::add_item::<u64, V>(item, weights, x, y);
             }
         }
         self.reduce(y);
     }
 
     /// Reduces all outputs to their rings.
-    fn reduce(&self, y: &mut [u64]) {
+    fn reduce<V: Word>(&self, y: &mut [V]) {
         self.items.iter().for_each(|item| item.reduce(y));
     }
 

@@ -112,7 +112,7 @@ impl Finder {
 }
 
 /// What both ends share: the place of a COT, and the sums of its results.
-struct Sums<'a, W> {
+struct Sums<'a, W, V> {
     items: &'a [Item],
     plan: &'a Plan,
     shapes: Finder,
@@ -120,11 +120,11 @@ struct Sums<'a, W> {
     /// The weight bits' results for one output row.
     sum: Vec<W>,
     /// The output: cells, since narrow and wide rows add to the same.
-    y: &'a [Cell<u64>],
+    y: &'a [Cell<V>],
 }
 
-impl<'a, W: Word> Sums<'a, W> {
-    fn new(products: &'a Products, plan: &'a Plan, y: &'a [Cell<u64>]) -> Self {
+impl<'a, W: Word, V: Word> Sums<'a, W, V> {
+    fn new(products: &'a Products, plan: &'a Plan, y: &'a [Cell<V>]) -> Self {
         Self {
             items: products.items(),
             plan,
@@ -162,21 +162,22 @@ impl<'a, W: Word> Sums<'a, W> {
     }
 }
 
-/// The client's end: COT sender with the rows of its share of x.
-pub(crate) struct ClientRows<'a, W> {
-    sums: Sums<'a, W>,
-    x: &'a [u64],
+/// The client's end: COT sender with the rows of its share of x. W is the word of the COTs, V that of
+/// the shares.
+pub(crate) struct ClientRows<'a, W, V> {
+    sums: Sums<'a, W, V>,
+    x: &'a [V],
     row: Vec<W>,
     gathered: Option<usize>,
 }
 
-impl<'a, W: Word> ClientRows<'a, W> {
+impl<'a, W: Word, V: Word> ClientRows<'a, W, V> {
     /// The rows of the plan for the client's share, whose results are added to `y`.
     pub(crate) fn new(
         products: &'a Products,
         plan: &'a Plan,
-        x: &'a [u64],
-        y: &'a [Cell<u64>],
+        x: &'a [V],
+        y: &'a [Cell<V>],
     ) -> Self {
         Self {
             sums: Sums::new(products, plan, y),
@@ -187,7 +188,7 @@ impl<'a, W: Word> ClientRows<'a, W> {
     }
 }
 
-impl<W: Word> SendRows<W> for ClientRows<'_, W> {
+impl<W: Word, V: Word> SendRows<W> for ClientRows<'_, W, V> {
     fn count(&self) -> usize {
         self.sums.plan.cots
     }
@@ -216,19 +217,19 @@ impl<W: Word> SendRows<W> for ClientRows<'_, W> {
 }
 
 /// The server's end: COT receiver whose choices are the bits of its weights.
-pub(crate) struct ServerRows<'a, W> {
-    sums: Sums<'a, W>,
+pub(crate) struct ServerRows<'a, W, V> {
+    sums: Sums<'a, W, V>,
     choices: Finder,
     weights: &'a [i32],
 }
 
-impl<'a, W: Word> ServerRows<'a, W> {
+impl<'a, W: Word, V: Word> ServerRows<'a, W, V> {
     /// The rows of the plan for these weights, whose results are added to `y`.
     pub(crate) fn new(
         products: &'a Products,
         plan: &'a Plan,
         weights: &'a [i32],
-        y: &'a [Cell<u64>],
+        y: &'a [Cell<V>],
     ) -> Self {
         Self {
             sums: Sums::new(products, plan, y),
@@ -238,7 +239,7 @@ impl<'a, W: Word> ServerRows<'a, W> {
     }
 }
 
-impl<W: Word> ReceiveRows<W> for ServerRows<'_, W> {
+impl<W: Word, V: Word> ReceiveRows<W> for ServerRows<'_, W, V> {
     fn count(&self) -> usize {
         self.sums.plan.cots
     }
@@ -279,9 +280,10 @@ pub(crate) fn gather<V: Word, W: Word>(rect: &Rect, x: &[V], row: &mut Vec<W>) {
     }
 }
 
-/// Adds `row` to the places of `y` where the products of a rectangle go; right in the bits of W.
-pub(crate) fn scatter_add<W: Word>(rect: &Rect, row: &[W], y: &[Cell<u64>]) {
-    let add = |y: &Cell<u64>, v: &W| y.set(y.get().wrapping_add(v.to_u64()));
+/// Adds `row` to the places of `y` where the products of a rectangle go; right in the bits of both
+/// words.
+pub(crate) fn scatter_add<W: Word, V: Word>(rect: &Rect, row: &[W], y: &[Cell<V>]) {
+    let add = |y: &Cell<V>, v: &W| y.set(y.get().wrapping_add(V::from_u64(v.to_u64())));
     for (i, row) in row.chunks_exact(rect.columns).enumerate() {
         let y = &y[rect.output + i * rect.output_strides[0]..];
         if rect.output_strides[1] == 1 {
@@ -295,7 +297,7 @@ pub(crate) fn scatter_add<W: Word>(rect: &Rect, row: &[W], y: &[Cell<u64>]) {
 
 impl Item {
     /// Reduces what it writes of the output to its ring.
-    pub(crate) fn reduce(&self, y: &mut [u64]) {
+    pub(crate) fn reduce<V: Word>(&self, y: &mut [V]) {
         let span = self.span().expect("checked when the batch was made");
         for m in 0..if span == 0 { 0 } else { self.m } {
             let start = self.output + m * self.output_stride;

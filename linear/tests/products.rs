@@ -212,7 +212,7 @@ fn a_weight_beyond_its_width_ends_the_session_with_an_error() {
     let (server, client) = testkit::run_2pc(
         |connection| {
             let mut s = testkit::ideal_session(&connection, 1);
-            products.run_server(&mut s, w.as_slice().expect("contiguous"), &[0; 6])
+            products.run_server(&mut s, w.as_slice().expect("contiguous"), &[0_u64; 6])
         },
         |connection| matmul.run_client(&mut testkit::ideal_session(&connection, 1), x.view()),
     );

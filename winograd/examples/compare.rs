@@ -10,7 +10,7 @@ use std::error::Error;
 use channel::{Connection, Cost, Role};
 use linear::{Conv2d, ConvSpec, clear};
 use ndarray::{Array4, ArrayView4};
-use ring_arith::Bits;
+use ring_arith::{Bits, Word};
 use sharing::{Options, Session};
 use testkit::{elements, ideal_session, rng, run_tcp, seed};
 use winograd::{Tile, WinogradConv};
@@ -84,7 +84,11 @@ fn compare(spec: &ConvSpec, weight_bits: Bits, bits: Bits) -> Result<(), Box<dyn
         let y = y.mapv(|y| conv.ring().reduce(y) >> conv.guard_bits());
         assert_eq!(y, clear::conv2d(spec, bits, weights.view(), x.view()));
         let name = tile.to_string();
-        let part = 2.0 * transform_seconds(&conv, x.view()) / cpu;
+        let seconds = match conv.ring().get() {
+            ..=32 => transform_seconds::<u32>(&conv, x.view()),
+            _ => transform_seconds::<u64>(&conv, x.view()),
+        };
+        let part = 2.0 * seconds / cpu;
         print_row(&name, &cost, plain, cpu, Some(part));
     }
     Ok(())
@@ -119,12 +123,12 @@ fn both(
 }
 
 /// CPU seconds of one party's transforms, the mean of some runs: the clock is coarse.
-fn transform_seconds(conv: &WinogradConv, x: ArrayView4<'_, u64>) -> f64 {
+fn transform_seconds<W: Word>(conv: &WinogradConv, x: ArrayView4<'_, u64>) -> f64 {
     const RUNS: u32 = 10;
-    let products = vec![1; conv.products().output_len()];
+    let products = vec![W::from_u64(1); conv.products().output_len()];
     let start = thread_seconds();
     for _ in 0..RUNS {
-        let transformed = conv.transform_input(x);
+        let transformed: Vec<W> = conv.transform_input(x);
         let y = conv.transform_output(&products);
         std::hint::black_box((transformed, y));
     }

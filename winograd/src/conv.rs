@@ -3,7 +3,7 @@
 use channel::Cost;
 use linear::{ConvSpec, Item, Products, Rect};
 use ndarray::{Array4, ArrayView4};
-use ring_arith::Bits;
+use ring_arith::{Bits, Word};
 use sharing::Session;
 
 use crate::layout::Layout;
@@ -193,9 +193,11 @@ impl WinogradConv {
             self.tile,
             "the filters are for another tile"
         );
-        let v = self.transform_input(x);
-        let y = self.products.run_server(s, filters.values(), &v)?;
-        Ok(self.transform_output(&y))
+        if self.narrow() {
+            self.server::<u32>(s, filters, x)
+        } else {
+            self.server::<u64>(s, filters, x)
+        }
     }
 
     /// The client's side: its share of the output.
@@ -210,9 +212,11 @@ impl WinogradConv {
         s: &mut Session,
         x: ArrayView4<'_, u64>,
     ) -> Result<Array4<u64>, Error> {
-        let v = self.transform_input(x);
-        let y = self.products.run_client(s, &v)?;
-        Ok(self.transform_output(&y))
+        if self.narrow() {
+            self.client::<u32>(s, x)
+        } else {
+            self.client::<u64>(s, x)
+        }
     }
 
     /// The same on clear integers.
@@ -226,46 +230,76 @@ impl WinogradConv {
             self.tile,
             "the filters are for another tile"
         );
-        let v = self.transform_input(x);
-        self.transform_output(&self.products.clear(filters.values(), &v))
+        if self.narrow() {
+            let v: Vec<u32> = self.transform_input(x);
+            self.transform_output(&self.products.clear(filters.values(), &v))
+        } else {
+            let v: Vec<u64> = self.transform_input(x);
+            self.transform_output(&self.products.clear(filters.values(), &v))
+        }
     }
 
     /// The local half before the products, on a share or on clear integers; not reduced to the
     /// rings of the positions.
     ///
     /// # Panics
-    /// If x does not have the shape of the spec.
+    /// If x does not have the shape of the spec, or the ring exceeds the word.
     #[must_use]
-    pub fn transform_input(&self, x: ArrayView4<'_, u64>) -> Vec<u64> {
+    pub fn transform_input<W: Word>(&self, x: ArrayView4<'_, u64>) -> Vec<W> {
+        self.check_word::<W>();
         let [c, h, w] = self.spec.input_shape();
         assert_eq!(x.dim(), (1, c, h, w), "x is one image of the spec's shape");
         let x = x.as_standard_layout();
         let x = x.as_slice().expect("standard layout is contiguous");
-        if self.wide.get() <= 32 {
-            forward::<u32>(&self.layout, x)
-        } else {
-            forward::<u64>(&self.layout, x)
-        }
+        forward(&self.layout, x)
     }
 
     /// The local half after the products, on a share or on clear integers.
     ///
     /// # Panics
-    /// If there is not one product for every output of [`WinogradConv::products`].
+    /// If there is not one product for every output of [`WinogradConv::products`], or the ring
+    /// exceeds the word.
     #[must_use]
-    pub fn transform_output(&self, products: &[u64]) -> Array4<u64> {
+    pub fn transform_output<W: Word>(&self, products: &[W]) -> Array4<u64> {
+        self.check_word::<W>();
         assert_eq!(
             products.len(),
             self.layout.output_len,
             "wrong number of products"
         );
-        let y = if self.wide.get() <= 32 {
-            backward::<u32>(&self.layout, self.wide, products)
-        } else {
-            backward::<u64>(&self.layout, self.wide, products)
-        };
+        let y = backward(&self.layout, self.wide, products);
         let [c, h, w] = self.spec.output_shape();
         Array4::from_shape_vec((1, c, h, w), y).expect("the length is that of the shape")
+    }
+
+    /// Whether the ring fits 32-bit words, which halves all that is between the transforms.
+    const fn narrow(&self) -> bool {
+        self.wide.get() <= u32::BITS
+    }
+
+    fn check_word<W: Word>(&self) {
+        assert!(self.wide.get() <= W::BITS, "the ring exceeds the word");
+    }
+
+    fn server<W: Word>(
+        &self,
+        s: &mut Session,
+        filters: &Filters,
+        x: ArrayView4<'_, u64>,
+    ) -> Result<Array4<u64>, Error> {
+        let v: Vec<W> = self.transform_input(x);
+        let y = self.products.run_server(s, filters.values(), &v)?;
+        Ok(self.transform_output(&y))
+    }
+
+    fn client<W: Word>(
+        &self,
+        s: &mut Session,
+        x: ArrayView4<'_, u64>,
+    ) -> Result<Array4<u64>, Error> {
+        let v: Vec<W> = self.transform_input(x);
+        let y = self.products.run_client(s, &v)?;
+        Ok(self.transform_output(&y))
     }
 
     /// The exact cost.

@@ -6,8 +6,9 @@ use ring_arith::Word;
 
 use crate::tile::MAX_POINTS;
 
-/// Tiles that are transformed at once; LOCAL.
-pub(crate) const LANES: usize = 32;
+/// Tiles that are transformed at once; LOCAL. More make fewer, longer pieces of each position, less
+/// room in the first-level cache.
+pub(crate) const LANES: usize = 128;
 
 /// The same element of [`LANES`] tiles: loops over it become vector instructions.
 pub(crate) type Lanes<W> = [W; LANES];

@@ -4,30 +4,31 @@ use std::ops::Range;
 
 use ring_arith::{Bits, Word};
 
-use crate::kernel::{Axis, LANES, Tiles};
+use crate::kernel::{Axis, LANES, Lanes, Tiles};
 use crate::layout::{Block, Layout};
 
 /// Words of the padded image at a time, so that they stay in the cache; LOCAL.
 const IMAGE: usize = 1 << 14;
 
 /// An image as its tiles at every position: `[position][channel][tile]`.
-pub(crate) fn forward<W: Word>(layout: &Layout, x: &[u64]) -> Vec<u64> {
+pub(crate) fn forward<W: Word>(layout: &Layout, x: &[u64]) -> Vec<W> {
     let [height, width] = layout.padded;
     let step = (IMAGE / (height * width)).max(1);
     let mut image: Vec<W> = Vec::new();
-    let mut v = vec![0; layout.input_len];
-    let mut tiles = Tiles::zero();
+    let mut v = vec![W::default(); layout.input_len];
+    let (mut tiles, mut batch) = (Tiles::zero(), Batch::default());
     for first in (0..layout.channels[0]).step_by(step) {
         let channels = first..layout.channels[0].min(first + step);
         pad(layout, channels.clone(), x, &mut image);
         for block in &layout.blocks {
             let [rows, columns] = block.points;
-            for batch in Batches::new(block, channels.clone()) {
+            let mut batches = Batches::new(block, channels.clone(), layout.padded);
+            while batches.fill(&mut batch) {
                 match columns {
-                    3 => gather::<W, 3>(layout, block, &batch, first, &image, &mut tiles),
-                    4 => gather::<W, 4>(layout, block, &batch, first, &image, &mut tiles),
-                    5 => gather::<W, 5>(layout, block, &batch, first, &image, &mut tiles),
-                    _ => gather::<W, 6>(layout, block, &batch, first, &image, &mut tiles),
+                    3 => gather::<W, 3>(&batch, rows, width, &image, &mut tiles),
+                    4 => gather::<W, 4>(&batch, rows, width, &image, &mut tiles),
+                    5 => gather::<W, 5>(&batch, rows, width, &image, &mut tiles),
+                    _ => gather::<W, 6>(&batch, rows, width, &image, &mut tiles),
                 }
                 tiles.input(Axis::Across, columns, rows);
                 tiles.input(Axis::Down, rows, columns);
@@ -39,40 +40,37 @@ pub(crate) fn forward<W: Word>(layout: &Layout, x: &[u64]) -> Vec<u64> {
 }
 
 /// The outputs mod 2^bits from the products of all positions.
-pub(crate) fn backward<W: Word>(layout: &Layout, bits: Bits, products: &[u64]) -> Vec<u64> {
+pub(crate) fn backward<W: Word>(layout: &Layout, bits: Bits, products: &[W]) -> Vec<u64> {
     let ([height, width], channels) = (layout.output, layout.channels[1]);
     let mut y = vec![0; channels * height * width];
-    let mut tiles: Tiles<W> = Tiles::zero();
+    let (mut tiles, mut batch) = (Tiles::zero(), Batch::default());
     for block in &layout.blocks {
         let ([rows, columns], [m, n]) = (block.points, block.outputs);
-        for batch in Batches::new(block, 0..channels) {
+        let mut batches = Batches::new(block, 0..channels, layout.output);
+        while batches.fill(&mut batch) {
             load(layout, block, &batch, products, &mut tiles);
             tiles.output(Axis::Down, rows, m, columns);
             tiles.output(Axis::Across, columns, n, m);
             match n {
-                1 => scatter::<W, 1>(layout, block, bits, &batch, &tiles, &mut y),
-                2 => scatter::<W, 2>(layout, block, bits, &batch, &tiles, &mut y),
-                3 => scatter::<W, 3>(layout, block, bits, &batch, &tiles, &mut y),
-                _ => scatter::<W, 4>(layout, block, bits, &batch, &tiles, &mut y),
+                1 => scatter::<W, 1>(&batch, m, width, bits, &tiles, &mut y),
+                2 => scatter::<W, 2>(&batch, m, width, bits, &tiles, &mut y),
+                3 => scatter::<W, 3>(&batch, m, width, bits, &tiles, &mut y),
+                _ => scatter::<W, 4>(&batch, m, width, bits, &tiles, &mut y),
             }
         }
     }
     y
 }
 
-/// Cuts tiles of N columns out of the padded image, which begins with channel `first`.
+/// Cuts tiles of N columns out of the padded image.
 fn gather<W: Word, const N: usize>(
-    layout: &Layout,
-    block: &Block,
     batch: &Batch,
-    first: usize,
+    rows: usize,
+    width: usize,
     image: &[W],
     tiles: &mut Tiles<W>,
 ) {
-    let ([height, width], rows) = (layout.padded, block.points[0]);
-    for (lane, at) in batch.lanes() {
-        let [i, j] = at.first_output(block);
-        let corner = ((at.channel - first) * height + i) * width + j;
+    for (lane, corner) in batch.corners.iter().copied().enumerate() {
         for (p, line) in tiles.0[..rows].iter_mut().enumerate() {
             let from = &image[corner + p * width..][..N];
             for k in 0..N {
@@ -84,19 +82,16 @@ fn gather<W: Word, const N: usize>(
 
 /// Puts tiles of N columns of outputs into the image.
 fn scatter<W: Word, const N: usize>(
-    layout: &Layout,
-    block: &Block,
-    bits: Bits,
     batch: &Batch,
+    rows: usize,
+    width: usize,
+    bits: Bits,
     tiles: &Tiles<W>,
     y: &mut [u64],
 ) {
-    let [height, width] = layout.output;
-    for (lane, at) in batch.lanes() {
-        let [i, j] = at.first_output(block);
-        let first = (at.channel * height + i) * width + j;
-        for (o, line) in tiles.0[..block.outputs[0]].iter().enumerate() {
-            let to = &mut y[first + o * width..][..N];
+    for (lane, corner) in batch.corners.iter().copied().enumerate() {
+        for (o, line) in tiles.0[..rows].iter().enumerate() {
+            let to = &mut y[corner + o * width..][..N];
             for k in 0..N {
                 to[k] = bits.reduce(line[k][lane].to_u64());
             }
@@ -105,22 +100,14 @@ fn scatter<W: Word, const N: usize>(
 }
 
 /// Writes transformed tiles to the rows of their positions.
-fn store<W: Word>(layout: &Layout, block: &Block, batch: &Batch, tiles: &Tiles<W>, v: &mut [u64]) {
+fn store<W: Word>(layout: &Layout, block: &Block, batch: &Batch, tiles: &Tiles<W>, v: &mut [W]) {
     for (place, (p, q)) in block.places.iter().zip(block.own_points()) {
         let position = layout.positions[place.position];
         let from = &tiles.0[p][q];
-        for run in batch.runs() {
+        for run in &batch.runs {
             let row = position.input + run.channel * position.len + place.offset;
-            let to = &mut v[row + run.tile..][..run.len];
-            if let Ok(to) = <&mut [u64; LANES]>::try_from(&mut *to) {
-                for (to, from) in to.iter_mut().zip(from) {
-                    *to = from.to_u64();
-                }
-                continue;
-            }
-            for (to, from) in to.iter_mut().zip(&from[run.lane..]) {
-                *to = from.to_u64();
-            }
+            let from = &from[run.lane..][..run.len];
+            copy(from, &mut v[row + run.tile..][..run.len]);
         }
     }
 }
@@ -130,26 +117,32 @@ fn load<W: Word>(
     layout: &Layout,
     block: &Block,
     batch: &Batch,
-    products: &[u64],
+    products: &[W],
     tiles: &mut Tiles<W>,
 ) {
     for (place, (p, q)) in block.places.iter().zip(block.own_points()) {
         let position = layout.positions[place.position];
         let to = &mut tiles.0[p][q];
-        let factor = W::from_u64(place.factor);
-        for run in batch.runs() {
+        for run in &batch.runs {
             let row = position.output + run.channel * position.len + place.offset;
             let from = &products[row + run.tile..][..run.len];
-            if let Ok(from) = <&[u64; LANES]>::try_from(from) {
-                for (to, &from) in to.iter_mut().zip(from) {
-                    *to = W::from_u64(from).wrapping_mul(factor);
-                }
-                continue;
-            }
-            for (to, &from) in to[run.lane..].iter_mut().zip(from) {
-                *to = W::from_u64(from).wrapping_mul(factor);
-            }
+            copy(from, &mut to[run.lane..][..run.len]);
         }
+        let factor = W::from_u64(place.factor);
+        for to in to {
+            *to = to.wrapping_mul(factor);
+        }
+    }
+}
+
+/// Copies one run of lanes; inline where it is a whole one, as most are.
+fn copy<W: Word>(from: &[W], to: &mut [W]) {
+    match (
+        <&Lanes<W>>::try_from(from),
+        <&mut Lanes<W>>::try_from(&mut *to),
+    ) {
+        (Ok(from), Ok(to)) => *to = *from,
+        _ => to.copy_from_slice(from),
     }
 }
 
@@ -181,26 +174,7 @@ impl Block {
     }
 }
 
-/// A tile of a block.
-#[derive(Clone, Copy, Default)]
-struct At {
-    channel: usize,
-    row: usize,
-    column: usize,
-}
-
-impl At {
-    /// The first output, which is the first input including padding as well.
-    fn first_output(self, block: &Block) -> [usize; 2] {
-        [
-            block.origin[0] + self.row * block.outputs[0],
-            block.origin[1] + self.column * block.outputs[1],
-        ]
-    }
-}
-
 /// Tiles of one channel in neighbouring lanes.
-#[derive(Clone, Copy, Default)]
 struct Run {
     lane: usize,
     len: usize,
@@ -209,89 +183,60 @@ struct Run {
 }
 
 /// Up to [`LANES`] tiles.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Batch {
-    at: [At; LANES],
-    runs: [Run; LANES],
-    lanes: usize,
-    channels: usize,
-}
-
-impl Batch {
-    fn lanes(&self) -> impl Iterator<Item = (usize, At)> {
-        self.at[..self.lanes].iter().copied().enumerate()
-    }
-
-    fn runs(&self) -> &[Run] {
-        &self.runs[..self.channels]
-    }
+    /// Where they begin in the image.
+    corners: Vec<usize>,
+    runs: Vec<Run>,
 }
 
 /// All tiles of a block in some channels, channel after channel.
 struct Batches {
-    next: At,
+    /// Where the tiles of a channel begin in its plane.
+    corners: Vec<usize>,
+    plane: usize,
+    channels: Range<usize>,
+    /// The next tile.
+    channel: usize,
     tile: usize,
-    tiles: [usize; 2],
-    /// The end of the channels.
-    channels: usize,
 }
 
 impl Batches {
-    fn new(block: &Block, channels: Range<usize>) -> Self {
+    /// The tiles in an image of these channels with so many rows and columns.
+    fn new(block: &Block, channels: Range<usize>, [height, width]: [usize; 2]) -> Self {
+        let [[top, left], [m, n], [rows, columns]] = [block.origin, block.outputs, block.tiles];
+        // The first output is the first input including padding as well.
+        let line = |i| (0..columns).map(move |j| (top + i * m) * width + left + j * n);
         Self {
-            next: At {
-                channel: channels.start,
-                ..At::default()
-            },
+            corners: (0..rows).flat_map(line).collect(),
+            plane: height * width,
+            channel: channels.start,
+            channels,
             tile: 0,
-            tiles: block.tiles,
-            channels: channels.end,
         }
     }
 
-    /// Goes to the next tile; whether it is of the same channel.
-    fn step(&mut self) -> bool {
-        self.tile += 1;
-        self.next.column += 1;
-        if self.next.column == self.tiles[1] {
-            self.next.column = 0;
-            self.next.row += 1;
-        }
-        if self.next.row == self.tiles[0] {
-            self.next = At {
-                channel: self.next.channel + 1,
-                ..At::default()
-            };
-            self.tile = 0;
-        }
-        self.tile > 0
-    }
-}
-
-impl Iterator for Batches {
-    type Item = Batch;
-
-    fn next(&mut self) -> Option<Batch> {
-        if self.next.channel == self.channels {
-            return None;
-        }
-        let mut batch = Batch::default();
-        let mut same = false;
-        while batch.lanes < LANES && self.next.channel < self.channels {
-            if !same {
-                batch.runs[batch.channels] = Run {
-                    lane: batch.lanes,
-                    len: 0,
-                    channel: self.next.channel,
-                    tile: self.tile,
-                };
-                batch.channels += 1;
+    /// The next tiles; false after the last ones.
+    fn fill(&mut self, batch: &mut Batch) -> bool {
+        batch.corners.clear();
+        batch.runs.clear();
+        while batch.corners.len() < LANES && self.channel < self.channels.end {
+            let lane = batch.corners.len();
+            let len = (self.corners.len() - self.tile).min(LANES - lane);
+            batch.runs.push(Run {
+                lane,
+                len,
+                channel: self.channel,
+                tile: self.tile,
+            });
+            let start = (self.channel - self.channels.start) * self.plane;
+            let corners = &self.corners[self.tile..][..len];
+            batch.corners.extend(corners.iter().map(|at| start + at));
+            self.tile += len;
+            if self.tile == self.corners.len() {
+                (self.channel, self.tile) = (self.channel + 1, 0);
             }
-            batch.runs[batch.channels - 1].len += 1;
-            batch.at[batch.lanes] = self.next;
-            batch.lanes += 1;
-            same = self.step();
         }
-        Some(batch)
+        !batch.runs.is_empty()
     }
 }
