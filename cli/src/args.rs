@@ -50,7 +50,7 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// What would it cost? Bytes, flights and seconds, layer by layer, before anything runs.
     #[command(
-        after_help = "Examples:\n  blindray plan --model chestnet\n  blindray plan --model densenet121 --size 320 --network wan --json\n  blindray plan --model densenet121 --size 320 --preset cryptflow2-2022   # as released in 2022\n  blindray plan --model net.bray --network 1Gbit,20ms --objective time\n\nSeconds are estimates: the CPU's of both parties one after the other, and the network's. Bytes and flights are exact."
+        after_help = "Examples:\n  blindray plan --model chestnet\n  blindray plan --model densenet121 --size 320 --network wan --json\n  blindray plan --model densenet121 --size 320 --preset cryptflow2-2022   # as released in 2022\n  blindray plan --model net.bray --network 1Gbit,20ms --objective time\n  blindray plan --ablation --svg ablation.svg\n\nSeconds are estimates: the CPU's of both parties one after the other, and the network's. Bytes and flights are exact."
     )]
     Plan(PlanArgs),
 }
@@ -274,9 +274,9 @@ fn weight_bits(given: &str) -> Result<Auto, String> {
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     /// A .bray file, `chestnet` for the embedded network, or a backbone with random weights (densenet121, mobilenet-v2, …).
-    #[arg(long, value_name = "M")]
-    pub(crate) model: String,
-    /// Rows and columns of a backbone's input; default: 224.
+    #[arg(long, value_name = "M", required_unless_present = "ablation")]
+    pub(crate) model: Option<String>,
+    /// Rows and columns of a backbone's input; default: 224, for the ablation 320.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=2048))]
     pub(crate) size: Option<u32>,
     /// Outputs of a backbone.
@@ -303,6 +303,12 @@ pub(crate) struct PlanArgs {
     /// The speed of the machines, as `blindray bench --calibrate` writes it; default: this machine's, if it was measured.
     #[arg(long, value_name = "FILE")]
     pub(crate) constants: Option<PathBuf>,
+    /// From CrypTFlow2 of 2022 to the cheapest network, one lever at a time.
+    #[arg(long, conflicts_with_all = ["model", "preset", "network", "objective", "mode"])]
+    pub(crate) ablation: bool,
+    /// Draw the ablation.
+    #[arg(long, value_name = "FILE", requires = "ablation", conflicts_with = "model")]
+    pub(crate) svg: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

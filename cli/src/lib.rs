@@ -4,6 +4,7 @@
 //! failed; 2: bad usage or bad input. A library only so that the decoders of hostile files can be
 //! reached from outside: the program is [`run`].
 
+mod ablation;
 mod args;
 mod commands;
 mod entropy;
@@ -19,6 +20,7 @@ mod model;
 mod network;
 mod provider;
 mod report;
+mod svg;
 mod ui;
 
 use std::process::ExitCode;

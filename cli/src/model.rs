@@ -5,17 +5,20 @@ use std::io::Read as _;
 use std::path::Path;
 
 use nets::{
-    BACKBONES, ImportOptions, MAX_PUBLIC_BYTES, Model, PublicModel, Rounding, Shape, Source,
-    WeightBits, backbone_seeded, import, standardise,
+    Algorithms, BACKBONES, Constants, Error, ImportOptions, MAX_PUBLIC_BYTES, Model, PublicModel,
+    Rounding, Shape, Source, WeightBits, backbone_seeded, choose, import, standardise,
 };
 use sha2::{Digest, Sha256};
+use sharing::Options;
 
-use crate::args::ModelArgs;
+use crate::args::{ModelArgs, PlanArgs};
 use crate::failure::{Failure, Outcome};
 use crate::ui::Ui;
 
 /// Noise images that a backbone with random weights is calibrated on.
 const CALIBRATION: u32 = 1;
+/// Bits of an activation that are not behind the point.
+const WHOLE: u32 = 6;
 
 /// The embedded chest X-ray network: what it is and where it is from stands in `assets/NOTICE.md`.
 pub(crate) const EMBEDDED: &str = "chestnet";
@@ -51,7 +54,8 @@ pub(crate) fn load(args: &ModelArgs, ui: Ui) -> Outcome<Model> {
     ui.note(&format!(
         "WARNING: {name} gets RANDOM weights: its costs are real, its findings mean nothing"
     ));
-    let source = seeded(name, args.size as usize, args.classes as usize)?;
+    let (size, classes) = (args.size as usize, args.classes as usize);
+    let source = seeded(name, size, classes).map_err(Failure::input)?;
     quantised(source, &CostOptions::default())
 }
 
@@ -99,10 +103,29 @@ impl Default for CostOptions {
     }
 }
 
+impl CostOptions {
+    /// As on the command line.
+    pub(crate) fn of(args: &PlanArgs) -> Self {
+        let usual = Self::default();
+        Self {
+            weight_bits: args.weight_bits.unwrap_or(usual.weight_bits),
+            activation_bits: args.activation_bits.unwrap_or(usual.activation_bits),
+        }
+    }
+}
+
+/// The same network with the algorithms chosen anew.
+pub(crate) fn with(model: &Model, algorithms: &Algorithms) -> Outcome<Model> {
+    let price = Options::default().cot_price();
+    let constants = Constants::default();
+    let (model, _) = choose(model, algorithms, price, &constants).map_err(Failure::input)?;
+    Ok(model)
+}
+
 /// A backbone with random weights, always the same.
-pub(crate) fn seeded(arch: &str, size: usize, classes: usize) -> Outcome<Source> {
+pub(crate) fn seeded(arch: &str, size: usize, classes: usize) -> Result<Source, Error> {
     let shape = Shape::new(3, size, size);
-    backbone_seeded(arch, shape, classes, Sha256::digest(arch).into()).map_err(Failure::input)
+    backbone_seeded(arch, shape, classes, Sha256::digest(arch).into())
 }
 
 /// Its integer network: batch norms and widths from noise.
@@ -115,12 +138,17 @@ pub(crate) fn quantised(mut source: Source, options: &CostOptions) -> Outcome<Mo
         .collect::<Result<_, _>>()
         .map_err(Failure::run)?;
     standardise(&mut source.float, &samples[0]).map_err(Failure::run)?;
+    let usual = ImportOptions::default();
     let options = ImportOptions {
         name: format!("{} (random weights)", source.arch),
         weight_bits: WeightBits::Fixed(options.weight_bits),
         activation_bits: options.activation_bits,
+        // More bits are asked for to have more of them behind the point.
+        fraction_bits: usual
+            .fraction_bits
+            .max(options.activation_bits.saturating_sub(WHOLE)),
         rounding: Rounding::Nearest,
-        ..ImportOptions::default()
+        ..usual
     };
     let (model, _) = import(&source, &samples, &options).map_err(Failure::input)?;
     Ok(model)

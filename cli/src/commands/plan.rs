@@ -3,6 +3,7 @@
 use nets::{Algorithms, CrypTFlow2, Model, Objective, choose};
 use sharing::Options;
 
+use crate::ablation;
 use crate::args::{PlanArgs, PlanObjective, PlanPreset};
 use crate::estimate::{self, Estimate, Speed};
 use crate::failure::{Failure, Outcome};
@@ -19,6 +20,9 @@ pub(crate) fn plan(args: &PlanArgs, ui: Ui) -> Outcome<()> {
         link: args.network.clone(),
         constants: Machine::find(args.constants.as_deref())?,
     };
+    if args.ablation {
+        return ablation::run(args, speed.constants, ui);
+    }
     let estimate = estimate(args, &speed, ui)?;
     if ui.is_json() {
         return ui.json_line(&estimate);
@@ -27,7 +31,8 @@ pub(crate) fn plan(args: &PlanArgs, ui: Ui) -> Outcome<()> {
 }
 
 fn estimate(args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Estimate> {
-    let name = args.model.as_str();
+    // The parser asks for one unless --ablation is there.
+    let name = args.model.as_deref().unwrap_or_default();
     let settings = match args.preset {
         PlanPreset::Ot => None,
         PlanPreset::Cryptflow2 => Some(("cryptflow2", CrypTFlow2::NARROW)),
@@ -46,7 +51,7 @@ fn estimate(args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Estimate> {
         };
     }
     let (size, classes) = (args.size.unwrap_or(SIZE), args.classes);
-    let source = model::seeded(name, size as usize, classes as usize)?;
+    let source = model::seeded(name, size as usize, classes as usize).map_err(Failure::input)?;
     if let Some((preset, settings)) = settings {
         return estimate::of_history(name.to_owned(), &source.float, preset, settings, speed);
     }
@@ -54,12 +59,7 @@ fn estimate(args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Estimate> {
         "{name} gets random weights, and widths from noise"
     ));
     let parameters = source.float.parameters();
-    let usual = CostOptions::default();
-    let options = CostOptions {
-        weight_bits: args.weight_bits.unwrap_or(usual.weight_bits),
-        activation_bits: args.activation_bits.unwrap_or(usual.activation_bits),
-    };
-    let model = model::quantised(source, &options)?;
+    let model = model::quantised(source, &CostOptions::of(args))?;
     ours(&model, parameters, args, speed)
 }
 
