@@ -246,7 +246,7 @@ pub(crate) struct ImportArgs {
     /// With `--weight-bits auto`: largest difference of a probability between the integer and the float network.
     #[arg(long, value_name = "P", default_value_t = 0.01)]
     pub(crate) accuracy: f64,
-    /// Bits of an activation.
+    /// Bits of an activation; `--weight-bits auto` takes up to 4 more where --accuracy needs them.
     #[arg(long, value_name = "BITS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(8..=32))]
     pub(crate) activation_bits: u32,
     /// Output names, separated by commas; default: those in the weights file, else numbers.

@@ -16,16 +16,19 @@ struct Network {
     onnx: &'static str,
     mean: &'static str,
     std: &'static str,
+    /// More arguments of `import`.
+    more: &'static [&'static str],
     /// Archives of images, under `images`: others than those of the reference calibrate.
     archives: &'static [&'static str],
 }
 
-const NETWORKS: [Network; 3] = [
+const NETWORKS: [Network; 4] = [
     Network {
         name: "resnet20_cifar10",
         onnx: "resnet20_cifar10.onnx",
         mean: "0.485,0.456,0.406",
         std: "0.229,0.224,0.225",
+        more: &[],
         archives: &["cifar10_test_jpg.tar"],
     },
     Network {
@@ -33,6 +36,7 @@ const NETWORKS: [Network; 3] = [
         onnx: "densenet_bc100_k12_cifar10.onnx",
         mean: "0.4914,0.4822,0.4465",
         std: "0.2023,0.1994,0.201",
+        more: &[],
         archives: &["cifar10_test_jpg.tar"],
     },
     Network {
@@ -40,6 +44,16 @@ const NETWORKS: [Network; 3] = [
         onnx: "tm_mobilenetv2_035_cxr3.onnx",
         mean: "0.5,0.5,0.5",
         std: "0.5,0.5,0.5",
+        more: &[],
+        archives: &["kermany_224/train.tar", "kermany_224/test.tar"],
+    },
+    Network {
+        name: "mobilenetv3s_nih15",
+        onnx: "mobilenetv3s_nih15_float.onnx",
+        mean: "0.485",
+        std: "0.229",
+        // Its findings exclude each other; as findings of their own they ask for more.
+        more: &["--multi-label"],
         archives: &["kermany_224/train.tar", "kermany_224/test.tar"],
     },
 ];
@@ -159,7 +173,7 @@ fn import(folder: &Path, network: &Network, images: &Images, more: &[&str]) -> (
     ];
     args.extend(["--mean", network.mean, "--std", network.std, "--out", &file]);
     args.extend(["--images", "100000"]);
-    args.extend(more);
+    args.extend(network.more.iter().chain(more));
     let mut reports = json(&args);
     (reports.remove(0), Model::load(&out).expect("it loads"))
 }
@@ -212,8 +226,8 @@ fn default_import_agrees_with_float() {
         let (report, model) = import(&folder, network, &images, &[]);
         let found = compare(&model, &reference_inputs(&folder, network, &model));
         eprintln!(
-            "{}: {} bits, {found:?}",
-            network.name, report["weight_bits"]
+            "{}: {} and {} bits, {found:?}",
+            network.name, report["weight_bits"], report["activation_bits"]
         );
         assert_eq!(
             (found.same, &report["wrapped"]),

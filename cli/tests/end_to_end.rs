@@ -125,7 +125,6 @@ fn several_clients_at_once() {
 fn resnet20_on_ten_images() {
     let Some(models) = models() else { return };
     let folder = tempfile::tempdir().expect("a folder");
-    let text = |path: &std::path::Path| path.to_str().expect("UTF-8").to_owned();
     let photographs = folder.path().join("photographs");
     unpack(&models.join("images/cifar10_test_jpg.tar"), &photographs);
     let weights = text(&models.join("weights/resnet20_cifar10/resnet20_cifar10.safetensors"));
@@ -211,26 +210,31 @@ fn resnet20_on_ten_images() {
 fn networks_from_onnx() {
     let Some(models) = models() else { return };
     let folder = tempfile::tempdir().expect("a folder");
-    let text = |path: &std::path::Path| path.to_str().expect("UTF-8").to_owned();
     let photographs = folder.path().join("photographs");
     unpack(&models.join("images/cifar10_test_jpg.tar"), &photographs);
     let airplane = find(&photographs, "airplane").join("airplane/0000.jpg");
     let xrays = models.join("images/nih_1024");
     let xray = xrays.join("00000075_000.png");
     let of_photographs = (
-        &photographs,
-        &airplane,
+        photographs.as_path(),
+        airplane.as_path(),
         "0.485,0.456,0.406",
         "0.229,0.224,0.225",
     );
     let of_densenet = (
-        &photographs,
-        &airplane,
+        photographs.as_path(),
+        airplane.as_path(),
         "0.4914,0.4822,0.4465",
         "0.2023,0.1994,0.201",
     );
-    let of_xrays = (&xrays, &xray, "0.5,0.5,0.5", "0.5,0.5,0.5");
-    for (export, (calibrate, image, mean, std)) in [
+    let of_xrays = (
+        xrays.as_path(),
+        xray.as_path(),
+        "0.5,0.5,0.5",
+        "0.5,0.5,0.5",
+    );
+    let of_grey_xrays = (xrays.as_path(), xray.as_path(), "0.485", "0.229");
+    for (export, like) in [
         ("resnet20_cifar10/resnet20_cifar10.onnx", of_photographs),
         (
             "resnet20_cifar10/resnet20_cifar10.dynamo.onnx",
@@ -244,45 +248,100 @@ fn networks_from_onnx() {
             "tm_mobilenetv2_035_cxr3/tm_mobilenetv2_035_cxr3.onnx",
             of_xrays,
         ),
+        (
+            "mobilenetv3s_nih15/mobilenetv3s_nih15_float.onnx",
+            of_grey_xrays,
+        ),
     ] {
-        let onnx = text(&models.join("weights").join(export));
-        let model = text(&folder.path().join("network.bray"));
-        let (calibrate, image) = (text(calibrate), text(image));
-        let imported = json(&[
-            "import",
+        from_onnx(&models.join("weights").join(export), like);
+    }
+}
+
+fn text(path: &std::path::Path) -> String {
+    path.to_str().expect("UTF-8").to_owned()
+}
+
+/// A folder that calibrates, an image, mean and deviation.
+type Images<'a> = (
+    &'a std::path::Path,
+    &'a std::path::Path,
+    &'static str,
+    &'static str,
+);
+
+fn from_onnx(onnx: &std::path::Path, (calibrate, image, mean, std): Images<'_>) {
+    let (folder, onnx) = (tempfile::tempdir().expect("a folder"), text(onnx));
+    let model = text(&folder.path().join("network.bray"));
+    let (calibrate, image) = (text(calibrate), text(image));
+    let imported = json(&[
+        "import",
+        "--json",
+        "--onnx",
+        &onnx,
+        "--mean",
+        mean,
+        "--std",
+        std,
+        "--calibrate",
+        &calibrate,
+        "--images",
+        "6",
+        "--out",
+        &model,
+    ]);
+    assert_eq!(imported[0]["wrapped"], 0, "{onnx}");
+    let clear = |arithmetic| {
+        json(&[
+            "clear",
             "--json",
-            "--onnx",
-            &onnx,
-            "--mean",
-            mean,
-            "--std",
-            std,
-            "--calibrate",
-            &calibrate,
-            "--images",
-            "6",
-            "--out",
+            "--model",
             &model,
-        ]);
-        assert_eq!(imported[0]["wrapped"], 0, "{export}");
-        let clear = |arithmetic| {
-            json(&[
-                "clear",
-                "--json",
-                "--model",
-                &model,
-                "--input",
-                &image,
-                "--arithmetic",
-                arithmetic,
-            ])
-        };
-        let (float, fixed) = (clear("float"), clear("fixed"));
-        assert_eq!(top(&float[0]), top(&fixed[0]), "{export}");
-        let provider = Provider::start(&["--model", &model]);
-        let address = provider.connect();
-        let secure = json(&["infer", "--json", "--connect", &address, "--input", &image]);
-        assert_eq!(raw(&secure[0]), raw(&fixed[0]), "{export}");
+            "--input",
+            &image,
+            "--arithmetic",
+            arithmetic,
+        ])
+    };
+    let (float, fixed) = (clear("float"), clear("fixed"));
+    assert_eq!(top(&float[0]), top(&fixed[0]), "{onnx}");
+    let provider = Provider::start(&["--model", &model]);
+    let address = provider.connect();
+    let args = ["infer", "--json", "--connect", &address, "--input", &image];
+    let (output, client_peak) = run_watched(&args);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let secure: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(raw(&secure), raw(&fixed[0]), "{onnx}");
+    follows_its_plan(std::path::Path::new(&model), &secure);
+    let said = ["comm", "time"].map(|key| secure[key].to_string());
+    let peaks = [client_peak, provider.peak()].map(|peak| peak >> 20);
+    let widths = ["weight_bits", "activation_bits"].map(|key| imported[0][key].to_string());
+    eprintln!("{onnx}: {widths:?} bits, {said:?}, peak memory {peaks:?} MiB");
+}
+
+/// What a run reports of its layers, against the plan of the model file.
+fn follows_its_plan(model: &std::path::Path, report: &Value) {
+    let model = nets::Model::load(model).expect("it loads");
+    let price = sharing::Options::default().cot_price();
+    let network = nets::SecureNetwork::new(&model.public.graph, nets::Mode::Faithful, price);
+    let network = network.expect("it plans");
+    let layers = report["layers"].as_array().expect("layers");
+    assert_eq!(layers.len(), network.plan().len());
+    for (layer, plan) in layers.iter().zip(network.plan()) {
+        assert_eq!(layer["name"], plan.name.as_str());
+        let measured = [
+            "client_to_server_bytes",
+            "server_to_client_bytes",
+            "flights",
+        ];
+        let measured = measured.map(|key| layer[key].as_u64().expect("a number"));
+        let (up, down) = (plan.cost.bytes_to_server(), plan.cost.bytes_to_client());
+        assert_eq!(
+            measured,
+            [up, down, plan.cost.flights() as u64],
+            "{}",
+            plan.name
+        );
     }
 }
 

@@ -1,16 +1,23 @@
-//! How near an integer network is to its float network, and the narrowest weights that are near
-//! enough.
+//! How near an integer network is to its float network, and the narrowest weights and activations
+//! that are near enough.
 
 use serde::Serialize;
 
 use crate::{Error, Head, PrivateWeights, PublicModel};
 
-/// The narrowest weights tried.
-const NARROWEST: u32 = 8;
-/// And the widest.
-const WIDEST: u32 = 16;
-/// Bits from one try to the next.
-const STEP: u32 = 2;
+/// What is tried: two more bits of every activation cost about as much as one of every weight, and
+/// beyond 12 bits of a weight it is mostly the rounding of activations that is left.
+const TRIES: [Precision; 9] = [
+    Precision::new(8, 0),
+    Precision::new(10, 0),
+    Precision::new(12, 0),
+    Precision::new(10, 2),
+    Precision::new(12, 2),
+    Precision::new(14, 2),
+    Precision::new(12, 4),
+    Precision::new(14, 4),
+    Precision::new(16, 4),
+];
 /// From this many samples on, every [`HELD_OUT`]-th is kept from the rounding of weights.
 const ENOUGH: usize = 8;
 const HELD_OUT: usize = 4;
@@ -26,7 +33,8 @@ pub enum WeightBits {
     /// of what the errors of the logits would do to images on which the float network is
     /// undecided. An image whose two most probable findings are 2·`accuracy` apart then has the
     /// same top finding in both. The images looked at are not those the weights were rounded
-    /// with, where there are enough of them.
+    /// with, where there are enough of them. Where 12 bits are too few, activations get 2 or 4
+    /// bits more, all of them fractional.
     Auto {
         /// The largest difference of a probability, in 0..1.
         accuracy: f64,
@@ -54,12 +62,32 @@ impl WeightBits {
     }
 }
 
+/// How exact an integer network is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Precision {
+    /// Bits of a weight.
+    pub(crate) weight_bits: u32,
+    /// Fractional bits of an activation beyond those asked for.
+    pub(crate) more_bits: u32,
+}
+
+impl Precision {
+    const fn new(weight_bits: u32, more_bits: u32) -> Self {
+        Self {
+            weight_bits,
+            more_bits,
+        }
+    }
+}
+
 /// The integer network with weights of some width against the float network.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct WidthReport {
     /// Bits of a weight.
     pub weight_bits: u32,
+    /// Most bits of an activation.
+    pub activation_bits: u32,
     /// Images compared.
     pub images: usize,
     /// Of them, those on which both networks name the same top output.
@@ -98,41 +126,39 @@ pub(crate) fn held_out(samples: usize) -> Vec<usize> {
     (HELD_OUT - 1..last).step_by(HELD_OUT).collect()
 }
 
-/// The first width near enough, else the best; `attempt` lowers for a width and compares. Returns it
-/// with what is said of every width tried.
+/// The first of [`TRIES`] near enough, or with a bit less of every weight, else the best; `attempt`
+/// lowers and compares. Returns it with what is said of everything tried.
 pub(crate) fn narrowest<T>(
     accuracy: f64,
-    mut attempt: impl FnMut(u32) -> Result<(T, WidthReport), Error>,
+    mut attempt: impl FnMut(Precision) -> Result<(T, WidthReport), Error>,
 ) -> Result<(T, Vec<WidthReport>), Error> {
     let mut tried = Vec::new();
     let mut best: Option<(T, WidthReport)> = None;
-    let mut bits = NARROWEST;
-    while bits <= WIDEST {
-        let (model, report) = match attempt(bits) {
-            // More bits may fit where these do not.
-            Err(Error::Width { .. }) if bits + STEP <= WIDEST => {
-                bits += STEP;
+    let mut refused = None;
+    let mut found = None;
+    for precision in TRIES {
+        let (model, report) = match attempt(precision) {
+            // Others may fit where these do not.
+            Err(problem @ Error::Width { .. }) => {
+                refused = Some(problem);
                 continue;
             }
             other => other?,
         };
         tried.push(report);
-        let holds = report.is_within(accuracy);
-        if holds
-            || best
-                .as_ref()
-                .is_none_or(|(_, b)| report.worst() < b.worst())
-        {
+        if report.is_within(accuracy) {
             best = Some((model, report));
-        }
-        if holds {
+            found = Some(precision);
             break;
         }
-        bits += STEP;
+        let worst = |(_, best): &(T, WidthReport)| report.worst() < best.worst();
+        if best.as_ref().is_none_or(worst) {
+            best = Some((model, report));
+        }
     }
     // The width that was stepped over may do too.
-    if bits > NARROWEST && bits <= WIDEST {
-        match attempt(bits - 1) {
+    if let Some(found) = found.filter(|p| *p != TRIES[0]) {
+        match attempt(Precision::new(found.weight_bits - 1, found.more_bits)) {
             Err(Error::Width { .. }) => {}
             other => {
                 let (model, report) = other?;
@@ -143,8 +169,10 @@ pub(crate) fn narrowest<T>(
             }
         }
     }
-    let (model, _) = best.expect("at least one width was tried");
-    Ok((model, tried))
+    match (best, refused) {
+        (Some((model, _)), _) => Ok((model, tried)),
+        (None, problem) => Err(problem.expect("nothing fits where nothing was compared")),
+    }
 }
 
 /// Runs the integer network on samples whose float logits are given.
@@ -152,13 +180,9 @@ pub(crate) fn narrowest<T>(
 pub(crate) fn compare<'a>(
     public: &PublicModel,
     weights: &PrivateWeights,
-    weight_bits: u32,
     samples: impl Iterator<Item = (&'a Vec<f32>, &'a Vec<f64>)>,
 ) -> Result<WidthReport, Error> {
-    let mut report = WidthReport {
-        weight_bits,
-        ..WidthReport::default()
-    };
+    let mut report = WidthReport::default();
     let mut undecided = 0.0;
     for (sample, expected) in samples {
         let (found, wrapped) = logits(public, weights, sample)?;
@@ -238,43 +262,54 @@ fn top(values: &[f64]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// Tries widths with these differences from 8 bits on; none is a width that does not fit.
-    fn tries(differences: &[Option<f64>]) -> Result<(u32, Vec<u32>), Error> {
-        let chosen = narrowest(0.01, |bits| {
+    /// What is chosen, and what was tried, where [`WidthReport`]s say so; none: it does not fit.
+    fn tries(
+        difference: impl Fn(u32, u32) -> Option<f64>,
+    ) -> Result<((u32, u32), Vec<(u32, u32)>), Error> {
+        let mut all = Vec::new();
+        let chosen = narrowest(0.01, |p| {
+            let Precision {
+                weight_bits,
+                more_bits,
+            } = p;
             let report = WidthReport {
-                weight_bits: bits,
-                max_probability_difference: differences[bits as usize - 8]
+                weight_bits,
+                max_probability_difference: difference(weight_bits, more_bits)
                     .ok_or_else(|| Error::width("layer", "too few"))?,
                 ..WidthReport::default()
             };
-            Ok((bits, report))
-        });
-        chosen.map(|(bits, tried)| (bits, tried.iter().map(|t| t.weight_bits).collect()))
+            all.push((weight_bits, more_bits));
+            Ok(((weight_bits, more_bits), report))
+        })?;
+        assert_eq!(all.len(), chosen.1.len());
+        Ok((chosen.0, all))
     }
 
     #[test]
-    fn the_narrowest_width_that_holds_is_chosen() {
-        let found = |differences: &[f64]| {
-            let all: Vec<_> = differences.iter().copied().map(Some).collect();
-            tries(&all).expect("every width fits")
-        };
-        assert_eq!(found(&[0.01]), (8, vec![8]));
-        assert_eq!(found(&[0.1, 0.01, 0.002]), (9, vec![8, 10, 9]));
-        assert_eq!(found(&[0.1, 0.02, 0.002]), (10, vec![8, 10, 9]));
-        assert_eq!(
-            found(&[0.1, 0.1, 0.1, 0.02, 0.01]),
-            (12, vec![8, 10, 12, 11])
-        );
-        // Where none holds, the best of those tried.
-        let none = [0.5, 0.4, 0.3, 0.2, 0.02, 0.2, 0.03, 0.2, 0.04];
-        assert_eq!(found(&none), (12, vec![8, 10, 12, 14, 16]));
+    fn the_narrowest_weights_that_hold_are_chosen() {
+        let found =
+            |from: u32| tries(|w, _| Some(if w < from { 0.1 } else { 0.01 })).expect("all fit");
+        assert_eq!(found(8), ((8, 0), vec![(8, 0)]));
+        assert_eq!(found(9), ((9, 0), vec![(8, 0), (10, 0), (9, 0)]));
+        let tried = vec![(8, 0), (10, 0), (12, 0), (11, 0)];
+        assert_eq!(found(12), ((12, 0), tried));
+    }
+
+    #[test]
+    fn activations_get_more_bits_where_weights_do_not_help() {
+        let difference = |w: u32, more: u32| Some(0.5 / f64::from((w + 1) * (1 + more)));
+        let (found, tried) = tries(difference).expect("all fit");
+        assert_eq!((found, tried.len()), ((12, 4), 8));
+        // Where nothing holds, the best of those tried.
+        let none = |w: u32, more: u32| Some(if (w, more) == (12, 2) { 0.02 } else { 0.03 });
+        assert_eq!(tries(none).expect("all fit").0, (12, 2));
     }
 
     #[test]
     fn widths_that_do_not_fit_are_passed_over() {
-        let found = tries(&[None, None, Some(0.001)]).expect("ten bits fit");
-        assert_eq!(found, (10, vec![10]));
-        assert!(matches!(tries(&[None; 9]), Err(Error::Width { .. })));
+        let found = tries(|w, _| (w == 10).then_some(0.001)).expect("ten bits fit");
+        assert_eq!(found, ((10, 0), vec![(10, 0)]));
+        assert!(matches!(tries(|_, _| None), Err(Error::Width { .. })));
     }
 
     #[test]

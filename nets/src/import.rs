@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::accuracy::{WeightBits, WidthReport, compare, held_out, narrowest};
+use crate::accuracy::{Precision, WeightBits, WidthReport, compare, held_out, narrowest};
 use crate::bounds::{bits_for, proved};
 use crate::equalise::equalise;
 use crate::lower::{Lowered, lower};
@@ -50,7 +50,7 @@ pub enum Rounding {
 pub struct ImportOptions {
     /// What the model is called.
     pub name: String,
-    /// Most bits of an activation.
+    /// Most bits of an activation; [`WeightBits::Auto`] may take more.
     pub activation_bits: u32,
     /// Most fractional bits of an activation: tensors of small numbers get narrower widths.
     pub fraction_bits: u32,
@@ -86,6 +86,16 @@ impl Default for ImportOptions {
 }
 
 impl ImportOptions {
+    /// These with a precision that is chosen.
+    fn with(&self, precision: Precision) -> Self {
+        Self {
+            weight_bits: WeightBits::Fixed(precision.weight_bits),
+            activation_bits: self.activation_bits + precision.more_bits,
+            fraction_bits: self.fraction_bits + precision.more_bits,
+            ..self.clone()
+        }
+    }
+
     fn check(&self) -> Result<(), Error> {
         let within = |option, bits: u32, low: u32, high: u32| {
             if (low..=high).contains(&bits) {
@@ -163,6 +173,8 @@ pub struct ImportReport {
     pub layers: Vec<LayerWidths>,
     /// Bits of a weight, where each channel has no weights of its own.
     pub weight_bits: u32,
+    /// Most bits of an activation.
+    pub activation_bits: u32,
     /// The widths tried, in this order, where the width was to be chosen: on the `held_out` images,
     /// or on all where there are few.
     pub tried: Vec<WidthReport>,
@@ -213,28 +225,26 @@ pub fn import(
         _ => held_out.clone(),
     };
     let bound = source.preprocessing.bound();
-    let attempt = |bits| {
-        let weight_bits = WeightBits::Fixed(bits);
-        let options = ImportOptions {
-            weight_bits,
-            ..options.clone()
-        };
-        calibrated.lower(source, bound, &options)
-    };
     let (made, tried) = match options.weight_bits {
-        WeightBits::Fixed(bits) => (attempt(bits)?, Vec::new()),
-        WeightBits::Auto { accuracy } => narrowest(accuracy, |bits| {
-            let made = attempt(bits)?;
+        WeightBits::Fixed(_) => (calibrated.lower(source, bound, options)?, Vec::new()),
+        WeightBits::Auto { accuracy } => narrowest(accuracy, |precision| {
+            let options = options.with(precision);
+            let made = calibrated.lower(source, bound, &options)?;
             let images = looked_at.iter().map(|&i| pair(i));
-            let report = compare(&made.public, &made.weights, bits, images)?;
+            let report = WidthReport {
+                weight_bits: precision.weight_bits,
+                activation_bits: options.activation_bits,
+                ..compare(&made.public, &made.weights, images)?
+            };
             Ok((made, report))
         })?,
     };
     let images = (0..samples.len()).map(pair);
-    let all = compare(&made.public, &made.weights, made.weight_bits, images)?;
+    let all = compare(&made.public, &made.weights, images)?;
     let report = ImportReport {
         layers: made.layers,
         weight_bits: made.weight_bits,
+        activation_bits: made.activation_bits,
         tried,
         held_out: held_out.len(),
         images: all.images,
@@ -275,6 +285,7 @@ struct Made {
     weights: PrivateWeights,
     layers: Vec<LayerWidths>,
     weight_bits: u32,
+    activation_bits: u32,
 }
 
 impl Calibrated {
@@ -334,6 +345,7 @@ impl Calibrated {
             weights: lowered.weights,
             layers,
             weight_bits: options.weight_bits.bits(),
+            activation_bits: options.activation_bits,
         })
     }
 }

@@ -208,14 +208,15 @@ fn tried(report: &ImportReport) -> String {
         _ => "not used to round weights",
     };
     let mut text = format!(
-        "weights of {} bits, of the widths tried on {} images ({seen}):\n",
-        report.weight_bits, first.images
+        "weights of {} bits and activations of {}, of the widths tried on {} images ({seen}):\n",
+        report.weight_bits, report.activation_bits, first.images
     );
     for t in &report.tried {
         writeln!(
             text,
-            "{:>4} bits: same top finding on {}, largest difference of a probability {:.5}, mean {:.5}, where undecided {:.5}",
+            "{:>4} and {} bits: same top finding on {}, largest difference of a probability {:.5}, mean {:.5}, where undecided {:.5}",
             t.weight_bits,
+            t.activation_bits,
             t.same_top,
             t.max_probability_difference,
             t.mean_probability_difference,
