@@ -50,9 +50,14 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// What would it cost? Bytes, flights and seconds, layer by layer, before anything runs.
     #[command(
-        after_help = "Examples:\n  blindray plan --model chestnet\n  blindray plan --model densenet121 --size 320 --network wan --json\n  blindray plan --model densenet121 --size 320 --preset cryptflow2-2022   # as released in 2022\n  blindray plan --model net.bray --network 1Gbit,20ms --objective time\n  blindray plan --ablation --svg ablation.svg\n\nSeconds are estimates: the CPU's of both parties one after the other, and the network's. Bytes and flights are exact."
+        after_help = "Examples:\n  blindray plan --model chestnet\n  blindray plan --model densenet121 --size 320 --network wan --json\n  blindray plan --model densenet121 --size 320 --preset cryptflow2-2022   # as released in 2022\n  blindray plan --model net.bray --network 1Gbit,20ms --objective time\n  blindray plan --ablation --svg ablation.svg\n\nSeconds are estimates: the CPU's of both parties one after the other, and the network's. `blindray bench --calibrate` measures this machine for them. Bytes and flights are exact."
     )]
     Plan(PlanArgs),
+    /// Measure this machine: single operations, both parties over loopback.
+    #[command(
+        after_help = "Examples:\n  blindray bench\n  blindray bench --calibrate   # from now on `plan` estimates seconds for this machine\n  blindray bench --calibrate --out ward.json --json"
+    )]
+    Bench(BenchArgs),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -307,8 +312,23 @@ pub(crate) struct PlanArgs {
     #[arg(long, conflicts_with_all = ["model", "preset", "network", "objective", "mode"])]
     pub(crate) ablation: bool,
     /// Draw the ablation.
-    #[arg(long, value_name = "FILE", requires = "ablation", conflicts_with = "model")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "ablation",
+        conflicts_with = "model"
+    )]
     pub(crate) svg: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Store what `plan` needs to know of this machine.
+    #[arg(long)]
+    pub(crate) calibrate: bool,
+    /// Where to; default: blindray/machine.json in the user's configuration folder.
+    #[arg(long, value_name = "FILE", requires = "calibrate")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

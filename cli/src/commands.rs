@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod bench;
 pub(crate) mod clear;
 mod demo;
 mod import;
@@ -7,6 +8,7 @@ mod infer;
 mod plan;
 mod serve;
 
+pub(crate) use bench::bench;
 pub(crate) use clear::clear;
 pub(crate) use demo::demo;
 pub(crate) use import::import;

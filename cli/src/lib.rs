@@ -42,6 +42,7 @@ pub fn run() -> ExitCode {
         Command::Clear(args) => commands::clear(args, ui),
         Command::Import(args) => commands::import(args, ui),
         Command::Plan(args) => commands::plan(args, ui),
+        Command::Bench(args) => commands::bench(args, ui),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

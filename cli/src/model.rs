@@ -150,8 +150,13 @@ pub(crate) fn quantised(mut source: Source, options: &CostOptions) -> Outcome<Mo
         rounding: Rounding::Nearest,
         ..usual
     };
-    let (model, _) = import(&source, &samples, &options).map_err(Failure::input)?;
-    Ok(model)
+    match import(&source, &samples, &options) {
+        Ok((model, _)) => Ok(model),
+        Err(e @ Error::Width { .. }) => Err(Failure::input(format!(
+            "{e}, and the widest ring has 64: take fewer bits a weight or an activation"
+        ))),
+        Err(e) => Err(Failure::input(e)),
+    }
 }
 
 /// Bytes that look like nothing, the same for the same number.

@@ -110,6 +110,15 @@ pub struct Work {
 }
 
 impl Work {
+    /// Of so many correlated OTs and nothing else.
+    #[must_use]
+    pub fn of_cots(cots: u64) -> Self {
+        Self {
+            cots,
+            ..Self::default()
+        }
+    }
+
     /// Of a non-linear protocol.
     pub(crate) fn nonlinear(cost: &Cost) -> Self {
         Self {

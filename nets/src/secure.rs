@@ -13,6 +13,7 @@ use crate::igraph::{IntGraph, IntOp};
 use crate::integer::{reciprocals, sum_pool};
 use crate::kernel::{pad_channels, shuffle, slice, subsample};
 use crate::plan::{CHUNK, Step, planes_per_chunk};
+use crate::price::Work;
 use crate::report::{LayerPlan, LayerReport, Mode, Progress, RunReport};
 use crate::{Error, LayerWeights, PrivateWeights, Shape};
 
@@ -85,6 +86,13 @@ impl<'a> SecureNetwork<'a> {
     #[must_use]
     pub fn cost(&self) -> Cost {
         self.plan.iter().map(|layer| layer.cost.clone()).sum()
+    }
+
+    /// What the CPU does in the whole run, counted.
+    #[must_use]
+    pub fn work(&self) -> Work {
+        let layers = self.plan.iter().map(|layer| layer.work);
+        layers.fold(Work::default(), Work::plus)
     }
 
     /// The server's side.

@@ -1,0 +1,258 @@
+//! `blindray bench`: what one operation takes on this machine, both parties in this process.
+
+mod operations;
+
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use channel::{Config, Connection, Cost, Listener, connect};
+use nets::{CHUNK, Constants, Mode, SecureNetwork, Work, run_integer};
+use serde::Serialize;
+use sharing::{Options, Session};
+
+use crate::args::BenchArgs;
+use crate::entropy;
+use crate::failure::{Failure, Outcome};
+use crate::greeting;
+use crate::machine::{Machine, own_file};
+use crate::report::{bytes, seconds};
+use crate::ui::Ui;
+use operations::{Name, Operation};
+
+/// The CPU's clock is coarse and others use the machine too: the best of so many runs counts.
+const CALIBRATION_RUNS: usize = 3;
+
+/// What a run took.
+#[derive(Clone, Debug, Serialize)]
+struct Measured {
+    operation: &'static str,
+    /// Of both parties together.
+    cpu_s: f64,
+    wall_s: f64,
+    online_bytes: u64,
+    flights: u64,
+    cots: u64,
+    #[serde(skip)]
+    work: Work,
+}
+
+/// What the command prints.
+#[derive(Debug, Serialize)]
+struct Bench {
+    operations: Vec<Measured>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    constants: Option<Constants>,
+}
+
+/// Measures, prints, and with `--calibrate` stores the constants for `plan`.
+pub(crate) fn bench(args: &BenchArgs, ui: Ui) -> Outcome<()> {
+    let runs = if args.calibrate { CALIBRATION_RUNS } else { 1 };
+    let mut operations = Vec::new();
+    for operation in operations::all()? {
+        ui.note(operation.name.text());
+        operations.push(best(&operation, runs)?);
+    }
+    let constants = args.calibrate.then(|| fit(&operations));
+    if let Some(constants) = constants {
+        let path = args.out.clone().or_else(own_file).ok_or_else(|| {
+            Failure::input("neither XDG_CONFIG_HOME nor HOME is set: say where with --out FILE")
+        })?;
+        Machine::new(constants).save(&path)?;
+        ui.note(&format!("wrote {}", path.display()));
+    }
+    let bench = Bench {
+        operations,
+        constants,
+    };
+    if ui.is_json() {
+        return ui.json_line(&bench);
+    }
+    ui.text(&bench.table())
+}
+
+fn best(operation: &Operation, runs: usize) -> Outcome<Measured> {
+    let mut best = measure(operation)?;
+    for _ in 1..runs {
+        let next = measure(operation)?;
+        if next.cpu_s < best.cpu_s {
+            best = next;
+        }
+    }
+    Ok(best)
+}
+
+/// Seconds of a unit of work each, such that the operations take what they took.
+fn fit(all: &[Measured]) -> Constants {
+    let of = |name: Name| -> (f64, Work) {
+        let found = all.iter().find(|m| m.operation == name.text());
+        found.map_or((0.0, Work::default()), |m| (m.cpu_s, m.work))
+    };
+    let per = |rest: f64, count: u64| (rest / float(count.max(1))).max(0.0);
+    let (cot_s, cots) = of(Name::Refill);
+    let cot = per(cot_s, cots.cots);
+    let (relu_s, relu) = of(Name::Relu);
+    let (truncation_s, truncation) = of(Name::Truncation);
+    let made = float(relu.cots + truncation.cots) * cot;
+    let byte = per(relu_s + truncation_s - made, relu.bytes + truncation.bytes);
+    // Two convolutions, one of long vectors and one of short ones, give row and word.
+    let elementwise = |w: &Work| float(w.cots) * cot + float(w.bytes) * byte;
+    let (long_s, long) = of(Name::Direct);
+    let (short_s, short) = of(Name::Short);
+    let (a, b) = (float(long.rows), float(long.words));
+    let (c, d) = (float(short.rows), float(short.words));
+    let (p, q) = (long_s - elementwise(&long), short_s - elementwise(&short));
+    let determinant = a * d - b * c;
+    let row = ((p * d - b * q) / determinant).max(0.0);
+    let word = ((a * q - c * p) / determinant).max(0.0);
+    let (transform_s, transform) = of(Name::Transforms);
+    let products = float(transform.rows) * row + float(transform.words) * word;
+    let rest = transform_s - products - elementwise(&transform);
+    Constants {
+        row,
+        word,
+        element: per(rest, transform.elements),
+        cot,
+        byte,
+    }
+}
+
+/// Runs one operation over loopback.
+fn measure(operation: &Operation) -> Outcome<Measured> {
+    let options = Options::default();
+    let (terms, config) = (greeting::terms(&options, None), Config::default());
+    let listener = Listener::bind("127.0.0.1:0", config.clone()).map_err(Failure::run)?;
+    let address = listener.local_addr();
+    let (at_server, at_client) = (entropy::bytes()?, entropy::bytes()?);
+    let session = |connection: &Connection| -> Outcome<Session> {
+        Session::establish(connection, entropy::bytes()?, &options).map_err(Failure::run)
+    };
+    let begin = std::thread::scope(|scope| {
+        let server = scope.spawn(|| {
+            let connection = listener.accept(&terms, at_server).map_err(Failure::run)?;
+            let mut session = session(&connection)?;
+            let begin = (cpu_seconds(), Instant::now());
+            operation.serve(&mut session)?;
+            Ok(begin)
+        });
+        let client = || {
+            let connection = connect(address, &terms, &config, at_client).map_err(Failure::run)?;
+            operation.infer(&mut session(&connection)?)
+        };
+        let mine: Outcome<()> = client();
+        let theirs = (server.join())
+            .unwrap_or_else(|_| Err(Failure::run("the other party's thread failed")));
+        mine.and(theirs)
+    })?;
+    let (cost, work) = operation.planned()?;
+    let (cpu_s, wall_s) = (cpu_seconds() - begin.0, seconds(begin.1.elapsed()));
+    Ok(Measured {
+        operation: operation.name.text(),
+        cpu_s,
+        wall_s,
+        online_bytes: cost.bytes(),
+        flights: cost.flights() as u64,
+        cots: cost.cots.total(),
+        work,
+    })
+}
+
+impl Operation {
+    fn network(&self) -> Outcome<SecureNetwork<'_>> {
+        let price = Options::default().cot_price();
+        SecureNetwork::new(&self.graph, Mode::Faithful, price).map_err(Failure::run)
+    }
+
+    /// What is counted before it runs; the bytes are those that travel.
+    fn planned(&self) -> Outcome<(Cost, Work)> {
+        if self.cots > 0 {
+            let work = Work::of_cots(self.cots as u64);
+            return Ok((ot::rot_cost(self.cots, channel::Role::Server), work));
+        }
+        let network = self.network()?;
+        Ok((network.cost(), network.work()))
+    }
+
+    fn serve(&self, session: &mut Session) -> Outcome<()> {
+        if self.cots > 0 {
+            for _ in 0..self.cots / CHUNK {
+                session.ot().1.rot(CHUNK).map_err(Failure::run)?;
+            }
+            return Ok(());
+        }
+        (self.network()?)
+            .serve(session, &self.weights, &mut |_| {})
+            .map_err(Failure::run)?;
+        Ok(())
+    }
+
+    /// The other side, which looks at the result.
+    fn infer(&self, session: &mut Session) -> Outcome<()> {
+        if self.cots > 0 {
+            for _ in 0..self.cots / CHUNK {
+                session.ot().2.rot(CHUNK).map_err(Failure::run)?;
+            }
+            return Ok(());
+        }
+        let (found, _) = (self.network()?)
+            .infer(session, &self.input, &mut |_| {})
+            .map_err(Failure::run)?;
+        let expected =
+            run_integer(&self.graph, &self.weights, &self.input).map_err(Failure::run)?;
+        if found == expected {
+            return Ok(());
+        }
+        Err(Failure::run(format!(
+            "{}: the result is wrong",
+            self.name.text()
+        )))
+    }
+}
+
+impl Bench {
+    fn table(&self) -> String {
+        let mut out = format!(
+            "{:<44} {:>8} {:>8} {:>10} {:>8} {:>10}\n",
+            "operation, both parties over loopback", "CPU s", "wall s", "online", "flights", "COTs"
+        );
+        for m in &self.operations {
+            writeln!(
+                out,
+                "{:<44} {:>8.2} {:>8.2} {:>10} {:>8} {:>10}",
+                m.operation,
+                m.cpu_s,
+                m.wall_s,
+                bytes(m.online_bytes),
+                m.flights,
+                m.cots
+            )
+            .expect("writing to a string cannot fail");
+        }
+        if let Some(c) = self.constants {
+            writeln!(
+                out,
+                "nanoseconds: {:.1} a COT with a vector, {:.2} a word of it, {:.2} a transformed value, {:.1} another COT, {:.1} a byte of a non-linear protocol",
+                c.row * 1e9,
+                c.word * 1e9,
+                c.element * 1e9,
+                c.cot * 1e9,
+                c.byte * 1e9
+            )
+            .expect("writing to a string cannot fail");
+        }
+        out
+    }
+}
+
+/// CPU seconds of this process so far, which is both parties; 0 where there is no /proc.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // Fields 14 and 15, in ticks of 10 ms, counted after the parenthesised name.
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    ticks.filter_map(|t| t.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+const fn float(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,160 @@
+//! What `bench` measures: networks of one operation.
+
+use std::collections::BTreeMap;
+
+use nets::{IntGraph, IntNode, IntOp, LayerWeights, PrivateWeights, Shape, Tile, Window};
+
+use crate::failure::{Failure, Outcome};
+
+/// Bits of an activation, and of the ring of products.
+const BITS: u32 = 16;
+const RING: u32 = 24;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Name {
+    Refill,
+    Relu,
+    Truncation,
+    Direct,
+    Winograd,
+    Short,
+    Transforms,
+}
+
+impl Name {
+    pub(super) const fn text(self) -> &'static str {
+        match self {
+            Self::Refill => "4,194,304 random COTs",
+            Self::Relu => "ReLU, 16 bits, 262,144 values",
+            Self::Truncation => "truncation by 10, 24 bits, 262,144 values",
+            Self::Direct => "3x3, 64 to 32, 28x28, w = 10, direct",
+            Self::Winograd => "the same by Winograd F(4x4, 3x3)",
+            Self::Short => "1x1, 512 to 256, 4x4, w = 10",
+            Self::Transforms => "3x3 depthwise, 256, 112x112, w = 2, Winograd",
+        }
+    }
+}
+
+/// A network of one operation, or so many COTs, in chunks.
+pub(super) struct Operation {
+    pub(super) name: Name,
+    pub(super) graph: IntGraph,
+    pub(super) weights: PrivateWeights,
+    pub(super) input: Vec<i64>,
+    /// Nothing but these, if there are any.
+    pub(super) cots: usize,
+}
+
+/// All of them.
+pub(super) fn all() -> Outcome<Vec<Operation>> {
+    let values = Shape::new(16, 128, 128);
+    let (same, pointwise) = (Window::square(3, 1, 1), Window::square(1, 1, 0));
+    let tile = Tile::F4x4_3x3;
+    let conv = |out_channels, window| IntOp::Conv {
+        out_channels,
+        groups: 1,
+        window,
+        weight_bits: 10,
+        weight_scale: 0,
+    };
+    let winograd = |out_channels, groups, weight_bits| IntOp::Winograd {
+        out_channels,
+        groups,
+        window: same,
+        weight_bits,
+        weight_scale: 0,
+        tile,
+    };
+    let cut = |shift| IntOp::TruncReduce {
+        shift,
+        rounded: false,
+    };
+    let image = Shape::new(64, 28, 28);
+    Ok(vec![
+        Operation {
+            cots: 1 << 22,
+            ..operation(Name::Refill, Shape::new(1, 1, 1), BITS, &[])?
+        },
+        operation(Name::Relu, values, BITS, &[IntOp::Relu])?,
+        operation(Name::Truncation, values, RING, &[cut(10)])?,
+        operation(Name::Direct, image, RING, &[conv(32, same)])?,
+        operation(
+            Name::Winograd,
+            image,
+            RING,
+            &[winograd(32, 1, 10), cut(tile.guard_bits())],
+        )?,
+        operation(
+            Name::Short,
+            Shape::new(512, 4, 4),
+            RING,
+            &[conv(256, pointwise)],
+        )?,
+        operation(
+            Name::Transforms,
+            Shape::new(256, 112, 112),
+            RING,
+            // The guard bits stay, so that little but transforms is done.
+            &[winograd(256, 256, 2)],
+        )?,
+    ])
+}
+
+/// The operations on an input of so many bits, with weights that look like nothing.
+fn operation(name: Name, shape: Shape, bits: u32, ops: &[IntOp]) -> Outcome<Operation> {
+    let scale = 0;
+    let input = IntOp::Input { shape, bits, scale };
+    let chain = std::iter::once(&input)
+        .chain(ops)
+        .chain(std::iter::once(&IntOp::Output));
+    let nodes = chain.enumerate().map(|(index, op)| IntNode {
+        name: format!("{index}"),
+        op: op.clone(),
+        inputs: index.checked_sub(1).into_iter().collect(),
+    });
+    let graph = IntGraph::new(nodes.collect()).map_err(Failure::run)?;
+    let mut layers = BTreeMap::new();
+    for (index, op) in ops.iter().enumerate() {
+        if let IntOp::Conv {
+            out_channels,
+            groups,
+            window,
+            weight_bits,
+            ..
+        }
+        | IntOp::Winograd {
+            out_channels,
+            groups,
+            window,
+            weight_bits,
+            ..
+        } = *op
+        {
+            let count = out_channels * (shape.channels / groups) * window.area();
+            let layer = LayerWeights {
+                weights: mixed(count, weight_bits),
+                bias: vec![0; out_channels],
+            };
+            layers.insert(index + 1, layer);
+        }
+    }
+    let weights = PrivateWeights::new(&graph, layers).map_err(Failure::run)?;
+    let input = mixed(shape.len(), bits.min(BITS));
+    Ok(Operation {
+        name,
+        graph,
+        weights,
+        input: input.into_iter().map(i64::from).collect(),
+        cots: 0,
+    })
+}
+
+/// Signed numbers of so many bits, at most 32, always the same.
+fn mixed(count: usize, bits: u32) -> Vec<i32> {
+    let mut state = 1_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.cast_signed() >> (32 - bits)
+    };
+    (0..count).map(|_| next()).collect()
+}
