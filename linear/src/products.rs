@@ -49,8 +49,8 @@ impl Products {
     /// A batch that reads `input_len` elements and `weight_len` weights and writes `output_len`.
     ///
     /// # Errors
-    /// If an item reaches beyond its operands, or the outputs of items of different rings, from the
-    /// first to the last, overlap.
+    /// If an item reaches beyond its operands, or output rows of items of different rings, from their
+    /// first to their last element, overlap.
     pub fn new(
         items: Vec<Item>,
         input_len: usize,
@@ -75,9 +75,12 @@ impl Products {
             )?;
             let end = item.output_end().filter(|&end| end <= output_len);
             check(end.is_some(), "output")?;
-            spans.push((item.output, end.unwrap_or(0), item.bits));
+            let span = item.span().filter(|&span| span > 0);
+            spans.extend(span.into_iter().flat_map(|span| {
+                let start = |m| item.output + m * item.output_stride;
+                (0..item.m).map(move |m| (start(m), start(m) + span, item.bits))
+            }));
         }
-        spans.retain(|(start, end, _)| start < end);
         if mixes_rings(spans) {
             return Err(Error::MixedRings);
         }

@@ -195,6 +195,15 @@ fn batches_that_do_not_fit_are_refused() {
     };
     assert!(two(8).is_ok());
     assert!(matches!(two(9), Err(Error::MixedRings)));
+    // Rows of items of different rings may take turns, but not meet.
+    let turns = |at| {
+        let mut items = [8, 9].map(|l| item(2, line(0, 4), 2, l));
+        items.iter_mut().for_each(|item| item.output_stride = 10);
+        items[1].output = at;
+        Products::new(items.to_vec(), 4, 20, 2)
+    };
+    assert!(turns(4).is_ok());
+    assert!(matches!(turns(3), Err(Error::MixedRings)));
 }
 
 #[test]

@@ -330,16 +330,18 @@ fn items(
             continue;
         }
         let n = position.len;
-        let rows: Vec<_> = (0..channels).map(|c| Rect::line(c * n, n)).collect();
+        let rows: Vec<_> = (0..channels)
+            .map(|c| Rect::line(c * layout.stride, n))
+            .collect();
         items.extend((0..groups).map(|group| Item {
             m,
             rows: rows.clone(),
             weight_bits,
             bits: Bits::of(ring.get() - position.twos),
             weights: (number * c_out + group * m) * channels,
-            input: position.input + group * channels * n,
-            output: position.output + group * m * n,
-            output_stride: n,
+            input: position.start + group * channels * layout.stride,
+            output: position.start + group * m * layout.stride,
+            output_stride: layout.stride,
         }));
     }
     Ok(items)

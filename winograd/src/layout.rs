@@ -37,9 +37,8 @@ pub(crate) struct Position {
     pub(crate) len: usize,
     /// Factors of two that every product there gets in the end: the ring is narrower by them.
     pub(crate) twos: u32,
-    /// Where its channels begin in the transformed input and in the products.
-    pub(crate) input: usize,
-    pub(crate) output: usize,
+    /// Where it begins in every channel of the transformed input and of the products.
+    pub(crate) start: usize,
 }
 
 /// All of it: a function of public shapes.
@@ -54,6 +53,8 @@ pub(crate) struct Layout {
     pub(crate) before: [usize; 2],
     pub(crate) blocks: Vec<Block>,
     pub(crate) positions: Vec<Position>,
+    /// Elements of a transformed channel: all positions.
+    pub(crate) stride: usize,
     /// Elements of the transformed input and of the products.
     pub(crate) input_len: usize,
     pub(crate) output_len: usize,
@@ -82,12 +83,12 @@ impl Layout {
                 blocks.push(block(tile, [&down, &across], &mut positions));
             }
         }
-        let (mut input_len, mut output_len) = (0_usize, 0_usize);
+        let mut stride = 0_usize;
         for position in &mut positions {
-            (position.input, position.output) = (input_len, output_len);
-            input_len = input_len.checked_add(position.len.checked_mul(c_in)?)?;
-            output_len = output_len.checked_add(position.len.checked_mul(c_out)?)?;
+            position.start = stride;
+            stride = stride.checked_add(position.len)?;
         }
+        let [input_len, output_len] = [stride.checked_mul(c_in)?, stride.checked_mul(c_out)?];
         let bytes = |n: usize| n.checked_mul(8);
         bytes(input_len)?;
         bytes(output_len)?;
@@ -101,6 +102,7 @@ impl Layout {
             output: [rows, columns],
             blocks,
             positions,
+            stride,
             input_len,
             output_len,
         })

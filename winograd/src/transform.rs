@@ -4,22 +4,20 @@ use std::ops::Range;
 
 use ring_arith::{Bits, Word};
 
-use crate::kernel::{Axis, LANES, Lanes, Tiles};
+use crate::kernel::{Axis, LANES, Tiles};
 use crate::layout::{Block, Layout};
 
-/// Words of the padded image at a time, so that they stay in the cache; LOCAL.
-const IMAGE: usize = 1 << 14;
+/// Words of the transformed image at a time, so that they stay in the cache; LOCAL.
+const CHUNK: usize = 1 << 15;
 
-/// An image as its tiles at every position: `[position][channel][tile]`.
+/// An image as its tiles at every position: `[channel][position][tile]`.
 pub(crate) fn forward<W: Word>(layout: &Layout, x: &[u64]) -> Vec<W> {
-    let [height, width] = layout.padded;
-    let step = (IMAGE / (height * width)).max(1);
     let mut image: Vec<W> = Vec::new();
-    let mut v = vec![W::default(); layout.input_len];
-    let (mut tiles, mut batch) = (Tiles::zero(), Batch::default());
-    for first in (0..layout.channels[0]).step_by(step) {
-        let channels = first..layout.channels[0].min(first + step);
+    let mut v = Vec::with_capacity(layout.input_len);
+    let (width, mut tiles, mut batch) = (layout.padded[1], Tiles::zero(), Batch::default());
+    for channels in chunks(layout, layout.channels[0]) {
         pad(layout, channels.clone(), x, &mut image);
+        v.resize(channels.end * layout.stride, W::default());
         for block in &layout.blocks {
             let [rows, columns] = block.points;
             let mut batches = Batches::new(block, channels.clone(), layout.padded);
@@ -42,24 +40,36 @@ pub(crate) fn forward<W: Word>(layout: &Layout, x: &[u64]) -> Vec<W> {
 /// The outputs mod 2^bits from the products of all positions.
 pub(crate) fn backward<W: Word>(layout: &Layout, bits: Bits, products: &[W]) -> Vec<u64> {
     let ([height, width], channels) = (layout.output, layout.channels[1]);
-    let mut y = vec![0; channels * height * width];
+    let mut y = Vec::with_capacity(channels * height * width);
     let (mut tiles, mut batch) = (Tiles::zero(), Batch::default());
-    for block in &layout.blocks {
-        let ([rows, columns], [m, n]) = (block.points, block.outputs);
-        let mut batches = Batches::new(block, 0..channels, layout.output);
-        while batches.fill(&mut batch) {
-            load(layout, block, &batch, products, &mut tiles);
-            tiles.output(Axis::Down, rows, m, columns);
-            tiles.output(Axis::Across, columns, n, m);
-            match n {
-                1 => scatter::<W, 1>(&batch, m, width, bits, &tiles, &mut y),
-                2 => scatter::<W, 2>(&batch, m, width, bits, &tiles, &mut y),
-                3 => scatter::<W, 3>(&batch, m, width, bits, &tiles, &mut y),
-                _ => scatter::<W, 4>(&batch, m, width, bits, &tiles, &mut y),
+    for channels in chunks(layout, channels) {
+        let first = y.len();
+        y.resize(channels.end * height * width, 0);
+        let y = &mut y[first..];
+        for block in &layout.blocks {
+            let ([rows, columns], [m, n]) = (block.points, block.outputs);
+            let mut batches = Batches::new(block, channels.clone(), layout.output);
+            while batches.fill(&mut batch) {
+                load(layout, block, &batch, products, &mut tiles);
+                tiles.output(Axis::Down, rows, m, columns);
+                tiles.output(Axis::Across, columns, n, m);
+                match n {
+                    1 => scatter::<W, 1>(&batch, m, width, bits, &tiles, y),
+                    2 => scatter::<W, 2>(&batch, m, width, bits, &tiles, y),
+                    3 => scatter::<W, 3>(&batch, m, width, bits, &tiles, y),
+                    _ => scatter::<W, 4>(&batch, m, width, bits, &tiles, y),
+                }
             }
         }
     }
     y
+}
+
+/// Some of the channels at a time.
+fn chunks(layout: &Layout, channels: usize) -> impl Iterator<Item = Range<usize>> {
+    let step = (CHUNK / layout.stride).max(1);
+    let chunk = move |first| first..channels.min(first + step);
+    (0..channels).step_by(step).map(chunk)
 }
 
 /// Cuts tiles of N columns out of the padded image.
@@ -72,9 +82,9 @@ fn gather<W: Word, const N: usize>(
 ) {
     for (lane, corner) in batch.corners.iter().copied().enumerate() {
         for (p, line) in tiles.0[..rows].iter_mut().enumerate() {
-            let from = &image[corner + p * width..][..N];
-            for k in 0..N {
-                line[k][lane] = from[k];
+            let from = &image[corner + p * width..];
+            for (line, &from) in line.iter_mut().zip(&from[..N]) {
+                line[lane] = from;
             }
         }
     }
@@ -89,11 +99,12 @@ fn scatter<W: Word, const N: usize>(
     tiles: &Tiles<W>,
     y: &mut [u64],
 ) {
+    let mask = bits.mask();
     for (lane, corner) in batch.corners.iter().copied().enumerate() {
         for (o, line) in tiles.0[..rows].iter().enumerate() {
-            let to = &mut y[corner + o * width..][..N];
-            for k in 0..N {
-                to[k] = bits.reduce(line[k][lane].to_u64());
+            let to = &mut y[corner + o * width..];
+            for (to, line) in to[..N].iter_mut().zip(line) {
+                *to = line[lane].to_u64() & mask;
             }
         }
     }
@@ -105,9 +116,9 @@ fn store<W: Word>(layout: &Layout, block: &Block, batch: &Batch, tiles: &Tiles<W
         let position = layout.positions[place.position];
         let from = &tiles.0[p][q];
         for run in &batch.runs {
-            let row = position.input + run.channel * position.len + place.offset;
+            let row = run.channel * layout.stride + position.start + place.offset;
             let from = &from[run.lane..][..run.len];
-            copy(from, &mut v[row + run.tile..][..run.len]);
+            v[row + run.tile..][..run.len].copy_from_slice(from);
         }
     }
 }
@@ -124,25 +135,14 @@ fn load<W: Word>(
         let position = layout.positions[place.position];
         let to = &mut tiles.0[p][q];
         for run in &batch.runs {
-            let row = position.output + run.channel * position.len + place.offset;
+            let row = run.channel * layout.stride + position.start + place.offset;
             let from = &products[row + run.tile..][..run.len];
-            copy(from, &mut to[run.lane..][..run.len]);
+            to[run.lane..][..run.len].copy_from_slice(from);
         }
         let factor = W::from_u64(place.factor);
         for to in to {
             *to = to.wrapping_mul(factor);
         }
-    }
-}
-
-/// Copies one run of lanes; inline where it is a whole one, as most are.
-fn copy<W: Word>(from: &[W], to: &mut [W]) {
-    match (
-        <&Lanes<W>>::try_from(from),
-        <&mut Lanes<W>>::try_from(&mut *to),
-    ) {
-        (Ok(from), Ok(to)) => *to = *from,
-        _ => to.copy_from_slice(from),
     }
 }
 
