@@ -139,7 +139,7 @@ pub(crate) fn widths(graph: &IntGraph) -> Widths {
                 widest.accumulator = widest.accumulator.max(ring);
             }
             IntOp::Relu | IntOp::SignedRelu | IntOp::Clip { .. } | IntOp::HardSwish { .. } => {
-                widest.activation = widest.activation.max(bits)
+                widest.activation = widest.activation.max(bits);
             }
             _ => {}
         }
