@@ -138,7 +138,7 @@ fn input(file: &Path, model: &Model) -> Vec<f32> {
     let (width, height) = (decoded.width() as usize, decoded.height() as usize);
     let picture = Picture::new(width, height, 3, Samples::Eight(decoded.into_raw()));
     let preprocessing = &model.public.preprocessing;
-    let pixels = preprocessing.pixels(&picture.expect("it has pixels"));
+    let pixels = preprocessing.pixels(&picture.expect("it has pixels"), 0);
     preprocessing.values(&pixels).expect("its size")
 }
 
