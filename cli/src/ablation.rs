@@ -146,7 +146,7 @@ impl Rows {
             "{}: random weights, and widths from noise",
             source.arch
         ));
-        model::quantised(source, &self.options)
+        model::quantised(source, self.options)
     }
 
     fn ours(

@@ -56,7 +56,7 @@ pub(crate) fn load(args: &ModelArgs, ui: Ui) -> Outcome<Model> {
     ));
     let (size, classes) = (args.size as usize, args.classes as usize);
     let source = seeded(name, size, classes).map_err(Failure::input)?;
-    quantised(source, &CostOptions::default())
+    quantised(source, CostOptions::default())
 }
 
 /// `chestnet`, or the path of a .bray file.
@@ -129,7 +129,7 @@ pub(crate) fn seeded(arch: &str, size: usize, classes: usize) -> Result<Source, 
 }
 
 /// Its integer network: batch norms and widths from noise.
-pub(crate) fn quantised(mut source: Source, options: &CostOptions) -> Outcome<Model> {
+pub(crate) fn quantised(mut source: Source, options: CostOptions) -> Outcome<Model> {
     let samples: Vec<_> = (0..CALIBRATION)
         .map(|image| {
             let bytes = noise(image, source.preprocessing.shape.len());

@@ -138,8 +138,8 @@ pub(crate) fn widths(graph: &IntGraph) -> Widths {
                 let ring = graph.types()[node.inputs[0]].bits().get();
                 widest.accumulator = widest.accumulator.max(ring);
             }
-            IntOp::Relu | IntOp::SignedRelu | IntOp::Clip { .. } | IntOp::HardSwish { .. } => {
-                widest.activation = widest.activation.max(bits)
+            IntOp::Relu | IntOp::SignedRelu | IntOp::Clip { .. } => {
+                widest.activation = widest.activation.max(bits);
             }
             _ => {}
         }

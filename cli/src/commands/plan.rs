@@ -1,6 +1,6 @@
 //! `blindray plan`.
 
-use nets::{Algorithms, CrypTFlow2, Model, Objective, choose};
+use nets::{Algorithms, CrypTFlow2, Error, Model, Objective, choose};
 use sharing::Options;
 
 use crate::ablation;
@@ -51,7 +51,10 @@ fn estimate(args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Estimate> {
         };
     }
     let (size, classes) = (args.size.unwrap_or(SIZE), args.classes);
-    let source = model::seeded(name, size as usize, classes as usize).map_err(Failure::input)?;
+    let source = model::seeded(name, size as usize, classes as usize).map_err(|e| match e {
+        Error::Shape { .. } => Failure::input(format!("{e}: take a larger --size")),
+        e => Failure::input(e),
+    })?;
     if let Some((preset, settings)) = settings {
         return estimate::of_history(name.to_owned(), &source.float, preset, settings, speed);
     }
@@ -59,7 +62,7 @@ fn estimate(args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Estimate> {
         "{name} gets random weights, and widths from noise"
     ));
     let parameters = source.float.parameters();
-    let model = model::quantised(source, &CostOptions::of(args))?;
+    let model = model::quantised(source, CostOptions::of(args))?;
     ours(&model, parameters, args, speed)
 }
 
