@@ -19,7 +19,9 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let pixels = Samples::Eight(vec![7; 4 * 3]);
     let picture = Picture::new(4, 3, 1, pixels).expect("a picture");
-    drop(public.prepare(&picture));
+    for view in 0..public.preprocessing.views() {
+        drop(public.prepare(&picture, view));
+    }
     for mode in [Mode::Faithful, Mode::Fast] {
         if let Ok(network) = SecureNetwork::new(&public.graph, mode, 32) {
             drop(network.cost());
