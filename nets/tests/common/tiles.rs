@@ -155,11 +155,11 @@ pub fn model(graph: IntGraph, weights: PrivateWeights) -> Model {
         arch: "test".into(),
         labels: Vec::new(),
         head: Head::Sigmoid,
-        preprocessing: Preprocessing {
+        preprocessing: Preprocessing::new(
             shape,
-            mean: vec![0.0; shape.channels],
-            std: vec![1.0; shape.channels],
-        },
+            vec![0.0; shape.channels],
+            vec![1.0; shape.channels],
+        ),
         graph,
     };
     let float = FloatModel {
