@@ -245,7 +245,7 @@ fn bad_requests_say_what_would_do() {
         ),
         (&["--model", "chestnet", "--network", "dsl"], "1Gbit,20ms"),
         (&["--ablation", "--model", "chestnet"], "cannot be used"),
-        (&["--model", "chestnet", "--svg", "x"], "--ablation"),
+        (&["--model", "chestnet", "--svg", "x"], "cannot be used"),
         (&[], "--model"),
     ] {
         let output = run(&[&["plan"], args].concat());
