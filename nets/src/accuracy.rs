@@ -262,10 +262,11 @@ fn top(values: &[f64]) -> Option<usize> {
 mod tests {
     use super::*;
 
+    /// Bits of a weight, and more of an activation.
+    type Pair = (u32, u32);
+
     /// What is chosen, and what was tried, where [`WidthReport`]s say so; none: it does not fit.
-    fn tries(
-        difference: impl Fn(u32, u32) -> Option<f64>,
-    ) -> Result<((u32, u32), Vec<(u32, u32)>), Error> {
+    fn tries(difference: impl Fn(u32, u32) -> Option<f64>) -> Result<(Pair, Vec<Pair>), Error> {
         let mut all = Vec::new();
         let chosen = narrowest(0.01, |p| {
             let Precision {
