@@ -23,13 +23,13 @@ fn last_stage_of_densenet121() {
 
 #[test]
 fn last_blocks_of_resnet50() {
-    check(&after("layer4.0.relu", &backbone("resnet50")), MEMORY);
+    check(&after("layer4.0.relu3", &backbone("resnet50")), MEMORY);
 }
 
 #[test]
 #[ignore = "a minute: cargo test --release -p nets --test stages -- --ignored --nocapture last_stage_of_resnet50"]
 fn last_stage_of_resnet50() {
-    check(&after("layer3.5.relu", &backbone("resnet50")), MEMORY);
+    check(&after("layer3.5.relu3", &backbone("resnet50")), MEMORY);
 }
 
 #[test]
