@@ -21,17 +21,19 @@ const SIZE: u32 = 320;
 /// The network whose weights stay while the protocols change.
 const BASE: &str = "densenet121";
 
-/// Networks with every lever of the protocols on; one that does not exist is left out.
-const NETWORKS: [(&str, &str); 9] = [
-    ("X-operator", "densenet121-x"),
-    ("backbone", "mobilenet-v2"),
-    ("backbone and X-operator", "mobilenet-v2-x"),
-    ("backbone", "mobilenet-v3-large"),
-    ("backbone and X-operator", "mobilenet-v3-large-x"),
-    ("backbone", "mobilenet-v3-small"),
-    ("backbone and X-operator", "mobilenet-v3-small-x"),
-    ("backbone", "shufflenet-v2"),
-    ("backbone and X-operator", "shufflenet-v2-x"),
+/// Networks with every lever of the protocols on, and groups for 1 x 1 layers; one that does not exist is
+/// left out.
+const NETWORKS: [(&str, &str, Option<usize>); 10] = [
+    ("X-operator", "densenet121-x", None),
+    ("grouped 1x1 layers too", "densenet121-x", Some(4)),
+    ("backbone", "mobilenet-v2", None),
+    ("backbone and X-operator", "mobilenet-v2-x", Some(4)),
+    ("backbone", "mobilenet-v3-large", None),
+    ("backbone and X-operator", "mobilenet-v3-large-x", Some(4)),
+    ("backbone", "mobilenet-v3-small", None),
+    ("backbone and X-operator", "mobilenet-v3-small-x", Some(4)),
+    ("backbone", "shufflenet-v2", None),
+    ("backbone and X-operator", "shufflenet-v2-x", Some(4)),
 ];
 
 #[derive(Clone, Debug, Serialize)]
@@ -103,7 +105,7 @@ impl Rows {
     }
 
     fn all(&self) -> Outcome<Vec<Row>> {
-        let base = model::seeded(BASE, self.size, self.classes).map_err(Failure::input)?;
+        let base = model::seeded(BASE, self.size, self.classes, None).map_err(Failure::input)?;
         let mut rows = Vec::new();
         for (lever, settings) in [
             ("CrypTFlow2 as released, 2022", CrypTFlow2::RELEASED),
@@ -128,15 +130,16 @@ impl Rows {
             let model = model::with(&model, &algorithms)?;
             rows.push(self.ours(lever, true, &model, BASE, parameters)?);
         }
-        for (lever, name) in NETWORKS {
-            let source = match model::seeded(name, self.size, self.classes) {
+        for (lever, name, groups) in NETWORKS {
+            let source = match model::seeded(name, self.size, self.classes, groups) {
                 // Not every network has something to replace.
                 Err(Error::UnknownNetwork { .. } | Error::Option { .. }) => continue,
                 source => source.map_err(Failure::input)?,
             };
             let parameters = source.float.parameters();
             let model = self.quantised(source)?;
-            rows.push(self.ours(lever, false, &model, name, parameters)?);
+            let name = groups.map_or_else(|| name.into(), |groups| format!("{name}, g = {groups}"));
+            rows.push(self.ours(lever, false, &model, &name, parameters)?);
         }
         Ok(rows)
     }

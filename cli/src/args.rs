@@ -305,11 +305,14 @@ pub(crate) struct PlanArgs {
     /// Most bits of a backbone's activation; default: 16.
     #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u32).range(4..=32))]
     pub(crate) activation_bits: Option<u32>,
+    /// Groups for the 1 x 1 layers of a backbone with X-operators (NAME-x), which are then shuffled too.
+    #[arg(long, value_name = "G", requires = "model", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) xop_pointwise: Option<u32>,
     /// The speed of the machines, as `blindray bench --calibrate` writes it; default: this machine's, if it was measured.
     #[arg(long, value_name = "FILE")]
     pub(crate) constants: Option<PathBuf>,
     /// From CrypTFlow2 of 2022 to the cheapest network, one lever at a time.
-    #[arg(long, conflicts_with_all = ["model", "preset", "network", "objective", "mode"])]
+    #[arg(long, conflicts_with_all = ["model", "preset", "network", "objective", "mode", "xop_pointwise"])]
     pub(crate) ablation: bool,
     /// Draw the ablation.
     #[arg(

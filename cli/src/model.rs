@@ -6,7 +6,8 @@ use std::path::Path;
 
 use nets::{
     Algorithms, BACKBONES, Constants, Error, ImportOptions, MAX_PUBLIC_BYTES, Model, PublicModel,
-    Rounding, Shape, Source, WeightBits, backbone_seeded, choose, import, standardise,
+    Rounding, Shape, Source, WeightBits, XOpOptions, backbone_seeded, choose, import,
+    replace_convolutions, standardise,
 };
 use sha2::{Digest, Sha256};
 use sharing::Options;
@@ -55,7 +56,7 @@ pub(crate) fn load(args: &ModelArgs, ui: Ui) -> Outcome<Model> {
         "WARNING: {name} gets RANDOM weights: its costs are real, its findings mean nothing"
     ));
     let (size, classes) = (args.size as usize, args.classes as usize);
-    let source = seeded(name, size, classes).map_err(Failure::input)?;
+    let source = seeded(name, size, classes, None).map_err(Failure::input)?;
     quantised(source, CostOptions::default())
 }
 
@@ -122,10 +123,23 @@ pub(crate) fn with(model: &Model, algorithms: &Algorithms) -> Outcome<Model> {
     Ok(model)
 }
 
-/// A backbone with random weights, always the same.
-pub(crate) fn seeded(arch: &str, size: usize, classes: usize) -> Result<Source, Error> {
-    let shape = Shape::new(3, size, size);
-    backbone_seeded(arch, shape, classes, Sha256::digest(arch).into())
+/// A backbone with random weights, always the same; `NAME-x` with its 1 x 1 layers in so many groups too.
+pub(crate) fn seeded(
+    arch: &str,
+    size: usize,
+    classes: usize,
+    pointwise: Option<usize>,
+) -> Result<Source, Error> {
+    let (shape, seed) = (Shape::new(3, size, size), Sha256::digest(arch).into());
+    let Some((base, groups)) = arch.strip_suffix("-x").zip(pointwise) else {
+        return backbone_seeded(arch, shape, classes, seed);
+    };
+    let options = XOpOptions {
+        pointwise: Some(groups),
+        ..XOpOptions::default()
+    };
+    let source = backbone_seeded(base, shape, classes, seed)?;
+    Ok(replace_convolutions(&source, &options, seed)?.source)
 }
 
 /// Its integer network: batch norms and widths from noise.

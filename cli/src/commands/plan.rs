@@ -51,10 +51,17 @@ fn estimate(args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Estimate> {
         };
     }
     let (size, classes) = (args.size.unwrap_or(SIZE), args.classes);
-    let source = model::seeded(name, size as usize, classes as usize).map_err(|e| match e {
-        Error::Shape { .. } => Failure::input(format!("{e}: take a larger --size")),
-        e => Failure::input(e),
-    })?;
+    let groups = args.xop_pointwise.map(|groups| groups as usize);
+    if groups.is_some() && !name.ends_with("-x") {
+        return Err(Failure::input(format!(
+            "--xop-pointwise needs a backbone with X-operators: {name}-x"
+        )));
+    }
+    let source =
+        model::seeded(name, size as usize, classes as usize, groups).map_err(|e| match e {
+            Error::Shape { .. } => Failure::input(format!("{e}: take a larger --size")),
+            e => Failure::input(e),
+        })?;
     if let Some((preset, settings)) = settings {
         return estimate::of_history(name.to_owned(), &source.float, preset, settings, speed);
     }
@@ -69,6 +76,7 @@ fn estimate(args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Estimate> {
 fn refuse_backbone_options(args: &PlanArgs, name: &str) -> Outcome<()> {
     let given = [
         ("--size", args.size.is_some()),
+        ("--xop-pointwise", args.xop_pointwise.is_some()),
         ("--weight-bits", args.weight_bits.is_some()),
         ("--activation-bits", args.activation_bits.is_some()),
     ];
