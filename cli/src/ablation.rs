@@ -33,7 +33,7 @@ const NETWORKS: [(&str, &str, Option<usize>); 10] = [
     ("backbone", "mobilenet-v3-small", None),
     ("backbone and X-operator", "mobilenet-v3-small-x", Some(4)),
     ("backbone", "shufflenet-v2", None),
-    ("backbone and X-operator", "shufflenet-v2-x", Some(4)),
+    ("backbone and X-operator", "shufflenet-v2-x", Some(2)),
 ];
 
 #[derive(Clone, Debug, Serialize)]

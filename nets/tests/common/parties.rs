@@ -32,6 +32,9 @@ pub fn run_real(graph: &IntGraph, weights: &PrivateWeights, input: &[i64], mode:
     run_in(open, graph, weights, input, mode)
 }
 
+/// Bytes that each direction of a line holds.
+const LINE: usize = 1 << 20;
+
 fn run_in(
     open: impl Fn(&Connection, [u8; 32]) -> Result<Session, sharing::Error> + Sync,
     graph: &IntGraph,
@@ -40,7 +43,9 @@ fn run_in(
     mode: Mode,
 ) -> Outcome {
     let plan = |s: &Session| SecureNetwork::new(graph, mode, s.cot_price()).expect("it plans");
-    let (server, (output, client)) = testkit::run_2pc(
+    // Wide lines: gigabytes pass.
+    let (server, (output, client)) = testkit::run_over(
+        channel::memory_pair(LINE),
         |connection| {
             let mut s = open(&connection, [1; 32]).expect("a session");
             plan(&s)
