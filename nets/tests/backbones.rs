@@ -3,10 +3,14 @@
 
 mod common;
 
+#[path = "common/noise.rs"]
+mod noise;
+
 use nets::{
     ImportOptions, Mode, SecureNetwork, Shape, Source, StateDict, WeightBits, backbone,
     backbone_seeded, import,
 };
+use noise::noise;
 
 /// Name and torchvision's number of parameters at 1000 classes.
 const ARCHS: [(&str, usize); 10] = [
@@ -162,24 +166,6 @@ fn state_dicts_give_the_same_network() {
         let error = backbone(arch, dict).expect_err("it is not whole");
         assert_eq!(error.to_string(), format!("tensor `{gone}` is missing"));
     }
-}
-
-/// Images of noise.
-fn noise(source: &Source, count: usize) -> Vec<Vec<f32>> {
-    let n = source.preprocessing.shape.len();
-    let pixel = |i: usize| u8::try_from(i.wrapping_mul(2_654_435_761) >> 7 & 255).expect("a byte");
-    let image = |k: usize| {
-        (0..n)
-            .map(|i| pixel(i * 31 + k * 7919))
-            .collect::<Vec<u8>>()
-    };
-    let values = |k: usize| {
-        source
-            .preprocessing
-            .values(&image(k))
-            .expect("the right size")
-    };
-    (0..count).map(values).collect()
 }
 
 #[test]

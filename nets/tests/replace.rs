@@ -1,6 +1,8 @@
 //! X-operators in networks: what is replaced and by what, from seeds and from state dicts, and that
 //! such a network imports and runs between two parties.
 
+#[path = "common/noise.rs"]
+mod noise;
 #[path = "common/parties.rs"]
 mod parties;
 
@@ -14,6 +16,7 @@ use nets::{
     Source, StateDict, Tensor, Tensors, Window, XOpOptions, backbone, backbone_seeded, fold,
     import, replace_convolutions,
 };
+use noise::noise;
 use ring_arith::Bits;
 
 const SEED: [u8; 32] = [3; 32];
@@ -410,24 +413,6 @@ fn state_dicts_load() {
             assert!(backbone(&name, wrong).is_err(), "{arch}: {key} = {value}");
         }
     }
-}
-
-/// Images of noise.
-fn noise(source: &Source, count: usize) -> Vec<Vec<f32>> {
-    let n = source.preprocessing.shape.len();
-    let pixel = |i: usize| u8::try_from(i.wrapping_mul(2_654_435_761) >> 7 & 255).expect("a byte");
-    let image = |k: usize| {
-        (0..n)
-            .map(|i| pixel(i * 31 + k * 7919))
-            .collect::<Vec<u8>>()
-    };
-    let values = |k: usize| {
-        source
-            .preprocessing
-            .values(&image(k))
-            .expect("the right size")
-    };
-    (0..count).map(values).collect()
 }
 
 /// Batch norms behind an operator's shuffle go into its 1 × 1 convolution.
