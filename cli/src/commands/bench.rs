@@ -52,6 +52,11 @@ pub(crate) fn bench(args: &BenchArgs, ui: Ui) -> Outcome<()> {
         ui.note(operation.name.text());
         operations.push(best(&operation, runs)?);
     }
+    if args.calibrate && operations.iter().any(|m| m.cpu_s <= 0.0) {
+        return Err(Failure::run(
+            "this system does not tell the CPU time of a process: nothing to calibrate with",
+        ));
+    }
     let constants = args.calibrate.then(|| fit(&operations));
     if let Some(constants) = constants {
         let path = args.out.clone().or_else(own_file).ok_or_else(|| {
