@@ -15,7 +15,7 @@ use ring_arith::Bits;
 use crate::graph::Op;
 use crate::import::{ImportOptions, Preset};
 use crate::rounding::Moments;
-use crate::scales::{Scales, weight_bits};
+use crate::scales::Scales;
 use crate::{Error, FloatModel, IntGraph, IntNode, IntOp, LayerWeights, PrivateWeights, Window};
 
 /// The lowered network; `origin` gives the float node of each integer node's values.
@@ -319,7 +319,7 @@ impl<'a> Lowering<'a> {
         let scale = self.scales.linear[node].expect("choose() scales every linear node");
         let ring = self.ring(node, scale.shift)?;
         let input = self.value(float.inputs[0], ring);
-        let weight_bits = weight_bits(&float.op, self.options);
+        let weight_bits = scale.bits;
         let (op, weight, bias) = match &float.op {
             Op::Conv2d {
                 out_channels,

@@ -15,6 +15,9 @@ use crate::{Error, FloatModel, Shape};
 /// The narrowest activation.
 const MIN_BITS: u32 = 4;
 
+/// What weights that give way to the accumulator keep.
+const MIN_WEIGHT_BITS: u32 = 6;
+
 /// Weight bits that convolutions of each channel apart have more.
 const APART_BITS: u32 = 4;
 
@@ -23,8 +26,38 @@ const APART_BITS: u32 = 4;
 pub(crate) struct LinearScale {
     /// Scale of the weights.
     pub(crate) weight: i32,
+    /// Bits of a weight.
+    pub(crate) bits: u32,
     /// Bits cut off afterwards.
     pub(crate) shift: u32,
+}
+
+impl LinearScale {
+    /// With weights coarser by as many bits as the accumulator would be wider than one product of a
+    /// weight and an activation, down to [`MIN_WEIGHT_BITS`]: weights so small that they would need a
+    /// wider one hardly move what they are added to. Sums instead of means stay beside that.
+    fn within(self, output: u32, gain: f64, options: &ImportOptions) -> Self {
+        let product = self.bits + options.activation_bits;
+        let sums = bits_for(gain) - bits_for(1.0);
+        let over = match options.preset {
+            Preset::Mixed => (output + self.shift).saturating_sub(product + sums),
+            Preset::Uniform { .. } => 0,
+        };
+        // Where the products would all be cut off, the scale needs to be no larger.
+        let lost = self.shift.saturating_sub(product);
+        let coarser = over
+            .min(self.bits.saturating_sub(MIN_WEIGHT_BITS))
+            .min(self.shift)
+            .max(lost);
+        Self {
+            weight: self.weight - coarser.cast_signed(),
+            bits: self
+                .bits
+                .saturating_sub(coarser)
+                .max(MIN_WEIGHT_BITS.min(self.bits)),
+            shift: self.shift - coarser,
+        }
+    }
 }
 
 /// The scale of every node's output, and the scales of linear nodes.
@@ -93,17 +126,17 @@ pub(crate) fn choose(
     let gain = gains(&model.graph, &shapes, &rescales);
     let weight = weight_scales(model, &gain, options)?;
     lower_until_shifts_fit(&model.graph, &root, &weight, &rescales, &mut scale)?;
-    // Weights so small that a layer's products would all be cut off need no larger scale.
+    let needed = |group: usize| bits_for(widest[group] * 2f64.powi(scale[group])).max(MIN_BITS);
     let linear = (0..nodes.len()).map(|i| {
-        let most = (options.activation_bits + weight_bits(&nodes[i].op, options)).cast_signed();
-        let d = weight[i]? + scale[root[nodes[i].inputs[0]]] - scale[root[i]];
-        Some(LinearScale {
-            weight: weight[i]? - (d - most).max(0),
-            shift: d.min(most).cast_unsigned(),
-        })
+        let x = nodes[i].inputs.first().map_or(0, |&x| root[x]);
+        let fitted = LinearScale {
+            weight: weight[i]?,
+            bits: weight_bits(&nodes[i].op, options),
+            shift: (weight[i]? + scale[x] - scale[root[i]]).cast_unsigned(),
+        };
+        Some(fitted.within(needed(root[i]), gain[nodes[i].inputs[0]], options))
     });
     let linear = linear.collect();
-    let needed = |group: usize| bits_for(widest[group] * 2f64.powi(scale[group])).max(MIN_BITS);
     let bits = |group: usize| match options.preset {
         Preset::Uniform { bits } => bits,
         Preset::Mixed => needed(group),
@@ -186,9 +219,9 @@ fn fitting(top: f64, bits: u32) -> i32 {
     }
 }
 
-/// Bits of a linear node's weights. Where each channel has a few weights of its own, channels differ
+/// The most bits of a linear node's weights. Where each channel has a few weights of its own, channels differ
 /// most, and more bits cost least.
-pub(crate) fn weight_bits(op: &Op, options: &ImportOptions) -> u32 {
+fn weight_bits(op: &Op, options: &ImportOptions) -> u32 {
     let bits = options.weight_bits.bits();
     let bits = match op {
         Op::Conv2d {
@@ -273,4 +306,45 @@ fn lower_until_shifts_fit(
         "graph",
         "weights this large leave no fractional bits; give more bits",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::WeightBits;
+
+    #[test]
+    fn accumulators_are_no_wider_than_a_product() {
+        let options = ImportOptions {
+            weight_bits: WeightBits::Fixed(10),
+            ..ImportOptions::default()
+        };
+        let within = |bits, shift, output, gain| {
+            let fitted = LinearScale {
+                weight: 12,
+                bits,
+                shift,
+            };
+            (fitted, fitted.within(output, gain, &options))
+        };
+        for bits in 2..=24 {
+            let product = bits + options.activation_bits;
+            for (shift, output) in (0..=60).flat_map(|d| (4..=24).map(move |m| (d, m))) {
+                let (fitted, kept) = within(bits, shift, output, 1.0);
+                let lost = fitted.shift - kept.shift;
+                assert_eq!(fitted.weight - kept.weight, lost.cast_signed());
+                assert!(kept.bits >= bits.min(MIN_WEIGHT_BITS) && kept.shift <= product);
+                assert!(
+                    output + kept.shift <= product
+                        || kept.bits <= MIN_WEIGHT_BITS
+                        || kept.shift == 0
+                );
+                assert!(lost == 0 || output + shift > product, "no more than needed");
+            }
+        }
+        // Sums of 100 values have seven bits more, and their layer the same weights.
+        let (_, kept) = within(10, 17, 15, 100.0);
+        assert_eq!((kept.bits, kept.shift), (10, 17));
+        assert_eq!(within(10, 17, 15, 1.0).1.bits, 6);
+    }
 }

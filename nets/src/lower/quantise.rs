@@ -2,7 +2,7 @@
 
 use super::Lowering;
 use crate::graph::Op;
-use crate::scales::{LinearScale, weight_bits};
+use crate::scales::LinearScale;
 use crate::{Error, LayerWeights};
 
 impl Lowering<'_> {
@@ -27,8 +27,7 @@ impl Lowering<'_> {
             .iter()
             .map(|&w| f64::from(w) * factor)
             .collect();
-        let top = 2f64
-            .powi(weight_bits(&self.model.graph.nodes[node].op, self.options).cast_signed() - 1);
+        let top = 2f64.powi(scale.bits.cast_signed() - 1);
         let rounded: Vec<_> = match self.moments.get(&node) {
             Some(groups) => exact
                 .chunks_exact(exact.len() / groups.len())

@@ -5,7 +5,6 @@ use crate::graph::Op;
 use crate::import::Preset;
 use crate::infer::types_of;
 use crate::rescale::{Rescale, mean};
-use crate::scales::weight_bits;
 use crate::{IntOp, Shape};
 
 impl Lowering<'_> {
@@ -32,9 +31,9 @@ impl Lowering<'_> {
                 };
                 let most = 64_u32.saturating_sub(rescale.shift);
                 self.native[index] = wide.min(most).max(bits[index]);
-            } else if let Some(shift) = shift {
+            } else if let Some(linear) = self.scales.linear[index] {
                 // A layer that was always near 0 has weights all the same.
-                let weights = weight_bits(&node.op, self.options).saturating_sub(shift);
+                let weights = linear.bits.saturating_sub(linear.shift);
                 self.native[index] = weights.max(bits[index]);
             }
             let ring = match node.op {
