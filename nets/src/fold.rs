@@ -5,6 +5,7 @@
 //! - Max-pool goes before ReLU: `max-pool(ReLU(x)) = ReLU(max-pool(x))`, and there are fewer ReLUs.
 //! - Average pool goes before a 1x1 convolution, which then has fewer positions, and before a channel
 //!   shuffle, which may stand between.
+//! - A dense convolution of a single pixel is a fully connected layer, for which either party can choose.
 //! - Nodes that do not reach the output go.
 
 use crate::float::{affine, parameters};
@@ -23,7 +24,38 @@ pub fn fold(model: &FloatModel) -> Result<FloatModel, Error> {
     while moved {
         (folded, moved) = pass(&folded)?;
     }
+    connect(&mut folded)?;
     Ok(folded)
+}
+
+/// Dense convolutions of a plane of one pixel become fully connected.
+fn connect(model: &mut FloatModel) -> Result<(), Error> {
+    let shapes = model.graph.shapes()?;
+    for node in &mut model.graph.nodes {
+        let Op::Conv2d {
+            out_channels,
+            groups: 1,
+            window,
+            weight,
+            bias,
+        } = &node.op
+        else {
+            continue;
+        };
+        let input = shapes[node.inputs[0]];
+        if input.plane() != 1 || *window != Window::square(1, 1, 0) {
+            continue;
+        }
+        let values = model.tensors.tensor(weight)?.data().to_vec();
+        let matrix = Tensor::new(vec![*out_channels, input.channels], values);
+        model.tensors.insert(weight.clone(), matrix);
+        node.op = Op::Linear {
+            out_features: *out_channels,
+            weight: weight.clone(),
+            bias: bias.clone(),
+        };
+    }
+    Ok(())
 }
 
 /// Folds what can be folded as the graph is; and whether a pool moved.
