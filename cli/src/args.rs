@@ -110,13 +110,35 @@ pub(crate) enum PlanPreset {
 
 /// What the choice of algorithms makes small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PlanObjective {
+pub(crate) enum Objective {
     /// Traffic of both directions, refill included.
     Bytes,
     /// Seconds on the network given.
     Time,
     /// Flights, then bytes.
     Flights,
+}
+
+impl Objective {
+    /// The same for `nets`.
+    pub(crate) const fn on(self, network: nets::Network) -> nets::Objective {
+        match self {
+            Self::Bytes => nets::Objective::Bytes,
+            Self::Time => nets::Objective::Time(network),
+            Self::Flights => nets::Objective::Flights,
+        }
+    }
+}
+
+/// What seconds are estimated from.
+#[derive(Debug, Args)]
+pub(crate) struct SpeedArgs {
+    /// The network: lan (3 Gbit/s, 0.3 ms there and back), wan (100 Mbit/s, 40 ms), or such as 1Gbit,20ms.
+    #[arg(long, value_name = "lan|wan|RATE,RTT", default_value = "lan")]
+    pub(crate) network: Link,
+    /// The speed of the machines, as `blindray bench --calibrate` writes it; default: this machine's, if it was measured.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) constants: Option<PathBuf>,
 }
 
 /// Which model.
@@ -257,6 +279,11 @@ pub(crate) struct ImportArgs {
     /// Output names, separated by commas; default: those in the weights file, else numbers.
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     pub(crate) labels: Vec<String>,
+    /// What the algorithms of the layers are chosen by; the findings do not depend on it.
+    #[arg(long, value_enum, default_value_t = Objective::Bytes)]
+    pub(crate) objective: Objective,
+    #[command(flatten)]
+    pub(crate) speed: SpeedArgs,
     /// Where to write the model file.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
@@ -290,12 +317,11 @@ pub(crate) struct PlanArgs {
     /// Whose protocols.
     #[arg(long, value_enum, default_value_t = PlanPreset::Ot)]
     pub(crate) preset: PlanPreset,
-    /// The network: lan (3 Gbit/s, 0.3 ms there and back), wan (100 Mbit/s, 40 ms), or such as 1Gbit,20ms.
-    #[arg(long, value_name = "lan|wan|RATE,RTT", default_value = "lan")]
-    pub(crate) network: Link,
+    #[command(flatten)]
+    pub(crate) speed: SpeedArgs,
     /// Choose the algorithms anew; default: as the model has them, which is by bytes for a backbone.
     #[arg(long, value_enum)]
-    pub(crate) objective: Option<PlanObjective>,
+    pub(crate) objective: Option<Objective>,
     /// Exactness of the secure run.
     #[arg(long, value_enum, default_value_t = Mode::Faithful)]
     pub(crate) mode: Mode,
@@ -308,9 +334,6 @@ pub(crate) struct PlanArgs {
     /// Groups for the 1 x 1 layers of a backbone with X-operators (NAME-x), which are then shuffled too.
     #[arg(long, value_name = "G", requires = "model", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) xop_pointwise: Option<u32>,
-    /// The speed of the machines, as `blindray bench --calibrate` writes it; default: this machine's, if it was measured.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) constants: Option<PathBuf>,
     /// From CrypTFlow2 of 2022 to the cheapest network, one lever at a time.
     #[arg(long, conflicts_with_all = ["model", "preset", "network", "objective", "mode", "xop_pointwise"])]
     pub(crate) ablation: bool,

@@ -8,7 +8,9 @@ use ot::{refill_cost, refills};
 use serde::Serialize;
 use sharing::Options;
 
+use crate::args::SpeedArgs;
 use crate::failure::{Failure, Outcome};
+use crate::machine::Machine;
 use crate::network::Link;
 use crate::report::{Comm, Layer, Widths, bytes, widths};
 
@@ -58,6 +60,14 @@ pub(crate) struct Speed {
 }
 
 impl Speed {
+    /// As on the command line.
+    pub(crate) fn of(args: &SpeedArgs) -> Outcome<Self> {
+        Ok(Self {
+            link: args.network.clone(),
+            constants: Machine::find(args.constants.as_deref())?,
+        })
+    }
+
     /// CPU seconds and seconds on the wire.
     pub(crate) fn seconds(&self, layer: &LayerPlan) -> (f64, f64) {
         let price = Options::default().cot_price();

@@ -12,8 +12,8 @@ use crate::preact::{is_lowerable, lowerable};
 use crate::preprocess::Preprocessing;
 use crate::rounding::Moments;
 use crate::{
-    Algorithms, Constants, Error, FloatModel, Head, IntOp, Model, PrivateWeights, PublicModel,
-    calibrate, choose, fold, rounding, scales,
+    Algorithm, Algorithms, Constants, Error, FloatModel, Head, IntOp, Model, PrivateWeights,
+    PublicModel, calibrate, choose, fold, rounding, scales,
 };
 
 /// How widths are chosen.
@@ -67,6 +67,8 @@ pub struct ImportOptions {
     /// How the algorithms of the layers are chosen, at the price of a correlated OT of
     /// [`sharing::Options::default`]; the integers do not depend on it.
     pub algorithms: Algorithms,
+    /// The speed of the machines, for a choice by time.
+    pub constants: Constants,
 }
 
 impl Default for ImportOptions {
@@ -81,6 +83,7 @@ impl Default for ImportOptions {
             margin: 2.0,
             preset: Preset::Mixed,
             algorithms: Algorithms::default(),
+            constants: Constants::default(),
         }
     }
 }
@@ -163,6 +166,8 @@ pub struct LayerWidths {
     pub output_bits: u32,
     /// Scale of its output after truncation.
     pub output_scale: i32,
+    /// How it is computed.
+    pub algorithm: String,
 }
 
 /// What [`import`] found.
@@ -241,8 +246,20 @@ pub fn import(
     };
     let images = (0..samples.len()).map(pair);
     let all = compare(&made.public, &made.weights, images)?;
+    let model = Model {
+        public: made.public,
+        weights: made.weights,
+        float: calibrated.reference,
+    };
+    let price = sharing::Options::default().cot_price();
+    let (model, choices) = choose(&model, &options.algorithms, price, &options.constants)?;
+    let mut layers = made.layers;
+    for (layer, choice) in layers.iter_mut().zip(choices) {
+        debug_assert_eq!(layer.name, choice.name, "both list every linear layer");
+        layer.algorithm = choice.chosen.to_string();
+    }
     let report = ImportReport {
-        layers: made.layers,
+        layers,
         weight_bits: made.weight_bits,
         activation_bits: made.activation_bits,
         tried,
@@ -256,13 +273,6 @@ pub fn import(
         margin: options.margin,
         wrapped: all.wrapped,
     };
-    let model = Model {
-        public: made.public,
-        weights: made.weights,
-        float: calibrated.reference,
-    };
-    let price = sharing::Options::default().cot_price();
-    let (model, _) = choose(&model, &options.algorithms, price, &Constants::default())?;
     Ok((model, report))
 }
 
@@ -388,6 +398,7 @@ fn widths(
             calibrated_bits: bits_for(seen * 2f64.powi(accumulator.scale)),
             output_bits: output.bits.get(),
             output_scale: output.scale,
+            algorithm: Algorithm::Direct.to_string(),
         })
     };
     graph

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use nets::{
-    Crops, Geometry, Head, ImportOptions, ImportReport, Preprocessing, Source, StateDict,
-    WeightBits, backbone, import as quantise,
+    Algorithms, Crops, Geometry, Head, ImportOptions, ImportReport, Preprocessing, Source,
+    StateDict, WeightBits, backbone, import as quantise,
 };
 
 use crate::args::{Crop, Filter, ImportArgs};
+use crate::estimate::Speed;
 use crate::failure::{Failure, Outcome};
 use crate::images::Picture;
 use crate::ui::Ui;
@@ -40,6 +41,7 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
             source.preprocessing.values(&pixels).map_err(Failure::input)
         })
         .collect::<Outcome<Vec<_>>>()?;
+    let speed = Speed::of(&args.speed)?;
     let options = ImportOptions {
         name: model_name(&args.out),
         activation_bits: args.activation_bits,
@@ -49,6 +51,8 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
                 accuracy: args.accuracy,
             },
         },
+        algorithms: Algorithms::Auto(args.objective.on(speed.link.network)),
+        constants: speed.constants,
         ..ImportOptions::default()
     };
     let (model, report) = quantise(&source, &samples, &options).map_err(Failure::input)?;
@@ -169,14 +173,20 @@ fn is_image(path: &Path) -> bool {
 fn table(report: &ImportReport, out: &Path, public: &Path) -> String {
     use std::fmt::Write as _;
     let mut text = format!(
-        "{:<28} {:>7} {:>6} {:>7} {:>11} {:>7}\n",
-        "layer", "weights", "ring", "proved", "calibrated", "output"
+        "{:<28} {:>7} {:>6} {:>7} {:>11} {:>7}  {}\n",
+        "layer", "weights", "ring", "proved", "calibrated", "output", "algorithm"
     );
     for l in &report.layers {
         writeln!(
             text,
-            "{:<28} {:>7} {:>6} {:>7} {:>11} {:>7}",
-            l.name, l.weight_bits, l.ring_bits, l.proved_bits, l.calibrated_bits, l.output_bits
+            "{:<28} {:>7} {:>6} {:>7} {:>11} {:>7}  {}",
+            l.name,
+            l.weight_bits,
+            l.ring_bits,
+            l.proved_bits,
+            l.calibrated_bits,
+            l.output_bits,
+            l.algorithm
         )
         .expect("writing to a string cannot fail");
     }

@@ -1,13 +1,12 @@
 //! `blindray plan`.
 
-use nets::{Algorithms, CrypTFlow2, Error, Model, Objective, choose};
+use nets::{Algorithms, CrypTFlow2, Error, Model, choose};
 use sharing::Options;
 
 use crate::ablation;
-use crate::args::{PlanArgs, PlanObjective, PlanPreset};
+use crate::args::{PlanArgs, PlanPreset};
 use crate::estimate::{self, Estimate, Speed};
 use crate::failure::{Failure, Outcome};
-use crate::machine::Machine;
 use crate::model::{self, CostOptions};
 use crate::ui::Ui;
 
@@ -16,10 +15,7 @@ const SIZE: u32 = 224;
 
 /// Prints what one image would cost, before anything runs.
 pub(crate) fn plan(args: &PlanArgs, ui: Ui) -> Outcome<()> {
-    let speed = Speed {
-        link: args.network.clone(),
-        constants: Machine::find(args.constants.as_deref())?,
-    };
+    let speed = Speed::of(&args.speed)?;
     if args.ablation {
         return ablation::run(args, speed.constants, ui);
     }
@@ -90,14 +86,11 @@ fn refuse_backbone_options(args: &PlanArgs, name: &str) -> Outcome<()> {
 
 /// The algorithms as the model has them, or chosen anew.
 fn ours(model: &Model, parameters: u64, args: &PlanArgs, speed: &Speed) -> Outcome<Estimate> {
-    let objective = match args.objective {
-        None => return estimate::of_model(model, args.mode.into(), parameters, speed),
-        Some(PlanObjective::Bytes) => Objective::Bytes,
-        Some(PlanObjective::Time) => Objective::Time(speed.link.network),
-        Some(PlanObjective::Flights) => Objective::Flights,
+    let Some(objective) = args.objective else {
+        return estimate::of_model(model, args.mode.into(), parameters, speed);
     };
     let price = Options::default().cot_price();
-    let algorithms = Algorithms::Auto(objective);
+    let algorithms = Algorithms::Auto(objective.on(speed.link.network));
     let (model, choices) =
         choose(model, &algorithms, price, &speed.constants).map_err(Failure::input)?;
     let mut estimate = estimate::of_model(&model, args.mode.into(), parameters, speed)?;
