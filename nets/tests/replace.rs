@@ -1,10 +1,4 @@
-//! X-operators in networks: what is replaced and by what, from seeds and from state dicts, and that
-//! such a network imports and runs between two parties.
-
-#[path = "common/noise.rs"]
-mod noise;
-#[path = "common/parties.rs"]
-mod parties;
+//! X-operators in place of a network's convolutions: what is replaced, by what, and what stays.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +6,9 @@ use ::xop::clear::{Weights, evaluate};
 use ::xop::{Spatial, Warning, XOp};
 use ndarray::Array4;
 use nets::{
-    Error, FloatModel, Graph, Head, ImportOptions, Mode, Op, Preprocessing, Replacement, Shape,
-    Source, StateDict, Tensor, Tensors, Window, XOpOptions, backbone, backbone_seeded, fold,
-    import, replace_convolutions,
+    Error, FloatModel, Graph, Head, Op, Preprocessing, Replacement, Shape, Source, Tensor, Tensors,
+    Window, XOpOptions, backbone_seeded, replace_convolutions,
 };
-use noise::noise;
 use ring_arith::Bits;
 
 const SEED: [u8; 32] = [3; 32];
@@ -319,157 +311,5 @@ fn what_cannot_be_says_what_would_work() {
             backbone_seeded(arch, Shape::new(3, 64, 64), 10, SEED).is_err(),
             "{arch}"
         );
-    }
-}
-
-/// The demonstration's network, whose shapes come from its tensors, has an `-x` form as well.
-#[test]
-fn chestnet_loads() {
-    let file = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../cli/assets/chestnet.safetensors"
-    );
-    let dict = StateDict::load(file.as_ref()).expect("it is committed");
-    let plain = backbone("chestnet", dict.clone()).expect("it loads");
-    let options = XOpOptions {
-        groups: 4,
-        ..XOpOptions::default()
-    };
-    let found = replace_convolutions(&plain, &options, SEED).expect("it replaces");
-    assert_eq!(found.replaced.len(), 6);
-    let mut metadata = dict.metadata;
-    metadata.insert("xop_groups".into(), "4".into());
-    let tensors = found.source.float.tensors.clone();
-    let dict = StateDict { tensors, metadata };
-    assert!(backbone("chestnet-x", dict.clone()).expect("it loads") == found.source);
-    // As ChestNet itself it lacks its convolutions.
-    assert!(backbone("chestnet", dict).is_err());
-}
-
-/// A trained network comes back from its state dict.
-#[test]
-fn state_dicts_load() {
-    let grouped = XOpOptions {
-        spatial: Spatial::Quarter,
-        groups: 4,
-        pointwise: Some(2),
-    };
-    for (arch, options) in [
-        ("resnet18", XOpOptions::default()),
-        ("resnet50", grouped),
-        ("squeezenet", grouped),
-        (
-            "densenet121",
-            XOpOptions {
-                groups: 2,
-                pointwise: Some(4),
-                ..XOpOptions::default()
-            },
-        ),
-    ] {
-        let expected = replaced(arch, &options).source;
-        let shape = expected.preprocessing.shape;
-        let mut metadata = BTreeMap::from([
-            (
-                "input".to_owned(),
-                format!("3,{},{}", shape.height, shape.width),
-            ),
-            ("xop_spatial".to_owned(), options.spatial.to_string()),
-            ("xop_groups".to_owned(), options.groups.to_string()),
-        ]);
-        if let Some(groups) = options.pointwise {
-            metadata.insert("xop_pointwise".into(), groups.to_string());
-        }
-        let dict = StateDict {
-            tensors: expected.float.tensors.clone(),
-            metadata,
-        };
-        let name = format!("{arch}-x");
-        let found = backbone(&name, dict.clone()).expect("it loads");
-        assert!(found == expected, "{arch}");
-
-        // Without one tensor it names the tensor, with another r or g the metadata or the shape.
-        let (missing, _) = dict
-            .tensors
-            .iter()
-            .find(|(n, _)| n.contains("depthwise"))
-            .expect("one");
-        let rest = dict.tensors.iter().filter(|(n, _)| *n != missing);
-        let tensors = rest.map(|(n, t)| (n.to_owned(), t.clone())).collect();
-        let broken = StateDict {
-            tensors,
-            ..dict.clone()
-        };
-        assert!(backbone(&name, broken).is_err());
-        for (key, value) in [
-            ("xop_spatial", "1"),
-            ("xop_groups", "32"),
-            ("xop_spatial", "1/3"),
-            ("xop_groups", "x"),
-            ("xop_groups", "99999999999"),
-        ] {
-            let mut wrong = dict.clone();
-            wrong.metadata.insert(key.into(), value.into());
-            assert!(backbone(&name, wrong).is_err(), "{arch}: {key} = {value}");
-        }
-    }
-}
-
-/// Batch norms behind an operator's shuffle go into its 1 × 1 convolution.
-#[test]
-fn batch_norms_fold_through_shuffles() {
-    let options = XOpOptions {
-        groups: 4,
-        pointwise: Some(4),
-        ..XOpOptions::default()
-    };
-    let source = replaced("resnet18", &options).source;
-    let folded = fold(&source.float).expect("it folds");
-    let left = folded
-        .graph
-        .nodes
-        .iter()
-        .filter(|n| n.op.name() == "batch-norm");
-    assert_eq!(left.count(), 0);
-    let sample = &noise(&source, 1)[0];
-    let [a, b] = [&source.float, &folded].map(|m| m.run(sample).expect("it runs"));
-    let top = a.iter().fold(0.0_f32, |top, v| top.max(v.abs()));
-    for (a, b) in a.iter().zip(&b) {
-        assert!((a - b).abs() <= 1e-3 * top, "{a} became {b}");
-    }
-}
-
-/// Secure equals clear, bit for bit, and every layer costs what was planned.
-#[test]
-fn small_networks_run() {
-    let grouped = XOpOptions {
-        spatial: Spatial::Quarter,
-        groups: 4,
-        pointwise: Some(4),
-    };
-    for (arch, options) in [
-        ("squeezenet", XOpOptions::default()),
-        ("squeezenet", grouped),
-        ("resnet18", grouped),
-    ] {
-        let plain = backbone_seeded(arch, Shape::new(1, 24, 24), 3, SEED).expect("it builds");
-        let source = replace_convolutions(&plain, &options, SEED)
-            .expect("it replaces")
-            .source;
-        let samples = noise(&source, 2);
-        let (model, report) =
-            import(&source, &samples, &ImportOptions::default()).expect("it imports");
-        assert_eq!(report.wrapped, 0);
-        assert!(report.max_probability_difference < 0.1, "{report:?}");
-        let input = model.public.encode(&samples[0]).expect("it encodes");
-        let expected = model.run_integer(&input).expect("it runs");
-        let got = parties::run(
-            &model.public.graph,
-            &model.weights,
-            &input,
-            Mode::Faithful,
-            1,
-        );
-        assert_eq!(got.output, expected, "{arch}");
     }
 }
