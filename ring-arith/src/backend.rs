@@ -5,16 +5,34 @@ pub(crate) mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod tile;
 
-/// A loop over slices that is compiled once per instruction set.
-///
-/// `run` must be `#[inline(always)]`, so that its body takes the features of its caller.
-pub(crate) trait Kernel {
+/// A loop over slices that [`dispatch`] compiles once per instruction set.
+pub trait Kernel {
+    /// The loop. It must be `#[inline(always)]`, and so must be what it calls in its hot part: only
+    /// code that is inlined takes the instructions of its caller. Called directly it is the
+    /// portable copy, against which a test can hold the other.
     fn run(self);
 }
 
-/// Runs `kernel` in the best copy this processor supports.
+/// Runs `kernel` in the best copy this processor supports. The result does not depend on which.
+///
+/// ```
+/// use ring_arith::{Kernel, dispatch};
+///
+/// struct Double<'a>(&'a mut [u32]);
+///
+/// impl Kernel for Double<'_> {
+///     #[inline(always)]
+///     fn run(self) {
+///         self.0.iter_mut().for_each(|x| *x = x.wrapping_mul(2));
+///     }
+/// }
+///
+/// let mut x = [1, 2, 3];
+/// dispatch(Double(&mut x));
+/// assert_eq!(x, [2, 4, 6]);
+/// ```
 #[inline]
-pub(crate) fn dispatch<K: Kernel>(kernel: K) {
+pub fn dispatch<K: Kernel>(kernel: K) {
     #[cfg(target_arch = "x86_64")]
     if let Some(avx2) = avx2::Avx2::new() {
         return avx2.run(kernel);

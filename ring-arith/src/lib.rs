@@ -4,7 +4,8 @@
 //! *canonical*: all bits from l upwards are zero. [`Bits`] names l. On top of that the crate offers
 //! exact l-bit [`pack`]ing, bit vectors ([`BitVec`]), fixed point ([`Fixed`]), fused slice kernels
 //! ([`slices`]) and wrapping matrix products ([`gemm()`]). Hot loops are compiled a second time
-//! for AVX2 and chosen at run time; results never depend on which copy ran.
+//! for AVX2 and chosen at run time, those of other crates through [`dispatch`]; results never depend
+//! on which copy ran.
 //!
 //! ```
 //! use ring_arith::{Bits, pack, packed_len, slices, unpack};
@@ -33,6 +34,7 @@ mod pack;
 pub mod slices;
 mod word;
 
+pub use backend::{Kernel, dispatch};
 pub use bits::Bits;
 pub use bitvec::BitVec;
 pub use error::Error;
