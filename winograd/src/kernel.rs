@@ -4,33 +4,38 @@ use std::ops::{Add, Sub};
 
 use ring_arith::Word;
 
-use crate::tile::MAX_POINTS;
+/// Tiles that are transformed at once; LOCAL. So many that the loop over them becomes one of vector
+/// instructions.
+pub(crate) const LANES: usize = 32;
 
-/// Tiles that are transformed at once; LOCAL. More make fewer, longer pieces of each position, less
-/// room in the first-level cache.
-pub(crate) const LANES: usize = 128;
-
-/// The same element of [`LANES`] tiles: loops over it become vector instructions.
-pub(crate) type Lanes<W> = [W; LANES];
-
-/// Some tiles, element by element; those of fewer points use the first rows and columns.
-#[derive(Clone)]
-pub(crate) struct Tiles<W>(pub(crate) [[Lanes<W>; MAX_POINTS]; MAX_POINTS]);
-
-/// The direction of a one-dimensional transform.
-#[derive(Clone, Copy)]
-pub(crate) enum Axis {
-    /// Along the columns, number by number.
-    Down,
-    /// Along the rows.
-    Across,
+/// Applies a transform to the same elements of [`LANES`] tiles, which begin `at` in `words`.
+#[inline(always)]
+pub(crate) fn each<W: Word, const N: usize, const M: usize>(
+    words: &[W],
+    at: [usize; N],
+    f: impl Fn([Ring<W>; N]) -> [Ring<W>; M],
+) -> [[W; LANES]; M] {
+    let d = at.map(|at| words[at..].first_chunk::<LANES>().expect("whole lanes"));
+    let mut out = [[W::default(); LANES]; M];
+    for i in 0..LANES {
+        let new = f(std::array::from_fn(|k| Ring(d[k][i])));
+        for o in 0..M {
+            out[o][i] = new[o].0;
+        }
+    }
+    out
 }
 
 /// A word with the operators of its ring.
 #[derive(Clone, Copy)]
-struct Ring<W>(W);
+pub(crate) struct Ring<W>(W);
 
 impl<W: Word> Ring<W> {
+    #[inline(always)]
+    pub(crate) fn scale(self, factor: W) -> Self {
+        Self(self.0.wrapping_mul(factor))
+    }
+
     #[inline(always)]
     fn shl(self, n: u32) -> Self {
         Self(self.0.shl(n))
@@ -55,104 +60,114 @@ impl<W: Word> Sub for Ring<W> {
     }
 }
 
-impl<W: Word> Tiles<W> {
-    pub(crate) fn zero() -> Self {
-        Self([[[W::default(); LANES]; MAX_POINTS]; MAX_POINTS])
-    }
+/// The input transform of one row or column: row p holds the coefficients of M(x)/(x − p), the row
+/// of ∞ those of M(x), where M is the product of all x − p.
+pub(crate) trait Input {
+    fn input(self) -> Self;
+}
 
-    /// The input transform for `points` points of `lines` rows or columns: row p holds the
-    /// coefficients of M(x)/(x − p), the row of ∞ those of M(x), where M is the product of all
-    /// x − p.
-    pub(crate) fn input(&mut self, axis: Axis, points: usize, lines: usize) {
-        match points {
-            3 => self.each(axis, lines, |[d0, d1, d2]| [d1 - d0, d1, d2 - d1]),
-            4 => self.each(axis, lines, |[d0, d1, d2, d3]| {
-                [d2 - d0, d1 + d2, d2 - d1, d3 - d1]
-            }),
-            5 => self.each(axis, lines, |[d0, d1, d2, d3, d4]| {
-                let (one, odd) = (d1.shl(1), d3 - d1);
-                [
-                    odd - (d2 - d0).shl(1),
-                    d3 - d2 - one,
-                    d3 - d2 - d2.shl(1) + one,
-                    odd,
-                    d4 - d2 - odd.shl(1),
-                ]
-            }),
-            _ => self.each(axis, lines, |[d0, d1, d2, d3, d4, d5]| {
-                let (a, b) = (d4 - d2.shl(2), d3 - d1.shl(2));
-                let (c, d) = (d4 - d2, (d3 - d1).shl(1));
-                let first = d0.shl(2) - d2 + a;
-                [first, a + b, a - b, c + d, c - d, d5 - d3.shl(2) - b]
-            }),
-        }
-    }
-
-    /// The output transform for `points` points and `outputs` outputs: output o is Σ p^o times
-    /// the product at p, and the last one has the product at ∞ as well.
-    pub(crate) fn output(&mut self, axis: Axis, points: usize, outputs: usize, lines: usize) {
-        match (points, outputs) {
-            (3, _) => self.each(axis, lines, |[p0, p1, end]| [p0 + p1 + end, p1, end]),
-            (4, _) => self.each(axis, lines, |[p0, p1, n1, end]| {
-                [p0 + p1 + n1, p1 - n1 + end, n1, end]
-            }),
-            (5, 1) => self.each(axis, lines, |[p0, p1, n1, p2, end]| {
-                [p0 + p1 + n1 + p2 + end, p1, n1, p2, end]
-            }),
-            (5, _) => self.each(axis, lines, |[p0, p1, n1, p2, end]| {
-                let (even, odd) = (p1 + n1, p1 - n1);
-                let last = even + p2.shl(2) + end;
-                [p0 + even + p2, odd + p2.shl(1), last, p2, end]
-            }),
-            (_, 2) => self.each(axis, lines, |[p0, p1, n1, p2, n2, end]| {
-                let last = p1 - n1 + (p2 - n2).shl(1) + end;
-                [p0 + p1 + n1 + p2 + n2, last, n1, p2, n2, end]
-            }),
-            _ => self.each(axis, lines, |[p0, p1, n1, p2, n2, end]| {
-                let (even, odd) = (p1 + n1, p1 - n1);
-                let (twice, thrice) = (p2 + n2, p2 - n2);
-                [
-                    p0 + even + twice,
-                    odd + thrice.shl(1),
-                    even + twice.shl(2),
-                    odd + thrice.shl(3) + end,
-                    n2,
-                    end,
-                ]
-            }),
-        }
-    }
-
-    /// Applies `f` to the first `lines` rows or columns, lane by lane.
+impl<W: Word> Input for [Ring<W>; 3] {
     #[inline(always)]
-    fn each<const N: usize>(
-        &mut self,
-        axis: Axis,
-        lines: usize,
-        f: impl Fn([Ring<W>; N]) -> [Ring<W>; N],
-    ) {
-        match axis {
-            Axis::Across => {
-                for row in &mut self.0[..lines] {
-                    for i in 0..LANES {
-                        let new = f(std::array::from_fn(|k| Ring(row[k][i])));
-                        for k in 0..N {
-                            row[k][i] = new[k].0;
-                        }
-                    }
-                }
-            }
-            Axis::Down => {
-                for column in 0..lines.min(MAX_POINTS) {
-                    for i in 0..LANES {
-                        let new = f(std::array::from_fn(|k| Ring(self.0[k][column][i])));
-                        for k in 0..N {
-                            self.0[k][column][i] = new[k].0;
-                        }
-                    }
-                }
-            }
-        }
+    fn input(self) -> Self {
+        let [d0, d1, d2] = self;
+        [d1 - d0, d1, d2 - d1]
+    }
+}
+
+impl<W: Word> Input for [Ring<W>; 4] {
+    #[inline(always)]
+    fn input(self) -> Self {
+        let [d0, d1, d2, d3] = self;
+        [d2 - d0, d1 + d2, d2 - d1, d3 - d1]
+    }
+}
+
+impl<W: Word> Input for [Ring<W>; 5] {
+    #[inline(always)]
+    fn input(self) -> Self {
+        let [d0, d1, d2, d3, d4] = self;
+        let (one, odd) = (d1.shl(1), d3 - d1);
+        [
+            odd - (d2 - d0).shl(1),
+            d3 - d2 - one,
+            d3 - d2 - d2.shl(1) + one,
+            odd,
+            d4 - d2 - odd.shl(1),
+        ]
+    }
+}
+
+impl<W: Word> Input for [Ring<W>; 6] {
+    #[inline(always)]
+    fn input(self) -> Self {
+        let [d0, d1, d2, d3, d4, d5] = self;
+        let (a, b) = (d4 - d2.shl(2), d3 - d1.shl(2));
+        let (c, d) = (d4 - d2, (d3 - d1).shl(1));
+        let first = d0.shl(2) - d2 + a;
+        [first, a + b, a - b, c + d, c - d, d5 - d3.shl(2) - b]
+    }
+}
+
+/// The transform of the products of one row or column to M outputs: output o is Σ p^o times the
+/// product at p, and the last one has the product at ∞ as well.
+pub(crate) trait Output<W, const M: usize> {
+    fn output(self) -> [Ring<W>; M];
+}
+
+impl<W: Word> Output<W, 1> for [Ring<W>; 3] {
+    #[inline(always)]
+    fn output(self) -> [Ring<W>; 1] {
+        let [p0, p1, end] = self;
+        [p0 + p1 + end]
+    }
+}
+
+impl<W: Word> Output<W, 2> for [Ring<W>; 4] {
+    #[inline(always)]
+    fn output(self) -> [Ring<W>; 2] {
+        let [p0, p1, n1, end] = self;
+        [p0 + p1 + n1, p1 - n1 + end]
+    }
+}
+
+impl<W: Word> Output<W, 1> for [Ring<W>; 5] {
+    #[inline(always)]
+    fn output(self) -> [Ring<W>; 1] {
+        let [p0, p1, n1, p2, end] = self;
+        [p0 + p1 + n1 + p2 + end]
+    }
+}
+
+impl<W: Word> Output<W, 3> for [Ring<W>; 5] {
+    #[inline(always)]
+    fn output(self) -> [Ring<W>; 3] {
+        let [p0, p1, n1, p2, end] = self;
+        let (even, odd) = (p1 + n1, p1 - n1);
+        [p0 + even + p2, odd + p2.shl(1), even + p2.shl(2) + end]
+    }
+}
+
+impl<W: Word> Output<W, 2> for [Ring<W>; 6] {
+    #[inline(always)]
+    fn output(self) -> [Ring<W>; 2] {
+        let [p0, p1, n1, p2, n2, end] = self;
+        let last = p1 - n1 + (p2 - n2).shl(1) + end;
+        [p0 + p1 + n1 + p2 + n2, last]
+    }
+}
+
+impl<W: Word> Output<W, 4> for [Ring<W>; 6] {
+    #[inline(always)]
+    fn output(self) -> [Ring<W>; 4] {
+        let [p0, p1, n1, p2, n2, end] = self;
+        let (even, odd) = (p1 + n1, p1 - n1);
+        let (twice, thrice) = (p2 + n2, p2 - n2);
+        [
+            p0 + even + twice,
+            odd + thrice.shl(1),
+            even + twice.shl(2),
+            odd + thrice.shl(3) + end,
+        ]
     }
 }
 
@@ -174,50 +189,65 @@ mod tests {
         })
     }
 
-    /// What a transform makes of a unit in line 1, in both directions alike.
-    fn images(unit: usize, f: impl Fn(&mut Tiles<u64>, Axis)) -> Vec<i64> {
-        let (mut down, mut across) = (Tiles::zero(), Tiles::zero());
-        down.0[unit][1] = [1; LANES];
-        across.0[1][unit] = [1; LANES];
-        f(&mut down, Axis::Down);
-        f(&mut across, Axis::Across);
-        let value = |k: usize| {
-            let v = across.0[1][k];
-            assert_eq!(v, [v[0]; LANES]);
-            assert_eq!(v, down.0[k][1]);
-            v[0].cast_signed()
-        };
-        (0..MAX_POINTS).map(value).collect()
+    /// What a transform makes of a unit at every point: row k is that of point k.
+    fn images<const N: usize, const M: usize>(
+        f: impl Fn([Ring<u64>; N]) -> [Ring<u64>; M],
+    ) -> [[i64; M]; N] {
+        let at = std::array::from_fn(|k| k * LANES);
+        std::array::from_fn(|unit| {
+            let mut words = vec![0; N * LANES];
+            words[at[unit]..][..LANES].fill(1);
+            each(&words, at, &f).map(|lanes| {
+                assert_eq!(lanes, [lanes[0]; LANES]);
+                lanes[0].cast_signed()
+            })
+        })
+    }
+
+    fn check_input<const N: usize>()
+    where
+        [Ring<u64>; N]: Input,
+    {
+        let (images, finite) = (images::<N, N>(Input::input), &ALL[..N - 1]);
+        for p in 0..N {
+            let others = finite.iter().copied();
+            let others: Vec<_> = others.filter(|q| finite.get(p) != Some(q)).collect();
+            let mut row = polynomial(&others);
+            row.resize(N, 0);
+            for k in 0..N {
+                assert_eq!(images[k][p], row[k], "{N} points, {p}, {k}");
+            }
+        }
     }
 
     #[test]
     fn input_rows_are_the_polynomials() {
-        for points in 3..=6 {
-            let finite = &ALL[..points - 1];
-            for k in 0..points {
-                let column = images(k, |tiles, axis| tiles.input(axis, points, 2));
-                for p in 0..points {
-                    let others = finite.iter().copied();
-                    let others: Vec<_> = others.filter(|q| finite.get(p) != Some(q)).collect();
-                    let mut row = polynomial(&others);
-                    row.resize(points, 0);
-                    assert_eq!(column[p], row[k], "{points} points, {p}, {k}");
-                }
+        check_input::<3>();
+        check_input::<4>();
+        check_input::<5>();
+        check_input::<6>();
+    }
+
+    fn check_output<const N: usize, const M: usize>()
+    where
+        [Ring<u64>; N]: Output<u64, M>,
+    {
+        for (p, image) in images::<N, M>(Output::output).iter().enumerate() {
+            for (o, &y) in (0_u32..).zip(image) {
+                let last = i64::from(o as usize + 1 == M);
+                let power = ALL[..N - 1].get(p).map_or(last, |v| v.pow(o));
+                assert_eq!(y, power, "{N} points, {M} outputs, {p}");
             }
         }
     }
 
     #[test]
     fn output_columns_are_powers() {
-        for (points, outputs) in [(3, 1), (4, 2), (5, 3), (6, 4), (5, 1), (6, 2)] {
-            for p in 0..points {
-                let y = images(p, |tiles, axis| tiles.output(axis, points, outputs, 2));
-                for (o, &y) in (0_u32..).zip(&y[..outputs]) {
-                    let last = i64::from(o as usize + 1 == outputs);
-                    let power = ALL[..points - 1].get(p).map_or(last, |v| v.pow(o));
-                    assert_eq!(y, power, "{points} points, {outputs} outputs, {p}");
-                }
-            }
-        }
+        check_output::<3, 1>();
+        check_output::<4, 2>();
+        check_output::<5, 3>();
+        check_output::<6, 4>();
+        check_output::<5, 1>();
+        check_output::<6, 2>();
     }
 }

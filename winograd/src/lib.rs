@@ -40,6 +40,7 @@ pub mod clear;
 mod conv;
 mod error;
 mod filters;
+mod grid;
 mod kernel;
 mod layout;
 mod tile;

@@ -2,67 +2,116 @@
 
 use std::ops::Range;
 
-use ring_arith::{Bits, Word};
+use ring_arith::{Bits, Kernel, Word, dispatch};
 
-use crate::kernel::{Axis, LANES, Tiles};
-use crate::layout::{Block, Layout};
+use crate::grid::Grid;
+use crate::layout::Layout;
+use crate::tile::MAX_POINTS;
 
-/// Words of the transformed image at a time, so that they stay in the cache; LOCAL.
-const CHUNK: usize = 1 << 15;
+/// Words of the transformed image at a time, so that they stay in the first-level cache; LOCAL.
+const CHUNK: usize = 1 << 12;
 
 /// An image as its tiles at every position: `[channel][position][tile]`.
 pub(crate) fn forward<W: Word>(layout: &Layout, x: &[u64]) -> Vec<W> {
-    let mut image: Vec<W> = Vec::new();
     let mut v = Vec::with_capacity(layout.input_len);
-    let (width, mut tiles, mut batch) = (layout.padded[1], Tiles::zero(), Batch::default());
-    for channels in chunks(layout, layout.channels[0]) {
-        pad(layout, channels.clone(), x, &mut image);
-        v.resize(channels.end * layout.stride, W::default());
-        for block in &layout.blocks {
-            let [rows, columns] = block.points;
-            let mut batches = Batches::new(block, channels.clone(), layout.padded);
-            while batches.fill(&mut batch) {
-                match columns {
-                    3 => gather::<W, 3>(&batch, rows, width, &image, &mut tiles),
-                    4 => gather::<W, 4>(&batch, rows, width, &image, &mut tiles),
-                    5 => gather::<W, 5>(&batch, rows, width, &image, &mut tiles),
-                    _ => gather::<W, 6>(&batch, rows, width, &image, &mut tiles),
-                }
-                tiles.input(Axis::Across, columns, rows);
-                tiles.input(Axis::Down, rows, columns);
-                store(layout, block, &batch, &tiles, &mut v);
-            }
-        }
-    }
+    let out = &mut v;
+    dispatch(Forward { layout, x, out });
     v
 }
 
 /// The outputs mod 2^bits from the products of all positions.
 pub(crate) fn backward<W: Word>(layout: &Layout, bits: Bits, products: &[W]) -> Vec<u64> {
-    let ([height, width], channels) = (layout.output, layout.channels[1]);
-    let mut y = Vec::with_capacity(channels * height * width);
-    let (mut tiles, mut batch) = (Tiles::zero(), Batch::default());
-    for channels in chunks(layout, channels) {
-        let first = y.len();
-        y.resize(channels.end * height * width, 0);
-        let y = &mut y[first..];
-        for block in &layout.blocks {
-            let ([rows, columns], [m, n]) = (block.points, block.outputs);
-            let mut batches = Batches::new(block, channels.clone(), layout.output);
-            while batches.fill(&mut batch) {
-                load(layout, block, &batch, products, &mut tiles);
-                tiles.output(Axis::Down, rows, m, columns);
-                tiles.output(Axis::Across, columns, n, m);
-                match n {
-                    1 => scatter::<W, 1>(&batch, m, width, bits, &tiles, y),
-                    2 => scatter::<W, 2>(&batch, m, width, bits, &tiles, y),
-                    3 => scatter::<W, 3>(&batch, m, width, bits, &tiles, y),
-                    _ => scatter::<W, 4>(&batch, m, width, bits, &tiles, y),
+    let [height, width] = layout.output;
+    let mut y = Vec::with_capacity(layout.channels[1] * height * width);
+    dispatch(Backward {
+        layout,
+        bits,
+        products,
+        out: &mut y,
+    });
+    y
+}
+
+/// The loop of [`forward`], which appends to `out`.
+struct Forward<'a, W> {
+    layout: &'a Layout,
+    x: &'a [u64],
+    out: &'a mut Vec<W>,
+}
+
+impl<W: Word> Kernel for Forward<'_, W> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { layout, x, out } = self;
+        let (mut image, mut rows, mut tiles) = (Vec::new(), Vec::new(), Vec::new());
+        for channels in chunks(layout, layout.channels[0]) {
+            pad(layout, channels.clone(), x, &mut image);
+            let first = out.len();
+            out.resize(first + channels.len() * layout.stride, W::default());
+            let v = &mut out[first..];
+            for block in &layout.blocks {
+                let grid = Grid::of_inputs(layout, block, channels.len());
+                grid.reserve(&mut rows, &mut tiles);
+                match (block.points[1], block.outputs[1]) {
+                    (3, _) => grid.input_across::<W, 3, 1>(&image, &mut rows),
+                    (4, _) => grid.input_across::<W, 4, 2>(&image, &mut rows),
+                    (5, 1) => grid.input_across::<W, 5, 1>(&image, &mut rows),
+                    (5, _) => grid.input_across::<W, 5, 3>(&image, &mut rows),
+                    (_, 2) => grid.input_across::<W, 6, 2>(&image, &mut rows),
+                    _ => grid.input_across::<W, 6, 4>(&image, &mut rows),
+                }
+                match block.points[0] {
+                    3 => grid.input_down::<W, 3>(&rows, &mut tiles, v),
+                    4 => grid.input_down::<W, 4>(&rows, &mut tiles, v),
+                    5 => grid.input_down::<W, 5>(&rows, &mut tiles, v),
+                    _ => grid.input_down::<W, 6>(&rows, &mut tiles, v),
                 }
             }
         }
     }
-    y
+}
+
+/// The loop of [`backward`], which appends to `out`.
+struct Backward<'a, W> {
+    layout: &'a Layout,
+    bits: Bits,
+    products: &'a [W],
+    out: &'a mut Vec<u64>,
+}
+
+impl<W: Word> Kernel for Backward<'_, W> {
+    #[inline(always)]
+    fn run(self) {
+        let (layout, bits, out) = (self.layout, self.bits, self.out);
+        let [height, width] = layout.output;
+        let (mut rows, mut tiles) = (Vec::new(), Vec::new());
+        for channels in chunks(layout, layout.channels[1]) {
+            let products = &self.products[channels.start * layout.stride..];
+            let first = out.len();
+            out.resize(first + channels.len() * height * width, 0);
+            let y = &mut out[first..];
+            for block in &layout.blocks {
+                let grid = Grid::of_outputs(layout, block, channels.len());
+                grid.reserve(&mut rows, &mut tiles);
+                match (block.points[0], block.outputs[0]) {
+                    (3, _) => grid.output_down::<W, 3, 1>(products, &mut tiles, &mut rows),
+                    (4, _) => grid.output_down::<W, 4, 2>(products, &mut tiles, &mut rows),
+                    (5, 1) => grid.output_down::<W, 5, 1>(products, &mut tiles, &mut rows),
+                    (5, _) => grid.output_down::<W, 5, 3>(products, &mut tiles, &mut rows),
+                    (_, 2) => grid.output_down::<W, 6, 2>(products, &mut tiles, &mut rows),
+                    _ => grid.output_down::<W, 6, 4>(products, &mut tiles, &mut rows),
+                }
+                match (block.points[1], block.outputs[1]) {
+                    (3, _) => grid.output_across::<W, 3, 1>(bits, &mut rows, y),
+                    (4, _) => grid.output_across::<W, 4, 2>(bits, &mut rows, y),
+                    (5, 1) => grid.output_across::<W, 5, 1>(bits, &mut rows, y),
+                    (5, _) => grid.output_across::<W, 5, 3>(bits, &mut rows, y),
+                    (_, 2) => grid.output_across::<W, 6, 2>(bits, &mut rows, y),
+                    _ => grid.output_across::<W, 6, 4>(bits, &mut rows, y),
+                }
+            }
+        }
+    }
 }
 
 /// Some of the channels at a time.
@@ -72,86 +121,14 @@ fn chunks(layout: &Layout, channels: usize) -> impl Iterator<Item = Range<usize>
     (0..channels).step_by(step).map(chunk)
 }
 
-/// Cuts tiles of N columns out of the padded image.
-fn gather<W: Word, const N: usize>(
-    batch: &Batch,
-    rows: usize,
-    width: usize,
-    image: &[W],
-    tiles: &mut Tiles<W>,
-) {
-    for (lane, corner) in batch.corners.iter().copied().enumerate() {
-        for (p, line) in tiles.0[..rows].iter_mut().enumerate() {
-            let from = &image[corner + p * width..];
-            for (line, &from) in line.iter_mut().zip(&from[..N]) {
-                line[lane] = from;
-            }
-        }
-    }
-}
-
-/// Puts tiles of N columns of outputs into the image.
-fn scatter<W: Word, const N: usize>(
-    batch: &Batch,
-    rows: usize,
-    width: usize,
-    bits: Bits,
-    tiles: &Tiles<W>,
-    y: &mut [u64],
-) {
-    let mask = bits.mask();
-    for (lane, corner) in batch.corners.iter().copied().enumerate() {
-        for (o, line) in tiles.0[..rows].iter().enumerate() {
-            let to = &mut y[corner + o * width..];
-            for (to, line) in to[..N].iter_mut().zip(line) {
-                *to = line[lane].to_u64() & mask;
-            }
-        }
-    }
-}
-
-/// Writes transformed tiles to the rows of their positions.
-fn store<W: Word>(layout: &Layout, block: &Block, batch: &Batch, tiles: &Tiles<W>, v: &mut [W]) {
-    for (place, (p, q)) in block.places.iter().zip(block.own_points()) {
-        let position = layout.positions[place.position];
-        let from = &tiles.0[p][q];
-        for run in &batch.runs {
-            let row = run.channel * layout.stride + position.start + place.offset;
-            let from = &from[run.lane..][..run.len];
-            v[row + run.tile..][..run.len].copy_from_slice(from);
-        }
-    }
-}
-
-/// Reads the products of some tiles and multiplies them by their public factors.
-fn load<W: Word>(
-    layout: &Layout,
-    block: &Block,
-    batch: &Batch,
-    products: &[W],
-    tiles: &mut Tiles<W>,
-) {
-    for (place, (p, q)) in block.places.iter().zip(block.own_points()) {
-        let position = layout.positions[place.position];
-        let to = &mut tiles.0[p][q];
-        for run in &batch.runs {
-            let row = run.channel * layout.stride + position.start + place.offset;
-            let from = &products[row + run.tile..][..run.len];
-            to[run.lane..][..run.len].copy_from_slice(from);
-        }
-        let factor = W::from_u64(place.factor);
-        for to in to {
-            *to = to.wrapping_mul(factor);
-        }
-    }
-}
-
 /// Some channels of the image as words, with their padding.
+#[inline(always)]
 fn pad<W: Word>(layout: &Layout, channels: Range<usize>, x: &[u64], image: &mut Vec<W>) {
     let [rows, columns] = layout.padded;
     let ([height, width], [top, left]) = (layout.unpadded, layout.before);
-    // What an earlier call left between the paddings is overwritten.
-    image.resize(channels.len() * rows * columns, W::default());
+    // What an earlier call left between the paddings is overwritten. Columns are cut in steps of
+    // the outputs, and the last step may end beyond the image.
+    image.resize(channels.len() * rows * columns + MAX_POINTS, W::default());
     let plane = height * width;
     let x = &x[channels.start * plane..channels.end * plane];
     for (to, x) in image
@@ -167,76 +144,55 @@ fn pad<W: Word>(layout: &Layout, channels: Range<usize>, x: &[u64], image: &mut 
     }
 }
 
-impl Block {
-    fn own_points(&self) -> impl Iterator<Item = (usize, usize)> + use<> {
-        let [rows, columns] = self.points;
-        (0..rows).flat_map(move |p| (0..columns).map(move |q| (p, q)))
-    }
-}
+#[cfg(test)]
+mod tests {
+    use linear::ConvSpec;
 
-/// Tiles of one channel in neighbouring lanes.
-struct Run {
-    lane: usize,
-    len: usize,
-    channel: usize,
-    tile: usize,
-}
+    use super::*;
+    use crate::Tile;
 
-/// Up to [`LANES`] tiles.
-#[derive(Default)]
-struct Batch {
-    /// Where they begin in the image.
-    corners: Vec<usize>,
-    runs: Vec<Run>,
-}
-
-/// All tiles of a block in some channels, channel after channel.
-struct Batches {
-    /// Where the tiles of a channel begin in its plane.
-    corners: Vec<usize>,
-    plane: usize,
-    channels: Range<usize>,
-    /// The next tile.
-    channel: usize,
-    tile: usize,
-}
-
-impl Batches {
-    /// The tiles in an image of these channels with so many rows and columns.
-    fn new(block: &Block, channels: Range<usize>, [height, width]: [usize; 2]) -> Self {
-        let [[top, left], [m, n], [rows, columns]] = [block.origin, block.outputs, block.tiles];
-        // The first output is the first input including padding as well.
-        let line = |i| (0..columns).map(move |j| (top + i * m) * width + left + j * n);
-        Self {
-            corners: (0..rows).flat_map(line).collect(),
-            plane: height * width,
-            channel: channels.start,
-            channels,
-            tile: 0,
+    /// Both transforms in both copies: those chosen at run time and the portable ones.
+    fn check<W: Word>(layout: &Layout, bits: Bits) {
+        let noise = |i: usize| (i as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let [height, width] = layout.unpadded;
+        let x: Vec<_> = (0..layout.channels[0] * height * width)
+            .map(noise)
+            .collect();
+        let (mut v, out) = (Vec::<W>::new(), &mut Vec::new());
+        Forward {
+            layout,
+            x: &x,
+            out: &mut v,
         }
+        .run();
+        assert_eq!(forward::<W>(layout, &x), v);
+        let products: Vec<_> = (0..layout.output_len)
+            .map(|i| W::from_u64(noise(i)))
+            .collect();
+        let products = &products;
+        Backward {
+            layout,
+            bits,
+            products,
+            out,
+        }
+        .run();
+        assert_eq!(backward(layout, bits, products), *out);
     }
 
-    /// The next tiles; false after the last ones.
-    fn fill(&mut self, batch: &mut Batch) -> bool {
-        batch.corners.clear();
-        batch.runs.clear();
-        while batch.corners.len() < LANES && self.channel < self.channels.end {
-            let lane = batch.corners.len();
-            let len = (self.corners.len() - self.tile).min(LANES - lane);
-            batch.runs.push(Run {
-                lane,
-                len,
-                channel: self.channel,
-                tile: self.tile,
-            });
-            let start = (self.channel - self.channels.start) * self.plane;
-            let corners = &self.corners[self.tile..][..len];
-            batch.corners.extend(corners.iter().map(|at| start + at));
-            self.tile += len;
-            if self.tile == self.corners.len() {
-                (self.channel, self.tile) = (self.channel + 1, 0);
+    #[test]
+    fn copies_agree() {
+        for tile in Tile::ALL {
+            for [height, width] in [[1, 1], [5, 7], [9, 64], [56, 56]] {
+                for groups in [1, 3, 70] {
+                    let spec = ([groups, groups], [height, width], tile.kernel());
+                    let padding = [tile.kernel()[0] / 2; 4];
+                    let spec = ConvSpec::new(spec.0, spec.1, spec.2, [1, 1], padding, groups);
+                    let layout = Layout::new(&spec.expect("possible"), tile).expect("small");
+                    check::<u32>(&layout, Bits::of(32));
+                    check::<u64>(&layout, Bits::of(45));
+                }
             }
         }
-        !batch.runs.is_empty()
     }
 }
