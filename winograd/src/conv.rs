@@ -289,6 +289,8 @@ impl WinogradConv {
     ) -> Result<Array4<u64>, Error> {
         let v: Vec<W> = self.transform_input(x);
         let y = self.products.run_server(s, filters.values(), &v)?;
+        // Not alive together with the output.
+        drop(v);
         Ok(self.transform_output(&y))
     }
 
@@ -299,6 +301,8 @@ impl WinogradConv {
     ) -> Result<Array4<u64>, Error> {
         let v: Vec<W> = self.transform_input(x);
         let y = self.products.run_client(s, &v)?;
+        // Not alive together with the output.
+        drop(v);
         Ok(self.transform_output(&y))
     }
 
