@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Train ChestNet, the small residual network of the Blindray demonstration.
+"""Train ChestNet, the small network of the Blindray demonstration.
 
 ChestNet tells NORMAL from PNEUMONIA on the paediatric chest X-rays of Kermany,
 Zhang and Goldbaum (doi 10.17632/rscbjbr9sj, CC BY 4.0). The data folder holds
@@ -24,22 +24,22 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from layers import VARIANTS, conv
 from safetensors.torch import save
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 LABELS = ["NORMAL", "PNEUMONIA"]
-WIDTHS, BLOCKS = [16, 32, 64], [1, 1, 1]  # channels and BasicBlocks of layer1..3
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions and a shortcut, ReLU after the sum (as in torchvision)."""
+    """Two 3x3 layers and a shortcut, ReLU after the sum (as in torchvision)."""
 
-    def __init__(self, cin, cout, stride):
+    def __init__(self, variant, cin, cout, stride):
         super().__init__()
-        self.conv1 = nn.Conv2d(cin, cout, 3, stride, 1, bias=False)
+        self.conv1 = conv(variant, cin, cout, stride)
         self.bn1 = nn.BatchNorm2d(cout)
-        self.conv2 = nn.Conv2d(cout, cout, 3, 1, 1, bias=False)
+        self.conv2 = conv(variant, cout, cout)
         self.bn2 = nn.BatchNorm2d(cout)
         self.downsample = None
         if stride != 1 or cin != cout:
@@ -52,16 +52,31 @@ class BasicBlock(nn.Module):
         return F.relu(y + (x if self.downsample is None else self.downsample(x)))
 
 
-class ChestNet(nn.Module):
-    """Stem 3x3 stride 2, three stages of BasicBlocks, global average pool, linear."""
+class PlainBlock(nn.Module):
+    """One 3x3 layer."""
 
-    def __init__(self):
+    def __init__(self, variant, cin, cout, stride):
         super().__init__()
-        cin = WIDTHS[0]
+        self.conv = conv(variant, cin, cout, stride)
+        self.bn = nn.BatchNorm2d(cout)
+
+    def forward(self, x):
+        return F.relu(self.bn(self.conv(x)))
+
+
+BLOCKS = {"residual": BasicBlock, "plain": PlainBlock}
+
+
+class ChestNet(nn.Module):
+    """Stem 3x3 stride 2, three stages of blocks, global average pool, linear."""
+
+    def __init__(self, block, variant, widths, blocks):
+        super().__init__()
+        cin = widths[0]
         self.conv1 = nn.Conv2d(1, cin, 3, 2, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(cin)
-        for i, (cout, n) in enumerate(zip(WIDTHS, BLOCKS)):
-            stage = [BasicBlock(cin if j == 0 else cout, cout, 2 if i and j == 0 else 1)
+        for i, (cout, n) in enumerate(zip(widths, blocks)):
+            stage = [block(variant, cin if j == 0 else cout, cout, 2 if i and j == 0 else 1)
                      for j in range(n)]
             setattr(self, f"layer{i + 1}", nn.Sequential(*stage))
             cin = cout
@@ -156,7 +171,7 @@ def train(model, x, y, mean, std, args, report):
         for idx in torch.multinomial(weight, steps * args.batch, True,
                                      generator=g).view(steps, args.batch):
             xb = augment_geometry(augment_intensity(x[idx] / 255.0, g), g)
-            xb = ((xb - mean) / std).to(memory_format=torch.channels_last)
+            xb = (xb - mean) / std
             with torch.autocast("cpu", torch.bfloat16):
                 out = model(xb)
             loss = F.cross_entropy(out.float(), y[idx], label_smoothing=args.smoothing)
@@ -180,7 +195,7 @@ def probe(model, x):
                 macs[0] += m.weight.numel() * out[0, 0].numel() * len(out)
         return run
     for n, m in model.named_modules():
-        if isinstance(m, (nn.Conv2d, nn.Linear, nn.BatchNorm2d, BasicBlock)):
+        if isinstance(m, (nn.Conv2d, nn.Linear, nn.BatchNorm2d, *BLOCKS.values())):
             m.register_forward_hook(hook(n))
     predict(model, x)
     return macs[0] // len(x), {n: round(p, 3) for n, p in peak.items()}
@@ -207,6 +222,11 @@ def main():
     p.add_argument("--data", type=Path, default=Path("../shared/models/images/kermany_224"))
     p.add_argument("--out", type=Path, default=Path("cli/assets"))
     p.add_argument("--validate-only", action="store_true", help="leave the test set unread")
+    p.add_argument("--block", choices=BLOCKS, default="plain",
+                   help="what the stages consist of: two 3x3 layers and a shortcut, or one layer")
+    p.add_argument("--layers", choices=VARIANTS, default="x-1-g1", help="the 3x3 layers of blocks")
+    p.add_argument("--widths", type=int, nargs="+", default=[12, 24, 48], help="of the stages")
+    p.add_argument("--blocks", type=int, nargs="+", default=[1, 2, 2], help="in each stage")
     for name, value in {"size": 80, "epochs": 80, "batch": 64, "lr": 0.1, "weight-decay": 5e-4,
                         "smoothing": 0.1, "ema": 0.998, "val-fraction": 0.12, "seed": 1}.items():
         p.add_argument(f"--{name}", type=type(value), default=value, help=" ")
@@ -235,7 +255,9 @@ def main():
                     for name, a, b in [("val", xv, yv), ("shifted", xs, ys)]]
             print(f"epoch {epoch + 1} loss {loss:.4f} | " + " | ".join(line), flush=True)
 
-    model = ChestNet().to(memory_format=torch.channels_last)
+    model = ChestNet(BLOCKS[args.block], args.layers, args.widths, args.blocks)
+    if args.layers == "conv":  # others are no faster so
+        model = model.to(memory_format=torch.channels_last)
     model = train(model, x[~val], y[~val], mean, std, args, report)
     model = model.to(memory_format=torch.contiguous_format).eval()
     # Fold into the bias the point where both error rates agree on validation images.
@@ -246,14 +268,17 @@ def main():
     weights = {k: v.float().contiguous() for k, v in model.state_dict().items()
                if not k.endswith("num_batches_tracked")}
     summary = {
-        "arch": "chestnet", "labels": LABELS, "input": [1, args.size, args.size],
-        "mean": mean, "std": std, "widths": WIDTHS, "blocks": BLOCKS,
+        "arch": "chestnet-x" if args.layers.startswith("x-") else "chestnet", "labels": LABELS,
+        "input": [1, args.size, args.size],
+        "mean": mean, "std": std, "widths": args.widths, "blocks": args.blocks,
+        "block": args.block, "layers": args.layers,
         "stem": "conv1 3x3, stride 2, pad 1; no max-pool", "bn_eps": model.bn1.eps,
         "parameters": sum(v.numel() for v in model.parameters()), "macs": macs,
         "bias_shift": shift, "validation": metrics(predict(model, xv), yv),
         "validation_shifted": metrics(predict(model, xs), ys), "peak_activation": peak,
         "training": {k: v for k, v in vars(args).items()
-                     if k not in ("data", "out", "validate_only")}}
+                     if k not in ("data", "out", "validate_only", "block", "layers", "widths",
+                                  "blocks")}}
     print(json.dumps(summary, indent=1))
     if args.validate_only:
         return
@@ -276,6 +301,9 @@ def main():
     text = {k: ",".join(map(str, v)) if isinstance(v, list) else str(v)
             for k, v in summary.items()
             if k in ("arch", "labels", "input", "mean", "std", "widths", "blocks", "bn_eps")}
+    if args.layers.startswith("x-"):
+        _, spatial, groups = args.layers.split("-")
+        text |= {"xop_spatial": spatial, "xop_groups": groups[1:]}
     text |= {"stem_stride": "2", "pool": "none", "license": "CC BY 4.0 (training data)",
              "data": "Kermany, Zhang, Goldbaum, doi 10.17632/rscbjbr9sj"}
     (args.out / "chestnet.safetensors").write_bytes(save(weights, metadata=text))

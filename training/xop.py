@@ -18,78 +18,18 @@ import itertools
 import json
 import time
 from collections import Counter
-from fractions import Fraction
-from math import ceil
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from chestnet import load, metrics, patient, predict
+from chestnet import BasicBlock, PlainBlock, load, metrics, patient, predict
+from layers import VARIANTS, conv
 from safetensors.torch import save
 from torch import nn
 
 SIZE, SHIFT = 64, 4  # pixels
 FAMILIES = ["residual", "densenet", "mobilenet"]
-VARIANTS = ["conv", "separable"] + [f"x-{r}-g{g}" for g in (1, 4) for r in ("1/4", "1/2", "1")]
-
-
-def shuffle(x, groups):
-    """Channel shuffle: channel i of group j becomes channel j of group i."""
-    n, c, h, w = x.shape
-    return x.view(n, groups, c // groups, h, w).transpose(1, 2).reshape(n, c, h, w)
-
-
-class XOp(nn.Module):
-    """X-operator: shuffle; a depthwise kxk on ceil(r c) channels; 1x1 in g groups."""
-
-    def __init__(self, cin, cout, k, stride, spatial, groups):
-        super().__init__()
-        self.spatial, self.stride, self.groups = ceil(Fraction(spatial) * cin), stride, groups
-        self.depthwise = nn.Conv2d(self.spatial, self.spatial, k, stride, k // 2,
-                                   groups=self.spatial, bias=False)
-        self.pointwise = nn.Conv2d(cin, cout, 1, groups=groups, bias=False)
-
-    def forward(self, x):
-        if x.shape[1] % 2 == 0:
-            x = shuffle(x, 2)
-        a, b = x[:, :self.spatial], x[:, self.spatial:]
-        s = self.stride
-        y = self.pointwise(torch.cat([self.depthwise(a), b[:, :, ::s, ::s]], 1))
-        return shuffle(y, self.groups) if self.groups > 1 else y
-
-
-def separable(cin, cout, k, stride):
-    return nn.Sequential(nn.Conv2d(cin, cin, k, stride, k // 2, groups=cin, bias=False),
-                         nn.Conv2d(cin, cout, 1, bias=False))
-
-
-def conv(variant, cin, cout, stride=1):
-    """The 3x3 layer of a variant."""
-    if variant == "conv":
-        return nn.Conv2d(cin, cout, 3, stride, 1, bias=False)
-    if variant == "separable":
-        return separable(cin, cout, 3, stride)
-    _, spatial, groups = variant.split("-")
-    return XOp(cin, cout, 3, stride, spatial, int(groups[1:]))
-
-
-class BasicBlock(nn.Module):
-    def __init__(self, variant, cin, cout, stride):
-        super().__init__()
-        self.conv1 = conv(variant, cin, cout, stride)
-        self.bn1 = nn.BatchNorm2d(cout)
-        self.conv2 = conv(variant, cout, cout)
-        self.bn2 = nn.BatchNorm2d(cout)
-        self.downsample = None
-        if stride != 1 or cin != cout:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(cin, cout, 1, stride, bias=False), nn.BatchNorm2d(cout))
-
-    def forward(self, x):
-        y = F.relu(self.bn1(self.conv1(x)))
-        y = self.bn2(self.conv2(y))
-        return F.relu(y + (x if self.downsample is None else self.downsample(x)))
 
 
 class DenseLayer(nn.Module):
@@ -117,18 +57,6 @@ class Transition(nn.Module):
         return F.avg_pool2d(self.conv(F.relu(self.norm(x))), 2)
 
 
-class Layer(nn.Module):
-    """One layer of the MobileNetV1-style chain."""
-
-    def __init__(self, variant, cin, cout, stride):
-        super().__init__()
-        self.conv = conv(variant, cin, cout, stride)
-        self.bn = nn.BatchNorm2d(cout)
-
-    def forward(self, x):
-        return F.relu(self.bn(self.conv(x)))
-
-
 def features(family, variant):
     """The layers between stem and pool of a family, and their channels out; 16 come in."""
     if family == "residual":
@@ -136,7 +64,7 @@ def features(family, variant):
                 BasicBlock(variant, 32, 64, 2)], 64
     if family == "mobilenet":
         plan = [(16, 16, 1), (16, 32, 2), (32, 32, 1), (32, 64, 2), (64, 64, 1)]
-        return [Layer(variant, *p) for p in plan], 64
+        return [PlainBlock(variant, *p) for p in plan], 64
     c, growth, layers = 16, 8, []
     for block in range(3):
         for _ in range(3):
@@ -212,11 +140,11 @@ def table(lines, costs):
 
     costs is what nets' example xop_networks prints.
     """
-    print("| network | 3×3 layers | parameters | MACs | online, MB | refill, MB "
-          "| accuracy, % | AUC |\n|---|---|--:|--:|--:|--:|--:|--:|")
+    print("| network | 3×3 layers | parameters | MACs | online directly, MB | online, MB "
+          "| refill, MB | accuracy, % | AUC |\n|---|---|--:|--:|--:|--:|--:|--:|--:|")
     seeds = min(Counter((r["family"], r["variant"]) for r in lines).values())
     for row in costs.read_text().splitlines()[2:]:
-        family, variant, parameters, macs, _, online, refill, _ = [
+        family, variant, parameters, macs, direct, online, refill, _ = [
             c.strip() for c in row.strip("|").split("|")]
         runs = [r for r in lines if (r["family"], r["variant"]) == (family, variant)][:seeds]
         assert all(r["parameters"] == int(parameters) for r in runs), (family, variant)
@@ -225,7 +153,7 @@ def table(lines, costs):
             v = scale * np.array([r[key] for r in runs])
             return f"{v.mean():.{digits}f} ± {v.std(ddof=min(1, seeds - 1)):.{digits}f}"
         print(f"| {family} | {variant} | {int(parameters):,} | {int(macs):,} "
-              f"| {int(online) / 1e6:.1f} | {int(refill) / 1e6:.1f} "
+              f"| {int(direct) / 1e6:.1f} | {int(online) / 1e6:.1f} | {int(refill) / 1e6:.1f} "
               f"| {spread('accuracy', 100, 1)} | {spread('auc', 1, 3)} |")
     print(f"\n{seeds} seeds")
 

@@ -191,7 +191,7 @@ fn row(lever: &'static str, keeps_weights: bool, lan: &Estimate, wan: &Estimate)
 impl Ablation {
     fn text(&self) -> String {
         let mut out = format!(
-            "{BASE}, {0} x {0}, {1} outputs, and what it becomes; bytes of one image\n{2:<30} {3:<21} {4:>10} {5:>10} {6:>8} {7:>9} {8:>9} {9:>11} {10:>14}\n",
+            "{BASE}, {0} x {0}, {1} outputs, and what it becomes; bytes of one image\n{2:<30} {3:<28} {4:>10} {5:>10} {6:>8} {7:>9} {8:>9} {9:>11} {10:>14}\n",
             self.size,
             self.classes,
             "lever",
@@ -208,7 +208,7 @@ impl Ablation {
             let unknown = if row.cpu_s.is_none() { ">" } else { "" };
             writeln!(
                 out,
-                "{:<30} {:<21} {:>10} {:>10} {:>8} {:>9} {:>9} {:>11} {:>14}",
+                "{:<30} {:<28} {:>10} {:>10} {:>8} {:>9} {:>9} {:>11} {:>14}",
                 row.lever,
                 row.model,
                 bytes(row.online_bytes),

@@ -28,16 +28,16 @@ const CHESTNET: &[u8] = include_bytes!("../assets/chestnet.bray");
 /// Embedded test X-rays with their published labels.
 pub(crate) const XRAYS: [(&str, &[u8]); 3] = [
     (
-        "NORMAL2-IM-0322-0001.jpeg",
-        include_bytes!("../assets/xrays/NORMAL2-IM-0322-0001.jpeg"),
+        "NORMAL2-IM-0361-0001.jpeg",
+        include_bytes!("../assets/xrays/NORMAL2-IM-0361-0001.jpeg"),
     ),
     (
-        "person99_bacteria_473.jpeg",
-        include_bytes!("../assets/xrays/person99_bacteria_473.jpeg"),
+        "person142_bacteria_684.jpeg",
+        include_bytes!("../assets/xrays/person142_bacteria_684.jpeg"),
     ),
     (
-        "person8_virus_27.jpeg",
-        include_bytes!("../assets/xrays/person8_virus_27.jpeg"),
+        "person28_virus_63.jpeg",
+        include_bytes!("../assets/xrays/person28_virus_63.jpeg"),
     ),
 ];
 

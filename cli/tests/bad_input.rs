@@ -89,16 +89,16 @@ fn weights_of_another_shape() {
     let cut = folder.path().join("cut.safetensors");
     let bytes = std::fs::read(&weights).expect("weights");
     std::fs::write(&cut, &bytes[..bytes.len() - 4]).expect("a file");
-    fails(&import("chestnet", &cut), 2, "cut.safetensors");
+    fails(&import("chestnet-x", &cut), 2, "cut.safetensors");
     fails(
-        &import("chestnet", Path::new("absent.safetensors")),
+        &import("chestnet-x", Path::new("absent.safetensors")),
         2,
         "absent.safetensors",
     );
     let args = [
         "import",
         "--arch",
-        "chestnet",
+        "chestnet-x",
         "--weights",
         text(&weights),
         "--out",

@@ -58,7 +58,7 @@ fn xrays_in_dicom_files() {
         "import",
         "--json",
         "--arch",
-        "chestnet",
+        "chestnet-x",
         "--weights",
         text(&weights),
         "--calibrate",

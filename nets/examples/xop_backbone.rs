@@ -1,4 +1,5 @@
-//! What a backbone with X-operators costs between two parties, every convolution directly.
+//! What a backbone with X-operators costs between two parties: weights of 10 bits, every convolution
+//! directly, and as chosen by bytes.
 //!
 //! `cargo run --release -p nets --example xop_backbone [NAME SIDE CLASSES R GROUPS POINTWISE]`: without
 //! arguments `densenet121 320 14 1/2 1 0`; POINTWISE 0 leaves the 1 × 1 layers as they are. Random
@@ -8,8 +9,8 @@
 use std::error::Error;
 
 use nets::{
-    ImportOptions, Mode, SecureNetwork, Shape, XOpOptions, backbone_seeded, import,
-    replace_convolutions,
+    Algorithms, ImportOptions, Mode, Rounding, SecureNetwork, Shape, WeightBits, XOpOptions,
+    backbone_seeded, choose, import, replace_convolutions,
 };
 
 /// Bits of refill per correlation, as with `SoftSpoken` OT at k = 4.
@@ -44,18 +45,25 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(|i| u8::try_from(i.wrapping_mul(2_654_435_761) >> 7 & 255))
         .collect::<Result<_, _>>()?;
     let sample = found.source.preprocessing.values(&pixels)?;
-    let (model, _) = import(&found.source, &[sample], &ImportOptions::default())?;
-    let network = SecureNetwork::new(&model.public.graph, Mode::Faithful, COT_PRICE)?;
-    let (cost, plan) = (network.cost(), network.plan());
-    println!(
-        "MACs           {:>16}",
-        plan.iter().map(|l| l.macs).sum::<u64>()
-    );
-    println!("online bytes   {:>16}", cost.bytes());
-    println!(
-        "refill bytes   {:>16}",
-        cost.cots.total() * u64::from(COT_PRICE) / 8
-    );
-    println!("flights        {:>16}", cost.flights());
+    let options = ImportOptions {
+        weight_bits: WeightBits::Fixed(10),
+        rounding: Rounding::Nearest,
+        algorithms: Algorithms::Direct,
+        ..ImportOptions::default()
+    };
+    let (direct, _) = import(&found.source, &[sample], &options)?;
+    let by_bytes = Algorithms::default();
+    let (chosen, _) = choose(&direct, &by_bytes, COT_PRICE, &options.constants)?;
+    for (how, model) in [("directly", &direct), ("by bytes", &chosen)] {
+        let network = SecureNetwork::new(&model.public.graph, Mode::Faithful, COT_PRICE)?;
+        let cost = network.cost();
+        println!(
+            "{how}: {} MACs, {} bytes online, {} of refill, {} flights",
+            network.plan().iter().map(|l| l.macs).sum::<u64>(),
+            cost.bytes(),
+            cost.cots.total() * u64::from(COT_PRICE) / 8,
+            cost.flights()
+        );
+    }
     Ok(())
 }

@@ -18,7 +18,7 @@ fn chestnet() -> Option<(Source, Xrays)> {
         return None;
     };
     let dict = StateDict::load(&assets.join("chestnet.safetensors")).expect("the weights load");
-    let source = backbone("chestnet", dict).expect("the weights are of a ChestNet");
+    let source = backbone("chestnet-x", dict).expect("the weights are of a ChestNet");
     let json: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
     let (mut samples, mut logits) = (Vec::new(), Vec::new());
     for image in json["images"].as_array().expect("a list") {

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 /// An embedded X-ray as a file.
 pub(crate) fn xray() -> PathBuf {
-    assets().join("xrays/person99_bacteria_473.jpeg")
+    assets().join("xrays/person142_bacteria_684.jpeg")
 }
 
 pub(crate) fn assets() -> PathBuf {

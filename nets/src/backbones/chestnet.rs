@@ -1,6 +1,7 @@
-//! ChestNet, the small residual network of the demonstration, with torchvision's BasicBlock names.
+//! ChestNet, the small network of the demonstration: stages of residual blocks, with torchvision's
+//! BasicBlock names, or of plain ones.
 //!
-//! Widths and numbers of blocks are read off the tensors; `input`, `stem_stride`, `pool`, `mean`,
+//! Kinds, widths and numbers of blocks are read off the tensors; `input`, `stem_stride`, `pool`, `mean`,
 //! `std`, `bn_eps` and `labels` off the metadata.
 
 use super::resnet::{basic, projection, residual};
@@ -44,10 +45,15 @@ pub(super) fn source(mut dict: StateDict) -> Result<Source, Error> {
     }
     let mut from = stem;
     for (stage, blocks) in stages.iter().enumerate() {
-        for (block, &to) in blocks.iter().enumerate() {
-            let stride = if stage > 0 && block == 0 { 2 } else { 1 };
-            let name = format!("layer{}.{block}", stage + 1);
-            residual(&mut net, &name, &basic([from, to], stride), projection)?;
+        for (number, &(block, to)) in blocks.iter().enumerate() {
+            let stride = if stage > 0 && number == 0 { 2 } else { 1 };
+            let name = format!("layer{}.{number}", stage + 1);
+            match block {
+                Block::Residual => {
+                    residual(&mut net, &name, &basic([from, to], stride), projection)?;
+                }
+                Block::Plain => plain(&mut net, &name, [from, to], stride)?,
+            }
             from = to;
         }
     }
@@ -63,19 +69,42 @@ pub(super) fn source(mut dict: StateDict) -> Result<Source, Error> {
     })
 }
 
-/// Widths of the blocks of each stage.
-fn stages(dict: &StateDict) -> Result<Vec<Vec<usize>>, Error> {
+/// What stages consist of.
+#[derive(Clone, Copy)]
+enum Block {
+    /// Two convolutions and a shortcut.
+    Residual,
+    /// One convolution.
+    Plain,
+}
+
+/// A convolution, its batch norm and a `ReLU`.
+fn plain(
+    net: &mut Builder<'_>,
+    name: &str,
+    channels: [usize; 2],
+    stride: usize,
+) -> Result<(), Error> {
+    let [conv, bn, relu] = ["conv", "bn", "relu"].map(|part| format!("{name}.{part}"));
+    let last = net.last();
+    net.conv_bn([&conv, &bn], last, channels, Window::square(3, stride, 1))?;
+    net.then(&relu, Op::Relu);
+    Ok(())
+}
+
+/// Kinds and widths of the blocks of each stage.
+fn stages(dict: &StateDict) -> Result<Vec<Vec<(Block, usize)>>, Error> {
+    let block = |stage: usize, number: usize| {
+        let kinds = [("conv1", Block::Residual), ("conv", Block::Plain)];
+        let named =
+            kinds.map(|(conv, kind)| (format!("layer{stage}.{number}.{conv}.weight"), kind));
+        let found = named.iter().find(|(name, _)| dict.tensors.contains(name));
+        found.map(|(name, kind)| Ok((*kind, dimensions::<4>(dict, name)?[0])))
+    };
     let mut stages = Vec::new();
     for stage in 1..=MOST {
-        let mut blocks = Vec::new();
-        for block in 0..MOST {
-            let name = format!("layer{stage}.{block}.conv1.weight");
-            if !dict.tensors.contains(&name) {
-                break;
-            }
-            let [width, ..] = dimensions::<4>(dict, &name)?;
-            blocks.push(width);
-        }
+        let blocks = (0..MOST).map_while(|number| block(stage, number));
+        let blocks = blocks.collect::<Result<Vec<_>, Error>>()?;
         if blocks.is_empty() {
             break;
         }
