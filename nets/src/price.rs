@@ -195,9 +195,7 @@ fn words(weight_bits: u32, bits: u32) -> u64 {
 
 /// CPU seconds, of both parties together, of one unit of [`Work`] each.
 ///
-/// The defaults are those of the machine of BENCHMARKS.md, from its tables of oblivious transfer
-/// (row, word), of random COTs at k = 4 (cot), of `ReLU` and truncation (byte) and of Winograd's
-/// transforms (element).
+/// The defaults are those of the machine of BENCHMARKS.md, as `blindray bench --calibrate` found them.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "a calibration fills it in")]
 pub struct Constants {
@@ -216,11 +214,11 @@ pub struct Constants {
 impl Default for Constants {
     fn default() -> Self {
         Self {
-            row: 1.0e-7,
-            word: 3.3e-9,
-            element: 5.0e-9,
-            cot: 1.5e-8,
-            byte: 2.6e-8,
+            row: 1.7e-7,
+            word: 1.6e-9,
+            element: 1.6e-8,
+            cot: 2.1e-8,
+            byte: 8.0e-9,
         }
     }
 }
