@@ -46,10 +46,21 @@ pub(crate) struct Time {
 pub(crate) struct PlannedLayer {
     #[serde(flatten)]
     pub(crate) layer: Layer,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) weight_bits: Option<u32>,
+    pub(crate) ring_bits: u32,
     pub(crate) refill_client_to_server_bytes: u64,
     pub(crate) refill_server_to_client_bytes: u64,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) why: String,
+}
+
+impl PlannedLayer {
+    /// Of weights, if there are any, and of the ring.
+    fn bits(&self) -> String {
+        let weights = self.weight_bits.map(|bits| format!("{bits} x "));
+        weights.unwrap_or_default() + &self.ring_bits.to_string()
+    }
 }
 
 /// What the seconds are computed from.
@@ -141,6 +152,8 @@ fn sum(model: String, preset: &'static str, plan: &[LayerPlan], speed: &Speed) -
                 flights: layer.cost.flights() as u64,
                 seconds: cpu + network,
             },
+            weight_bits: layer.weight_bits,
+            ring_bits: layer.ring_bits,
             // Corrections travel from the receiver to the sender.
             refill_client_to_server_bytes: refill(before.server_sends, drawn.server_sends),
             refill_server_to_client_bytes: refill(before.client_sends, drawn.client_sends),
@@ -180,18 +193,28 @@ impl Estimate {
             .max()
             .unwrap_or(0);
         let mut out = format!(
-            "{:<width$} {:<14} {:<22} {:>14} {:>10} {:>10} {:>10} {:>8} {:>9}  why\n",
-            "layer", "op", "algorithm", "MACs", "up", "down", "refill", "flights", "seconds"
+            "{:<width$} {:<14} {:<24} {:>7} {:>14} {:>10} {:>10} {:>10} {:>8} {:>9}  why\n",
+            "layer",
+            "op",
+            "algorithm",
+            "bits",
+            "MACs",
+            "up",
+            "down",
+            "refill",
+            "flights",
+            "seconds"
         );
         for planned in &self.layers {
             let l = &planned.layer;
             let refill =
                 planned.refill_client_to_server_bytes + planned.refill_server_to_client_bytes;
             let line = format!(
-                "{:<width$} {:<14} {:<22} {:>14} {:>10} {:>10} {:>10} {:>8} {:>9.3}  {}",
+                "{:<width$} {:<14} {:<24} {:>7} {:>14} {:>10} {:>10} {:>10} {:>8} {:>9.3}  {}",
                 l.name,
                 l.op,
                 l.algorithm,
+                planned.bits(),
                 l.macs,
                 bytes(l.client_to_server_bytes),
                 bytes(l.server_to_client_bytes),

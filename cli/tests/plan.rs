@@ -62,7 +62,8 @@ fn what_is_planned_is_what_is_measured() {
         for layer in &mut layers {
             let layer = layer.as_object_mut().expect("an object");
             layer.retain(|key, _| {
-                !["seconds", "why"].contains(&key.as_str()) && !key.starts_with("refill")
+                let planned = ["seconds", "why", "weight_bits", "ring_bits"];
+                !planned.contains(&key.as_str()) && !key.starts_with("refill")
             });
         }
         layers
@@ -71,6 +72,30 @@ fn what_is_planned_is_what_is_measured() {
     assert_eq!(layers(&planned), layers(&measured));
     assert_eq!(planned["comm"], measured["comm"]);
     assert_eq!(planned["bits"], measured["bits"]);
+}
+
+/// No wider than a product of a weight and an activation, but where sums of a pool come in.
+#[test]
+fn accumulators_are_narrow() {
+    for (weight_bits, most) in [("10", 26), ("8", 24)] {
+        let args = ["--model", "densenet121", "--weight-bits", weight_bits];
+        let report = plan(&[&args[..], &SMALL].concat());
+        let layers = report["layers"].as_array().expect("layers");
+        let linear = layers.iter().filter(|l| l.get("weight_bits").is_some());
+        let mut count = 0;
+        for layer in linear {
+            let name = layer["name"].as_str().expect("a name");
+            let sums = match name {
+                "classifier" => 6,
+                _ if name.contains("transition") => 2,
+                _ => 0,
+            };
+            let ring = number(layer, "ring_bits");
+            assert!(ring <= most + sums, "{name}: {ring}");
+            count += 1;
+        }
+        assert_eq!(count, 121);
+    }
 }
 
 #[test]

@@ -92,6 +92,8 @@ impl CrypTFlow2 {
                     op: node.op.name(),
                     algorithm,
                     macs,
+                    weight_bits: None,
+                    ring_bits: self.bits,
                     cost,
                     work: Work::default(),
                     why: String::new(),

@@ -254,9 +254,10 @@ pub fn import(
     let price = sharing::Options::default().cot_price();
     let (model, choices) = choose(&model, &options.algorithms, price, &options.constants)?;
     let mut layers = made.layers;
-    for (layer, choice) in layers.iter_mut().zip(choices) {
-        debug_assert_eq!(layer.name, choice.name, "both list every linear layer");
-        layer.algorithm = choice.chosen.to_string();
+    for layer in &mut layers {
+        if let Some(choice) = choices.iter().find(|c| c.name == layer.name) {
+            layer.algorithm = choice.chosen.to_string();
+        }
     }
     let report = ImportReport {
         layers,

@@ -203,11 +203,19 @@ impl Step {
         };
         let source = &graph.nodes()[node];
         let (name, op) = (source.name.clone(), source.op.name());
+        let weight_bits = match source.op {
+            IntOp::Conv { weight_bits, .. }
+            | IntOp::Winograd { weight_bits, .. }
+            | IntOp::FullyConnected { weight_bits, .. } => Some(weight_bits),
+            _ => None,
+        };
         Ok(Some(LayerPlan {
             name,
             op,
             algorithm,
             macs,
+            weight_bits,
+            ring_bits: graph.input_type(node, 0).bits().get(),
             work: Work::of(self, &cost)?,
             cost,
             why: String::new(),

@@ -39,6 +39,10 @@ pub struct LayerPlan {
     pub algorithm: &'static str,
     /// Multiply-accumulates, products with padding not counted.
     pub macs: u64,
+    /// Bits of a weight, where there are weights.
+    pub weight_bits: Option<u32>,
+    /// Bits of the ring it takes place in: of the accumulator for products, else of what it takes.
+    pub ring_bits: u32,
     /// Traffic and correlations, without the refill of the pools.
     pub cost: Cost,
     /// What the CPU does for it, counted; [`crate::Constants::seconds`] gives the time.

@@ -25,8 +25,12 @@ proptest! {
         // Nothing is left to fold.
         prop_assert_eq!(fold(&folded).expect("it folds").graph.nodes.len(), folded.graph.nodes.len());
         let linear = |op: &Op| matches!(op, Op::Conv2d { .. } | Op::Linear { .. });
-        let uses = folded.graph.uses();
+        let (uses, shapes) = (folded.graph.uses(), folded.graph.shapes().expect("it fits"));
         for node in &folded.graph.nodes {
+            if let Op::Conv2d { groups: 1, window, .. } = node.op {
+                let pixel = window == Window::square(1, 1, 0) && shapes[node.inputs[0]].plane() == 1;
+                prop_assert!(!pixel, "`{}` is a matrix product", node.name);
+            }
             if let (Op::BatchNorm { .. }, &[input]) = (&node.op, node.inputs.as_slice()) {
                 prop_assert!(!linear(&folded.graph.nodes[input].op) || uses[input] > 1);
             }
