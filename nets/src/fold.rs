@@ -19,10 +19,11 @@ use crate::{Error, FloatModel, Shape, Tensor, Tensors, Window};
 /// Those of [`FloatModel::check`].
 pub fn fold(model: &FloatModel) -> Result<FloatModel, Error> {
     model.check()?;
-    let (mut folded, mut moved) = pass(model)?;
-    // A convolution moved behind a pool may now stand before a batch norm.
-    while moved {
-        (folded, moved) = pass(&folded)?;
+    let (mut folded, mut changed) = pass(model)?;
+    // A convolution moved behind a pool may now stand before a batch norm, and a batch norm where
+    // another one stood.
+    while changed {
+        (folded, changed) = pass(&folded)?;
     }
     connect(&mut folded)?;
     Ok(folded)
@@ -58,7 +59,7 @@ fn connect(model: &mut FloatModel) -> Result<(), Error> {
     Ok(())
 }
 
-/// Folds what can be folded as the graph is; and whether a pool moved.
+/// Folds what can be folded as the graph is; and whether there is less of it, or a pool moved.
 fn pass(model: &FloatModel) -> Result<(FloatModel, bool), Error> {
     // Dead nodes first: what only they share is not shared.
     let graph = reaching(&model.graph, model.graph.nodes.len() - 1);
@@ -73,7 +74,8 @@ fn pass(model: &FloatModel) -> Result<(FloatModel, bool), Error> {
     let tensors = kept
         .map(|(n, t)| t.map(|t| (n, t)))
         .collect::<Result<_, Error>>()?;
-    Ok((FloatModel { graph, tensors }, moved))
+    let changed = moved || graph.nodes.len() < model.graph.nodes.len();
+    Ok((FloatModel { graph, tensors }, changed))
 }
 
 /// Linear nodes with the batch norms after them folded in, their parameters renamed after the

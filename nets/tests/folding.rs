@@ -9,32 +9,46 @@ use nets::{FloatModel, Graph, Op, Shape, Tensors, Window, fold};
 use proptest::prelude::*;
 use random::Rng;
 
+/// The function is the same, and nothing is left to fold.
+fn check(seed: u64) {
+    let (model, input) = floats::network(&mut Rng::new(seed));
+    let folded = fold(&model).expect("it folds");
+    let (a, b) = (
+        model.run(&input).expect("it runs"),
+        folded.run(&input).expect("it runs"),
+    );
+    let top = a.iter().fold(1.0_f32, |top, v| top.max(v.abs()));
+    assert_eq!(a.len(), b.len());
+    for (a, b) in a.iter().zip(&b) {
+        assert!((a - b).abs() <= 1e-3 * top, "{a} became {b}");
+    }
+    // Nothing is left to fold.
+    assert_eq!(
+        fold(&folded).expect("it folds").graph.nodes.len(),
+        folded.graph.nodes.len()
+    );
+    let linear = |op: &Op| matches!(op, Op::Conv2d { .. } | Op::Linear { .. });
+    let (uses, shapes) = (folded.graph.uses(), folded.graph.shapes().expect("it fits"));
+    for node in &folded.graph.nodes {
+        if let Op::Conv2d {
+            groups: 1, window, ..
+        } = node.op
+        {
+            let pixel = window == Window::square(1, 1, 0) && shapes[node.inputs[0]].plane() == 1;
+            assert!(!pixel, "`{}` is a matrix product", node.name);
+        }
+        if let (Op::BatchNorm { .. }, &[input]) = (&node.op, node.inputs.as_slice()) {
+            assert!(!linear(&folded.graph.nodes[input].op) || uses[input] > 1);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn folding_keeps_the_function(seed: u64) {
-        let (model, input) = floats::network(&mut Rng::new(seed));
-        let folded = fold(&model).expect("it folds");
-        let (a, b) = (model.run(&input).expect("it runs"), folded.run(&input).expect("it runs"));
-        let top = a.iter().fold(1.0_f32, |top, v| top.max(v.abs()));
-        prop_assert_eq!(a.len(), b.len());
-        for (a, b) in a.iter().zip(&b) {
-            prop_assert!((a - b).abs() <= 1e-3 * top, "{a} became {b}");
-        }
-        // Nothing is left to fold.
-        prop_assert_eq!(fold(&folded).expect("it folds").graph.nodes.len(), folded.graph.nodes.len());
-        let linear = |op: &Op| matches!(op, Op::Conv2d { .. } | Op::Linear { .. });
-        let (uses, shapes) = (folded.graph.uses(), folded.graph.shapes().expect("it fits"));
-        for node in &folded.graph.nodes {
-            if let Op::Conv2d { groups: 1, window, .. } = node.op {
-                let pixel = window == Window::square(1, 1, 0) && shapes[node.inputs[0]].plane() == 1;
-                prop_assert!(!pixel, "`{}` is a matrix product", node.name);
-            }
-            if let (Op::BatchNorm { .. }, &[input]) = (&node.op, node.inputs.as_slice()) {
-                prop_assert!(!linear(&folded.graph.nodes[input].op) || uses[input] > 1);
-            }
-        }
+        check(seed);
     }
 
     #[test]
@@ -45,6 +59,12 @@ proptest! {
         model.run_observed(&input, &mut |_, values| lengths.push(values.len())).expect("it runs");
         prop_assert_eq!(lengths, shapes.iter().map(|s| s.len()).collect::<Vec<_>>());
     }
+}
+
+/// Two batch norms one after the other, behind a shuffle.
+#[test]
+fn batch_norms_fold_one_by_one() {
+    check(3_220_410_872_304_377_780);
 }
 
 #[test]
