@@ -45,7 +45,7 @@ pub(crate) enum Command {
     Clear(ClearArgs),
     /// Make a model file from trained weights and calibration images.
     #[command(
-        after_help = "Examples:\n  blindray import --onnx net.onnx --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --resize 256 --calibrate images/ --out net.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out resnet20.bray\n\nBeside net.bray stands net.public.json, the public part, to be given to clients: they refuse any other model with `infer --public net.public.json`."
+        after_help = "Examples:\n  blindray import --onnx net.onnx --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --resize 256 --calibrate images/ --out net.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out resnet20.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out far.bray --objective time --network wan\n\nBeside net.bray stands net.public.json, the public part, to be given to clients: they refuse any other model with `infer --public net.public.json`."
     )]
     Import(ImportArgs),
     /// What would it cost? Bytes, flights and seconds, layer by layer, before anything runs.
