@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::accuracy::{Precision, WeightBits, WidthReport, compare, held_out, narrowest};
-use crate::bounds::{bits_for, proved};
 use crate::equalise::equalise;
-use crate::lower::{Lowered, lower};
+use crate::lower::lower;
 use crate::preact::{is_lowerable, lowerable};
 use crate::preprocess::Preprocessing;
 use crate::rounding::Moments;
+use crate::widths::widths;
 use crate::{
-    Algorithm, Algorithms, Constants, Error, FloatModel, Head, IntOp, Model, PrivateWeights,
+    Algorithms, Constants, Error, FloatModel, Head, LayerWidths, Model, PrivateWeights,
     PublicModel, calibrate, choose, fold, rounding, scales,
 };
 
@@ -144,30 +144,6 @@ pub struct Source {
     pub labels: Vec<String>,
     /// How outputs become probabilities.
     pub head: Head,
-}
-
-/// Widths of one linear layer, proved beside calibrated.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-#[non_exhaustive]
-pub struct LayerWidths {
-    /// The layer.
-    pub name: String,
-    /// Bits of its weights.
-    pub weight_bits: u32,
-    /// Scale of its weights.
-    pub weight_scale: i32,
-    /// Bits of the accumulator's ring.
-    pub ring_bits: u32,
-    /// Bits that hold its accumulator for every input whatever.
-    pub proved_bits: u32,
-    /// Bits that hold every accumulator seen in calibration, margin included.
-    pub calibrated_bits: u32,
-    /// Bits of its output after truncation.
-    pub output_bits: u32,
-    /// Scale of its output after truncation.
-    pub output_scale: i32,
-    /// How it is computed.
-    pub algorithm: String,
 }
 
 /// What [`import`] found.
@@ -341,7 +317,7 @@ impl Calibrated {
     fn lower(&self, source: &Source, bound: f64, options: &ImportOptions) -> Result<Made, Error> {
         let scales = scales::choose(&self.float, &self.ranges, bound, options)?;
         let lowered = lower(&self.float, &scales, &self.moments, options)?;
-        let layers = widths(&lowered, &self.ranges, bound, options);
+        let layers = widths(&lowered, &self.ranges, bound, options.margin);
         let public = PublicModel {
             name: options.name.clone(),
             arch: source.arch.clone(),
@@ -359,53 +335,4 @@ impl Calibrated {
             activation_bits: options.activation_bits,
         })
     }
-}
-
-fn widths(
-    lowered: &Lowered,
-    ranges: &[f64],
-    bound: f64,
-    options: &ImportOptions,
-) -> Vec<LayerWidths> {
-    let graph = &lowered.graph;
-    let bounds = proved(graph, &lowered.weights, bound);
-    let widths = |(index, node): (usize, &crate::IntNode)| {
-        let (IntOp::Conv {
-            weight_bits,
-            weight_scale,
-            ..
-        }
-        | IntOp::FullyConnected {
-            weight_bits,
-            weight_scale,
-            ..
-        }) = node.op
-        else {
-            return None;
-        };
-        let after = graph
-            .nodes()
-            .get(index + 1)
-            .filter(|n| n.op.name() == "truncate");
-        let accumulator = graph.types()[index].fixed;
-        let output = graph.types()[index + usize::from(after.is_some())].fixed;
-        let seen = ranges[lowered.origin[&index]] * options.margin;
-        Some(LayerWidths {
-            name: node.name.clone(),
-            weight_bits,
-            weight_scale,
-            ring_bits: accumulator.bits.get(),
-            proved_bits: bits_for(bounds[index]),
-            calibrated_bits: bits_for(seen * 2f64.powi(accumulator.scale)),
-            output_bits: output.bits.get(),
-            output_scale: output.scale,
-            algorithm: Algorithm::Direct.to_string(),
-        })
-    };
-    graph
-        .nodes()
-        .iter()
-        .enumerate()
-        .filter_map(widths)
-        .collect()
 }
