@@ -41,7 +41,8 @@ pub struct LayerPlan {
     pub macs: u64,
     /// Bits of a weight, where there are weights.
     pub weight_bits: Option<u32>,
-    /// Bits of the ring it takes place in: of the accumulator for products, else of what it takes.
+    /// Bits of the ring it takes place in: of the accumulator for products, Winograd's guard bits
+    /// apart, else of what it takes.
     pub ring_bits: u32,
     /// Traffic and correlations, without the refill of the pools.
     pub cost: Cost,
