@@ -244,7 +244,7 @@ fn default_import_agrees_with_float() {
 
 /// The table "Weight widths" of BENCHMARKS.md.
 #[test]
-#[ignore = "minutes: cargo test --release -p cli --test accuracy -- --ignored --nocapture"]
+#[ignore = "minutes: cargo test --release -p blindray --test accuracy -- --ignored --nocapture"]
 fn weight_widths() {
     let Some(folder) = models() else { return };
     for network in &NETWORKS {

@@ -1,6 +1,6 @@
 //! What every layer of a backbone costs by each algorithm, and which is chosen.
 //!
-//! `cargo run --release -p nets --example choose -- [BACKBONE] [PIXELS] [bytes|lan|wan|flights]`
+//! `cargo run --release -p blindray-nets --example choose -- [BACKBONE] [PIXELS] [bytes|lan|wan|flights]`
 
 #![expect(clippy::print_stdout, reason = "an example prints")]
 

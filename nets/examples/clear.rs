@@ -1,7 +1,7 @@
 //! A small random network three ways: in floats, in clear integers, and what it would cost between
 //! two parties.
 //!
-//! `cargo run --release -p nets --example clear`
+//! `cargo run --release -p blindray-nets --example clear`
 
 #![expect(clippy::print_stdout, reason = "an example prints")]
 

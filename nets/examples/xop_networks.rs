@@ -1,7 +1,7 @@
 //! What the networks of `training/xop.py` cost between two parties: three small families with
 //! their 3 × 3 convolutions, with depthwise-separable ones, and with X-operators.
 //!
-//! `cargo run --release -p nets --example xop_networks [WEIGHTS]`: WEIGHTS is the folder that
+//! `cargo run --release -p blindray-nets --example xop_networks [WEIGHTS]`: WEIGHTS is the folder that
 //! `training/xop.py --weights` filled, of which seed 0 is read; without it the weights are random,
 //! by their names. Weights of 10 bits, calibrated on noise. Every convolution directly, and as chosen
 //! by bytes; refill and flights are of the latter.

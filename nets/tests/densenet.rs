@@ -40,7 +40,7 @@ fn integers_agree() {
 }
 
 #[test]
-#[ignore = "two minutes: cargo test --release -p nets --test densenet -- --ignored"]
+#[ignore = "two minutes: cargo test --release -p blindray-nets --test densenet -- --ignored"]
 fn secure_equals_integer() {
     let Some((model, sample)) = imported() else {
         return;

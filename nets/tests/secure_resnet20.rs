@@ -12,7 +12,7 @@ fn secure_equals_integer() {
 }
 
 #[test]
-#[ignore = "half a minute: cargo test --release -p nets --test secure_resnet20 -- --ignored"]
+#[ignore = "half a minute: cargo test --release -p blindray-nets --test secure_resnet20 -- --ignored"]
 fn secure_equals_integer_on_all_images() {
     check(10);
 }

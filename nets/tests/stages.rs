@@ -34,13 +34,13 @@ fn last_stage_of_resnet50() {
 }
 
 #[test]
-#[ignore = "minutes: cargo test --release -p nets --test stages -- --ignored --nocapture whole_densenet121"]
+#[ignore = "minutes: cargo test --release -p blindray-nets --test stages -- --ignored --nocapture whole_densenet121"]
 fn whole_densenet121() {
     check(&backbone("densenet121"), 4 * MEMORY);
 }
 
 #[test]
-#[ignore = "minutes: cargo test --release -p nets --test stages -- --ignored --nocapture whole_resnet50"]
+#[ignore = "minutes: cargo test --release -p blindray-nets --test stages -- --ignored --nocapture whole_resnet50"]
 fn whole_resnet50() {
     check(&backbone("resnet50"), 4 * MEMORY);
 }

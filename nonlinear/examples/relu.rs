@@ -1,7 +1,7 @@
 //! `ReLU` and faithful truncation of shared values, both parties in this process over loopback TCP:
 //! bytes, flights and CPU time.
 //!
-//! `cargo run --release -p nonlinear --example relu -- 1048576`
+//! `cargo run --release -p blindray-nonlinear --example relu -- 1048576`
 
 #![expect(clippy::print_stdout, reason = "an example shows what it did")]
 

@@ -1,6 +1,6 @@
 //! Prints the network in an ONNX file.
 //!
-//! `cargo run --release -p onnx --example inspect -- FILE.onnx`; without a file, that of a small
+//! `cargo run --release -p blindray-onnx --example inspect -- FILE.onnx`; without a file, that of a small
 //! network made here.
 
 #![expect(clippy::print_stdout, reason = "an example prints")]

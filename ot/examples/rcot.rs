@@ -1,6 +1,6 @@
 //! Two parties make correlated OTs and use them in three ways; prints what that costs.
 //!
-//! `cargo run --release -p ot --example rcot`
+//! `cargo run --release -p blindray-ot --example rcot`
 
 #![expect(clippy::print_stdout, reason = "an example shows something")]
 

@@ -2,7 +2,7 @@
 //! weighted sum over the selected ones, and nothing else, becomes known to the hospital.
 //!
 //! ```sh
-//! cargo run --release -p sharing --example weighted_sum
+//! cargo run --release -p blindray-sharing --example weighted_sum
 //! ```
 
 #![expect(clippy::print_stdout, reason = "an example shows its result")]

@@ -1,6 +1,6 @@
 //! The family beside other blocks, for one layer.
 //!
-//! `cargo run --release -p xop --example analyse [C_IN C_OUT SIZE KERNEL STRIDE]`: without
+//! `cargo run --release -p blindray-xop --example analyse [C_IN C_OUT SIZE KERNEL STRIDE]`: without
 //! arguments the 64-channel layer of 80 × 80 on which the paper's authors compared blocks. Weights
 //! of 10 bits, activations of 16, accumulators of 26; truncations exact.
 #![expect(clippy::print_stdout, reason = "examples print")]
