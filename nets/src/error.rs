@@ -81,33 +81,11 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
-    /// Operators this program cannot lower to integers, all of them.
-    #[error("unsupported operators: {}", .0.join(", "))]
-    Unsupported(Vec<String>),
-    /// Layers that cannot be computed by the algorithm asked for, all of them, and what would work.
-    #[error("not possible as asked: {}", .0.join(", "))]
-    Refused(Vec<String>),
-    /// A backbone name nobody knows.
-    #[error("unknown network `{name}`; known: {known}")]
-    UnknownNetwork {
-        /// The name given.
-        name: String,
-        /// The names known.
-        known: String,
-    },
     /// Metadata of a weights file that is missing or unusable.
     #[error("metadata `{key}`: {problem}")]
     Metadata {
         /// The key.
         key: String,
-        /// What is wrong.
-        problem: String,
-    },
-    /// An option of `import` out of its range.
-    #[error("option `{option}`: {problem}")]
-    Option {
-        /// The option.
-        option: &'static str,
         /// What is wrong.
         problem: String,
     },
@@ -130,29 +108,6 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
-    /// An X-operator that cannot stand in place of a convolution.
-    #[error("layer `{node}`: {source}")]
-    XOp {
-        /// The convolution.
-        node: String,
-        /// Why not.
-        source: xop::Error,
-    },
-    /// The channel failed.
-    #[error(transparent)]
-    Channel(#[from] channel::Error),
-    /// A sharing protocol failed.
-    #[error(transparent)]
-    Sharing(#[from] sharing::Error),
-    /// A non-linear protocol failed.
-    #[error(transparent)]
-    Nonlinear(#[from] nonlinear::Error),
-    /// A linear protocol failed.
-    #[error(transparent)]
-    Linear(#[from] linear::Error),
-    /// A Winograd convolution failed.
-    #[error(transparent)]
-    Winograd(#[from] winograd::Error),
 }
 
 impl Error {
@@ -164,19 +119,18 @@ impl Error {
         }
     }
 
-    pub(crate) fn shape(node: &str, problem: impl Into<String>) -> Self {
+    /// The error for a node whose shapes do not fit.
+    #[must_use]
+    pub fn shape(node: &str, problem: impl Into<String>) -> Self {
         Self::Shape {
             node: node.to_owned(),
             problem: problem.into(),
         }
     }
 
-    pub(crate) fn xop(node: &str, source: xop::Error) -> Self {
-        let node = node.to_owned();
-        Self::XOp { node, source }
-    }
-
-    pub(crate) fn width(node: &str, problem: impl Into<String>) -> Self {
+    /// The error for a node whose widths or scales do not fit.
+    #[must_use]
+    pub fn width(node: &str, problem: impl Into<String>) -> Self {
         Self::Width {
             node: node.to_owned(),
             problem: problem.into(),

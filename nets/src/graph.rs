@@ -1,370 +1,274 @@
-//! The float graph: what a trained network says it computes.
+//! Checked graphs, generic over their operations.
+//!
+//! Both kinds of network, of floats ([`crate::Op`]) and of integers ([`crate::IntOp`]), are a
+//! [`Graph`]: nodes in topological order, whose inputs, arities and types were checked once, when
+//! the graph was made. Whoever walks a graph afterwards relies on that. Every query is a loop whose
+//! time is linear in the size of the graph.
 
-use serde::{Deserialize, Serialize};
+mod builder;
+mod rewrite;
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::Error;
-use crate::shape::{Shape, Window};
+pub use builder::GraphBuilder;
+pub use rewrite::Rewriter;
 
-/// An operation of the float graph. Parameters are names in a [`crate::Tensors`] store.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(tag = "op", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Op {
-    /// The image.
-    Input {
-        /// Its shape.
-        shape: Shape,
-    },
-    /// Convolution; weight `[out, in / groups, kernel rows, kernel columns]`.
-    Conv2d {
-        /// Output channels.
-        out_channels: usize,
-        /// Groups.
-        groups: usize,
-        /// Kernel, stride, padding.
-        window: Window,
-        /// Name of the weight.
-        weight: String,
-        /// Name of the bias `[out]`.
-        bias: Option<String>,
-    },
-    /// `gamma * (x - mean) / sqrt(var + eps) + beta` per channel.
-    BatchNorm {
-        /// Name of the factor.
-        gamma: String,
-        /// Name of the shift.
-        beta: String,
-        /// Name of the running mean.
-        mean: String,
-        /// Name of the running variance.
-        var: String,
-        /// Added to the variance.
-        eps: f64,
-    },
-    /// max(0, x).
-    Relu,
-    /// y = x + shift where \[y ≥ 0\] ⊕ \[sign < 0\], else 0, per channel: what [`crate::import`] makes
-    /// of a batch norm and a `ReLU` before linear layers.
-    SignedRelu {
-        /// Name of the shift.
-        shift: String,
-        /// Name of the sign.
-        sign: String,
-    },
-    /// Plus a constant tensor of the same shape, alone after a linear layer: what
-    /// [`crate::import`] makes of a constant channel before a padded convolution.
-    AddMap {
-        /// Name of the constant, channels by rows by columns.
-        map: String,
-    },
-    /// clip(x, 0, top); `ReLU6` has 6.
-    Clip {
-        /// The largest output, above 0.
-        top: f64,
-    },
-    /// Largest value under the window; padding never wins.
-    MaxPool {
-        /// Kernel, stride, padding.
-        window: Window,
-    },
-    /// clip(x + 3, 0, 6) / 6.
-    HardSigmoid,
-    /// x · clip(x + 3, 0, 6) / 6.
-    HardSwish,
-    /// Each channel of the first input times the second input's one value of that channel: the
-    /// gate of a squeeze-and-excite block.
-    Gate,
-    /// Mean under the window.
-    AvgPool {
-        /// Kernel, stride, padding.
-        window: Window,
-        /// Whether padding counts, as zeros; else the mean is that of the inputs there are.
-        counts_padding: bool,
-    },
-    /// Mean of each channel.
-    GlobalAvgPool,
-    /// Sum of two tensors of one shape.
-    Add,
-    /// Channels of one or more tensors, one after the other.
-    Concat,
-    /// Channels as `groups` rows, read column by column.
-    ChannelShuffle {
-        /// The groups.
-        groups: usize,
-    },
-    /// Some of the channels.
-    Slice {
-        /// The first.
-        start: usize,
-        /// How many.
-        channels: usize,
-    },
-    /// Every `stride`-th row and column, from the first.
-    Subsample {
-        /// The stride.
-        stride: usize,
-    },
-    /// Channels of zeros before and after.
-    PadChannels {
-        /// Zero channels before.
-        front: usize,
-        /// Zero channels after.
-        back: usize,
-    },
-    /// Channels, rows, columns to one vector.
-    Flatten,
-    /// Fully connected; weight `[out, in]`.
-    Linear {
-        /// Outputs.
-        out_features: usize,
-        /// Name of the weight.
-        weight: String,
-        /// Name of the bias `[out]`.
-        bias: Option<String>,
-    },
+/// How many inputs an operation takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "these are all there are")]
+pub enum Arity {
+    /// So many; none for the input of the graph.
+    Exactly(usize),
+    /// One or more.
+    AtLeastOne,
 }
 
-impl Op {
-    /// Its name, as in reports.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Input { .. } => "input",
-            Self::Conv2d { .. } => "conv",
-            Self::BatchNorm { .. } => "batch-norm",
-            Self::Relu => "relu",
-            Self::SignedRelu { .. } => "signed-relu",
-            Self::AddMap { .. } => "add-map",
-            Self::Clip { .. } => "clip",
-            Self::MaxPool { .. } => "max-pool",
-            Self::HardSigmoid => "hard-sigmoid",
-            Self::HardSwish => "hard-swish",
-            Self::Gate => "gate",
-            Self::AvgPool { .. } => "avg-pool",
-            Self::GlobalAvgPool => "global-avg-pool",
-            Self::Add => "add",
-            Self::Concat => "concat",
-            Self::ChannelShuffle { .. } => "channel-shuffle",
-            Self::Slice { .. } => "slice",
-            Self::Subsample { .. } => "subsample",
-            Self::PadChannels { .. } => "pad-channels",
-            Self::Flatten => "flatten",
-            Self::Linear { .. } => "fully-connected",
-        }
+/// An operation that a graph can be made of.
+pub trait Operator: Clone + PartialEq + fmt::Debug {
+    /// What is known of a tensor: its shape, and whatever else the operations check.
+    type Type: Copy + PartialEq + fmt::Debug;
+
+    /// The name of the operation in reports.
+    fn name(&self) -> &'static str;
+
+    /// How many inputs it takes.
+    fn arity(&self) -> Arity;
+
+    /// The type of the output, given the types of the inputs, whose number fits the arity.
+    ///
+    /// # Errors
+    /// What does not fit, as a phrase that follows the name of the node.
+    fn infer(&self, inputs: &[Self::Type]) -> Result<Self::Type, String>;
+
+    /// The error for a node that does not fit.
+    fn misfit(node: &str, problem: String) -> Error {
+        Error::shape(node, problem)
     }
 
-    /// How many inputs it takes; `None` for one or more.
-    const fn arity(&self) -> Option<usize> {
-        match self {
-            Self::Input { .. } => Some(0),
-            Self::Add | Self::Gate => Some(2),
-            Self::Concat => None,
-            _ => Some(1),
-        }
-    }
+    /// Checks what concerns the graph as a whole, once every node is typed.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] or [`Error::Width`].
+    fn check_graph(graph: &Graph<Self>) -> Result<(), Error>;
 }
 
 /// A node: an operation and where its inputs come from.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct Node {
-    /// Its name, unique in the graph.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Node<O> {
+    /// Its name, for people.
     pub name: String,
     /// What it computes.
     #[serde(flatten)]
-    pub op: Op,
+    pub op: O,
     /// Nodes before it whose outputs it takes.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<usize>,
 }
 
-/// A float graph with one input; nodes in topological order, the last one is the output.
+/// What a walk from a node towards the output meets at a consumer; see [`Graph::leads`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "these are all there are")]
+pub enum Step {
+    /// The path ends here, as wanted.
+    Ends,
+    /// The path goes on behind it.
+    Passes,
+    /// The path ends here, and not as wanted.
+    Blocks,
+}
+
+/// A checked graph: nodes in topological order, the input first, the output last.
 ///
 /// ```
-/// use nets::{Graph, Op, Shape};
-/// let mut graph = Graph::new();
-/// let x = graph.push("input", Op::Input { shape: Shape::new(1, 2, 2) }, &[]);
-/// graph.push("relu", Op::Relu, &[x]);
-/// assert_eq!(graph.shapes()?[1], Shape::new(1, 2, 2));
+/// use nets::{GraphBuilder, Op, Shape};
+///
+/// let mut builder = GraphBuilder::new();
+/// let x = builder.push("input", Op::Input { shape: Shape::new(1, 2, 2) }, &[]);
+/// builder.push("relu", Op::Relu, &[x]);
+/// let graph = builder.finish()?;
+/// assert_eq!(graph.types()[1], Shape::new(1, 2, 2));
+/// assert_eq!(graph.consumers(0), [1]);
 /// # Ok::<(), nets::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Graph {
-    /// The nodes.
-    pub nodes: Vec<Node>,
+#[derive(Clone, PartialEq, Eq)]
+pub struct Graph<O: Operator> {
+    nodes: Vec<Node<O>>,
+    types: Vec<O::Type>,
+    consumers: Vec<Vec<usize>>,
 }
 
-impl Graph {
-    /// A graph without nodes.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Appends a node and returns its number.
-    pub fn push(&mut self, name: impl Into<String>, op: Op, inputs: &[usize]) -> usize {
-        self.nodes.push(Node {
-            name: name.into(),
-            op,
-            inputs: inputs.to_vec(),
-        });
-        self.nodes.len() - 1
-    }
-
-    /// The shape of every node's output.
+impl<O: Operator> Graph<O> {
+    /// Checks nodes and infers the type of every tensor.
     ///
     /// # Errors
-    /// [`Error::Shape`] naming the first node that does not fit.
-    pub fn shapes(&self) -> Result<Vec<Shape>, Error> {
-        let mut shapes: Vec<Shape> = Vec::with_capacity(self.nodes.len());
-        for (index, node) in self.nodes.iter().enumerate() {
-            let fail = |problem: String| Error::shape(&node.name, problem);
-            match node.op.arity() {
-                Some(arity) if node.inputs.len() != arity => {
-                    return Err(fail(format!("it takes {arity} inputs")));
-                }
-                None if node.inputs.is_empty() => return Err(fail("it takes an input".into())),
-                _ => {}
-            }
-            if matches!(node.op, Op::Input { .. }) != (index == 0) {
-                return Err(fail("the first node, and no other, is the input".into()));
-            }
-            let inputs = node
-                .inputs
-                .iter()
-                .map(|&i| shapes.get(i).copied())
-                .collect::<Option<Vec<_>>>()
-                .ok_or_else(|| fail("it takes the output of a later node".into()))?;
-            shapes.push(
-                infer(&node.op, &inputs)
-                    .and_then(Shape::check)
-                    .map_err(fail)?,
-            );
+    /// [`Error::Shape`] or [`Error::Width`] naming the first node that does not fit.
+    pub fn new(nodes: Vec<Node<O>>) -> Result<Self, Error> {
+        let mut builder = GraphBuilder::new();
+        for Node { name, op, inputs } in nodes {
+            builder.push(name, op, &inputs);
         }
-        if shapes.is_empty() {
-            return Err(Error::shape("input", "the graph has no nodes"));
-        }
-        Ok(shapes)
+        builder.finish()
     }
 
-    /// How many nodes take each node's output; the graph's own output counts once.
+    /// The nodes.
     #[must_use]
-    pub fn uses(&self) -> Vec<usize> {
-        let mut uses = vec![0; self.nodes.len()];
-        for &input in self.nodes.iter().flat_map(|n| &n.inputs) {
-            uses[input] += 1;
+    pub fn nodes(&self) -> &[Node<O>] {
+        &self.nodes
+    }
+
+    /// The nodes, to make another graph of them.
+    #[must_use]
+    pub fn into_nodes(self) -> Vec<Node<O>> {
+        self.nodes
+    }
+
+    /// Number of nodes; there is always one.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "no graph is empty")]
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The type of each node's output.
+    #[must_use]
+    pub fn types(&self) -> &[O::Type] {
+        &self.types
+    }
+
+    /// The type of a node's `k`-th input.
+    ///
+    /// # Panics
+    /// If the node has no such input.
+    #[must_use]
+    pub fn input_type(&self, node: usize, k: usize) -> &O::Type {
+        &self.types[self.nodes[node].inputs[k]]
+    }
+
+    /// The type of the graph's input.
+    #[must_use]
+    pub fn input(&self) -> &O::Type {
+        &self.types[0]
+    }
+
+    /// The type of the graph's output.
+    #[must_use]
+    pub fn output(&self) -> &O::Type {
+        &self.types[self.types.len() - 1]
+    }
+
+    /// The nodes that take a node's output, in order; one that takes it twice is there twice.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[must_use]
+    pub fn consumers(&self, node: usize) -> &[usize] {
+        &self.consumers[node]
+    }
+
+    /// The consumer of a node's output, if there is only one and the output is not the graph's.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[must_use]
+    pub fn sole_consumer(&self, node: usize) -> Option<usize> {
+        match *self.consumers(node) {
+            [consumer] if node + 1 < self.len() => Some(consumer),
+            _ => None,
         }
-        if let Some(last) = uses.last_mut() {
-            *last += 1;
+    }
+
+    /// For each node, the last node that takes its output, or itself: after it the tensor may be
+    /// erased.
+    #[must_use]
+    pub fn last_use(&self) -> Vec<usize> {
+        let last = |(node, consumers): (usize, &Vec<usize>)| *consumers.last().unwrap_or(&node);
+        self.consumers.iter().enumerate().map(last).collect()
+    }
+
+    /// For each node, whether every path from it towards the output ends as wanted; `step` says what
+    /// a path meets at an operation. The output itself does not.
+    #[must_use]
+    pub fn leads(&self, step: impl Fn(usize, &O) -> Step) -> Vec<bool> {
+        let mut leads = vec![false; self.len()];
+        for node in (0..self.len().saturating_sub(1)).rev() {
+            leads[node] = self.consumers[node].iter().all(|&consumer| {
+                match step(consumer, &self.nodes[consumer].op) {
+                    Step::Ends => true,
+                    Step::Passes => leads[consumer],
+                    Step::Blocks => false,
+                }
+            });
         }
-        uses
+        leads
     }
-}
 
-/// The output shape of one operation.
-fn infer(op: &Op, inputs: &[Shape]) -> Result<Shape, String> {
-    let x = inputs.first().copied().unwrap_or(Shape::new(0, 0, 0));
-    let pooled = |window: Window| {
-        let [height, width] = window.output(x)?;
-        Ok(Shape { height, width, ..x })
-    };
-    match *op {
-        Op::Input { shape } => Ok(shape),
-        Op::Conv2d {
-            out_channels,
-            groups,
-            window,
-            ..
-        } => conv_output(x, out_channels, groups, window),
-        Op::BatchNorm { .. }
-        | Op::Relu
-        | Op::SignedRelu { .. }
-        | Op::AddMap { .. }
-        | Op::HardSigmoid
-        | Op::HardSwish => Ok(x),
-        Op::Gate if inputs[1] == Shape::vector(x.channels) => Ok(x),
-        Op::Gate => Err(format!("it gates {x} by {}", inputs[1])),
-        Op::Clip { top } if top.is_finite() && top > 0.0 => Ok(x),
-        Op::Clip { top } => Err(format!("it clips at {top}")),
-        Op::MaxPool { window } | Op::AvgPool { window, .. } => pooled(window),
-        Op::GlobalAvgPool => Ok(Shape::vector(x.channels)),
-        Op::Add if inputs[0] == inputs[1] => Ok(x),
-        Op::Add => Err(format!("it adds {} and {}", inputs[0], inputs[1])),
-        Op::Concat => joined(inputs),
-        Op::ChannelShuffle { groups } => shuffled(x, groups),
-        Op::Slice { start, channels } => sliced(x, start, channels),
-        Op::Subsample { stride } => subsampled(x, stride),
-        Op::PadChannels { front, back } => padded(x, front, back),
-        Op::Flatten => Ok(Shape::vector(x.len())),
-        Op::Linear { out_features, .. } if x.plane() == 1 => Ok(Shape::vector(out_features)),
-        Op::Linear { .. } => Err(format!("it takes a vector, not {x}")),
-    }
-}
-
-pub(crate) fn conv_output(
-    x: Shape,
-    out_channels: usize,
-    groups: usize,
-    window: Window,
-) -> Result<Shape, String> {
-    if groups == 0 || !x.channels.is_multiple_of(groups) || !out_channels.is_multiple_of(groups) {
-        return Err(format!(
-            "{groups} groups do not divide {} and {out_channels}",
-            x.channels
-        ));
-    }
-    let [height, width] = window.output(x)?;
-    Ok(Shape {
-        channels: out_channels,
-        height,
-        width,
-    })
-}
-
-pub(crate) fn subsampled(x: Shape, stride: usize) -> Result<Shape, String> {
-    if stride == 0 {
-        return Err("its stride is zero".into());
-    }
-    Ok(Shape {
-        height: x.height.div_ceil(stride),
-        width: x.width.div_ceil(stride),
-        ..x
-    })
-}
-
-/// The shape of channels one after the other.
-pub(crate) fn joined(inputs: &[Shape]) -> Result<Shape, String> {
-    let mut out = inputs[0];
-    for x in &inputs[1..] {
-        if (x.height, x.width) != (out.height, out.width) {
-            return Err(format!("it joins {out} and {x}"));
+    /// The nodes that `output` depends on, itself and the input included.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    #[must_use]
+    pub fn reaching(&self, output: usize) -> Vec<bool> {
+        let mut live = vec![false; self.len()];
+        live[0] = true;
+        live[output] = true;
+        for node in (1..=output).rev() {
+            if live[node] {
+                self.nodes[node].inputs.iter().for_each(|&i| live[i] = true);
+            }
         }
-        out.channels = out.channels.saturating_add(x.channels);
+        live
     }
-    Ok(out)
+
+    /// The graph that ends with `output`, without the nodes that it does not depend on.
+    ///
+    /// # Errors
+    /// What the operations demand of a graph as a whole.
+    ///
+    /// # Panics
+    /// If there is no such node.
+    pub fn pruned(&self, output: usize) -> Result<Self, Error> {
+        let mut rewriter = Rewriter::new(self);
+        for (node, _) in self.reaching(output).iter().enumerate().filter(|n| *n.1) {
+            rewriter.keep(node);
+        }
+        Ok(rewriter.finish()?.0)
+    }
+
+    /// The most values that have to be kept at one time, if `len` gives the size of a tensor.
+    pub(crate) fn live(&self, len: impl Fn(&O::Type) -> usize) -> usize {
+        let mut ends = vec![0_usize; self.len()];
+        for (node, last) in self.last_use().into_iter().enumerate() {
+            ends[last] = ends[last].saturating_add(len(&self.types[node]));
+        }
+        let (mut now, mut most) = (0_usize, 0);
+        for (t, end) in self.types.iter().zip(ends) {
+            now = now.saturating_add(len(t));
+            most = most.max(now);
+            now = now.saturating_sub(end);
+        }
+        most
+    }
 }
 
-pub(crate) fn shuffled(x: Shape, groups: usize) -> Result<Shape, String> {
-    if groups == 0 || !x.channels.is_multiple_of(groups) {
-        return Err(format!("{groups} groups do not divide {}", x.channels));
-    }
-    Ok(x)
-}
-
-pub(crate) fn sliced(x: Shape, start: usize, channels: usize) -> Result<Shape, String> {
-    match start.checked_add(channels) {
-        Some(end) if end <= x.channels => Ok(Shape { channels, ..x }),
-        _ => Err(format!("it takes {channels} channels from {start} of {x}")),
+/// The types follow from the nodes, so the nodes are what is printed and stored.
+impl<O: Operator> fmt::Debug for Graph<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.nodes).finish()
     }
 }
 
-pub(crate) fn padded(x: Shape, front: usize, back: usize) -> Result<Shape, String> {
-    let channels = x
-        .channels
-        .checked_add(front)
-        .and_then(|c| c.checked_add(back));
-    Ok(Shape {
-        channels: channels.ok_or("too many channels")?,
-        ..x
-    })
+impl<O: Operator + Serialize> Serialize for Graph<O> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.nodes.serialize(serializer)
+    }
+}
+
+impl<'de, O: Operator + Deserialize<'de>> Deserialize<'de> for Graph<O> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let nodes = Vec::<Node<O>>::deserialize(deserializer)?;
+        Self::new(nodes).map_err(de::Error::custom)
+    }
 }

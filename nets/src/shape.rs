@@ -58,8 +58,11 @@ impl Shape {
         self.height.saturating_mul(self.width)
     }
 
-    /// Refuses empty and enormous shapes.
-    pub(crate) fn check(self) -> Result<Self, String> {
+    /// Refuses empty and enormous shapes, with the reason as a phrase.
+    ///
+    /// # Errors
+    /// What is wrong, as a phrase.
+    pub fn check(self) -> Result<Self, String> {
         match self.len() {
             0 => Err(format!("its output {self} is empty")),
             n if n > MAX_ELEMENTS => Err(format!("its output {self} is too large")),
@@ -83,6 +86,19 @@ pub struct Window {
     pub stride: [usize; 2],
     /// Zeros above, left, below, right.
     pub padding: [usize; 4],
+    /// Steps between neighbours under the kernel, down and right; 1 is an ordinary window.
+    #[serde(default = "dense", skip_serializing_if = "is_dense")]
+    pub dilation: [usize; 2],
+}
+
+/// The dilation of an ordinary window.
+const fn dense() -> [usize; 2] {
+    [1; 2]
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_dense(dilation: &[usize; 2]) -> bool {
+    *dilation == dense()
 }
 
 impl Window {
@@ -93,6 +109,7 @@ impl Window {
             kernel: [kernel; 2],
             stride: [stride; 2],
             padding: [padding; 4],
+            dilation: [1; 2],
         }
     }
 
@@ -103,6 +120,7 @@ impl Window {
             kernel: [shape.height, shape.width],
             stride: [1; 2],
             padding: [0; 4],
+            dilation: [1; 2],
         }
     }
 
@@ -112,8 +130,15 @@ impl Window {
         self.kernel[0].saturating_mul(self.kernel[1])
     }
 
-    /// How many inputs the window covers at each output position, padding left out.
-    pub(crate) fn covered(self, input: Shape, out: Shape) -> Vec<usize> {
+    /// Whether neighbours under the kernel are not neighbours in the image.
+    #[must_use]
+    pub const fn is_dilated(self) -> bool {
+        self.dilation[0] != 1 || self.dilation[1] != 1
+    }
+
+    /// How many inputs the window, which is not dilated, covers at each output position, padding left out.
+    #[must_use]
+    pub fn covered(self, input: Shape, out: Shape) -> Vec<usize> {
         let side = |axis: usize, o: usize, size: usize| {
             let start = o * self.stride[axis];
             let end = (start + self.kernel[axis]).min(size + self.padding[axis]);
@@ -131,15 +156,27 @@ impl Window {
         top | left | bottom | right != 0
     }
 
+    /// The shape of a pool's output for this input.
+    pub(crate) fn pooled(self, x: Shape) -> Result<Shape, String> {
+        if self.is_dilated() {
+            return Err("pools are not dilated".into());
+        }
+        let [height, width] = self.output(x)?;
+        Ok(Shape { height, width, ..x })
+    }
+
     /// Rows and columns of the output for this input.
     pub(crate) fn output(self, input: Shape) -> Result<[usize; 2], String> {
         let [top, left, bottom, right] = self.padding;
-        let side = |name, size: usize, before: usize, after: usize, k: usize, stride: usize| {
-            if k == 0 || stride == 0 || k > MAX_SIDE || stride > MAX_SIDE {
+        let side = |axis: usize, name, size: usize, before: usize, after: usize| {
+            let [k, stride, dilation] = [self.kernel, self.stride, self.dilation].map(|v| v[axis]);
+            let sides = 1..=MAX_SIDE;
+            if !(sides.contains(&k) && sides.contains(&stride) && sides.contains(&dilation)) {
                 return Err(format!(
-                    "kernel and stride lie in 1..={MAX_SIDE} ({self:?})"
+                    "kernel, stride and dilation lie in 1..={MAX_SIDE} ({self:?})"
                 ));
             }
+            let k = (k - 1) * dilation + 1;
             if before >= k || after >= k {
                 return Err(format!(
                     "padding of the {name} is not below the kernel ({self:?})"
@@ -152,22 +189,76 @@ impl Window {
                     format!("a kernel of {k} is larger than the padded {name} of {input}")
                 })
         };
-        let rows = side(
-            "height",
-            input.height,
-            top,
-            bottom,
-            self.kernel[0],
-            self.stride[0],
-        )?;
-        let columns = side(
-            "width",
-            input.width,
-            left,
-            right,
-            self.kernel[1],
-            self.stride[1],
-        )?;
+        let rows = side(0, "height", input.height, top, bottom)?;
+        let columns = side(1, "width", input.width, left, right)?;
         Ok([rows, columns])
     }
+}
+
+pub(crate) fn conv_output(
+    x: Shape,
+    out_channels: usize,
+    groups: usize,
+    window: Window,
+) -> Result<Shape, String> {
+    if groups == 0 || !x.channels.is_multiple_of(groups) || !out_channels.is_multiple_of(groups) {
+        return Err(format!(
+            "{groups} groups do not divide {} and {out_channels}",
+            x.channels
+        ));
+    }
+    let [height, width] = window.output(x)?;
+    Ok(Shape {
+        channels: out_channels,
+        height,
+        width,
+    })
+}
+
+pub(crate) fn subsampled(x: Shape, stride: usize) -> Result<Shape, String> {
+    if stride == 0 {
+        return Err("its stride is zero".into());
+    }
+    Ok(Shape {
+        height: x.height.div_ceil(stride),
+        width: x.width.div_ceil(stride),
+        ..x
+    })
+}
+
+/// The shape of channels one after the other.
+pub(crate) fn joined(inputs: &[Shape]) -> Result<Shape, String> {
+    let mut out = inputs[0];
+    for x in &inputs[1..] {
+        if (x.height, x.width) != (out.height, out.width) {
+            return Err(format!("it joins {out} and {x}"));
+        }
+        out.channels = out.channels.saturating_add(x.channels);
+    }
+    Ok(out)
+}
+
+pub(crate) fn shuffled(x: Shape, groups: usize) -> Result<Shape, String> {
+    if groups == 0 || !x.channels.is_multiple_of(groups) {
+        return Err(format!("{groups} groups do not divide {}", x.channels));
+    }
+    Ok(x)
+}
+
+pub(crate) fn sliced(x: Shape, start: usize, channels: usize) -> Result<Shape, String> {
+    match start.checked_add(channels) {
+        Some(end) if end <= x.channels => Ok(Shape { channels, ..x }),
+        _ => Err(format!("it takes {channels} channels from {start} of {x}")),
+    }
+}
+
+pub(crate) fn padded(x: Shape, front: usize, back: usize) -> Result<Shape, String> {
+    let channels = x
+        .channels
+        .checked_add(front)
+        .and_then(|c| c.checked_add(back));
+    Ok(Shape {
+        channels: channels.ok_or("too many channels")?,
+        ..x
+    })
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use nets::{FloatModel, Graph, Head, Op, Shape, Tensors};
+use nets::{FloatModel, Head, Op, Shape, Tensors};
 use rten_onnx::onnx::{GraphProto, TensorProto, ValueInfoProto};
 
 use crate::array::Array;
@@ -53,7 +53,8 @@ pub(crate) struct Context<'a> {
     pub(crate) output: &'a str,
     values: HashMap<&'a str, Value>,
     pub(crate) external: &'a mut External,
-    pub(crate) graph: Graph,
+    /// The network so far. Later nodes may still change earlier ones, so it is checked at the end.
+    pub(crate) nodes: Vec<nets::Node<Op>>,
     pub(crate) shapes: Vec<Shape>,
     pub(crate) tensors: Tensors,
     stored: HashMap<&'a str, String>,
@@ -96,7 +97,7 @@ impl<'a> Context<'a> {
             output,
             values: HashMap::new(),
             external,
-            graph: Graph::new(),
+            nodes: Vec::new(),
             shapes: Vec::new(),
             tensors: Tensors::new(),
             stored: HashMap::new(),
@@ -129,8 +130,11 @@ impl<'a> Context<'a> {
         };
         let name = input.name.as_deref().unwrap_or_default();
         let (dims, shape) = input_shape(input)?;
-        let label = self.names.unique("input");
-        self.graph.push(label, Op::Input { shape }, &[]);
+        self.nodes.push(nets::Node {
+            name: self.names.unique("input"),
+            op: Op::Input { shape },
+            inputs: Vec::new(),
+        });
         self.shapes.push(shape);
         let label = "input".into();
         let alone = self.uses(name) == 1;
@@ -181,10 +185,8 @@ impl<'a> Context<'a> {
             return Err(Error::Unsupported(self.missing));
         }
         let head = self.head;
-        Ok((
-            crate::finish::finish(&self.graph, &self.shapes, &self.tensors, output?)?,
-            head,
-        ))
+        let model = crate::finish::finish(self.nodes, &self.shapes, &self.tensors, output?)?;
+        Ok((model, head))
     }
 
     fn output_feature(&mut self) -> Result<usize, Error> {

@@ -36,7 +36,7 @@
 //!     ..ModelProto::default()
 //! };
 //! let network = onnx::from_bytes(&model.write_buf()?, None)?;
-//! assert_eq!(network.model.graph.nodes[1].op, nets::Op::Relu);
+//! assert_eq!(network.model.graph.nodes()[1].op, nets::Op::Relu);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

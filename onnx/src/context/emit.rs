@@ -1,6 +1,6 @@
 //! What a node adds to the network.
 
-use nets::{Graph, Op, Shape, Tensor};
+use nets::{Op, Operator as _, Shape, Tensor};
 
 use super::Context;
 use crate::Error;
@@ -18,17 +18,8 @@ impl<'a> Context<'a> {
         input: &Feature,
         dims: Option<Vec<usize>>,
     ) -> Result<Feature, Fault> {
-        // The network's own shape rules, on a network of this one operation.
-        let mut alone = Graph::new();
-        alone.push(
-            "input",
-            Op::Input {
-                shape: self.shapes[input.node],
-            },
-            &[],
-        );
-        alone.push(label, op.clone(), &[0]);
-        let shape = alone.shapes()?[1];
+        let shape = op.infer(&[self.shapes[input.node]]);
+        let shape = shape.map_err(|problem| nets::Error::shape(label, problem))?;
         Ok(self.emit_shaped(label, op, &[input.node], shape, dims))
     }
 
@@ -41,8 +32,12 @@ impl<'a> Context<'a> {
         shape: Shape,
         dims: Option<Vec<usize>>,
     ) -> Feature {
-        let name = self.names.unique(label);
-        let node = self.graph.push(name, op, inputs);
+        let node = self.nodes.len();
+        self.nodes.push(nets::Node {
+            name: self.names.unique(label),
+            op,
+            inputs: inputs.to_vec(),
+        });
         self.shapes.push(shape);
         let dims = dims.unwrap_or_else(|| vec![1, shape.channels, shape.height, shape.width]);
         Feature {

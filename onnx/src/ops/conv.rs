@@ -57,19 +57,21 @@ pub(super) fn padded<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Result<F
 /// The window of a convolution or pooling, zeros around the image included.
 pub(super) fn window(node: &Node<'_>, kernel: [usize; 2], x: &Feature) -> Result<Window, Fault> {
     let stride = node.sizes("strides", [1, 1])?;
-    let dilation = node.sizes("dilations", [1, 1])?;
-    if (0..2).any(|i| dilation[i] != 1 && kernel[i] != 1) {
-        return unsupported(format!("dilation {dilation:?}"));
+    let mut dilation = node.sizes("dilations", [1, 1])?;
+    if kernel.contains(&0) || stride.contains(&0) || dilation.contains(&0) {
+        return invalid("its kernel, stride or dilation is zero");
     }
-    if kernel.contains(&0) || stride.contains(&0) {
-        return invalid("its kernel or stride is zero");
+    for i in 0..2 {
+        // A single row or column has no neighbours to be apart from.
+        dilation[i] = if kernel[i] == 1 { 1 } else { dilation[i] };
     }
     let same = |late: bool| {
         let mut pads = [0; 4];
         for i in 0..2 {
             let side = x.dims[2 + i];
             let reach = (side.div_ceil(stride[i]) - 1).saturating_mul(stride[i]);
-            let total = reach.saturating_add(kernel[i]).saturating_sub(side);
+            let span = (kernel[i] - 1).saturating_mul(dilation[i]).saturating_add(1);
+            let total = reach.saturating_add(span).saturating_sub(side);
             let less = total / 2;
             (pads[i], pads[i + 2]) = if late {
                 (less, total - less)
@@ -96,6 +98,7 @@ pub(super) fn window(node: &Node<'_>, kernel: [usize; 2], x: &Feature) -> Result
         kernel,
         stride,
         padding,
+        dilation,
     })
 }
 

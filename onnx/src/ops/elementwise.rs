@@ -242,7 +242,7 @@ pub(super) fn affine(
     if context.shapes[x.node].channels != channels || channels == 0 {
         return unsupported("a constant per channel of something flattened");
     }
-    let before = context.graph.nodes[x.node].clone();
+    let before = context.nodes[x.node].clone();
     match before.op {
         Op::BatchNorm {
             gamma,
@@ -261,7 +261,7 @@ pub(super) fn affine(
             let b = b.collect();
             let gamma = context.own(label, "gamma", vec![channels], g)?;
             let beta = context.own(label, "beta", vec![channels], b)?;
-            context.graph.nodes[x.node].op = Op::BatchNorm {
+            context.nodes[x.node].op = Op::BatchNorm {
                 gamma,
                 beta,
                 mean,
@@ -281,7 +281,7 @@ pub(super) fn affine(
             let sum = old.iter().zip(shift).map(|(a, b)| a + b).collect();
             let new = context.own(label, "bias", vec![channels], sum)?;
             if let Op::Conv2d { bias, .. } | Op::Linear { bias, .. } =
-                &mut context.graph.nodes[x.node].op
+                &mut context.nodes[x.node].op
             {
                 *bias = Some(new);
             }

@@ -37,10 +37,18 @@ fn rounded_up(node: &Node<'_>, window: &Window, x: &Feature) -> Result<[usize; 2
     Ok(more)
 }
 
+/// A pool whose window has no gaps.
+fn dense(window: Window) -> Result<Window, Fault> {
+    if window.is_dilated() {
+        return unsupported(format!("dilation {:?}", window.dilation));
+    }
+    Ok(window)
+}
+
 pub(super) fn max<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     // Zeros added before are values here, padding of its own is not: only the latter is taken.
     let x = context.image(node, 0)?;
-    let mut window = window(node, kernel(node)?, &x)?;
+    let mut window = dense(window(node, kernel(node)?, &x)?)?;
     let [below, right] = rounded_up(node, &window, &x)?;
     window.padding[2] = window.padding[2].saturating_add(below);
     window.padding[3] = window.padding[3].saturating_add(right);
@@ -49,7 +57,7 @@ pub(super) fn max<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
 
 pub(super) fn average<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let x = padded(context, node)?;
-    let mut window = window(node, kernel(node)?, &x)?;
+    let mut window = dense(window(node, kernel(node)?, &x)?)?;
     let zeros = if let View::Padded(p) = x.view {
         p
     } else {

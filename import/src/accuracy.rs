@@ -1,0 +1,331 @@
+//! How near an integer network is to its float network, and the narrowest weights and activations
+//! that are near enough.
+
+use serde::Serialize;
+
+use nets::{Head, PrivateWeights, PublicModel, run_integer_observed};
+
+use crate::Error;
+
+/// What is tried: two more bits of every activation cost about as much as one of every weight, and
+/// beyond 12 bits of a weight it is mostly the rounding of activations that is left.
+const TRIES: [Precision; 9] = [
+    Precision::new(8, 0),
+    Precision::new(10, 0),
+    Precision::new(12, 0),
+    Precision::new(10, 2),
+    Precision::new(12, 2),
+    Precision::new(14, 2),
+    Precision::new(12, 4),
+    Precision::new(14, 4),
+    Precision::new(16, 4),
+];
+/// From this many samples on, every [`HELD_OUT`]-th is kept from the rounding of weights.
+const ENOUGH: usize = 8;
+const HELD_OUT: usize = 4;
+
+/// How many bits a weight has.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "callers choose one of the two")]
+pub enum WeightBits {
+    /// So many.
+    Fixed(u32),
+    /// As few, of 8 to 16, as keep the integer network within `accuracy` of the float network's
+    /// probabilities on calibration images: the largest difference seen, and the root mean square
+    /// of what the errors of the logits would do to images on which the float network is
+    /// undecided. An image whose two most probable findings are 2·`accuracy` apart then has the
+    /// same top finding in both. The images looked at are not those the weights were rounded
+    /// with, where there are enough of them. Where 12 bits are too few, activations get 2 or 4
+    /// bits more, all of them fractional.
+    Auto {
+        /// The largest difference of a probability, in 0..1.
+        accuracy: f64,
+    },
+}
+
+impl WeightBits {
+    /// The number, once it is chosen.
+    pub(crate) fn bits(self) -> u32 {
+        match self {
+            Self::Fixed(bits) => bits,
+            Self::Auto { .. } => unreachable!("quantise() lowers for fixed widths only"),
+        }
+    }
+
+    pub(crate) fn check(self) -> Result<(), Error> {
+        let problem = match self {
+            Self::Fixed(bits) if (2..=24).contains(&bits) => return Ok(()),
+            Self::Fixed(bits) => format!("{bits} is not in 2..=24"),
+            Self::Auto { accuracy } if accuracy > 0.0 && accuracy < 1.0 => return Ok(()),
+            Self::Auto { accuracy } => format!("an accuracy of {accuracy} is not between 0 and 1"),
+        };
+        let option = "weight_bits";
+        Err(Error::Option { option, problem })
+    }
+}
+
+/// How exact an integer network is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Precision {
+    /// Bits of a weight.
+    pub(crate) weight_bits: u32,
+    /// Fractional bits of an activation beyond those asked for.
+    pub(crate) more_bits: u32,
+}
+
+impl Precision {
+    const fn new(weight_bits: u32, more_bits: u32) -> Self {
+        Self {
+            weight_bits,
+            more_bits,
+        }
+    }
+}
+
+/// The integer network with weights of some width against the float network.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct WidthReport {
+    /// Bits of a weight.
+    pub weight_bits: u32,
+    /// Most bits of an activation.
+    pub activation_bits: u32,
+    /// Images compared.
+    pub images: usize,
+    /// Of them, those on which both networks name the same top output.
+    pub same_top: usize,
+    /// Largest difference of a logit.
+    pub max_logit_difference: f64,
+    /// Mean difference of a logit.
+    pub mean_logit_difference: f64,
+    /// Largest difference of a probability.
+    pub max_probability_difference: f64,
+    /// Mean difference of a probability.
+    pub mean_probability_difference: f64,
+    /// Root mean square over the images of the largest difference of a probability, were the float
+    /// network undecided between its two top outputs, or between yes and no.
+    pub undecided_difference: f64,
+    /// Values that wrapped.
+    pub wrapped: usize,
+}
+
+impl WidthReport {
+    /// Whether it is near enough.
+    fn is_within(&self, accuracy: f64) -> bool {
+        self.max_probability_difference <= accuracy && self.undecided_difference <= accuracy
+    }
+
+    /// What decides between widths of which none is near enough.
+    const fn worst(&self) -> f64 {
+        self.max_probability_difference
+            .max(self.undecided_difference)
+    }
+}
+
+/// The samples kept from the rounding of weights, to look at the result; none where there are few.
+pub(crate) fn held_out(samples: usize) -> Vec<usize> {
+    let last = if samples < ENOUGH { 0 } else { samples };
+    (HELD_OUT - 1..last).step_by(HELD_OUT).collect()
+}
+
+/// The first of [`TRIES`] near enough, or with a bit less of every weight, else the best; `attempt`
+/// lowers and compares. Returns it with what is said of everything tried.
+pub(crate) fn narrowest<T>(
+    accuracy: f64,
+    mut attempt: impl FnMut(Precision) -> Result<(T, WidthReport), Error>,
+) -> Result<(T, Vec<WidthReport>), Error> {
+    let mut tried = Vec::new();
+    let mut best: Option<(T, WidthReport)> = None;
+    let mut refused = None;
+    let mut found = None;
+    for precision in TRIES {
+        let (model, report) = match attempt(precision) {
+            // Others may fit where these do not.
+            Err(problem) if problem.is_width() => {
+                refused = Some(problem);
+                continue;
+            }
+            other => other?,
+        };
+        tried.push(report);
+        if report.is_within(accuracy) {
+            best = Some((model, report));
+            found = Some(precision);
+            break;
+        }
+        let worst = |(_, best): &(T, WidthReport)| report.worst() < best.worst();
+        if best.as_ref().is_none_or(worst) {
+            best = Some((model, report));
+        }
+    }
+    // The width that was stepped over may do too.
+    if let Some(found) = found.filter(|p| *p != TRIES[0]) {
+        match attempt(Precision::new(found.weight_bits - 1, found.more_bits)) {
+            Err(problem) if problem.is_width() => {}
+            other => {
+                let (model, report) = other?;
+                tried.push(report);
+                if report.is_within(accuracy) {
+                    best = Some((model, report));
+                }
+            }
+        }
+    }
+    match (best, refused) {
+        (Some((model, _)), _) => Ok((model, tried)),
+        (None, problem) => Err(problem.expect("nothing fits where nothing was compared")),
+    }
+}
+
+/// Runs the integer network on samples whose float logits are given.
+#[expect(clippy::cast_precision_loss, reason = "means")]
+pub(crate) fn compare<'a>(
+    public: &PublicModel,
+    weights: &PrivateWeights,
+    samples: impl Iterator<Item = (&'a Vec<f32>, &'a Vec<f64>)>,
+) -> Result<WidthReport, Error> {
+    let mut report = WidthReport::default();
+    let mut undecided = 0.0;
+    for (sample, expected) in samples {
+        let (found, wrapped) = logits(public, weights, sample)?;
+        report.images += 1;
+        report.wrapped += wrapped;
+        report.same_top += usize::from(top(expected) == top(&found));
+        let (largest, mean) = difference(expected, &found);
+        report.max_logit_difference = report.max_logit_difference.max(largest);
+        report.mean_logit_difference += mean;
+        let probabilities = [expected.as_slice(), &found].map(|l| public.probabilities(l));
+        let (largest, mean) = difference(&probabilities[0], &probabilities[1]);
+        report.max_probability_difference = report.max_probability_difference.max(largest);
+        report.mean_probability_difference += mean;
+        let even = undecide(public.head, expected);
+        let error = even.iter().zip(expected).zip(&found);
+        let moved: Vec<f64> = error.map(|((even, e), f)| even + f - e).collect();
+        let (p, q) = (public.probabilities(&even), public.probabilities(&moved));
+        undecided += difference(&p, &q).0.powi(2);
+    }
+    let count = report.images.max(1) as f64;
+    report.mean_logit_difference /= count;
+    report.mean_probability_difference /= count;
+    report.undecided_difference = (undecided / count).sqrt();
+    Ok(report)
+}
+
+/// The integer network's logits, and how many values wrapped.
+fn logits(
+    public: &PublicModel,
+    weights: &PrivateWeights,
+    sample: &[f32],
+) -> Result<(Vec<f64>, usize), Error> {
+    let types = public.graph.types();
+    let mut wrapped = 0;
+    let mut observe = |node: usize, values: &[i64]| {
+        let bits = types[node].bits();
+        wrapped += values
+            .iter()
+            .filter(|&&v| bits.to_signed(bits.from_signed(v)) != v)
+            .count();
+    };
+    let input = public.encode(sample)?;
+    let raw = run_integer_observed(&public.graph, weights, &input, &mut observe, true)?;
+    Ok((public.logits(&raw), wrapped))
+}
+
+/// These logits, changed so that the network is undecided.
+fn undecide(head: Head, logits: &[f64]) -> Vec<f64> {
+    match (head, top(logits)) {
+        (Head::Softmax, Some(first)) => {
+            let others = logits.iter().enumerate().filter(|&(i, _)| i != first);
+            let second = others.map(|(_, &l)| l).fold(f64::NEG_INFINITY, f64::max);
+            let mut even = logits.to_vec();
+            if second.is_finite() {
+                even[first] = second;
+            }
+            even
+        }
+        _ => vec![0.0; logits.len()],
+    }
+}
+
+/// The largest and the mean difference.
+#[expect(clippy::cast_precision_loss, reason = "a mean")]
+fn difference(a: &[f64], b: &[f64]) -> (f64, f64) {
+    let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
+    let sum: f64 = differences.clone().sum();
+    (differences.fold(0.0, f64::max), sum / a.len().max(1) as f64)
+}
+
+/// The place of the largest value.
+fn top(values: &[f64]) -> Option<usize> {
+    (0..values.len()).max_by(|&a, &b| values[a].total_cmp(&values[b]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bits of a weight, and more of an activation.
+    type Pair = (u32, u32);
+
+    /// What is chosen, and what was tried, where [`WidthReport`]s say so; none: it does not fit.
+    fn tries(difference: impl Fn(u32, u32) -> Option<f64>) -> Result<(Pair, Vec<Pair>), Error> {
+        let mut all = Vec::new();
+        let chosen = narrowest(0.01, |p| {
+            let Precision {
+                weight_bits,
+                more_bits,
+            } = p;
+            let report = WidthReport {
+                weight_bits,
+                max_probability_difference: difference(weight_bits, more_bits)
+                    .ok_or_else(|| Error::width("layer", "too few"))?,
+                ..WidthReport::default()
+            };
+            all.push((weight_bits, more_bits));
+            Ok(((weight_bits, more_bits), report))
+        })?;
+        assert_eq!(all.len(), chosen.1.len());
+        Ok((chosen.0, all))
+    }
+
+    #[test]
+    fn the_narrowest_weights_that_hold_are_chosen() {
+        let found =
+            |from: u32| tries(|w, _| Some(if w < from { 0.1 } else { 0.01 })).expect("all fit");
+        assert_eq!(found(8), ((8, 0), vec![(8, 0)]));
+        assert_eq!(found(9), ((9, 0), vec![(8, 0), (10, 0), (9, 0)]));
+        let tried = vec![(8, 0), (10, 0), (12, 0), (11, 0)];
+        assert_eq!(found(12), ((12, 0), tried));
+    }
+
+    #[test]
+    fn activations_get_more_bits_where_weights_do_not_help() {
+        let difference = |w: u32, more: u32| Some(0.5 / f64::from((w + 1) * (1 + more)));
+        let (found, tried) = tries(difference).expect("all fit");
+        assert_eq!((found, tried.len()), ((11, 4), 8));
+        // Where nothing holds, the best of those tried.
+        let none = |w: u32, more: u32| Some(if (w, more) == (12, 2) { 0.02 } else { 0.03 });
+        assert_eq!(tries(none).expect("all fit").0, (12, 2));
+    }
+
+    #[test]
+    fn widths_that_do_not_fit_are_passed_over() {
+        let found = tries(|w, _| (w == 10).then_some(0.001)).expect("ten bits fit");
+        assert_eq!(found, ((10, 0), vec![(10, 0)]));
+        assert!(matches!(tries(|_, _| None), Err(Error::Width { .. })));
+    }
+
+    #[test]
+    fn some_images_are_held_out_of_enough() {
+        assert_eq!(held_out(7), Vec::<usize>::new());
+        assert_eq!(held_out(8), [3, 7]);
+        assert_eq!(held_out(11), [3, 7]);
+    }
+
+    #[test]
+    fn undecided_networks_are() {
+        assert_eq!(undecide(Head::Softmax, &[1.0, 5.0, 3.0]), [1.0, 3.0, 3.0]);
+        assert_eq!(undecide(Head::Softmax, &[1.0]), [1.0]);
+        assert_eq!(undecide(Head::Sigmoid, &[1.0, -2.0]), [0.0, 0.0]);
+    }
+}

@@ -1,0 +1,257 @@
+//! Per-channel factors, folded into weights: what one scale per tensor would waste.
+//!
+//! For c > 0, `ReLU(c x) = c ReLU(x)`, and so for every operation that treats channels alike: a
+//! convolution may make channel k larger by c and those that take it divide it out again, at no
+//! cost. The factors are chosen so that within every weight tensor the rows (output channels) and
+//! columns (input channels) reach about as far as each other. [NBBW19] Nagel, van Baalen,
+//! Blankevoort, Welling, *Data-Free Quantization*, arXiv 1906.04721, section 4.1, here for whole
+//! residual streams instead of pairs of layers, and with activation ranges in the balance.
+
+use nets::{FloatModel, Link, Op, Shape, Tensor};
+
+use crate::Error;
+
+/// Sweeps over all channels; the factors settle long before.
+const SWEEPS: usize = 40;
+/// A sweep changes no factor by more than this, nor all sweeps by more than its square: channels
+/// that are nearly dead stay harmless.
+const LIMIT: f64 = 16.0;
+
+/// The same function with balanced weights; `peaks` are the largest magnitudes of every channel of
+/// every node's output. Unless nothing can be balanced, weights change and nothing else.
+pub(crate) fn equalise(model: &FloatModel, peaks: &[Vec<f64>]) -> Result<FloatModel, Error> {
+    let classes = Classes::new(model);
+    let linears = linears(model, &classes)?;
+    let peaks = with_shifts(model, peaks)?;
+    let mut factor = vec![1.0_f64; classes.count];
+    for _ in 0..SWEEPS {
+        let mut made = vec![0.0_f64; classes.count];
+        let mut taken = vec![0.0_f64; classes.count];
+        for linear in &linears {
+            linear.reach(&factor, &mut made, &mut taken);
+        }
+        for (node, peaks) in peaks.iter().enumerate() {
+            let of = |c: usize| classes.of(node, c);
+            let scaled = |(c, peak): (usize, &f64)| peak * factor[of(c)];
+            let top = peaks.iter().enumerate().map(scaled).fold(0.0, f64::max);
+            for (c, peak) in peaks.iter().enumerate().filter(|_| top > 0.0) {
+                made[of(c)] = made[of(c)].max(peak * factor[of(c)] / top);
+            }
+        }
+        for (class, factor) in factor.iter_mut().enumerate() {
+            if !classes.fixed[class] && made[class] > 0.0 && taken[class] > 0.0 {
+                let change = (taken[class] / made[class])
+                    .sqrt()
+                    .clamp(1.0 / LIMIT, LIMIT);
+                *factor = (*factor * change).clamp(1.0 / (LIMIT * LIMIT), LIMIT * LIMIT);
+            }
+        }
+    }
+    apply(model, &linears, &classes, &factor)
+}
+
+/// What a [`Op::SignedRelu`] adds needs room too.
+fn with_shifts(model: &FloatModel, peaks: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, Error> {
+    let mut peaks = peaks.to_vec();
+    for (node, peaks) in model.graph.nodes().iter().zip(&mut peaks) {
+        if let Op::SignedRelu { shift, .. } = &node.op {
+            let shifts = model.tensors.tensor(shift)?.data();
+            for (peak, shift) in peaks.iter_mut().zip(shifts) {
+                *peak = peak.max(f64::from(shift.abs()));
+            }
+        }
+    }
+    Ok(peaks)
+}
+
+/// Channels that share a factor: those that an operation without weights joins.
+struct Classes {
+    /// The first channel of each node in `parent`.
+    start: Vec<usize>,
+    /// Class of each channel.
+    class: Vec<usize>,
+    /// Classes whose factor must stay 1.
+    fixed: Vec<bool>,
+    count: usize,
+}
+
+impl Classes {
+    fn new(model: &FloatModel) -> Self {
+        let shapes = model.graph.types();
+        let mut start = Vec::with_capacity(shapes.len());
+        let mut count = 0;
+        for shape in shapes {
+            start.push(count);
+            count += shape.channels;
+        }
+        let mut class: Vec<usize> = (0..count).collect();
+        let mut fixed = vec![false; count];
+        let mut hold = |node: usize| {
+            let channels = start[node]..start[node] + shapes[node].channels;
+            fixed[channels].iter_mut().for_each(|f| *f = true);
+        };
+        hold(0);
+        hold(shapes.len() - 1);
+        let mut joined = Vec::new();
+        for (index, node) in model.graph.nodes().iter().enumerate() {
+            if !node.op.is_homogeneous() {
+                hold(index);
+                node.inputs.iter().for_each(|&input| hold(input));
+            }
+            let inputs: Vec<Shape> = node.inputs.iter().map(|&i| shapes[i]).collect();
+            let at = |link: Link| {
+                (
+                    start[index] + link.to,
+                    start[node.inputs[link.input]] + link.from,
+                )
+            };
+            joined.extend(node.op.links(&inputs, shapes[index]).into_iter().map(at));
+        }
+        for (a, b) in joined {
+            let (a, b) = (root(&mut class, a), root(&mut class, b));
+            class[a.max(b)] = a.min(b);
+        }
+        for channel in 0..count {
+            let root = root(&mut class, channel);
+            class[channel] = root;
+        }
+        for channel in (0..count).filter(|&c| fixed[c]).collect::<Vec<_>>() {
+            fixed[class[channel]] = true;
+        }
+        Self {
+            start,
+            class,
+            fixed,
+            count,
+        }
+    }
+
+    fn of(&self, node: usize, channel: usize) -> usize {
+        self.class[self.start[node] + channel]
+    }
+}
+
+fn root(parent: &mut [usize], mut node: usize) -> usize {
+    while parent[node] != node {
+        parent[node] = parent[parent[node]];
+        node = parent[node];
+    }
+    node
+}
+
+/// The weights of one linear node as blocks of one output and one input channel.
+struct Linear<'a> {
+    weight: &'a str,
+    bias: Option<&'a str>,
+    shape: &'a [usize],
+    data: &'a [f32],
+    /// Weights of one output and one input channel.
+    area: usize,
+    /// Input channels of a group.
+    inputs: usize,
+    /// Class of each output channel.
+    rows: Vec<usize>,
+    /// Class of each input channel of each output's group.
+    columns: Vec<usize>,
+    /// Output channels of a group.
+    per_group: usize,
+}
+
+impl Linear<'_> {
+    /// Class of the input channel of a block.
+    fn column(&self, row: usize, column: usize) -> usize {
+        self.columns[row / self.per_group * self.inputs + column]
+    }
+
+    /// Blocks with their rows and columns.
+    fn blocks(&self) -> impl Iterator<Item = (usize, usize, &[f32])> {
+        let blocks = self.data.chunks_exact(self.area).enumerate();
+        blocks.map(|(i, block)| (i / self.inputs, i % self.inputs, block))
+    }
+
+    /// How far each row and column reaches, relative to the whole.
+    fn reach(&self, factor: &[f64], made: &mut [f64], taken: &mut [f64]) {
+        let scaled = |(r, c, block): (usize, usize, &[f32])| {
+            let peak = block.iter().fold(0.0_f32, |top, w| top.max(w.abs()));
+            let (row, column) = (self.rows[r], self.column(r, c));
+            (row, column, f64::from(peak) * factor[row] / factor[column])
+        };
+        let top = self
+            .blocks()
+            .map(scaled)
+            .fold(0.0, |top, b| f64::max(top, b.2));
+        for (row, column, peak) in self.blocks().map(scaled).filter(|_| top > 0.0) {
+            made[row] = made[row].max(peak / top);
+            taken[column] = taken[column].max(peak / top);
+        }
+    }
+}
+
+fn linears<'a>(model: &'a FloatModel, classes: &Classes) -> Result<Vec<Linear<'a>>, Error> {
+    let shapes = model.graph.types();
+    let mut linears = Vec::new();
+    for (index, node) in model.graph.nodes().iter().enumerate() {
+        let Some(layer) = node.op.linear() else {
+            continue;
+        };
+        let (groups, tensor) = (layer.groups, model.tensors.tensor(layer.weight)?);
+        let (x, channels) = (node.inputs[0], shapes[node.inputs[0]].channels);
+        linears.push(Linear {
+            weight: layer.weight,
+            bias: layer.bias,
+            shape: tensor.shape(),
+            data: tensor.data(),
+            area: layer.window.area(),
+            inputs: channels / groups,
+            rows: (0..shapes[index].channels)
+                .map(|c| classes.of(index, c))
+                .collect(),
+            columns: (0..channels).map(|c| classes.of(x, c)).collect(),
+            per_group: shapes[index].channels / groups,
+        });
+    }
+    Ok(linears)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "parameters are f32")]
+fn apply(
+    model: &FloatModel,
+    linears: &[Linear<'_>],
+    classes: &Classes,
+    factor: &[f64],
+) -> Result<FloatModel, Error> {
+    let mut tensors = model.tensors.clone();
+    for linear in linears {
+        let scaled = linear.blocks().flat_map(|(r, c, block)| {
+            let f = factor[linear.rows[r]] / factor[linear.column(r, c)];
+            block.iter().map(move |&w| (f64::from(w) * f) as f32)
+        });
+        tensors.insert(
+            linear.weight,
+            Tensor::new(linear.shape.to_vec(), scaled.collect()),
+        );
+        if let Some(bias) = linear.bias {
+            let old = model.tensors.tensor(bias)?;
+            let scaled = old.data().iter().zip(&linear.rows);
+            let scaled = scaled
+                .map(|(&b, &row)| (f64::from(b) * factor[row]) as f32)
+                .collect();
+            tensors.insert(bias, Tensor::new(old.shape().to_vec(), scaled));
+        }
+    }
+    for (index, node) in model.graph.nodes().iter().enumerate() {
+        let (Op::SignedRelu { shift: name, .. } | Op::AddMap { map: name }) = &node.op else {
+            continue;
+        };
+        let old = model.tensors.tensor(name)?;
+        let plane = old.data().len() / old.shape()[0];
+        let scaled =
+            |(i, &v): (usize, &f32)| (f64::from(v) * factor[classes.of(index, i / plane)]) as f32;
+        let scaled = old.data().iter().enumerate().map(scaled).collect();
+        tensors.insert(name, Tensor::new(old.shape().to_vec(), scaled));
+    }
+    Ok(FloatModel {
+        graph: model.graph.clone(),
+        tensors,
+    })
+}

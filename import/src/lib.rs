@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+mod accuracy;
+mod bounds;
+mod calibrate;
+mod equalise;
+mod error;
+mod lower;
+mod options;
+mod preact;
+mod quantise;
+mod report;
+mod rescale;
+mod rounding;
+mod scales;
+mod widths;
+
+pub use accuracy::{WeightBits, WidthReport};
+pub use error::Error;
+pub use options::{ImportOptions, Preset, Rounding};
+pub use quantise::quantise;
+pub use report::ImportReport;
+pub use widths::LayerWidths;

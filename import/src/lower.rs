@@ -1,0 +1,388 @@
+//! From a folded float graph to the integer graph and its weights.
+//!
+//! An activation of m bits is extended to the accumulator ring of l = m + d bits, multiplied
+//! there, and truncated by d back to m bits. A wider accumulator would change nothing: the result
+//! modulo 2^m depends on the accumulator modulo 2^(m + d) only, and is right if it fits m bits.
+
+mod quantise;
+mod rescale;
+
+use std::collections::{BTreeMap, HashMap};
+
+use nets::{
+    FloatModel, GraphBuilder, IntGraph, IntOp, Kind, LayerShape, LayerWeights, Op, Operator as _,
+    PrivateWeights, Shape, Window,
+};
+use ring_arith::Bits;
+
+use crate::Error;
+use crate::options::{ImportOptions, Preset};
+use crate::rounding::Moments;
+use crate::scales::Scales;
+
+/// The lowered network.
+pub(crate) struct Lowered {
+    pub(crate) graph: IntGraph,
+    pub(crate) weights: PrivateWeights,
+    /// For each linear integer node, the float node of its values.
+    pub(crate) origin: HashMap<usize, usize>,
+}
+
+/// Lowers a folded graph.
+pub(crate) fn lower(
+    model: &FloatModel,
+    scales: &Scales,
+    moments: &BTreeMap<usize, Vec<Moments>>,
+    options: &ImportOptions,
+) -> Result<Lowered, Error> {
+    supported(model, scales)?;
+    let mut lowering = Lowering::new(model, scales, moments, options)?;
+    for (index, node) in model.graph.nodes().iter().enumerate() {
+        if node.op.kind() == Kind::Linear {
+            lowering.linear(index)?;
+        }
+    }
+    let output = lowering.activation(model.graph.len() - 1);
+    lowering.push("output", IntOp::Output, &[output]);
+    let graph = lowering.graph.finish()?;
+    let weights = PrivateWeights::new(&graph, lowering.weights)?;
+    Ok(Lowered {
+        graph,
+        weights,
+        origin: lowering.origin,
+    })
+}
+
+/// Names every node that cannot be lowered, all in one error.
+fn supported(model: &FloatModel, scales: &Scales) -> Result<(), Error> {
+    let nodes = model.graph.nodes();
+    let mut bad = Vec::new();
+    for (index, node) in nodes.iter().enumerate() {
+        let gain = node.inputs.first().map_or(1.0, |&i| scales.gain[i]);
+        if node.op.kind() == Kind::Norm {
+            bad.push(format!(
+                "batch-norm not after a convolution (`{}`)",
+                node.name
+            ));
+        }
+        // A sum is too wide for an activation: only linear layers take it, and what stands between.
+        let narrow = matches!(node.op.kind(), Kind::Acts | Kind::Joins);
+        if narrow && gain != 1.0 {
+            bad.push(format!(
+                "{} of an average pool (`{}`)",
+                node.op.name(),
+                node.name
+            ));
+        }
+        if index + 1 == nodes.len() && scales.gain[index] != 1.0 {
+            bad.push(format!("average pool as output (`{}`)", node.name));
+        }
+    }
+    if bad.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::Unsupported(bad))
+    }
+}
+
+/// A float node's value in a ring of so many bits.
+type Value = (usize, u32);
+
+struct Lowering<'a> {
+    model: &'a FloatModel,
+    scales: &'a Scales,
+    moments: &'a BTreeMap<usize, Vec<Moments>>,
+    options: &'a ImportOptions,
+    graph: GraphBuilder<IntOp>,
+    weights: BTreeMap<usize, LayerWeights>,
+    origin: HashMap<usize, usize>,
+    /// The ring in which each float node's value is made, if it is no sum.
+    native: Vec<u32>,
+    /// The integer nodes of the values made.
+    made: HashMap<Value, usize>,
+}
+
+impl<'a> Lowering<'a> {
+    fn new(
+        model: &'a FloatModel,
+        scales: &'a Scales,
+        moments: &'a BTreeMap<usize, Vec<Moments>>,
+        options: &'a ImportOptions,
+    ) -> Result<Self, Error> {
+        let mut this = Self {
+            model,
+            scales,
+            moments,
+            options,
+            graph: GraphBuilder::new(),
+            weights: BTreeMap::new(),
+            origin: HashMap::new(),
+            native: scales.bits.clone(),
+            made: HashMap::new(),
+        };
+        this.widen();
+        this.input()?;
+        Ok(this)
+    }
+
+    fn push(&mut self, name: &str, op: IntOp, inputs: &[usize]) -> usize {
+        self.graph.push(name, op, inputs)
+    }
+
+    fn op(&self, node: usize) -> &'a Op {
+        &self.model.graph.nodes()[node].op
+    }
+
+    fn name(&self, node: usize) -> &'a str {
+        &self.model.graph.nodes()[node].name
+    }
+
+    fn inputs(&self, node: usize) -> &'a [usize] {
+        &self.model.graph.nodes()[node].inputs
+    }
+
+    fn shape(&self, node: usize) -> Shape {
+        self.model.graph.types()[node]
+    }
+
+    /// The client knows its input and encodes it for the widest ring that takes it.
+    fn input(&mut self) -> Result<(), Error> {
+        let nodes = self.model.graph.nodes();
+        let wide = self.wide_inputs();
+        let mut bits = 0;
+        for (index, node) in nodes.iter().enumerate().skip(1) {
+            let takes = node.inputs.iter().any(|&i| wide[i]);
+            let ring = self.shift(index).map(|shift| self.ring(index, shift));
+            let wanted = match (ring.transpose()?, self.scales.linear[index]) {
+                (Some(ring), Some(_)) if takes => ring,
+                (Some(ring), None) if takes => ring.max(self.scales.bits[0]),
+                (None, _) if takes && self.scales.gain[index] == 1.0 => self.scales.bits[0],
+                _ => continue,
+            };
+            bits = bits.max(wanted);
+        }
+        if bits == 0 {
+            bits = self.scales.bits[0];
+        }
+        let op = IntOp::Input {
+            shape: *self.model.graph.input(),
+            bits,
+            scale: self.scales.tensor[0],
+        };
+        let node = self.push(&nodes[0].name, op, &[]);
+        self.made.insert((0, bits), node);
+        Ok(())
+    }
+
+    /// True for the input and for sums of it: their consumers receive them in their own rings, since
+    /// the client encodes the input for the widest of these.
+    fn wide_inputs(&self) -> Vec<bool> {
+        let nodes = self.model.graph.nodes();
+        let mut wide = vec![true; nodes.len()];
+        for (index, node) in nodes.iter().enumerate().skip(1) {
+            wide[index] = self.scales.gain[index] != 1.0 && node.inputs.iter().any(|&i| wide[i]);
+        }
+        wide
+    }
+
+    /// Bits cut off after a node that ends a group.
+    fn shift(&self, node: usize) -> Option<u32> {
+        let linear = self.scales.linear[node].map(|linear| linear.shift);
+        linear.or(self.scales.rescale[node].map(|rescale| rescale.shift))
+    }
+
+    /// The accumulator's ring.
+    fn ring(&self, node: usize, shift: u32) -> Result<u32, Error> {
+        let name = &self.model.graph.nodes()[node].name;
+        let ring = match self.options.preset {
+            Preset::Mixed => self.native[node] + shift,
+            Preset::Uniform { bits } => bits,
+        };
+        let needed = self.options.activation_bits + shift;
+        if matches!(self.options.preset, Preset::Uniform { .. }) && ring < needed {
+            let problem = format!("it needs {needed} bits, the uniform ring has {ring}");
+            return Err(Error::width(name, problem));
+        }
+        if ring > 64 {
+            return Err(Error::width(
+                name,
+                format!("its accumulator needs {ring} bits"),
+            ));
+        }
+        Ok(ring)
+    }
+
+    /// The value of a float node in the ring of activations.
+    fn activation(&mut self, node: usize) -> usize {
+        self.value(node, self.scales.bits[node])
+    }
+
+    /// The value of a float node in a ring of `bits`, made with all that it needs. A list of what is
+    /// still to be made takes the place of recursion, which deep networks would exhaust.
+    fn value(&mut self, node: usize, bits: u32) -> usize {
+        let mut wanted = vec![(node, bits)];
+        while let Some(&value) = wanted.last() {
+            let before = wanted.len();
+            if !self.made.contains_key(&value) {
+                let missing = self.needs(value).into_iter().rev();
+                wanted.extend(missing.filter(|need| !self.made.contains_key(need)));
+            }
+            if wanted.len() == before {
+                if !self.made.contains_key(&value) {
+                    let made = self.make(value);
+                    self.made.insert(value, made);
+                }
+                wanted.pop();
+            }
+        }
+        self.made[&(node, bits)]
+    }
+
+    /// Whether a value is made in every ring that it is wanted in, and not in one.
+    fn is_wide(&self, node: usize) -> bool {
+        self.scales.gain[node] != 1.0 || self.op(node).kind() == Kind::Input
+    }
+
+    /// The values that one is made of, in the order in which they are made.
+    fn needs(&self, (node, bits): Value) -> Vec<Value> {
+        let kind = self.op(node).kind();
+        if kind != Kind::Constant && !self.is_wide(node) && bits != self.native[node] {
+            return vec![(node, self.native[node])];
+        }
+        if let Some(rescale) = self.scales.rescale[node] {
+            return self.rescaled_needs(node, rescale);
+        }
+        match kind {
+            // A linear layer is made before whatever takes it.
+            Kind::Input | Kind::Linear => Vec::new(),
+            _ => self.inputs(node).iter().map(|&i| (i, bits)).collect(),
+        }
+    }
+
+    /// Makes a value of what it needs.
+    fn make(&mut self, (node, bits): Value) -> usize {
+        let (name, native) = (self.name(node), self.native[node]);
+        if self.op(node).kind() == Kind::Constant {
+            // It is in the biases of the linear node.
+            return self.made[&(self.inputs(node)[0], bits)];
+        }
+        if self.is_wide(node) || bits == native {
+            return self.compute(node, bits);
+        }
+        let full = self.made[&(node, native)];
+        if bits < native {
+            self.push(
+                &format!("{name}.narrow"),
+                IntOp::Narrow { to: bits },
+                &[full],
+            )
+        } else {
+            self.push(
+                &format!("{name}.extend"),
+                IntOp::Extend { to: bits },
+                &[full],
+            )
+        }
+    }
+
+    /// Computes a node that is not linear in a ring of `bits`.
+    fn compute(&mut self, node: usize, bits: u32) -> usize {
+        let name = self.name(node);
+        if let Some(rescale) = self.scales.rescale[node] {
+            return self.rescaled(node, rescale);
+        }
+        let op = match *self.op(node) {
+            Op::Input { .. } => {
+                let name = format!("{name}.narrow");
+                return self.push(&name, IntOp::Narrow { to: bits }, &[0]);
+            }
+            Op::SignedRelu { .. } => {
+                let input = self.made[&(self.inputs(node)[0], bits)];
+                let made = self.push(name, IntOp::SignedRelu, &[input]);
+                self.weights.insert(made, self.signs(node));
+                return made;
+            }
+            Op::Relu => IntOp::Relu,
+            Op::Clip { top } => self.clip(node, top, bits),
+            Op::MaxPool { window } => IntOp::MaxPool { window },
+            Op::Add => IntOp::Add,
+            Op::Concat => IntOp::Concat,
+            Op::ChannelShuffle { groups } => IntOp::ChannelShuffle { groups },
+            Op::Slice { start, channels } => IntOp::Slice { start, channels },
+            Op::Subsample { stride } => IntOp::Subsample { stride },
+            Op::PadChannels { front, back } => IntOp::PadChannels { front, back },
+            Op::Flatten => IntOp::Flatten,
+            Op::AvgPool { window, .. } => IntOp::SumPool { window },
+            Op::GlobalAvgPool => IntOp::SumPool {
+                window: Window::whole(self.shape(self.inputs(node)[0])),
+            },
+            Op::Conv2d { .. } | Op::Linear { .. } | Op::BatchNorm { .. } | Op::AddMap { .. } => {
+                unreachable!("linear nodes are made before what takes them")
+            }
+            Op::HardSigmoid | Op::HardSwish | Op::Gate => {
+                unreachable!("they rescale")
+            }
+        };
+        let inputs = self.inputs(node).iter();
+        let inputs: Vec<usize> = inputs.map(|&i| self.made[&(i, bits)]).collect();
+        self.push(name, op, &inputs)
+    }
+
+    /// A bound that the ring cannot reach clips nothing.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "float to integer casts saturate"
+    )]
+    fn clip(&self, node: usize, top: f64, bits: u32) -> IntOp {
+        let top = (top * 2f64.powi(self.scales.tensor[node])).round() as i64;
+        if top >= Bits::of(bits).max_signed() {
+            return IntOp::Relu;
+        }
+        IntOp::Clip { top: top.max(1) }
+    }
+
+    fn linear(&mut self, node: usize) -> Result<(), Error> {
+        let scale = self.scales.linear[node].expect("every linear node has a scale");
+        let ring = self.ring(node, scale.shift)?;
+        let input = self.value(self.inputs(node)[0], ring);
+        let shape = match *self.op(node) {
+            Op::Conv2d {
+                out_channels,
+                groups,
+                window,
+                ..
+            } => LayerShape::Conv {
+                out_channels,
+                groups,
+                window,
+            },
+            Op::Linear { out_features, .. } => LayerShape::FullyConnected { out_features },
+            _ => unreachable!("only linear nodes are given"),
+        };
+        let op = IntOp::Linear {
+            shape,
+            weight_bits: scale.bits,
+            weight_scale: scale.weight,
+            by: nets::Algorithm::DIRECT,
+        };
+        let made = self.push(self.name(node), op, &[input]);
+        let with_map = self.map(node).map_or(node, |(map, _)| map);
+        self.origin.insert(made, with_map);
+        let weights = self.quantised(node, scale)?;
+        self.weights.insert(made, weights);
+        let made = self.truncated(self.name(node), made, scale.shift);
+        self.made.insert((node, self.native[node]), made);
+        Ok(())
+    }
+
+    /// Cuts off bits of what carries the rounding constant.
+    fn truncated(&mut self, name: &str, made: usize, shift: u32) -> usize {
+        let rounded = true;
+        let op = match self.options.preset {
+            _ if shift == 0 => return made,
+            Preset::Mixed => IntOp::TruncReduce { shift, rounded },
+            Preset::Uniform { .. } => IntOp::Trunc { shift, rounded },
+        };
+        self.push(&format!("{name}.truncate"), op, &[made])
+    }
+}

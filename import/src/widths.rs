@@ -1,0 +1,74 @@
+//! What an import says of the widths that it chose.
+
+use serde::Serialize;
+
+use crate::bounds::{bits_for, proved};
+use crate::lower::Lowered;
+use nets::{IntOp, Node};
+
+/// Widths of one linear layer, proved beside calibrated.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[non_exhaustive]
+pub struct LayerWidths {
+    /// The layer.
+    pub name: String,
+    /// Bits of its weights.
+    pub weight_bits: u32,
+    /// Scale of its weights.
+    pub weight_scale: i32,
+    /// Bits of the accumulator's ring.
+    pub ring_bits: u32,
+    /// Bits that hold its accumulator for every input whatever.
+    pub proved_bits: u32,
+    /// Bits that hold every accumulator seen in calibration, margin included.
+    pub calibrated_bits: u32,
+    /// Bits of its output after truncation.
+    pub output_bits: u32,
+    /// Scale of its output after truncation.
+    pub output_scale: i32,
+}
+
+/// The widths of every linear layer.
+pub(crate) fn widths(
+    lowered: &Lowered,
+    ranges: &[f64],
+    bound: f64,
+    margin: f64,
+) -> Vec<LayerWidths> {
+    let graph = &lowered.graph;
+    let bounds = proved(graph, &lowered.weights, bound);
+    let widths = |(index, node): (usize, &Node<IntOp>)| {
+        let IntOp::Linear {
+            weight_bits,
+            weight_scale,
+            ..
+        } = node.op
+        else {
+            return None;
+        };
+        let cuts = |n: &usize| {
+            let op = &graph.nodes()[*n].op;
+            matches!(op, IntOp::TruncReduce { .. } | IntOp::Trunc { .. })
+        };
+        let after = graph.sole_consumer(index).filter(cuts);
+        let accumulator = graph.types()[index].fixed;
+        let output = graph.types()[after.unwrap_or(index)].fixed;
+        let seen = ranges[lowered.origin[&index]] * margin;
+        Some(LayerWidths {
+            name: node.name.clone(),
+            weight_bits,
+            weight_scale,
+            ring_bits: accumulator.bits.get(),
+            proved_bits: bits_for(bounds[index]),
+            calibrated_bits: bits_for(seen * 2f64.powi(accumulator.scale)),
+            output_bits: output.bits.get(),
+            output_scale: output.scale,
+        })
+    };
+    graph
+        .nodes()
+        .iter()
+        .enumerate()
+        .filter_map(widths)
+        .collect()
+}

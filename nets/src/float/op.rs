@@ -1,0 +1,500 @@
+//! The operations of float networks, and everything that is asked of one of them.
+//!
+//! Each question is one exhaustive match, so that the compiler leads whoever adds an operation
+//! through all of them; how it is computed stands in [`super::executor`].
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::provenance::{Link, channelwise};
+use crate::Error;
+use crate::graph::{Arity, Graph, Operator};
+use crate::shape::{Shape, Window, conv_output, joined, padded, shuffled, sliced, subsampled};
+
+/// An operation of the float graph. Parameters are names in a [`crate::Tensors`] store.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever asks about operations must answer for all of them"
+)]
+pub enum Op {
+    /// The image.
+    Input {
+        /// Its shape.
+        shape: Shape,
+    },
+    /// Convolution; weight `[out, in / groups, kernel rows, kernel columns]`.
+    Conv2d {
+        /// Output channels.
+        out_channels: usize,
+        /// Groups.
+        groups: usize,
+        /// Kernel, stride, padding.
+        window: Window,
+        /// Name of the weight.
+        weight: String,
+        /// Name of the bias `[out]`.
+        bias: Option<String>,
+    },
+    /// `gamma * (x - mean) / sqrt(var + eps) + beta` per channel.
+    BatchNorm {
+        /// Name of the factor.
+        gamma: String,
+        /// Name of the shift.
+        beta: String,
+        /// Name of the running mean.
+        mean: String,
+        /// Name of the running variance.
+        var: String,
+        /// Added to the variance.
+        eps: f64,
+    },
+    /// max(0, x).
+    Relu,
+    /// y = x + shift where \[y ≥ 0\] ⊕ \[sign < 0\], else 0, per channel: what import makes of a
+    /// batch norm and a `ReLU` before linear layers.
+    SignedRelu {
+        /// Name of the shift.
+        shift: String,
+        /// Name of the sign.
+        sign: String,
+    },
+    /// Plus a constant tensor of the same shape, alone after a linear layer: what
+    /// import makes of a constant channel before a padded convolution.
+    AddMap {
+        /// Name of the constant, channels by rows by columns.
+        map: String,
+    },
+    /// clip(x, 0, top); `ReLU6` has 6.
+    Clip {
+        /// The largest output, above 0.
+        top: f64,
+    },
+    /// Largest value under the window; padding never wins.
+    MaxPool {
+        /// Kernel, stride, padding.
+        window: Window,
+    },
+    /// clip(x + 3, 0, 6) / 6.
+    HardSigmoid,
+    /// x · clip(x + 3, 0, 6) / 6.
+    HardSwish,
+    /// Each channel of the first input times the second input's one value of that channel: the
+    /// gate of a squeeze-and-excite block.
+    Gate,
+    /// Mean under the window.
+    AvgPool {
+        /// Kernel, stride, padding.
+        window: Window,
+        /// Whether padding counts, as zeros; else the mean is that of the inputs there are.
+        counts_padding: bool,
+    },
+    /// Mean of each channel.
+    GlobalAvgPool,
+    /// Sum of two tensors of one shape.
+    Add,
+    /// Channels of one or more tensors, one after the other.
+    Concat,
+    /// Channels as `groups` rows, read column by column.
+    ChannelShuffle {
+        /// The groups.
+        groups: usize,
+    },
+    /// Some of the channels.
+    Slice {
+        /// The first.
+        start: usize,
+        /// How many.
+        channels: usize,
+    },
+    /// Every `stride`-th row and column, from the first.
+    Subsample {
+        /// The stride.
+        stride: usize,
+    },
+    /// Channels of zeros before and after.
+    PadChannels {
+        /// Zero channels before.
+        front: usize,
+        /// Zero channels after.
+        back: usize,
+    },
+    /// Channels, rows, columns to one vector.
+    Flatten,
+    /// Fully connected; weight `[out, in]`.
+    Linear {
+        /// Outputs.
+        out_features: usize,
+        /// Name of the weight.
+        weight: String,
+        /// Name of the bias `[out]`.
+        bias: Option<String>,
+    },
+}
+
+/// A network of floats, as it was trained.
+pub type FloatGraph = Graph<Op>;
+
+/// What kind of thing an operation does: what rewritings of whole graphs go by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever asks must answer for every kind"
+)]
+pub enum Kind {
+    /// The image.
+    Input,
+    /// A product with weights.
+    Linear,
+    /// Adds a constant.
+    Constant,
+    /// A batch norm.
+    Norm,
+    /// Moves values about or leaves some out, and computes nothing.
+    Moves,
+    /// Puts tensors beside each other.
+    Joins,
+    /// A mean.
+    Averages,
+    /// Anything else: it must be given values of the width of an activation.
+    Acts,
+}
+
+/// A convolution or a fully connected layer, seen as a convolution.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct LinearView<'a> {
+    /// Output channels.
+    pub out_channels: usize,
+    /// Groups; 1 if fully connected.
+    pub groups: usize,
+    /// Kernel, stride, padding; 1 x 1 if fully connected.
+    pub window: Window,
+    /// Name of the weight.
+    pub weight: &'a str,
+    /// Name of the bias.
+    pub bias: Option<&'a str>,
+}
+
+impl LinearView<'_> {
+    /// Whether every channel has weights of its own and meets no other.
+    #[must_use]
+    pub const fn is_depthwise(&self) -> bool {
+        self.groups > 1 && self.groups == self.out_channels
+    }
+}
+
+impl Op {
+    /// What kind of thing it does.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Input { .. } => Kind::Input,
+            Self::Conv2d { .. } | Self::Linear { .. } => Kind::Linear,
+            Self::AddMap { .. } => Kind::Constant,
+            Self::BatchNorm { .. } => Kind::Norm,
+            Self::ChannelShuffle { .. }
+            | Self::Slice { .. }
+            | Self::Subsample { .. }
+            | Self::PadChannels { .. }
+            | Self::Flatten => Kind::Moves,
+            Self::Concat => Kind::Joins,
+            Self::AvgPool { .. } | Self::GlobalAvgPool => Kind::Averages,
+            Self::Relu
+            | Self::SignedRelu { .. }
+            | Self::Clip { .. }
+            | Self::MaxPool { .. }
+            | Self::HardSigmoid
+            | Self::HardSwish
+            | Self::Gate
+            | Self::Add => Kind::Acts,
+        }
+    }
+
+    /// Whether f(c·x) = c·f(x) for every c > 0, channel by channel: then factors may be moved through
+    /// it. Linear operations count as such, since their weights take the factors.
+    #[must_use]
+    pub const fn is_homogeneous(&self) -> bool {
+        match self {
+            Self::Input { .. }
+            | Self::Conv2d { .. }
+            | Self::Linear { .. }
+            | Self::AddMap { .. }
+            | Self::Relu
+            | Self::SignedRelu { .. }
+            | Self::MaxPool { .. }
+            | Self::AvgPool { .. }
+            | Self::GlobalAvgPool
+            | Self::Add
+            | Self::Concat
+            | Self::ChannelShuffle { .. }
+            | Self::Slice { .. }
+            | Self::Subsample { .. }
+            | Self::PadChannels { .. }
+            | Self::Flatten => true,
+            Self::BatchNorm { .. }
+            | Self::Clip { .. }
+            | Self::HardSigmoid
+            | Self::HardSwish
+            | Self::Gate => false,
+        }
+    }
+
+    /// It as a convolution, if it is a product with weights.
+    #[must_use]
+    pub fn linear(&self) -> Option<LinearView<'_>> {
+        match self {
+            Self::Conv2d {
+                out_channels,
+                groups,
+                window,
+                weight,
+                bias,
+            } => Some(LinearView {
+                out_channels: *out_channels,
+                groups: *groups,
+                window: *window,
+                weight,
+                bias: bias.as_deref(),
+            }),
+            Self::Linear {
+                out_features,
+                weight,
+                bias,
+            } => Some(LinearView {
+                out_channels: *out_features,
+                groups: 1,
+                window: Window::square(1, 1, 0),
+                weight,
+                bias: bias.as_deref(),
+            }),
+            _ => None,
+        }
+    }
+
+    /// The names and shapes of its parameters, given the shape of its first input.
+    #[must_use]
+    pub fn parameters(&self, input: Shape) -> Vec<(&str, Vec<usize>)> {
+        match self {
+            Self::Conv2d {
+                out_channels,
+                groups,
+                window,
+                weight,
+                bias,
+            } => {
+                let [rows, columns] = window.kernel;
+                let inputs = input.channels / (*groups).max(1);
+                let weight = (weight.as_str(), vec![*out_channels, inputs, rows, columns]);
+                let bias = bias.as_deref().map(|b| (b, vec![*out_channels]));
+                std::iter::once(weight).chain(bias).collect()
+            }
+            Self::Linear {
+                out_features,
+                weight,
+                bias,
+            } => {
+                let weight = (weight.as_str(), vec![*out_features, input.len()]);
+                let bias = bias.as_deref().map(|b| (b, vec![*out_features]));
+                std::iter::once(weight).chain(bias).collect()
+            }
+            Self::BatchNorm {
+                gamma,
+                beta,
+                mean,
+                var,
+                ..
+            } => {
+                let shape = vec![input.channels];
+                let names = [gamma, beta, mean, var];
+                names.map(|n| (n.as_str(), shape.clone())).into()
+            }
+            Self::SignedRelu { shift, sign } => {
+                let shape = vec![input.channels];
+                [shift, sign].map(|n| (n.as_str(), shape.clone())).into()
+            }
+            Self::AddMap { map } => {
+                let shape = vec![input.channels, input.height, input.width];
+                vec![(map.as_str(), shape)]
+            }
+            Self::Input { .. }
+            | Self::Relu
+            | Self::Clip { .. }
+            | Self::MaxPool { .. }
+            | Self::HardSigmoid
+            | Self::HardSwish
+            | Self::Gate
+            | Self::AvgPool { .. }
+            | Self::GlobalAvgPool
+            | Self::Add
+            | Self::Concat
+            | Self::ChannelShuffle { .. }
+            | Self::Slice { .. }
+            | Self::Subsample { .. }
+            | Self::PadChannels { .. }
+            | Self::Flatten => Vec::new(),
+        }
+    }
+
+    /// The window of a mean over inputs of shape `x`, and whether padding counts (which it does
+    /// where there is none).
+    #[must_use]
+    pub fn mean_window(&self, x: Shape) -> Option<(Window, bool)> {
+        match *self {
+            Self::AvgPool {
+                window,
+                counts_padding,
+            } => Some((window, counts_padding || !window.is_padded())),
+            Self::GlobalAvgPool => Some((Window::whole(x), true)),
+            _ => None,
+        }
+    }
+
+    /// Which channel of which input each output channel comes from, for operations that treat
+    /// their channels apart; nothing for those that mix them.
+    #[must_use]
+    pub fn links(&self, inputs: &[Shape], out: Shape) -> Vec<Link> {
+        let link = |input, from, to| Link { input, from, to };
+        match *self {
+            Self::Input { .. } | Self::Conv2d { .. } | Self::Linear { .. } => Vec::new(),
+            Self::PadChannels { front, .. } => {
+                let channels = 0..inputs[0].channels;
+                channels.map(|c| link(0, c, front + c)).collect()
+            }
+            Self::Flatten => {
+                let plane = inputs[0].plane();
+                let channels = 0..out.channels;
+                channels.map(|c| link(0, c / plane, c)).collect()
+            }
+            Self::Slice { start, channels } => {
+                (0..channels).map(|c| link(0, start + c, c)).collect()
+            }
+            Self::ChannelShuffle { groups } => {
+                let per_group = out.channels / groups;
+                let from = |c: usize| c % groups * per_group + c / groups;
+                (0..out.channels).map(|c| link(0, from(c), c)).collect()
+            }
+            Self::Concat => {
+                let all = inputs.iter().enumerate();
+                let channels = all.flat_map(|(k, x)| (0..x.channels).map(move |c| (k, c)));
+                let joined = channels.enumerate();
+                joined.map(|(to, (k, c))| link(k, c, to)).collect()
+            }
+            Self::BatchNorm { .. }
+            | Self::Relu
+            | Self::SignedRelu { .. }
+            | Self::AddMap { .. }
+            | Self::Clip { .. }
+            | Self::MaxPool { .. }
+            | Self::HardSigmoid
+            | Self::HardSwish
+            | Self::Gate
+            | Self::AvgPool { .. }
+            | Self::GlobalAvgPool
+            | Self::Add
+            | Self::Subsample { .. } => channelwise(inputs.len(), out.channels),
+        }
+    }
+}
+
+impl Operator for Op {
+    type Type = Shape;
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Input { .. } => "input",
+            Self::Conv2d { .. } => "conv",
+            Self::BatchNorm { .. } => "batch-norm",
+            Self::Relu => "relu",
+            Self::SignedRelu { .. } => "signed-relu",
+            Self::AddMap { .. } => "add-map",
+            Self::Clip { .. } => "clip",
+            Self::MaxPool { .. } => "max-pool",
+            Self::HardSigmoid => "hard-sigmoid",
+            Self::HardSwish => "hard-swish",
+            Self::Gate => "gate",
+            Self::AvgPool { .. } => "avg-pool",
+            Self::GlobalAvgPool => "global-avg-pool",
+            Self::Add => "add",
+            Self::Concat => "concat",
+            Self::ChannelShuffle { .. } => "channel-shuffle",
+            Self::Slice { .. } => "slice",
+            Self::Subsample { .. } => "subsample",
+            Self::PadChannels { .. } => "pad-channels",
+            Self::Flatten => "flatten",
+            Self::Linear { .. } => "fully-connected",
+        }
+    }
+
+    fn arity(&self) -> Arity {
+        match self {
+            Self::Input { .. } => Arity::Exactly(0),
+            Self::Add | Self::Gate => Arity::Exactly(2),
+            Self::Concat => Arity::AtLeastOne,
+            Self::Conv2d { .. }
+            | Self::BatchNorm { .. }
+            | Self::Relu
+            | Self::SignedRelu { .. }
+            | Self::AddMap { .. }
+            | Self::Clip { .. }
+            | Self::MaxPool { .. }
+            | Self::HardSigmoid
+            | Self::HardSwish
+            | Self::AvgPool { .. }
+            | Self::GlobalAvgPool
+            | Self::ChannelShuffle { .. }
+            | Self::Slice { .. }
+            | Self::Subsample { .. }
+            | Self::PadChannels { .. }
+            | Self::Flatten
+            | Self::Linear { .. } => Arity::Exactly(1),
+        }
+    }
+
+    fn infer(&self, inputs: &[Shape]) -> Result<Shape, String> {
+        let x = inputs.first().copied().unwrap_or(Shape::new(0, 0, 0));
+        match *self {
+            Self::Input { shape } => Ok(shape),
+            Self::Conv2d {
+                out_channels,
+                groups,
+                window,
+                ..
+            } => conv_output(x, out_channels, groups, window),
+            Self::BatchNorm { .. }
+            | Self::Relu
+            | Self::SignedRelu { .. }
+            | Self::AddMap { .. }
+            | Self::HardSigmoid
+            | Self::HardSwish => Ok(x),
+            Self::Gate if inputs[1] == Shape::vector(x.channels) => Ok(x),
+            Self::Gate => Err(format!("it gates {x} by {}", inputs[1])),
+            Self::Clip { top } if top.is_finite() && top > 0.0 => Ok(x),
+            Self::Clip { top } => Err(format!("it clips at {top}")),
+            Self::MaxPool { window } | Self::AvgPool { window, .. } => window.pooled(x),
+            Self::GlobalAvgPool => Ok(Shape::vector(x.channels)),
+            Self::Add if inputs[0] == inputs[1] => Ok(x),
+            Self::Add => Err(format!("it adds {} and {}", inputs[0], inputs[1])),
+            Self::Concat => joined(inputs),
+            Self::ChannelShuffle { groups } => shuffled(x, groups),
+            Self::Slice { start, channels } => sliced(x, start, channels),
+            Self::Subsample { stride } => subsampled(x, stride),
+            Self::PadChannels { front, back } => padded(x, front, back),
+            Self::Flatten => Ok(Shape::vector(x.len())),
+            Self::Linear { out_features, .. } if x.plane() == 1 => Ok(Shape::vector(out_features)),
+            Self::Linear { .. } => Err(format!("it takes a vector, not {x}")),
+        }
+        .and_then(Shape::check)
+    }
+
+    /// Parameters that rewritings make are named after their node, so names are unique.
+    fn check_graph(graph: &FloatGraph) -> Result<(), Error> {
+        let mut names = BTreeSet::new();
+        match graph.nodes().iter().find(|n| !names.insert(&n.name)) {
+            Some(node) => Err(Error::shape(&node.name, "another layer has this name")),
+            None => Ok(()),
+        }
+    }
+}

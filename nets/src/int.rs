@@ -1,0 +1,12 @@
+//! Networks of integers: what both parties execute, and all they both may know of it.
+//!
+//! Every tensor is signed integers of a declared width and scale ([`crate::TensorType`]); every operation
+//! is defined on *all* inputs, overflow included, because everything is reduced modulo 2^l. Weights
+//! are not in the graph but in [`crate::PrivateWeights`].
+
+pub(crate) mod algorithm;
+pub(crate) mod executor;
+pub(crate) mod op;
+mod reference;
+pub(crate) mod types;
+pub(crate) mod weights;

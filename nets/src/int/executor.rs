@@ -1,0 +1,233 @@
+//! The clear integer executor: the reference that faithful secure runs equal bit for bit.
+//!
+//! It shares no code with the protocols, so it is an oracle for them.
+
+use rayon::prelude::*;
+use ring_arith::{Bits, Word, gemm};
+
+use super::op::{IntGraph, IntOp, LayerShape};
+use super::reference::{HardSwish, max_pool};
+use super::weights::{LayerWeights, PrivateWeights};
+use crate::Error;
+use crate::kernel::{im2col, pad_channels, reciprocals, shuffle, slice, subsample, sum_pool};
+use crate::shape::Shape;
+
+/// Output positions handled at a time (LOCAL).
+const TILE: usize = 256;
+
+/// Runs the graph on clear integers. Inputs beyond the input's ring are reduced first.
+///
+/// # Errors
+/// [`Error::InputLength`], [`Error::Weights`].
+pub fn run_integer(
+    graph: &IntGraph,
+    weights: &PrivateWeights,
+    input: &[i64],
+) -> Result<Vec<i64>, Error> {
+    run_integer_observed(graph, weights, input, &mut |_, _| {}, false)
+}
+
+/// As [`run_integer`], showing every node's output; with `full`, the outputs of linear layers and
+/// additions are shown as they are before their reduction.
+///
+/// # Errors
+/// As [`run_integer`].
+pub fn run_integer_observed(
+    graph: &IntGraph,
+    weights: &PrivateWeights,
+    input: &[i64],
+    observe: &mut dyn FnMut(usize, &[i64]),
+    full: bool,
+) -> Result<Vec<i64>, Error> {
+    weights.check(graph)?;
+    let expected = graph.input().shape.len();
+    if input.len() != expected {
+        return Err(Error::InputLength {
+            expected,
+            found: input.len(),
+        });
+    }
+    let last_use = graph.last_use();
+    let mut values: Vec<Vec<i64>> = Vec::with_capacity(graph.nodes().len());
+    for (index, node) in graph.nodes().iter().enumerate() {
+        let out = graph.types()[index];
+        let wide = if full { Bits::of(64) } else { out.bits() };
+        let mut value = if let IntOp::Input { .. } = node.op {
+            input.to_vec()
+        } else {
+            compute(graph, index, &values, weights.layer(index), wide)
+        };
+        observe(index, &value);
+        reduce(out.bits(), &mut value);
+        values.push(value);
+        for &input in node.inputs.iter().filter(|&&i| last_use[i] == index) {
+            values[input] = Vec::new();
+        }
+    }
+    Ok(values.pop().unwrap_or_default())
+}
+
+fn compute(
+    graph: &IntGraph,
+    index: usize,
+    values: &[Vec<i64>],
+    layer: Option<&LayerWeights>,
+    bits: Bits,
+) -> Vec<i64> {
+    let node = &graph.nodes()[index];
+    let out = graph.types()[index].shape;
+    let (x, input) = (&values[node.inputs[0]], graph.input_type(index, 0));
+    let shape = input.shape;
+    let parameters = || layer.expect("check() found the parameters of every node that has some");
+    match &node.op {
+        IntOp::Linear {
+            shape: layer, by, ..
+        } => {
+            let mut y = linear(parameters(), x, shape, out, *layer, bits);
+            y.iter_mut().for_each(|v| *v <<= by.guard_bits());
+            y
+        }
+        IntOp::TruncReduce { shift, .. } | IntOp::Trunc { shift, .. } => {
+            x.iter().map(|&v| v >> shift).collect()
+        }
+        IntOp::Relu => x.iter().map(|&v| v.max(0)).collect(),
+        IntOp::SignedRelu => signed_relu(x, parameters(), shape, bits),
+        &IntOp::Clip { top } => x.iter().map(|&v| v.clamp(0, top)).collect(),
+        &IntOp::Affine { factor, add, .. } => (x.iter())
+            .map(|v| v.wrapping_mul(factor).wrapping_add(add))
+            .collect(),
+        &IntOp::HardSwish { fraction, .. } => {
+            let spec = HardSwish::new(input, fraction, bits).expect("the graph is checked");
+            x.iter().map(|&v| spec.value(v)).collect()
+        }
+        IntOp::Gate => {
+            let (gate, plane) = (&values[node.inputs[1]], shape.plane());
+            let gated = |(i, v): (usize, &i64)| v.wrapping_mul(gate[i / plane]);
+            x.iter().enumerate().map(gated).collect()
+        }
+        &IntOp::MeanPool {
+            window,
+            counts_padding,
+            divisor,
+            fraction,
+        } => {
+            let mut means = sum_pool(x, shape, out, window, i64::wrapping_add);
+            let factors = reciprocals(shape, out, window, counts_padding, divisor, fraction);
+            for plane in means.chunks_exact_mut(out.plane()) {
+                let scaled = plane.iter_mut().zip(&factors);
+                scaled.for_each(|(v, &factor)| *v = v.wrapping_mul(factor.cast_signed()));
+            }
+            means
+        }
+        &IntOp::MaxPool { window } => max_pool(x, shape, out, window, input.bits()),
+        IntOp::Add => {
+            let y = &values[node.inputs[1]];
+            x.iter().zip(y).map(|(a, b)| a.wrapping_add(*b)).collect()
+        }
+        IntOp::Concat => (node.inputs.iter())
+            .flat_map(|&i| values[i].iter().copied())
+            .collect(),
+        &IntOp::ChannelShuffle { groups } => shuffle(x, shape, groups),
+        &IntOp::Slice { start, channels } => slice(x, shape, start, channels),
+        &IntOp::SumPool { window } => sum_pool(x, shape, out, window, i64::wrapping_add),
+        &IntOp::Subsample { stride } => subsample(x, shape, stride),
+        &IntOp::PadChannels { front, back } => pad_channels(x, shape, front, back),
+        IntOp::Input { .. }
+        | IntOp::Extend { .. }
+        | IntOp::Narrow { .. }
+        | IntOp::Flatten
+        | IntOp::Output => x.clone(),
+    }
+}
+
+fn signed_relu(x: &[i64], layer: &LayerWeights, shape: Shape, bits: Bits) -> Vec<i64> {
+    let plane = shape.plane();
+    let value = |(i, &x): (usize, &i64)| {
+        let y = x.wrapping_add(layer.bias[i / plane]);
+        let y = bits.to_signed(y.cast_unsigned());
+        if (y >= 0) == (layer.weights[i / plane] < 0) {
+            0
+        } else {
+            y
+        }
+    };
+    x.iter().enumerate().map(value).collect()
+}
+
+fn reduce(bits: Bits, values: &mut [i64]) {
+    values
+        .iter_mut()
+        .for_each(|v| *v = bits.to_signed(v.cast_unsigned()));
+}
+
+fn linear(
+    layer: &LayerWeights,
+    x: &[i64],
+    shape: Shape,
+    out: Shape,
+    by: LayerShape,
+    bits: Bits,
+) -> Vec<i64> {
+    if bits.get() <= 32 {
+        products::<u32>(layer, x, shape, out, by)
+    } else {
+        products::<u64>(layer, x, shape, out, by)
+    }
+}
+
+/// Weights times patches plus bias, modulo the word, in tiles of positions.
+fn products<W: Word>(
+    layer: &LayerWeights,
+    x: &[i64],
+    shape: Shape,
+    out: Shape,
+    by: LayerShape,
+) -> Vec<i64> {
+    let (groups, window) = by.window();
+    let x: Vec<W> = x.iter().map(|&v| W::from_u64(v.cast_unsigned())).collect();
+    let (m, plane) = (out.channels / groups, out.plane());
+    let input = Shape {
+        channels: shape.channels / groups,
+        ..shape
+    };
+    let k = input.channels * window.area();
+    let tiles = plane.div_ceil(TILE);
+    let tile = |job: usize| {
+        let (group, tile) = (job / tiles, job % tiles);
+        let positions = tile * TILE..plane.min((tile + 1) * TILE);
+        let n = positions.len();
+        let mut patches = vec![W::default(); k * n];
+        let x = &x[group * input.len()..][..input.len()];
+        im2col(x, input, out, window, positions.clone(), &mut patches);
+        let (first, is_map) = (group * m, layer.bias.len() != out.channels);
+        let bias = |channel: usize, p: usize| match is_map {
+            true => layer.bias[channel * plane + p],
+            false => layer.bias[channel],
+        };
+        let mut y: Vec<W> = (first..first + m)
+            .flat_map(|c| positions.clone().map(move |p| (c, p)))
+            .map(|(c, p)| W::from_u64(bias(c, p).cast_unsigned()))
+            .collect();
+        gemm(
+            m,
+            k,
+            n,
+            &layer.weights[group * m * k..][..m * k],
+            &patches,
+            &mut y,
+        );
+        (group, positions.start, n, y)
+    };
+    let results: Vec<_> = (0..groups * tiles).into_par_iter().map(tile).collect();
+    let mut y = vec![0; out.len()];
+    for (group, start, n, tile) in results {
+        for (i, line) in tile.chunks_exact(n).enumerate() {
+            let target = &mut y[(group * m + i) * plane + start..][..n];
+            target
+                .iter_mut()
+                .zip(line)
+                .for_each(|(y, v)| *y = v.to_u64().cast_signed());
+        }
+    }
+    y
+}

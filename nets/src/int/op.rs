@@ -1,0 +1,327 @@
+//! The integer graph: what both parties execute, and all they both may know of the network.
+//!
+//! Every tensor is signed integers of a declared width and scale ([`TensorType`]); every
+//! operation is defined on *all* inputs, overflow included, because everything is reduced modulo
+//! 2^l. Weights are not here but in [`crate::PrivateWeights`].
+
+use serde::{Deserialize, Serialize};
+
+use super::algorithm::Algorithm;
+use super::types::{self, TensorType};
+use crate::Error;
+use crate::graph::{Arity, Graph, Operator};
+use crate::shape::{Shape, Window};
+
+/// A network of integers: nodes in topological order, [`IntOp::Input`] first, [`IntOp::Output`] last,
+/// every width, scale and shape consistent.
+pub type IntGraph = Graph<IntOp>;
+
+/// The shape of a product with the server's weights.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+#[expect(clippy::exhaustive_enums, reason = "back-ends answer for both")]
+pub enum LayerShape {
+    /// Convolution with weights `[out, in / groups, rows, columns]`.
+    Conv {
+        /// Output channels.
+        out_channels: usize,
+        /// Groups.
+        groups: usize,
+        /// Kernel, stride, padding, dilation.
+        window: Window,
+    },
+    /// Fully connected, with weights `[out, in]`.
+    FullyConnected {
+        /// Outputs.
+        out_features: usize,
+    },
+}
+
+impl LayerShape {
+    /// Output channels.
+    #[must_use]
+    pub const fn outputs(&self) -> usize {
+        match *self {
+            Self::Conv { out_channels, .. } => out_channels,
+            Self::FullyConnected { out_features } => out_features,
+        }
+    }
+
+    /// Groups and window; a fully connected layer is a convolution of a single pixel.
+    #[must_use]
+    pub const fn window(&self) -> (usize, Window) {
+        match *self {
+            Self::Conv { groups, window, .. } => (groups, window),
+            Self::FullyConnected { .. } => (1, Window::square(1, 1, 0)),
+        }
+    }
+
+    /// Number of weights for an input of this shape (saturating).
+    #[must_use]
+    pub fn weights(&self, x: Shape) -> usize {
+        let (groups, window) = self.window();
+        self.outputs()
+            .saturating_mul(x.channels / groups.max(1))
+            .saturating_mul(window.area())
+    }
+}
+
+/// An operation on signed integers modulo 2^l.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "whoever asks about operations must answer for all of them"
+)]
+pub enum IntOp {
+    /// The client's image.
+    Input {
+        /// Its shape.
+        shape: Shape,
+        /// Its ring.
+        bits: u32,
+        /// Its scale.
+        scale: i32,
+    },
+    /// The same numbers in a wider ring.
+    Extend {
+        /// The new width.
+        to: u32,
+    },
+    /// Reduction to a narrower ring; local.
+    Narrow {
+        /// The new width.
+        to: u32,
+    },
+    /// Product with the server's weights, plus its bias, times 2^g in a ring wider by g bits, where g
+    /// are the guard bits of the algorithm: 0 for most, and then the product itself. The truncation
+    /// that follows removes g bits more and gives what it gives without them.
+    Linear {
+        /// Convolution or fully connected.
+        shape: LayerShape,
+        /// Bits of a weight.
+        weight_bits: u32,
+        /// Scale of the weights.
+        weight_scale: i32,
+        /// How the two parties compute it.
+        #[serde(default, skip_serializing_if = "Algorithm::is_direct")]
+        by: Algorithm,
+    },
+    /// floor(x / 2^shift) from l to l - shift bits.
+    TruncReduce {
+        /// Bits cut off.
+        shift: u32,
+        /// Whether the operation before carries the rounding constant 2^(shift - 1).
+        rounded: bool,
+    },
+    /// floor(x / 2^shift) of the signed number, in the same ring.
+    Trunc {
+        /// Bits cut off.
+        shift: u32,
+        /// Whether the operation before carries the rounding constant 2^(shift - 1).
+        rounded: bool,
+    },
+    /// max(0, x).
+    Relu,
+    /// y = x + shift modulo 2^l where \[y ≥ 0\] ⊕ \[the channel is negative\], else 0; shift (the
+    /// "biases") and sign (the "weights", 0 or -1) of each channel are the server's.
+    SignedRelu,
+    /// clip(x, 0, top), for every x of the ring.
+    Clip {
+        /// The largest output, positive in the ring.
+        top: i64,
+    },
+    /// factor·x + add. Hard-sigmoid of x at scale s is made of it: plus 3·2^s, clipped at 6·2^s, times
+    /// 2^f / 6 rounded to nearest, plus the rounding constant of the truncation that follows.
+    Affine {
+        /// The factor.
+        factor: i64,
+        /// What is added.
+        add: i64,
+        /// Scale of the factor.
+        scale: i32,
+    },
+    /// Of h = x + 3·2^s at scale s: with c = clip(h, 0, 6·2^s) and r = max(h - 6·2^s, 0),
+    /// m·c·(c - 3·2^s) + 2^(s + fraction)·r modulo 2^to, where m is 2^fraction / 6 rounded to
+    /// nearest. That is hard-swish of x at scale 2·s + fraction; the rounding to a
+    /// smaller scale comes after it.
+    HardSwish {
+        /// Fractional bits of a sixth.
+        fraction: u32,
+        /// The width of the result.
+        to: u32,
+    },
+    /// Each channel of the first input times the second input's one value of that channel, in the
+    /// first one's ring and exactly; the rounding comes after it. The second is of the same ring or,
+    /// where it is never negative, of a narrower one.
+    Gate,
+    /// Sum under the window times 2^fraction / (divisor·count), rounded half up: the mean, at a
+    /// scale larger by `fraction`; the rounding to a smaller scale comes after it. `count` is the
+    /// window's area or, where padding does not count, the number of inputs under it.
+    MeanPool {
+        /// Kernel, stride, padding.
+        window: Window,
+        /// Whether padding counts, as zeros.
+        counts_padding: bool,
+        /// The integers are this many times too large: sums instead of means.
+        divisor: u64,
+        /// Fractional bits of the reciprocal.
+        fraction: u32,
+    },
+    /// Largest value under the window; padding never wins.
+    MaxPool {
+        /// Kernel, stride, padding.
+        window: Window,
+    },
+    /// Sum of two tensors of one type.
+    Add,
+    /// Channels of one or more tensors of one width and scale, one after the other.
+    Concat,
+    /// Channels as `groups` rows, read column by column.
+    ChannelShuffle {
+        /// The groups.
+        groups: usize,
+    },
+    /// Some of the channels.
+    Slice {
+        /// The first.
+        start: usize,
+        /// How many.
+        channels: usize,
+    },
+    /// Sum under the window, padding counted as zeros; the division is in later weights.
+    SumPool {
+        /// Kernel, stride, padding.
+        window: Window,
+    },
+    /// Every `stride`-th row and column, from the first.
+    Subsample {
+        /// The stride.
+        stride: usize,
+    },
+    /// Channels of zeros before and after.
+    PadChannels {
+        /// Zero channels before.
+        front: usize,
+        /// Zero channels after.
+        back: usize,
+    },
+    /// Channels, rows, columns to one vector.
+    Flatten,
+    /// What the client learns. The last node, and no other.
+    Output,
+}
+
+impl IntOp {
+    /// What the server must have for it: how many weights, how many biases, and bits of a weight, given
+    /// the shape of its input; nothing for operations without secret parameters.
+    #[must_use]
+    pub fn parameters(&self, x: Shape) -> Option<(usize, usize, u32)> {
+        match self {
+            Self::Linear {
+                shape, weight_bits, ..
+            } => Some((shape.weights(x), shape.outputs(), *weight_bits)),
+            Self::SignedRelu => Some((x.channels, x.channels, 1)),
+            Self::Input { .. }
+            | Self::Extend { .. }
+            | Self::Narrow { .. }
+            | Self::TruncReduce { .. }
+            | Self::Trunc { .. }
+            | Self::Relu
+            | Self::Clip { .. }
+            | Self::Affine { .. }
+            | Self::HardSwish { .. }
+            | Self::Gate
+            | Self::MeanPool { .. }
+            | Self::MaxPool { .. }
+            | Self::Add
+            | Self::Concat
+            | Self::ChannelShuffle { .. }
+            | Self::Slice { .. }
+            | Self::SumPool { .. }
+            | Self::Subsample { .. }
+            | Self::PadChannels { .. }
+            | Self::Flatten
+            | Self::Output => None,
+        }
+    }
+
+    /// Whether it is a product with the server's weights.
+    #[must_use]
+    pub const fn is_linear(&self) -> bool {
+        matches!(self, Self::Linear { .. })
+    }
+}
+
+impl Operator for IntOp {
+    type Type = TensorType;
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Input { .. } => "input",
+            Self::Extend { .. } => "extend",
+            Self::Narrow { .. } => "narrow",
+            Self::Linear { shape, .. } => match shape {
+                LayerShape::Conv { .. } => "conv",
+                LayerShape::FullyConnected { .. } => "fully-connected",
+            },
+            Self::TruncReduce { .. } | Self::Trunc { .. } => "truncate",
+            Self::Relu => "relu",
+            Self::SignedRelu => "signed-relu",
+            Self::Clip { .. } => "clip",
+            Self::Affine { .. } => "affine",
+            Self::HardSwish { .. } => "hard-swish",
+            Self::Gate => "gate",
+            Self::MeanPool { .. } => "mean-pool",
+            Self::MaxPool { .. } => "max-pool",
+            Self::Add => "add",
+            Self::Concat => "concat",
+            Self::ChannelShuffle { .. } => "channel-shuffle",
+            Self::Slice { .. } => "slice",
+            Self::SumPool { .. } => "sum-pool",
+            Self::Subsample { .. } => "subsample",
+            Self::PadChannels { .. } => "pad-channels",
+            Self::Flatten => "flatten",
+            Self::Output => "output",
+        }
+    }
+
+    fn arity(&self) -> Arity {
+        match self {
+            Self::Input { .. } => Arity::Exactly(0),
+            Self::Add | Self::Gate => Arity::Exactly(2),
+            Self::Concat => Arity::AtLeastOne,
+            Self::Extend { .. }
+            | Self::Narrow { .. }
+            | Self::Linear { .. }
+            | Self::TruncReduce { .. }
+            | Self::Trunc { .. }
+            | Self::Relu
+            | Self::SignedRelu
+            | Self::Clip { .. }
+            | Self::Affine { .. }
+            | Self::HardSwish { .. }
+            | Self::MeanPool { .. }
+            | Self::MaxPool { .. }
+            | Self::ChannelShuffle { .. }
+            | Self::Slice { .. }
+            | Self::SumPool { .. }
+            | Self::Subsample { .. }
+            | Self::PadChannels { .. }
+            | Self::Flatten
+            | Self::Output => Arity::Exactly(1),
+        }
+    }
+
+    fn infer(&self, inputs: &[TensorType]) -> Result<TensorType, String> {
+        types::infer(self, inputs)
+    }
+
+    fn misfit(node: &str, problem: String) -> Error {
+        Error::width(node, problem)
+    }
+
+    fn check_graph(graph: &IntGraph) -> Result<(), Error> {
+        types::check_graph(graph)
+    }
+}

@@ -1,0 +1,87 @@
+//! Integer semantics of the operations that are more than arithmetic.
+//!
+//! They are stated here on their own, without the protocols that compute them between two parties, so
+//! that the clear executor is an oracle for those.
+
+use ring_arith::Bits;
+
+use super::types::TensorType;
+use crate::shape::{Shape, Window};
+
+/// [`crate::IntOp::HardSwish`] of integers h = x + 3·2^scale.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HardSwish {
+    scale: u32,
+    fraction: u32,
+}
+
+impl HardSwish {
+    /// Refuses what leaves no room for the clipped value, for its sixth, or for the ramp beyond it.
+    pub(super) fn new(h: &TensorType, fraction: u32, to: Bits) -> Result<Self, String> {
+        let (bits, scale) = (h.bits(), h.fixed.scale);
+        let refused = || {
+            format!("a hard-swish from {bits} bits at scale {scale} to {to} with {fraction} more")
+        };
+        let scale = u32::try_from(scale).map_err(|_| refused())?;
+        let clipped = scale.checked_add(4).is_some_and(|n| n <= bits.get());
+        let ramp = scale.checked_add(fraction).is_some_and(|n| n < to.get());
+        if clipped && ramp && fraction >= 2 {
+            Ok(Self { scale, fraction })
+        } else {
+            Err(refused())
+        }
+    }
+
+    /// m·c·(c − 3·2^s) + 2^(s + fraction)·r, modulo 2^64.
+    pub(super) fn value(self, h: i64) -> i64 {
+        let three = 3_i64 << self.scale;
+        let sixth = ((1_i64 << self.fraction) + 3) / 6;
+        let clipped = h.clamp(0, 2 * three);
+        let beyond = h.saturating_sub(2 * three).max(0);
+        let square = clipped.wrapping_mul(clipped - three).wrapping_mul(sixth);
+        square.wrapping_add(beyond.wrapping_shl(self.scale + self.fraction))
+    }
+}
+
+/// The largest value under every window, as the winner of a tournament on differences modulo 2^l:
+/// along the rows of the window first, then among their winners; neighbours meet, and a value without
+/// a neighbour waits. Where no two values are 2^(l-1) or more apart the order does not matter.
+pub(super) fn max_pool(
+    x: &[i64],
+    shape: Shape,
+    out: Shape,
+    window: Window,
+    bits: Bits,
+) -> Vec<i64> {
+    let mut y = Vec::with_capacity(out.len());
+    for plane in x.chunks_exact(shape.plane()) {
+        for r in 0..out.height {
+            let rows = span(&window, 0, r, shape.height);
+            for c in 0..out.width {
+                let columns = span(&window, 1, c, shape.width);
+                let row = |r: usize| plane[r * shape.width..][columns.clone()].to_vec();
+                let winners = rows.clone().map(|r| winner(bits, row(r))).collect();
+                y.push(winner(bits, winners));
+            }
+        }
+    }
+    y
+}
+
+/// The rows (axis 0) or columns (axis 1) under a window that are no padding.
+fn span(window: &Window, axis: usize, o: usize, size: usize) -> std::ops::Range<usize> {
+    let start = o * window.stride[axis];
+    let clip = |place: usize| place.saturating_sub(window.padding[axis]).min(size);
+    clip(start)..clip(start + window.kernel[axis])
+}
+
+fn winner(bits: Bits, mut values: Vec<i64>) -> i64 {
+    let meet = |pair: &[i64]| match *pair {
+        [a, b] if bits.to_signed(a.wrapping_sub(b).cast_unsigned()) < 0 => b,
+        _ => pair[0],
+    };
+    while values.len() > 1 {
+        values = values.chunks(2).map(meet).collect();
+    }
+    values[0]
+}

@@ -1,0 +1,263 @@
+//! The `.bray` model file.
+//!
+//! | bytes | content |
+//! |---|---|
+//! | 4 | `BRAY` |
+//! | 4 | format version |
+//! | 8 | length of the header |
+//! | 8 | length of the tensors |
+//! | 32 | BLAKE3 of everything that follows |
+//! | | header: JSON of the public part, the float graph and the index of tensors |
+//! | | tensors: float parameters (f32), integer weights (i32) and biases (i64) |
+//!
+//! Numbers are little-endian; every tensor starts at a multiple of 8 bytes from the start of the
+//! tensors.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::public::PublicModel;
+use crate::io;
+use crate::{Error, FloatGraph, FloatModel, LayerWeights, PrivateWeights, Tensor, Tensors};
+
+const MAGIC: [u8; 4] = *b"BRAY";
+/// The format written and read.
+const VERSION: u32 = 2;
+/// Bytes before the header.
+const PREFIX: usize = 4 + 4 + 8 + 8 + 32;
+
+/// A whole model: what the provider keeps.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "these are the parts of a model")]
+pub struct Model {
+    /// What the client may know.
+    pub public: PublicModel,
+    /// The server's integers.
+    pub weights: PrivateWeights,
+    /// The network as trained (folded), for comparison.
+    pub float: FloatModel,
+}
+
+/// The JSON header.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    public: PublicModel,
+    float: FloatGraph,
+    tensors: Vec<Entry>,
+}
+
+/// Where a tensor lies.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    #[serde(flatten)]
+    what: What,
+    /// First byte, counted from the start of the tensors.
+    offset: usize,
+    shape: Vec<usize>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum What {
+    /// A float parameter.
+    Float { name: String },
+    /// Integer weights of a node.
+    Weights { node: usize },
+    /// Biases of a node.
+    Bias { node: usize },
+}
+
+impl Model {
+    /// Reads a model file.
+    ///
+    /// # Errors
+    /// [`Error::File`], or [`Error::InFile`] naming what is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let bytes = io::read(path)?;
+        Self::from_bytes(&bytes).map_err(|e| e.in_file(path))
+    }
+
+    /// Reads a model from memory.
+    ///
+    /// # Errors
+    /// [`Error::NotAModel`], [`Error::FormatVersion`], [`Error::Damaged`] and those of the parts.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let (header, blob) = split(bytes)?;
+        let header: Header =
+            serde_json::from_slice(header).map_err(|e| Error::Damaged(format!("header: {e}")))?;
+        header.public.check()?;
+        let mut tensors = Tensors::new();
+        let mut layers: BTreeMap<usize, LayerWeights> = BTreeMap::new();
+        for Entry {
+            what,
+            offset,
+            shape,
+        } in header.tensors
+        {
+            match what {
+                What::Float { name } => {
+                    let data = words(blob, offset, &shape, f32::from_le_bytes)?;
+                    if data.iter().any(|v| !v.is_finite()) {
+                        let problem = "it holds a value that is no finite number".into();
+                        return Err(Error::TensorContent {
+                            tensor: name,
+                            problem,
+                        });
+                    }
+                    tensors.insert(name, Tensor::new(shape, data));
+                }
+                What::Weights { node } => {
+                    let layer = layers.entry(node).or_default();
+                    layer.weights = words(blob, offset, &shape, i32::from_le_bytes)?;
+                }
+                What::Bias { node } => {
+                    let layer = layers.entry(node).or_default();
+                    layer.bias = words(blob, offset, &shape, i64::from_le_bytes)?;
+                }
+            }
+        }
+        let float = FloatModel {
+            graph: header.float,
+            tensors,
+        };
+        float.check()?;
+        let ends = (*float.graph.input(), float.graph.output().len());
+        let graph = &header.public.graph;
+        if ends != (graph.input().shape, graph.output().shape.len()) {
+            return Err(Error::Damaged(
+                "float and integer network differ in shape".into(),
+            ));
+        }
+        let weights = PrivateWeights::new(graph, layers)?;
+        Ok(Self {
+            public: header.public,
+            weights,
+            float,
+        })
+    }
+
+    /// The file's bytes.
+    #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "every header has a JSON form")]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut blob = Vec::new();
+        let mut tensors = Vec::new();
+        let mut add = |what, shape: Vec<usize>, data: &mut dyn Iterator<Item = u8>| {
+            blob.resize(blob.len().next_multiple_of(8), 0);
+            tensors.push(Entry {
+                what,
+                offset: blob.len(),
+                shape,
+            });
+            blob.extend(data);
+        };
+        for (name, tensor) in self.float.tensors.iter() {
+            let mut data = tensor.data().iter().flat_map(|v| v.to_le_bytes());
+            add(
+                What::Float { name: name.into() },
+                tensor.shape().to_vec(),
+                &mut data,
+            );
+        }
+        for (node, layer) in self.weights.iter() {
+            let mut data = layer.weights.iter().flat_map(|v| v.to_le_bytes());
+            add(What::Weights { node }, vec![layer.weights.len()], &mut data);
+            let mut data = layer.bias.iter().flat_map(|v| v.to_le_bytes());
+            add(What::Bias { node }, vec![layer.bias.len()], &mut data);
+        }
+        let header = Header {
+            public: self.public.clone(),
+            float: self.float.graph.clone(),
+            tensors,
+        };
+        let mut header =
+            serde_json::to_vec(&header).expect("a header has no value that JSON lacks");
+        // Blanks after the JSON align the tensors in the file.
+        header.resize((PREFIX + header.len()).next_multiple_of(64) - PREFIX, b' ');
+        let mut hash = blake3::Hasher::new();
+        hash.update(&header).update(&blob);
+        let mut bytes = Vec::with_capacity(PREFIX + header.len() + blob.len());
+        bytes.extend(MAGIC);
+        bytes.extend(VERSION.to_le_bytes());
+        bytes.extend((header.len() as u64).to_le_bytes());
+        bytes.extend((blob.len() as u64).to_le_bytes());
+        bytes.extend(hash.finalize().as_bytes());
+        bytes.extend(header);
+        bytes.extend(blob);
+        bytes
+    }
+
+    /// Writes a model file.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn save(&self, path: &Path) -> Result<(), Error> {
+        io::write(path, &self.to_bytes())
+    }
+
+    /// The clear integer run, the reference of secure runs.
+    ///
+    /// # Errors
+    /// [`Error::InputLength`].
+    pub fn run_integer(&self, input: &[i64]) -> Result<Vec<i64>, Error> {
+        crate::run_integer(&self.public.graph, &self.weights, input)
+    }
+
+    /// The float run.
+    ///
+    /// # Errors
+    /// [`Error::InputLength`].
+    pub fn run_float(&self, values: &[f32]) -> Result<Vec<f32>, Error> {
+        self.float.run(values)
+    }
+}
+
+/// Checks magic, version, lengths and checksum; returns header and tensors.
+fn split(bytes: &[u8]) -> Result<(&[u8], &[u8]), Error> {
+    if !bytes.starts_with(&MAGIC) {
+        return Err(Error::NotAModel("it does not start with BRAY".into()));
+    }
+    let short = || Error::Damaged(format!("it ends after {} bytes", bytes.len()));
+    let (prefix, rest) = bytes.split_at_checked(PREFIX).ok_or_else(short)?;
+    let word = |at: usize| {
+        let bytes = prefix[at..at + 8].try_into().expect("eight bytes");
+        u64::from_le_bytes(bytes)
+    };
+    let found = u32::from_le_bytes(prefix[4..8].try_into().expect("four bytes"));
+    if found != VERSION {
+        return Err(Error::FormatVersion {
+            expected: VERSION,
+            found,
+        });
+    }
+    let (header, blob) = (word(8), word(16));
+    if header.checked_add(blob) != Some(rest.len() as u64) {
+        return Err(Error::Damaged(format!(
+            "it announces {header} + {blob} bytes and has {}",
+            rest.len()
+        )));
+    }
+    if blake3::hash(rest).as_bytes() != &prefix[24..] {
+        return Err(Error::Damaged("its checksum does not match".into()));
+    }
+    let header = usize::try_from(header).map_err(|_| short())?;
+    rest.split_at_checked(header).ok_or_else(short)
+}
+
+/// The numbers of one tensor.
+fn words<const N: usize, T>(
+    blob: &[u8],
+    offset: usize,
+    shape: &[usize],
+    read: impl Fn([u8; N]) -> T,
+) -> Result<Vec<T>, Error> {
+    let count = shape
+        .iter()
+        .try_fold(N, |product, &side| product.checked_mul(side));
+    let end = count.and_then(|count| offset.checked_add(count));
+    let bytes = end.and_then(|end| blob.get(offset..end));
+    let bytes = bytes.ok_or_else(|| Error::Damaged("a tensor lies outside the file".into()))?;
+    Ok(bytes.as_chunks::<N>().0.iter().map(|b| read(*b)).collect())
+}

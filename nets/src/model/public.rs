@@ -1,0 +1,200 @@
+//! What both parties know of a model.
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
+
+use super::preprocess::{Picture, Preprocessing};
+use crate::Error;
+use crate::IntGraph;
+
+/// The largest public part accepted.
+pub const MAX_PUBLIC_BYTES: usize = 64 << 20;
+/// The longest name or label.
+const MAX_TEXT: usize = 256;
+
+/// How raw outputs become probabilities.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Head {
+    /// One of the labels applies.
+    Softmax,
+    /// Each label applies or not.
+    Sigmoid,
+}
+
+/// The public part of a model: structure, widths, scales, preprocessing and labels, no weights.
+///
+/// It is the same in both exactness modes.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PublicModel {
+    /// What the model is called.
+    pub name: String,
+    /// The network it was made from.
+    pub arch: String,
+    /// The names of the outputs.
+    pub labels: Vec<String>,
+    /// How outputs become probabilities.
+    pub head: Head,
+    /// What happens to a picture before the network.
+    pub preprocessing: Preprocessing,
+    /// The network.
+    pub graph: IntGraph,
+}
+
+impl PublicModel {
+    /// Its JSON, the form that travels.
+    #[must_use]
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "every public model has a JSON form"
+    )]
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a public model has no value that JSON lacks")
+    }
+
+    /// Reads the JSON of a peer or a file, and checks all of it.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] for anything that is no consistent public model.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, Error> {
+        if bytes.len() > MAX_PUBLIC_BYTES {
+            return Err(Error::Damaged(format!(
+                "a public part of {} bytes",
+                bytes.len()
+            )));
+        }
+        let public: Self =
+            serde_json::from_slice(bytes).map_err(|e| Error::Damaged(e.to_string()))?;
+        public.check()?;
+        Ok(public)
+    }
+
+    /// Checks that the parts fit together.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn check(&self) -> Result<(), Error> {
+        self.preprocessing.check()?;
+        let bad = |problem: String| Err(Error::Damaged(problem));
+        let texts = [&self.name, &self.arch].into_iter().chain(&self.labels);
+        for text in texts.chain(self.graph.nodes().iter().map(|n| &n.name)) {
+            // These are shown to people: no escape sequences, no novels.
+            if text.len() > MAX_TEXT || text.chars().any(char::is_control) {
+                return bad("a name or label is too long or unprintable".into());
+            }
+        }
+        let (input, output) = (self.graph.input(), self.graph.output());
+        if input.shape != self.preprocessing.shape {
+            return bad(format!(
+                "{} pixels for {}",
+                self.preprocessing.shape, input.shape
+            ));
+        }
+        if output.shape.len() != self.labels.len() {
+            return bad(format!(
+                "{} labels for {} outputs",
+                self.labels.len(),
+                output.shape
+            ));
+        }
+        Ok(())
+    }
+
+    /// The digest that the parties compare: BLAKE3 of [`PublicModel::to_json`].
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        blake3::hash(&self.to_json()).into()
+    }
+
+    /// The network's input for one view of a picture, as floats and as integers.
+    ///
+    /// # Panics
+    /// If the model does not pass [`PublicModel::check`], or has no such view
+    /// ([`Preprocessing::views`]).
+    #[must_use]
+    pub fn prepare(&self, picture: &Picture, view: usize) -> Prepared {
+        let mut pixels = self.preprocessing.pixels(picture, view);
+        let values = self.preprocessing.values(&pixels);
+        pixels.zeroize();
+        let values = values.expect("pixels() fills the shape");
+        let fixed = self.encode(&values).expect("check() compared the shapes");
+        Prepared { values, fixed }
+    }
+
+    /// Float input values as integers of the input's width and scale.
+    ///
+    /// # Errors
+    /// [`Error::InputLength`].
+    pub fn encode(&self, values: &[f32]) -> Result<Vec<i64>, Error> {
+        let input = self.graph.input();
+        if values.len() != input.shape.len() {
+            return Err(Error::InputLength {
+                expected: input.shape.len(),
+                found: values.len(),
+            });
+        }
+        Ok(values
+            .iter()
+            .map(|&v| input.fixed.encode(f64::from(v)))
+            .collect())
+    }
+
+    /// Raw outputs as logits.
+    #[must_use]
+    pub fn logits(&self, raw: &[i64]) -> Vec<f64> {
+        raw.iter()
+            .map(|&v| self.graph.output().fixed.decode(v))
+            .collect()
+    }
+
+    /// Logits as probabilities.
+    #[must_use]
+    pub fn probabilities(&self, logits: &[f64]) -> Vec<f64> {
+        match self.head {
+            Head::Sigmoid => logits.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect(),
+            Head::Softmax => {
+                let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                let powers: Vec<f64> = logits.iter().map(|x| (x - top).exp()).collect();
+                let sum: f64 = powers.iter().sum();
+                powers.iter().map(|p| p / sum).collect()
+            }
+        }
+    }
+}
+
+/// A picture ready for the network. `Debug` prints no value; both forms are erased on drop.
+#[derive(Clone, PartialEq)]
+pub struct Prepared {
+    values: Vec<f32>,
+    fixed: Vec<i64>,
+}
+
+impl Prepared {
+    /// For the float executor.
+    #[must_use]
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// For the integer and the secure executor.
+    #[must_use]
+    pub fn fixed(&self) -> &[i64] {
+        &self.fixed
+    }
+}
+
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepared")
+            .field("len", &self.fixed.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        self.values.zeroize();
+        self.fixed.zeroize();
+    }
+}
