@@ -4,6 +4,7 @@
 //! there, and truncated by d back to m bits. A wider accumulator would change nothing: the result
 //! modulo 2^m depends on the accumulator modulo 2^(m + d) only, and is right if it fits m bits.
 
+mod leaky;
 mod quantise;
 mod rescale;
 
@@ -65,8 +66,11 @@ fn supported(model: &FloatModel, scales: &Scales) -> Result<(), Error> {
                 node.name
             ));
         }
+        if let Some(problem) = leaky::problem(model, &node.op)? {
+            bad.push(format!("{problem} (`{}`)", node.name));
+        }
         // A sum is too wide for an activation: only linear layers take it, and what stands between.
-        let narrow = matches!(node.op.kind(), Kind::Acts | Kind::Joins);
+        let narrow = matches!(node.op.kind(), Kind::Acts | Kind::Rescales(_) | Kind::Joins);
         if narrow && gain != 1.0 {
             bad.push(format!(
                 "{} of an average pool (`{}`)",
@@ -302,6 +306,7 @@ impl<'a> Lowering<'a> {
                 self.weights.insert(made, self.signs(node));
                 return made;
             }
+            Op::LeakyRelu { .. } | Op::PRelu { .. } => return self.leaky(node, bits),
             Op::Relu => IntOp::Relu,
             Op::Clip { top } => self.clip(node, top, bits),
             Op::MaxPool { window } => IntOp::MaxPool { window },

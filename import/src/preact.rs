@@ -63,7 +63,7 @@ fn feeds_linear(graph: &FloatGraph) -> Vec<bool> {
     graph.leads(|_, op| match op.kind() {
         Kind::Linear => Step::Ends,
         Kind::Moves | Kind::Joins | Kind::Averages => Step::Passes,
-        Kind::Input | Kind::Constant | Kind::Norm | Kind::Acts => Step::Blocks,
+        Kind::Input | Kind::Constant | Kind::Norm | Kind::Rescales(_) | Kind::Acts => Step::Blocks,
     })
 }
 

@@ -5,7 +5,7 @@
 //! hard-sigmoid or a mean wrong by at most half a unit of the result, a hard-swish by one and a half;
 //! the truncation adds half a unit. A power of two divides exactly.
 
-use nets::{FloatGraph, Kind, Node, Op, Shape, Step};
+use nets::{FloatGraph, Kind, Node, Op, Rescaling, Shape, Step};
 
 use crate::Error;
 
@@ -24,31 +24,22 @@ pub(crate) struct Rescale {
 /// Which nodes have a scale of their own without having weights.
 pub(crate) fn rescales(graph: &FloatGraph) -> Vec<bool> {
     let feeds_sums = feeds_sums(graph);
-    let rescales = |(index, node): (usize, &Node<Op>)| match node.op {
-        Op::HardSigmoid | Op::HardSwish | Op::Gate => true,
-        Op::AvgPool { .. } | Op::GlobalAvgPool => {
+    let rescales = |(index, node): (usize, &Node<Op>)| match node.op.kind() {
+        Kind::Rescales(_) => true,
+        Kind::Averages => {
             // A mean that cannot wait as a sum for the division in later weights: something else than
             // a linear layer takes it, or what is divided by differs from place to place.
             let (window, uniform) =
                 (node.op.mean_window(*graph.input_type(index, 0))).expect("a pool has a window");
             !uniform || (window.area() > 1 && !feeds_sums[index])
         }
-        Op::Input { .. }
-        | Op::Conv2d { .. }
-        | Op::BatchNorm { .. }
-        | Op::Relu
-        | Op::SignedRelu { .. }
-        | Op::AddMap { .. }
-        | Op::Clip { .. }
-        | Op::MaxPool { .. }
-        | Op::Add
-        | Op::Concat
-        | Op::ChannelShuffle { .. }
-        | Op::Slice { .. }
-        | Op::Subsample { .. }
-        | Op::PadChannels { .. }
-        | Op::Flatten
-        | Op::Linear { .. } => false,
+        Kind::Input
+        | Kind::Linear
+        | Kind::Constant
+        | Kind::Norm
+        | Kind::Moves
+        | Kind::Joins
+        | Kind::Acts => false,
     };
     graph.nodes().iter().enumerate().map(rescales).collect()
 }
@@ -59,7 +50,12 @@ fn feeds_sums(graph: &FloatGraph) -> Vec<bool> {
     graph.leads(|_, op| match op.kind() {
         Kind::Linear | Kind::Averages => Step::Ends,
         Kind::Moves => Step::Passes,
-        Kind::Input | Kind::Constant | Kind::Norm | Kind::Joins | Kind::Acts => Step::Blocks,
+        Kind::Input
+        | Kind::Constant
+        | Kind::Norm
+        | Kind::Joins
+        | Kind::Rescales(_)
+        | Kind::Acts => Step::Blocks,
     })
 }
 
@@ -84,10 +80,10 @@ impl Place<'_> {
     /// Fraction and shift.
     pub(crate) fn rescale(&self) -> Result<Rescale, Error> {
         let sixth = self.output.max(0) + SIXTH_BITS;
-        let (fraction, scale) = match self.node.op {
-            Op::Gate => (0, self.inputs[0] + self.inputs[1]),
-            Op::HardSigmoid => (sixth, self.inputs[0] + sixth),
-            Op::HardSwish => (sixth, 2 * self.inputs[0] + sixth),
+        let (fraction, scale) = match self.node.op.kind() {
+            Kind::Rescales(Rescaling::Gate) => (0, self.inputs[0] + self.inputs[1]),
+            Kind::Rescales(Rescaling::HardSigmoid) => (sixth, self.inputs[0] + sixth),
+            Kind::Rescales(Rescaling::HardSwish) => (sixth, 2 * self.inputs[0] + sixth),
             _ => {
                 let fraction = self.mean_fraction();
                 (fraction, self.inputs[0] + fraction)

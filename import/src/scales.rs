@@ -5,7 +5,7 @@
 //! and a truncation by d = w + x - y >= 0 bits ends at the output group's scale y. So do products and
 //! divided means ([`crate::rescale`]).
 
-use nets::{FloatGraph, FloatModel, Kind, MAX_WEIGHT_BITS, Node, Op};
+use nets::{FloatGraph, FloatModel, Kind, MAX_WEIGHT_BITS, Node, Op, Rescaling};
 
 use crate::Error;
 use crate::bounds::bits_for;
@@ -18,8 +18,8 @@ const MIN_BITS: u32 = 4;
 /// What weights that give way to the accumulator keep.
 const MIN_WEIGHT_BITS: u32 = 6;
 
-/// Weight bits that convolutions of each channel apart have more.
-const APART_BITS: u32 = 4;
+/// Weight bits that layers with weights for each channel apart have more.
+pub(crate) const APART_BITS: u32 = 4;
 
 /// How one linear node is quantised.
 #[derive(Clone, Copy, Debug)]
@@ -206,7 +206,7 @@ fn tops(
 
 /// The largest scale at which `top` fits into signed `bits`.
 #[expect(clippy::cast_possible_truncation, reason = "a logarithm of an f64")]
-fn fitting(top: f64, bits: u32) -> i32 {
+pub(crate) fn fitting(top: f64, bits: u32) -> i32 {
     let room = 2f64.powi(bits.cast_signed() - 1) - 1.0;
     // An all-zero tensor fits any scale; this one keeps shifts moderate.
     if top <= 0.0 {
@@ -274,30 +274,22 @@ fn lower_until_shifts_fit(
         let mut changed = false;
         for (index, node) in graph.nodes().iter().enumerate() {
             let first = |scale: &[i32]| node.inputs.first().map(|&i| scale[root[i]]);
-            let most = match &node.op {
-                Op::Conv2d { .. } | Op::Linear { .. } => {
-                    weight[index].zip(first(scale)).map(|(w, x)| w + x)
+            let most = match node.op.kind() {
+                Kind::Linear => weight[index].zip(first(scale)).map(|(w, x)| w + x),
+                Kind::Rescales(Rescaling::Gate) => {
+                    first(scale).map(|x| x + scale[root[node.inputs[1]]])
                 }
-                Op::Gate => first(scale).map(|x| x + scale[root[node.inputs[1]]]),
-                Op::HardSwish => first(scale),
-                Op::AvgPool { .. } | Op::GlobalAvgPool => first(scale).filter(|_| rescales[index]),
+                Kind::Rescales(Rescaling::HardSwish) => first(scale),
                 // Its reciprocal has as many bits as the result needs.
-                Op::HardSigmoid => None,
+                Kind::Rescales(Rescaling::HardSigmoid) => None,
+                Kind::Averages => first(scale).filter(|_| rescales[index]),
                 // One group with their inputs.
-                Op::Input { .. }
-                | Op::BatchNorm { .. }
-                | Op::Relu
-                | Op::SignedRelu { .. }
-                | Op::AddMap { .. }
-                | Op::Clip { .. }
-                | Op::MaxPool { .. }
-                | Op::Add
-                | Op::Concat
-                | Op::ChannelShuffle { .. }
-                | Op::Slice { .. }
-                | Op::Subsample { .. }
-                | Op::PadChannels { .. }
-                | Op::Flatten => None,
+                Kind::Input
+                | Kind::Constant
+                | Kind::Norm
+                | Kind::Moves
+                | Kind::Joins
+                | Kind::Acts => None,
             };
             let Some(most) = most else { continue };
             if scale[root[index]] > most {

@@ -44,6 +44,7 @@ pub trait Operator: Clone + PartialEq + fmt::Debug {
     fn infer(&self, inputs: &[Self::Type]) -> Result<Self::Type, String>;
 
     /// The error for a node that does not fit.
+    #[must_use]
     fn misfit(node: &str, problem: String) -> Error {
         Error::shape(node, problem)
     }

@@ -13,7 +13,7 @@ pub use error::Error;
 pub use float::executor::FloatModel;
 pub use float::fold::{fold, fold_batch_norms};
 pub use float::gemm::gemm_f32;
-pub use float::op::{FloatGraph, Kind, LinearView, Op};
+pub use float::op::{FloatGraph, Kind, LinearView, Op, Rescaling};
 pub use float::provenance::Link;
 pub use float::safetensors::StateDict;
 pub use float::standardise::standardise;

@@ -96,7 +96,6 @@ const fn dense() -> [usize; 2] {
     [1; 2]
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn is_dense(dilation: &[usize; 2]) -> bool {
     *dilation == dense()
 }

@@ -4,54 +4,30 @@ mod candidates;
 mod rewrite;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use channel::Cost;
-use winograd::Tile;
+use nets::{Algorithm, IntGraph, LayerShape, Model};
+use ot::CotPrice;
 
-use crate::igraph::IntGraph;
-use crate::price::{Constants, Objective};
-use crate::{Error, IntNode, IntOp, Model};
-pub(crate) use candidates::Candidates;
-pub(crate) use rewrite::takers;
-
-/// How a product with the server's weights is computed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[non_exhaustive]
-pub enum Algorithm {
-    /// As it stands, by oblivious transfer in which the bits of the weights choose.
-    Direct,
-    /// The bits of the client's share choose; for fully connected layers.
-    ClientChooses,
-    /// Winograd's convolution.
-    Winograd(Tile),
-}
-
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Direct => f.write_str("direct"),
-            Self::ClientChooses => f.write_str("client chooses"),
-            Self::Winograd(tile) => write!(f, "winograd {tile}"),
-        }
-    }
-}
+use crate::price::{CpuModel, Objective};
+use crate::{Error, algorithms};
+use candidates::Candidates;
 
 /// How the algorithms are chosen.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum Algorithms {
-    /// Every convolution directly.
+    /// Every convolution directly; fully connected layers by the fewest bytes.
     Direct,
     /// The best of each layer.
     Auto(Objective),
-    /// Every convolution by the Winograd tile with so many rows and columns of outputs, 2 or 4; one
-    /// of 1 x 1, which is a matrix product, directly.
+    /// Every convolution larger than 1 x 1 by the Winograd tile with so many rows and columns of
+    /// outputs, 2 or 4; what is left as [`Algorithms::Direct`].
     Winograd {
         /// Rows and columns of outputs.
         outputs: usize,
     },
-    /// The named convolutions so, the others directly.
+    /// The named layers so, the others as [`Algorithms::Direct`].
     Layers(BTreeMap<String, Algorithm>),
 }
 
@@ -65,7 +41,9 @@ impl Default for Algorithms {
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct LayerChoice {
-    /// The layer.
+    /// The layer's node in the graph that came out.
+    pub node: usize,
+    /// Its name.
     pub name: String,
     /// How it is computed.
     pub chosen: Algorithm,
@@ -87,58 +65,56 @@ pub struct Candidate {
     pub seconds: f64,
 }
 
-/// Chooses the algorithm of every layer, where one COT costs `price` bits of refill, and writes the
-/// choice into the graph. Whatever was chosen before is undone first. The integers of all
-/// tensors that are not accumulators stay the same, for every input; weights and float network are
-/// the same.
+/// Chooses the algorithm of every layer, where one COT has this price, and writes the choice into the
+/// graph. Whatever was chosen before is undone first. The integers of all tensors that are not
+/// accumulators stay the same, for every input; weights and float network are the same. The choices
+/// are in the order of the layers.
 ///
 /// # Errors
 /// [`Error::Refused`] naming every layer that cannot be computed as asked, and what would work;
 /// [`Error::Option`] for a request that makes no sense.
-pub fn choose(
+pub fn choose_algorithms(
     model: &Model,
     algorithms: &Algorithms,
-    price: u32,
-    constants: &Constants,
+    price: CotPrice,
+    cpu: &CpuModel,
 ) -> Result<(Model, Vec<LayerChoice>), Error> {
     let (graph, weights) = rewrite::direct(&model.public.graph, &model.weights)?;
     algorithms.check(&graph)?;
-    let takers = takers(graph.nodes());
-    let (mut tiles, mut layers, mut refused) = (BTreeMap::new(), Vec::new(), Vec::new());
+    let objective = algorithms.objective();
+    let (mut chosen, mut layers, mut refused) = (BTreeMap::new(), Vec::new(), Vec::new());
     for (index, node) in graph.nodes().iter().enumerate() {
-        let Some(candidates) = Candidates::of(&graph, &takers, index, price)? else {
+        let Some(candidates) = Candidates::of(&graph, index, price)? else {
             continue;
         };
-        let chosen = match node.op.untiled() {
-            // Its guard bits are used otherwise.
-            Some((_, tile)) => Algorithm::Winograd(tile),
-            None => algorithms.pick(node, &candidates, price, constants),
+        // Guard bits that are still there are used otherwise than by a truncation.
+        let stays = candidates.current().guard_bits() > 0;
+        let by = match stays {
+            true => candidates.current().clone(),
+            false => algorithms.pick(&node.name, &candidates, price, cpu),
         };
-        if let Err(problem) = candidates.by(chosen, price) {
+        if let Err(problem) = candidates.check(&by) {
             refused.push(format!("`{}`: {problem}", node.name));
             continue;
         }
-        if let Algorithm::Winograd(tile) = chosen {
-            tiles.insert(index, tile);
-        }
-        let objective = algorithms.objective();
         layers.push(LayerChoice {
+            node: index,
             name: node.name.clone(),
-            chosen,
-            why: candidates.why(chosen, &objective, price, constants),
-            candidates: (candidates.possible.iter())
-                .map(|p| Candidate {
-                    algorithm: p.algorithm,
-                    cost: p.cost.clone(),
-                    seconds: constants.seconds(&p.work),
-                })
-                .collect(),
+            why: candidates.why(&by, &objective, price, cpu),
+            candidates: candidates.priced(cpu),
+            chosen: by.clone(),
         });
+        if !stays {
+            chosen.insert(index, by);
+        }
     }
     if !refused.is_empty() {
         return Err(Error::Refused(refused));
     }
-    let (graph, weights) = rewrite::tiled(&graph, &weights, &tiles)?;
+    let (graph, weights, place) = rewrite::by(&graph, &weights, &chosen)?;
+    for layer in &mut layers {
+        layer.node = place[&layer.node];
+    }
     let mut public = model.public.clone();
     public.graph = graph;
     let float = model.float.clone();
@@ -150,27 +126,20 @@ pub fn choose(
     Ok((model, layers))
 }
 
-/// Why a node of a graph is computed as it is there, by bytes; empty where there is no choice.
-pub(crate) fn why(
-    graph: &IntGraph,
-    takers: &[Vec<usize>],
-    node: usize,
-    price: u32,
-) -> Result<String, Error> {
-    let Some(candidates) = Candidates::of(graph, takers, node, price)? else {
-        return Ok(String::new());
-    };
-    let (objective, constants) = (Objective::Bytes, Constants::default());
-    let chosen = match graph.nodes()[node].op.untiled() {
-        Some((_, tile)) => Algorithm::Winograd(tile),
-        None if candidates.is_convolution() => Algorithm::Direct,
-        None => candidates.best(&objective, price, &constants),
-    };
-    Ok(candidates.why(chosen, &objective, price, &constants))
-}
-
-const fn is_convolution(op: &IntOp) -> bool {
-    matches!(op, IntOp::Conv { .. } | IntOp::Winograd { .. })
+/// Why each linear layer of a graph is computed as it is there, by bytes.
+///
+/// # Errors
+/// [`Error::Linear`] for a layer that is too large.
+pub fn reasons(graph: &IntGraph, price: CotPrice) -> Result<BTreeMap<usize, String>, Error> {
+    let (objective, cpu) = (Objective::Bytes, CpuModel::default());
+    let mut reasons = BTreeMap::new();
+    for node in 0..graph.len() {
+        if let Some(candidates) = Candidates::of(graph, node, price)? {
+            let why = candidates.why(candidates.current(), &objective, price, &cpu);
+            reasons.insert(node, why);
+        }
+    }
+    Ok(reasons)
 }
 
 impl Algorithms {
@@ -182,7 +151,7 @@ impl Algorithms {
         };
         match self {
             Self::Auto(objective) => objective.check(),
-            Self::Winograd { outputs } if Tile::ALL.iter().all(|t| t.outputs() != *outputs) => {
+            Self::Winograd { outputs } if winograd_tiles(*outputs).next().is_none() => {
                 bad(format!(
                     "there are Winograd tiles of 2 x 2 and 4 x 4 outputs, none of {outputs} x {outputs}"
                 ))
@@ -190,10 +159,10 @@ impl Algorithms {
             Self::Layers(layers) => {
                 let known = |name: &String| {
                     let mut nodes = graph.nodes().iter();
-                    nodes.any(|node| is_convolution(&node.op) && node.name == *name)
+                    nodes.any(|node| node.op.is_linear() && node.name == *name)
                 };
                 match layers.keys().find(|name| !known(name)) {
-                    Some(name) => bad(format!("the network has no convolution `{name}`")),
+                    Some(name) => bad(format!("the network has no linear layer `{name}`")),
                     None => Ok(()),
                 }
             }
@@ -203,25 +172,29 @@ impl Algorithms {
 
     fn pick(
         &self,
-        node: &IntNode,
+        name: &str,
         candidates: &Candidates,
-        price: u32,
-        constants: &Constants,
+        price: CotPrice,
+        cpu: &CpuModel,
     ) -> Algorithm {
-        if !candidates.is_convolution() {
-            return candidates.best(&Objective::Bytes, price, constants);
-        }
+        let best = |objective: &Objective| candidates.best(objective, price, cpu).clone();
+        let plain = || match candidates.kernel() {
+            Some(_) => Algorithm::DIRECT,
+            None => best(&Objective::Bytes),
+        };
         match self {
-            Self::Auto(objective) => candidates.best(objective, price, constants),
-            Self::Winograd { outputs } if candidates.is_spatial() => {
-                let tiles = Tile::ALL.into_iter().filter(|t| t.outputs() == *outputs);
-                // The tile for the kernel, or any: its refusal says what would do.
-                let tile = tiles.clone().find(|&t| candidates.is_for(t));
-                tile.or_else(|| tiles.clone().next())
-                    .map_or(Algorithm::Direct, Algorithm::Winograd)
-            }
-            Self::Layers(layers) => *layers.get(&node.name).unwrap_or(&Algorithm::Direct),
-            Self::Direct | Self::Winograd { .. } => Algorithm::Direct,
+            Self::Auto(objective) => best(objective),
+            Self::Winograd { outputs } => match candidates.kernel() {
+                None | Some([1, 1]) => plain(),
+                Some(kernel) => {
+                    // The tile for the kernel, or any: its refusal says what would do.
+                    let fits = winograd_tiles(*outputs).find(|tile| tile.kernel() == kernel);
+                    let tile = fits.or_else(|| winograd_tiles(*outputs).next());
+                    tile.map_or(Algorithm::DIRECT, |tile| algorithms::attribute(tile))
+                }
+            },
+            Self::Layers(layers) => layers.get(name).cloned().unwrap_or_else(plain),
+            Self::Direct => plain(),
         }
     }
 
@@ -231,4 +204,10 @@ impl Algorithms {
             _ => Objective::Bytes,
         }
     }
+}
+
+/// The Winograd tiles with so many rows and columns of outputs.
+fn winograd_tiles(outputs: usize) -> impl Iterator<Item = &'static winograd::Tile> {
+    let tiles = winograd::Tile::ALL.iter();
+    tiles.filter(move |tile| tile.outputs() == outputs)
 }

@@ -16,12 +16,11 @@
 //! of two bits. In a convolution the client's share bits choose, and products with padding are paid.
 
 use channel::Cost;
+use linear::Work;
+use nets::{FloatModel, Op, Operator as _, Shape, fold_batch_norms};
 
-use crate::fold::fold_batch_norms;
-use crate::graph::Op;
-use crate::price::Work;
+use crate::Error;
 use crate::report::LayerPlan;
-use crate::{Error, FloatModel, Shape};
 
 /// The security parameter: bits of an IKNP OT.
 const LAMBDA: u64 = 128;
@@ -29,12 +28,15 @@ const LAMBDA: u64 = 128;
 /// CrypTFlow2's OT back-end with its settings.
 ///
 /// ```
-/// use nets::{CrypTFlow2, Shape, backbone_seeded};
+/// use backbones::backbone_seeded;
+/// use nets::Shape;
+/// use secure::CrypTFlow2;
+///
 /// let network = backbone_seeded("densenet121", Shape::new(3, 320, 320), 14, [0; 32])?;
 /// let layers = CrypTFlow2::RELEASED.plan(&network.float)?;
 /// let bytes: u64 = layers.iter().map(|layer| layer.cost.bytes()).sum();
 /// assert_eq!(bytes / 1_000_000_000, 2_973); // "almost 3 TB" (arXiv 2209.00411)
-/// # Ok::<(), nets::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "three settings")]
@@ -77,26 +79,25 @@ impl CrypTFlow2 {
     pub fn plan(&self, model: &FloatModel) -> Result<Vec<LayerPlan>, Error> {
         assert!(0 < self.scale && self.scale < self.bits, "0 < s < l");
         model.check()?;
-        let (graph, ..) = fold_batch_norms(&model.graph, &model.tensors)?;
-        let shapes = graph.shapes()?;
+        let graph = fold_batch_norms(model)?.graph;
         let (mut layers, mut foreign) = (Vec::new(), Vec::new());
-        for (node, &out) in graph.nodes.iter().zip(&shapes) {
-            let x = node.inputs.first().map_or(out, |&input| shapes[input]);
+        for (index, (node, &out)) in graph.nodes().iter().zip(graph.types()).enumerate() {
+            let x = node.inputs.first().map_or(out, |&i| graph.types()[i]);
             let Some((algorithm, macs, cost)) = self.layer(&node.op, x, out) else {
                 foreign.push(format!("{} (`{}`)", node.op.name(), node.name));
                 continue;
             };
             if cost != Cost::none() {
                 layers.push(LayerPlan {
+                    node: index,
                     name: node.name.clone(),
                     op: node.op.name(),
-                    algorithm,
+                    algorithm: algorithm.into(),
                     macs,
                     weight_bits: None,
                     ring_bits: self.bits,
                     cost,
                     work: Work::default(),
-                    why: String::new(),
                 });
             }
         }
@@ -135,6 +136,7 @@ impl CrypTFlow2 {
             | Op::Subsample { .. }
             | Op::PadChannels { .. }
             | Op::Flatten => ("local", 0, Cost::none()),
+            // Whatever it did not have is refused by name.
             _ => return None,
         })
     }
@@ -204,7 +206,8 @@ fn exchange(bits: u64) -> Cost {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Window, backbone_seeded};
+    use backbones::backbone_seeded;
+    use nets::Window;
 
     const fn ring(bits: u32) -> CrypTFlow2 {
         CrypTFlow2 {

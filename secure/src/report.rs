@@ -1,9 +1,10 @@
 //! What a secure run did, layer by layer.
 
-use channel::{Cost, Cots};
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
-use crate::price::Work;
+use channel::{Cost, Cots};
+use linear::Work;
+use serde::{Deserialize, Serialize};
 
 /// How exact a secure run is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
@@ -31,12 +32,14 @@ impl std::fmt::Display for Mode {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct LayerPlan {
+    /// Its node in the graph.
+    pub node: usize,
     /// Its name.
     pub name: String,
     /// Its operation.
     pub op: &'static str,
     /// The protocol that computes it.
-    pub algorithm: &'static str,
+    pub algorithm: Cow<'static, str>,
     /// Multiply-accumulates, products with padding not counted.
     pub macs: u64,
     /// Bits of a weight, where there are weights.
@@ -46,10 +49,8 @@ pub struct LayerPlan {
     pub ring_bits: u32,
     /// Traffic and correlations, without the refill of the pools.
     pub cost: Cost,
-    /// What the CPU does for it, counted; [`crate::Constants::seconds`] gives the time.
+    /// What the CPU does for it, counted; [`crate::CpuModel::seconds`] gives the time.
     pub work: Work,
-    /// Why it is computed so; empty where there is no choice.
-    pub why: String,
 }
 
 /// One layer of a run: what it did cost.
@@ -61,7 +62,7 @@ pub struct LayerReport {
     /// Its operation.
     pub op: &'static str,
     /// The protocol that computed it.
-    pub algorithm: &'static str,
+    pub algorithm: Cow<'static, str>,
     /// Multiply-accumulates, products with padding not counted.
     pub macs: u64,
     /// Bytes up.
@@ -86,7 +87,7 @@ impl LayerReport {
         Self {
             name: plan.name.clone(),
             op: plan.op,
-            algorithm: plan.algorithm,
+            algorithm: plan.algorithm.clone(),
             macs: plan.macs,
             client_to_server_bytes: cost.bytes_to_server(),
             server_to_client_bytes: cost.bytes_to_client(),

@@ -1,45 +1,44 @@
 //! Which protocol computes which node, and at what cost.
 
+use std::borrow::Cow;
+
 use channel::{Cost, Role};
-use linear::{Conv2d, ConvSpec, FullyConnected};
-use nonlinear::{HardSwish, MaxPool, Range, Relu, SignExtend, TruncFaithful, TruncReduce};
+use linear::LinearProtocol;
+use nets::{IntGraph, IntOp, Operator as _, Shape, TensorType, Window};
+use nonlinear::{
+    Chunked, Clip, HardSwish, MaxPool, Pool2d, Range, Relu, SignExtend, SignedRelu, TruncFaithful,
+    TruncReduce,
+};
+use ot::CotPrice;
 use ring_arith::Bits;
-use sharing::{Gate, Reveal};
+use sharing::{Reveal, ScaleRows};
 
-use crate::clip::Clip;
-use crate::igraph::{IntGraph, IntOp, TensorType};
-use crate::infer::hard_swish;
-use crate::integer::pool2d;
-use crate::price::Work;
+use crate::local::Local;
+use crate::price::nonlinear_work;
 use crate::report::{LayerPlan, Mode};
-use crate::signed_relu::SignedRelu;
-use crate::tiled::Tiled;
-use crate::{Error, Window};
+use crate::{Error, algorithms};
 
-/// The most elements an elementwise protocol takes at a time (AGREEMENT: more would need less
+/// The most elements an elementwise protocol takes at a time (AGREEMENT: more would need fewer
 /// flights and more memory).
 pub const CHUNK: usize = 1 << 16;
 
-/// What both parties must have alike besides the public model, as text: for the digest of the
-/// handshake.
-#[must_use]
-pub fn agreement() -> String {
-    format!("nets chunk {CHUNK}")
-}
+/// What both parties must have alike besides the public model, for the digest of the handshake.
+pub const AGREEMENT: &[(&str, u64)] = &[("secure chunk", CHUNK as u64)];
+
+/// Elements by the chunk.
+pub(crate) const ELEMENTS: Chunked = Chunked::new(CHUNK);
 
 /// How one node is computed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) enum Step {
+    /// The client's image becomes shares.
+    Input,
     /// Each party on its own share, without traffic.
-    Local,
-    /// Convolution.
-    Conv(Conv2d),
-    /// Convolution by Winograd's algorithm.
-    Winograd(Tiled),
-    /// Fully connected layer.
-    FullyConnected(FullyConnected),
-    /// Truncation into a narrower ring.
-    TruncReduce(TruncReduce),
+    Local(Local),
+    /// Product with the server's weights.
+    Linear(Box<dyn LinearProtocol>),
+    /// Truncation into a narrower ring; by so much the server first takes off its share.
+    TruncReduce { step: TruncReduce, less: u64 },
     /// Truncation in the same ring.
     Trunc(TruncFaithful),
     /// Extension.
@@ -53,7 +52,7 @@ pub(crate) enum Step {
     /// Hard-swish.
     HardSwish(HardSwish),
     /// Channels times shared factors.
-    Gate(Gate),
+    Gate(ScaleRows),
     /// Max-pool.
     MaxPool(MaxPool),
     /// The client learns the result.
@@ -66,43 +65,33 @@ impl Step {
         graph: &IntGraph,
         node: usize,
         mode: Mode,
-        price: u32,
+        price: CotPrice,
     ) -> Result<Self, Error> {
         let out = &graph.types()[node];
-        Ok(match graph.nodes()[node].op {
-            IntOp::Conv {
-                groups,
-                window,
-                weight_bits,
-                ..
-            } => {
-                let x = graph.input_type(node, 0);
-                let spec = conv_spec(x, out, groups, window)?;
-                Self::Conv(Conv2d {
-                    spec,
-                    weight_bits: Bits::of(weight_bits),
-                    bits: out.bits(),
-                })
+        let source = &graph.nodes()[node];
+        if source.inputs.is_empty() {
+            return Ok(Self::Input);
+        }
+        let x = graph.input_type(node, 0);
+        Ok(match source.op {
+            IntOp::Input { .. } => Self::Input,
+            IntOp::Linear { ref by, .. } => {
+                let layer = algorithms::layer(graph, node)?.expect("it is a linear node");
+                Self::Linear(algorithms::protocol(graph, node, &layer, by)?)
             }
-            IntOp::Winograd { .. } => Self::Winograd(Tiled::new(graph, node)?),
-            IntOp::FullyConnected { weight_bits, .. } => Self::FullyConnected(FullyConnected {
-                inputs: graph.input_type(node, 0).shape.len(),
-                outputs: out.shape.len(),
-                weight_bits: Bits::of(weight_bits),
-                bits: out.bits(),
-            }),
-            IntOp::TruncReduce { shift, .. } => {
-                let bits = graph.input_type(node, 0).bits();
+            IntOp::TruncReduce { shift, rounded } => {
                 let exact = mode == Mode::Faithful;
-                Self::TruncReduce(TruncReduce::new(bits, shift, exact, price))
+                // The carry of a fast truncation is right on average, so that the rounding constant
+                // would be a bias.
+                let less = if exact || !rounded { 0 } else { (1 << shift) >> 1 };
+                let step = TruncReduce::new(x.bits(), shift, exact, price);
+                Self::TruncReduce { step, less }
             }
             IntOp::Trunc { shift, .. } => {
-                let x = graph.input_type(node, 0);
                 let trunc = TruncFaithful::new(x.bits(), shift, price);
                 Self::Trunc(trunc.within(range(x)))
             }
             IntOp::Extend { to } => {
-                let x = graph.input_type(node, 0);
                 let extend = SignExtend::new(x.bits(), Bits::of(to), price);
                 Self::Extend(extend.within(range(x)))
             }
@@ -110,122 +99,115 @@ impl Step {
             IntOp::SignedRelu => Self::SignedRelu(SignedRelu::new(out.bits(), price)),
             IntOp::Clip { top } => Self::Clip(Clip::new(out.bits(), top, price)),
             IntOp::HardSwish { fraction, .. } => {
-                let spec = hard_swish(graph.input_type(node, 0), fraction, out.bits(), price);
-                Self::HardSwish(spec.expect("infer() checked it"))
+                let scale = x.fixed.scale.cast_unsigned();
+                let step = HardSwish::new(x.bits(), scale, fraction, out.bits(), price);
+                Self::HardSwish(step.expect("the graph is checked"))
             }
-            IntOp::Gate => Self::Gate(Gate {
+            IntOp::Gate => Self::Gate(ScaleRows {
                 bits: out.bits(),
                 scalar_bits: graph.input_type(node, 1).bits(),
                 width: out.shape.plane(),
             }),
             IntOp::MaxPool { window } => {
-                let x = graph.input_type(node, 0);
                 Self::MaxPool(MaxPool::new(pool2d(x.shape, window)?, x.bits(), price))
             }
             IntOp::Output => Self::Reveal(Reveal {
                 to: Role::Client,
                 bits: out.bits(),
             }),
-            IntOp::Input { .. }
-            | IntOp::Narrow { .. }
-            | IntOp::Add
-            | IntOp::Affine { .. }
-            | IntOp::MeanPool { .. }
-            | IntOp::Concat
-            | IntOp::ChannelShuffle { .. }
-            | IntOp::Slice { .. }
-            | IntOp::SumPool { .. }
-            | IntOp::Subsample { .. }
-            | IntOp::PadChannels { .. }
-            | IntOp::Flatten => Self::Local,
+            IntOp::Narrow { .. } => Self::Local(Local::Narrow),
+            IntOp::Add => Self::Local(Local::Add),
+            IntOp::Affine { factor, add, .. } => Self::Local(Local::Affine { factor, add }),
+            IntOp::MeanPool {
+                window,
+                counts_padding,
+                divisor,
+                fraction,
+            } => {
+                let shapes = [x.shape, out.shape];
+                let pool = Local::mean_pool(shapes, window, counts_padding, divisor, fraction);
+                Self::Local(pool)
+            }
+            IntOp::Concat => Self::Local(Local::Concat),
+            IntOp::ChannelShuffle { groups } => Self::Local(Local::ChannelShuffle(groups)),
+            IntOp::Slice { start, .. } => Self::Local(Local::Slice(start)),
+            IntOp::SumPool { window } => Self::Local(Local::SumPool(window)),
+            IntOp::Subsample { stride } => Self::Local(Local::Subsample(stride)),
+            IntOp::PadChannels { front, back } => Self::Local(Local::PadChannels([front, back])),
+            IntOp::Flatten => Self::Local(Local::Keep),
         })
     }
 
     /// The entry of a node in the plan; `None` if nothing happens between the parties.
-    pub(crate) fn plan(
-        &self,
-        graph: &IntGraph,
-        node: usize,
-        price: u32,
-    ) -> Result<Option<LayerPlan>, Error> {
-        let n = graph.types()[node].shape.len();
-        let macs = match self {
-            Self::Conv(conv) => conv.spec.macs(),
-            Self::Winograd(tiled) => tiled.spec.macs(),
-            Self::FullyConnected(fc) => (fc.inputs as u64).saturating_mul(fc.outputs as u64),
-            _ => 0,
+    pub(crate) fn plan(&self, graph: &IntGraph, node: usize) -> Option<LayerPlan> {
+        let source = &graph.nodes()[node];
+        let (algorithm, cost) = self.cost(graph, node)?;
+        let (macs, work) = match self {
+            Self::Linear(step) => (step.layer().shape.macs(), step.work()),
+            _ => (0, nonlinear_work(&cost)),
         };
-        let (algorithm, cost) = match self {
-            Self::Local => return Ok(None),
-            Self::Conv(conv) => ("ot", conv.cost()?),
-            Self::Winograd(tiled) => (tiled.algorithm(), tiled.conv()?.cost()),
-            Self::FullyConnected(fc) => {
-                let algorithm = match fc.chooser(price)? {
-                    Role::Server => "ot",
-                    Role::Client => "ot, client chooses",
-                };
-                (algorithm, fc.cost(price)?)
+        let weight_bits = match source.op {
+            IntOp::Linear { weight_bits, .. } => Some(weight_bits),
+            _ => None,
+        };
+        Some(LayerPlan {
+            node,
+            name: source.name.clone(),
+            op: source.op.name(),
+            algorithm,
+            macs,
+            weight_bits,
+            ring_bits: graph.input_type(node, 0).bits().get(),
+            work,
+            cost,
+        })
+    }
+
+    /// The protocol in words, and its cost.
+    fn cost(&self, graph: &IntGraph, node: usize) -> Option<(Cow<'static, str>, Cost)> {
+        let n = graph.types()[node].shape.len();
+        let (name, cost) = match self {
+            Self::Input | Self::Local(_) => return None,
+            Self::Linear(step) => return Some((step.name().into(), step.cost())),
+            Self::TruncReduce { step, .. } => {
+                let cost = ELEMENTS.cost(n, |n| step.cost(n));
+                let local = cost == Cost::none();
+                (if local { "local" } else { "carry" }, cost)
             }
-            Self::TruncReduce(step) => {
-                let cost = chunked(n, |n| step.cost(n));
-                (
-                    if cost == Cost::none() {
-                        "local"
-                    } else {
-                        "carry"
-                    },
-                    cost,
-                )
-            }
-            Self::Trunc(step) => ("carry and wrap", chunked(n, |n| step.cost(n))),
+            Self::Trunc(step) => ("carry and wrap", ELEMENTS.cost(n, |n| step.cost(n))),
             Self::Extend(step) => {
                 let known = graph.input_type(node, 0).nonneg;
-                (
-                    if known { "known sign" } else { "wrap" },
-                    chunked(n, |n| step.cost(n)),
-                )
+                let name = if known { "known sign" } else { "wrap" };
+                (name, ELEMENTS.cost(n, |n| step.cost(n)))
             }
-            Self::Relu(step) => ("millionaires' and mux", chunked(n, |n| step.cost(n))),
-            Self::SignedRelu(step) => ("millionaires' and mux", chunked(n, |n| step.cost(n))),
-            Self::Clip(step) => ("two comparisons", chunked(n, |n| step.cost(n))),
-            Self::HardSwish(step) => ("two comparisons and a square", chunked(n, |n| step.cost(n))),
+            Self::Relu(step) => (COMPARISON, ELEMENTS.cost(n, |n| step.cost(n))),
+            Self::SignedRelu(step) => (COMPARISON, ELEMENTS.cost(n, |n| step.cost(n))),
+            Self::Clip(step) => ("two comparisons", ELEMENTS.cost(n, |n| step.cost(n))),
+            Self::HardSwish(step) => (
+                "two comparisons and a square",
+                ELEMENTS.cost(n, |n| step.cost(n)),
+            ),
             Self::Gate(step) => {
                 let channels = graph.types()[node].shape.channels;
                 ("ot, both choose", step.cost(channels))
             }
             Self::MaxPool(step) => {
                 let shape = graph.input_type(node, 0).shape;
-                let per_chunk = planes_per_chunk(shape.plane());
-                let cost = split(shape.channels, per_chunk, |planes| step.cost(planes));
+                let cost = planes(shape).cost(shape.channels, |planes| step.cost(planes));
                 ("tournament", cost)
             }
             Self::Reveal(step) => ("open to client", step.cost(n)),
         };
-        let source = &graph.nodes()[node];
-        let (name, op) = (source.name.clone(), source.op.name());
-        let weight_bits = match source.op {
-            IntOp::Conv { weight_bits, .. }
-            | IntOp::Winograd { weight_bits, .. }
-            | IntOp::FullyConnected { weight_bits, .. } => Some(weight_bits),
-            _ => None,
-        };
-        Ok(Some(LayerPlan {
-            name,
-            op,
-            algorithm,
-            macs,
-            weight_bits,
-            ring_bits: graph.input_type(node, 0).bits().get(),
-            work: Work::of(self, &cost)?,
-            cost,
-            why: String::new(),
-        }))
+        Some((name.into(), cost))
     }
 }
 
-/// Planes of a pool that are handled together.
-pub(crate) fn planes_per_chunk(plane: usize) -> usize {
-    (CHUNK / plane).max(1)
+/// The protocol of a rectifier in words.
+const COMPARISON: &str = "millionaires' and mux";
+
+/// Planes of a pool by the chunk.
+pub(crate) fn planes(shape: Shape) -> Chunked {
+    Chunked::new((CHUNK / shape.plane()).max(1))
 }
 
 /// What is proved of a tensor.
@@ -237,34 +219,14 @@ const fn range(x: &TensorType) -> Range {
     }
 }
 
-pub(crate) fn conv_spec(
-    x: &TensorType,
-    out: &TensorType,
-    groups: usize,
-    window: Window,
-) -> Result<ConvSpec, Error> {
-    let channels = [x.shape.channels, out.shape.channels];
-    let input = [x.shape.height, x.shape.width];
-    Ok(ConvSpec::new(
-        channels,
-        input,
-        window.kernel,
-        window.stride,
-        window.padding,
-        groups,
-    )?)
-}
-
-pub(crate) fn chunked(n: usize, cost: impl Fn(usize) -> Cost) -> Cost {
-    split(n, CHUNK, cost)
-}
-
-/// The cost of `n` things, `chunk` at a time.
-fn split(n: usize, chunk: usize, cost: impl Fn(usize) -> Cost) -> Cost {
-    let full = if n < chunk {
-        Cost::none()
-    } else {
-        cost(chunk).repeat(n / chunk)
-    };
-    full.then(cost(n % chunk))
+/// The geometry of a pool as `nonlinear` takes it.
+fn pool2d(shape: Shape, window: Window) -> Result<Pool2d, Error> {
+    let Window {
+        kernel,
+        stride,
+        padding,
+        ..
+    } = window;
+    let [height, width] = [shape.height, shape.width];
+    Ok(Pool2d::new(height, width, kernel, stride, padding)?)
 }

@@ -176,6 +176,15 @@ impl Op {
             Self::SignedRelu { shift, sign } => {
                 signed_relu(x, tensor(shift)?, tensor(sign)?, shape.plane())
             }
+            Self::LeakyRelu { slope } => {
+                let slope = *slope as f32;
+                x.iter().map(|v| v.max(0.0) + slope * v.min(0.0)).collect()
+            }
+            Self::PRelu { slope } => {
+                let (slope, plane) = (tensor(slope)?, shape.plane());
+                let value = |(i, v): (usize, &f32)| v.max(0.0) + slope[i / plane] * v.min(0.0);
+                x.iter().enumerate().map(value).collect()
+            }
             Self::AddMap { map } => x.iter().zip(tensor(map)?).map(|(a, b)| a + b).collect(),
             Self::Clip { top } => x.iter().map(|v| v.clamp(0.0, *top as f32)).collect(),
             Self::MaxPool { window } => pool(x, shape, out, *window, f32::NEG_INFINITY, f32::max),

@@ -72,6 +72,16 @@ pub enum Op {
         /// The largest output, above 0.
         top: f64,
     },
+    /// x where x ≥ 0, else slope·x.
+    LeakyRelu {
+        /// The slope of what is negative; public.
+        slope: f64,
+    },
+    /// x where x ≥ 0, else slope·x, with a trained slope for each channel.
+    PRelu {
+        /// Name of the slope.
+        slope: String,
+    },
     /// Largest value under the window; padding never wins.
     MaxPool {
         /// Kernel, stride, padding.
@@ -158,8 +168,22 @@ pub enum Kind {
     Joins,
     /// A mean.
     Averages,
-    /// Anything else: it must be given values of the width of an activation.
+    /// Multiplies or divides, so that its result has a scale of its own.
+    Rescales(Rescaling),
+    /// Anything else: it keeps the scale, and must be given values of the width of an activation.
     Acts,
+}
+
+/// The operations without weights whose result has a scale of its own whatever surrounds them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "whoever asks must answer for all")]
+pub enum Rescaling {
+    /// [`Op::HardSigmoid`].
+    HardSigmoid,
+    /// [`Op::HardSwish`].
+    HardSwish,
+    /// [`Op::Gate`].
+    Gate,
 }
 
 /// A convolution or a fully connected layer, seen as a convolution.
@@ -204,12 +228,14 @@ impl Op {
             Self::AvgPool { .. } | Self::GlobalAvgPool => Kind::Averages,
             Self::Relu
             | Self::SignedRelu { .. }
+            | Self::LeakyRelu { .. }
+            | Self::PRelu { .. }
             | Self::Clip { .. }
             | Self::MaxPool { .. }
-            | Self::HardSigmoid
-            | Self::HardSwish
-            | Self::Gate
             | Self::Add => Kind::Acts,
+            Self::HardSigmoid => Kind::Rescales(Rescaling::HardSigmoid),
+            Self::HardSwish => Kind::Rescales(Rescaling::HardSwish),
+            Self::Gate => Kind::Rescales(Rescaling::Gate),
         }
     }
 
@@ -224,6 +250,8 @@ impl Op {
             | Self::AddMap { .. }
             | Self::Relu
             | Self::SignedRelu { .. }
+            | Self::LeakyRelu { .. }
+            | Self::PRelu { .. }
             | Self::MaxPool { .. }
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
@@ -315,12 +343,14 @@ impl Op {
                 let shape = vec![input.channels];
                 [shift, sign].map(|n| (n.as_str(), shape.clone())).into()
             }
+            Self::PRelu { slope } => vec![(slope.as_str(), vec![input.channels])],
             Self::AddMap { map } => {
                 let shape = vec![input.channels, input.height, input.width];
                 vec![(map.as_str(), shape)]
             }
             Self::Input { .. }
             | Self::Relu
+            | Self::LeakyRelu { .. }
             | Self::Clip { .. }
             | Self::MaxPool { .. }
             | Self::HardSigmoid
@@ -385,6 +415,8 @@ impl Op {
             Self::BatchNorm { .. }
             | Self::Relu
             | Self::SignedRelu { .. }
+            | Self::LeakyRelu { .. }
+            | Self::PRelu { .. }
             | Self::AddMap { .. }
             | Self::Clip { .. }
             | Self::MaxPool { .. }
@@ -409,6 +441,8 @@ impl Operator for Op {
             Self::BatchNorm { .. } => "batch-norm",
             Self::Relu => "relu",
             Self::SignedRelu { .. } => "signed-relu",
+            Self::LeakyRelu { .. } => "leaky-relu",
+            Self::PRelu { .. } => "prelu",
             Self::AddMap { .. } => "add-map",
             Self::Clip { .. } => "clip",
             Self::MaxPool { .. } => "max-pool",
@@ -437,6 +471,8 @@ impl Operator for Op {
             | Self::BatchNorm { .. }
             | Self::Relu
             | Self::SignedRelu { .. }
+            | Self::LeakyRelu { .. }
+            | Self::PRelu { .. }
             | Self::AddMap { .. }
             | Self::Clip { .. }
             | Self::MaxPool { .. }
@@ -466,9 +502,12 @@ impl Operator for Op {
             Self::BatchNorm { .. }
             | Self::Relu
             | Self::SignedRelu { .. }
+            | Self::PRelu { .. }
             | Self::AddMap { .. }
             | Self::HardSigmoid
             | Self::HardSwish => Ok(x),
+            Self::LeakyRelu { slope } if slope.is_finite() => Ok(x),
+            Self::LeakyRelu { slope } => Err(format!("its slope is {slope}")),
             Self::Gate if inputs[1] == Shape::vector(x.channels) => Ok(x),
             Self::Gate => Err(format!("it gates {x} by {}", inputs[1])),
             Self::Clip { top } if top.is_finite() && top > 0.0 => Ok(x),

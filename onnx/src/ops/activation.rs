@@ -4,6 +4,7 @@ use nets::{Head, Op};
 
 use super::view::NEARLY;
 use super::{Outputs, feature};
+use crate::array::show;
 use crate::context::Context;
 use crate::error::{Fault, invalid, unsupported};
 use crate::node::{Node, axis};
@@ -20,6 +21,36 @@ pub(super) fn relu<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
 fn rectified(context: &mut Context<'_>, node: &Node<'_>, x: &Feature) -> Outputs {
     let dims = x.dims.clone();
     feature(context.emit(&node.label(), Op::Relu, x, Some(dims))?)
+}
+
+pub(super) fn leaky_relu<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let slope = f64::from(node.float("alpha", 0.01)?);
+    let x = context.plain(node, 0)?;
+    let dims = x.dims.clone();
+    feature(context.emit(&node.label(), Op::LeakyRelu { slope }, &x, Some(dims))?)
+}
+
+/// One slope for all channels, or one for each.
+pub(super) fn prelu<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let x = context.plain(node, 0)?;
+    let (channels, given) = (x.dims[1], context.constant(node, 1)?);
+    let own = given.dims.iter().filter(|&&side| side > 1).count() <= 1;
+    let mut slopes = given.floats();
+    match slopes.len() {
+        1 => slopes = vec![slopes[0]; channels],
+        // One for each channel lies along the second axis, counted from the last one.
+        n if n == channels && own && along_channels(&given.dims, x.dims.len(), channels) => {}
+        _ => return unsupported(format!("with slopes of shape {}", show(&given.dims))),
+    }
+    let slope = context.own(&node.label(), "slope", vec![channels], slopes)?;
+    let dims = x.dims.clone();
+    feature(context.emit(&node.label(), Op::PRelu { slope }, &x, Some(dims))?)
+}
+
+/// Whether a shape that is broadcast to `rank` dimensions has the channels in the second one.
+fn along_channels(dims: &[usize], rank: usize, channels: usize) -> bool {
+    let second = (dims.len() + 1).checked_sub(rank);
+    second.and_then(|at| dims.get(at)) == Some(&channels)
 }
 
 /// `ReLU`, one with a top, or the gate of a hard-sigmoid.

@@ -70,7 +70,9 @@ pub(super) fn window(node: &Node<'_>, kernel: [usize; 2], x: &Feature) -> Result
         for i in 0..2 {
             let side = x.dims[2 + i];
             let reach = (side.div_ceil(stride[i]) - 1).saturating_mul(stride[i]);
-            let span = (kernel[i] - 1).saturating_mul(dilation[i]).saturating_add(1);
+            let span = (kernel[i] - 1)
+                .saturating_mul(dilation[i])
+                .saturating_add(1);
             let total = reach.saturating_add(span).saturating_sub(side);
             let less = total / 2;
             (pads[i], pads[i + 2]) = if late {

@@ -280,8 +280,7 @@ pub(super) fn affine(
             };
             let sum = old.iter().zip(shift).map(|(a, b)| a + b).collect();
             let new = context.own(label, "bias", vec![channels], sum)?;
-            if let Op::Conv2d { bias, .. } | Op::Linear { bias, .. } =
-                &mut context.nodes[x.node].op
+            if let Op::Conv2d { bias, .. } | Op::Linear { bias, .. } = &mut context.nodes[x.node].op
             {
                 *bias = Some(new);
             }

@@ -1,0 +1,90 @@
+//! The algorithms that there are for products with the server's weights: the one list that a further
+//! back-end is added to.
+
+use linear::{ClientChooses, Direct, LinearAlgorithm, LinearLayer, LinearProtocol, LinearShape};
+use nets::{Algorithm, IntGraph, IntOp, LayerShape};
+use ring_arith::Bits;
+use winograd::Tile;
+
+use crate::Error;
+
+/// All algorithms, the plainest first: between equals the planner takes the earlier one.
+static ALGORITHMS: [&(dyn LinearAlgorithm); 5] = [
+    &Direct,
+    &ClientChooses,
+    &Tile::F2x2_3x3,
+    &Tile::F4x4_3x3,
+    &Tile::F2x2_5x5,
+];
+
+/// All algorithms, the plainest first.
+#[must_use]
+pub fn algorithms() -> &'static [&'static dyn LinearAlgorithm] {
+    &ALGORITHMS
+}
+
+/// How a graph names an algorithm.
+pub(crate) fn attribute(algorithm: &dyn LinearAlgorithm) -> Algorithm {
+    Algorithm::named(algorithm.name(), algorithm.guard_bits())
+}
+
+/// The algorithm of this name.
+pub(crate) fn named(name: &str) -> Option<&'static dyn LinearAlgorithm> {
+    ALGORITHMS.iter().copied().find(|a| a.name() == name)
+}
+
+/// The linear layer that a node is, whichever way it is computed there.
+pub(crate) fn layer(graph: &IntGraph, node: usize) -> Result<Option<LinearLayer>, Error> {
+    let IntOp::Linear {
+        shape, weight_bits, ..
+    } = &graph.nodes()[node].op
+    else {
+        return Ok(None);
+    };
+    let x = graph.input_type(node, 0);
+    let shape = match *shape {
+        LayerShape::Conv {
+            out_channels,
+            groups,
+            window,
+        } => {
+            let spec = linear::ConvSpec::new(
+                [x.shape.channels, out_channels],
+                [x.shape.height, x.shape.width],
+                window.kernel,
+                window.stride,
+                window.padding,
+                groups,
+            )?;
+            LinearShape::Conv(spec.dilated(window.dilation)?)
+        }
+        LayerShape::FullyConnected { out_features } => LinearShape::FullyConnected {
+            inputs: x.shape.len(),
+            outputs: out_features,
+        },
+    };
+    Ok(Some(LinearLayer {
+        shape,
+        weight_bits: Bits::of(*weight_bits),
+        bits: x.bits(),
+    }))
+}
+
+/// The protocol for a linear node, by the algorithm that stands in the graph.
+pub(crate) fn protocol(
+    graph: &IntGraph,
+    node: usize,
+    layer: &LinearLayer,
+    by: &Algorithm,
+) -> Result<Box<dyn LinearProtocol>, Error> {
+    let refused = |problem: String| Error::Algorithm {
+        layer: graph.nodes()[node].name.clone(),
+        problem,
+    };
+    let algorithm = named(by.name())
+        .filter(|a| a.guard_bits() == by.guard_bits())
+        .ok_or_else(|| refused(format!("there is no algorithm {by} with its guard bits")))?;
+    algorithm
+        .plan(layer)
+        .map_err(|refusal| refused(refusal.to_string()))
+}

@@ -1,0 +1,44 @@
+//! What can go wrong.
+
+/// Why a network was not planned, or a run failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Layers that cannot be computed by the algorithm asked for, all of them, and what would work.
+    #[error("not possible as asked: {}", .0.join(", "))]
+    Refused(Vec<String>),
+    /// Operators of a float network that CrypTFlow2 did not have, all of them.
+    #[error("unsupported operators: {}", .0.join(", "))]
+    Unsupported(Vec<String>),
+    /// An option that makes no sense.
+    #[error("option `{option}`: {problem}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A layer of the graph whose algorithm this program does not have, or cannot use for it.
+    #[error("layer `{layer}`: {problem}")]
+    Algorithm {
+        /// The layer.
+        layer: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The network itself, its weights, or its input.
+    #[error(transparent)]
+    Nets(#[from] nets::Error),
+    /// The channel failed.
+    #[error(transparent)]
+    Channel(#[from] channel::Error),
+    /// A sharing protocol failed.
+    #[error(transparent)]
+    Sharing(#[from] sharing::Error),
+    /// A non-linear protocol failed.
+    #[error(transparent)]
+    Nonlinear(#[from] nonlinear::Error),
+    /// A linear protocol failed.
+    #[error(transparent)]
+    Linear(#[from] linear::Error),
+}

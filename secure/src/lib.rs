@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+mod algorithms;
+mod choose;
+mod cryptflow2;
+mod error;
+mod executor;
+mod local;
+mod price;
+mod report;
+mod step;
+mod weights;
+
+pub use algorithms::algorithms;
+pub use choose::{Algorithms, Candidate, LayerChoice, choose_algorithms, reasons};
+pub use cryptflow2::CrypTFlow2;
+pub use error::Error;
+pub use executor::SecureNetwork;
+pub use price::{CpuModel, NetworkSpeed, Objective};
+pub use report::{LayerPlan, LayerReport, Mode, Progress, RunReport};
+pub use step::{AGREEMENT, CHUNK};
+pub use weights::ServerWeights;

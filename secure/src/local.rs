@@ -1,0 +1,90 @@
+//! Operations that each party does on its own share, without traffic.
+
+use channel::Role;
+use nets::kernel::{pad_channels, reciprocals, shuffle, slice, subsample, sum_pool};
+use nets::{Shape, TensorType, Window};
+use ring_arith::{Bits, slices};
+
+/// A local operation. Values are shares modulo 2^l, l the ring of the result.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum Local {
+    /// The share as it is.
+    Keep,
+    /// Reduction to a narrower ring.
+    Narrow,
+    /// The sum of two tensors.
+    Add,
+    /// factor·x + add.
+    Affine { factor: i64, add: i64 },
+    /// Sums under a window.
+    SumPool(Window),
+    /// Sums under a window, each times a public factor that depends on its position.
+    MeanPool { window: Window, factors: Vec<u64> },
+    /// Tensors one after the other.
+    Concat,
+    /// Channels as so many rows, read column by column.
+    ChannelShuffle(usize),
+    /// Some of the channels, from this one.
+    Slice(usize),
+    /// Every n-th row and column.
+    Subsample(usize),
+    /// Channels of zeros before and after.
+    PadChannels([usize; 2]),
+}
+
+impl Local {
+    /// The factors of [`nets::IntOp::MeanPool`].
+    pub(crate) fn mean_pool(
+        [x, out]: [Shape; 2],
+        window: Window,
+        counts_padding: bool,
+        divisor: u64,
+        fraction: u32,
+    ) -> Self {
+        let factors = reciprocals(x, out, window, counts_padding, divisor, fraction);
+        Self::MeanPool { window, factors }
+    }
+
+    /// The share of the result, of this type; `shape` is that of the first input.
+    pub(crate) fn run(
+        &self,
+        role: Role,
+        inputs: &[&[u64]],
+        shape: Shape,
+        out: &TensorType,
+    ) -> Vec<u64> {
+        let (x, bits) = (inputs[0], out.bits());
+        match self {
+            Self::Keep => x.to_vec(),
+            Self::Narrow => x.iter().map(|&x| bits.reduce(x)).collect(),
+            Self::Add => slices::add(bits, x, inputs[1]),
+            Self::Affine { factor, add } => affine(role, bits, x, *factor, *add),
+            Self::SumPool(window) => {
+                let add = |a: u64, b: u64| bits.reduce(a.wrapping_add(b));
+                sum_pool(x, shape, out.shape, *window, add)
+            }
+            Self::MeanPool { window, factors } => {
+                let mut means = sum_pool(x, shape, out.shape, *window, u64::wrapping_add);
+                for plane in means.chunks_exact_mut(out.shape.plane()) {
+                    let scaled = plane.iter_mut().zip(factors);
+                    scaled.for_each(|(v, factor)| *v = bits.reduce(v.wrapping_mul(*factor)));
+                }
+                means
+            }
+            Self::Concat => inputs.concat(),
+            Self::ChannelShuffle(groups) => shuffle(x, shape, *groups),
+            Self::Slice(start) => slice(x, shape, *start, out.shape.channels),
+            Self::Subsample(stride) => subsample(x, shape, *stride),
+            Self::PadChannels([front, back]) => pad_channels(x, shape, *front, *back),
+        }
+    }
+}
+
+fn affine(role: Role, bits: Bits, x: &[u64], factor: i64, add: i64) -> Vec<u64> {
+    let mut y = x.to_vec();
+    slices::scale(bits, &mut y, bits.from_signed(factor));
+    if role.is_server() {
+        slices::add_constant(bits, &mut y, bits.from_signed(add));
+    }
+    y
+}

@@ -1,0 +1,68 @@
+//! The server's weights, ready for the protocols that use them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use linear::{LayerParameters, LinearProtocol, Prepared};
+use nets::PrivateWeights;
+
+use crate::Error;
+
+/// The most bytes kept; what is beyond is made anew in every run (LOCAL).
+const MAX_KEPT: usize = 256 << 20;
+
+/// The weights of a model at the server, and what protocols make of them before they multiply. That is
+/// kept from run to run and shared by all sessions. `Debug` prints sizes only; erased on drop.
+#[derive(Debug)]
+pub struct ServerWeights {
+    weights: Arc<PrivateWeights>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    prepared: BTreeMap<(usize, String), Arc<Prepared>>,
+    bytes: usize,
+}
+
+impl ServerWeights {
+    /// Nothing prepared yet.
+    #[must_use]
+    pub fn new(weights: Arc<PrivateWeights>) -> Self {
+        let kept = Mutex::default();
+        Self { weights, kept }
+    }
+
+    /// The weights themselves.
+    #[must_use]
+    pub const fn weights(&self) -> &Arc<PrivateWeights> {
+        &self.weights
+    }
+
+    /// What a protocol makes of the weights of a node.
+    pub(crate) fn prepared(
+        &self,
+        node: usize,
+        protocol: &dyn LinearProtocol,
+    ) -> Result<Arc<Prepared>, Error> {
+        let key = (node, protocol.name().to_owned());
+        let lock = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = lock().prepared.get(&key) {
+            return Ok(Arc::clone(kept));
+        }
+        let layer = self.weights.layer(node);
+        let layer = layer.expect("the weights are those of the graph");
+        let parameters = LayerParameters {
+            weights: &layer.weights,
+            bias: &layer.bias,
+        };
+        let prepared = Arc::new(protocol.prepare(parameters)?);
+        let mut kept = lock();
+        let bytes = prepared.bytes();
+        if kept.bytes.saturating_add(bytes) <= MAX_KEPT && !kept.prepared.contains_key(&key) {
+            kept.bytes += bytes;
+            kept.prepared.insert(key, Arc::clone(&prepared));
+        }
+        Ok(prepared)
+    }
+}
