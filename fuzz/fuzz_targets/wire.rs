@@ -9,7 +9,7 @@ use channel::{Connection, Memory, Relay, Role, Way};
 use libfuzzer_sys::fuzz_target;
 use nonlinear::Relu;
 use ring_arith::Bits;
-use sharing::{Error, Options, Session};
+use sharing::{Error, Session, default_extension};
 use testkit::{ideal_session, run_over};
 
 /// Harm to one byte: the stream and who speaks (1 byte), its place (2 bytes), the mask (1 byte; 0 cuts the line).
@@ -50,7 +50,7 @@ fn layer(s: &mut Session) -> Result<(), nonlinear::Error> {
 
 fn party(connection: &Connection, real: bool) {
     let mut s = match real {
-        true => match Session::establish(connection, [5; 32], &Options::default()) {
+        true => match Session::establish(connection, [5; 32], default_extension()) {
             Ok(s) => s,
             Err(_) => return,
         },

@@ -13,7 +13,7 @@ use channel::Connection;
 use linear::{Conv2d, ConvSpec, clear};
 use ndarray::Array4;
 use ring_arith::Bits;
-use sharing::{Options, Session};
+use sharing::{Session, default_extension};
 use testkit::{elements, ideal_session, rng, run_tcp, seed};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok(ideal_session(connection, 1))
         } else {
             let own = seed(u64::from(connection.role().is_server()));
-            Session::establish(connection, own, &Options::default())
+            Session::establish(connection, own, default_extension())
         }
     };
 

@@ -150,6 +150,7 @@ fn unfold<W: Word>(spec: &ConvSpec, x: &[W], lines: std::ops::Range<usize>, patc
     let [_, input_lines, input_columns] = spec.input_shape();
     let columns = spec.output_shape()[2];
     let ([down, right], [top, left, ..]) = (spec.stride(), spec.padding());
+    let [apart_down, apart_right] = spec.dilation();
     let mut rows = patches.chunks_exact_mut(lines.len() * columns);
     for x in x.chunks_exact(input_lines * input_columns).take(channels) {
         for (r, s) in (0..height).flat_map(|r| (0..width).map(move |s| (r, s))) {
@@ -158,8 +159,9 @@ fn unfold<W: Word>(spec: &ConvSpec, x: &[W], lines: std::ops::Range<usize>, patc
                 continue;
             };
             for line in valid.start.max(lines.start)..valid.end.min(lines.end) {
-                let from = &x[(line * down + r - top) * input_columns..][..input_columns];
-                let from = &from[across.start * right + s - left..];
+                let from =
+                    &x[(line * down + r * apart_down - top) * input_columns..][..input_columns];
+                let from = &from[across.start * right + s * apart_right - left..];
                 let to = &mut row[(line - lines.start) * columns..][..columns][across.clone()];
                 if right == 1 {
                     to.copy_from_slice(&from[..to.len()]);

@@ -31,6 +31,17 @@ pub enum Error {
     /// Sizes beyond what this machine can count.
     #[error("a layer is too large for this machine")]
     TooLarge,
+    /// Another number of parameters than the layer has.
+    #[error("{weights} weights and {biases} biases are not those of the layer")]
+    Parameters {
+        /// Weights given.
+        weights: usize,
+        /// Biases given.
+        biases: usize,
+    },
+    /// A protocol of another crate failed, or its layer is impossible.
+    #[error("{0}")]
+    Backend(Box<dyn std::error::Error + Send + Sync>),
     /// A weight outside the declared width.
     #[error("weight {index} does not fit in {bits} bits")]
     WeightRange {

@@ -2,7 +2,7 @@
 
 use channel::{Cost, Role};
 use ndarray::{Array1, ArrayView1, ArrayView2};
-use ot::{ReceiveRows, SendRows, cot_rows_cost};
+use ot::{CotPrice, ReceiveRows, SendRows, cot_rows_cost};
 use ring_arith::{Bits, Word, slices};
 use sharing::Session;
 
@@ -16,7 +16,8 @@ use crate::{Error, MatMul, clear};
 /// **Protocol.** y = W·x_S + W·x_C, the first term local. Either the bits of the weights choose,
 /// as in [`Products`](crate::Products), in COTs of one element. Or the bits of the client's share
 /// choose, as in [RRK+20]: bit j of element k selects column k of W, all outputs in one COT mod
-/// 2^(l−j). [`FullyConnected::chooser`] says which, by total cost with a public price of a COT.
+/// 2^(l−j). [`FullyConnected::chooser`] says which, and
+/// [`FullyConnected::cheapest`] chooses.
 ///
 /// **Security.** Semi-honest, from the security of [`ot::OtSender::cot_rows`].
 ///
@@ -38,40 +39,36 @@ pub struct FullyConnected {
     pub weight_bits: Bits,
     /// The ring of inputs and outputs.
     pub bits: Bits,
+    /// Whose bits choose.
+    pub chooser: Role,
 }
 
 impl FullyConnected {
-    /// Whose bits choose, given the price of a COT in bits of traffic.
+    /// The same with the cheaper chooser, given the price of a COT.
     ///
     /// # Errors
     /// If the sizes overflow.
-    pub fn chooser(&self, cot_price: u32) -> Result<Role, Error> {
-        let total = |cost: &Cost| {
-            u128::from(cost.bytes()) * 8 + u128::from(cost.cots.total()) * u128::from(cot_price)
+    pub fn cheapest(self, cot_price: CotPrice) -> Result<Self, Error> {
+        let total = |chooser| {
+            let layer = Self { chooser, ..self };
+            let cost = layer.cost()?;
+            let total = cot_price.total(8 * cost.bytes(), cost.cots.total());
+            Ok::<_, Error>((layer, total))
         };
-        let server = self.cost_with(Role::Server)?;
-        let client = self.cost_with(Role::Client)?;
-        Ok(if total(&client) < total(&server) {
-            Role::Client
+        let (server, client) = (total(Role::Server)?, total(Role::Client)?);
+        Ok(if client.1 < server.1 {
+            client.0
         } else {
-            Role::Server
+            server.0
         })
     }
 
-    /// The exact cost, given the price of a COT in bits of traffic.
+    /// The exact cost.
     ///
     /// # Errors
     /// If the sizes overflow.
-    pub fn cost(&self, cot_price: u32) -> Result<Cost, Error> {
-        self.cost_with(self.chooser(cot_price)?)
-    }
-
-    /// The exact cost if this party's bits choose.
-    ///
-    /// # Errors
-    /// If the sizes overflow.
-    pub fn cost_with(&self, chooser: Role) -> Result<Cost, Error> {
-        match chooser {
+    pub fn cost(&self) -> Result<Cost, Error> {
+        match self.chooser {
             Role::Server => self.as_matmul().cost(),
             Role::Client => self.client_chooses_cost(),
         }
@@ -97,10 +94,20 @@ impl FullyConnected {
         );
         assert_eq!(x.len(), self.inputs, "wrong number of inputs");
         let column = x.insert_axis(ndarray::Axis(1));
-        if self.chooser(s.cot_price())? == Role::Server {
+        if self.chooser == Role::Server {
             let y = self.as_matmul().run_server(s, weights, column)?;
             return Ok(Array1::from_vec(y.into_raw_vec_and_offset().0));
         }
+        Ok(Array1::from_vec(self.serve_columns(s, weights, x)?))
+    }
+
+    /// The server's side where the client's bits choose.
+    pub(crate) fn serve_columns(
+        &self,
+        s: &mut Session,
+        weights: ArrayView2<'_, i32>,
+        x: ArrayView1<'_, u64>,
+    ) -> Result<Vec<u64>, Error> {
         let cross = s.attempt(|s| {
             let flat = weights.as_standard_layout();
             check_weights(self.weight_bits, flat.as_slice().expect("contiguous"), 0)?;
@@ -110,10 +117,26 @@ impl FullyConnected {
                 self.send::<u64>(s, weights)
             }
         })?;
-        let mine = clear::matmul(self.bits, weights, column);
+        let mine = clear::matmul(self.bits, weights, x.insert_axis(ndarray::Axis(1)));
         let mut y = mine.into_raw_vec_and_offset().0;
         slices::add_assign(self.bits, &mut y, &cross);
-        Ok(Array1::from_vec(y))
+        Ok(y)
+    }
+
+    /// The client's side where its bits choose.
+    pub(crate) fn request_columns(
+        &self,
+        s: &mut Session,
+        x: ArrayView1<'_, u64>,
+    ) -> Result<Vec<u64>, Error> {
+        assert_eq!(x.len(), self.inputs, "wrong number of inputs");
+        s.attempt(|s| {
+            if self.bits.get() <= 32 {
+                self.receive::<u32>(s, x)
+            } else {
+                self.receive::<u64>(s, x)
+            }
+        })
     }
 
     /// The client's side: its share of y.
@@ -129,20 +152,13 @@ impl FullyConnected {
         x: ArrayView1<'_, u64>,
     ) -> Result<Array1<u64>, Error> {
         assert_eq!(x.len(), self.inputs, "wrong number of inputs");
-        if self.chooser(s.cot_price())? == Role::Server {
+        if self.chooser == Role::Server {
             let y = self
                 .as_matmul()
                 .run_client(s, x.insert_axis(ndarray::Axis(1)))?;
             return Ok(Array1::from_vec(y.into_raw_vec_and_offset().0));
         }
-        let y = s.attempt(|s| {
-            if self.bits.get() <= 32 {
-                self.receive::<u32>(s, x)
-            } else {
-                self.receive::<u64>(s, x)
-            }
-        })?;
-        Ok(Array1::from_vec(y))
+        Ok(Array1::from_vec(self.request_columns(s, x)?))
     }
 
     const fn as_matmul(&self) -> MatMul {

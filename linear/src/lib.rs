@@ -37,22 +37,32 @@
 
 mod bias;
 pub mod clear;
+mod client_chooses;
 mod conv;
+mod direct;
 mod error;
 mod fully_connected;
 mod item;
+mod layer;
 mod local;
 mod matmul;
 mod products;
+mod protocol;
 mod rows;
 mod spec;
 mod tally;
+pub mod work;
 
 pub use bias::{add_bias, add_bias_map};
+pub use client_chooses::ClientChooses;
 pub use conv::Conv2d;
+pub use direct::{Direct, products_work};
 pub use error::Error;
 pub use fully_connected::FullyConnected;
 pub use item::{Item, Rect};
+pub use layer::{LayerParameters, LinearLayer, LinearShape};
 pub use matmul::MatMul;
 pub use products::Products;
+pub use protocol::{AheadProtocol, LinearAlgorithm, LinearProtocol, Prepared, Refusal};
 pub use spec::ConvSpec;
+pub use work::Work;

@@ -3,12 +3,11 @@
 use crate::Error;
 use crate::item::Rect;
 
-/// A two-dimensional convolution on one NCHW image (batch size 1), dilation 1, checked to be
-/// possible.
+/// A two-dimensional convolution on one NCHW image (batch size 1), checked to be possible.
 ///
 /// Output `(o, y, x)` is the sum over input channels `c` of the group of `o` and kernel positions
-/// `(r, s)` of `weight[o, c, r, s] * input[c, y·stride + r − top, x·stride + s − left]`, zero
-/// outside the input.
+/// `(r, s)` of `weight[o, c, r, s] * input[c, y·stride + r·dilation − top, x·stride + s·dilation − left]`,
+/// zero outside the input. The dilation is 1 unless [`ConvSpec::dilated`] says otherwise.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ConvSpec {
     channels: [usize; 2],
@@ -16,6 +15,7 @@ pub struct ConvSpec {
     kernel: [usize; 2],
     stride: [usize; 2],
     padding: [usize; 4],
+    dilation: [usize; 2],
     groups: usize,
     output: [usize; 2],
     macs: u64,
@@ -54,23 +54,56 @@ impl ConvSpec {
                 output: c_out,
             });
         }
-        let [top, left, bottom, right] = padding;
-        let output = [
-            positions(input[0], [top, bottom], kernel[0], stride[0])?,
-            positions(input[1], [left, right], kernel[1], stride[1])?,
-        ];
-        let mut spec = Self {
+        let spec = Self {
             channels,
             input,
             kernel,
             stride,
             padding,
+            dilation: [1; 2],
             groups,
-            output,
+            output: [0; 2],
             macs: 0,
         };
-        spec.macs = spec.count_macs().ok_or(Error::TooLarge)?;
-        Ok(spec)
+        spec.checked()
+    }
+
+    /// The same with so many steps between neighbours under the kernel, down and right.
+    ///
+    /// # Errors
+    /// If a step is zero, the kernel then exceeds the padded input, or the sizes overflow.
+    pub fn dilated(self, dilation: [usize; 2]) -> Result<Self, Error> {
+        if dilation.contains(&0) {
+            return Err(Error::Zero { what: "dilation" });
+        }
+        Self { dilation, ..self }.checked()
+    }
+
+    /// With the size of the output, if there is one.
+    fn checked(mut self) -> Result<Self, Error> {
+        let [top, left, bottom, right] = self.padding;
+        self.output = [
+            self.positions(0, [top, bottom])?,
+            self.positions(1, [left, right])?,
+        ];
+        self.macs = self.count_macs().ok_or(Error::TooLarge)?;
+        Ok(self)
+    }
+
+    /// Output positions along one axis.
+    fn positions(&self, axis: usize, padding: [usize; 2]) -> Result<usize, Error> {
+        let padded = self.input[axis]
+            .checked_add(padding[0])
+            .and_then(|sum| sum.checked_add(padding[1]))
+            .ok_or(Error::TooLarge)?;
+        let kernel = (self.kernel[axis] - 1)
+            .checked_mul(self.dilation[axis])
+            .and_then(|reach| reach.checked_add(1))
+            .ok_or(Error::TooLarge)?;
+        let room = padded
+            .checked_sub(kernel)
+            .ok_or(Error::Kernel { kernel, padded })?;
+        Ok(room / self.stride[axis] + 1)
     }
 
     /// Input channels, rows, columns.
@@ -115,6 +148,12 @@ impl ConvSpec {
         self.padding
     }
 
+    /// Steps between neighbours under the kernel, down and right.
+    #[must_use]
+    pub const fn dilation(&self) -> [usize; 2] {
+        self.dilation
+    }
+
     /// Groups.
     #[must_use]
     pub const fn groups(&self) -> usize {
@@ -152,10 +191,9 @@ impl ConvSpec {
         let rows = self.valid(0, r)?;
         let columns = self.valid(1, s)?;
         let [_, width] = self.input;
-        let input = (rows.start * self.stride[0] + r - self.padding[0]) * width
-            + columns.start * self.stride[1]
-            + s
-            - self.padding[1];
+        let row = rows.start * self.stride[0] + r * self.dilation[0] - self.padding[0];
+        let column = columns.start * self.stride[1] + s * self.dilation[1] - self.padding[1];
+        let input = row * width + column;
         Some(Rect {
             input,
             output: rows.start * self.output[1] + columns.start,
@@ -166,9 +204,10 @@ impl ConvSpec {
         })
     }
 
-    /// The output positions along `axis` that meet the input at kernel offset `k`.
+    /// The output positions along `axis` that meet the input at kernel position `k`.
     pub(crate) fn valid(&self, axis: usize, k: usize) -> Option<std::ops::Range<usize>> {
         let (stride, before) = (self.stride[axis], self.padding[axis]);
+        let k = k * self.dilation[axis];
         let first = before.saturating_sub(k).div_ceil(stride);
         // o * stride + k - before < input
         let end = (self.input[axis] + before)
@@ -198,21 +237,4 @@ impl ConvSpec {
             .checked_mul(along(1))?;
         u64::try_from(macs).ok().filter(|&macs| macs < 1 << 50)
     }
-}
-
-/// Output positions along one axis.
-fn positions(
-    input: usize,
-    padding: [usize; 2],
-    kernel: usize,
-    stride: usize,
-) -> Result<usize, Error> {
-    let padded = input
-        .checked_add(padding[0])
-        .and_then(|sum| sum.checked_add(padding[1]))
-        .ok_or(Error::TooLarge)?;
-    let room = padded
-        .checked_sub(kernel)
-        .ok_or(Error::Kernel { kernel, padded })?;
-    Ok(room / stride + 1)
 }

@@ -8,7 +8,7 @@ use linear::{Conv2d, ConvSpec, Error, clear};
 use ndarray::Array4;
 use proptest::prelude::*;
 use ring_arith::Bits;
-use sharing::Options;
+use sharing::default_extension;
 use testkit::{elements, reconstruct, rng, run_sessions, run_sessions_real, share};
 
 /// Runs both parties on random data, checks the result and the cost, and returns the cost.
@@ -217,7 +217,7 @@ fn real_correlations_give_the_same_result_and_cost() {
     let (xs, xc) = (image(&spec, xs), image(&spec, xc));
     let (ys, yc, cost) = run_sessions_real(
         3,
-        &Options::default(),
+        default_extension(),
         |s| {
             conv.run_server(s, weights.view(), xs.view())
                 .expect("the server succeeds")

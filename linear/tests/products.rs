@@ -8,6 +8,7 @@ use linear::{Error, FullyConnected, Item, MatMul, Products, Rect, add_bias, add_
 use ndarray::{Array1, Array2};
 use proptest::prelude::*;
 use ring_arith::Bits;
+use sharing::CotPrice;
 use testkit::{elements, reconstruct, rng, run_sessions, share};
 
 fn item(m: usize, rows: Vec<Rect>, w: u32, l: u32) -> Item {
@@ -250,9 +251,11 @@ fn both_forms_of_a_fully_connected_layer() {
             outputs,
             weight_bits: Bits::of(w),
             bits: Bits::of(l),
+            chooser: Role::Server,
         };
         for price in [0, 32, 100_000] {
-            seen.push(layer.chooser(price).expect("countable"));
+            let layer = layer.cheapest(CotPrice::bits(price)).expect("countable");
+            seen.push(layer.chooser);
             let mut rng = rng(u64::from(l) << 32 | u64::from(price));
             let w = weights(inputs * outputs, layer.weight_bits, &mut rng);
             let w = Array2::from_shape_vec((outputs, inputs), w).expect("fits");
@@ -261,7 +264,6 @@ fn both_forms_of_a_fully_connected_layer() {
             let (ys, yc, cost) = run_sessions(
                 4,
                 |s| {
-                    s.set_cot_price(price);
                     let x = Array1::from_vec(xs);
                     layer
                         .run_server(s, w.view(), x.view())
@@ -269,7 +271,6 @@ fn both_forms_of_a_fully_connected_layer() {
                         .to_vec()
                 },
                 |s| {
-                    s.set_cot_price(price);
                     let x = Array1::from_vec(xc);
                     layer
                         .run_client(s, x.view())
@@ -283,7 +284,7 @@ fn both_forms_of_a_fully_connected_layer() {
                 reconstruct(&ys, &yc, layer.bits),
                 expected.iter().copied().collect::<Vec<_>>()
             );
-            assert_eq!(cost, layer.cost(price).expect("countable"));
+            assert_eq!(cost, layer.cost().expect("countable"));
             let server = MatMul {
                 m: outputs,
                 k: inputs,

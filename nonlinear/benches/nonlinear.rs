@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use nonlinear::{Error, Relu, TruncFaithful, TruncReduce};
 use ring_arith::Bits;
-use sharing::{Options, Session};
+use sharing::{Session, default_extension};
 use testkit::{elements, rng, run_sessions_real, share};
 
 const N: usize = 1 << 14;
@@ -25,8 +25,9 @@ fn time(bits: Bits, iterations: u64, protocol: &Protocol) -> Duration {
         }
         start.elapsed()
     };
-    let options = Options::default();
-    let (time, _, _) = run_sessions_real(2, &options, |s| party(s, &server), |s| party(s, &client));
+    let extension = default_extension();
+    let (time, _, _) =
+        run_sessions_real(2, extension, |s| party(s, &server), |s| party(s, &client));
     time
 }
 
@@ -34,7 +35,7 @@ fn nonlinear(c: &mut Criterion) {
     let mut group = c.benchmark_group("nonlinear");
     group.sample_size(10);
     group.throughput(Throughput::Elements(N as u64));
-    let price = Options::default().cot_price();
+    let price = default_extension().price();
     for bits in [16, 32, 64].map(Bits::of) {
         let shift = bits.get() * 3 / 8;
         let relu = Relu::new(bits, price);

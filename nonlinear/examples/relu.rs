@@ -10,7 +10,7 @@ use std::time::Instant;
 use channel::{Connection, Cost};
 use nonlinear::{Error, Relu, TruncFaithful, clear};
 use ring_arith::Bits;
-use sharing::{Options, Session};
+use sharing::{Session, default_extension};
 use testkit::{elements, reconstruct, rng, run_tcp, seed, share};
 
 const BITS: Bits = Bits::of(32);
@@ -20,7 +20,7 @@ fn main() {
     let n = std::env::args()
         .nth(1)
         .map_or(1 << 16, |n| n.parse().expect("a number of values"));
-    let price = Options::default().cot_price();
+    let price = default_extension().price();
     let (relu, truncation) = (
         Relu::new(BITS, price),
         TruncFaithful::new(BITS, SHIFT, price),
@@ -50,7 +50,7 @@ fn measure(
 ) {
     let (server, client) = share(x, BITS, &mut rng(2));
     let party = |connection: &Connection, number: u64, x: &[u64]| {
-        let mut s = Session::establish(connection, seed(number), &Options::default())
+        let mut s = Session::establish(connection, seed(number), default_extension())
             .expect("the set-up succeeds");
         let (cpu, start) = (cpu_seconds(), Instant::now());
         let y = protocol(&mut s, x).expect("the protocol succeeds");

@@ -2,7 +2,7 @@
 
 use channel::Cost;
 use ring_arith::{Bits, slices};
-use sharing::{Mux, Session};
+use sharing::{CotPrice, Mux, Session};
 
 use crate::kernel::bracket::Bracket;
 use crate::{Drelu, Error};
@@ -47,12 +47,12 @@ impl std::fmt::Debug for Winner {
 }
 
 impl ArgMax {
-    /// Rows of `classes` values of `bits` bits, where one COT costs `cot_price` bits of traffic.
+    /// Rows of `classes` values of `bits` bits, where one COT has this price.
     ///
     /// # Panics
     /// If `classes` is 0.
     #[must_use]
-    pub fn new(classes: usize, bits: Bits, cot_price: u32) -> Self {
+    pub fn new(classes: usize, bits: Bits, cot_price: CotPrice) -> Self {
         assert!(classes > 0, "the largest of no values");
         let sign = Drelu::new(bits, cot_price);
         Self {

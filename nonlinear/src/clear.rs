@@ -6,7 +6,7 @@
 use ring_arith::Bits;
 
 use crate::maxpool::larger_clear;
-use crate::{AvgPool, HardSwish, MaxPool, Range};
+use crate::{HardSwish, MaxPool, Range};
 
 /// [`crate::Drelu`]: [x ≥ 0].
 #[must_use]
@@ -83,13 +83,17 @@ pub fn max_pool(pool: &MaxPool, x: &[i64]) -> Vec<i64> {
     pool.clear(x)
 }
 
-/// [`AvgPool`]: the mean by public reciprocal, floored.
-///
-/// # Panics
-/// If `x` is not a whole number of planes.
+/// [`crate::Clip`]: min(max(x, 0), top).
 #[must_use]
-pub fn avg_pool(pool: &AvgPool, x: &[i64]) -> Vec<i64> {
-    pool.clear(x)
+pub fn clip(top: i64, x: i64) -> i64 {
+    x.clamp(0, top)
+}
+
+/// [`crate::SignedRelu`] in a channel: x + shift where its sign is the one that is kept, else 0.
+#[must_use]
+pub const fn signed_relu(bits: Bits, sign: i32, shift: i64, x: i64) -> i64 {
+    let y = bits.to_signed(bits.from_signed(x.wrapping_add(shift)));
+    if (y >= 0) == (sign < 0) { 0 } else { y }
 }
 
 /// [`crate::ArgMax`]: index and value of the winner of the protocol's own tournament.

@@ -2,7 +2,7 @@
 
 use channel::Cost;
 use ring_arith::{BitVec, Bits};
-use sharing::Session;
+use sharing::{CotPrice, Session};
 
 use crate::{Error, Millionaire, wrap};
 
@@ -26,9 +26,9 @@ pub struct Drelu {
 }
 
 impl Drelu {
-    /// Values of `bits` bits, where one COT costs `cot_price` bits of traffic.
+    /// Values of `bits` bits, where one COT has this price.
     #[must_use]
-    pub fn new(bits: Bits, cot_price: u32) -> Self {
+    pub fn new(bits: Bits, cot_price: CotPrice) -> Self {
         let carry = Bits::new(bits.get() - 1).map(|low| Millionaire::new(low, cot_price));
         Self { bits, carry }
     }

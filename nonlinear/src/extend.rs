@@ -2,7 +2,7 @@
 
 use channel::Cost;
 use ring_arith::{BitVec, Bits};
-use sharing::Session;
+use sharing::{CotPrice, Session};
 
 use crate::wrap::{self, Bit};
 use crate::{Error, Millionaire};
@@ -33,7 +33,7 @@ struct Extension {
 impl Extension {
     /// # Panics
     /// If `to` is below `from`.
-    fn new(from: Bits, to: Bits, cot_price: u32) -> Self {
+    fn new(from: Bits, to: Bits, cot_price: CotPrice) -> Self {
         assert!(from <= to, "an extension from {from} to {to} bits");
         let compare = Some(Millionaire::new(from, cot_price));
         Self { from, to, compare }
@@ -94,12 +94,12 @@ pub struct ZeroExtend {
 }
 
 impl ZeroExtend {
-    /// From `from` to `to` bits, where one COT costs `cot_price` bits of traffic.
+    /// From `from` to `to` bits, where one COT has this price.
     ///
     /// # Panics
     /// If `to` is below `from`.
     #[must_use]
-    pub fn new(from: Bits, to: Bits, cot_price: u32) -> Self {
+    pub fn new(from: Bits, to: Bits, cot_price: CotPrice) -> Self {
         let inner = Extension::new(from, to, cot_price);
         Self { inner }
     }
@@ -144,12 +144,12 @@ pub struct SignExtend {
 }
 
 impl SignExtend {
-    /// From `from` to `to` bits, where one COT costs `cot_price` bits of traffic.
+    /// From `from` to `to` bits, where one COT has this price.
     ///
     /// # Panics
     /// If `to` is below `from`.
     #[must_use]
-    pub fn new(from: Bits, to: Bits, cot_price: u32) -> Self {
+    pub fn new(from: Bits, to: Bits, cot_price: CotPrice) -> Self {
         Self {
             inner: Extension::new(from, to, cot_price),
             range: Range::Any,

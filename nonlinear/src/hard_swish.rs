@@ -2,7 +2,7 @@
 
 use channel::{Cost, Role};
 use ring_arith::{BitVec, Bits};
-use sharing::{And, B2a, Mux, Session};
+use sharing::{And, B2a, CotPrice, Mux, Session};
 
 use crate::products::{self, Own, Part, mask};
 use crate::{Drelu, Error, ZeroExtend};
@@ -48,8 +48,8 @@ pub struct HardSwish {
 }
 
 impl HardSwish {
-    /// Values of `bits` bits at this scale, results in a ring of `output` bits, where one COT costs
-    /// `cot_price` bits of traffic; `None` unless scale + 4 ≤ `bits`, fraction ≥ 2 and
+    /// Values of `bits` bits at this scale, results in a ring of `output` bits, where one COT has
+    /// this price; `None` unless scale + 4 ≤ `bits`, fraction ≥ 2 and
     /// scale + fraction < `output`.
     #[must_use]
     pub fn new(
@@ -57,7 +57,7 @@ impl HardSwish {
         scale: u32,
         fraction: u32,
         output: Bits,
-        cot_price: u32,
+        cot_price: CotPrice,
     ) -> Option<Self> {
         let room = scale.checked_add(4).is_some_and(|n| n <= bits.get());
         let shift = scale.checked_add(fraction)?;

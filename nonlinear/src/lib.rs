@@ -1,5 +1,5 @@
 //! Non-linear functions of values shared between two parties: comparison, `ReLU`, max-pool, arg-max,
-//! average pool, hard-swish, and the truncations and extensions that move values between rings.
+//! clipping, hard-swish, and the truncations and extensions that move values between rings.
 //!
 //! Values are additive shares x = x_S + x_C mod 2^l in canonical `u64` words, bits are XOR shares in
 //! [`ring_arith::BitVec`]. Every protocol is a small value of public parameters with
@@ -44,8 +44,9 @@
 //!   Inference" (eprint 2022/207): truncation of values of known sign.
 
 mod argmax;
-mod avgpool;
+mod chunked;
 pub mod clear;
+mod clip;
 mod digits;
 mod drelu;
 mod error;
@@ -58,11 +59,13 @@ mod millionaires;
 mod pool2d;
 mod products;
 mod relu;
+mod signed_relu;
 mod truncate;
 mod wrap;
 
 pub use argmax::{ArgMax, Winner};
-pub use avgpool::{AvgPool, Rescale};
+pub use chunked::Chunked;
+pub use clip::Clip;
 pub use digits::Digits;
 pub use drelu::Drelu;
 pub use error::Error;
@@ -72,8 +75,9 @@ pub use maxpool::MaxPool;
 pub use millionaires::{Comparison, Millionaire, SplitMillionaire};
 pub use pool2d::Pool2d;
 pub use relu::Relu;
+pub use signed_relu::{ChannelSigns, SignedRelu};
 pub use truncate::{TruncFaithful, TruncReduce};
 
 /// What both parties must have in common, by name: AGREEMENT constants, for the digest that the
 /// handshake compares.
-pub const AGREEMENT: [(&str, u64); 1] = [("nonlinear leaf tile", leaves::TILE as u64)];
+pub const AGREEMENT: &[(&str, u64)] = &[("nonlinear leaf tile", leaves::TILE as u64)];

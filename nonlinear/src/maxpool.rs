@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use channel::Cost;
 use ring_arith::{Bits, slices};
-use sharing::Session;
+use sharing::{CotPrice, Session};
 
 use crate::kernel::bracket::Bracket;
 use crate::{Error, Pool2d, Relu};
@@ -34,9 +34,9 @@ pub struct MaxPool {
 }
 
 impl MaxPool {
-    /// Windows over values of `bits` bits, where one COT costs `cot_price` bits of traffic.
+    /// Windows over values of `bits` bits, where one COT has this price.
     #[must_use]
-    pub fn new(window: Pool2d, bits: Bits, cot_price: u32) -> Self {
+    pub fn new(window: Pool2d, bits: Bits, cot_price: CotPrice) -> Self {
         let relu = Relu::new(bits, cot_price);
         Self { window, bits, relu }
     }

@@ -2,7 +2,7 @@
 
 use channel::Cost;
 use ring_arith::{BitVec, Bits};
-use sharing::{AndLevel, Session};
+use sharing::{AndLevel, CotPrice, Session};
 
 use crate::Error;
 use crate::digits::{Digits, cheapest_split};
@@ -40,7 +40,7 @@ pub struct Millionaire {
 impl Millionaire {
     /// Numbers of `bits` bits, cut so that it costs least at `cot_price` bits of traffic per COT.
     #[must_use]
-    pub fn new(bits: Bits, cot_price: u32) -> Self {
+    pub fn new(bits: Bits, cot_price: CotPrice) -> Self {
         Self::with_digits(Digits::cheapest(bits.get(), cot_price))
     }
 
@@ -72,7 +72,7 @@ impl Millionaire {
 
     fn split(&self) -> SplitMillionaire {
         SplitMillionaire {
-            low: Digits::cheapest(0, 0),
+            low: Digits::empty(),
             high: self.digits,
         }
     }
@@ -111,7 +111,7 @@ impl SplitMillionaire {
     /// # Panics
     /// If `low` is above `bits`.
     #[must_use]
-    pub fn new(bits: Bits, low: u32, cot_price: u32) -> Self {
+    pub fn new(bits: Bits, low: u32, cot_price: CotPrice) -> Self {
         assert!(low <= bits.get(), "{low} low bits of {bits}");
         let (low, high) = cheapest_split(low, bits.get() - low, cot_price);
         Self { low, high }

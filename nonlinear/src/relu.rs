@@ -2,7 +2,7 @@
 
 use channel::Cost;
 use ring_arith::Bits;
-use sharing::{Mux, Session};
+use sharing::{CotPrice, Mux, Session};
 
 use crate::{Drelu, Error};
 
@@ -24,9 +24,9 @@ pub struct Relu {
 }
 
 impl Relu {
-    /// Values of `bits` bits, where one COT costs `cot_price` bits of traffic.
+    /// Values of `bits` bits, where one COT has this price.
     #[must_use]
-    pub fn new(bits: Bits, cot_price: u32) -> Self {
+    pub fn new(bits: Bits, cot_price: CotPrice) -> Self {
         Self::narrow(bits, bits, cot_price)
     }
 
@@ -35,7 +35,7 @@ impl Relu {
     /// # Panics
     /// If `value_bits` is above `bits`.
     #[must_use]
-    pub fn narrow(bits: Bits, value_bits: Bits, cot_price: u32) -> Self {
+    pub fn narrow(bits: Bits, value_bits: Bits, cot_price: CotPrice) -> Self {
         assert!(
             value_bits <= bits,
             "values of {value_bits} bits mod 2^{bits}"

@@ -2,7 +2,7 @@
 
 use channel::Cost;
 use ring_arith::{BitVec, Bits};
-use sharing::Session;
+use sharing::{CotPrice, Session};
 
 use crate::wrap::{self, Bit};
 use crate::{Error, Millionaire, Range, SplitMillionaire};
@@ -38,12 +38,12 @@ pub struct TruncFaithful {
 }
 
 impl TruncFaithful {
-    /// Values of `bits` bits, where one COT costs `cot_price` bits of traffic.
+    /// Values of `bits` bits, where one COT has this price.
     ///
     /// # Panics
     /// If `shift` is not below `bits`.
     #[must_use]
-    pub fn new(bits: Bits, shift: u32, cot_price: u32) -> Self {
+    pub fn new(bits: Bits, shift: u32, cot_price: CotPrice) -> Self {
         assert!(shift < bits.get(), "a shift by {shift} of {bits} bits");
         Self {
             bits,
@@ -158,12 +158,12 @@ pub struct TruncReduce {
 }
 
 impl TruncReduce {
-    /// Values of `bits` bits, where one COT costs `cot_price` bits of traffic.
+    /// Values of `bits` bits, where one COT has this price.
     ///
     /// # Panics
     /// If `shift` is not below `bits`.
     #[must_use]
-    pub fn new(bits: Bits, shift: u32, exact: bool, cot_price: u32) -> Self {
+    pub fn new(bits: Bits, shift: u32, exact: bool, cot_price: CotPrice) -> Self {
         assert!(shift < bits.get(), "a shift by {shift} of {bits} bits");
         Self {
             bits,
@@ -213,7 +213,7 @@ impl TruncReduce {
     }
 }
 
-fn low_comparison(shift: u32, cot_price: u32) -> Option<Millionaire> {
+fn low_comparison(shift: u32, cot_price: CotPrice) -> Option<Millionaire> {
     Bits::new(shift).map(|low| Millionaire::new(low, cot_price))
 }
 

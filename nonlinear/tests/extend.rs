@@ -8,6 +8,7 @@ use common::{
 use nonlinear::{Range, SignExtend, ZeroExtend, clear};
 use proptest::prelude::*;
 use ring_arith::Bits;
+use sharing::CotPrice;
 use testkit::rng;
 
 /// The inputs whose values lie in `range`.
@@ -19,7 +20,7 @@ fn within(inputs: &Shares, bits: Bits, range: Range) -> Shares {
 }
 
 fn check(from: Bits, to: Bits, inputs: &Shares, price: u32) {
-    let zero = ZeroExtend::new(from, to, price);
+    let zero = ZeroExtend::new(from, to, CotPrice::bits(price));
     for (range, zero) in [
         (Range::Any, zero),
         (Range::Nonnegative, zero.known_nonnegative()),
@@ -36,7 +37,7 @@ fn check(from: Bits, to: Bits, inputs: &Shares, price: u32) {
         }
         let inputs = within(inputs, from, range);
         let x = values(&inputs, from);
-        let sign = SignExtend::new(from, to, price).within(range);
+        let sign = SignExtend::new(from, to, CotPrice::bits(price)).within(range);
         let result = run_signed(&inputs, to, &sign.cost(x.len()), |s, x| sign.run(s, x));
         let expected: Vec<i64> = x.iter().map(|&x| clear::sign_extend(x)).collect();
         assert_eq!(result, expected, "{sign:?}");
@@ -77,7 +78,7 @@ fn the_lengths_at_which_packing_turns() {
 
 #[test]
 fn costs_are_what_the_documentation_says() {
-    let cost = ZeroExtend::new(Bits::of(16), Bits::of(32), 32)
+    let cost = ZeroExtend::new(Bits::of(16), Bits::of(32), CotPrice::bits(32))
         .known_nonnegative()
         .cost(100);
     assert_eq!(

@@ -9,6 +9,7 @@ use common::{
 use nonlinear::{HardSwish, clear};
 use proptest::prelude::*;
 use ring_arith::Bits;
+use sharing::CotPrice;
 use testkit::rng;
 
 fn check(spec: &HardSwish, bits: Bits, inputs: &Shares) {
@@ -26,7 +27,7 @@ fn every_secret_and_every_share() {
         let inputs = every_share(bits);
         for (scale, fraction) in [(0, 2), (0, 5), (1, 2), (2, 3)] {
             for output in (1..=14).map(Bits::of) {
-                let spec = HardSwish::new(bits, scale, fraction, output, 32);
+                let spec = HardSwish::new(bits, scale, fraction, output, CotPrice::bits(32));
                 let fits = scale + 4 <= bits.get() && scale + fraction < output.get();
                 assert_eq!(spec.is_some(), fits);
                 if let Some(spec) = spec {
@@ -41,7 +42,7 @@ fn every_secret_and_every_share() {
 fn lengths_at_which_packing_turns() {
     let bits = Bits::of(13);
     for n in LENGTHS {
-        let spec = HardSwish::new(bits, 6, 8, Bits::of(30), 32).expect("it fits");
+        let spec = HardSwish::new(bits, 6, 8, Bits::of(30), CotPrice::bits(32)).expect("it fits");
         check(&spec, bits, &random_shares(bits, n, n as u64));
     }
 }
@@ -49,7 +50,8 @@ fn lengths_at_which_packing_turns() {
 #[test]
 fn it_is_hard_swish() {
     let (bits, scale, fraction) = (Bits::of(16), 10, 12);
-    let spec = HardSwish::new(bits, scale, fraction, Bits::of(48), 32).expect("it fits");
+    let spec =
+        HardSwish::new(bits, scale, fraction, Bits::of(48), CotPrice::bits(32)).expect("it fits");
     let unit = f64::from(1 << scale);
     let x: Vec<i64> = (-20 << scale..20 << scale).step_by(37).collect();
     let h: Vec<i64> = x.iter().map(|x| x + (3 << scale)).collect();
@@ -64,7 +66,8 @@ fn it_is_hard_swish() {
 
 #[test]
 fn its_cost_per_value() {
-    let spec = HardSwish::new(Bits::of(16), 10, 12, Bits::of(38), 32).expect("it fits");
+    let spec =
+        HardSwish::new(Bits::of(16), 10, 12, Bits::of(38), CotPrice::bits(32)).expect("it fits");
     let n = 1 << 10;
     let figure = |price| bits_per_value(&spec.cost(n), n, price);
     assert_eq!((figure(0), figure(32)), (770.0, 2818.0));
@@ -79,7 +82,7 @@ proptest! {
         let output = (scale + fraction + more).min(64);
         prop_assume!(scale + fraction < output);
         let bits = Bits::of(l);
-        let spec = HardSwish::new(bits, scale, fraction, Bits::of(output), PRICES[p]).expect("it fits");
+        let spec = HardSwish::new(bits, scale, fraction, Bits::of(output), CotPrice::bits(PRICES[p])).expect("it fits");
         check(&spec, bits, &edge_shares(bits, 200, &mut rng(seed)));
     }
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use channel::{Connection, Role, Way};
 use common::{random_shares, run};
 use nonlinear::{
-    ArgMax, AvgPool, Error, HardSwish, MaxPool, Pool2d, Range, Relu, Rescale, SignExtend,
+    ArgMax, Chunked, Clip, Error, HardSwish, MaxPool, Pool2d, Range, Relu, SignExtend, SignedRelu,
     TruncFaithful, TruncReduce,
 };
 use ring_arith::Bits;
-use sharing::Session;
+use sharing::{CotPrice, Session};
 use testkit::{Harm, Mangle, ideal_session, memory_pair_mangled, run_over};
 
 const BITS: Bits = Bits::of(14);
@@ -20,39 +20,49 @@ const N: usize = 36;
 /// Every protocol once.
 fn everything(s: &mut Session, x: &[u64]) -> Result<(), Error> {
     let window = Pool2d::new(6, 6, [3, 3], [2, 2], [1; 4])?;
-    Relu::new(BITS, 32).run(s, x)?;
-    TruncFaithful::new(BITS, 5, 0).run(s, x)?;
-    TruncReduce::new(BITS, 5, true, 0).run(s, x)?;
-    SignExtend::new(BITS, Bits::of(20), 0).run(s, x)?;
-    SignExtend::new(BITS, Bits::of(20), 0)
+    Relu::new(BITS, CotPrice::bits(32)).run(s, x)?;
+    TruncFaithful::new(BITS, 5, CotPrice::bits(0)).run(s, x)?;
+    TruncReduce::new(BITS, 5, true, CotPrice::bits(0)).run(s, x)?;
+    SignExtend::new(BITS, Bits::of(20), CotPrice::bits(0)).run(s, x)?;
+    SignExtend::new(BITS, Bits::of(20), CotPrice::bits(0))
         .within(Range::Half)
         .run(s, x)?;
-    MaxPool::new(window, BITS, 32).run(s, x)?;
-    AvgPool::new(window, BITS, 4, true, Rescale::Faithful, 32).run(s, x)?;
-    ArgMax::new(12, BITS, 32).run(s, x)?;
+    MaxPool::new(window, BITS, CotPrice::bits(32)).run(s, x)?;
+    clip().run(s, x)?;
+    signed_relu().run(s, x, None)?;
+    ArgMax::new(12, BITS, CotPrice::bits(32)).run(s, x)?;
     hard_swish().run(s, x)?;
     Ok(())
 }
 
 /// With every part of the protocol.
 fn hard_swish() -> HardSwish {
-    HardSwish::new(BITS, 4, 3, Bits::of(30), 32).expect("it fits")
+    HardSwish::new(BITS, 4, 3, Bits::of(30), CotPrice::bits(32)).expect("it fits")
+}
+
+fn clip() -> Clip {
+    Clip::new(BITS, 100, CotPrice::bits(32))
+}
+
+fn signed_relu() -> SignedRelu {
+    SignedRelu::new(BITS, Chunked::new(50), CotPrice::bits(32))
 }
 
 /// The cost of [`everything`].
 fn cost() -> channel::Cost {
     let window = Pool2d::new(6, 6, [3, 3], [2, 2], [1; 4]).expect("a window");
     [
-        Relu::new(BITS, 32).cost(N),
-        TruncFaithful::new(BITS, 5, 0).cost(N),
-        TruncReduce::new(BITS, 5, true, 0).cost(N),
-        SignExtend::new(BITS, Bits::of(20), 0).cost(N),
-        SignExtend::new(BITS, Bits::of(20), 0)
+        Relu::new(BITS, CotPrice::bits(32)).cost(N),
+        TruncFaithful::new(BITS, 5, CotPrice::bits(0)).cost(N),
+        TruncReduce::new(BITS, 5, true, CotPrice::bits(0)).cost(N),
+        SignExtend::new(BITS, Bits::of(20), CotPrice::bits(0)).cost(N),
+        SignExtend::new(BITS, Bits::of(20), CotPrice::bits(0))
             .within(Range::Half)
             .cost(N),
-        MaxPool::new(window, BITS, 32).cost(1),
-        AvgPool::new(window, BITS, 4, true, Rescale::Faithful, 32).cost(1),
-        ArgMax::new(12, BITS, 32).cost(3),
+        MaxPool::new(window, BITS, CotPrice::bits(32)).cost(1),
+        clip().cost(N),
+        signed_relu().cost(N),
+        ArgMax::new(12, BITS, CotPrice::bits(32)).cost(3),
         hard_swish().cost(N),
     ]
     .into_iter()
@@ -70,7 +80,7 @@ fn harmed(from: Role, at: u64, harm: Harm) -> [Result<(), Error>; 2] {
         let mut s = ideal_session(connection, 2);
         let outcome = everything(&mut s, x);
         if outcome.is_err() {
-            let again = Relu::new(BITS, 32).run(&mut s, x);
+            let again = Relu::new(BITS, CotPrice::bits(32)).run(&mut s, x);
             assert!(
                 matches!(again, Err(Error::Sharing(sharing::Error::Dead))),
                 "{again:?}"

@@ -6,6 +6,7 @@ use common::{LENGTHS, PRICES, Shares, bits_of, every_share, random_shares, run};
 use nonlinear::{Digits, Millionaire, SplitMillionaire};
 use proptest::prelude::*;
 use ring_arith::Bits;
+use sharing::CotPrice;
 
 fn check(protocol: Millionaire, bits: Bits, inputs: &Shares) {
     let greater = run(inputs, &protocol.cost(inputs.0.len()), |s, x| {
@@ -46,7 +47,7 @@ fn every_pair_of_small_numbers_in_every_radix() {
             );
         }
         for price in PRICES {
-            check(Millionaire::new(bits, price), bits, &inputs);
+            check(Millionaire::new(bits, CotPrice::bits(price)), bits, &inputs);
         }
     }
 }
@@ -57,7 +58,12 @@ fn every_pair_of_small_numbers_at_every_split() {
         let inputs = every_share(bits);
         for low in 0..=bits.get() {
             for price in [0, 32] {
-                check_split(SplitMillionaire::new(bits, low, price), bits, low, &inputs);
+                check_split(
+                    SplitMillionaire::new(bits, low, CotPrice::bits(price)),
+                    bits,
+                    low,
+                    &inputs,
+                );
             }
         }
     }
@@ -69,12 +75,12 @@ fn the_lengths_at_which_packing_turns() {
         for l in [1, 5, 31, 64] {
             let bits = Bits::of(l);
             let inputs = random_shares(bits, n, 1);
-            check(Millionaire::new(bits, 0), bits, &inputs);
-            check(Millionaire::new(bits, 32), bits, &inputs);
+            check(Millionaire::new(bits, CotPrice::bits(0)), bits, &inputs);
+            check(Millionaire::new(bits, CotPrice::bits(32)), bits, &inputs);
         }
         let bits = Bits::of(32);
         check_split(
-            SplitMillionaire::new(bits, 12, 32),
+            SplitMillionaire::new(bits, 12, CotPrice::bits(32)),
             bits,
             12,
             &random_shares(bits, n, 2),
@@ -119,8 +125,8 @@ proptest! {
             *y = *x ^ y.checked_shr(equal).unwrap_or(0);
         }
         let inputs = (x, y);
-        check(Millionaire::new(bits, price), bits, &inputs);
+        check(Millionaire::new(bits, CotPrice::bits(price)), bits, &inputs);
         let low = low % l;
-        check_split(SplitMillionaire::new(bits, low, price), bits, low, &inputs);
+        check_split(SplitMillionaire::new(bits, low, CotPrice::bits(price)), bits, low, &inputs);
     }
 }

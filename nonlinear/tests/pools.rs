@@ -3,9 +3,10 @@
 mod common;
 
 use common::{Shares, edge_shares, random_shares, run, run_signed, signed, values};
-use nonlinear::{ArgMax, AvgPool, MaxPool, Pool2d, Rescale, clear};
+use nonlinear::{ArgMax, MaxPool, Pool2d, clear};
 use proptest::prelude::*;
 use ring_arith::Bits;
+use sharing::CotPrice;
 use testkit::{rng, share};
 
 /// Values that are less than half of the ring apart, in random shares.
@@ -72,7 +73,7 @@ fn check_max_pool(geometry: &Geometry, bits: Bits, planes: usize, seed: u64) {
         return;
     };
     let n = planes * geometry.input[0] * geometry.input[1];
-    let pool = MaxPool::new(window, bits, 32);
+    let pool = MaxPool::new(window, bits, CotPrice::bits(32));
     let cost = pool.cost(planes);
     // Any input at all: the oracle.
     let inputs = edge_shares(bits, n, &mut rng(seed));
@@ -151,8 +152,14 @@ fn windows_share_the_rows_they_have_in_common() {
     // 3×3 with stride 2 on 112×112: 56 windows a row; 2 matches per used row and window, 2 along
     // the rows; fewer at the border. Window by window there would be 8 each.
     let window = Pool2d::new(112, 112, [3, 3], [2, 2], [1; 4]).expect("a window");
-    let cots = MaxPool::new(window, Bits::of(32), 32).cost(1).cots.total();
-    let one = nonlinear::Relu::new(Bits::of(32), 32).cost(1).cots.total();
+    let cots = MaxPool::new(window, Bits::of(32), CotPrice::bits(32))
+        .cost(1)
+        .cots
+        .total();
+    let one = nonlinear::Relu::new(Bits::of(32), CotPrice::bits(32))
+        .cost(1)
+        .cots
+        .total();
     let matches = 112 * (2 * 56 - 1) + 56 * (2 * 56 - 1);
     assert_eq!(cots, matches * one);
     assert!(matches < 6 * 56 * 56);
@@ -170,7 +177,7 @@ fn every_row_of_three_has_its_winner() {
 fn check_arg_max(classes: usize, bits: Bits, x: &[i64]) {
     let encoded: Vec<u64> = x.iter().map(|&x| bits.from_signed(x)).collect();
     let inputs = share(&encoded, bits, &mut rng(3));
-    let protocol = ArgMax::new(classes, bits, 32);
+    let protocol = ArgMax::new(classes, bits, CotPrice::bits(32));
     let (server, client) = run(&inputs, &protocol.cost(x.len() / classes), |s, x| {
         protocol.run(s, x)
     });
@@ -213,82 +220,6 @@ fn rows_of_every_length_have_their_winner() {
     );
 }
 
-fn check_avg_pool(
-    geometry: &Geometry,
-    bits: Bits,
-    fraction: u32,
-    count_padding: bool,
-    planes: usize,
-    seed: u64,
-) {
-    let Some(window) = geometry.pool() else {
-        return;
-    };
-    let n = planes * geometry.input[0] * geometry.input[1];
-    let inputs = edge_shares(bits, n, &mut rng(seed));
-    let x = values(&inputs, bits);
-    // The definition, in wide integers.
-    let expected = geometry.map(&x, |values, positions| {
-        let count = if count_padding {
-            positions
-        } else {
-            values.len()
-        } as i128;
-        let reciprocal = (2 * (1_i128 << fraction) + count) / (2 * count);
-        let sum: i128 = values.iter().map(|&x| i128::from(x)).sum();
-        let half = (1_i128 << fraction) / 2;
-        let reduced = (sum * reciprocal + half).rem_euclid(1_i128 << bits.get());
-        let reduced = u64::try_from(reduced).expect("a word");
-        bits.to_signed(reduced) >> fraction
-    });
-    for rescale in [Rescale::Faithful, Rescale::ReduceExact, Rescale::ReduceFast] {
-        let pool = AvgPool::new(window, bits, fraction, count_padding, rescale, 32);
-        assert_eq!(clear::avg_pool(&pool, &x), expected, "{pool:?}");
-        let output = pool.output_bits();
-        let result = run_signed(&inputs, output, &pool.cost(planes), |s, x| pool.run(s, x));
-        for (result, mean) in result.iter().zip(&expected) {
-            let above = clear::narrow(output, mean + 1);
-            let fast = rescale == Rescale::ReduceFast && *result == above;
-            assert!(fast || result == mean, "{result} for {mean}, {pool:?}");
-        }
-    }
-}
-
-#[test]
-fn averages_of_common_networks() {
-    let shapes = [
-        Geometry {
-            kernel: [2, 2],
-            padding: [0; 4],
-            ..THREE_BY_TWO
-        },
-        THREE_BY_TWO,
-        Geometry {
-            kernel: [7, 6],
-            stride: [1, 1],
-            padding: [0; 4],
-            ..THREE_BY_TWO
-        },
-    ];
-    for geometry in shapes {
-        for (l, fraction) in [(8, 2), (32, 12), (64, 20), (16, 0), (12, 11)] {
-            for count_padding in [false, true] {
-                for planes in [0, 2] {
-                    check_avg_pool(&geometry, Bits::of(l), fraction, count_padding, planes, 6);
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn a_mean_of_a_power_of_two_is_exact_and_rounds_half_up() {
-    let window = Pool2d::global(2, 2).expect("a window");
-    let pool = AvgPool::new(window, Bits::of(16), 2, false, Rescale::Faithful, 32);
-    let x = [1, 2, 3, 4, -1, -2, -3, -4, 1, 1, 1, 0];
-    assert_eq!(clear::avg_pool(&pool, &x), [3, -2, 1]);
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -300,12 +231,10 @@ proptest! {
         padding in [0_usize..3, 0_usize..3, 0_usize..3, 0_usize..3],
         l in 2_u32..=64,
         planes in 0_usize..3,
-        count_padding: bool,
         seed: u64,
     ) {
         let geometry = Geometry { input, kernel, stride, padding };
         check_max_pool(&geometry, Bits::of(l), planes, seed);
-        check_avg_pool(&geometry, Bits::of(l), l / 2, count_padding, planes, seed);
     }
 
     #[test]

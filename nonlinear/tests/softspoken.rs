@@ -5,14 +5,14 @@ mod common;
 use common::{edge_shares, signed, values};
 use nonlinear::{MaxPool, Pool2d, Relu, TruncFaithful, clear};
 use ring_arith::Bits;
-use sharing::{Options, Session};
+use sharing::{Session, default_extension};
 use testkit::{rng, run_sessions_real};
 
 #[test]
 fn relu_truncation_and_max_pool_on_softspoken_ot() {
     let bits = Bits::of(32);
     let inputs = edge_shares(bits, 64 * 64, &mut rng(8));
-    let price = Options::default().cot_price();
+    let price = default_extension().price();
     let relu = Relu::new(bits, price);
     let truncation = TruncFaithful::new(bits, 12, price);
     let window = Pool2d::new(64, 64, [3, 3], [2, 2], [1; 4]).expect("a window");
@@ -25,7 +25,7 @@ fn relu_truncation_and_max_pool_on_softspoken_ot() {
     };
     let (server, client, cost) = run_sessions_real(
         4,
-        &Options::default(),
+        default_extension(),
         |s| network(s, &inputs.0),
         |s| network(s, &inputs.1),
     );

@@ -9,6 +9,7 @@ use common::{
 use nonlinear::{Range, TruncFaithful, TruncReduce, clear};
 use proptest::prelude::*;
 use ring_arith::Bits;
+use sharing::CotPrice;
 use testkit::{elements, rng, share};
 
 const RANGES: [Range; 3] = [Range::Any, Range::Nonnegative, Range::Half];
@@ -28,14 +29,14 @@ fn check(bits: Bits, shift: u32, inputs: &Shares, price: u32) {
         }
         let inputs = within(inputs, bits, range);
         let x = values(&inputs, bits);
-        let protocol = TruncFaithful::new(bits, shift, price).within(range);
+        let protocol = TruncFaithful::new(bits, shift, CotPrice::bits(price)).within(range);
         let cost = protocol.cost(x.len());
         let result = run_signed(&inputs, bits, &cost, |s, x| protocol.run(s, x));
         let expected: Vec<i64> = x.iter().map(|&x| clear::truncate(x, shift)).collect();
         assert_eq!(result, expected, "{protocol:?}");
     }
     let x = values(inputs, bits);
-    let protocol = TruncReduce::new(bits, shift, true, price);
+    let protocol = TruncReduce::new(bits, shift, true, CotPrice::bits(price));
     let output = protocol.output_bits();
     let result = run_signed(inputs, output, &protocol.cost(x.len()), |s, x| {
         protocol.run(s, x)
@@ -78,7 +79,7 @@ fn the_lengths_at_which_packing_turns() {
 #[test]
 fn a_faithful_truncation_of_32_bits_by_12_costs_less_than_2600_bits() {
     let n = 1 << 16;
-    let protocol = TruncFaithful::new(Bits::of(32), 12, 32);
+    let protocol = TruncFaithful::new(Bits::of(32), 12, CotPrice::bits(32));
     let all = bits_per_value(&protocol.cost(n), n, 32);
     assert!(all < 2600.0, "{all} bits");
     // Leaves, levels, and the two bits become numbers in the same two flights.
@@ -89,7 +90,7 @@ fn a_faithful_truncation_of_32_bits_by_12_costs_less_than_2600_bits() {
 
 #[test]
 fn the_local_form_sends_nothing() {
-    let protocol = TruncReduce::new(Bits::of(32), 12, false, 32);
+    let protocol = TruncReduce::new(Bits::of(32), 12, false, CotPrice::bits(32));
     assert_eq!(protocol.cost(100), channel::Cost::none());
     assert_eq!(protocol.output_bits(), Bits::of(20));
 }
@@ -106,7 +107,7 @@ fn the_local_form_obeys_its_law_exactly_over_all_shares() {
         let inputs = every_share(bits);
         let x = values(&inputs, bits);
         for shift in 0..bits.get() {
-            let protocol = TruncReduce::new(bits, shift, false, 0);
+            let protocol = TruncReduce::new(bits, shift, false, CotPrice::bits(0));
             let output = protocol.output_bits();
             let none = channel::Cost::none();
             let result = run_signed(&inputs, output, &none, |s, x| protocol.run(s, x));
@@ -158,7 +159,7 @@ fn the_local_form_obeys_its_law_on_fresh_shares() {
         -987_654_321_i64,
     ] {
         let inputs = share(&vec![bits.from_signed(x); n], bits, &mut rng);
-        let protocol = TruncReduce::new(bits, shift, false, 32);
+        let protocol = TruncReduce::new(bits, shift, false, CotPrice::bits(32));
         let output = protocol.output_bits();
         let none = channel::Cost::none();
         let result = run_signed(&inputs, output, &none, |s, x| protocol.run(s, x));

@@ -80,6 +80,11 @@ impl OtSender {
         })
     }
 
+    /// Says that at least `n` more correlations will be drawn.
+    pub fn reserve(&mut self, n: u64) {
+        self.pool.reserve(n);
+    }
+
     /// Correlations drawn so far, detached ones included.
     #[must_use]
     pub fn drawn(&self) -> u64 {
@@ -145,6 +150,11 @@ impl OtReceiver {
             sender: self.sender,
             t: Vec::new(),
         })
+    }
+
+    /// Says that at least `n` more correlations will be drawn.
+    pub fn reserve(&mut self, n: u64) {
+        self.pool.reserve(n);
     }
 
     /// Correlations drawn so far, detached ones included.

@@ -69,12 +69,14 @@ mod cost;
 mod detached;
 mod endpoint;
 mod error;
+mod extension;
 pub mod hash;
 pub mod ideal;
 mod kernel;
 mod leaves;
 mod pool;
 pub mod prg;
+mod price;
 mod rot;
 mod rows;
 mod softspoken;
@@ -84,7 +86,9 @@ pub use backend::Backend;
 pub use cost::{chosen_cost, cot_rows_cost, cot_words_cost, leaves_cost, rot_cost};
 pub use endpoint::{OtReceiver, OtSender};
 pub use error::Error;
+pub use extension::{Extension, SoftSpoken, default_extension};
 pub use pool::{RcotReceiver, RcotSender};
+pub use price::CotPrice;
 pub use rows::{ReceiveRows, SUPER_TILE, SendRows};
 pub use softspoken::{
     BATCH, SoftSpokenReceiver, SoftSpokenSender, refill_cost, refills, setup_cost,
@@ -96,8 +100,7 @@ pub type Block = u128;
 
 /// What both parties must have in common, by name: AGREEMENT and SECURITY constants, for the digest
 /// that the handshake compares.
-pub const AGREEMENT: [(&str, u64); 3] = [
+pub const AGREEMENT: &[(&str, u64)] = &[
     ("ot computational security", 128),
-    ("ot batch", BATCH as u64),
     ("ot super-tile", SUPER_TILE as u64),
 ];

@@ -29,6 +29,12 @@ pub trait RcotSender: Send {
     /// As [`RcotSender::draw`].
     fn detach(&mut self, n: usize) -> Result<Box<dyn RcotSender>, Error>;
 
+    /// Says that at least `n` more correlations will be drawn, so that refills can be sized for them.
+    /// Both ends are told the same. The default ignores it.
+    fn reserve(&mut self, n: u64) {
+        let _ = n;
+    }
+
     /// Correlations drawn so far, detached ones included.
     fn drawn(&self) -> u64;
 
@@ -55,6 +61,12 @@ pub trait RcotReceiver: Send {
     /// # Errors
     /// As [`RcotSender::draw`].
     fn detach(&mut self, n: usize) -> Result<Box<dyn RcotReceiver>, Error>;
+
+    /// Says that at least `n` more correlations will be drawn, so that refills can be sized for them.
+    /// Both ends are told the same. The default ignores it.
+    fn reserve(&mut self, n: u64) {
+        let _ = n;
+    }
 
     /// Correlations drawn so far, detached ones included.
     fn drawn(&self) -> u64;

@@ -9,7 +9,7 @@ use winograd::Tile;
 use crate::Error;
 
 /// All algorithms, the plainest first: between equals the planner takes the earlier one.
-static ALGORITHMS: [&(dyn LinearAlgorithm); 5] = [
+static ALGORITHMS: [&dyn LinearAlgorithm; 5] = [
     &Direct,
     &ClientChooses,
     &Tile::F2x2_3x3,

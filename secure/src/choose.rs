@@ -6,7 +6,7 @@ mod rewrite;
 use std::collections::BTreeMap;
 
 use channel::Cost;
-use nets::{Algorithm, IntGraph, LayerShape, Model};
+use nets::{Algorithm, IntGraph, Model};
 use ot::CotPrice;
 
 use crate::price::{CpuModel, Objective};

@@ -12,10 +12,10 @@ use ring_arith::slices;
 use sharing::{Input, Session};
 use zeroize::Zeroizing;
 
+use crate::Error;
 use crate::report::{LayerPlan, LayerReport, Mode, Progress, RunReport};
 use crate::step::{ELEMENTS, Step, planes};
 use crate::weights::ServerWeights;
-use crate::Error;
 
 /// A share of a tensor, erased when dropped.
 type Share = Zeroizing<Vec<u64>>;
@@ -207,7 +207,7 @@ impl SecureNetwork {
             Step::Linear(step) => match own {
                 Own::Weights(weights) => {
                     let prepared = weights.prepared(index, step.as_ref())?;
-                    step.serve(s, &prepared, x)?
+                    step.serve(s, weights.parameters(index), &prepared, x)?
                 }
                 Own::Image(_) => step.request(s, x)?,
             },

@@ -141,7 +141,9 @@ impl CpuModel {
     /// CPU seconds of both parties, an estimate.
     #[must_use]
     pub fn seconds(&self, work: &Work) -> f64 {
-        work.iter().map(|(unit, n)| float(n) * self.unit(unit)).sum()
+        work.iter()
+            .map(|(unit, n)| float(n) * self.unit(unit))
+            .sum()
     }
 }
 

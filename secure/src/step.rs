@@ -83,7 +83,11 @@ impl Step {
                 let exact = mode == Mode::Faithful;
                 // The carry of a fast truncation is right on average, so that the rounding constant
                 // would be a bias.
-                let less = if exact || !rounded { 0 } else { (1 << shift) >> 1 };
+                let less = if exact || !rounded {
+                    0
+                } else {
+                    (1 << shift) >> 1
+                };
                 let step = TruncReduce::new(x.bits(), shift, exact, price);
                 Self::TruncReduce { step, less }
             }
@@ -96,7 +100,7 @@ impl Step {
                 Self::Extend(extend.within(range(x)))
             }
             IntOp::Relu => Self::Relu(Relu::new(out.bits(), price)),
-            IntOp::SignedRelu => Self::SignedRelu(SignedRelu::new(out.bits(), price)),
+            IntOp::SignedRelu => Self::SignedRelu(SignedRelu::new(out.bits(), ELEMENTS, price)),
             IntOp::Clip { top } => Self::Clip(Clip::new(out.bits(), top, price)),
             IntOp::HardSwish { fraction, .. } => {
                 let scale = x.fixed.scale.cast_unsigned();
@@ -181,7 +185,7 @@ impl Step {
                 (name, ELEMENTS.cost(n, |n| step.cost(n)))
             }
             Self::Relu(step) => (COMPARISON, ELEMENTS.cost(n, |n| step.cost(n))),
-            Self::SignedRelu(step) => (COMPARISON, ELEMENTS.cost(n, |n| step.cost(n))),
+            Self::SignedRelu(step) => (COMPARISON, step.cost(n)),
             Self::Clip(step) => ("two comparisons", ELEMENTS.cost(n, |n| step.cost(n))),
             Self::HardSwish(step) => (
                 "two comparisons and a square",

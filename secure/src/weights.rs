@@ -39,6 +39,19 @@ impl ServerWeights {
         &self.weights
     }
 
+    /// The parameters of a linear node.
+    ///
+    /// # Panics
+    /// If the weights are not those of the graph.
+    pub(crate) fn parameters(&self, node: usize) -> LayerParameters<'_> {
+        let layer = self.weights.layer(node);
+        let layer = layer.expect("the weights are those of the graph");
+        LayerParameters {
+            weights: &layer.weights,
+            bias: &layer.bias,
+        }
+    }
+
     /// What a protocol makes of the weights of a node.
     pub(crate) fn prepared(
         &self,
@@ -50,13 +63,7 @@ impl ServerWeights {
         if let Some(kept) = lock().prepared.get(&key) {
             return Ok(Arc::clone(kept));
         }
-        let layer = self.weights.layer(node);
-        let layer = layer.expect("the weights are those of the graph");
-        let parameters = LayerParameters {
-            weights: &layer.weights,
-            bias: &layer.bias,
-        };
-        let prepared = Arc::new(protocol.prepare(parameters)?);
+        let prepared = Arc::new(protocol.prepare(self.parameters(node))?);
         let mut kept = lock();
         let bytes = prepared.bytes();
         if kept.bytes.saturating_add(bytes) <= MAX_KEPT && !kept.prepared.contains_key(&key) {

@@ -11,7 +11,7 @@ use std::thread;
 
 use channel::{Connection, Role, memory_pair};
 use ring_arith::{BitVec, Bits};
-use sharing::{Error, Input, Mul, Mux, Options, Reveal, Session, input_bits};
+use sharing::{Error, Input, Mul, Mux, Reveal, Session, default_extension, input_bits};
 
 const BITS: Bits = Bits::of(24);
 const PATIENTS: usize = 1000;
@@ -32,7 +32,7 @@ const fn selected(i: usize) -> bool {
 }
 
 fn party(connection: &Connection, seed: [u8; 32]) -> Result<Option<u64>, Error> {
-    let mut session = Session::establish(connection, seed, &Options::default())?;
+    let mut session = Session::establish(connection, seed, default_extension())?;
     let s = &mut session;
     let server = s.role().is_server();
 

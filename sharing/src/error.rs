@@ -16,13 +16,4 @@ pub enum Error {
     /// An earlier call on this session failed.
     #[error("the session ended with an earlier error")]
     Dead,
-    /// All stream numbers are in use.
-    #[error("no stream number is left for another fork")]
-    TooManyForks,
-    /// A fork asked for more COTs than this machine can count.
-    #[error("a fork cannot hold {wanted} COTs")]
-    TooManyCots {
-        /// How many were asked for.
-        wanted: u64,
-    },
 }

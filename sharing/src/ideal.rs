@@ -4,12 +4,10 @@
 
 use channel::{Connection, ONLINE, Role};
 use ot::ideal::ideal_pair;
-use ot::{OtReceiver, OtSender, RcotReceiver, RcotSender};
+use ot::{CotPrice, RcotReceiver, RcotSender};
 use ring_arith::{BitVec, Bits};
-use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::fork::{Place, Streams};
 use crate::prg::Prg;
 use crate::session::{Session, child};
 
@@ -35,15 +33,11 @@ impl Session {
         let sender: Box<dyn RcotSender> = Box::new(sender);
         let receiver: Box<dyn RcotReceiver> = Box::new(receiver);
         let id = connection.session_id();
-        let ends = (
-            OtSender::new(sender, &id, role),
-            OtReceiver::new(receiver, &id, role.peer()),
-        );
         let online = connection.open(ONLINE)?;
-        let seed = Zeroizing::new(own_seed);
-        let rng = Prg::child(&seed, child::ONLINE);
-        let place = Place::Root(Streams::new(connection.clone(), seed));
-        Ok(Self::assemble(online, ends, rng, 0, place))
+        let price = CotPrice::FREE;
+        Ok(Self::with_pools(
+            online, &id, sender, receiver, price, own_seed,
+        ))
     }
 }
 
@@ -76,9 +70,9 @@ pub fn mul(x: &[u64], y: &[u64], bits: Bits) -> Vec<u64> {
     products.map(|p| bits.reduce(p)).collect()
 }
 
-/// [`Gate`](crate::Gate), with rows of `width` elements.
+/// [`ScaleRows`](crate::ScaleRows), with rows of `width` elements.
 #[must_use]
-pub fn gate(scalars: &[u64], x: &[u64], width: usize, bits: Bits) -> Vec<u64> {
+pub fn scale_rows(scalars: &[u64], x: &[u64], width: usize, bits: Bits) -> Vec<u64> {
     let factors: Vec<u64> = (0..x.len()).map(|i| scalars[i / width]).collect();
     mul(&factors, x, bits)
 }

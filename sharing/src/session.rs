@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::fmt;
 
 use channel::{
-    Channel, Connection, Cost, Cots, Ledger, ONLINE, REFILL_CLIENT_SENDS, REFILL_SERVER_SENDS, Role,
+    Channel, Connection, Cost, Cots, Ledger, ONLINE, REFILL_CLIENT_SENDS, REFILL_SERVER_SENDS,
+    Role, SessionId,
 };
-use ot::{OtReceiver, OtSender, RcotReceiver, RcotSender, SoftSpokenReceiver, SoftSpokenSender};
+use ot::{CotPrice, Extension, OtReceiver, OtSender, RcotReceiver, RcotSender};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::fork::{Place, Streams};
 use crate::meter::Meter;
 use crate::prg::Prg;
 
@@ -20,43 +20,6 @@ pub(crate) mod child {
     pub(crate) const ONLINE: u64 = 0;
     pub(crate) const SERVER_SENDS: u64 = 1;
     pub(crate) const CLIENT_SENDS: u64 = 2;
-    /// The first fork's; the others follow.
-    pub(crate) const FORKS: u64 = 1 << 32;
-}
-
-/// Public parameters of a session: AGREEMENT, both parties use the same.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "callers write `Options { softspoken_k, ..Options::default() }`"
-)]
-pub struct Options {
-    /// The parameter k of `SoftSpokenOT`, 1 to 8: 128/k bits of traffic per COT against 2^k
-    /// hashes. The default is 4.
-    pub softspoken_k: u32,
-    /// What a COT costs in bits of traffic, where protocols choose a radix or a role by cost;
-    /// `None` for the extension's own figure, 128/k rounded up.
-    pub cot_price_bits: Option<u32>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            softspoken_k: 4,
-            cot_price_bits: None,
-        }
-    }
-}
-
-impl Options {
-    /// The price of one COT in bits of traffic under these options.
-    #[must_use]
-    pub const fn cot_price(&self) -> u32 {
-        match self.cot_price_bits {
-            Some(price) => price,
-            None => 128_u32.div_ceil(self.softspoken_k),
-        }
-    }
 }
 
 /// One party's end of a two-party computation: the online stream, correlated oblivious transfers
@@ -69,78 +32,83 @@ pub struct Session {
     pub(crate) sender: OtSender,
     pub(crate) receiver: OtReceiver,
     pub(crate) rng: Prg,
-    pub(crate) place: Place,
     pub(crate) meter: Meter,
-    pub(crate) price: u32,
+    pub(crate) price: CotPrice,
     pub(crate) dead: bool,
 }
 
 impl Session {
     /// Opens the streams of `connection` and makes the correlated oblivious transfers of both
-    /// directions ready (\[Roy22\] on base OTs), the direction in which the server is the sender
-    /// first.
+    /// directions ready with an OT extension, the direction in which the server is the sender first.
     ///
     /// `seed` is this party's own fresh randomness; everything the session draws comes from it.
     ///
     /// # Errors
     /// When a stream fails or the peer does not follow the set-up.
-    ///
-    /// # Panics
-    /// When `options.softspoken_k` is not in 1..=8.
     pub fn establish(
         connection: &Connection,
         seed: [u8; 32],
-        options: &Options,
+        extension: &dyn Extension,
     ) -> Result<Self, Error> {
         let seed = Zeroizing::new(seed);
-        let k = options.softspoken_k;
-        assert!((1..=8).contains(&k), "softspoken_k is 1 to 8, not {k}");
         let online = connection.open(ONLINE)?;
         let server_sends = connection.open(REFILL_SERVER_SENDS)?;
         let client_sends = connection.open(REFILL_CLIENT_SENDS)?;
         let id = connection.session_id();
         let mut first = Prg::child(&seed, child::SERVER_SENDS);
         let mut second = Prg::child(&seed, child::CLIENT_SENDS);
-        let role = connection.role();
-        let (sender, receiver): (Box<dyn RcotSender>, Box<dyn RcotReceiver>) = match role {
+        let (sender, receiver) = match connection.role() {
             Role::Server => {
-                let sender = SoftSpokenSender::setup(server_sends, k, &id, &mut first)?;
-                let receiver = SoftSpokenReceiver::setup(client_sends, k, &id, &mut second)?;
-                (Box::new(sender), Box::new(receiver))
+                let sender = extension.sender(server_sends, &id, &mut first)?;
+                let receiver = extension.receiver(client_sends, &id, &mut second)?;
+                (sender, receiver)
             }
             Role::Client => {
-                let receiver = SoftSpokenReceiver::setup(server_sends, k, &id, &mut first)?;
-                let sender = SoftSpokenSender::setup(client_sends, k, &id, &mut second)?;
-                (Box::new(sender), Box::new(receiver))
+                let receiver = extension.receiver(server_sends, &id, &mut first)?;
+                let sender = extension.sender(client_sends, &id, &mut second)?;
+                (sender, receiver)
             }
         };
-        let ends = (
-            OtSender::new(sender, &id, role),
-            OtReceiver::new(receiver, &id, role.peer()),
-        );
-        let rng = Prg::child(&seed, child::ONLINE);
-        let place = Place::Root(Streams::new(connection.clone(), seed));
-        let price = options.cot_price();
-        Ok(Self::assemble(online, ends, rng, price, place))
+        let price = extension.price();
+        Ok(Self::with_pools(
+            online, &id, sender, receiver, price, *seed,
+        ))
     }
 
-    pub(crate) fn assemble(
+    /// A session on pools that are there already: `sender` for the transfers in which this party
+    /// sends, `receiver` for those in which it receives. `price` is what a correlation is worth when
+    /// protocols are chosen; both parties give the same.
+    #[must_use]
+    pub fn with_pools(
         online: Channel,
-        (sender, receiver): (OtSender, OtReceiver),
-        rng: Prg,
-        price: u32,
-        place: Place,
+        id: &SessionId,
+        sender: Box<dyn RcotSender>,
+        receiver: Box<dyn RcotReceiver>,
+        price: CotPrice,
+        seed: [u8; 32],
     ) -> Self {
+        let role = online.role();
+        let sender = OtSender::new(sender, id, role);
+        let receiver = OtReceiver::new(receiver, id, role.peer());
         Self {
-            meter: Meter::start(&online, drawn(&sender, &receiver, online.role())),
+            meter: Meter::start(&online, drawn(&sender, &receiver, role)),
             online,
             sender,
             receiver,
-            rng,
-            place,
+            rng: Prg::child(&Zeroizing::new(seed), child::ONLINE),
             price,
             dead: false,
         }
+    }
+
+    /// Tells the pools how many correlations are coming, so that they can size their refills.
+    pub fn reserve(&mut self, cots: Cots) {
+        let (sends, receives) = match self.role() {
+            Role::Server => (cots.server_sends, cots.client_sends),
+            Role::Client => (cots.client_sends, cots.server_sends),
+        };
+        self.sender.reserve(sends);
+        self.receiver.reserve(receives);
     }
 
     /// Which party this is.
@@ -149,16 +117,11 @@ impl Session {
         self.online.role()
     }
 
-    /// The public price of one COT in bits of traffic, by which protocols choose radices and
-    /// roles; the same on both sides.
+    /// The public price of one COT, by which protocols choose radices and roles; the same on both
+    /// sides.
     #[must_use]
-    pub const fn cot_price(&self) -> u32 {
+    pub const fn cot_price(&self) -> CotPrice {
         self.price
-    }
-
-    /// Replaces the price of a COT: AGREEMENT, both parties set the same before any protocol.
-    pub const fn set_cot_price(&mut self, bits: u32) {
-        self.price = bits;
     }
 
     /// The online stream.
@@ -229,7 +192,7 @@ impl Session {
     }
 
     /// What was spent since the session began or since the last [`Session::mark`]: the segments
-    /// of the online stream (those of joined forks beside each other) and the COTs drawn.
+    /// of the online stream and the COTs drawn.
     #[must_use]
     pub fn measured(&self) -> Cost {
         self.meter.measured(&self.online, &self.drawn())

@@ -8,7 +8,9 @@ use std::time::Duration;
 use channel::{Connection, Memory, Relay, Role, Way};
 use common::values;
 use ring_arith::{BitVec, Bits};
-use sharing::{And, B2a, Error, Gate, Input, Mul, Mux, Open, OpenBits, Options, Reveal, Session};
+use sharing::{
+    And, B2a, Error, Input, Mul, Mux, Open, OpenBits, Reveal, ScaleRows, Session, default_extension,
+};
 use testkit::{bits, ideal_session, rng, run_over, run_sessions};
 
 const BITS: Bits = Bits::of(12);
@@ -27,7 +29,7 @@ fn everything(s: &mut Session) -> Result<(), Error> {
     B2a { bits: BITS }.run(s, &b)?;
     Mux { bits: BITS }.run(s, &b, &x)?;
     Mul { bits: BITS }.run(s, &x, &x)?;
-    Gate {
+    ScaleRows {
         bits: BITS,
         scalar_bits: BITS,
         width: 10,
@@ -131,7 +133,7 @@ fn a_peer_that_lies_in_the_protocols() {
 fn a_peer_that_lies_in_the_set_up() {
     for from in [Role::Server, Role::Client] {
         let outcome = run(Mangle(from), |connection| {
-            Session::establish(connection, [5; 32], &Options::default()).map(|_| ())
+            Session::establish(connection, [5; 32], default_extension()).map(|_| ())
         });
         assert!(outcome.iter().any(Result::is_err));
     }

@@ -6,8 +6,8 @@ use channel::Cost;
 use common::{LENGTHS, clear, digit, own, run, share, values};
 use proptest::prelude::*;
 use ring_arith::Bits;
-use sharing::ideal::{gate, mul};
-use sharing::{Gate, Mul};
+use sharing::ideal::{mul, scale_rows};
+use sharing::{Mul, ScaleRows};
 use testkit::rng;
 
 type Shares = [Vec<u64>; 2];
@@ -40,7 +40,7 @@ fn check_gate(bits: Bits, rows: usize, width: usize, seed: u64) {
 }
 
 fn check_rows(bits: Bits, scalar_bits: Bits, width: usize, g: &Shares, x: &Shares) {
-    let protocol = Gate {
+    let protocol = ScaleRows {
         bits,
         scalar_bits,
         width,
@@ -49,7 +49,7 @@ fn check_rows(bits: Bits, scalar_bits: Bits, width: usize, g: &Shares, x: &Share
         protocol.run(s, own(s, g), own(s, x))
     });
     let (g, x) = (clear(g, scalar_bits), clear(x, bits));
-    assert_eq!(clear(&z, bits), gate(&g, &x, width, bits));
+    assert_eq!(clear(&z, bits), scale_rows(&g, &x, width, bits));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn costs_are_what_the_documentation_says() {
     let flights = Cost::to_server(2)
         .then(Cost::to_client(rows + 2))
         .then(Cost::to_server(rows));
-    let gate = Gate {
+    let gate = ScaleRows {
         bits,
         scalar_bits: bits,
         width: 9,
@@ -122,7 +122,7 @@ fn costs_are_what_the_documentation_says() {
         .then(Cost::to_client(rows + 1))
         .then(Cost::to_server(rows));
     let scalar_bits = Bits::of(2);
-    let gate = Gate {
+    let gate = ScaleRows {
         scalar_bits,
         ..gate
     };

@@ -2,11 +2,12 @@
 
 mod common;
 
-use channel::{Connection, Cost, Cots, Role};
+use channel::{Connection, Cost, Role};
 use common::{clear, own, share, share_bits, values};
+use ot::SoftSpoken;
 use ring_arith::{BitVec, Bits, slices};
 use sharing::ideal::mux;
-use sharing::{And, B2a, Input, Mul, Mux, Options, Reveal, Session};
+use sharing::{And, B2a, CotPrice, Input, Mul, Mux, Reveal, Session, default_extension};
 use testkit::{bits, rng, run_2pc, run_tcp};
 
 const BITS: Bits = Bits::of(21);
@@ -18,7 +19,7 @@ const N: usize = 1000;
 fn nothing_stays_in_the_buffer_while_the_pools_refill() {
     let party = |connection: Connection| {
         let seed = [if connection.role().is_server() { 7 } else { 8 }; 32];
-        let mut s = Session::establish(&connection, seed, &Options::default())?;
+        let mut s = Session::establish(&connection, seed, default_extension())?;
         let input = Input {
             owner: Role::Client,
             bits: BITS,
@@ -37,15 +38,11 @@ fn nothing_stays_in_the_buffer_while_the_pools_refill() {
     assert_eq!(client.expect("an honest run succeeds"), None);
 }
 
-/// x·b + b + (b AND b), twice in forks and once in the parent.
+/// x·b + b + (b AND b), twice.
 fn party(connection: &Connection, k: u32) -> Vec<u64> {
     let seed = [if connection.role().is_server() { 7 } else { 8 }; 32];
-    let options = Options {
-        softspoken_k: k,
-        ..Options::default()
-    };
-    let mut s = Session::establish(connection, seed, &options).expect("set-up succeeds");
-    assert_eq!(s.cot_price(), 128_u32.div_ceil(k));
+    let mut s = Session::establish(connection, seed, &SoftSpoken::new(k)).expect("set-up succeeds");
+    assert_eq!(s.cot_price(), CotPrice::bits(128_u32.div_ceil(k)));
     assert!(s.refill_ledgers().iter().all(Option::is_some));
     let rng = &mut rng(1);
     let (b, x) = (bits(N, rng), values(rng, N, BITS));
@@ -62,11 +59,10 @@ fn party(connection: &Connection, k: u32) -> Vec<u64> {
     let cost = mux.then(b2a.clone()).then(And.cost(N)).then(b2a);
     let mut all = work(&mut s).expect("an honest run succeeds");
     assert_eq!(s.measured(), cost);
-    let needs: [Cots; 2] = [cost.cots; 2];
     s.mark();
-    let forks = s.scatter(vec![(); 2], &needs, 2, |s, ()| work(s));
-    all.extend(forks.expect("an honest run succeeds").concat());
-    assert_eq!(s.measured(), cost.clone().beside(cost));
+    s.reserve(cost.cots);
+    all.extend(work(&mut s).expect("an honest run succeeds"));
+    assert_eq!(s.measured(), cost);
     assert_ne!(s.measured(), Cost::none());
     all
 }
@@ -76,7 +72,7 @@ fn check(shares: &[Vec<u64>; 2]) {
     let (b, x) = (bits(N, rng), values(rng, N, BITS));
     let twice = b.iter().map(|b| 2 * u64::from(b)).collect::<Vec<_>>();
     let expected = slices::add(BITS, &mux(&b, &x), &twice);
-    assert_eq!(clear(shares, BITS), expected.repeat(3));
+    assert_eq!(clear(shares, BITS), expected.repeat(2));
 }
 
 #[test]
@@ -92,12 +88,7 @@ fn over_tcp() {
 }
 
 #[test]
-#[should_panic(expected = "softspoken_k is 1 to 8")]
+#[should_panic(expected = "k is from 1 to 8")]
 fn k_has_bounds() {
-    let (server, _client) = channel::memory_pair(64);
-    let options = Options {
-        softspoken_k: 9,
-        ..Options::default()
-    };
-    let _ = Session::establish(&server, [0; 32], &options);
+    let _ = SoftSpoken::new(9);
 }

@@ -3,10 +3,10 @@
 
 mod common;
 
-use channel::{Cots, Role};
+use channel::Role;
 use common::values;
 use ring_arith::Bits;
-use sharing::{And, AndPair, B2a, Error, Gate, Input, Mul, Mux, Open, OpenBits, Session};
+use sharing::{And, AndPair, B2a, Error, Input, Mul, Mux, Open, OpenBits, ScaleRows, Session};
 use testkit::{Transcript, bits, rng, run_sessions_over};
 
 fn everything(s: &mut Session) -> Result<(), Error> {
@@ -26,18 +26,12 @@ fn everything(s: &mut Session) -> Result<(), Error> {
     Open { bits: ring }.run(s, &z)?;
     let z = Mux { bits: ring }.run(s, &b, &x)?;
     let z = Mul { bits: ring }.run(s, &z, &x)?;
-    let z = Gate {
+    let z = ScaleRows {
         bits: ring,
         scalar_bits: ring,
         width: 13,
     }
     .run(s, &z[..10], &z)?;
-    let needs = [Cots {
-        server_sends: 130,
-        client_sends: 130,
-    }; 2];
-    let forks = s.scatter(vec![b.clone(), b], &needs, 1, |s, b| And.run(s, &b, &b))?;
-    OpenBits.run(s, &forks[1])?;
     Open { bits: ring }.run(s, &z)?;
     Ok(())
 }

@@ -1,5 +1,5 @@
 use channel::{Connection, Cost, Memory, Role};
-use sharing::{Options, Session};
+use sharing::{Extension, Session};
 
 use crate::parties::{line, run_over};
 use crate::random::seed;
@@ -50,20 +50,20 @@ pub fn run_sessions_over<R: Send, S: Send>(
     )
 }
 
-/// As [`run_sessions`], with the real set-up: base OTs and `SoftSpokenOT` in both directions.
+/// As [`run_sessions`], with the real set-up: base OTs and an OT extension in both directions.
 ///
 /// # Panics
 ///
 /// If a party panics, the set-up fails, or the parties measured different costs.
 pub fn run_sessions_real<R: Send, S: Send>(
     number: u64,
-    options: &Options,
+    extension: &dyn Extension,
     server: impl FnOnce(&mut Session) -> R + Send,
     client: impl FnOnce(&mut Session) -> S + Send,
 ) -> (R, S, Cost) {
     let establish = |connection: &Connection| {
         let own = seed(number ^ own_part(connection.role()));
-        Session::establish(connection, own, options).expect("the set-up succeeds")
+        Session::establish(connection, own, extension).expect("the set-up succeeds")
     };
     run(&line(), establish, server, client)
 }

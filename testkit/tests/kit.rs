@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use channel::{Channel, Connection, Cost, Error, ONLINE, Role, Way};
 use ring_arith::Bits;
-use sharing::{Open, Options, Session};
+use sharing::{Open, Session, default_extension};
 use testkit::{
     Harm, Mangle, Transcript, elements, memory_pair_mangled, reconstruct, rng, run_2pc, run_over,
     run_sessions, run_sessions_over, run_sessions_real, run_tcp, share,
@@ -73,7 +73,7 @@ fn sessions_compute_and_measure() {
     let ideal = run_sessions(1, server, client);
     assert_eq!(ideal, (x.clone(), x, Open { bits: ring }.cost(129)));
     assert_eq!(
-        run_sessions_real(1, &Options::default(), server, client),
+        run_sessions_real(1, default_extension(), server, client),
         ideal
     );
 }

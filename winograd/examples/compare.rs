@@ -11,7 +11,7 @@ use channel::{Connection, Cost, Role};
 use linear::{Conv2d, ConvSpec, clear};
 use ndarray::{Array4, ArrayView4};
 use ring_arith::{Bits, Word};
-use sharing::{Options, Session};
+use sharing::{Session, default_extension};
 use testkit::{elements, ideal_session, rng, run_tcp, seed};
 use winograd::{Tile, WinogradConv};
 
@@ -110,7 +110,7 @@ fn both(
     let party = |connection: &Connection, x: &Image| {
         let mut s = if std::env::args().any(|a| a == "real") {
             let own = seed(u64::from(connection.role().is_server()));
-            Session::establish(connection, own, &Options::default()).expect("set up")
+            Session::establish(connection, own, default_extension()).expect("set up")
         } else {
             ideal_session(connection, 1)
         };

@@ -53,7 +53,7 @@ impl WinogradConv {
     /// be right mod 2^bits: the ring of the shares is [`WinogradConv::ring`].
     ///
     /// # Errors
-    /// If the tile is for another kernel, the stride is not 1, ring and guard bits exceed 64, the
+    /// If the tile is for another kernel, stride or dilation is not 1, ring and guard bits exceed 64, the
     /// transformed weights would exceed 32 bits, or the layer is too large.
     pub fn new(spec: ConvSpec, tile: Tile, weight_bits: Bits, bits: Bits) -> Result<Self, Error> {
         if spec.kernel() != tile.kernel() {
@@ -63,6 +63,10 @@ impl WinogradConv {
         if spec.stride() != [1, 1] {
             let stride = spec.stride();
             return Err(Error::Stride { tile, stride });
+        }
+        if spec.dilation() != [1, 1] {
+            let dilation = spec.dilation();
+            return Err(Error::Dilation { tile, dilation });
         }
         let ring = Bits::new(bits.get() + tile.guard_bits()).ok_or(Error::Guard {
             tile,

@@ -28,6 +28,17 @@ pub enum Error {
         /// Steps down and right.
         stride: [usize; 2],
     },
+    /// Winograd convolution has no gaps under its kernel.
+    #[error(
+        "{tile} needs dilation 1 x 1, not {} x {}; the direct convolution does any dilation",
+        dilation[0], dilation[1]
+    )]
+    Dilation {
+        /// The tile asked for.
+        tile: Tile,
+        /// Steps between neighbours under the kernel, down and right.
+        dilation: [usize; 2],
+    },
     /// The ring has no room for the guard bits.
     #[error(
         "a ring of {bits} bits and the {} guard bits of {tile} exceed 64; {}",

@@ -43,6 +43,7 @@ mod filters;
 mod grid;
 mod kernel;
 mod layout;
+mod protocol;
 mod tile;
 mod transform;
 

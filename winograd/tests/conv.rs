@@ -6,7 +6,7 @@ use ndarray::Array4;
 use proptest::prelude::*;
 use rand_core::Rng;
 use ring_arith::Bits;
-use sharing::Options;
+use sharing::default_extension;
 use testkit::{elements, reconstruct, rng, run_sessions, run_sessions_real, share};
 use winograd::{Tile, WinogradConv, clear};
 
@@ -203,7 +203,7 @@ fn real_correlations_give_the_same_result_and_cost() {
     let (xs, xc) = (image(&spec, xs), image(&spec, xc));
     let (ys, yc, cost) = run_sessions_real(
         3,
-        &Options::default(),
+        default_extension(),
         |s| {
             conv.run_server_prepared(s, &filters, xs.view())
                 .expect("the server succeeds")

@@ -10,7 +10,7 @@ use std::error::Error;
 use channel::Cost;
 use nonlinear::{SignExtend, TruncReduce};
 use ring_arith::Bits;
-use sharing::Options;
+use sharing::default_extension;
 use xop::{Layer, Rescale, Widths, analyse};
 
 /// Weights, activations, accumulators.
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [weights, activations, ring] = BITS.map(Bits::of);
     let widths = Widths { weights, ring };
     let shift = ring.get() - activations.get();
-    let price = Options::default().cot_price();
+    let price = default_extension().price();
     let narrow = TruncReduce::new(ring, shift, true, price);
     let widen = SignExtend::new(activations, ring, price);
     let rescale = |place, n| -> Cost {

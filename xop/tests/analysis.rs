@@ -3,7 +3,7 @@
 use channel::Cost;
 use nonlinear::{SignExtend, TruncReduce};
 use ring_arith::Bits;
-use sharing::Options;
+use sharing::default_extension;
 use xop::{Analysis, Error, Layer, Member, Rescale, Widths, analyse};
 
 /// The layer on which the paper's authors compared blocks.
@@ -17,7 +17,7 @@ const LAYER: Layer = Layer {
 /// As the example.
 fn table(layer: Layer) -> Result<Analysis, Error> {
     let [weights, activations, ring] = [10, 16, 26].map(Bits::of);
-    let price = Options::default().cot_price();
+    let price = default_extension().price();
     let narrow = TruncReduce::new(ring, ring.get() - activations.get(), true, price);
     let widen = SignExtend::new(activations, ring, price);
     analyse(layer, Widths { weights, ring }, |place, n| match place {

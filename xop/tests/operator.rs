@@ -8,7 +8,7 @@ use nonlinear::TruncFaithful;
 use proptest::prelude::*;
 use rand_core::Rng;
 use ring_arith::Bits;
-use sharing::{Options, Session};
+use sharing::{Session, default_extension};
 use testkit::{elements, reconstruct, rng, run_sessions, share};
 use xop::clear::{Weights, evaluate};
 use xop::{Error, Operation, Spatial, Warning, XOp};
@@ -215,7 +215,7 @@ proptest! {
         let shape = [op.channels()[0], input[0], input[1]];
         let x = elements(shape.iter().product(), bits, rng);
         let (xs, xc) = share(&x, bits, rng);
-        let rescale = TruncFaithful::new(bits, shift, Options::default().cot_price());
+        let rescale = TruncFaithful::new(bits, shift, default_extension().price());
         let widths = [bits, weight_bits];
         let run = |s: &mut Session, x: &[u64]| {
             let x = image(shape, x.to_vec());

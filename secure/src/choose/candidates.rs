@@ -8,9 +8,10 @@ use ot::CotPrice;
 use ring_arith::Bits;
 
 use super::{Candidate, rewrite};
+use crate::Error;
+use crate::algorithms::{self, algorithms};
 use crate::price::{CpuModel, Objective, nonlinear_work};
 use crate::step::ELEMENTS;
-use crate::{Error, algorithms};
 
 /// One way, with the truncation that follows it.
 #[derive(Clone, Debug)]
@@ -76,7 +77,11 @@ pub(crate) struct Candidates {
 
 impl Candidates {
     /// For a node; `None` if it is no product with weights.
-    pub(crate) fn of(graph: &IntGraph, node: usize, price: CotPrice) -> Result<Option<Self>, Error> {
+    pub(crate) fn of(
+        graph: &IntGraph,
+        node: usize,
+        price: CotPrice,
+    ) -> Result<Option<Self>, Error> {
         let Some(layer) = algorithms::layer(graph, node)? else {
             return Ok(None);
         };
@@ -95,7 +100,7 @@ impl Candidates {
                 LinearShape::FullyConnected { .. } => None,
             },
         };
-        for candidate in algorithms::algorithms() {
+        for candidate in algorithms() {
             let algorithm = algorithms::attribute(*candidate);
             match candidate.plan(&layer) {
                 Ok(protocol) => {
@@ -183,10 +188,9 @@ impl Candidates {
                 format!("{} takes {times:.2} times the {unit}", p.algorithm)
             })
             .collect();
-        let refused = self.refused.iter().filter_map(|(_, refusal)| refusal.short());
-        for reason in refused {
-            if !parts.contains(&reason) {
-                parts.push(reason);
+        for reason in self.refused.iter().filter_map(|(_, why)| why.short()) {
+            if !parts.iter().any(|part| part == reason) {
+                parts.push(reason.to_owned());
             }
         }
         if let (Some(kernel), true) = (self.kernel, parts.is_empty()) {

@@ -49,7 +49,9 @@ fn moved(
         (old, new)
     });
     let places: BTreeMap<usize, usize> = places.collect();
-    let layers = weights.iter().map(|(old, layer)| (places[&old], layer.clone()));
+    let layers = weights
+        .iter()
+        .map(|(old, layer)| (places[&old], layer.clone()));
     (layers.collect(), places)
 }
 
@@ -94,7 +96,11 @@ pub(crate) fn by(
         let made = new.put(index, shifted(&node.op, |shift| shift + guard));
         if let IntOp::Trunc { .. } = node.op {
             let to = graph.types()[index].bits().get();
-            let made = new.push(format!("{}.narrow", node.name), IntOp::Narrow { to }, &[made]);
+            let made = new.push(
+                format!("{}.narrow", node.name),
+                IntOp::Narrow { to },
+                &[made],
+            );
             new.stand_in(index, made);
         }
     }

@@ -33,7 +33,7 @@ use crate::session::Session;
     clippy::exhaustive_structs,
     reason = "the public parameters of the protocol"
 )]
-pub struct Gate {
+pub struct ScaleRows {
     /// The ring of the rows and the products.
     pub bits: Bits,
     /// The ring of the scalars, at most `bits`.
@@ -42,7 +42,7 @@ pub struct Gate {
     pub width: usize,
 }
 
-impl Gate {
+impl ScaleRows {
     /// Shares of the rows of `x`, each times its scalar.
     ///
     /// # Errors
@@ -123,7 +123,7 @@ impl Gate {
 
 /// The rows as either end of vector COTs sees them.
 struct Rows<'a, W> {
-    gate: Gate,
+    gate: ScaleRows,
     scalars: &'a [u64],
     x: &'a [W],
     /// The correlation for a highest bit.

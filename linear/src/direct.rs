@@ -1,0 +1,144 @@
+//! Linear layers as they stand, the bits of the weights choosing.
+
+use channel::Cost;
+use ndarray::{ArrayView2, ArrayView4};
+use ring_arith::slices;
+use sharing::Session;
+
+use crate::protocol::{LinearAlgorithm, LinearProtocol, Prepared, Refusal};
+use crate::{
+    ConvSpec, Error, Item, LayerParameters, LinearLayer, LinearShape, MatMul, Products, Work,
+    add_bias, clear, work,
+};
+
+/// The product itself by oblivious transfer: [`Products`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "it has no parameters")]
+pub struct Direct;
+
+impl LinearAlgorithm for Direct {
+    fn name(&self) -> &'static str {
+        "direct"
+    }
+
+    fn plan(&self, layer: &LinearLayer) -> Result<Box<dyn LinearProtocol>, Refusal> {
+        let products = match &layer.shape {
+            LinearShape::Conv(spec) => conv_products(spec, layer)?,
+            &LinearShape::FullyConnected { inputs, outputs } => MatMul {
+                m: outputs,
+                k: inputs,
+                n: 1,
+                weight_bits: layer.weight_bits,
+                bits: layer.bits,
+            }
+            .products()?,
+        };
+        Ok(Box::new(DirectProtocol {
+            layer: *layer,
+            cost: products.cost(),
+            products,
+        }))
+    }
+}
+
+fn conv_products(spec: &ConvSpec, layer: &LinearLayer) -> Result<Products, Error> {
+    let conv = crate::Conv2d {
+        spec: *spec,
+        weight_bits: layer.weight_bits,
+        bits: layer.bits,
+    };
+    conv.products()
+}
+
+/// The protocol of [`Direct`].
+#[derive(Debug)]
+struct DirectProtocol {
+    layer: LinearLayer,
+    products: Products,
+    cost: Cost,
+}
+
+impl DirectProtocol {
+    /// W·x of the server's own share.
+    fn own(&self, weights: &[i32], x: &[u64]) -> Vec<u64> {
+        let bits = self.layer.bits;
+        let y = match &self.layer.shape {
+            LinearShape::Conv(spec) => {
+                let weights = ArrayView4::from_shape(spec.weight_shape(), weights);
+                let [c, h, w] = spec.input_shape();
+                let x = ArrayView4::from_shape((1, c, h, w), x);
+                let (weights, x) = weights.ok().zip(x.ok()).expect("the lengths were compared");
+                clear::conv2d(spec, bits, weights, x).into_raw_vec_and_offset()
+            }
+            LinearShape::FullyConnected { inputs, outputs } => {
+                let weights = ArrayView2::from_shape((*outputs, *inputs), weights);
+                let x = ArrayView2::from_shape((*inputs, 1), x);
+                let (weights, x) = weights.ok().zip(x.ok()).expect("the lengths were compared");
+                clear::matmul(bits, weights, x).into_raw_vec_and_offset()
+            }
+        };
+        y.0
+    }
+}
+
+impl LinearProtocol for DirectProtocol {
+    fn name(&self) -> &'static str {
+        Direct.name()
+    }
+
+    fn layer(&self) -> &LinearLayer {
+        &self.layer
+    }
+
+    fn cost(&self) -> Cost {
+        self.cost.clone()
+    }
+
+    fn work(&self) -> Work {
+        products_work(&self.products, &self.cost)
+    }
+
+    fn prepare(&self, parameters: LayerParameters<'_>) -> Result<Prepared, Error> {
+        self.layer.check(parameters)?;
+        Ok(Prepared::nothing())
+    }
+
+    fn serve(
+        &self,
+        session: &mut Session,
+        parameters: LayerParameters<'_>,
+        _: &Prepared,
+        x: &[u64],
+    ) -> Result<Vec<u64>, Error> {
+        self.layer.check(parameters)?;
+        assert_eq!(
+            x.len(),
+            self.layer.shape.input_len(),
+            "wrong number of inputs"
+        );
+        let mut y = self.own(parameters.weights, x);
+        let cross = self
+            .products
+            .run_server_cross(session, parameters.weights)?;
+        slices::add_assign(self.layer.bits, &mut y, &cross);
+        add_bias(self.layer.bits, &mut y, parameters.bias);
+        Ok(y)
+    }
+
+    fn request(&self, session: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
+        self.products.run_client(session, x)
+    }
+}
+
+/// The work of a batch of products.
+#[must_use]
+pub fn products_work(products: &Products, cost: &Cost) -> Work {
+    let words = |item: &Item| item.macs() * words(item.weight_bits.get(), item.bits.get());
+    let words = products.items().iter().map(words).sum();
+    Work::of([(work::ROWS, cost.cots.total()), (work::WORDS, words)])
+}
+
+/// Words of 32 bits that travel for one product.
+pub(crate) fn words(choosing_bits: u32, bits: u32) -> u64 {
+    u64::from(choosing_bits.min(bits)) * if bits <= 32 { 1 } else { 2 }
+}

@@ -1,0 +1,100 @@
+//! The rectifier whose direction, channel by channel, only the server knows.
+
+use channel::Cost;
+use ring_arith::{BitVec, Bits, slices};
+use sharing::{CotPrice, Mux, Session};
+use zeroize::Zeroizing;
+
+use crate::{Chunked, Drelu, Error};
+
+/// The server's secret parameters of a [`SignedRelu`], one of each for every channel.
+#[derive(Clone, Copy)]
+#[expect(clippy::exhaustive_structs, reason = "callers fill it in")]
+pub struct ChannelSigns<'a> {
+    /// Negative where the channel keeps its negative values.
+    pub signs: &'a [i32],
+    /// What is added to the channel.
+    pub shifts: &'a [i64],
+}
+
+impl std::fmt::Debug for ChannelSigns<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ChannelSigns")
+            .field("channels", &self.signs.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// y·(\[y ≥ 0\] ⊕ n) for y = x + shift.
+///
+/// **Functionality.** From shares of x mod 2^bits, and from the server a shift and a bit n for each
+/// channel, fresh shares of y = x + shift mod 2^bits where y ≥ 0 (signed) differs from n, else of 0:
+/// the positive part of a channel, or its negative part.
+///
+/// **Protocol.** The server adds the shifts to its share and XORs the bits n into its share of
+/// [`Drelu`]; then [`Mux`].
+///
+/// **Security.** Semi-honest; shifts and bits enter the server's own shares only.
+///
+/// **Cost.** That of a [`crate::Relu`]: [`Drelu`] then [`Mux`], chunk by chunk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SignedRelu {
+    bits: Bits,
+    sign: Drelu,
+    chunks: Chunked,
+}
+
+impl SignedRelu {
+    /// Values of `bits` bits, so many at a time, where one COT has this price.
+    #[must_use]
+    pub fn new(bits: Bits, chunks: Chunked, cot_price: CotPrice) -> Self {
+        let sign = Drelu::new(bits, cot_price);
+        Self { bits, sign, chunks }
+    }
+
+    /// Shares of a whole tensor's result, channel after channel; the server gives its parameters.
+    ///
+    /// # Errors
+    /// When the stream or the pools fail.
+    ///
+    /// # Panics
+    /// If the channels do not divide `x`, or there are more signs than shifts or the other way round.
+    pub fn run(
+        &self,
+        s: &mut Session,
+        x: &[u64],
+        channels: Option<ChannelSigns<'_>>,
+    ) -> Result<Vec<u64>, Error> {
+        let mut shifted = Zeroizing::new(x.to_vec());
+        let mut flips = BitVec::zeros(x.len());
+        if let Some(ChannelSigns { signs, shifts }) = channels {
+            let plane = x.len().checked_div(signs.len()).unwrap_or(0);
+            assert!(
+                signs.len() == shifts.len() && plane * signs.len() == x.len(),
+                "{} signs and {} shifts for {} values",
+                signs.len(),
+                shifts.len(),
+                x.len()
+            );
+            for (y, &shift) in shifted.chunks_exact_mut(plane.max(1)).zip(shifts) {
+                slices::add_constant(self.bits, y, self.bits.from_signed(shift));
+            }
+            flips = BitVec::from_fn(x.len(), |i| signs[i / plane] < 0);
+        }
+        let mut at = 0;
+        self.chunks.run(&shifted, |x| {
+            let mut keep = self.sign.run(s, x)?;
+            keep.xor_assign(&flips.slice(at, x.len()));
+            at += x.len();
+            Ok(Mux { bits: self.bits }.run(s, &keep, x)?)
+        })
+    }
+
+    /// The cost for `n` values.
+    #[must_use]
+    pub fn cost(&self, n: usize) -> Cost {
+        let mux = Mux { bits: self.bits };
+        let one = |n| self.sign.cost(n).then(mux.cost(n));
+        self.chunks.cost(n, one)
+    }
+}

@@ -1,0 +1,126 @@
+//! OT extensions as values: what a session is given to make its correlations with.
+
+use std::fmt;
+
+use channel::{Channel, Cost, Role, SessionId};
+use rand_core::CryptoRng;
+
+use crate::softspoken::{self, SoftSpokenReceiver, SoftSpokenSender};
+use crate::{CotPrice, Error, RcotReceiver, RcotSender};
+
+/// A way to make random correlated OTs: its set-up, its pools, and what they cost. Its parameters are
+/// AGREEMENT: both parties use the same.
+pub trait Extension: fmt::Debug + Send + Sync {
+    /// Its name, for reports.
+    fn name(&self) -> &'static str;
+
+    /// What both parties must have in common, by name.
+    fn agreement(&self) -> Vec<(&'static str, u64)>;
+
+    /// The traffic of one correlation, amortised over many.
+    fn price(&self) -> CotPrice;
+
+    /// Sets up the sender's end of a pool, which refills on `refill`. `rng` is this party's own.
+    ///
+    /// # Errors
+    /// When the channel fails or the peer does not follow the set-up.
+    fn sender(
+        &self,
+        refill: Channel,
+        session: &SessionId,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Box<dyn RcotSender>, Error>;
+
+    /// Sets up the receiver's end of a pool, which refills on `refill`. `rng` is this party's own.
+    ///
+    /// # Errors
+    /// When the channel fails or the peer does not follow the set-up.
+    fn receiver(
+        &self,
+        refill: Channel,
+        session: &SessionId,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Box<dyn RcotReceiver>, Error>;
+
+    /// The exact traffic of setting up a pool in which `sender` sends.
+    fn setup_cost(&self, sender: Role) -> Cost;
+
+    /// The exact traffic of the refills of such a pool until `cots` correlations are drawn.
+    fn refill_cost(&self, cots: u64, sender: Role) -> Cost;
+}
+
+/// The extension of who has no reason to choose another one.
+#[must_use]
+pub fn default_extension() -> &'static dyn Extension {
+    const DEFAULT: SoftSpoken = SoftSpoken::new(4);
+    &DEFAULT
+}
+
+/// `SoftSpokenOT` \[Roy22\], described at [`SoftSpokenSender`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SoftSpoken {
+    k: u32,
+}
+
+impl SoftSpoken {
+    /// With the parameter k: 128/k bits of traffic for a correlation, against 2^k hashes.
+    ///
+    /// # Panics
+    /// Unless 1 <= k <= 8.
+    #[must_use]
+    pub const fn new(k: u32) -> Self {
+        assert!(1 <= k && k <= 8, "k is from 1 to 8");
+        Self { k }
+    }
+
+    /// The parameter k.
+    #[must_use]
+    pub const fn k(&self) -> u32 {
+        self.k
+    }
+}
+
+impl Extension for SoftSpoken {
+    fn name(&self) -> &'static str {
+        "softspoken"
+    }
+
+    fn agreement(&self) -> Vec<(&'static str, u64)> {
+        vec![
+            ("softspoken k", self.k.into()),
+            ("softspoken batch", softspoken::BATCH as u64),
+        ]
+    }
+
+    fn price(&self) -> CotPrice {
+        CotPrice::bits(128_u32.div_ceil(self.k))
+    }
+
+    fn sender(
+        &self,
+        refill: Channel,
+        session: &SessionId,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Box<dyn RcotSender>, Error> {
+        let pool = SoftSpokenSender::setup(refill, self.k, session, rng)?;
+        Ok(Box::new(pool))
+    }
+
+    fn receiver(
+        &self,
+        refill: Channel,
+        session: &SessionId,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Box<dyn RcotReceiver>, Error> {
+        let pool = SoftSpokenReceiver::setup(refill, self.k, session, rng)?;
+        Ok(Box::new(pool))
+    }
+
+    fn setup_cost(&self, sender: Role) -> Cost {
+        softspoken::setup_cost(sender)
+    }
+
+    fn refill_cost(&self, cots: u64, sender: Role) -> Cost {
+        softspoken::refill_cost(self.k, softspoken::refills(cots), sender)
+    }
+}
