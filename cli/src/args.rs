@@ -2,12 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use channel::Config;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::network::Link;
+use crate::cost::wire::Wire;
 
 /// Two-party secure neural-network inference: the hospital learns the findings, and neither side sees the other's secret.
 #[derive(Debug, Parser)]
@@ -119,23 +117,12 @@ pub(crate) enum Objective {
     Flights,
 }
 
-impl Objective {
-    /// The same for `nets`.
-    pub(crate) const fn on(self, network: nets::Network) -> nets::Objective {
-        match self {
-            Self::Bytes => nets::Objective::Bytes,
-            Self::Time => nets::Objective::Time(network),
-            Self::Flights => nets::Objective::Flights,
-        }
-    }
-}
-
 /// What seconds are estimated from.
 #[derive(Debug, Args)]
 pub(crate) struct SpeedArgs {
     /// The network: lan (3 Gbit/s, 0.3 ms there and back), wan (100 Mbit/s, 40 ms), or such as 1Gbit,20ms.
     #[arg(long, value_name = "lan|wan|RATE,RTT", default_value = "lan")]
-    pub(crate) network: Link,
+    pub(crate) network: Wire,
     /// The speed of the machines, as `blindray bench --calibrate` writes it; default: this machine's, if it was measured.
     #[arg(long, value_name = "FILE")]
     pub(crate) constants: Option<PathBuf>,
@@ -365,17 +352,4 @@ pub(crate) struct LinkArgs {
     /// Give up when the peer is silent for this many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) timeout: u64,
-}
-
-impl LinkArgs {
-    /// The limits of a connection.
-    pub(crate) fn config(&self) -> Config {
-        let timeout = Duration::from_secs(self.timeout);
-        let default = Config::default();
-        Config {
-            timeout,
-            handshake_timeout: default.handshake_timeout.min(timeout),
-            ..default
-        }
-    }
 }

@@ -11,7 +11,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::failure::{Failure, Outcome};
-use crate::report::{Report, bytes};
+use crate::report::Report;
+use crate::text::bytes;
 
 /// How often the byte counter on screen is renewed.
 const TICK: Duration = Duration::from_millis(150);

@@ -2,7 +2,6 @@
 
 mod operations;
 
-use std::fmt::Write as _;
 use std::time::Instant;
 
 use channel::{Config, Connection, Cost, Listener, connect};
@@ -11,11 +10,12 @@ use serde::Serialize;
 use sharing::{Options, Session};
 
 use crate::args::BenchArgs;
+use crate::cost::machine::{Machine, own_file};
 use crate::entropy;
 use crate::failure::{Failure, Outcome};
 use crate::greeting;
-use crate::machine::{Machine, own_file};
-use crate::report::{bytes, seconds};
+use crate::report::seconds;
+use crate::text::{Side, Table, bytes, put};
 use crate::ui::Ui;
 use operations::{Name, Operation};
 
@@ -215,36 +215,36 @@ impl Operation {
 
 impl Bench {
     fn table(&self) -> String {
-        let mut out = format!(
-            "{:<44} {:>8} {:>8} {:>10} {:>8} {:>10}\n",
-            "operation, both parties over loopback", "CPU s", "wall s", "online", "flights", "COTs"
-        );
+        let mut table = Table::new([
+            ("operation, both parties over loopback", Side::Left),
+            ("CPU s", Side::Right),
+            ("wall s", Side::Right),
+            ("online", Side::Right),
+            ("flights", Side::Right),
+            ("COTs", Side::Right),
+        ]);
         for m in &self.operations {
-            writeln!(
-                out,
-                "{:<44} {:>8.2} {:>8.2} {:>10} {:>8} {:>10}",
-                m.operation,
-                m.cpu_s,
-                m.wall_s,
+            table.row([
+                m.operation.to_owned(),
+                format!("{:.2}", m.cpu_s),
+                format!("{:.2}", m.wall_s),
                 bytes(m.online_bytes),
-                m.flights,
-                m.cots
-            )
-            .expect("writing to a string cannot fail");
+                m.flights.to_string(),
+                m.cots.to_string(),
+            ]);
         }
+        let mut text = table.to_string();
         if let Some(c) = self.constants {
-            writeln!(
-                out,
-                "nanoseconds: {:.1} a COT with a vector, {:.2} a word of it, {:.2} a transformed value, {:.1} another COT, {:.1} a byte of a non-linear protocol",
-                c.row * 1e9,
-                c.word * 1e9,
-                c.element * 1e9,
-                c.cot * 1e9,
-                c.byte * 1e9
-            )
-            .expect("writing to a string cannot fail");
+            let [row, word, element, cot, byte] =
+                [c.row, c.word, c.element, c.cot, c.byte].map(|seconds| seconds * 1e9);
+            put(
+                &mut text,
+                format_args!(
+                    "nanoseconds: a COT with a vector {row:.1}, a word of the vector {word:.2}, a transformed value {element:.2}, another COT {cot:.1}, a byte of a non-linear protocol {byte:.1}"
+                ),
+            );
         }
-        out
+        text
     }
 }
 

@@ -1,6 +1,6 @@
 //! A bar chart as SVG: logarithmic, readable without colours, the same bytes for the same numbers.
 
-use std::fmt::Write as _;
+use crate::text::put;
 
 /// Place for labels, for bars, and for the numbers behind them.
 const LABELS: f64 = 360.0;
@@ -133,10 +133,6 @@ impl Chart {
             y += ROW;
         }
     }
-}
-
-fn put(out: &mut String, line: std::fmt::Arguments<'_>) {
-    writeln!(out, "{line}").expect("writing to a string cannot fail");
 }
 
 /// Text that XML does not take for markup.

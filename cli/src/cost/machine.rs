@@ -12,7 +12,7 @@ const VERSION: u32 = 1;
 /// The file is a few lines; more is another file.
 const MAX_BYTES: u64 = 1 << 16;
 
-/// CPU seconds of both parties together, of a unit of work each.
+/// CPU seconds that a unit of each kind of work takes, both parties together.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Machine {
@@ -28,7 +28,7 @@ impl Machine {
         }
     }
 
-    /// From the file given, or from this machine's own if there is one, else those of the machine of BENCHMARKS.md.
+    /// The constants of the file given, else of this machine's own file if there is one, else of the machine of BENCHMARKS.md.
     pub(crate) fn find(given: Option<&Path>) -> Outcome<Constants> {
         match given {
             Some(path) => Self::load(path),

@@ -1,19 +1,19 @@
-//! The network that a plan is for.
+//! The network between the parties that a plan is for.
 
 use std::str::FromStr;
 
 use nets::Network;
 use serde::Serialize;
 
-/// A network and what the user called it.
+/// A network between the two parties, and what the user called it.
 #[derive(Clone, PartialEq, Debug, Serialize)]
-pub(crate) struct Link {
+pub(crate) struct Wire {
     pub(crate) name: String,
     #[serde(flatten)]
     pub(crate) network: Network,
 }
 
-impl Link {
+impl Wire {
     /// 3 Gbit/s and 0.3 ms there and back: two machines in one room, as in the evaluation of Cheetah (eprint 2022/207).
     pub(crate) fn lan() -> Self {
         Self::named("lan", 3e9, 0.3e-3)
@@ -33,7 +33,7 @@ impl Link {
     }
 }
 
-impl FromStr for Link {
+impl FromStr for Wire {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -76,18 +76,18 @@ mod tests {
 
     #[test]
     fn networks_are_read() {
-        let link: Link = "1Gbit,20ms".parse().expect("a network");
-        assert!((link.network.bytes_per_s - 1.25e8).abs() < 1.0);
-        assert!((link.network.rtt_s - 0.02).abs() < 1e-12);
+        let wire: Wire = "1Gbit,20ms".parse().expect("a network");
+        assert!((wire.network.bytes_per_s - 1.25e8).abs() < 1.0);
+        assert!((wire.network.rtt_s - 0.02).abs() < 1e-12);
         assert_eq!(
             "2.5 Mbit/s,0s"
-                .parse::<Link>()
+                .parse::<Wire>()
                 .expect("a network")
                 .network
                 .rtt_s,
             0.0
         );
-        assert_eq!("lan".parse(), Ok(Link::lan()));
+        assert_eq!("lan".parse(), Ok(Wire::lan()));
         for (bad, cause) in [
             ("dsl", "lan, wan"),
             ("1,2", "no rate"),
@@ -98,7 +98,7 @@ mod tests {
             ("1Gbit,2", "no round trip"),
             ("1Gbit,-2ms", "no round trip"),
         ] {
-            let error = bad.parse::<Link>().expect_err(bad);
+            let error = bad.parse::<Wire>().expect_err(bad);
             assert!(error.contains(cause), "{error}");
         }
     }

@@ -1,22 +1,19 @@
 //! From CrypTFlow2 of 2022 to an affordable X-ray: one lever at a time.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
-use nets::{Algorithms, Constants, CrypTFlow2, Error, Model, Source};
+use nets::{Algorithms, Constants, CrypTFlow2, Error, Model, Source, choose};
 use serde::Serialize;
+use sharing::Options;
 
-use crate::args::PlanArgs;
-use crate::estimate::{self, Estimate, Speed};
+use super::estimate::{self, Estimate, Speed};
+use super::svg::{Bar, Chart};
+use super::wire::Wire;
 use crate::failure::{Failure, Outcome};
-use crate::model::{self, CostOptions};
-use crate::network::Link;
-use crate::report::{Widths, bytes};
-use crate::svg::{Bar, Chart};
+use crate::model::{self, CostWidths};
+use crate::report::Widths;
+use crate::text::{Side, Table, bytes};
 use crate::ui::Ui;
-
-/// Rows and columns of the image, unless said otherwise: those of the `CheXpert` network.
-const SIZE: u32 = 320;
 
 /// The network whose weights stay while the protocols change.
 const BASE: &str = "densenet121";
@@ -36,11 +33,27 @@ const NETWORKS: [(&str, &str, Option<usize>); 10] = [
     ("backbone and X-operator", "shufflenet-v2-x", Some(2)),
 ];
 
+/// What the networks of the table have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// Rows and columns of the image.
+    pub(crate) size: u32,
+    /// Outputs.
+    pub(crate) classes: u32,
+    pub(crate) widths: CostWidths,
+}
+
+impl Settings {
+    /// Rows and columns of the image of the `CheXpert` network.
+    pub(crate) const SIZE: u32 = 320;
+}
+
+/// One row for each lever.
 #[derive(Clone, Debug, Serialize)]
-struct Ablation {
+pub(crate) struct Ablation {
     size: u32,
     classes: u32,
-    networks: [Link; 2],
+    networks: [Wire; 2],
     rows: Vec<Row>,
 }
 
@@ -64,48 +77,36 @@ struct Row {
     macs: u64,
 }
 
-/// Prints the table, and draws it where asked.
-pub(crate) fn run(args: &PlanArgs, constants: Constants, ui: Ui) -> Outcome<()> {
-    let table = Ablation {
-        size: args.size.unwrap_or(SIZE),
-        classes: args.classes,
-        networks: [Link::lan(), Link::wan()],
-        rows: Rows::new(args, constants, ui).all()?,
-    };
-    if let Some(path) = &args.svg {
-        table.draw(path)?;
+impl Ablation {
+    /// Plans every row.
+    pub(crate) fn new(settings: Settings, constants: Constants, ui: Ui) -> Outcome<Self> {
+        let speed = |wire| Speed { wire, constants };
+        let rows = Rows {
+            settings,
+            lan: speed(Wire::lan()),
+            wan: speed(Wire::wan()),
+            ui,
+        };
+        Ok(Self {
+            size: settings.size,
+            classes: settings.classes,
+            networks: [Wire::lan(), Wire::wan()],
+            rows: rows.all()?,
+        })
     }
-    if ui.is_json() {
-        return ui.json_line(&table);
-    }
-    ui.text(&table.text())
 }
 
 /// Makes the rows.
 struct Rows {
-    size: usize,
-    classes: usize,
-    options: CostOptions,
+    settings: Settings,
     lan: Speed,
     wan: Speed,
     ui: Ui,
 }
 
 impl Rows {
-    fn new(args: &PlanArgs, constants: Constants, ui: Ui) -> Self {
-        let speed = |link| Speed { link, constants };
-        Self {
-            size: args.size.unwrap_or(SIZE) as usize,
-            classes: args.classes as usize,
-            options: CostOptions::of(args),
-            lan: speed(Link::lan()),
-            wan: speed(Link::wan()),
-            ui,
-        }
-    }
-
     fn all(&self) -> Outcome<Vec<Row>> {
-        let base = model::seeded(BASE, self.size, self.classes, None).map_err(Failure::input)?;
+        let base = self.seeded(BASE, None).map_err(Failure::input)?;
         let mut rows = Vec::new();
         for (lever, settings) in [
             ("CrypTFlow2 as released, 2022", CrypTFlow2::RELEASED),
@@ -127,11 +128,11 @@ impl Rows {
             ("narrow widths, our protocols", Algorithms::Direct),
             ("exact Winograd", Algorithms::default()),
         ] {
-            let model = model::with(&model, &algorithms)?;
+            let model = with(&model, &algorithms)?;
             rows.push(self.ours(lever, true, &model, BASE, parameters)?);
         }
         for (lever, name, groups) in NETWORKS {
-            let source = match model::seeded(name, self.size, self.classes, groups) {
+            let source = match self.seeded(name, groups) {
                 // Not every network has something to replace.
                 Err(Error::UnknownNetwork { .. } | Error::Option { .. }) => continue,
                 source => source.map_err(Failure::input)?,
@@ -144,12 +145,17 @@ impl Rows {
         Ok(rows)
     }
 
+    fn seeded(&self, name: &str, groups: Option<usize>) -> Result<Source, Error> {
+        let Settings { size, classes, .. } = self.settings;
+        model::seeded(name, size as usize, classes as usize, groups)
+    }
+
     fn quantised(&self, source: Source) -> Outcome<Model> {
         self.ui.note(&format!(
             "{}: random weights, and widths from noise",
             source.arch
         ));
-        model::quantised(source, self.options)
+        model::quantised(source, self.settings.widths)
     }
 
     fn ours(
@@ -168,6 +174,14 @@ impl Rows {
             ..row
         })
     }
+}
+
+/// The same network with the algorithms chosen anew.
+fn with(model: &Model, algorithms: &Algorithms) -> Outcome<Model> {
+    let price = Options::default().cot_price();
+    let (model, _) =
+        choose(model, algorithms, price, &Constants::default()).map_err(Failure::input)?;
+    Ok(model)
 }
 
 fn row(lever: &'static str, keeps_weights: bool, lan: &Estimate, wan: &Estimate) -> Row {
@@ -189,42 +203,44 @@ fn row(lever: &'static str, keeps_weights: bool, lan: &Estimate, wan: &Estimate)
 }
 
 impl Ablation {
-    fn text(&self) -> String {
-        let mut out = format!(
-            "{BASE}, {0} x {0}, {1} outputs, and what it becomes; bytes of one image\n{2:<30} {3:<28} {4:>10} {5:>10} {6:>8} {7:>9} {8:>9} {9:>11} {10:>14}\n",
-            self.size,
-            self.classes,
-            "lever",
-            "network",
-            "online",
-            "refill",
-            "flights",
-            "LAN s",
-            "WAN s",
-            "parameters",
-            "MACs"
-        );
+    pub(crate) fn text(&self) -> String {
+        let mut table = Table::new([
+            ("lever", Side::Left),
+            ("network", Side::Left),
+            ("online", Side::Right),
+            ("refill", Side::Right),
+            ("flights", Side::Right),
+            ("LAN s", Side::Right),
+            ("WAN s", Side::Right),
+            ("parameters", Side::Right),
+            ("MACs", Side::Right),
+        ]);
         for row in &self.rows {
             let unknown = if row.cpu_s.is_none() { ">" } else { "" };
-            writeln!(
-                out,
-                "{:<30} {:<28} {:>10} {:>10} {:>8} {:>9} {:>9} {:>11} {:>14}",
-                row.lever,
-                row.model,
+            table.row([
+                row.lever.to_owned(),
+                row.model.clone(),
                 bytes(row.online_bytes),
                 bytes(row.refill_bytes),
-                row.flights,
+                row.flights.to_string(),
                 format!("{unknown}{:.0}", row.lan_s),
                 format!("{unknown}{:.0}", row.wan_s),
-                row.parameters,
-                row.macs
-            )
-            .expect("writing to a string cannot fail");
+                row.parameters.to_string(),
+                row.macs.to_string(),
+            ]);
         }
-        out + "LAN: 3 Gbit/s, 0.3 ms; WAN: 100 Mbit/s, 40 ms. Seconds are estimates, CPU of both parties and network; those with > are of the network alone.\nWeights of every row after the fourth must be trained anew.\n"
+        format!(
+            "{BASE}, {0} x {0}, {1} outputs, and what it becomes; bytes of one image\n\
+             {table}\
+             LAN: 3 Gbit/s, 0.3 ms; WAN: 100 Mbit/s, 40 ms. Seconds are estimates: the CPU of both parties and the network; \
+             those with > are of the network alone.\n\
+             The weights of every row after the fourth must be trained anew.\n",
+            self.size, self.classes
+        )
     }
 
-    fn draw(&self, path: &Path) -> Outcome<()> {
+    /// Draws the traffic of every row as SVG.
+    pub(crate) fn draw(&self, path: &Path) -> Outcome<()> {
         let bars = self.rows.iter().map(|row| {
             let total = row.online_bytes + row.refill_bytes;
             Bar {
