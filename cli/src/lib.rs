@@ -1,7 +1,4 @@
-//! The `blindray` program: composes the crates below into end-to-end secure inference.
-//!
-//! Results go to standard output, everything else to standard error. Exit code 0: done; 1: it ran and
-//! failed; 2: bad usage or bad input. The library is the program: [`run`] is all of it.
+#![doc = include_str!("../README.md")]
 
 mod args;
 mod commands;
