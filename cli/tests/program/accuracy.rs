@@ -1,13 +1,11 @@
 //! The integer networks that `import` makes against their float networks, on images that did not
 //! calibrate them.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 
+use crate::support::{json, models};
 use nets::{Model, Picture, Samples};
 use serde_json::Value;
-use support::{json, models};
 
 /// A trained network, and what the command line says of it.
 struct Network {
@@ -244,7 +242,7 @@ fn default_import_agrees_with_float() {
 
 /// The table "Weight widths" of BENCHMARKS.md.
 #[test]
-#[ignore = "minutes: cargo test --release -p blindray --test accuracy -- --ignored --nocapture"]
+#[ignore = "minutes: cargo test --release -p blindray --test program accuracy -- --ignored --nocapture"]
 fn weight_widths() {
     let Some(folder) = models() else { return };
     for network in &NETWORKS {

@@ -1,18 +1,12 @@
 //! What goes wrong must be said in one sentence, with exit code 1 or 2, without panic and without result.
 
-mod support;
-
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-use support::{Provider, assets, fails, json, run, xray};
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("UTF-8")
-}
+use crate::support::{Server, assets, fails, json, run, text, xray};
 
 fn clear(model: &str, input: &str) -> Output {
     run(&["clear", "--model", model, "--input", input])
@@ -141,7 +135,7 @@ fn images_that_are_none() {
     );
 }
 
-/// A provider that is none: answers one connection with `bytes` and then stays silent or closes.
+/// A server that is none: answers one connection with `bytes` and then stays silent or closes.
 fn impostor(bytes: Vec<u8>, linger: Duration) -> (SocketAddr, std::thread::JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
@@ -209,19 +203,19 @@ fn a_peer_that_stalls_or_closes_at_once() {
 
 #[test]
 fn another_model_digest() {
-    let mut provider = Provider::start(&["--model", "chestnet", "--sessions", "1"]);
+    let mut server = Server::start(&["--model", "chestnet", "--sessions", "1"]);
     fails(
-        &infer(provider.address, &["--expect-model", &"00".repeat(32)]),
+        &infer(server.address, &["--expect-model", &"00".repeat(32)]),
         1,
         "model",
     );
     fails(
-        &infer(provider.address, &["--expect-model", "abc"]),
+        &infer(server.address, &["--expect-model", "abc"]),
         2,
         "digest",
     );
-    // The provider is still there for a client that wants what it has.
-    let (address, image) = (provider.connect(), xray());
+    // The server is still there for a client that wants what it has.
+    let (address, image) = (server.connect(), xray());
     let good = json(&[
         "infer",
         "--json",
@@ -231,33 +225,33 @@ fn another_model_digest() {
         text(&image),
     ]);
     assert_eq!(good.len(), 1);
-    assert_eq!(provider.wait().0, Some(0));
+    assert_eq!(server.wait().0, Some(0));
 }
 
 #[test]
 fn too_many_images() {
-    let provider = Provider::start(&["--model", "chestnet", "--max-images", "1"]);
+    let server = Server::start(&["--model", "chestnet", "--max-images", "1"]);
     let image = xray();
     fails(
-        &infer(provider.address, &["--input", text(&image)]),
+        &infer(server.address, &["--input", text(&image)]),
         1,
         "refused",
     );
 }
 
 #[test]
-fn clients_that_are_none_do_not_stop_the_provider() {
-    let provider = Provider::start(&["--model", "chestnet", "--timeout", "1"]);
+fn clients_that_are_none_do_not_stop_the_server() {
+    let server = Server::start(&["--model", "chestnet", "--timeout", "1"]);
     for bytes in [&b""[..], b"\0", b"GET / HTTP/1.1\r\n\r\n", &[0xff; 4096]] {
-        let mut stream = TcpStream::connect(provider.address).expect("the provider listens");
+        let mut stream = TcpStream::connect(server.address).expect("the server listens");
         // It may hang up before it has all of it.
         let _ = stream.write_all(bytes);
     }
-    let mut silent = TcpStream::connect(provider.address).expect("the provider listens");
+    let mut silent = TcpStream::connect(server.address).expect("the server listens");
     silent
         .set_read_timeout(Some(Duration::from_secs(20)))
         .expect("a time-out");
-    let (address, image) = (provider.connect(), xray());
+    let (address, image) = (server.connect(), xray());
     let good = json(&[
         "infer",
         "--json",
@@ -267,13 +261,13 @@ fn clients_that_are_none_do_not_stop_the_provider() {
         text(&image),
     ]);
     assert_eq!(good.len(), 1);
-    // The provider hangs up on the silent one by itself.
+    // The server hangs up on the silent one by itself.
     let mut rest = Vec::new();
     assert!(
         silent.read_to_end(&mut rest).is_ok(),
         "hung up within its time-out"
     );
-    let (code, said) = provider.stop();
+    let (code, said) = server.stop();
     assert_eq!(code, Some(0), "{said}");
     assert!(!said.contains("panicked"), "{said}");
 }

@@ -1,14 +1,8 @@
 //! Real DICOM files give what their pixels give as PNG and JPEG files; others are refused at no cost.
 
-mod support;
-
 use std::path::Path;
 
-use support::{fails, json, models, raw, run_watched};
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("UTF-8")
-}
+use crate::support::{assets, fails, json, models, raw, run_watched, text};
 
 fn clear(image: &Path) -> Vec<i64> {
     let args = [
@@ -52,7 +46,7 @@ fn xrays_in_dicom_files() {
     std::fs::write(&jpeg, &bytes[start..end + 2]).expect("a file");
     assert_eq!(clear(&file), clear(&jpeg));
 
-    let weights = support::assets().join("chestnet.safetensors");
+    let weights = assets().join("chestnet.safetensors");
     let out = folder.path().join("m.bray");
     let report = json(&[
         "import",

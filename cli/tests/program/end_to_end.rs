@@ -1,9 +1,7 @@
 //! Two real processes over loopback, on a real X-ray and real photographs.
 
-mod support;
-
+use crate::support::{Server, fails, json, models, raw, run, run_watched, top, xray};
 use serde_json::Value;
-use support::{Provider, fails, json, models, raw, run, run_watched, top, xray};
 
 #[test]
 fn demo_reads_an_xray_exactly() {
@@ -64,17 +62,17 @@ fn demo_runs_fast_mode_within_its_law() {
 
 #[test]
 fn serve_and_infer_equal_clear() {
-    let provider = Provider::start(&["--model", "chestnet"]);
+    let server = Server::start(&["--model", "chestnet"]);
     let file = xray();
     let file = file.to_str().expect("UTF-8");
-    let address = provider.connect();
+    let address = server.connect();
     let args = [
         "infer",
         "--json",
         "--connect",
         &address,
         "--expect-model",
-        &provider.digest,
+        &server.digest,
         "--input",
         file,
         file,
@@ -95,17 +93,17 @@ fn serve_and_infer_equal_clear() {
         assert_eq!(raw(report), raw(&clear[0]));
         assert_eq!(report["input_sha256"], clear[0]["input_sha256"]);
     }
-    let (code, said) = provider.stop();
+    let (code, said) = server.stop();
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("2 images"), "{said}");
 }
 
 #[test]
 fn several_clients_at_once() {
-    let provider = Provider::start(&["--model", "chestnet"]);
+    let server = Server::start(&["--model", "chestnet"]);
     let file = xray();
     let file = file.to_str().expect("UTF-8");
-    let address = provider.connect();
+    let address = server.connect();
     let results: Vec<Vec<i64>> = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..3)
             .map(|_| {
@@ -163,8 +161,8 @@ fn resnet20_on_ten_images() {
             .collect()
     };
 
-    let provider = Provider::start(&["--model", &model]);
-    let address = provider.connect();
+    let server = Server::start(&["--model", &model]);
+    let address = server.connect();
     let args = with(&["infer", "--json", "--connect", &address, "--input"]);
     let (output, client_peak) = run_watched(&args.iter().map(String::as_str).collect::<Vec<_>>());
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -198,7 +196,7 @@ fn resnet20_on_ten_images() {
         .count();
     assert!(same >= 9, "{same} of 10 classes as in float");
 
-    let server_peak = provider.peak();
+    let server_peak = server.peak();
     eprintln!("peak memory: client {client_peak}, server {server_peak}");
     for peak in [client_peak, server_peak] {
         assert!(peak > 0 && peak < 300 << 20, "{peak}");
@@ -304,8 +302,8 @@ fn from_onnx(onnx: &std::path::Path, (calibrate, image, mean, std): Images<'_>) 
     };
     let (float, fixed) = (clear("float"), clear("fixed"));
     assert_eq!(top(&float[0]), top(&fixed[0]), "{onnx}");
-    let provider = Provider::start(&["--model", &model]);
-    let address = provider.connect();
+    let server = Server::start(&["--model", &model]);
+    let address = server.connect();
     let args = ["infer", "--json", "--connect", &address, "--input", &image];
     let (output, client_peak) = run_watched(&args);
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -314,7 +312,7 @@ fn from_onnx(onnx: &std::path::Path, (calibrate, image, mean, std): Images<'_>) 
     assert_eq!(raw(&secure), raw(&fixed[0]), "{onnx}");
     follows_its_plan(std::path::Path::new(&model), &secure);
     let said = ["comm", "time"].map(|key| secure[key].to_string());
-    let peaks = [client_peak, provider.peak()].map(|peak| peak >> 20);
+    let peaks = [client_peak, server.peak()].map(|peak| peak >> 20);
     let widths = ["weight_bits", "activation_bits"].map(|key| imported[0][key].to_string());
     eprintln!("{onnx}: {widths:?} bits, {said:?}, peak memory {peaks:?} MiB");
 }

@@ -3,8 +3,6 @@
 //! He can cut a connection at any byte, go silent, or write bytes of his own, in any direction of any
 //! of the session's connections: the online stream, the greetings, and the two refill streams.
 
-mod support;
-
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Output;
@@ -12,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use support::{Provider, fails, run, xray};
+use crate::support::{Server, fails, run, xray};
 
 /// The session's connections in the order in which the client makes them.
 const ONLINE: usize = 0;
@@ -85,7 +83,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, attack: Option<(usize, Act)>, en
     let _ = to.shutdown(Shutdown::Both);
 }
 
-/// Listens in the provider's place.
+/// Listens in the server's place.
 fn relay(server: SocketAddr, attack: Attack, end: Arc<AtomicBool>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
@@ -116,10 +114,9 @@ fn relay(server: SocketAddr, attack: Attack, end: Arc<AtomicBool>) -> SocketAddr
 
 /// What the client says, and what the server said about it.
 fn under(attack: Attack) -> (Output, String) {
-    let mut provider =
-        Provider::start(&["--model", "chestnet", "--sessions", "1", "--timeout", "2"]);
+    let mut server = Server::start(&["--model", "chestnet", "--sessions", "1", "--timeout", "2"]);
     let end = Arc::new(AtomicBool::new(false));
-    let address = relay(provider.address, attack, Arc::clone(&end)).to_string();
+    let address = relay(server.address, attack, Arc::clone(&end)).to_string();
     let image = xray();
     let input = image.to_str().expect("UTF-8");
     let output = run(&[
@@ -132,11 +129,11 @@ fn under(attack: Attack) -> (Output, String) {
         "--input",
         input,
     ]);
-    // A session that never began leaves the provider waiting for another; one that did ends with it.
+    // A session that never began leaves the server waiting for another; one that did ends with it.
     let said = if attack.connection == ONLINE && attack.at < HELLO {
-        provider.stop().1
+        server.stop().1
     } else {
-        let (code, said) = provider.wait();
+        let (code, said) = server.wait();
         assert_eq!(code, Some(1), "{attack:?}: {said}");
         said
     };

@@ -1,15 +1,9 @@
 //! What travels with a model: its public part, how it wants its images; and models with random weights.
 
-mod support;
-
 use std::path::Path;
 
+use crate::support::{Server, assets, blindray, fails, json, raw, run, text, xray};
 use serde_json::Value;
-use support::{Provider, assets, blindray, fails, json, raw, run, xray};
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("UTF-8")
-}
 
 /// Imports the embedded network's weights anew, with further options.
 fn import(out: &Path, more: &[&str]) -> std::process::Output {
@@ -35,13 +29,13 @@ fn import(out: &Path, more: &[&str]) -> std::process::Output {
 }
 
 #[test]
-fn a_client_holds_the_provider_to_its_public_part() {
+fn a_client_holds_the_server_to_its_public_part() {
     let folder = tempfile::tempdir().expect("a folder");
     let (model, image) = (folder.path().join("m.bray"), xray());
     assert!(import(&model, &[]).status.success());
     let public = folder.path().join("m.public.json");
-    let provider = Provider::start(&["--model", text(&model), "--timeout", "5"]);
-    let address = provider.connect();
+    let server = Server::start(&["--model", text(&model), "--timeout", "5"]);
+    let address = server.connect();
     let infer = |public: &Path| {
         let args = [
             "infer",
@@ -71,7 +65,7 @@ fn a_client_holds_the_provider_to_its_public_part() {
     }
     fails(&infer(Path::new("absent.json")), 2, "absent.json");
     // Another client's expectation sent it no session.
-    let (code, said) = provider.stop();
+    let (code, said) = server.stop();
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(said.matches("1 images").count(), 1, "{said}");
 
@@ -127,8 +121,8 @@ fn crops_and_filters_travel_with_the_model() {
         seen.push(raw(&fixed));
     }
     // Ten inputs, one answer.
-    let provider = Provider::start(&["--model", text(&model), "--max-images", "10"]);
-    let address = provider.connect();
+    let server = Server::start(&["--model", text(&model), "--max-images", "10"]);
+    let address = server.connect();
     let args = [
         "infer",
         "--json",
@@ -201,8 +195,8 @@ fn backbones_with_random_weights() {
     let clear = json(&args).remove(0);
     assert_eq!(clear["outputs"].as_array().expect("outputs").len(), 5);
     assert_eq!(clear["model"], "squeezenet (random weights)");
-    let provider = Provider::start(&size);
-    let address = provider.connect();
+    let server = Server::start(&size);
+    let address = server.connect();
     let secure = json(&[
         "infer",
         "--json",

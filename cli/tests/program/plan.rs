@@ -1,9 +1,7 @@
 //! `plan` says before what a run costs, and what it would have cost in 2022.
 
-mod support;
-
+use crate::support::{blindray, fails, json, run};
 use serde_json::Value;
-use support::{fails, json, run};
 
 /// Small enough to be imported in moments.
 const SMALL: [&str; 4] = ["--size", "64", "--classes", "3"];
@@ -183,6 +181,86 @@ fn levers_that_keep_the_weights_only_save() {
         assert!(svg.contains(model), "{model}");
     }
     assert_eq!(draw(), (report, svg), "the same every time");
+}
+
+/// A number with separators of thousands.
+fn separated(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Tenths of 10^9, rounded, with separators.
+fn gigabytes(bytes: u64) -> String {
+    let tenths = (bytes + 50_000_000) / 100_000_000;
+    format!("{}.{} GB", separated(tenths / 10), tenths % 10)
+}
+
+/// A row of the ablation as README.md has it, but for the spelling of the network.
+fn readme_row(row: &Value) -> [String; 9] {
+    let measured = row.get("cpu_s").is_some();
+    let seconds = |key: &str| {
+        let whole = format!("{:.0}", row[key].as_f64().expect("seconds"));
+        let whole = separated(whole.parse().expect("a number"));
+        format!("{}{whole}", if measured { "" } else { ">" })
+    };
+    let text = |key: &str| row[key].as_str().expect("text").to_owned();
+    [
+        text("lever").replace("1x1", "1×1"),
+        spelled(&text("model")),
+        gigabytes(number(row, "online_bytes")),
+        if measured {
+            gigabytes(number(row, "refill_bytes"))
+        } else {
+            "within".to_owned()
+        },
+        separated(number(row, "flights")),
+        seconds("lan_s"),
+        seconds("wan_s"),
+        separated(number(row, "parameters")),
+        separated((number(row, "macs") + 500_000) / 1_000_000),
+    ]
+}
+
+/// The name of a network without hyphens, spaces and capitals.
+fn spelled(network: &str) -> String {
+    let kept = network.chars().filter(|c| !matches!(c, '-' | ' '));
+    kept.collect::<String>().to_lowercase()
+}
+
+#[test]
+#[ignore = "a minute: cargo test --release -p blindray --test program plan::the_ablation_of_the_readme -- --ignored"]
+fn the_ablation_of_the_readme() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = std::fs::read_to_string(readme).expect("README.md");
+    let rows = readme
+        .lines()
+        .skip_while(|line| !line.starts_with("| lever |"))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let rows = rows.map(|line| {
+        let cells = line.trim_matches('|').split('|').map(str::trim);
+        let mut cells: Vec<String> = cells.map(str::to_owned).collect();
+        cells[1] = spelled(&cells[1]);
+        cells
+    });
+    // Without the constants that this machine's user may have measured.
+    let empty = tempfile::tempdir().expect("a folder");
+    let output = blindray()
+        .args(["plan", "--ablation", "--json", "--quiet"])
+        .env("XDG_CONFIG_HOME", empty.path())
+        .output()
+        .expect("the program starts");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let planned = report["rows"].as_array().expect("rows").iter();
+    let planned: Vec<Vec<String>> = planned.map(|row| readme_row(row).to_vec()).collect();
+    assert_eq!(rows.collect::<Vec<_>>(), planned);
 }
 
 /// Every element is closed, in the right order; nothing but names follows `<`.

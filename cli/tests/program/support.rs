@@ -1,5 +1,4 @@
 //! Running the program from tests.
-#![allow(dead_code, reason = "every test file uses its own part")]
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -16,6 +15,11 @@ pub(crate) fn xray() -> PathBuf {
 
 pub(crate) fn assets() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("assets")
+}
+
+/// A path as an argument.
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
 }
 
 /// The folder of trained networks beside the checkout; prints a note when it is not there.
@@ -94,14 +98,14 @@ pub(crate) fn top(report: &Value) -> usize {
         .expect("outputs")
 }
 
-/// A provider process; ended with this value.
-pub(crate) struct Provider {
+/// A server process; ended with this value.
+pub(crate) struct Server {
     process: Child,
     pub(crate) address: SocketAddr,
     pub(crate) digest: String,
 }
 
-impl Provider {
+impl Server {
     pub(crate) fn start(args: &[&str]) -> Self {
         let mut process = blindray()
             .args(["serve", "--json", "--listen", "127.0.0.1:0"])
@@ -159,7 +163,7 @@ impl Provider {
     }
 }
 
-impl Drop for Provider {
+impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
