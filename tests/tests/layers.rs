@@ -62,6 +62,12 @@ fn edges_are_those_of_the_list() {
     let listed: BTreeSet<_> = ALLOWED.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(packages.keys().cloned().collect::<BTreeSet<_>>(), listed);
 
+    let root = text("Cargo.toml");
+    // Where it stands among the members of the workspace.
+    let order = |member: &str| {
+        root.find(&format!("\n    \"{member}\",\n"))
+            .expect("a member")
+    };
     for (name, allowed) in ALLOWED {
         let mut used = BTreeSet::new();
         for dependency in packages[*name]["dependencies"].as_array().expect("list") {
@@ -75,6 +81,10 @@ fn edges_are_those_of_the_list() {
                 "{name} must not depend on {on}"
             );
             used.insert(on);
+        }
+        // Lowest first is the order in which packages are published.
+        for on in *allowed {
+            assert!(order(on) < order(name), "{on} must stand before {name}");
         }
         // A list that allows more than is needed says nothing.
         let allowed: BTreeSet<String> = allowed.iter().map(|on| (*on).to_owned()).collect();
@@ -137,6 +147,10 @@ fn packages_can_be_published() {
                 !package[key].as_str().unwrap_or_default().is_empty(),
                 "{name}: {key}"
             );
+        }
+        // Links to the files of the root, which a package takes along as files.
+        for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
+            assert_eq!(text(format!("{name}/{licence}")), text(licence), "{name}");
         }
         let keywords = package["keywords"].as_array().expect("a list");
         assert!((1..=5).contains(&keywords.len()), "{name}");
