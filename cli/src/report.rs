@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::text::{Side, Table, bytes, put};
 
-/// One answer, for one image.
+/// The result for one image.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) model: String,
@@ -33,7 +33,7 @@ pub(crate) struct Report {
     pub(crate) layers: Vec<Layer>,
 }
 
-/// Widest integers of the network, by kind.
+/// Bits of the widest integers of the network, by kind.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Widths {
     pub(crate) activation: u32,
@@ -70,7 +70,7 @@ impl Comm {
         self.refill_client_to_server_bytes + self.refill_server_to_client_bytes
     }
 
-    /// The total, and what it is made of.
+    /// The total, and the parts it is made of.
     pub(crate) fn text(&self) -> String {
         format!(
             "{} (online: client to server {}, server to client {}, {} flights; COT refill {})",
@@ -102,7 +102,7 @@ pub(crate) struct Layer {
     pub(crate) server_to_client_bytes: u64,
     pub(crate) flights: u64,
     pub(crate) seconds: f64,
-    /// What only a plan says.
+    /// What a plan says and a run does not.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub(crate) planned: Option<Planned>,
 }
@@ -120,7 +120,7 @@ pub(crate) struct Planned {
     pub(crate) why: String,
 }
 
-/// Names the network's outputs.
+/// The outputs of the network with their names and probabilities.
 pub(crate) fn findings(model: &PublicModel, logits: &[f64], raw: Option<&[i64]>) -> Vec<Finding> {
     let probabilities = model.probabilities(logits);
     model
@@ -136,7 +136,7 @@ pub(crate) fn findings(model: &PublicModel, logits: &[f64], raw: Option<&[i64]>)
         .collect()
 }
 
-/// Names the outputs of the views of one image: `raw` is the sum of the views' integers, the logit their mean.
+/// The outputs of an image of which the network saw several views: `raw` is the sum of the integers of the views, the logit their mean.
 #[expect(clippy::cast_precision_loss, reason = "at most ten views")]
 pub(crate) fn integer_findings(model: &PublicModel, views: &[Vec<i64>]) -> Vec<Finding> {
     let sum = |i: usize| views.iter().fold(0_i64, |sum, v| sum.saturating_add(v[i]));
@@ -278,7 +278,7 @@ impl Report {
         out
     }
 
-    /// Cost by kind of layer, dearest first.
+    /// Cost by kind of layer, the slowest kind first.
     pub(crate) fn kinds(&self) -> String {
         let mut kinds: Vec<(usize, Layer)> = Vec::new();
         for layer in &self.layers {

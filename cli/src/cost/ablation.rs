@@ -15,10 +15,10 @@ use crate::report::Widths;
 use crate::text::{Side, Table, bytes};
 use crate::ui::Ui;
 
-/// The network whose weights stay while the protocols change.
+/// The network of the first rows, which keeps its weights while the protocols change.
 const BASE: &str = "densenet121";
 
-/// Networks with every lever of the protocols on, and groups for 1 x 1 layers; one that does not exist is
+/// The networks of the other rows: lever, backbone, and groups of the 1 x 1 layers. A backbone that cannot be changed so is
 /// left out.
 const NETWORKS: [(&str, &str, Option<usize>); 10] = [
     ("X-operator", "densenet121-x", None),
@@ -61,7 +61,7 @@ pub(crate) struct Ablation {
 struct Row {
     lever: &'static str,
     model: String,
-    /// Whether the trained network of the first row can be run so.
+    /// Whether the trained weights of the first row's network can be used.
     keeps_weights: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     bits: Option<Widths>,
@@ -70,7 +70,7 @@ struct Row {
     flights: u64,
     lan_s: f64,
     wan_s: f64,
-    /// Within both; unknown for CrypTFlow2.
+    /// Contained in `lan_s` and `wan_s`; unknown for CrypTFlow2.
     #[serde(skip_serializing_if = "Option::is_none")]
     cpu_s: Option<f64>,
     parameters: u64,

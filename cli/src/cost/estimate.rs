@@ -28,17 +28,17 @@ pub(crate) struct Estimate {
     pub(crate) layers: Vec<Layer>,
 }
 
-/// Where the seconds would go.
+/// What the estimated seconds are spent on.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Time {
-    /// Of both parties together; none where nobody measured it.
+    /// CPU time of both parties together; none for a system whose CPU time is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cpu_s: Option<f64>,
     pub(crate) network_s: f64,
     pub(crate) total_s: f64,
 }
 
-/// What the seconds are computed from.
+/// What seconds are estimated from.
 #[derive(Clone, Debug)]
 pub(crate) struct Speed {
     pub(crate) wire: Wire,
@@ -46,7 +46,7 @@ pub(crate) struct Speed {
 }
 
 impl Speed {
-    /// CPU seconds and seconds on the wire.
+    /// CPU seconds and network seconds of a layer.
     fn seconds(&self, layer: &LayerPlan) -> (f64, f64) {
         let price = Options::default().cot_price();
         let network = self.wire.network.seconds(&layer.cost, price);
@@ -54,7 +54,7 @@ impl Speed {
     }
 }
 
-/// What a model's graph costs as it stands.
+/// What a model costs with the algorithms that it has.
 pub(crate) fn of_model(
     model: &Model,
     mode: Mode,
@@ -115,7 +115,7 @@ fn sum(model: String, preset: &'static str, plan: &[LayerPlan], speed: &Speed) -
     estimate
 }
 
-/// A layer that finds so many COTs drawn, and leaves so many.
+/// A layer; `before` and `after` are the COTs that the session has drawn in all.
 fn layer(planned: &LayerPlan, before: Cots, after: Cots, seconds: f64) -> Layer {
     Layer {
         name: planned.name.clone(),
@@ -137,7 +137,7 @@ fn layer(planned: &LayerPlan, before: Cots, after: Cots, seconds: f64) -> Layer 
     }
 }
 
-/// Bytes that a pool of a fresh session takes to go from so many COTs drawn to so many.
+/// Bytes of refill between two numbers of COTs that a session has drawn in all.
 fn refill(before: u64, after: u64) -> u64 {
     let times = refills(after) - refills(before);
     refill_cost(Options::default().softspoken_k, times, Role::Server).bytes()

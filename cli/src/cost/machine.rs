@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Outcome};
 
-/// The format of the file.
+/// Version of the file format.
 const VERSION: u32 = 1;
-/// The file is a few lines; more is another file.
+/// Largest file that is read; a machine file has a few lines.
 const MAX_BYTES: u64 = 1 << 16;
 
 /// CPU seconds that a unit of each kind of work takes, both parties together.
@@ -63,7 +63,7 @@ impl Machine {
         Ok(c)
     }
 
-    /// Writes the file, its folder too.
+    /// Writes the file, and makes its folder where there is none.
     pub(crate) fn save(&self, path: &Path) -> Outcome<()> {
         let failed =
             |e: std::io::Error| Failure::run(format!("cannot write {}: {e}", path.display()));

@@ -2,7 +2,7 @@
 
 use crate::text::put;
 
-/// Place for labels, for bars, and for the numbers behind them.
+/// Width of the labels, of the bars, and of the numbers behind the bars, in pixels.
 const LABELS: f64 = 360.0;
 const BARS: f64 = 480.0;
 const NUMBERS: f64 = 90.0;
@@ -10,7 +10,7 @@ const ROW: f64 = 28.0;
 const BAR: f64 = 18.0;
 const TOP: f64 = 76.0;
 const BOTTOM: f64 = 34.0;
-/// They differ in brightness too.
+/// Colours of the bars; they differ in brightness too.
 const COLOURS: [&str; 2] = ["#1f4e79", "#e08214"];
 
 /// Horizontal bars, one under the other.
@@ -27,7 +27,7 @@ pub(crate) struct Bar {
     pub(crate) label: String,
     pub(crate) value: u64,
     pub(crate) text: String,
-    /// In the second colour.
+    /// Whether it has the second colour.
     pub(crate) second: bool,
 }
 
