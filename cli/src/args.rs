@@ -1,22 +1,28 @@
-//! The command line.
+//! The command line: what can be written, and its help. What the words mean is in `settings`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use channel::Config;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::network::Link;
+use crate::cost::wire::Wire;
 
-/// Two-party secure neural-network inference: the hospital learns the findings, and neither side sees the other's secret.
+/// Two-party secure neural-network inference.
+///
+/// A server has a trained network, a client has an image. The client learns what the network finds in the image. The
+/// server does not see the image or the findings, and the client does not see the weights.
 #[derive(Debug, Parser)]
-#[command(name = "blindray", version, propagate_version = true)]
+#[command(
+    name = "blindray",
+    version,
+    propagate_version = true,
+    after_help = "Results go to standard output, everything else to standard error. The exit code is 0 when all was done, 1 when the command ran and failed, and 2 for bad usage or bad input."
+)]
 pub(crate) struct Cli {
-    /// Print the result as JSON on standard output (one object per input).
+    /// Print results as JSON, one object per line.
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Show no progress; errors and warnings still go to standard error.
+    /// Print no progress and no notes; errors are still printed.
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
     #[command(subcommand)]
@@ -25,35 +31,35 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run both parties on this machine, with the embedded chest X-ray network and a real X-ray.
+    /// Run server and client on this machine, with the embedded network and an embedded chest X-ray.
     #[command(after_help = "Examples:\n  blindray demo\n  blindray demo --xray 2 --json")]
     Demo(DemoArgs),
-    /// Offer a model: the provider's side.
+    /// Offer a model to clients: the server's side.
     #[command(
         after_help = "Examples:\n  blindray serve --model chestnet --listen 127.0.0.1:7700\n  blindray serve --model resnet20.bray --listen 0.0.0.0:7700 --insecure\n  blindray serve --model densenet121 --size 224 --classes 14   # random weights: what would it cost?"
     )]
     Serve(ServeArgs),
-    /// Ask for the findings of images: the hospital's side.
+    /// Ask a server for the findings of images: the client's side.
     #[command(
-        after_help = "Examples:\n  blindray infer --connect 127.0.0.1:7700 --input xray.jpeg\n  blindray infer --connect 127.0.0.1:7700 --input *.dcm --json\n  blindray infer --connect 127.0.0.1:7700 --input xray.png --public net.public.json   # only from a provider of exactly this model"
+        after_help = "Examples:\n  blindray infer --connect 127.0.0.1:7700 --input xray.jpeg\n  blindray infer --connect 127.0.0.1:7700 --input *.dcm --json\n  blindray infer --connect 127.0.0.1:7700 --input xray.png --public net.public.json   # only from a server of exactly this model"
     )]
     Infer(InferArgs),
-    /// Run the same network without secrecy, for comparison.
+    /// Run a network without secrecy, for comparison.
     #[command(
         after_help = "Examples:\n  blindray clear --model chestnet --input xray.jpeg --arithmetic float\n  blindray clear --model chestnet --input xray.jpeg --arithmetic fixed --json"
     )]
     Clear(ClearArgs),
     /// Make a model file from trained weights and calibration images.
     #[command(
-        after_help = "Examples:\n  blindray import --onnx net.onnx --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --resize 256 --calibrate images/ --out net.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out resnet20.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out far.bray --objective time --network wan\n\nBeside net.bray stands net.public.json, the public part, to be given to clients: they refuse any other model with `infer --public net.public.json`."
+        after_help = "Examples:\n  blindray import --onnx net.onnx --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --resize 256 --calibrate images/ --out net.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out resnet20.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out far.bray --objective time --network wan\n\nThe command also writes net.public.json, the public part of the model. Give it to your clients: with `infer --public net.public.json` they accept no other model."
     )]
     Import(ImportArgs),
-    /// What would it cost? Bytes, flights and seconds, layer by layer, before anything runs.
+    /// Say what an inference costs, layer by layer, before anything runs.
     #[command(
-        after_help = "Examples:\n  blindray plan --model chestnet\n  blindray plan --model densenet121 --size 320 --network wan --json\n  blindray plan --model densenet121 --size 320 --preset cryptflow2-2022   # as released in 2022\n  blindray plan --model net.bray --network 1Gbit,20ms --objective time\n  blindray plan --ablation --svg ablation.svg\n\nSeconds are estimates: the CPU's of both parties one after the other, and the network's. `blindray bench --calibrate` measures this machine for them. Bytes and flights are exact."
+        after_help = "Examples:\n  blindray plan --model chestnet\n  blindray plan --model densenet121 --size 320 --network wan --json\n  blindray plan --model densenet121 --size 320 --preset cryptflow2-2022   # as released in 2022\n  blindray plan --model net.bray --network 1Gbit,20ms --objective time\n  blindray plan --ablation --svg ablation.svg\n\nBytes and flights are exact. Seconds are estimates: the CPU time of both parties, one after the other, and the time on the network. `blindray bench --calibrate` measures this machine for them."
     )]
     Plan(PlanArgs),
-    /// Measure this machine: single operations, both parties over loopback.
+    /// Measure single operations on this machine, both parties over loopback.
     #[command(
         after_help = "Examples:\n  blindray bench\n  blindray bench --calibrate   # from now on `plan` estimates seconds for this machine\n  blindray bench --calibrate --out ward.json --json"
     )]
@@ -62,9 +68,9 @@ pub(crate) enum Command {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Mode {
-    /// Equal to the integer reference, bit for bit, on every input.
+    /// The result equals the integer reference, bit for bit, on every input.
     Faithful,
-    /// Truncations cost nothing and may err by one unit in the last place.
+    /// Truncations cost nothing, and each may be one unit in the last place too large.
     Fast,
 }
 
@@ -72,20 +78,20 @@ pub(crate) enum Mode {
 pub(crate) enum Arithmetic {
     /// 32-bit floating point, as trained.
     Float,
-    /// The integer reference semantics that secure inference reproduces.
+    /// The integers that secure inference reproduces.
     Fixed,
 }
 
-/// How an image is cropped.
+/// Which part of the resized image the network sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Crop {
     /// The middle of the resized image.
     Centre,
-    /// Corners and middle, and all five mirrored; their logits are averaged, at ten times the cost.
+    /// Four corners and the middle, and the five mirrored; their logits are averaged, at ten times the cost.
     Ten,
 }
 
-/// How samples are weighed in a resize.
+/// How a resize weighs the pixels around each point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Filter {
     /// Pillow's BILINEAR.
@@ -96,47 +102,36 @@ pub(crate) enum Filter {
     Lanczos,
 }
 
-/// Whose protocols.
+/// Which system's protocols are planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PlanPreset {
-    /// This program's, by oblivious transfer.
+    /// Those of this program, by oblivious transfer.
     Ot,
-    /// CrypTFlow2 with 37 bits, 12 of fraction, and one cross term, by formula.
+    /// CrypTFlow2 with a ring of 37 bits, 12 of them fraction, and one cross term; by formula.
     Cryptflow2,
-    /// CrypTFlow2 as released in 2022: 60 bits, 23 of fraction, both cross terms, by formula.
+    /// CrypTFlow2 as released in 2022: 60 bits, 23 of them fraction, both cross terms; by formula.
     #[value(name = "cryptflow2-2022")]
     Cryptflow22022,
 }
 
-/// What the choice of algorithms makes small.
+/// What the choice of algorithms keeps small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Objective {
-    /// Traffic of both directions, refill included.
+    /// Bytes of both directions, those that make correlated OTs included.
     Bytes,
-    /// Seconds on the network given.
+    /// Estimated seconds, CPU and network.
     Time,
     /// Flights, then bytes.
     Flights,
 }
 
-impl Objective {
-    /// The same for `nets`.
-    pub(crate) const fn on(self, network: nets::Network) -> nets::Objective {
-        match self {
-            Self::Bytes => nets::Objective::Bytes,
-            Self::Time => nets::Objective::Time(network),
-            Self::Flights => nets::Objective::Flights,
-        }
-    }
-}
-
-/// What seconds are estimated from.
+/// What estimates of time are made from.
 #[derive(Debug, Args)]
 pub(crate) struct SpeedArgs {
-    /// The network: lan (3 Gbit/s, 0.3 ms there and back), wan (100 Mbit/s, 40 ms), or such as 1Gbit,20ms.
+    /// The network between the parties: lan (3 Gbit/s, 0.3 ms there and back), wan (100 Mbit/s, 40 ms), or a rate and a round trip such as 1Gbit,20ms.
     #[arg(long, value_name = "lan|wan|RATE,RTT", default_value = "lan")]
-    pub(crate) network: Link,
-    /// The speed of the machines, as `blindray bench --calibrate` writes it; default: this machine's, if it was measured.
+    pub(crate) network: Wire,
+    /// A file of `blindray bench --calibrate` with the speed of the machines; default: this machine's, if it was measured.
     #[arg(long, value_name = "FILE")]
     pub(crate) constants: Option<PathBuf>,
 }
@@ -144,23 +139,23 @@ pub(crate) struct SpeedArgs {
 /// Which model.
 #[derive(Debug, Args)]
 pub(crate) struct ModelArgs {
-    /// A .bray file, `chestnet` for the embedded network, or a backbone with random weights for cost studies (densenet121, mobilenet-v2, resnet18, resnet50, squeezenet, …).
+    /// A .bray file, `chestnet` for the embedded network, or a backbone with random weights, for studies of cost (densenet121, mobilenet-v2, resnet18, resnet50, squeezenet, …).
     #[arg(long, value_name = "M")]
     pub(crate) model: String,
-    /// Rows and columns of a backbone's input.
+    /// Rows and columns of the input, for a backbone.
     #[arg(long, value_name = "N", default_value_t = 224, value_parser = clap::value_parser!(u32).range(8..=2048))]
     pub(crate) size: u32,
-    /// Outputs of a backbone.
+    /// Number of outputs, for a backbone.
     #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) classes: u32,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// Which of the embedded X-rays to read.
+    /// Number of the embedded X-ray to read: 0, 1 or 2.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub(crate) xray: usize,
-    /// Exactness of the secure run.
+    /// How exact the secure result is.
     #[arg(long, value_enum, default_value_t = Mode::Faithful)]
     pub(crate) mode: Mode,
 }
@@ -175,10 +170,10 @@ pub(crate) struct ServeArgs {
     /// Stop after this many sessions.
     #[arg(long, value_name = "N")]
     pub(crate) sessions: Option<u64>,
-    /// Sessions served at the same time; others wait.
+    /// Serve this many sessions at the same time; others wait.
     #[arg(long, value_name = "N", default_value_t = 4)]
     pub(crate) parallel: usize,
-    /// Images a client may ask about in one session.
+    /// Let a client ask about this many images in a session.
     #[arg(long, value_name = "N", default_value_t = 64)]
     pub(crate) max_images: u32,
     #[command(flatten)]
@@ -187,19 +182,19 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct InferArgs {
-    /// Address of the provider.
+    /// Address of the server.
     #[arg(long, value_name = "ADDR")]
     pub(crate) connect: String,
     /// Images to read: PNG, JPEG or DICOM.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     pub(crate) input: Vec<PathBuf>,
-    /// Exactness of the secure run.
+    /// How exact the secure result is.
     #[arg(long, value_enum, default_value_t = Mode::Faithful)]
     pub(crate) mode: Mode,
     /// Accept only the model with this digest (64 hexadecimal digits).
     #[arg(long, value_name = "DIGEST")]
     pub(crate) expect_model: Option<String>,
-    /// Accept only the model whose public part this file holds, as `import` writes it.
+    /// Accept only the model whose public part is in this file, as `import` writes it.
     #[arg(long, value_name = "FILE", conflicts_with = "expect_model")]
     pub(crate) public: Option<PathBuf>,
     #[command(flatten)]
@@ -213,14 +208,14 @@ pub(crate) struct ClearArgs {
     /// Images to read: PNG, JPEG or DICOM.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     pub(crate) input: Vec<PathBuf>,
-    /// Which arithmetic to run in.
+    /// The arithmetic of the run.
     #[arg(long, value_enum, default_value_t = Arithmetic::Fixed)]
     pub(crate) arithmetic: Arithmetic,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// The network as an ONNX file, as PyTorch exports it; with --mean and --std.
+    /// The network as an ONNX file, as PyTorch exports it. An ONNX file does not say how images are normalised: give --mean and --std too.
     #[arg(
         long,
         value_name = "FILE",
@@ -228,13 +223,13 @@ pub(crate) struct ImportArgs {
         conflicts_with = "arch"
     )]
     pub(crate) onnx: Option<PathBuf>,
-    /// Or: a built-in architecture (chestnet, resnet20, densenet-bc100, mobilenet-v2, …), with --weights.
+    /// Instead of --onnx: a built-in architecture (chestnet, resnet20, densenet-bc100, mobilenet-v2, …), with --weights.
     #[arg(long, value_name = "NAME", requires = "weights")]
     pub(crate) arch: Option<String>,
-    /// Its weights: a safetensors file with the architecture's PyTorch state-dict names.
+    /// The weights of --arch: a safetensors file with the names of its PyTorch state dict.
     #[arg(long, value_name = "FILE", requires = "arch")]
     pub(crate) weights: Option<PathBuf>,
-    /// Mean subtracted from each channel after division by 255, one per channel.
+    /// Mean of each channel, which is subtracted after the division by 255.
     #[arg(
         long,
         value_name = "M,…",
@@ -243,16 +238,16 @@ pub(crate) struct ImportArgs {
         allow_hyphen_values = true
     )]
     pub(crate) mean: Vec<f64>,
-    /// Standard deviation each channel is then divided by.
+    /// Standard deviation of each channel, by which the difference is divided.
     #[arg(long, value_name = "S,…", value_delimiter = ',', requires = "onnx")]
     pub(crate) std: Vec<f64>,
-    /// The outputs are findings of their own (sigmoid), not one of many (softmax).
+    /// Each output is a finding of its own (sigmoid); without it the outputs exclude each other (softmax).
     #[arg(long, requires = "onnx")]
     pub(crate) multi_label: bool,
-    /// Give the shorter side of an image this length, then crop; without it the image is stretched to the input.
+    /// Resize the shorter side of an image to this length, then crop; without it the image is stretched to the input.
     #[arg(long, value_name = "N")]
     pub(crate) resize: Option<usize>,
-    /// What is cropped of the resized image.
+    /// The crop of the resized image.
     #[arg(long, value_enum, default_value_t = Crop::Centre)]
     pub(crate) crop: Crop,
     /// The same as --crop ten.
@@ -261,25 +256,25 @@ pub(crate) struct ImportArgs {
     /// The filter of the resize.
     #[arg(long, value_enum, default_value_t = Filter::Bilinear)]
     pub(crate) filter: Filter,
-    /// Folder of PNG, JPEG and DICOM images (searched recursively) whose activation ranges choose the widths.
+    /// Folder of PNG, JPEG and DICOM images, subfolders included; the values that they cause in the network decide the widths.
     #[arg(long, value_name = "DIR")]
     pub(crate) calibrate: PathBuf,
-    /// Most calibration images used.
+    /// Use at most this many calibration images.
     #[arg(long, value_name = "N", default_value_t = 64)]
     pub(crate) images: usize,
-    /// Bits of a weight, 4 to 16; `auto` takes the fewest that hold --accuracy.
+    /// Bits of a weight, 4 to 16; `auto` takes the fewest that keep to --accuracy.
     #[arg(long, value_name = "BITS", default_value = "auto", value_parser = weight_bits)]
     pub(crate) weight_bits: Auto,
-    /// With `--weight-bits auto`: largest difference of a probability between the integer and the float network.
+    /// With `--weight-bits auto`: the largest difference that is allowed between a probability of the integer network and of the float network.
     #[arg(long, value_name = "P", default_value_t = 0.01)]
     pub(crate) accuracy: f64,
-    /// Bits of an activation; `--weight-bits auto` takes up to 4 more where --accuracy needs them.
+    /// Bits of an activation, 8 to 32; `--weight-bits auto` takes up to 4 more where --accuracy needs them.
     #[arg(long, value_name = "BITS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(8..=32))]
     pub(crate) activation_bits: u32,
-    /// Output names, separated by commas; default: those in the weights file, else numbers.
+    /// Names of the outputs, separated by commas; default: those in the weights file, else numbers.
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     pub(crate) labels: Vec<String>,
-    /// What the algorithms of the layers are chosen by; the findings do not depend on it.
+    /// What the choice of algorithms keeps small; the findings do not depend on it.
     #[arg(long, value_enum, default_value_t = Objective::Bytes)]
     pub(crate) objective: Objective,
     #[command(flatten)]
@@ -287,12 +282,12 @@ pub(crate) struct ImportArgs {
     /// Where to write the model file.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
-    /// Where to write its public part, for clients; default: beside the model file, as NAME.public.json.
+    /// Where to write the public part, for clients; default: NAME.public.json beside the model file.
     #[arg(long, value_name = "FILE")]
     pub(crate) public: Option<PathBuf>,
 }
 
-/// A number, or none: chosen by the program.
+/// A number, or nothing where the program chooses.
 pub(crate) type Auto = Option<u32>;
 
 fn weight_bits(given: &str) -> Result<Auto, String> {
@@ -305,24 +300,24 @@ fn weight_bits(given: &str) -> Result<Auto, String> {
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
-    /// A .bray file, `chestnet` for the embedded network, or a backbone with random weights (densenet121, mobilenet-v2, …).
+    /// A .bray file, `chestnet` for the embedded network, or a backbone, which gets random weights (densenet121, mobilenet-v2, …).
     #[arg(long, value_name = "M", required_unless_present = "ablation")]
     pub(crate) model: Option<String>,
-    /// Rows and columns of a backbone's input; default: 224, for the ablation 320.
+    /// Rows and columns of a backbone's input; default: 224, with --ablation 320.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=2048))]
     pub(crate) size: Option<u32>,
-    /// Outputs of a backbone.
+    /// Number of outputs, for a backbone.
     #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) classes: u32,
-    /// Whose protocols.
+    /// Which system's protocols to plan.
     #[arg(long, value_enum, default_value_t = PlanPreset::Ot)]
     pub(crate) preset: PlanPreset,
     #[command(flatten)]
     pub(crate) speed: SpeedArgs,
-    /// Choose the algorithms anew; default: as the model has them, which is by bytes for a backbone.
+    /// Choose the algorithm of each layer anew; default: those of the model, which for a backbone are chosen by bytes.
     #[arg(long, value_enum)]
     pub(crate) objective: Option<Objective>,
-    /// Exactness of the secure run.
+    /// How exact the secure result is.
     #[arg(long, value_enum, default_value_t = Mode::Faithful)]
     pub(crate) mode: Mode,
     /// Bits of a backbone's weight; default: 10.
@@ -331,13 +326,13 @@ pub(crate) struct PlanArgs {
     /// Most bits of a backbone's activation; default: 16.
     #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u32).range(4..=32))]
     pub(crate) activation_bits: Option<u32>,
-    /// Groups for the 1 x 1 layers of a backbone with X-operators (NAME-x), which are then shuffled too.
+    /// Also give the 1 x 1 layers of a backbone with X-operators (NAME-x) so many groups, between channel shuffles.
     #[arg(long, value_name = "G", requires = "model", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) xop_pointwise: Option<u32>,
-    /// From CrypTFlow2 of 2022 to the cheapest network, one lever at a time.
+    /// Compare networks instead: from CrypTFlow2 of 2022 to the cheapest network, one lever at a time.
     #[arg(long, conflicts_with_all = ["model", "preset", "network", "objective", "mode", "xop_pointwise"])]
     pub(crate) ablation: bool,
-    /// Draw the ablation.
+    /// Draw the ablation into this SVG file.
     #[arg(
         long,
         value_name = "FILE",
@@ -349,33 +344,20 @@ pub(crate) struct PlanArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// Store what `plan` needs to know of this machine.
+    /// Store the speed of this machine, for the estimates of `plan`.
     #[arg(long)]
     pub(crate) calibrate: bool,
-    /// Where to; default: blindray/machine.json in the user's configuration folder.
+    /// The file to store it in; default: blindray/machine.json in your configuration folder.
     #[arg(long, value_name = "FILE", requires = "calibrate")]
     pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct LinkArgs {
-    /// Allow an address other than loopback although this release does not encrypt.
+    /// Allow an address other than loopback, although this release does not encrypt.
     #[arg(long)]
     pub(crate) insecure: bool,
-    /// Give up when the peer is silent for this many seconds.
+    /// Give up when the other party is silent for this many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) timeout: u64,
-}
-
-impl LinkArgs {
-    /// The limits of a connection.
-    pub(crate) fn config(&self) -> Config {
-        let timeout = Duration::from_secs(self.timeout);
-        let default = Config::default();
-        Config {
-            timeout,
-            handshake_timeout: default.handshake_timeout.min(timeout),
-            ..default
-        }
-    }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use channel::{Connection, Cost};
+use images::Image;
 use nets::{Mode, PublicModel, SecureNetwork};
 use sharing::{Options, Session};
 
@@ -11,7 +12,6 @@ use crate::args::LinkArgs;
 use crate::entropy;
 use crate::failure::{Failure, Outcome};
 use crate::greeting::{self, CONTROL, Request};
-use crate::images::Picture;
 use crate::report::{Comm, Layer, Report, Times, integer_findings, seconds, widths};
 use crate::ui::Ui;
 
@@ -66,12 +66,12 @@ impl Hospital {
     }
 
     /// The findings of one image.
-    pub(crate) fn infer(&mut self, picture: &Picture, ui: Ui) -> Outcome<Report> {
+    pub(crate) fn infer(&mut self, picture: &Image, ui: Ui) -> Outcome<Report> {
         let begin = Instant::now();
         let network = SecureNetwork::new(&self.model.graph, self.mode, self.session.cot_price())
             .map_err(Failure::run)?;
         let views: Vec<_> = (0..self.model.preprocessing.views())
-            .map(|view| self.model.prepare(picture.pixels(), view))
+            .map(|view| self.model.prepare(&picture.picture, view))
             .collect();
         let preprocess_s = seconds(begin.elapsed());
         let refill_before = refill(&self.session);

@@ -1,26 +1,18 @@
-//! The `blindray` program: composes the crates below into end-to-end secure inference.
-//!
-//! Results go to standard output, everything else to standard error. Exit code 0: done; 1: it ran and
-//! failed; 2: bad usage or bad input. A library only so that the decoders of hostile files can be
-//! reached from outside: the program is [`run`].
+#![doc = include_str!("../README.md")]
 
-mod ablation;
 mod args;
 mod commands;
+mod cost;
 mod entropy;
-mod estimate;
 mod failure;
 mod greeting;
 mod hospital;
-#[doc(hidden)]
-pub mod images;
 mod link;
-mod machine;
 mod model;
-mod network;
 mod provider;
 mod report;
-mod svg;
+mod settings;
+mod text;
 mod ui;
 
 use std::process::ExitCode;

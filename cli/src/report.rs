@@ -1,13 +1,14 @@
 //! What a command prints: the JSON every command shares, and the same facts as a table for people.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use nets::{IntGraph, IntOp, LayerReport, PublicModel};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-/// One answer, for one image.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+use crate::text::{Side, Table, bytes, put};
+
+/// The result for one image.
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) model: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -28,12 +29,12 @@ pub(crate) struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) comm: Option<Comm>,
     pub(crate) time: Times,
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) layers: Vec<Layer>,
 }
 
-/// Widest integers of the network, by kind.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+/// Bits of the widest integers of the network, by kind.
+#[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Widths {
     pub(crate) activation: u32,
     pub(crate) weight: u32,
@@ -41,7 +42,7 @@ pub(crate) struct Widths {
 }
 
 /// One output of the network.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Finding {
     pub(crate) name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,7 +52,7 @@ pub(crate) struct Finding {
 }
 
 /// Traffic of one image; set-up and COT refill are counted apart.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Comm {
     pub(crate) client_to_server_bytes: u64,
     pub(crate) server_to_client_bytes: u64,
@@ -68,9 +69,21 @@ impl Comm {
     pub(crate) const fn refill_bytes(&self) -> u64 {
         self.refill_client_to_server_bytes + self.refill_server_to_client_bytes
     }
+
+    /// The total, and the parts it is made of.
+    pub(crate) fn text(&self) -> String {
+        format!(
+            "{} (online: client to server {}, server to client {}, {} flights; COT refill {})",
+            bytes(self.total_bytes()),
+            bytes(self.client_to_server_bytes),
+            bytes(self.server_to_client_bytes),
+            self.flights,
+            bytes(self.refill_bytes()),
+        )
+    }
 }
 
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Times {
     pub(crate) setup_s: f64,
     pub(crate) preprocess_s: f64,
@@ -78,19 +91,36 @@ pub(crate) struct Times {
     pub(crate) total_s: f64,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// What one layer costs: measured in a run, or planned before it.
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Layer {
     pub(crate) name: String,
-    pub(crate) op: String,
+    pub(crate) op: &'static str,
     pub(crate) algorithm: String,
     pub(crate) macs: u64,
     pub(crate) client_to_server_bytes: u64,
     pub(crate) server_to_client_bytes: u64,
     pub(crate) flights: u64,
     pub(crate) seconds: f64,
+    /// What a plan says and a run does not.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(crate) planned: Option<Planned>,
 }
 
-/// Names the network's outputs.
+/// What a plan says of a layer beyond its cost.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Planned {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) weight_bits: Option<u32>,
+    pub(crate) ring_bits: u32,
+    pub(crate) refill_client_to_server_bytes: u64,
+    pub(crate) refill_server_to_client_bytes: u64,
+    /// Why its algorithm was chosen; empty where there was no choice.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) why: String,
+}
+
+/// The outputs of the network with their names and probabilities.
 pub(crate) fn findings(model: &PublicModel, logits: &[f64], raw: Option<&[i64]>) -> Vec<Finding> {
     let probabilities = model.probabilities(logits);
     model
@@ -106,7 +136,7 @@ pub(crate) fn findings(model: &PublicModel, logits: &[f64], raw: Option<&[i64]>)
         .collect()
 }
 
-/// Names the outputs of the views of one image: `raw` is the sum of the views' integers, the logit their mean.
+/// The outputs of an image of which the network saw several views: `raw` is the sum of the integers of the views, the logit their mean.
 #[expect(clippy::cast_precision_loss, reason = "at most ten views")]
 pub(crate) fn integer_findings(model: &PublicModel, views: &[Vec<i64>]) -> Vec<Finding> {
     let sum = |i: usize| views.iter().fold(0_i64, |sum, v| sum.saturating_add(v[i]));
@@ -147,17 +177,6 @@ pub(crate) fn widths(graph: &IntGraph) -> Widths {
     widest
 }
 
-/// Bytes for people: 1.23 MB (10^6).
-pub(crate) fn bytes(count: u64) -> String {
-    const UNITS: [(&str, f64); 4] = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)];
-    #[expect(clippy::cast_precision_loss, reason = "three digits are printed")]
-    let value = count as f64;
-    UNITS.iter().find(|(_, size)| value >= *size).map_or_else(
-        || format!("{count} B"),
-        |(unit, size)| format!("{:.2} {unit}", value / size),
-    )
-}
-
 /// Seconds of a duration.
 pub(crate) const fn seconds(duration: Duration) -> f64 {
     duration.as_secs_f64()
@@ -167,19 +186,25 @@ impl From<&LayerReport> for Layer {
     fn from(layer: &LayerReport) -> Self {
         Self {
             name: layer.name.clone(),
-            op: layer.op.to_owned(),
-            algorithm: layer.algorithm.to_owned(),
+            op: layer.op,
+            algorithm: layer.algorithm.to_string(),
             macs: layer.macs,
             client_to_server_bytes: layer.client_to_server_bytes,
             server_to_client_bytes: layer.server_to_client_bytes,
             flights: layer.flights,
             seconds: layer.seconds,
+            planned: None,
         }
     }
 }
 
 impl Layer {
-    /// Adds the cost of the same layer in another view.
+    /// Bytes of both directions, without refill.
+    pub(crate) const fn online_bytes(&self) -> u64 {
+        self.client_to_server_bytes + self.server_to_client_bytes
+    }
+
+    /// Adds the cost of another layer, or of the same one in another view.
     pub(crate) fn add(&mut self, other: &Self) {
         self.macs += other.macs;
         self.client_to_server_bytes += other.client_to_server_bytes;
@@ -240,17 +265,7 @@ impl Report {
             );
         }
         if let Some(comm) = self.comm {
-            put(
-                line,
-                format_args!(
-                    "traffic: {} (online: client to server {}, server to client {}, {} flights; COT refill {})",
-                    bytes(comm.total_bytes()),
-                    bytes(comm.client_to_server_bytes),
-                    bytes(comm.server_to_client_bytes),
-                    comm.flights,
-                    bytes(comm.refill_bytes()),
-                ),
-            );
+            put(line, format_args!("traffic: {}", comm.text()));
         }
         let time = self.time;
         put(
@@ -263,62 +278,37 @@ impl Report {
         out
     }
 
-    /// Cost by kind of layer, dearest first.
+    /// Cost by kind of layer, the slowest kind first.
     pub(crate) fn kinds(&self) -> String {
-        let mut kinds: Vec<(String, usize, u64, u64, u64, f64)> = Vec::new();
+        let mut kinds: Vec<(usize, Layer)> = Vec::new();
         for layer in &self.layers {
-            let both = layer.client_to_server_bytes + layer.server_to_client_bytes;
-            if let Some(row) = kinds.iter_mut().find(|row| row.0 == layer.op) {
-                row.1 += 1;
-                row.2 += layer.macs;
-                row.3 += both;
-                row.4 += layer.flights;
-                row.5 += layer.seconds;
-            } else {
-                kinds.push((
-                    layer.op.clone(),
-                    1,
-                    layer.macs,
-                    both,
-                    layer.flights,
-                    layer.seconds,
-                ));
+            match kinds.iter_mut().find(|(_, kind)| kind.op == layer.op) {
+                Some((count, kind)) => {
+                    *count += 1;
+                    kind.add(layer);
+                }
+                None => kinds.push((1, layer.clone())),
             }
         }
-        kinds.sort_by(|a, b| b.5.total_cmp(&a.5));
-        let mut out = String::new();
-        put(
-            &mut out,
-            format_args!(
-                "{:<18} {:>6} {:>12} {:>11} {:>8} {:>8}",
-                "layer kind", "layers", "MACs", "online", "flights", "seconds"
-            ),
-        );
-        for (op, count, macs, both, flights, time) in kinds {
-            put(
-                &mut out,
-                format_args!(
-                    "{op:<18} {count:>6} {macs:>12} {:>11} {flights:>8} {time:>8.3}",
-                    bytes(both)
-                ),
-            );
+        kinds.sort_by(|(_, a), (_, b)| b.seconds.total_cmp(&a.seconds));
+        let mut table = Table::new([
+            ("layer kind", Side::Left),
+            ("layers", Side::Right),
+            ("MACs", Side::Right),
+            ("online", Side::Right),
+            ("flights", Side::Right),
+            ("seconds", Side::Right),
+        ]);
+        for (count, kind) in kinds {
+            table.row([
+                kind.op.to_owned(),
+                count.to_string(),
+                kind.macs.to_string(),
+                bytes(kind.online_bytes()),
+                kind.flights.to_string(),
+                format!("{:.3}", kind.seconds),
+            ]);
         }
-        out
-    }
-}
-
-fn put(out: &mut String, line: std::fmt::Arguments<'_>) {
-    writeln!(out, "{line}").expect("writing to a string cannot fail");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_are_decimal() {
-        assert_eq!(bytes(999), "999 B");
-        assert_eq!(bytes(1_500), "1.50 kB");
-        assert_eq!(bytes(2_000_000_000_000), "2.00 TB");
+        table.to_string()
     }
 }

@@ -11,9 +11,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::failure::{Failure, Outcome};
-use crate::report::{Report, bytes};
+use crate::report::Report;
+use crate::text::bytes;
 
-/// How often the byte counter on screen is renewed.
+/// Time between two updates of the byte counter on the screen.
 const TICK: Duration = Duration::from_millis(150);
 
 /// How this run talks to its user.
@@ -53,7 +54,7 @@ impl Ui {
         if self.json { Ok(()) } else { print(text) }
     }
 
-    /// What is going on, for people.
+    /// A note on standard error about what is going on; left out under `--quiet`.
     pub(crate) fn note(self, message: &str) {
         if !self.quiet {
             // A closed standard error must not end the run.
@@ -61,7 +62,7 @@ impl Ui {
         }
     }
 
-    /// Why the run ends.
+    /// Says on standard error why the run ends.
     #[expect(clippy::unused_self, reason = "reads as the other outputs do")]
     pub(crate) fn error(self, failure: &Failure) {
         let _ = writeln!(std::io::stderr(), "blindray: {failure}");
@@ -84,7 +85,7 @@ fn print(text: &str) -> Outcome<()> {
         .map_err(|e| Failure::run(format!("cannot write the result: {e}")))
 }
 
-/// A progress bar; a thread of its own keeps the byte count fresh within long layers.
+/// A progress bar. A thread of its own updates the byte count while a long layer runs.
 pub(crate) struct Bar {
     bar: ProgressBar,
     done: Arc<AtomicBool>,
@@ -121,7 +122,7 @@ impl Bar {
         Self { bar, done, ticker }
     }
 
-    /// So many layers are done.
+    /// Moves the bar on: this many layers are done.
     pub(crate) fn reach(&self, layers: u64) {
         self.bar.set_position(layers);
     }

@@ -4,5 +4,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    drop(cli::images::decode(bytes));
+    drop(images::decode(bytes));
 });

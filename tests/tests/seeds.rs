@@ -39,5 +39,5 @@ fn files_are_read() {
     seeds("public", &[], |bytes| {
         nets::PublicModel::from_json(bytes).map(drop)
     });
-    seeds("image", &[], |bytes| cli::images::decode(bytes).map(drop));
+    seeds("image", &[], |bytes| images::decode(bytes).map(drop));
 }

@@ -2,7 +2,6 @@
 
 mod operations;
 
-use std::fmt::Write as _;
 use std::time::Instant;
 
 use channel::{Config, Connection, Cost, Listener, connect};
@@ -11,22 +10,23 @@ use serde::Serialize;
 use sharing::{Options, Session};
 
 use crate::args::BenchArgs;
+use crate::cost::machine::{Machine, own_file};
 use crate::entropy;
 use crate::failure::{Failure, Outcome};
 use crate::greeting;
-use crate::machine::{Machine, own_file};
-use crate::report::{bytes, seconds};
+use crate::report::seconds;
+use crate::text::{Side, Table, bytes, put};
 use crate::ui::Ui;
 use operations::{Name, Operation};
 
-/// The CPU's clock is coarse and others use the machine too: the best of so many runs counts.
+/// Runs of each operation, of which the fastest counts: the clock of CPU time is coarse, and other programs use the machine too.
 const CALIBRATION_RUNS: usize = 3;
 
-/// What a run took.
+/// The cost of one run.
 #[derive(Clone, Debug, Serialize)]
 struct Measured {
     operation: &'static str,
-    /// Of both parties together.
+    /// CPU time of both parties together.
     cpu_s: f64,
     wall_s: f64,
     online_bytes: u64,
@@ -44,7 +44,7 @@ struct Bench {
     constants: Option<Constants>,
 }
 
-/// Measures, prints, and with `--calibrate` stores the constants for `plan`.
+/// Measures every operation, prints what it took, and with `--calibrate` stores the constants for `plan`.
 pub(crate) fn bench(args: &BenchArgs, ui: Ui) -> Outcome<()> {
     let runs = if args.calibrate { CALIBRATION_RUNS } else { 1 };
     let mut operations = Vec::new();
@@ -86,7 +86,7 @@ fn best(operation: &Operation, runs: usize) -> Outcome<Measured> {
     Ok(best)
 }
 
-/// Seconds of a unit of work each, such that the operations take what they took.
+/// The seconds of each unit of work with which the estimate of every operation equals its measured time.
 fn fit(all: &[Measured]) -> Constants {
     let of = |name: Name| -> (f64, Work) {
         let found = all.iter().find(|m| m.operation == name.text());
@@ -121,7 +121,7 @@ fn fit(all: &[Measured]) -> Constants {
     }
 }
 
-/// Runs one operation over loopback.
+/// Runs both parties of one operation over loopback.
 fn measure(operation: &Operation) -> Outcome<Measured> {
     let options = Options::default();
     let (terms, config) = (greeting::terms(&options, None), Config::default());
@@ -167,7 +167,7 @@ impl Operation {
         SecureNetwork::new(&self.graph, Mode::Faithful, price).map_err(Failure::run)
     }
 
-    /// What is counted before it runs; the bytes are those that travel.
+    /// Cost and work as counted before the run; the bytes of the run equal them.
     fn planned(&self) -> Outcome<(Cost, Work)> {
         if self.cots > 0 {
             let work = Work::of_cots(self.cots as u64);
@@ -190,7 +190,7 @@ impl Operation {
         Ok(())
     }
 
-    /// The other side, which looks at the result.
+    /// The client's side, which compares the result with the clear integers.
     fn infer(&self, session: &mut Session) -> Outcome<()> {
         if self.cots > 0 {
             for _ in 0..self.cots / CHUNK {
@@ -215,40 +215,40 @@ impl Operation {
 
 impl Bench {
     fn table(&self) -> String {
-        let mut out = format!(
-            "{:<44} {:>8} {:>8} {:>10} {:>8} {:>10}\n",
-            "operation, both parties over loopback", "CPU s", "wall s", "online", "flights", "COTs"
-        );
+        let mut table = Table::new([
+            ("operation, both parties over loopback", Side::Left),
+            ("CPU s", Side::Right),
+            ("wall s", Side::Right),
+            ("online", Side::Right),
+            ("flights", Side::Right),
+            ("COTs", Side::Right),
+        ]);
         for m in &self.operations {
-            writeln!(
-                out,
-                "{:<44} {:>8.2} {:>8.2} {:>10} {:>8} {:>10}",
-                m.operation,
-                m.cpu_s,
-                m.wall_s,
+            table.row([
+                m.operation.to_owned(),
+                format!("{:.2}", m.cpu_s),
+                format!("{:.2}", m.wall_s),
                 bytes(m.online_bytes),
-                m.flights,
-                m.cots
-            )
-            .expect("writing to a string cannot fail");
+                m.flights.to_string(),
+                m.cots.to_string(),
+            ]);
         }
+        let mut text = table.to_string();
         if let Some(c) = self.constants {
-            writeln!(
-                out,
-                "nanoseconds: {:.1} a COT with a vector, {:.2} a word of it, {:.2} a transformed value, {:.1} another COT, {:.1} a byte of a non-linear protocol",
-                c.row * 1e9,
-                c.word * 1e9,
-                c.element * 1e9,
-                c.cot * 1e9,
-                c.byte * 1e9
-            )
-            .expect("writing to a string cannot fail");
+            let [row, word, element, cot, byte] =
+                [c.row, c.word, c.element, c.cot, c.byte].map(|seconds| seconds * 1e9);
+            put(
+                &mut text,
+                format_args!(
+                    "nanoseconds: a COT with a vector {row:.1}, a word of the vector {word:.2}, a transformed value {element:.2}, another COT {cot:.1}, a byte of a non-linear protocol {byte:.1}"
+                ),
+            );
         }
-        out
+        text
     }
 }
 
-/// CPU seconds of this process so far, which is both parties; 0 where there is no /proc.
+/// CPU seconds of this process so far, in which both parties run; 0 on systems without /proc.
 fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // Fields 14 and 15, in ticks of 10 ms, counted after the parenthesised name.

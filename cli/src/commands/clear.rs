@@ -2,32 +2,32 @@
 
 use std::time::Instant;
 
+use images::Image;
 use nets::Model;
 
 use crate::args::{Arithmetic, ClearArgs};
 use crate::failure::{Failure, Outcome};
-use crate::images::{self, Picture};
 use crate::model;
 use crate::report::{Report, Times, findings, integer_findings, seconds, widths};
 use crate::ui::Ui;
 
 /// Runs the network without secrecy on every input.
 pub(crate) fn clear(args: &ClearArgs, ui: Ui) -> Outcome<()> {
-    let pictures = images::open_all(&args.input)?;
+    let images = images::open_all(&args.input)?;
     let model = model::load(&args.model, ui)?;
-    for picture in &pictures {
-        let report = run(&model, picture, args.arithmetic);
-        ui.result(&report.map_err(|failure| failure.with(&picture.name))?)?;
+    for image in &images {
+        let report = run(&model, image, args.arithmetic);
+        ui.result(&report.map_err(|failure| failure.with(&image.name))?)?;
     }
     Ok(())
 }
 
 /// The clear result for one image.
-pub(crate) fn run(model: &Model, picture: &Picture, arithmetic: Arithmetic) -> Outcome<Report> {
+pub(crate) fn run(model: &Model, image: &Image, arithmetic: Arithmetic) -> Outcome<Report> {
     let begin = Instant::now();
     let public = &model.public;
     let views: Vec<_> = (0..public.preprocessing.views())
-        .map(|view| public.prepare(picture.pixels(), view))
+        .map(|view| public.prepare(&image.picture, view))
         .collect();
     let preprocess_s = seconds(begin.elapsed());
     let online = Instant::now();
@@ -52,8 +52,8 @@ pub(crate) fn run(model: &Model, picture: &Picture, arithmetic: Arithmetic) -> O
         arithmetic: Some(name.into()),
         mode: None,
         bits,
-        input: picture.name.clone(),
-        input_sha256: picture.sha256.clone(),
+        input: image.name.clone(),
+        input_sha256: image.sha256.clone(),
         outputs,
         exact: None,
         deviation: None,

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
+use images::Image;
 use serde::Deserialize;
 
 use crate::args::{Arithmetic, DemoArgs, LinkArgs};
@@ -11,7 +12,6 @@ use crate::commands::clear;
 use crate::failure::{Failure, Outcome};
 use crate::greeting::Request;
 use crate::hospital::Hospital;
-use crate::images::Picture;
 use crate::model::{self, EMBEDDED, XRAYS};
 use crate::report::Report;
 use crate::ui::Ui;
@@ -24,7 +24,7 @@ pub(crate) fn demo(args: &DemoArgs, ui: Ui) -> Outcome<()> {
     let (name, bytes) = XRAYS.get(args.xray).ok_or_else(|| {
         Failure::input(format!("there are {} X-rays, numbered from 0", XRAYS.len()))
     })?;
-    let picture = Picture::decode((*name).to_owned(), bytes)?;
+    let picture = Image::decode(*name, bytes)?;
     let mut provider = Provider::start()?;
     ui.note(&format!(
         "provider: process {} on {}, network {EMBEDDED}; hospital: process {}, X-ray {name}",

@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use images::Image;
 use nets::{
-    Algorithms, Crops, Geometry, Head, ImportOptions, ImportReport, Preprocessing, Source,
-    StateDict, WeightBits, backbone, import as quantise,
+    Algorithms, Head, ImportOptions, ImportReport, Preprocessing, Source, StateDict, WeightBits,
+    backbone, import as quantise,
 };
 
-use crate::args::{Crop, Filter, ImportArgs};
-use crate::estimate::Speed;
+use crate::args::ImportArgs;
 use crate::failure::{Failure, Outcome};
-use crate::images::Picture;
+use crate::text::{Side, Table, counted, put};
 use crate::ui::Ui;
 
 /// Makes a model file and reports what quantisation did to it.
@@ -27,21 +27,9 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
     if !args.labels.is_empty() {
         source.labels.clone_from(&args.labels);
     }
-    source.preprocessing.geometry = geometry(args, &source.preprocessing)?;
-    let files = image_files(&args.calibrate, args.images)?;
-    ui.note(&format!("calibrating on {} images", files.len()));
-    let views = source.preprocessing.views();
-    let samples = files
-        .iter()
-        .enumerate()
-        .map(|(i, file)| {
-            // One view of each image: all of them take their turn.
-            let picture = Picture::open(file)?;
-            let pixels = source.preprocessing.pixels(picture.pixels(), i % views);
-            source.preprocessing.values(&pixels).map_err(Failure::input)
-        })
-        .collect::<Outcome<Vec<_>>>()?;
-    let speed = Speed::of(&args.speed)?;
+    source.preprocessing = with_geometry(args, source.preprocessing)?;
+    let samples = samples(args, &source.preprocessing, ui)?;
+    let speed = args.speed.speed()?;
     let options = ImportOptions {
         name: model_name(&args.out),
         activation_bits: args.activation_bits,
@@ -51,7 +39,7 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
                 accuracy: args.accuracy,
             },
         },
-        algorithms: Algorithms::Auto(args.objective.on(speed.link.network)),
+        algorithms: Algorithms::Auto(args.objective.on(speed.wire.network)),
         constants: speed.constants,
         ..ImportOptions::default()
     };
@@ -68,28 +56,28 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
     }
 }
 
-/// How images get the input's sides, as the options say.
-fn geometry(args: &ImportArgs, preprocessing: &Preprocessing) -> Outcome<Geometry> {
-    let geometry = Geometry {
-        filter: match args.filter {
-            Filter::Bilinear => nets::Filter::Bilinear,
-            Filter::Bicubic => nets::Filter::Bicubic,
-            Filter::Lanczos => nets::Filter::Lanczos,
-        },
-        resize: args.resize,
-        crops: match args.crop {
-            _ if args.ten_crop => Crops::Ten,
-            Crop::Ten => Crops::Ten,
-            Crop::Centre => Crops::Centre,
-        },
+/// Inputs from the calibration images: of each image one view, and all views take their turn.
+fn samples(args: &ImportArgs, preprocessing: &Preprocessing, ui: Ui) -> Outcome<Vec<Vec<f32>>> {
+    let files = images::find(&args.calibrate, args.images)?;
+    ui.note(&format!("calibrating on {}", counted(files.len(), "image")));
+    let views = preprocessing.views();
+    let sample = |(i, file): (usize, &PathBuf)| {
+        let image = Image::open(file)?;
+        let pixels = preprocessing.pixels(&image.picture, i % views);
+        preprocessing.values(&pixels).map_err(Failure::input)
     };
+    files.iter().enumerate().map(sample).collect()
+}
+
+/// The preprocessing with the sides and crops of the options.
+fn with_geometry(args: &ImportArgs, preprocessing: Preprocessing) -> Outcome<Preprocessing> {
     let with = Preprocessing {
-        geometry,
-        ..preprocessing.clone()
+        geometry: args.geometry(),
+        ..preprocessing
     };
     with.check()
         .map_err(|e| Failure::input(format!("--resize, --crop: {e}")))?;
-    Ok(geometry)
+    Ok(with)
 }
 
 /// A network with the preprocessing and labels that an ONNX file does not carry.
@@ -134,105 +122,82 @@ fn model_name(out: &Path) -> String {
     )
 }
 
-/// Up to `most` image files under `folder`, evenly spread over their sorted names.
-fn image_files(folder: &Path, most: usize) -> Outcome<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(next) = folders.pop() {
-        let unreadable = |e| Failure::input(format!("cannot read folder {}: {e}", next.display()));
-        for entry in std::fs::read_dir(&next).map_err(unreadable)? {
-            let path = entry.map_err(unreadable)?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if is_image(&path) {
-                files.push(path);
-            }
-        }
-    }
-    files.sort();
-    if files.is_empty() {
-        return Err(Failure::input(format!(
-            "no PNG, JPEG or DICOM files under {}",
-            folder.display()
-        )));
-    }
-    let kept = most.clamp(1, files.len());
-    Ok((0..kept)
-        .map(|i| files[i * files.len() / kept].clone())
-        .collect())
-}
-
-fn is_image(path: &Path) -> bool {
-    path.extension().is_some_and(|e| {
-        ["png", "jpg", "jpeg", "dcm", "dicom"]
-            .iter()
-            .any(|known| e.eq_ignore_ascii_case(known))
-    })
-}
-
 fn table(report: &ImportReport, out: &Path, public: &Path) -> String {
-    use std::fmt::Write as _;
-    let mut text = format!(
-        "{:<28} {:>7} {:>6} {:>7} {:>11} {:>7}  {}\n",
-        "layer", "weights", "ring", "proved", "calibrated", "output", "algorithm"
-    );
-    for l in &report.layers {
-        writeln!(
-            text,
-            "{:<28} {:>7} {:>6} {:>7} {:>11} {:>7}  {}",
-            l.name,
-            l.weight_bits,
-            l.ring_bits,
-            l.proved_bits,
-            l.calibrated_bits,
-            l.output_bits,
-            l.algorithm
-        )
-        .expect("writing to a string cannot fail");
+    let mut layers = Table::new([
+        ("layer", Side::Left),
+        ("weights", Side::Right),
+        ("ring", Side::Right),
+        ("proved", Side::Right),
+        ("calibrated", Side::Right),
+        ("output", Side::Right),
+        ("algorithm", Side::Left),
+    ]);
+    for layer in &report.layers {
+        layers.row([
+            layer.name.clone(),
+            layer.weight_bits.to_string(),
+            layer.ring_bits.to_string(),
+            layer.proved_bits.to_string(),
+            layer.calibrated_bits.to_string(),
+            layer.output_bits.to_string(),
+            layer.algorithm.to_string(),
+        ]);
     }
-    text += &tried(report);
-    writeln!(
-        text,
-        "float against integer on {} images: same top finding on {}; largest difference of a probability {:.5}, of a logit {:.5} (mean {:.5}); values that wrapped: {}\nwrote {}, and its public part for clients {}",
-        report.images,
-        report.same_top,
-        report.max_probability_difference,
-        report.max_logit_difference,
-        report.mean_logit_difference,
-        report.wrapped,
-        out.display(),
-        public.display()
-    )
-    .expect("writing to a string cannot fail");
+    let mut text = layers.to_string() + &tried(report);
+    put(
+        &mut text,
+        format_args!(
+            "The float and the integer network have the same top finding on {} of {}. The largest difference of a probability is {:.5}, of a logit {:.5} (mean {:.5}). Values that wrapped: {}.",
+            report.same_top,
+            counted(report.images, "image"),
+            report.max_probability_difference,
+            report.max_logit_difference,
+            report.mean_logit_difference,
+            report.wrapped
+        ),
+    );
+    put(
+        &mut text,
+        format_args!(
+            "The model is in {}, its public part, for clients, in {}.",
+            out.display(),
+            public.display()
+        ),
+    );
     text
 }
 
 /// The widths of weights that were tried.
 fn tried(report: &ImportReport) -> String {
-    use std::fmt::Write as _;
     let Some(first) = report.tried.first() else {
         return String::new();
     };
     let seen = match report.held_out {
-        0 => "the weights were rounded with them",
-        _ => "not used to round weights",
+        0 => "which the rounding of the weights has seen",
+        _ => "which the rounding of the weights has not seen",
     };
-    let mut text = format!(
-        "weights of {} bits and activations of {}, of the widths tried on {} images ({seen}):\n",
-        report.weight_bits, report.activation_bits, first.images
-    );
-    for t in &report.tried {
-        writeln!(
-            text,
-            "{:>4} and {} bits: same top finding on {}, largest difference of a probability {:.5}, mean {:.5}, where undecided {:.5}",
-            t.weight_bits,
-            t.activation_bits,
-            t.same_top,
-            t.max_probability_difference,
-            t.mean_probability_difference,
-            t.undecided_difference
-        )
-        .expect("writing to a string cannot fail");
+    let mut table = Table::new([
+        ("weight bits", Side::Right),
+        ("activation bits", Side::Right),
+        ("same top finding", Side::Right),
+        ("largest difference of a probability", Side::Right),
+        ("mean", Side::Right),
+        ("where undecided", Side::Right),
+    ]);
+    for tried in &report.tried {
+        table.row([
+            tried.weight_bits.to_string(),
+            tried.activation_bits.to_string(),
+            tried.same_top.to_string(),
+            format!("{:.5}", tried.max_probability_difference),
+            format!("{:.5}", tried.mean_probability_difference),
+            format!("{:.5}", tried.undecided_difference),
+        ]);
     }
-    text
+    format!(
+        "\nWeights have {} bits and activations {}. These widths were tried on {}, {seen}:\n{table}\n",
+        report.weight_bits,
+        report.activation_bits,
+        counted(first.images, "image")
+    )
 }

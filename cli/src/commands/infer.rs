@@ -6,7 +6,6 @@ use crate::args::{self, InferArgs};
 use crate::failure::{Failure, Outcome};
 use crate::greeting::Request;
 use crate::hospital::Hospital;
-use crate::images;
 use crate::link::resolve;
 use crate::model;
 use crate::ui::Ui;

@@ -1,13 +1,13 @@
 //! `blindray plan`.
 
-use nets::{Algorithms, CrypTFlow2, Error, Model, choose};
+use nets::{Algorithms, Error, Model, choose};
 use sharing::Options;
 
-use crate::ablation;
-use crate::args::{PlanArgs, PlanPreset};
-use crate::estimate::{self, Estimate, Speed};
+use crate::args::PlanArgs;
+use crate::cost::ablation::{Ablation, Settings};
+use crate::cost::estimate::{self, Estimate, Speed};
 use crate::failure::{Failure, Outcome};
-use crate::model::{self, CostOptions};
+use crate::model;
 use crate::ui::Ui;
 
 /// Rows and columns of a backbone's input, unless said otherwise.
@@ -15,9 +15,9 @@ const SIZE: u32 = 224;
 
 /// Prints what one image would cost, before anything runs.
 pub(crate) fn plan(args: &PlanArgs, ui: Ui) -> Outcome<()> {
-    let speed = Speed::of(&args.speed)?;
+    let speed = args.speed.speed()?;
     if args.ablation {
-        return ablation::run(args, speed.constants, ui);
+        return ablation(args, &speed, ui);
     }
     let estimate = estimate(args, &speed, ui)?;
     if ui.is_json() {
@@ -26,26 +26,46 @@ pub(crate) fn plan(args: &PlanArgs, ui: Ui) -> Outcome<()> {
     ui.text(&estimate.table())
 }
 
+/// Prints the table of levers, and draws it where asked.
+fn ablation(args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<()> {
+    let settings = Settings {
+        size: args.size.unwrap_or(Settings::SIZE),
+        classes: args.classes,
+        widths: args.widths(),
+    };
+    let table = Ablation::new(settings, speed.constants, ui)?;
+    if let Some(path) = &args.svg {
+        table.draw(path)?;
+    }
+    if ui.is_json() {
+        return ui.json_line(&table);
+    }
+    ui.text(&table.text())
+}
+
 fn estimate(args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Estimate> {
     // The parser asks for one unless --ablation is there.
     let name = args.model.as_deref().unwrap_or_default();
-    let settings = match args.preset {
-        PlanPreset::Ot => None,
-        PlanPreset::Cryptflow2 => Some(("cryptflow2", CrypTFlow2::NARROW)),
-        PlanPreset::Cryptflow22022 => Some(("cryptflow2-2022", CrypTFlow2::RELEASED)),
-    };
-    if !model::is_backbone(name) {
-        refuse_backbone_options(args, name)?;
-        let model = model::from_file(name)?;
-        let parameters = model.float.parameters();
-        return match settings {
-            Some((preset, settings)) => {
-                let name = model.public.name.clone();
-                estimate::of_history(name, &model.float, preset, settings, speed)
-            }
-            None => ours(&model, parameters, args, speed),
-        };
+    if model::is_backbone(name) {
+        of_backbone(name, args, speed, ui)
+    } else {
+        of_file(name, args, speed)
     }
+}
+
+fn of_file(name: &str, args: &PlanArgs, speed: &Speed) -> Outcome<Estimate> {
+    refuse_backbone_options(args, name)?;
+    let model = model::from_file(name)?;
+    match args.preset.system() {
+        (preset, Some(settings)) => {
+            let name = model.public.name.clone();
+            estimate::of_history(name, &model.float, preset, settings, speed)
+        }
+        (_, None) => ours(&model, model.float.parameters(), args, speed),
+    }
+}
+
+fn of_backbone(name: &str, args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Estimate> {
     let (size, classes) = (args.size.unwrap_or(SIZE), args.classes);
     let groups = args.xop_pointwise.map(|groups| groups as usize);
     if groups.is_some() && !name.ends_with("-x") {
@@ -58,14 +78,14 @@ fn estimate(args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Estimate> {
             Error::Shape { .. } => Failure::input(format!("{e}: take a larger --size")),
             e => Failure::input(e),
         })?;
-    if let Some((preset, settings)) = settings {
+    if let (preset, Some(settings)) = args.preset.system() {
         return estimate::of_history(name.to_owned(), &source.float, preset, settings, speed);
     }
     ui.note(&format!(
         "{name} gets random weights, and widths from noise"
     ));
     let parameters = source.float.parameters();
-    let model = model::quantised(source, CostOptions::of(args))?;
+    let model = model::quantised(source, args.widths())?;
     ours(&model, parameters, args, speed)
 }
 
@@ -90,12 +110,13 @@ fn ours(model: &Model, parameters: u64, args: &PlanArgs, speed: &Speed) -> Outco
         return estimate::of_model(model, args.mode.into(), parameters, speed);
     };
     let price = Options::default().cot_price();
-    let algorithms = Algorithms::Auto(objective.on(speed.link.network));
+    let algorithms = Algorithms::Auto(objective.on(speed.wire.network));
     let (model, choices) =
         choose(model, &algorithms, price, &speed.constants).map_err(Failure::input)?;
     let mut estimate = estimate::of_model(&model, args.mode.into(), parameters, speed)?;
-    for planned in &mut estimate.layers {
-        if let Some(choice) = choices.iter().find(|c| c.name == planned.layer.name) {
+    for layer in &mut estimate.layers {
+        let choice = choices.iter().find(|c| c.name == layer.name);
+        if let Some((choice, planned)) = choice.zip(layer.planned.as_mut()) {
             planned.why.clone_from(&choice.why);
         }
     }

@@ -10,8 +10,8 @@ use sharing::Options;
 
 use crate::args::ServeArgs;
 use crate::failure::{Failure, Outcome};
-use crate::images::hex;
 use crate::link::require_loopback;
+use crate::text::hex;
 use crate::ui::Ui;
 use crate::{entropy, greeting, model, provider};
 

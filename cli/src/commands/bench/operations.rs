@@ -35,17 +35,17 @@ impl Name {
     }
 }
 
-/// A network of one operation, or so many COTs, in chunks.
+/// A network of one operation, or a number of COTs.
 pub(super) struct Operation {
     pub(super) name: Name,
     pub(super) graph: IntGraph,
     pub(super) weights: PrivateWeights,
     pub(super) input: Vec<i64>,
-    /// Nothing but these, if there are any.
+    /// COTs to draw in place of running the network; 0 runs the network.
     pub(super) cots: usize,
 }
 
-/// All of them.
+/// Every operation that is measured.
 pub(super) fn all() -> Outcome<Vec<Operation>> {
     let values = Shape::new(16, 128, 128);
     let (same, pointwise) = (Window::square(3, 1, 1), Window::square(1, 1, 0));
@@ -100,7 +100,7 @@ pub(super) fn all() -> Outcome<Vec<Operation>> {
     ])
 }
 
-/// The operations on an input of so many bits, with weights that look like nothing.
+/// A network of these operations, with an input of so many bits and random weights, always the same.
 fn operation(name: Name, shape: Shape, bits: u32, ops: &[IntOp]) -> Outcome<Operation> {
     let scale = 0;
     let input = IntOp::Input { shape, bits, scale };
@@ -149,7 +149,7 @@ fn operation(name: Name, shape: Shape, bits: u32, ops: &[IntOp]) -> Outcome<Oper
     })
 }
 
-/// Signed numbers of so many bits, at most 32, always the same.
+/// Random signed numbers of so many bits, at most 32, always the same.
 fn mixed(count: usize, bits: u32) -> Vec<i32> {
     let mut state = 1_u32;
     let mut next = || {

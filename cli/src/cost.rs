@@ -1,0 +1,7 @@
+//! What a network costs before it runs: bytes, flights and seconds, layer by layer and lever by lever.
+
+pub(crate) mod ablation;
+pub(crate) mod estimate;
+pub(crate) mod machine;
+mod svg;
+pub(crate) mod wire;

@@ -1,0 +1,247 @@
+//! What a network would cost: the layers of a plan, their sum, and both as a table.
+
+use channel::{Cots, Role};
+use nets::{Constants, CrypTFlow2, FloatModel, LayerPlan, Mode, Model, SecureNetwork};
+use ot::{refill_cost, refills};
+use serde::Serialize;
+use sharing::Options;
+
+use super::wire::Wire;
+use crate::failure::{Failure, Outcome};
+use crate::report::{Comm, Layer, Planned, Widths, widths};
+use crate::text::{Side, Table, bytes, put};
+
+/// The cost of one image, before it is run.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Estimate {
+    pub(crate) model: String,
+    pub(crate) preset: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mode: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bits: Option<Widths>,
+    pub(crate) network: Wire,
+    pub(crate) parameters: u64,
+    pub(crate) macs: u64,
+    pub(crate) comm: Comm,
+    pub(crate) time: Time,
+    pub(crate) layers: Vec<Layer>,
+}
+
+/// What the estimated seconds are spent on.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Time {
+    /// CPU time of both parties together; none for a system whose CPU time is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cpu_s: Option<f64>,
+    pub(crate) network_s: f64,
+    pub(crate) total_s: f64,
+}
+
+/// What seconds are estimated from.
+#[derive(Clone, Debug)]
+pub(crate) struct Speed {
+    pub(crate) wire: Wire,
+    pub(crate) constants: Constants,
+}
+
+impl Speed {
+    /// CPU seconds and network seconds of a layer.
+    fn seconds(&self, layer: &LayerPlan) -> (f64, f64) {
+        let price = Options::default().cot_price();
+        let network = self.wire.network.seconds(&layer.cost, price);
+        (self.constants.seconds(&layer.work), network)
+    }
+}
+
+/// What a model costs with the algorithms that it has.
+pub(crate) fn of_model(
+    model: &Model,
+    mode: Mode,
+    parameters: u64,
+    speed: &Speed,
+) -> Outcome<Estimate> {
+    let public = &model.public;
+    let price = Options::default().cot_price();
+    let network = SecureNetwork::new(&public.graph, mode, price).map_err(Failure::input)?;
+    Ok(Estimate {
+        mode: Some(mode.to_string()),
+        bits: Some(widths(&public.graph)),
+        parameters,
+        ..sum(public.name.clone(), "ot", network.plan(), speed)
+    })
+}
+
+/// What a network cost in an earlier system; what its CPU did is not known.
+pub(crate) fn of_history(
+    model: String,
+    float: &FloatModel,
+    preset: &'static str,
+    settings: CrypTFlow2,
+    speed: &Speed,
+) -> Outcome<Estimate> {
+    let layers = settings.plan(float).map_err(Failure::input)?;
+    let mut estimate = sum(model, preset, &layers, speed);
+    estimate.time.cpu_s = None;
+    estimate.parameters = float.parameters();
+    Ok(estimate)
+}
+
+fn sum(model: String, preset: &'static str, plan: &[LayerPlan], speed: &Speed) -> Estimate {
+    let mut estimate = Estimate {
+        model,
+        preset,
+        mode: None,
+        bits: None,
+        network: speed.wire.clone(),
+        parameters: 0,
+        macs: 0,
+        comm: Comm::default(),
+        time: Time::default(),
+        layers: Vec::with_capacity(plan.len()),
+    };
+    let mut cpu_s = 0.0;
+    let mut drawn = Cots::default();
+    for planned in plan {
+        let (cpu, network) = speed.seconds(planned);
+        let before = drawn;
+        drawn = drawn.plus(planned.cost.cots);
+        cpu_s += cpu;
+        estimate.time.network_s += network;
+        estimate.add(layer(planned, before, drawn, cpu + network));
+    }
+    estimate.time.cpu_s = Some(cpu_s);
+    estimate.time.total_s = cpu_s + estimate.time.network_s;
+    estimate
+}
+
+/// A layer; `before` and `after` are the COTs that the session has drawn in all.
+fn layer(planned: &LayerPlan, before: Cots, after: Cots, seconds: f64) -> Layer {
+    Layer {
+        name: planned.name.clone(),
+        op: planned.op,
+        algorithm: planned.algorithm.to_string(),
+        macs: planned.macs,
+        client_to_server_bytes: planned.cost.bytes_to_server(),
+        server_to_client_bytes: planned.cost.bytes_to_client(),
+        flights: planned.cost.flights() as u64,
+        seconds,
+        planned: Some(Planned {
+            weight_bits: planned.weight_bits,
+            ring_bits: planned.ring_bits,
+            // Corrections travel from the receiver to the sender.
+            refill_client_to_server_bytes: refill(before.server_sends, after.server_sends),
+            refill_server_to_client_bytes: refill(before.client_sends, after.client_sends),
+            why: planned.why.clone(),
+        }),
+    }
+}
+
+/// Bytes of refill between two numbers of COTs that a session has drawn in all.
+fn refill(before: u64, after: u64) -> u64 {
+    let times = refills(after) - refills(before);
+    refill_cost(Options::default().softspoken_k, times, Role::Server).bytes()
+}
+
+impl Estimate {
+    fn add(&mut self, layer: Layer) {
+        let comm = &mut self.comm;
+        self.macs += layer.macs;
+        comm.client_to_server_bytes += layer.client_to_server_bytes;
+        comm.server_to_client_bytes += layer.server_to_client_bytes;
+        comm.flights += layer.flights;
+        if let Some(planned) = &layer.planned {
+            comm.refill_client_to_server_bytes += planned.refill_client_to_server_bytes;
+            comm.refill_server_to_client_bytes += planned.refill_server_to_client_bytes;
+        }
+        self.layers.push(layer);
+    }
+
+    /// Layer by layer with reasons, and the sums.
+    pub(crate) fn table(&self) -> String {
+        let mut table = Table::new([
+            ("layer", Side::Left),
+            ("op", Side::Left),
+            ("algorithm", Side::Left),
+            ("bits", Side::Right),
+            ("MACs", Side::Right),
+            ("up", Side::Right),
+            ("down", Side::Right),
+            ("refill", Side::Right),
+            ("flights", Side::Right),
+            ("seconds", Side::Right),
+            ("why", Side::Left),
+        ]);
+        for layer in &self.layers {
+            let planned = layer.planned.as_ref();
+            table.row([
+                layer.name.clone(),
+                layer.op.to_owned(),
+                layer.algorithm.clone(),
+                planned.map(Planned::bits).unwrap_or_default(),
+                layer.macs.to_string(),
+                bytes(layer.client_to_server_bytes),
+                bytes(layer.server_to_client_bytes),
+                bytes(planned.map_or(0, Planned::refill_bytes)),
+                layer.flights.to_string(),
+                format!("{:.3}", layer.seconds),
+                planned.map_or_else(String::new, |planned| planned.why.clone()),
+            ]);
+        }
+        format!("{table}{}", self.summary())
+    }
+
+    fn summary(&self) -> String {
+        let mut out = String::new();
+        let how = self.mode.as_deref().unwrap_or("by formula");
+        put(
+            &mut out,
+            format_args!("\n{} · preset {} · {how}", self.model, self.preset),
+        );
+        if let Some(bits) = self.bits {
+            put(
+                &mut out,
+                format_args!(
+                    "widths: weights {} bits, activations {}, accumulators {} at most",
+                    bits.weight, bits.activation, bits.accumulator
+                ),
+            );
+        }
+        put(
+            &mut out,
+            format_args!(
+                "network: {} multiply-accumulates, {} parameters",
+                self.macs, self.parameters
+            ),
+        );
+        put(
+            &mut out,
+            format_args!("traffic of one image: {}", self.comm.text()),
+        );
+        let cpu = self.time.cpu_s.map_or_else(
+            || "CPU time unknown".to_owned(),
+            |cpu| format!("CPU of both parties {cpu:.1}"),
+        );
+        put(
+            &mut out,
+            format_args!(
+                "time on {}: {:.1} s ({cpu}, network {:.1}), an estimate",
+                self.network.name, self.time.total_s, self.time.network_s
+            ),
+        );
+        out
+    }
+}
+
+impl Planned {
+    /// Bits of weights, if there are any, and of the ring.
+    fn bits(&self) -> String {
+        let weights = self.weight_bits.map(|bits| format!("{bits} x "));
+        weights.unwrap_or_default() + &self.ring_bits.to_string()
+    }
+
+    /// Bytes of both directions.
+    const fn refill_bytes(&self) -> u64 {
+        self.refill_client_to_server_bytes + self.refill_server_to_client_bytes
+    }
+}

@@ -1,0 +1,84 @@
+//! How fast this machine is: what `bench --calibrate` measures and `plan` reads.
+
+use std::path::{Path, PathBuf};
+
+use nets::Constants;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Failure, Outcome};
+
+/// Version of the file format.
+const VERSION: u32 = 1;
+/// Largest file that is read; a machine file has a few lines.
+const MAX_BYTES: u64 = 1 << 16;
+
+/// CPU seconds that a unit of each kind of work takes, both parties together.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Machine {
+    version: u32,
+    pub(crate) constants: Constants,
+}
+
+impl Machine {
+    pub(crate) const fn new(constants: Constants) -> Self {
+        Self {
+            version: VERSION,
+            constants,
+        }
+    }
+
+    /// The constants of the file given, else of this machine's own file if there is one, else of the machine of BENCHMARKS.md.
+    pub(crate) fn find(given: Option<&Path>) -> Outcome<Constants> {
+        match given {
+            Some(path) => Self::load(path),
+            None => match own_file().filter(|path| path.exists()) {
+                Some(path) => Self::load(&path),
+                None => Ok(Constants::default()),
+            },
+        }
+    }
+
+    fn load(path: &Path) -> Outcome<Constants> {
+        let bad = |cause: String| {
+            let name = path.display();
+            Failure::input(format!(
+                "{name}: {cause}; `blindray bench --calibrate` writes such a file"
+            ))
+        };
+        let length = path.metadata().map_err(|e| bad(e.to_string()))?.len();
+        if length > MAX_BYTES {
+            return Err(bad(format!("{length} bytes are too many")));
+        }
+        let text = std::fs::read(path).map_err(|e| bad(e.to_string()))?;
+        let machine: Self = serde_json::from_slice(&text).map_err(|e| bad(e.to_string()))?;
+        if machine.version != VERSION {
+            return Err(bad(format!("version {} is not {VERSION}", machine.version)));
+        }
+        let c = machine.constants;
+        let all = [c.row, c.word, c.element, c.cot, c.byte];
+        if all.iter().any(|v| !v.is_finite() || *v < 0.0) {
+            return Err(bad("its constants are not all seconds".into()));
+        }
+        Ok(c)
+    }
+
+    /// Writes the file, and makes its folder where there is none.
+    pub(crate) fn save(&self, path: &Path) -> Outcome<()> {
+        let failed =
+            |e: std::io::Error| Failure::run(format!("cannot write {}: {e}", path.display()));
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let text = serde_json::to_string_pretty(self).map_err(Failure::run)?;
+        std::fs::write(path, text + "\n").map_err(failed)
+    }
+}
+
+/// `blindray/machine.json` in the user's folder for settings, by the XDG rules.
+pub(crate) fn own_file() -> Option<PathBuf> {
+    let folder = |name| std::env::var_os(name).map(PathBuf::from);
+    let settings = folder("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
+    let settings = settings.or_else(|| Some(folder("HOME")?.join(".config")))?;
+    Some(settings.join("blindray/machine.json"))
+}

@@ -1,0 +1,105 @@
+//! The network between the parties that a plan is for.
+
+use std::str::FromStr;
+
+use nets::Network;
+use serde::Serialize;
+
+/// A network between the two parties, and what the user called it.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub(crate) struct Wire {
+    pub(crate) name: String,
+    #[serde(flatten)]
+    pub(crate) network: Network,
+}
+
+impl Wire {
+    /// 3 Gbit/s and 0.3 ms there and back: two machines in one room, as in the evaluation of Cheetah (eprint 2022/207).
+    pub(crate) fn lan() -> Self {
+        Self::named("lan", 3e9, 0.3e-3)
+    }
+
+    /// 100 Mbit/s and 40 ms: a hospital's line to another city.
+    pub(crate) fn wan() -> Self {
+        Self::named("wan", 100e6, 40e-3)
+    }
+
+    fn named(name: &str, bits_per_s: f64, rtt_s: f64) -> Self {
+        let bytes_per_s = bits_per_s / 8.0;
+        Self {
+            name: name.to_owned(),
+            network: Network { bytes_per_s, rtt_s },
+        }
+    }
+}
+
+impl FromStr for Wire {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "lan" => return Ok(Self::lan()),
+            "wan" => return Ok(Self::wan()),
+            _ => {}
+        }
+        let (rate, rtt) = text.split_once(',').ok_or_else(|| {
+            "give lan, wan, or a rate and a round trip, such as 1Gbit,20ms".to_owned()
+        })?;
+        let rate_text = rate.strip_suffix("/s").unwrap_or(rate);
+        let units = [("kbit", 1e3), ("Mbit", 1e6), ("Gbit", 1e9)];
+        let rate = quantity(rate_text, &units)
+            .filter(|&rate| rate > 0.0)
+            .ok_or_else(|| {
+                format!(
+                    "`{rate}` is no rate above 0: a number and kbit, Mbit or Gbit, such as 1Gbit"
+                )
+            })?;
+        let units = [("us", 1e-6), ("ms", 1e-3), ("s", 1.0)];
+        let rtt = quantity(rtt, &units).ok_or_else(|| {
+            format!("`{rtt}` is no round trip: a number and us, ms or s, such as 20ms")
+        })?;
+        Ok(Self::named(text, rate, rtt))
+    }
+}
+
+/// A finite number of 0 or more, and one of the units.
+fn quantity(text: &str, units: &[(&str, f64)]) -> Option<f64> {
+    let (number, unit) = text.split_at(text.find(char::is_alphabetic)?);
+    let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
+    let value = number.trim().parse::<f64>().ok()? * factor;
+    (value.is_finite() && value >= 0.0).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_are_read() {
+        let wire: Wire = "1Gbit,20ms".parse().expect("a network");
+        assert!((wire.network.bytes_per_s - 1.25e8).abs() < 1.0);
+        assert!((wire.network.rtt_s - 0.02).abs() < 1e-12);
+        assert_eq!(
+            "2.5 Mbit/s,0s"
+                .parse::<Wire>()
+                .expect("a network")
+                .network
+                .rtt_s,
+            0.0
+        );
+        assert_eq!("lan".parse(), Ok(Wire::lan()));
+        for (bad, cause) in [
+            ("dsl", "lan, wan"),
+            ("1,2", "no rate"),
+            ("0Gbit,2ms", "no rate"),
+            ("-1Gbit,2ms", "no rate"),
+            ("1e999Gbit,2ms", "no rate"),
+            ("1GB,2ms", "no rate"),
+            ("1Gbit,2", "no round trip"),
+            ("1Gbit,-2ms", "no round trip"),
+        ] {
+            let error = bad.parse::<Wire>().expect_err(bad);
+            assert!(error.contains(cause), "{error}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What the arguments mean: from the words of the command line to the values of the libraries.
+
+use std::time::Duration;
+
+use channel::Config;
+
+use crate::args::{Crop, Filter, ImportArgs, LinkArgs, Objective, PlanArgs, PlanPreset, SpeedArgs};
+use crate::cost::estimate::Speed;
+use crate::cost::machine::Machine;
+use crate::failure::{Failure, Outcome};
+use crate::model::CostWidths;
+
+impl LinkArgs {
+    /// The limits of a connection.
+    pub(crate) fn config(&self) -> Config {
+        let timeout = Duration::from_secs(self.timeout);
+        let default = Config::default();
+        Config {
+            timeout,
+            handshake_timeout: default.handshake_timeout.min(timeout),
+            ..default
+        }
+    }
+}
+
+impl SpeedArgs {
+    /// The network, and the speed of the machines.
+    pub(crate) fn speed(&self) -> Outcome<Speed> {
+        Ok(Speed {
+            wire: self.network.clone(),
+            constants: Machine::find(self.constants.as_deref())?,
+        })
+    }
+}
+
+impl Objective {
+    /// The same for `nets`, which needs the network to know what time is.
+    pub(crate) const fn on(self, network: nets::Network) -> nets::Objective {
+        match self {
+            Self::Bytes => nets::Objective::Bytes,
+            Self::Time => nets::Objective::Time(network),
+            Self::Flights => nets::Objective::Flights,
+        }
+    }
+}
+
+impl PlanArgs {
+    /// Widths of a backbone with random weights.
+    pub(crate) fn widths(&self) -> CostWidths {
+        let usual = CostWidths::default();
+        CostWidths {
+            weight_bits: self.weight_bits.unwrap_or(usual.weight_bits),
+            activation_bits: self.activation_bits.unwrap_or(usual.activation_bits),
+        }
+    }
+}
+
+impl PlanPreset {
+    /// The name in results, and for an earlier system its settings.
+    pub(crate) const fn system(self) -> (&'static str, Option<nets::CrypTFlow2>) {
+        use nets::CrypTFlow2;
+        match self {
+            Self::Ot => ("ot", None),
+            Self::Cryptflow2 => ("cryptflow2", Some(CrypTFlow2::NARROW)),
+            Self::Cryptflow22022 => ("cryptflow2-2022", Some(CrypTFlow2::RELEASED)),
+        }
+    }
+}
+
+impl ImportArgs {
+    /// How images get the input's sides.
+    pub(crate) const fn geometry(&self) -> nets::Geometry {
+        nets::Geometry {
+            filter: match self.filter {
+                Filter::Bilinear => nets::Filter::Bilinear,
+                Filter::Bicubic => nets::Filter::Bicubic,
+                Filter::Lanczos => nets::Filter::Lanczos,
+            },
+            resize: self.resize,
+            crops: match self.crop {
+                _ if self.ten_crop => nets::Crops::Ten,
+                Crop::Ten => nets::Crops::Ten,
+                Crop::Centre => nets::Crops::Centre,
+            },
+        }
+    }
+}
+
+/// A file that is no image is bad input.
+impl From<images::Error> for Failure {
+    fn from(error: images::Error) -> Self {
+        Self::input(error)
+    }
+}

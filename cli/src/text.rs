@@ -1,0 +1,110 @@
+//! Text for people: numbers with their units, lines and tables.
+
+use std::fmt::{self, Write as _};
+
+/// Bytes with three digits: 1.23 MB (10^6).
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [(&str, f64); 4] = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)];
+    #[expect(clippy::cast_precision_loss, reason = "three digits are printed")]
+    let value = count as f64;
+    UNITS.iter().find(|(_, size)| value >= *size).map_or_else(
+        || format!("{count} B"),
+        |(unit, size)| format!("{:.2} {unit}", value / size),
+    )
+}
+
+/// A number of things: `1 image`, `2 images`.
+pub(crate) fn counted(count: usize, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{plural}")
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Adds a line.
+pub(crate) fn put(out: &mut String, line: fmt::Arguments<'_>) {
+    writeln!(out, "{line}").expect("writing to a string cannot fail");
+}
+
+/// On which side of its column a cell stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Side {
+    Left,
+    Right,
+}
+
+/// Rows under titles, each column as wide as its widest cell.
+#[derive(Debug)]
+pub(crate) struct Table<const N: usize> {
+    sides: [Side; N],
+    rows: Vec<[String; N]>,
+}
+
+impl<const N: usize> Table<N> {
+    /// A table with the titles of its columns.
+    pub(crate) fn new(columns: [(&str, Side); N]) -> Self {
+        Self {
+            sides: columns.map(|(_, side)| side),
+            rows: vec![columns.map(|(title, _)| title.to_owned())],
+        }
+    }
+
+    /// Adds a row below the others.
+    pub(crate) fn row(&mut self, cells: [String; N]) {
+        self.rows.push(cells);
+    }
+}
+
+impl<const N: usize> fmt::Display for Table<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let length = |cell: &String| cell.chars().count();
+        let mut widths = [0; N];
+        for row in &self.rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = length(cell).max(*width);
+            }
+        }
+        for row in &self.rows {
+            let cells = row.iter().zip(self.sides).zip(widths);
+            let cells: Vec<String> = cells
+                .map(|((cell, side), width)| match side {
+                    Side::Left => format!("{cell:<width$}"),
+                    Side::Right => format!("{cell:>width$}"),
+                })
+                .collect();
+            writeln!(f, "{}", cells.join("  ").trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_decimal() {
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(1_500), "1.50 kB");
+        assert_eq!(bytes(2_000_000_000_000), "2.00 TB");
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        let all = [0, 1, 2].map(|count| counted(count, "image"));
+        assert_eq!(all, ["0 images", "1 image", "2 images"]);
+        assert_eq!(hex(&[0, 0xAB]), "00ab");
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let mut table = Table::new([("name", Side::Left), ("n", Side::Right)]);
+        table.row(["é".into(), "1000".into()]);
+        table.row(["a long name".into(), String::new()]);
+        let expected = "name            n\né            1000\na long name\n";
+        assert_eq!(table.to_string(), expected);
+    }
+}

@@ -1,0 +1,10 @@
+//! The program as its users meet it: processes, files, exit codes and what is printed.
+
+mod accuracy;
+mod bad_input;
+mod dicom;
+mod end_to_end;
+mod hostile_peer;
+mod models;
+mod plan;
+mod support;

@@ -1,0 +1,381 @@
+//! `plan` says before what a run costs, and what it would have cost in 2022.
+
+use crate::support::{blindray, fails, json, run};
+use serde_json::Value;
+
+/// Small enough to be imported in moments.
+const SMALL: [&str; 4] = ["--size", "64", "--classes", "3"];
+
+fn number(value: &Value, key: &str) -> u64 {
+    value[key].as_u64().unwrap_or_else(|| panic!("{key}"))
+}
+
+fn plan(args: &[&str]) -> Value {
+    json(&[&["plan", "--json", "--quiet"], args].concat()).remove(0)
+}
+
+/// Bytes of both directions, refill included.
+fn traffic(report: &Value) -> u64 {
+    let comm = report["comm"].as_object().expect("comm");
+    let bytes = comm.iter().filter(|(key, _)| key.ends_with("bytes"));
+    bytes.map(|(_, v)| v.as_u64().expect("bytes")).sum()
+}
+
+#[test]
+fn totals_are_the_sums_of_layers() {
+    let small = |args: &[&'static str]| plan(&[args, &SMALL].concat());
+    for report in [
+        plan(&["--model", "chestnet"]),
+        plan(&["--model", "chestnet", "--preset", "cryptflow2"]),
+        small(&["--model", "mobilenet-v3-small", "--network", "wan"]),
+        small(&["--model", "densenet121", "--preset", "cryptflow2-2022"]),
+    ] {
+        let layers = report["layers"].as_array().expect("layers");
+        let sum = |key: &str| layers.iter().map(|l| number(l, key)).sum::<u64>();
+        for key in [
+            "client_to_server_bytes",
+            "server_to_client_bytes",
+            "flights",
+            "refill_client_to_server_bytes",
+            "refill_server_to_client_bytes",
+        ] {
+            assert_eq!(number(&report["comm"], key), sum(key), "{key}");
+        }
+        assert_eq!(number(&report, "macs"), sum("macs"));
+        let seconds: f64 = (layers.iter())
+            .map(|l| l["seconds"].as_f64().expect("seconds"))
+            .sum();
+        let total = report["time"]["total_s"].as_f64().expect("seconds");
+        assert!((seconds - total).abs() < 1e-6 * total, "{seconds} {total}");
+        assert!(total > 0.0 && number(&report, "parameters") > 0);
+    }
+}
+
+#[test]
+fn what_is_planned_is_what_is_measured() {
+    let planned = plan(&["--model", "chestnet"]);
+    let measured = json(&["demo", "--json", "--quiet"]).remove(0);
+    let layers = |report: &Value| -> Vec<Value> {
+        let mut layers = report["layers"].as_array().expect("layers").clone();
+        for layer in &mut layers {
+            let layer = layer.as_object_mut().expect("an object");
+            layer.retain(|key, _| {
+                let planned = ["seconds", "why", "weight_bits", "ring_bits"];
+                !planned.contains(&key.as_str()) && !key.starts_with("refill")
+            });
+        }
+        layers
+    };
+    assert!(layers(&planned).len() > 10);
+    assert_eq!(layers(&planned), layers(&measured));
+    assert_eq!(planned["comm"], measured["comm"]);
+    assert_eq!(planned["bits"], measured["bits"]);
+}
+
+/// No wider than a product of a weight and an activation, but where sums of a pool come in.
+#[test]
+fn accumulators_are_narrow() {
+    for (weight_bits, most) in [("10", 26), ("8", 24)] {
+        let args = ["--model", "densenet121", "--weight-bits", weight_bits];
+        let report = plan(&[&args[..], &SMALL].concat());
+        let layers = report["layers"].as_array().expect("layers");
+        let linear = layers.iter().filter(|l| l.get("weight_bits").is_some());
+        let mut count = 0;
+        for layer in linear {
+            let name = layer["name"].as_str().expect("a name");
+            let sums = match name {
+                "classifier" => 6,
+                _ if name.contains("transition") => 2,
+                _ => 0,
+            };
+            let ring = number(layer, "ring_bits");
+            assert!(ring <= most + sums, "{name}: {ring}");
+            count += 1;
+        }
+        assert_eq!(count, 121);
+    }
+}
+
+#[test]
+fn three_terabytes_in_2022() {
+    let base = ["--model", "densenet121", "--size", "320"];
+    let report = plan(&[&base[..], &["--preset", "cryptflow2-2022"]].concat());
+    let terabytes = traffic(&report) / 1_000_000_000;
+    assert!((2_900..=3_000).contains(&terabytes), "{terabytes} GB");
+    assert_eq!(number(&report, "parameters"), 6_968_206);
+    assert!(report["time"].get("cpu_s").is_none(), "nobody measured it");
+}
+
+#[test]
+fn every_layer_says_why_it_is_computed_so() {
+    let report = plan(&["--model", "chestnet", "--objective", "bytes"]);
+    let layers = report["layers"].as_array().expect("layers");
+    let convolutions = layers.iter().filter(|l| l["op"] == "conv");
+    let mut winograd = 0;
+    for layer in convolutions {
+        let why = layer["why"].as_str().expect("a reason");
+        assert!(
+            why.contains("times the bytes") || why.contains("direct: "),
+            "{why}"
+        );
+        winograd += usize::from(
+            layer["algorithm"]
+                .as_str()
+                .expect("text")
+                .contains("winograd"),
+        );
+    }
+    assert!(winograd > 0);
+    let embedded = plan(&["--model", "chestnet"]);
+    assert_eq!(
+        traffic(&report),
+        traffic(&embedded),
+        "it was chosen by bytes"
+    );
+    let flights = plan(&["--model", "chestnet", "--objective", "flights"]);
+    assert!(number(&flights["comm"], "flights") <= number(&report["comm"], "flights"));
+    let slow = [
+        "--model",
+        "chestnet",
+        "--objective",
+        "time",
+        "--network",
+        "1Mbit,0s",
+    ];
+    assert_eq!(traffic(&plan(&slow)), traffic(&report), "all time is bytes");
+}
+
+#[test]
+fn levers_that_keep_the_weights_only_save() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.svg");
+    let draw = || {
+        let svg = [
+            "--ablation",
+            "--size",
+            "64",
+            "--svg",
+            file.to_str().expect("UTF-8"),
+        ];
+        let report = plan(&svg);
+        (
+            report,
+            std::fs::read_to_string(&file).expect("it was drawn"),
+        )
+    };
+    let (report, svg) = draw();
+    let rows = report["rows"].as_array().expect("rows");
+    let total = |row: &Value| number(row, "online_bytes") + number(row, "refill_bytes");
+    let kept: Vec<u64> = (rows.iter())
+        .filter(|row| row["keeps_weights"] == true)
+        .map(total)
+        .collect();
+    assert_eq!(kept.len(), 4);
+    assert!(kept.is_sorted_by(|a, b| a >= b), "{kept:?}");
+    assert!(rows.len() >= 8, "{} rows", rows.len());
+    assert!(rows.iter().skip(4).all(|row| total(row) < kept[3]));
+
+    well_formed(&svg);
+    for row in rows {
+        let model = row["model"].as_str().expect("a name");
+        assert!(svg.contains(model), "{model}");
+    }
+    assert_eq!(draw(), (report, svg), "the same every time");
+}
+
+/// A number with separators of thousands.
+fn separated(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Tenths of 10^9, rounded, with separators.
+fn gigabytes(bytes: u64) -> String {
+    let tenths = (bytes + 50_000_000) / 100_000_000;
+    format!("{}.{} GB", separated(tenths / 10), tenths % 10)
+}
+
+/// A row of the ablation as README.md has it, but for the spelling of the network.
+fn readme_row(row: &Value) -> [String; 9] {
+    let measured = row.get("cpu_s").is_some();
+    let seconds = |key: &str| {
+        let whole = format!("{:.0}", row[key].as_f64().expect("seconds"));
+        let whole = separated(whole.parse().expect("a number"));
+        format!("{}{whole}", if measured { "" } else { ">" })
+    };
+    let text = |key: &str| row[key].as_str().expect("text").to_owned();
+    [
+        text("lever").replace("1x1", "1×1"),
+        spelled(&text("model")),
+        gigabytes(number(row, "online_bytes")),
+        if measured {
+            gigabytes(number(row, "refill_bytes"))
+        } else {
+            "within".to_owned()
+        },
+        separated(number(row, "flights")),
+        seconds("lan_s"),
+        seconds("wan_s"),
+        separated(number(row, "parameters")),
+        separated((number(row, "macs") + 500_000) / 1_000_000),
+    ]
+}
+
+/// The name of a network without hyphens, spaces and capitals.
+fn spelled(network: &str) -> String {
+    let kept = network.chars().filter(|c| !matches!(c, '-' | ' '));
+    kept.collect::<String>().to_lowercase()
+}
+
+#[test]
+#[ignore = "a minute: cargo test --release -p blindray --test program plan::the_ablation_of_the_readme -- --ignored"]
+fn the_ablation_of_the_readme() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = std::fs::read_to_string(readme).expect("README.md");
+    let rows = readme
+        .lines()
+        .skip_while(|line| !line.starts_with("| lever |"))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let rows = rows.map(|line| {
+        let cells = line.trim_matches('|').split('|').map(str::trim);
+        let mut cells: Vec<String> = cells.map(str::to_owned).collect();
+        cells[1] = spelled(&cells[1]);
+        cells
+    });
+    // Without the constants that this machine's user may have measured.
+    let empty = tempfile::tempdir().expect("a folder");
+    let output = blindray()
+        .args(["plan", "--ablation", "--json", "--quiet"])
+        .env("XDG_CONFIG_HOME", empty.path())
+        .output()
+        .expect("the program starts");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let planned = report["rows"].as_array().expect("rows").iter();
+    let planned: Vec<Vec<String>> = planned.map(|row| readme_row(row).to_vec()).collect();
+    assert_eq!(rows.collect::<Vec<_>>(), planned);
+}
+
+/// Every element is closed, in the right order; nothing but names follows `<`.
+fn well_formed(svg: &str) {
+    let mut open = Vec::new();
+    let mut rest = svg;
+    while let Some(start) = rest.find('<') {
+        assert!(!rest[..start].contains('>'), "a stray >");
+        let end = start + rest[start..].find('>').expect("an element ends");
+        let element = &rest[start + 1..end];
+        let name = |text: &str| text.split(' ').next().unwrap_or_default().to_owned();
+        if let Some(closed) = element.strip_prefix('/') {
+            assert_eq!(open.pop().as_deref(), Some(closed));
+        } else {
+            assert!(element.starts_with(char::is_alphabetic), "{element}");
+            assert_eq!(element.matches('"').count() % 2, 0, "{element}");
+            if !element.ends_with('/') {
+                open.push(name(element));
+            }
+        }
+        rest = &rest[end + 1..];
+    }
+    assert!(open.is_empty(), "{open:?}");
+    for part in ["<title id=\"title\">", "<desc id=\"desc\">", "role=\"img\""] {
+        assert!(svg.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn bad_requests_say_what_would_do() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let garbage = file("garbage.json", "{}");
+    let negative = file(
+        "negative.json",
+        r#"{"version":1,"constants":{"row":-1,"word":0,"element":0,"cot":0,"byte":0}}"#,
+    );
+    let fine = ["--model", "chestnet"];
+    for (args, cause) in [
+        (&["--model", "vgg"][..], "densenet121"),
+        (&["--model", "chestnet", "--size", "64"], "leave it out"),
+        (&["--model", "squeezenet", "--size", "8"], "a larger --size"),
+        (
+            &[
+                "--model",
+                "mobilenet-v3-small",
+                "--preset",
+                "cryptflow2",
+                "--size",
+                "64",
+            ],
+            "hard-swish",
+        ),
+        (
+            &[
+                "--model",
+                "mobilenet-v3-small",
+                "--size",
+                "32",
+                "--weight-bits",
+                "24",
+                "--activation-bits",
+                "32",
+            ],
+            "take fewer bits",
+        ),
+        (
+            &[&fine[..], &["--constants", &garbage]].concat(),
+            "bench --calibrate",
+        ),
+        (
+            &[&fine[..], &["--constants", &negative]].concat(),
+            "not all seconds",
+        ),
+        (
+            &[&fine[..], &["--constants", "/nowhere"]].concat(),
+            "bench --calibrate",
+        ),
+    ] {
+        fails(&run(&[&["plan"], args].concat()), 2, cause);
+    }
+    for (args, cause) in [
+        (
+            &["--model", "chestnet", "--preset", "rlwe2030"][..],
+            "cryptflow2-2022",
+        ),
+        (&["--model", "chestnet", "--network", "dsl"], "1Gbit,20ms"),
+        (&["--ablation", "--model", "chestnet"], "cannot be used"),
+        (&["--model", "chestnet", "--svg", "x"], "cannot be used"),
+        (&[], "--model"),
+    ] {
+        let output = run(&[&["plan"], args].concat());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{errors}");
+        assert!(errors.contains(cause), "{cause}: {errors}");
+    }
+}
+
+#[test]
+fn a_measured_machine_changes_seconds_only() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("new/machine.json");
+    let path = path.to_str().expect("UTF-8");
+    let measured = json(&["bench", "--calibrate", "--out", path, "--json", "--quiet"]).remove(0);
+    let operations = measured["operations"].as_array().expect("operations");
+    let bytes = |i: usize| number(&operations[i], "online_bytes");
+    assert!(bytes(4) < bytes(3), "Winograd saves");
+    let usual = plan(&["--model", "chestnet"]);
+    let mine = plan(&["--model", "chestnet", "--constants", path]);
+    assert_eq!(usual["comm"], mine["comm"]);
+    assert_ne!(usual["time"], mine["time"]);
+    let cpu = mine["time"]["cpu_s"].as_f64().expect("seconds");
+    assert!(cpu > 0.0 && cpu < 600.0, "{cpu}");
+}

@@ -1,0 +1,203 @@
+//! Running the program from tests.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// An embedded X-ray as a file.
+pub(crate) fn xray() -> PathBuf {
+    assets().join("xrays/person142_bacteria_684.jpeg")
+}
+
+pub(crate) fn assets() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("assets")
+}
+
+/// A path as an argument.
+pub(crate) fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+/// The folder of trained networks beside the checkout; prints a note when it is not there.
+pub(crate) fn models() -> Option<PathBuf> {
+    let path = std::env::var_os("BLINDRAY_MODELS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/models"),
+        PathBuf::from,
+    );
+    if path.is_dir() {
+        return Some(path);
+    }
+    eprintln!(
+        "SKIPPED: needs the model folder at {} (or $BLINDRAY_MODELS)",
+        path.display()
+    );
+    None
+}
+
+pub(crate) fn blindray() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_blindray"));
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs to the end.
+pub(crate) fn run(args: &[&str]) -> Output {
+    blindray().args(args).output().expect("the program starts")
+}
+
+/// Runs, expects success, and reads one JSON object per line.
+pub(crate) fn json(args: &[&str]) -> Vec<Value> {
+    let output = run(args);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{args:?}: {errors}");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("a JSON object per line"))
+        .collect()
+}
+
+/// Expects a failure as a user must see it: the exit code, one sentence with `cause`, no result, no panic.
+pub(crate) fn fails(output: &Output, code: i32, cause: &str) {
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let said = errors
+        .lines()
+        .rfind(|line| line.starts_with("blindray: "))
+        .unwrap_or_default();
+    assert_eq!(output.status.code(), Some(code), "{errors}");
+    assert!(said.contains(cause), "expected `{cause}` in: {errors}");
+    assert!(!errors.contains("panicked"), "{errors}");
+    assert!(
+        output.stdout.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+/// The raw integers of a report.
+pub(crate) fn raw(report: &Value) -> Vec<i64> {
+    let outputs = report["outputs"].as_array().expect("outputs");
+    outputs
+        .iter()
+        .map(|o| o["raw"].as_i64().expect("raw"))
+        .collect()
+}
+
+/// The number of the most probable output.
+pub(crate) fn top(report: &Value) -> usize {
+    let outputs = report["outputs"].as_array().expect("outputs");
+    let logits: Vec<f64> = outputs
+        .iter()
+        .map(|o| o["logit"].as_f64().expect("logit"))
+        .collect();
+    (0..logits.len())
+        .max_by(|&a, &b| logits[a].total_cmp(&logits[b]))
+        .expect("outputs")
+}
+
+/// A server process; ended with this value.
+pub(crate) struct Server {
+    process: Child,
+    pub(crate) address: SocketAddr,
+    pub(crate) digest: String,
+}
+
+impl Server {
+    pub(crate) fn start(args: &[&str]) -> Self {
+        let mut process = blindray()
+            .args(["serve", "--json", "--listen", "127.0.0.1:0"])
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut line = String::new();
+        let out = process.stdout.take().expect("piped");
+        BufReader::new(out)
+            .read_line(&mut line)
+            .expect("its first line");
+        let hello: Value = serde_json::from_str(&line).expect("JSON");
+        Self {
+            process,
+            address: hello["listening"]
+                .as_str()
+                .expect("address")
+                .parse()
+                .expect("address"),
+            digest: hello["digest"].as_str().expect("digest").to_owned(),
+        }
+    }
+
+    pub(crate) fn connect(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Peak resident memory so far, in bytes.
+    pub(crate) fn peak(&self) -> u64 {
+        peak(self.process.id())
+    }
+
+    /// Asks it to stop, and gives its exit code and what it said.
+    pub(crate) fn stop(mut self) -> (Option<i32>, String) {
+        let pid = self.process.id().to_string();
+        Command::new("kill")
+            .args(["-TERM", &pid])
+            .status()
+            .expect("kill runs");
+        self.wait()
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) fn wait(&mut self) -> (Option<i32>, String) {
+        let mut said = String::new();
+        self.process
+            .stderr
+            .take()
+            .expect("piped")
+            .read_to_string(&mut said)
+            .expect("UTF-8");
+        (self.process.wait().expect("it ends").code(), said)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Peak resident memory of a running process in bytes; 0 when it is gone.
+pub(crate) fn peak(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|l| l.split_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+/// Runs to the end, watching the peak memory.
+pub(crate) fn run_watched(args: &[&str]) -> (Output, u64) {
+    let child = blindray()
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let pid = child.id();
+    let watch = std::thread::spawn(move || {
+        let mut most = 0;
+        loop {
+            let now = peak(pid);
+            if now == 0 {
+                return most;
+            }
+            most = most.max(now);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let output = child.wait_with_output().expect("it ends");
+    (output, watch.join().expect("the watcher ends"))
+}

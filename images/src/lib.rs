@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+
+mod dicom;
+mod error;
+mod file;
+mod folder;
+mod raster;
+#[cfg(test)]
+mod tests;
+
+pub use error::{DecodeError, Error};
+pub use file::{Image, MAX_FILE_BYTES, open_all};
+pub use folder::find;
+
+/// Decodes the bytes of a PNG, JPEG or DICOM file; which of them they are follows from the first bytes, not from a name.
+///
+/// Nothing is allocated for what a header claims before the rest of the bytes can bear it out, and hostile bytes give an error,
+/// never a panic.
+///
+/// # Errors
+/// What is wrong with the bytes, in one sentence.
+pub fn decode(bytes: &[u8]) -> Result<nets::Picture, DecodeError> {
+    if bytes.is_empty() {
+        return Err(DecodeError::Empty);
+    }
+    if dicom::is_dicom(bytes) {
+        return dicom::decode(bytes);
+    }
+    raster::decode(bytes)
+}

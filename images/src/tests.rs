@@ -1,0 +1,192 @@
+//! Pictures made in memory, decoded, and compared sample by sample.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "test values are small"
+)]
+
+use std::io::Cursor;
+
+use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, Rgb};
+use nets::Samples;
+
+use crate::{DecodeError, Error, Image, MAX_FILE_BYTES, decode, find, open_all};
+
+fn grey(width: usize, height: usize, samples: Vec<u8>) -> nets::Picture {
+    nets::Picture::new(width, height, 1, Samples::Eight(samples)).unwrap()
+}
+
+fn encode(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    image.write_to(&mut file, format).unwrap();
+    file.into_inner()
+}
+
+/// A JPEG file with an EXIF segment that holds nothing but the orientation.
+fn turned(jpeg: &[u8], orientation: u16) -> Vec<u8> {
+    let mut exif =
+        b"\xFF\xE1\0\x22Exif\0\0MM\0\x2A\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01".to_vec();
+    exif.extend(orientation.to_be_bytes());
+    exif.extend([0; 6]);
+    [&jpeg[..2], &exif, &jpeg[2..]].concat()
+}
+
+#[test]
+fn exif_orientation() {
+    const W: usize = 24;
+    const H: usize = 16;
+    let level = |x: usize, y: usize| (x / 8 * 60 + y / 8 * 30 + 10) as u8;
+    let image = GrayImage::from_fn(24, 16, |x, y| Luma([level(x as usize, y as usize)]));
+    let jpeg = encode(&image.into(), ImageFormat::Jpeg);
+    for orientation in 0..=9 {
+        // Where the pixel shown at (x, y) lies in the file (Exif 2.32, 4.6.5.B).
+        let from = |(x, y): (usize, usize)| match orientation {
+            2 => (W - 1 - x, y),
+            3 => (W - 1 - x, H - 1 - y),
+            4 => (x, H - 1 - y),
+            5 => (y, x),
+            6 => (y, H - 1 - x),
+            7 => (W - 1 - y, H - 1 - x),
+            8 => (W - 1 - y, x),
+            _ => (x, y),
+        };
+        let lying = (5..=8).contains(&orientation);
+        let (width, height) = if lying { (H, W) } else { (W, H) };
+        let expected = (0..width * height)
+            .map(|i| from((i % width, i / width)))
+            .map(|(x, y)| level(x, y));
+        // Blocks of one level go through a JPEG encoder unchanged.
+        let expected = grey(width, height, expected.collect());
+        let found = decode(&turned(&jpeg, orientation)).unwrap();
+        assert!(found == expected, "orientation {orientation}");
+    }
+    // Damaged EXIF data turn nothing.
+    let mut damaged = turned(&jpeg, 6);
+    damaged[12] = b'X';
+    assert!(decode(&damaged).unwrap() == decode(&jpeg).unwrap());
+}
+
+#[test]
+fn png_of_every_kind() {
+    let deep: Vec<u16> = (0..12).map(|i| i * 5_461 + 3).collect();
+    let image: ImageBuffer<Luma<u16>, _> = ImageBuffer::from_raw(4, 3, deep.clone()).unwrap();
+    let found = decode(&encode(&image.into(), ImageFormat::Png)).unwrap();
+    assert!(found == nets::Picture::new(4, 3, 1, Samples::Sixteen(deep.clone())).unwrap());
+    let image: ImageBuffer<Rgb<u16>, _> = ImageBuffer::from_raw(2, 2, deep.clone()).unwrap();
+    let found = decode(&encode(&image.into(), ImageFormat::Png)).unwrap();
+    assert!(found == nets::Picture::new(2, 2, 3, Samples::Sixteen(deep)).unwrap());
+    let eight: Vec<u8> = (0..12).map(|i| i * 21).collect();
+    let image = GrayImage::from_raw(3, 4, eight.clone()).unwrap();
+    let with_alpha = DynamicImage::from(image.clone()).into_luma_alpha8();
+    for image in [image.into(), DynamicImage::from(with_alpha)] {
+        let found = decode(&encode(&image, ImageFormat::Png)).unwrap();
+        assert!(found == grey(3, 4, eight.clone()));
+    }
+    let image = image::RgbImage::from_raw(2, 2, eight.clone()).unwrap();
+    let found = decode(&encode(&image.into(), ImageFormat::Png)).unwrap();
+    assert!(found == nets::Picture::new(2, 2, 3, Samples::Eight(eight)).unwrap());
+}
+
+#[test]
+fn no_picture() {
+    let jpeg = encode(&GrayImage::new(40, 40).into(), ImageFormat::Jpeg);
+    let png = encode(&GrayImage::new(40, 40).into(), ImageFormat::Png);
+    // A PNG header that promises 2^14 pixels a side, each of 8 bytes.
+    let mut enormous = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x40\0\0\0\x40\0\x10\x06\0\0\0".to_vec();
+    enormous.extend([0; 64]);
+    for (bytes, cause) in [
+        (&b""[..], "empty"),
+        (b"no image", "neither PNG nor JPEG nor DICOM"),
+        (b"GIF89a\x01\0\x01\0\0\0\0;", "neither PNG nor JPEG"),
+        (&jpeg[..jpeg.len() - 2], "cut off"),
+        (&jpeg[..3], "cut off"),
+        (&png[..png.len() - 20], ""),
+        (&enormous, ""),
+    ] {
+        let said = decode(bytes).expect_err("no picture").to_string();
+        assert!(said.contains(cause), "expected `{cause}` in: {said}");
+    }
+}
+
+/// A folder with two good images, one in a subfolder, a text, and a link back up.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let sub = folder.path().join("sub");
+    std::fs::create_dir(&sub).unwrap();
+    let png = encode(&GrayImage::new(2, 2).into(), ImageFormat::Png);
+    for path in [folder.path().join("a.PNG"), sub.join("b.dcm")] {
+        std::fs::write(path, &png).unwrap();
+    }
+    std::fs::write(folder.path().join("notes.txt"), b"none").unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(folder.path(), sub.join("up")).unwrap();
+    folder
+}
+
+#[test]
+fn folders_are_searched() {
+    let folder = folder();
+    let found = |most| find(folder.path(), most).unwrap();
+    assert_eq!(
+        found(64),
+        [folder.path().join("a.PNG"), folder.path().join("sub/b.dcm")]
+    );
+    for most in [0, 1] {
+        assert_eq!(found(most), [folder.path().join("a.PNG")]);
+    }
+    let empty = tempfile::tempdir().unwrap();
+    let said = find(empty.path(), 1).unwrap_err();
+    assert!(matches!(said, Error::NoImages { .. }), "{said}");
+    let said = find(&empty.path().join("absent"), 1).unwrap_err();
+    assert!(
+        matches!(said, Error::Folder { .. }) && said.to_string().contains("absent"),
+        "{said}"
+    );
+}
+
+#[test]
+fn every_bad_file_is_named() {
+    let folder = folder();
+    let [good, text, absent] =
+        ["a.PNG", "notes.txt", "absent.png"].map(|name| folder.path().join(name));
+    let images = open_all(std::slice::from_ref(&good)).unwrap();
+    assert_eq!(images[0].name, good.display().to_string());
+    assert!(matches!(
+        open_all(&[good.clone(), text.clone()]),
+        Err(Error::Decode {
+            source: DecodeError::UnknownFormat,
+            ..
+        })
+    ));
+    let said = open_all(&[text, good, absent]).unwrap_err();
+    assert!(matches!(&said, Error::Several(all) if all.len() == 2));
+    let said = said.to_string();
+    assert!(
+        said.contains("notes.txt: neither") && said.contains("absent.png: "),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_file_that_is_too_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.png");
+    // A hole, not bytes on a disk.
+    let file = std::fs::File::create(&path).unwrap();
+    file.set_len(MAX_FILE_BYTES + 1).unwrap();
+    let said = Image::open(&path).unwrap_err();
+    assert!(matches!(said, Error::TooLong { limit, .. } if limit == MAX_FILE_BYTES));
+}
+
+#[test]
+fn digests_and_what_debug_shows() {
+    let png = encode(&GrayImage::new(2, 2).into(), ImageFormat::Png);
+    let image = Image::decode("Jane Doe", &png).unwrap();
+    assert_eq!(format!("{image:?}"), "Image { .. }");
+    // SHA-256 of three bytes (FIPS 180-4).
+    assert_eq!(
+        crate::file::digest(b"abc"),
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    );
+}
