@@ -4,15 +4,16 @@
 //! server accepts or says why not. Each message is a length-prefixed JSON frame of bounded size.
 
 use channel::{Channel, Terms};
-use nets::{MAX_PUBLIC_BYTES, Mode, PublicModel};
+use nets::{MAX_PUBLIC_BYTES, PublicModel};
+use secure::Mode;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
-use sharing::Options;
+use sharing::Extension;
 
 use crate::failure::{Failure, Outcome};
 
 /// Version of everything the two programs exchange; see **Wire** in CHANGELOG.md.
-const WIRE_VERSION: u32 = 2;
+const WIRE_VERSION: u32 = 3;
 /// The stream of these messages.
 pub(crate) const CONTROL: u32 = 3;
 /// Largest frame other than the model's public part.
@@ -35,12 +36,13 @@ enum Answer {
 }
 
 /// Terms both parties compare in the handshake.
-pub(crate) fn terms(options: &Options, model: Option<[u8; 32]>) -> Terms {
+pub(crate) fn terms(extension: &dyn Extension, model: Option<[u8; 32]>) -> Terms {
     let agreement = format!(
-        "{options:?}; {:?}; {:?}; {}",
+        "{:?}; {:?}; {:?}; {:?}",
+        extension.agreement(),
         ot::AGREEMENT,
         nonlinear::AGREEMENT,
-        nets::agreement()
+        secure::AGREEMENT
     );
     Terms {
         version: WIRE_VERSION,

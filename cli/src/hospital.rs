@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use channel::{Connection, Cost};
 use images::Image;
-use nets::{Mode, PublicModel, SecureNetwork};
-use sharing::{Options, Session};
+use nets::PublicModel;
+use secure::{Mode, SecureNetwork};
+use sharing::{Session, default_extension};
 
 use crate::args::LinkArgs;
 use crate::entropy;
@@ -34,9 +35,9 @@ impl Hospital {
         link: &LinkArgs,
     ) -> Outcome<Self> {
         let begin = Instant::now();
-        let options = Options::default();
+        let extension = default_extension();
         let config = link.config();
-        let terms = greeting::terms(&options, expect);
+        let terms = greeting::terms(extension, expect);
         let connection = channel::connect(address, &terms, &config, entropy::bytes()?)
             .map_err(|e| Failure::run(format!("cannot reach a provider at {address}: {e}")))?;
         let mut control = connection.open(CONTROL).map_err(Failure::run)?;
@@ -49,7 +50,7 @@ impl Hospital {
         };
         greeting::ask(&mut control, inputs)?;
         let session =
-            Session::establish(&connection, entropy::bytes()?, &options).map_err(Failure::run)?;
+            Session::establish(&connection, entropy::bytes()?, extension).map_err(Failure::run)?;
         let setup_s = seconds(begin.elapsed());
         Ok(Self {
             connection,
@@ -68,8 +69,9 @@ impl Hospital {
     /// The findings of one image.
     pub(crate) fn infer(&mut self, picture: &Image, ui: Ui) -> Outcome<Report> {
         let begin = Instant::now();
-        let network = SecureNetwork::new(&self.model.graph, self.mode, self.session.cot_price())
-            .map_err(Failure::run)?;
+        let graph = std::sync::Arc::new(self.model.graph.clone());
+        let network =
+            SecureNetwork::new(graph, self.mode, self.session.cot_price()).map_err(Failure::run)?;
         let views: Vec<_> = (0..self.model.preprocessing.views())
             .map(|view| self.model.prepare(&picture.picture, view))
             .collect();

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use nets::{IntGraph, IntOp, LayerReport, PublicModel};
+use nets::{IntGraph, IntOp, PublicModel};
+use secure::LayerReport;
 use serde::Serialize;
 
 use crate::text::{Side, Table, bytes, put};
@@ -158,11 +159,7 @@ pub(crate) fn widths(graph: &IntGraph) -> Widths {
     for (node, tensor) in graph.nodes().iter().zip(graph.types()) {
         let bits = tensor.bits().get();
         match node.op {
-            IntOp::Conv { weight_bits, .. } | IntOp::FullyConnected { weight_bits, .. } => {
-                widest.weight = widest.weight.max(weight_bits);
-                widest.accumulator = widest.accumulator.max(bits);
-            }
-            IntOp::Winograd { weight_bits, .. } => {
+            IntOp::Linear { weight_bits, .. } => {
                 widest.weight = widest.weight.max(weight_bits);
                 // Without the guard bits.
                 let ring = graph.types()[node.inputs[0]].bits().get();

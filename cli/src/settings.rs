@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use channel::Config;
+use secure::{CrypTFlow2, NetworkSpeed};
 
 use crate::args::{Crop, Filter, ImportArgs, LinkArgs, Objective, PlanArgs, PlanPreset, SpeedArgs};
 use crate::cost::estimate::Speed;
@@ -34,12 +35,12 @@ impl SpeedArgs {
 }
 
 impl Objective {
-    /// The same for `nets`, which needs the network to know what time is.
-    pub(crate) const fn on(self, network: nets::Network) -> nets::Objective {
+    /// The same for the planner, which needs the network to know what time is.
+    pub(crate) const fn on(self, network: NetworkSpeed) -> secure::Objective {
         match self {
-            Self::Bytes => nets::Objective::Bytes,
-            Self::Time => nets::Objective::Time(network),
-            Self::Flights => nets::Objective::Flights,
+            Self::Bytes => secure::Objective::Bytes,
+            Self::Time => secure::Objective::Time(network),
+            Self::Flights => secure::Objective::Flights,
         }
     }
 }
@@ -57,8 +58,7 @@ impl PlanArgs {
 
 impl PlanPreset {
     /// The name in results, and for an earlier system its settings.
-    pub(crate) const fn system(self) -> (&'static str, Option<nets::CrypTFlow2>) {
-        use nets::CrypTFlow2;
+    pub(crate) const fn system(self) -> (&'static str, Option<CrypTFlow2>) {
         match self {
             Self::Ot => ("ot", None),
             Self::Cryptflow2 => ("cryptflow2", Some(CrypTFlow2::NARROW)),

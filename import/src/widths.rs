@@ -26,6 +26,8 @@ pub struct LayerWidths {
     pub output_bits: u32,
     /// Scale of its output after truncation.
     pub output_scale: i32,
+    /// How it is computed.
+    pub algorithm: String,
 }
 
 /// The widths of every linear layer.
@@ -41,6 +43,7 @@ pub(crate) fn widths(
         let IntOp::Linear {
             weight_bits,
             weight_scale,
+            ref by,
             ..
         } = node.op
         else {
@@ -63,6 +66,7 @@ pub(crate) fn widths(
             calibrated_bits: bits_for(seen * 2f64.powi(accumulator.scale)),
             output_bits: output.bits.get(),
             output_scale: output.scale,
+            algorithm: by.to_string(),
         })
     };
     graph

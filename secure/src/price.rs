@@ -138,6 +138,12 @@ impl CpuModel {
         self.0.get(unit).copied().unwrap_or(0.0)
     }
 
+    /// Whether every time is a finite number of seconds, not below 0.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.0.values().all(|v| v.is_finite() && *v >= 0.0)
+    }
+
     /// CPU seconds of both parties, an estimate.
     #[must_use]
     pub fn seconds(&self, work: &Work) -> f64 {

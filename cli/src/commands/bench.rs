@@ -2,12 +2,15 @@
 
 mod operations;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use channel::{Config, Connection, Cost, Listener, connect};
-use nets::{CHUNK, Constants, Mode, SecureNetwork, Work, run_integer};
+use linear::{Work, work};
+use nets::run_integer;
+use secure::{CHUNK, CpuModel, Mode, SecureNetwork, ServerWeights};
 use serde::Serialize;
-use sharing::{Options, Session};
+use sharing::{Session, default_extension};
 
 use crate::args::BenchArgs;
 use crate::cost::machine::{Machine, own_file};
@@ -41,7 +44,7 @@ struct Measured {
 struct Bench {
     operations: Vec<Measured>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    constants: Option<Constants>,
+    constants: Option<CpuModel>,
 }
 
 /// Measures every operation, prints what it took, and with `--calibrate` stores the constants for `plan`.
@@ -58,7 +61,7 @@ pub(crate) fn bench(args: &BenchArgs, ui: Ui) -> Outcome<()> {
         ));
     }
     let constants = args.calibrate.then(|| fit(&operations));
-    if let Some(constants) = constants {
+    if let Some(constants) = constants.clone() {
         let path = args.out.clone().or_else(own_file).ok_or_else(|| {
             Failure::input("neither XDG_CONFIG_HOME nor HOME is set: say where with --out FILE")
         })?;
@@ -87,49 +90,50 @@ fn best(operation: &Operation, runs: usize) -> Outcome<Measured> {
 }
 
 /// The seconds of each unit of work with which the estimate of every operation equals its measured time.
-fn fit(all: &[Measured]) -> Constants {
+fn fit(all: &[Measured]) -> CpuModel {
     let of = |name: Name| -> (f64, Work) {
         let found = all.iter().find(|m| m.operation == name.text());
-        found.map_or((0.0, Work::default()), |m| (m.cpu_s, m.work))
+        found.map_or((0.0, Work::default()), |m| (m.cpu_s, m.work.clone()))
     };
     let per = |rest: f64, count: u64| (rest / float(count.max(1))).max(0.0);
     let (cot_s, cots) = of(Name::Refill);
-    let cot = per(cot_s, cots.cots);
+    let cot = per(cot_s, cots.get(work::COTS));
     let (relu_s, relu) = of(Name::Relu);
     let (truncation_s, truncation) = of(Name::Truncation);
-    let made = float(relu.cots + truncation.cots) * cot;
-    let byte = per(relu_s + truncation_s - made, relu.bytes + truncation.bytes);
+    let made = float(relu.get(work::COTS) + truncation.get(work::COTS)) * cot;
+    let bytes = relu.get(work::BYTES) + truncation.get(work::BYTES);
+    let byte = per(relu_s + truncation_s - made, bytes);
     // Two convolutions, one of long vectors and one of short ones, give row and word.
-    let elementwise = |w: &Work| float(w.cots) * cot + float(w.bytes) * byte;
+    let elementwise = |w: &Work| float(w.get(work::COTS)) * cot + float(w.get(work::BYTES)) * byte;
     let (long_s, long) = of(Name::Direct);
     let (short_s, short) = of(Name::Short);
-    let (a, b) = (float(long.rows), float(long.words));
-    let (c, d) = (float(short.rows), float(short.words));
+    let (a, b) = (float(long.get(work::ROWS)), float(long.get(work::WORDS)));
+    let (c, d) = (float(short.get(work::ROWS)), float(short.get(work::WORDS)));
     let (p, q) = (long_s - elementwise(&long), short_s - elementwise(&short));
     let determinant = a * d - b * c;
     let row = ((p * d - b * q) / determinant).max(0.0);
     let word = ((a * q - c * p) / determinant).max(0.0);
     let (transform_s, transform) = of(Name::Transforms);
-    let products = float(transform.rows) * row + float(transform.words) * word;
+    let products =
+        float(transform.get(work::ROWS)) * row + float(transform.get(work::WORDS)) * word;
     let rest = transform_s - products - elementwise(&transform);
-    Constants {
-        row,
-        word,
-        element: per(rest, transform.elements),
-        cot,
-        byte,
-    }
+    CpuModel::default()
+        .with(work::ROWS, row)
+        .with(work::WORDS, word)
+        .with(work::ELEMENTS, per(rest, transform.get(work::ELEMENTS)))
+        .with(work::COTS, cot)
+        .with(work::BYTES, byte)
 }
 
 /// Runs both parties of one operation over loopback.
 fn measure(operation: &Operation) -> Outcome<Measured> {
-    let options = Options::default();
-    let (terms, config) = (greeting::terms(&options, None), Config::default());
+    let extension = default_extension();
+    let (terms, config) = (greeting::terms(extension, None), Config::default());
     let listener = Listener::bind("127.0.0.1:0", config.clone()).map_err(Failure::run)?;
     let address = listener.local_addr();
     let (at_server, at_client) = (entropy::bytes()?, entropy::bytes()?);
     let session = |connection: &Connection| -> Outcome<Session> {
-        Session::establish(connection, entropy::bytes()?, &options).map_err(Failure::run)
+        Session::establish(connection, entropy::bytes()?, extension).map_err(Failure::run)
     };
     let begin = std::thread::scope(|scope| {
         let server = scope.spawn(|| {
@@ -162,15 +166,15 @@ fn measure(operation: &Operation) -> Outcome<Measured> {
 }
 
 impl Operation {
-    fn network(&self) -> Outcome<SecureNetwork<'_>> {
-        let price = Options::default().cot_price();
-        SecureNetwork::new(&self.graph, Mode::Faithful, price).map_err(Failure::run)
+    fn network(&self) -> Outcome<SecureNetwork> {
+        let price = default_extension().price();
+        SecureNetwork::new(Arc::clone(&self.graph), Mode::Faithful, price).map_err(Failure::run)
     }
 
     /// Cost and work as counted before the run; the bytes of the run equal them.
     fn planned(&self) -> Outcome<(Cost, Work)> {
         if self.cots > 0 {
-            let work = Work::of_cots(self.cots as u64);
+            let work = Work::of([(work::COTS, self.cots as u64)]);
             return Ok((ot::rot_cost(self.cots, channel::Role::Server), work));
         }
         let network = self.network()?;
@@ -184,8 +188,9 @@ impl Operation {
             }
             return Ok(());
         }
+        let weights = ServerWeights::new(Arc::clone(&self.weights));
         (self.network()?)
-            .serve(session, &self.weights, &mut |_| {})
+            .serve(session, &weights, &mut |_| {})
             .map_err(Failure::run)?;
         Ok(())
     }
@@ -234,9 +239,15 @@ impl Bench {
             ]);
         }
         let mut text = table.to_string();
-        if let Some(c) = self.constants {
-            let [row, word, element, cot, byte] =
-                [c.row, c.word, c.element, c.cot, c.byte].map(|seconds| seconds * 1e9);
+        if let Some(c) = &self.constants {
+            let units = [
+                work::ROWS,
+                work::WORDS,
+                work::ELEMENTS,
+                work::COTS,
+                work::BYTES,
+            ];
+            let [row, word, element, cot, byte] = units.map(|unit| c.unit(unit) * 1e9);
             put(
                 &mut text,
                 format_args!(

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use backbones::backbone;
 use images::Image;
-use nets::{
-    Algorithms, Head, ImportOptions, ImportReport, Preprocessing, Source, StateDict, WeightBits,
-    backbone, import as quantise,
-};
+use import::{ImportOptions, ImportReport, WeightBits, quantise};
+use nets::{Head, Preprocessing, Source, StateDict};
+use secure::{Algorithms, choose_algorithms};
+use sharing::default_extension;
 
 use crate::args::ImportArgs;
 use crate::failure::{Failure, Outcome};
@@ -39,11 +40,16 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
                 accuracy: args.accuracy,
             },
         },
-        algorithms: Algorithms::Auto(args.objective.on(speed.wire.network)),
-        constants: speed.constants,
         ..ImportOptions::default()
     };
-    let (model, report) = quantise(&source, &samples, &options).map_err(Failure::input)?;
+    let (model, mut report) = quantise(&source, &samples, &options).map_err(Failure::input)?;
+    let algorithms = Algorithms::Auto(args.objective.on(speed.wire.network));
+    let price = default_extension().price();
+    let (model, choices) =
+        choose_algorithms(&model, &algorithms, price, &speed.constants).map_err(Failure::input)?;
+    for (layer, choice) in report.layers.iter_mut().zip(&choices) {
+        layer.algorithm = choice.chosen.to_string();
+    }
     let public = args.public.clone();
     let public = public.unwrap_or_else(|| args.out.with_extension("public.json"));
     model.save(&args.out).map_err(Failure::run)?;
@@ -83,10 +89,8 @@ fn with_geometry(args: &ImportArgs, preprocessing: Preprocessing) -> Outcome<Pre
 /// A network with the preprocessing and labels that an ONNX file does not carry.
 fn from_onnx(file: &Path, args: &ImportArgs) -> Outcome<Source> {
     let network = onnx::load(file).map_err(Failure::input)?;
-    let shapes = network.model.graph.shapes().map_err(Failure::input)?;
-    let (Some(&shape), Some(output)) = (shapes.first(), shapes.last()) else {
-        return Err(Failure::input("the network is empty"));
-    };
+    let graph = &network.model.graph;
+    let (shape, outputs) = (*graph.input(), graph.output().len());
     let per_channel = |given: &[f64], default: f64| match given {
         [] => vec![default; shape.channels],
         _ => given.to_vec(),
@@ -106,7 +110,7 @@ fn from_onnx(file: &Path, args: &ImportArgs) -> Outcome<Source> {
         arch: model_name(file),
         float: network.model,
         preprocessing,
-        labels: (0..output.len()).map(|i| i.to_string()).collect(),
+        labels: (0..outputs).map(|i| i.to_string()).collect(),
         head: network.head.unwrap_or(if args.multi_label {
             Head::Sigmoid
         } else {
@@ -140,7 +144,7 @@ fn table(report: &ImportReport, out: &Path, public: &Path) -> String {
             layer.proved_bits.to_string(),
             layer.calibrated_bits.to_string(),
             layer.output_bits.to_string(),
-            layer.algorithm.to_string(),
+            layer.algorithm.clone(),
         ]);
     }
     let mut text = layers.to_string() + &tried(report);

@@ -1,6 +1,6 @@
 //! `blindray infer`.
 
-use nets::Mode;
+use secure::Mode;
 
 use crate::args::{self, InferArgs};
 use crate::failure::{Failure, Outcome};

@@ -1,7 +1,8 @@
 //! `blindray plan`.
 
-use nets::{Algorithms, Error, Model, choose};
-use sharing::Options;
+use nets::Model;
+use secure::{Algorithms, choose_algorithms};
+use sharing::default_extension;
 
 use crate::args::PlanArgs;
 use crate::cost::ablation::{Ablation, Settings};
@@ -33,7 +34,7 @@ fn ablation(args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<()> {
         classes: args.classes,
         widths: args.widths(),
     };
-    let table = Ablation::new(settings, speed.constants, ui)?;
+    let table = Ablation::new(settings, speed.constants.clone(), ui)?;
     if let Some(path) = &args.svg {
         table.draw(path)?;
     }
@@ -75,7 +76,9 @@ fn of_backbone(name: &str, args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Es
     }
     let source =
         model::seeded(name, size as usize, classes as usize, groups).map_err(|e| match e {
-            Error::Shape { .. } => Failure::input(format!("{e}: take a larger --size")),
+            backbones::Error::Nets(nets::Error::Shape { .. }) => {
+                Failure::input(format!("{e}: take a larger --size"))
+            }
             e => Failure::input(e),
         })?;
     if let (preset, Some(settings)) = args.preset.system() {
@@ -109,16 +112,10 @@ fn ours(model: &Model, parameters: u64, args: &PlanArgs, speed: &Speed) -> Outco
     let Some(objective) = args.objective else {
         return estimate::of_model(model, args.mode.into(), parameters, speed);
     };
-    let price = Options::default().cot_price();
+    let price = default_extension().price();
     let algorithms = Algorithms::Auto(objective.on(speed.wire.network));
     let (model, choices) =
-        choose(model, &algorithms, price, &speed.constants).map_err(Failure::input)?;
-    let mut estimate = estimate::of_model(&model, args.mode.into(), parameters, speed)?;
-    for layer in &mut estimate.layers {
-        let choice = choices.iter().find(|c| c.name == layer.name);
-        if let Some((choice, planned)) = choice.zip(layer.planned.as_mut()) {
-            planned.why.clone_from(&choice.why);
-        }
-    }
-    Ok(estimate)
+        choose_algorithms(model, &algorithms, price, &speed.constants).map_err(Failure::input)?;
+    let why = choices.into_iter().map(|c| (c.node, c.why)).collect();
+    estimate::with_reasons(&model, args.mode.into(), parameters, &why, speed)
 }

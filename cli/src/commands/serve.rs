@@ -6,7 +6,7 @@ use std::time::Instant;
 use channel::{Config, Connection, Error, Listener};
 use nets::Model;
 use serde::Serialize;
-use sharing::Options;
+use sharing::default_extension;
 
 use crate::args::ServeArgs;
 use crate::failure::{Failure, Outcome};
@@ -36,7 +36,7 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     let handle = listener.handle();
     ctrlc::set_handler(move || handle.close()).map_err(Failure::run)?;
     announce(&listener, &model, ui)?;
-    let terms = greeting::terms(&Options::default(), Some(model.public.digest()));
+    let terms = greeting::terms(default_extension(), Some(model.public.digest()));
 
     std::thread::scope(|scope| {
         let (ended, endings) = mpsc::channel();

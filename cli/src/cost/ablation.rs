@@ -1,10 +1,13 @@
 //! From CrypTFlow2 of 2022 to an affordable X-ray: one lever at a time.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use nets::{Algorithms, Constants, CrypTFlow2, Error, Model, Source, choose};
+use backbones::Error;
+use nets::{Model, Source};
+use secure::{Algorithms, CpuModel, CrypTFlow2, Mode, choose_algorithms};
 use serde::Serialize;
-use sharing::Options;
+use sharing::default_extension;
 
 use super::estimate::{self, Estimate, Speed};
 use super::svg::{Bar, Chart};
@@ -79,8 +82,11 @@ struct Row {
 
 impl Ablation {
     /// Plans every row.
-    pub(crate) fn new(settings: Settings, constants: Constants, ui: Ui) -> Outcome<Self> {
-        let speed = |wire| Speed { wire, constants };
+    pub(crate) fn new(settings: Settings, constants: CpuModel, ui: Ui) -> Outcome<Self> {
+        let speed = |wire| Speed {
+            wire,
+            constants: constants.clone(),
+        };
         let rows = Rows {
             settings,
             lan: speed(Wire::lan()),
@@ -134,7 +140,7 @@ impl Rows {
         for (lever, name, groups) in NETWORKS {
             let source = match self.seeded(name, groups) {
                 // Not every network has something to replace.
-                Err(Error::UnknownNetwork { .. } | Error::Option { .. }) => continue,
+                Err(Error::UnknownNetwork { .. } | Error::NothingToReplace) => continue,
                 source => source.map_err(Failure::input)?,
             };
             let parameters = source.float.parameters();
@@ -166,7 +172,9 @@ impl Rows {
         name: &str,
         parameters: u64,
     ) -> Outcome<Row> {
-        let estimate = |speed| estimate::of_model(model, nets::Mode::Faithful, parameters, speed);
+        let why = BTreeMap::new();
+        let estimate =
+            |speed| estimate::with_reasons(model, Mode::Faithful, parameters, &why, speed);
         let (lan, wan) = (estimate(&self.lan)?, estimate(&self.wan)?);
         let row = row(lever, keeps_weights, &lan, &wan);
         Ok(Row {
@@ -178,10 +186,9 @@ impl Rows {
 
 /// The same network with the algorithms chosen anew.
 fn with(model: &Model, algorithms: &Algorithms) -> Outcome<Model> {
-    let price = Options::default().cot_price();
-    let (model, _) =
-        choose(model, algorithms, price, &Constants::default()).map_err(Failure::input)?;
-    Ok(model)
+    let price = default_extension().price();
+    let chosen = choose_algorithms(model, algorithms, price, &CpuModel::default());
+    Ok(chosen.map_err(Failure::input)?.0)
 }
 
 fn row(lever: &'static str, keeps_weights: bool, lan: &Estimate, wan: &Estimate) -> Row {

@@ -1,10 +1,13 @@
 //! What a network would cost: the layers of a plan, their sum, and both as a table.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use channel::{Cots, Role};
-use nets::{Constants, CrypTFlow2, FloatModel, LayerPlan, Mode, Model, SecureNetwork};
-use ot::{refill_cost, refills};
+use nets::{FloatModel, Model};
+use secure::{CpuModel, CrypTFlow2, LayerPlan, Mode, SecureNetwork, reasons};
 use serde::Serialize;
-use sharing::Options;
+use sharing::default_extension;
 
 use super::wire::Wire;
 use crate::failure::{Failure, Outcome};
@@ -42,13 +45,13 @@ pub(crate) struct Time {
 #[derive(Clone, Debug)]
 pub(crate) struct Speed {
     pub(crate) wire: Wire,
-    pub(crate) constants: Constants,
+    pub(crate) constants: CpuModel,
 }
 
 impl Speed {
     /// CPU seconds and network seconds of a layer.
     fn seconds(&self, layer: &LayerPlan) -> (f64, f64) {
-        let price = Options::default().cot_price();
+        let price = default_extension().price();
         let network = self.wire.network.seconds(&layer.cost, price);
         (self.constants.seconds(&layer.work), network)
     }
@@ -61,14 +64,28 @@ pub(crate) fn of_model(
     parameters: u64,
     speed: &Speed,
 ) -> Outcome<Estimate> {
+    let price = default_extension().price();
+    let why = reasons(&model.public.graph, price).map_err(Failure::input)?;
+    with_reasons(model, mode, parameters, &why, speed)
+}
+
+/// As [`of_model`], with the reasons for the algorithms of layers, by node.
+pub(crate) fn with_reasons(
+    model: &Model,
+    mode: Mode,
+    parameters: u64,
+    why: &BTreeMap<usize, String>,
+    speed: &Speed,
+) -> Outcome<Estimate> {
     let public = &model.public;
-    let price = Options::default().cot_price();
-    let network = SecureNetwork::new(&public.graph, mode, price).map_err(Failure::input)?;
+    let price = default_extension().price();
+    let graph = Arc::new(public.graph.clone());
+    let network = SecureNetwork::new(graph, mode, price).map_err(Failure::input)?;
     Ok(Estimate {
         mode: Some(mode.to_string()),
         bits: Some(widths(&public.graph)),
         parameters,
-        ..sum(public.name.clone(), "ot", network.plan(), speed)
+        ..sum(public.name.clone(), "ot", network.plan(), why, speed)
     })
 }
 
@@ -81,13 +98,19 @@ pub(crate) fn of_history(
     speed: &Speed,
 ) -> Outcome<Estimate> {
     let layers = settings.plan(float).map_err(Failure::input)?;
-    let mut estimate = sum(model, preset, &layers, speed);
+    let mut estimate = sum(model, preset, &layers, &BTreeMap::new(), speed);
     estimate.time.cpu_s = None;
     estimate.parameters = float.parameters();
     Ok(estimate)
 }
 
-fn sum(model: String, preset: &'static str, plan: &[LayerPlan], speed: &Speed) -> Estimate {
+fn sum(
+    model: String,
+    preset: &'static str,
+    plan: &[LayerPlan],
+    why: &BTreeMap<usize, String>,
+    speed: &Speed,
+) -> Estimate {
     let mut estimate = Estimate {
         model,
         preset,
@@ -108,7 +131,8 @@ fn sum(model: String, preset: &'static str, plan: &[LayerPlan], speed: &Speed) -
         drawn = drawn.plus(planned.cost.cots);
         cpu_s += cpu;
         estimate.time.network_s += network;
-        estimate.add(layer(planned, before, drawn, cpu + network));
+        let why = why.get(&planned.node).cloned().unwrap_or_default();
+        estimate.add(layer(planned, before, drawn, cpu + network, why));
     }
     estimate.time.cpu_s = Some(cpu_s);
     estimate.time.total_s = cpu_s + estimate.time.network_s;
@@ -116,7 +140,7 @@ fn sum(model: String, preset: &'static str, plan: &[LayerPlan], speed: &Speed) -
 }
 
 /// A layer; `before` and `after` are the COTs that the session has drawn in all.
-fn layer(planned: &LayerPlan, before: Cots, after: Cots, seconds: f64) -> Layer {
+fn layer(planned: &LayerPlan, before: Cots, after: Cots, seconds: f64, why: String) -> Layer {
     Layer {
         name: planned.name.clone(),
         op: planned.op,
@@ -132,15 +156,15 @@ fn layer(planned: &LayerPlan, before: Cots, after: Cots, seconds: f64) -> Layer 
             // Corrections travel from the receiver to the sender.
             refill_client_to_server_bytes: refill(before.server_sends, after.server_sends),
             refill_server_to_client_bytes: refill(before.client_sends, after.client_sends),
-            why: planned.why.clone(),
+            why,
         }),
     }
 }
 
 /// Bytes of refill between two numbers of COTs that a session has drawn in all.
 fn refill(before: u64, after: u64) -> u64 {
-    let times = refills(after) - refills(before);
-    refill_cost(Options::default().softspoken_k, times, Role::Server).bytes()
+    let bytes = |cots| default_extension().refill_cost(cots, Role::Server).bytes();
+    bytes(after) - bytes(before)
 }
 
 impl Estimate {

@@ -2,26 +2,26 @@
 
 use std::path::{Path, PathBuf};
 
-use nets::Constants;
+use secure::CpuModel;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Outcome};
 
 /// Version of the file format.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Largest file that is read; a machine file has a few lines.
 const MAX_BYTES: u64 = 1 << 16;
 
 /// CPU seconds that a unit of each kind of work takes, both parties together.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Machine {
     version: u32,
-    pub(crate) constants: Constants,
+    pub(crate) constants: CpuModel,
 }
 
 impl Machine {
-    pub(crate) const fn new(constants: Constants) -> Self {
+    pub(crate) const fn new(constants: CpuModel) -> Self {
         Self {
             version: VERSION,
             constants,
@@ -29,17 +29,17 @@ impl Machine {
     }
 
     /// The constants of the file given, else of this machine's own file if there is one, else of the machine of BENCHMARKS.md.
-    pub(crate) fn find(given: Option<&Path>) -> Outcome<Constants> {
+    pub(crate) fn find(given: Option<&Path>) -> Outcome<CpuModel> {
         match given {
             Some(path) => Self::load(path),
             None => match own_file().filter(|path| path.exists()) {
                 Some(path) => Self::load(&path),
-                None => Ok(Constants::default()),
+                None => Ok(CpuModel::default()),
             },
         }
     }
 
-    fn load(path: &Path) -> Outcome<Constants> {
+    fn load(path: &Path) -> Outcome<CpuModel> {
         let bad = |cause: String| {
             let name = path.display();
             Failure::input(format!(
@@ -55,12 +55,10 @@ impl Machine {
         if machine.version != VERSION {
             return Err(bad(format!("version {} is not {VERSION}", machine.version)));
         }
-        let c = machine.constants;
-        let all = [c.row, c.word, c.element, c.cot, c.byte];
-        if all.iter().any(|v| !v.is_finite() || *v < 0.0) {
+        if !machine.constants.is_sound() {
             return Err(bad("its constants are not all seconds".into()));
         }
-        Ok(c)
+        Ok(machine.constants)
     }
 
     /// Writes the file, and makes its folder where there is none.

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use nets::Network;
+use secure::NetworkSpeed;
 use serde::Serialize;
 
 /// A network between the two parties, and what the user called it.
@@ -10,7 +10,7 @@ use serde::Serialize;
 pub(crate) struct Wire {
     pub(crate) name: String,
     #[serde(flatten)]
-    pub(crate) network: Network,
+    pub(crate) network: NetworkSpeed,
 }
 
 impl Wire {
@@ -28,7 +28,7 @@ impl Wire {
         let bytes_per_s = bits_per_s / 8.0;
         Self {
             name: name.to_owned(),
-            network: Network { bytes_per_s, rtt_s },
+            network: NetworkSpeed { bytes_per_s, rtt_s },
         }
     }
 }

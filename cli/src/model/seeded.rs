@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use nets::{
-    BACKBONES, Error, ImportOptions, Model, Rounding, Shape, Source, WeightBits, XOpOptions,
-    backbone_seeded, import, replace_convolutions, standardise,
-};
+use backbones::{BACKBONES, Error, XOpOptions, backbone_seeded, replace_convolutions};
+use import::{ImportOptions, Rounding, WeightBits, quantise};
+use nets::{Model, Shape, Source, standardise};
+use secure::{Algorithms, CpuModel, choose_algorithms};
 use sha2::{Digest as _, Sha256};
+use sharing::default_extension;
 
 use super::embedded::EMBEDDED;
 use super::noise::noise;
@@ -88,11 +89,13 @@ pub(crate) fn quantised(mut source: Source, widths: CostWidths) -> Outcome<Model
         rounding: Rounding::Nearest,
         ..usual
     };
-    match import(&source, &samples, &options) {
-        Ok((model, _)) => Ok(model),
-        Err(e @ Error::Width { .. }) => Err(Failure::input(format!(
+    let (model, _) = quantise(&source, &samples, &options).map_err(|e| match e.is_width() {
+        true => Failure::input(format!(
             "{e}, and the widest ring has 64: take fewer bits for a weight or an activation"
-        ))),
-        Err(e) => Err(Failure::input(e)),
-    }
+        )),
+        false => Failure::input(e),
+    })?;
+    let (algorithms, cpu) = (Algorithms::default(), CpuModel::default());
+    let chosen = choose_algorithms(&model, &algorithms, default_extension().price(), &cpu);
+    Ok(chosen.map_err(Failure::input)?.0)
 }

@@ -1,8 +1,14 @@
 //! What `bench` measures: networks of one operation.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use nets::{IntGraph, IntNode, IntOp, LayerWeights, PrivateWeights, Shape, Tile, Window};
+use linear::LinearAlgorithm as _;
+use nets::{
+    Algorithm, GraphBuilder, IntGraph, IntOp, LayerShape, LayerWeights, PrivateWeights, Shape,
+    Window,
+};
+use winograd::Tile;
 
 use crate::failure::{Failure, Outcome};
 
@@ -38,8 +44,8 @@ impl Name {
 /// A network of one operation, or a number of COTs.
 pub(super) struct Operation {
     pub(super) name: Name,
-    pub(super) graph: IntGraph,
-    pub(super) weights: PrivateWeights,
+    pub(super) graph: Arc<IntGraph>,
+    pub(super) weights: Arc<PrivateWeights>,
     pub(super) input: Vec<i64>,
     /// COTs to draw in place of running the network; 0 runs the network.
     pub(super) cots: usize,
@@ -50,20 +56,20 @@ pub(super) fn all() -> Outcome<Vec<Operation>> {
     let values = Shape::new(16, 128, 128);
     let (same, pointwise) = (Window::square(3, 1, 1), Window::square(1, 1, 0));
     let tile = Tile::F4x4_3x3;
-    let conv = |out_channels, window| IntOp::Conv {
-        out_channels,
-        groups: 1,
-        window,
-        weight_bits: 10,
-        weight_scale: 0,
-    };
-    let winograd = |out_channels, groups, weight_bits| IntOp::Winograd {
-        out_channels,
-        groups,
-        window: same,
+    let linear = |out_channels, groups, window, weight_bits, by| IntOp::Linear {
+        shape: LayerShape::Conv {
+            out_channels,
+            groups,
+            window,
+        },
         weight_bits,
         weight_scale: 0,
-        tile,
+        by,
+    };
+    let conv = |out_channels, window| linear(out_channels, 1, window, 10, Algorithm::DIRECT);
+    let winograd = |out_channels, groups, weight_bits| {
+        let by = Algorithm::named(tile.name(), tile.guard_bits());
+        linear(out_channels, groups, same, weight_bits, by)
     };
     let cut = |shift| IntOp::TruncReduce {
         shift,
@@ -104,36 +110,19 @@ pub(super) fn all() -> Outcome<Vec<Operation>> {
 fn operation(name: Name, shape: Shape, bits: u32, ops: &[IntOp]) -> Outcome<Operation> {
     let scale = 0;
     let input = IntOp::Input { shape, bits, scale };
-    let chain = std::iter::once(&input)
-        .chain(ops)
-        .chain(std::iter::once(&IntOp::Output));
-    let nodes = chain.enumerate().map(|(index, op)| IntNode {
-        name: format!("{index}"),
-        op: op.clone(),
-        inputs: index.checked_sub(1).into_iter().collect(),
-    });
-    let graph = IntGraph::new(nodes.collect()).map_err(Failure::run)?;
+    let mut builder = GraphBuilder::new();
+    let mut last = builder.push("input", input, &[]);
+    for (index, op) in ops.iter().enumerate() {
+        last = builder.push(format!("{index}"), op.clone(), &[last]);
+    }
+    builder.push("output", IntOp::Output, &[last]);
+    let graph = builder.finish().map_err(Failure::run)?;
     let mut layers = BTreeMap::new();
     for (index, op) in ops.iter().enumerate() {
-        if let IntOp::Conv {
-            out_channels,
-            groups,
-            window,
-            weight_bits,
-            ..
-        }
-        | IntOp::Winograd {
-            out_channels,
-            groups,
-            window,
-            weight_bits,
-            ..
-        } = *op
-        {
-            let count = out_channels * (shape.channels / groups) * window.area();
+        if let Some((weights, biases, bits)) = op.parameters(shape).filter(|_| op.is_linear()) {
             let layer = LayerWeights {
-                weights: mixed(count, weight_bits),
-                bias: vec![0; out_channels],
+                weights: mixed(weights, bits),
+                bias: vec![0; biases],
             };
             layers.insert(index + 1, layer);
         }
@@ -142,8 +131,8 @@ fn operation(name: Name, shape: Shape, bits: u32, ops: &[IntOp]) -> Outcome<Oper
     let input = mixed(shape.len(), bits.min(BITS));
     Ok(Operation {
         name,
-        graph,
-        weights,
+        graph: Arc::new(graph),
+        weights: Arc::new(weights),
         input: input.into_iter().map(i64::from).collect(),
         cots: 0,
     })
