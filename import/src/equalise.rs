@@ -145,6 +145,8 @@ struct Linear<'a> {
     bias: Option<&'a str>,
     shape: &'a [usize],
     data: &'a [f32],
+    /// The largest magnitude of each block.
+    peaks: Vec<f32>,
     /// Weights of one output and one input channel.
     area: usize,
     /// Input channels of a group.
@@ -171,18 +173,24 @@ impl Linear<'_> {
 
     /// How far each row and column reaches, relative to the whole.
     fn reach(&self, factor: &[f64], made: &mut [f64], taken: &mut [f64]) {
-        let scaled = |(r, c, block): (usize, usize, &[f32])| {
-            let peak = block.iter().fold(0.0_f32, |top, w| top.max(w.abs()));
-            let (row, column) = (self.rows[r], self.column(r, c));
-            (row, column, f64::from(peak) * factor[row] / factor[column])
-        };
-        let top = self
-            .blocks()
-            .map(scaled)
-            .fold(0.0, |top, b| f64::max(top, b.2));
-        for (row, column, peak) in self.blocks().map(scaled).filter(|_| top > 0.0) {
-            made[row] = made[row].max(peak / top);
-            taken[column] = taken[column].max(peak / top);
+        let mut top = 0.0_f64;
+        self.each(factor, |_, _, peak| top = top.max(peak));
+        if top > 0.0 {
+            self.each(factor, |row, column, peak| {
+                made[row] = made[row].max(peak / top);
+                taken[column] = taken[column].max(peak / top);
+            });
+        }
+    }
+
+    /// The class of the row and of the column of every block, and its largest scaled weight.
+    fn each(&self, factor: &[f64], mut see: impl FnMut(usize, usize, f64)) {
+        let rows = self.peaks.chunks_exact(self.inputs).zip(&self.rows);
+        for (number, (peaks, &row)) in rows.enumerate() {
+            let columns = &self.columns[number / self.per_group * self.inputs..];
+            for (peak, &column) in peaks.iter().zip(columns) {
+                see(row, column, f64::from(*peak) * factor[row] / factor[column]);
+            }
         }
     }
 }
@@ -201,6 +209,9 @@ fn linears<'a>(model: &'a FloatModel, classes: &Classes) -> Result<Vec<Linear<'a
             bias: layer.bias,
             shape: tensor.shape(),
             data: tensor.data(),
+            peaks: (tensor.data().chunks_exact(layer.window.area()))
+                .map(|block| block.iter().fold(0.0, |top: f32, w| top.max(w.abs())))
+                .collect(),
             area: layer.window.area(),
             inputs: channels / groups,
             rows: (0..shapes[index].channels)

@@ -111,11 +111,11 @@ impl Calibrated {
         options: &ImportOptions,
     ) -> Result<Self, Error> {
         let folded = fold(source)?;
-        let mut peaks = calibrate::peaks(&folded, samples)?;
+        let (mut peaks, logits) = calibrate::peaks(&folded, samples)?;
         let mut float = folded.clone();
         if has_norms(&folded.graph) {
             float = lowerable(&folded, &peaks, options.margin)?;
-            peaks = calibrate::peaks(&float, samples)?;
+            (peaks, _) = calibrate::peaks(&float, samples)?;
         }
         let float = equalise(&float, &peaks)?;
         let ranges = calibrate::ranges(&float, samples)?;
@@ -125,8 +125,6 @@ impl Calibrated {
             Rounding::LeastSquares => rounding::moments(&float, seen.map(|i| &samples[i]))?,
             Rounding::Nearest => BTreeMap::new(),
         };
-        let run = |x: &Vec<f32>| Ok(folded.run(x)?.into_iter().map(f64::from).collect());
-        let logits = samples.iter().map(run).collect::<Result<_, Error>>()?;
         Ok(Self {
             float,
             folded,

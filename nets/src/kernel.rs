@@ -24,20 +24,25 @@ pub fn im2col<T: Copy, P: ExactSizeIterator<Item = usize> + Clone>(
     patches: &mut [T],
 ) {
     let [rows, columns] = window.kernel;
-    let tile = positions.len();
-    for (c, plane) in x.chunks_exact(shape.plane()).enumerate() {
-        for kr in 0..rows {
-            for kc in 0..columns {
-                let row = (c * rows + kr) * columns + kc;
-                let line = &mut patches[row * tile..][..tile];
-                for (p, slot) in positions.clone().zip(line) {
-                    let (r, q) = (p / out.width, p % out.width);
-                    let r = source(&window, 0, r, kr, shape.height);
-                    let q = source(&window, 1, q, kc, shape.width);
-                    if let (Some(r), Some(q)) = (r, q) {
-                        *slot = plane[r * shape.width + q];
-                    }
-                }
+    // Where the window begins, as if there were no padding.
+    let starts: Vec<[usize; 2]> = positions
+        .map(|p| {
+            let [down, right] = window.stride;
+            [p / out.width * down, p % out.width * right]
+        })
+        .collect();
+    let lines = patches.chunks_exact_mut(starts.len().max(1));
+    let kernel = (0..rows).flat_map(|kr| (0..columns).map(move |kc| [kr, kc]));
+    let planes = x.chunks_exact(shape.plane());
+    let all = planes.flat_map(|plane| kernel.clone().map(move |k| (plane, k)));
+    for ((plane, [kr, kc]), line) in all.zip(lines) {
+        // Before the first row or column this wraps, and is beyond the last one.
+        let down = (kr * window.dilation[0]).wrapping_sub(window.padding[0]);
+        let right = (kc * window.dilation[1]).wrapping_sub(window.padding[1]);
+        for ([r, c], slot) in starts.iter().zip(line) {
+            let (r, c) = (r.wrapping_add(down), c.wrapping_add(right));
+            if r < shape.height && c < shape.width {
+                *slot = plane[r * shape.width + c];
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Products of float matrices, and convolutions made of them.
 
 use rayon::prelude::*;
+use ring_arith::{Kernel, dispatch};
 
 use crate::kernel::im2col;
 use crate::shape::{Shape, Window};
@@ -8,23 +9,40 @@ use crate::shape::{Shape, Window};
 /// Rows of the result that stay in registers together.
 const ROWS: usize = 4;
 /// And columns.
-const COLUMNS: usize = 8;
+const COLUMNS: usize = 16;
 
 /// c += a * b, row-major, with `k` inner and `n` columns. Every sum is added up in the order of the
 /// inner index: results are the same on every machine, however the work is cut.
 pub fn gemm_f32(a: &[f32], b: &[f32], c: &mut [f32], k: usize, n: usize) {
-    let mut panel = vec![[0.0; COLUMNS]; k];
-    for start in (0..n).step_by(COLUMNS) {
-        let columns = COLUMNS.min(n - start);
-        for (line, b) in panel.iter_mut().zip(b.chunks_exact(n)) {
-            line[..columns].copy_from_slice(&b[start..][..columns]);
-        }
-        for (a, c) in a.chunks(ROWS * k).zip(c.chunks_mut(ROWS * n)) {
-            if a.len() == ROWS * k {
-                tile::<ROWS>(a, &panel, &mut c[start..], n, columns);
-            } else {
-                for (a, c) in a.chunks_exact(k).zip(c.chunks_exact_mut(n)) {
-                    tile::<1>(a, &panel, &mut c[start..], n, columns);
+    dispatch(Product { a, b, c, k, n });
+}
+
+/// A call of [`gemm_f32`].
+struct Product<'a> {
+    a: &'a [f32],
+    b: &'a [f32],
+    c: &'a mut [f32],
+    k: usize,
+    n: usize,
+}
+
+impl Kernel for Product<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Self { a, b, c, k, n } = self;
+        let mut panel = vec![[0.0; COLUMNS]; k];
+        for start in (0..n).step_by(COLUMNS) {
+            let columns = COLUMNS.min(n - start);
+            for (line, b) in panel.iter_mut().zip(b.chunks_exact(n)) {
+                line[..columns].copy_from_slice(&b[start..][..columns]);
+            }
+            for (a, c) in a.chunks(ROWS * k).zip(c.chunks_mut(ROWS * n)) {
+                if a.len() == ROWS * k {
+                    tile::<ROWS>(a, &panel, &mut c[start..], n, columns);
+                } else {
+                    for (a, c) in a.chunks_exact(k).zip(c.chunks_exact_mut(n)) {
+                        tile::<1>(a, &panel, &mut c[start..], n, columns);
+                    }
                 }
             }
         }
@@ -32,6 +50,7 @@ pub fn gemm_f32(a: &[f32], b: &[f32], c: &mut [f32], k: usize, n: usize) {
 }
 
 /// Adds R rows of the product to the first `columns` columns of rows that are `stride` apart.
+#[inline(always)]
 fn tile<const R: usize>(
     a: &[f32],
     panel: &[[f32; COLUMNS]],
