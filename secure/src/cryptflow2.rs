@@ -207,7 +207,7 @@ fn exchange(bits: u64) -> Cost {
 mod tests {
     use super::*;
     use backbones::backbone_seeded;
-    use nets::Window;
+    use nets::{GraphBuilder, Tensors, Window};
 
     const fn ring(bits: u32) -> CrypTFlow2 {
         CrypTFlow2 {
@@ -267,14 +267,14 @@ mod tests {
 
     #[test]
     fn what_it_did_not_have_is_named() {
-        let mut graph = crate::Graph::new();
+        let mut graph = GraphBuilder::new();
         let shape = Shape::new(1, 2, 2);
         graph.push("input", Op::Input { shape }, &[]);
         graph.push("a", Op::HardSwish, &[0]);
         graph.push("b", Op::HardSigmoid, &[1]);
         let model = FloatModel {
-            graph,
-            tensors: crate::Tensors::new(),
+            graph: graph.finish().expect("it fits"),
+            tensors: Tensors::new(),
         };
         let error = CrypTFlow2::NARROW.plan(&model).expect_err("2020");
         assert_eq!(error.to_string().matches('`').count(), 4, "{error}");

@@ -1,6 +1,8 @@
 //! Tests that no single crate can hold: the layering of the workspace, the seeds of the fuzz targets, and the documents
 //! that speak of several crates. End-to-end runs of two processes are in `cli/tests`, beside the program they start.
 
+pub mod networks;
+
 use std::path::Path;
 use std::process::Command;
 

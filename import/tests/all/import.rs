@@ -1,0 +1,144 @@
+//! Quantisation of random float networks: close to float, nothing wraps, what cannot is named.
+
+use import::{Error, ImportOptions, Preset, WeightBits, quantise};
+use nets::{GraphBuilder, Head, Op, Preprocessing, Source};
+use proptest::prelude::*;
+use tests::networks::floats;
+use tests::networks::ints::Rng;
+
+fn source(seed: u64) -> (Source, Vec<Vec<f32>>) {
+    let rng = &mut Rng::new(seed);
+    let (float, first) = floats::network(rng);
+    let shapes = float.graph.types().to_vec();
+    let outputs = shapes[shapes.len() - 1].len();
+    // Values stay within what pixels can give, so nothing can wrap.
+    let clamp = |v: &f32| v.clamp(-2.0, 2.0);
+    let samples = std::iter::once(first)
+        .chain((0..3).map(|_| floats::values(rng, shapes[0].len())))
+        .map(|s| s.iter().map(clamp).collect())
+        .collect();
+    let channels = shapes[0].channels;
+    let preprocessing = Preprocessing::new(shapes[0], vec![0.5; channels], vec![0.25; channels]);
+    let labels = (0..outputs).map(|i| i.to_string()).collect();
+    let source = Source {
+        arch: "random".into(),
+        float,
+        preprocessing,
+        labels,
+        head: Head::Sigmoid,
+    };
+    (source, samples)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn integers_follow_floats(seed: u64) {
+        let (source, samples) = source(seed);
+        if source.preprocessing.shape.channels == 2 {
+            return Ok(());
+        }
+        source.preprocessing.check().expect("one or three channels");
+        for preset in [Preset::Mixed, Preset::Uniform { bits: 60 }] {
+            let options = ImportOptions {
+                weight_bits: WeightBits::Fixed(16),
+                activation_bits: 24,
+                fraction_bits: 14,
+                input_bits: 16,
+                preset,
+                ..ImportOptions::default()
+            };
+            match quantise(&source, &samples, &options) {
+                Ok((model, report)) => {
+                    prop_assert_eq!(report.wrapped, 0);
+                    for sample in &samples {
+                        // Folding and balancing leave the function alone.
+                        let a = source.float.run(sample).expect("it runs");
+                        let b = model.run_float(sample).expect("it runs");
+                        let top = a.iter().fold(1.0_f32, |top, v| top.max(v.abs()));
+                        prop_assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() <= 1e-3 * top));
+                    }
+                    let logits = samples.iter().map(|s| model.run_float(s).expect("it runs"));
+                    let top = logits.flatten().fold(1.0_f64, |top, v| top.max(f64::from(v).abs()));
+                    let error = report.max_logit_difference / top;
+                    prop_assert!(error < 0.02, "{error}: {:?}", report.layers);
+                }
+                Err(Error::Unsupported(names)) => prop_assert!(!names.is_empty()),
+                // What a batch norm or a tiny weight makes too large for the widths asked for.
+                Err(Error::Nets(nets::Error::Width { problem, .. })) => {
+                    prop_assert!(problem.contains("needs") || problem.contains("fractional"), "{problem}");
+                }
+                Err(error) => prop_assert!(false, "{error}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn many_random_networks_import() {
+    let options = ImportOptions {
+        weight_bits: WeightBits::Fixed(12),
+        activation_bits: 24,
+        ..ImportOptions::default()
+    };
+    let good = |seed: &u64| {
+        let (source, samples) = source(*seed);
+        quantise(&source, &samples, &options).is_ok()
+    };
+    let count = (0..400).filter(good).count();
+    assert!(count > 100, "{count} of 400");
+}
+
+#[test]
+fn means_serve_as_activations_and_outputs() {
+    let (mut source, samples) = (0..)
+        .map(source)
+        .find(|(s, _)| s.preprocessing.shape.channels == 1)
+        .expect("one");
+    let mut graph = GraphBuilder::new();
+    graph.push(
+        "input",
+        Op::Input {
+            shape: source.preprocessing.shape,
+        },
+        &[],
+    );
+    graph.push("mean", Op::GlobalAvgPool, &[0]);
+    graph.push("first", Op::Relu, &[1]);
+    graph.push("flatten", Op::Flatten, &[1]);
+    graph.push("second", Op::Add, &[2, 3]);
+    source.float.graph = graph.finish().expect("it fits");
+    source.labels = vec!["x".into()];
+    let (_, report) = quantise(&source, &samples, &ImportOptions::default()).expect("it imports");
+    assert!(report.max_logit_difference < 0.01, "{report:?}");
+}
+
+#[test]
+fn options_are_checked() {
+    let (source, samples) = source(3);
+    let bad = [
+        ImportOptions {
+            weight_bits: WeightBits::Fixed(1),
+            ..ImportOptions::default()
+        },
+        ImportOptions {
+            activation_bits: 33,
+            ..ImportOptions::default()
+        },
+        ImportOptions {
+            margin: f64::NAN,
+            ..ImportOptions::default()
+        },
+        ImportOptions {
+            preset: Preset::Uniform { bits: 65 },
+            ..ImportOptions::default()
+        },
+    ];
+    for options in bad {
+        let error = quantise(&source, &samples, &options).expect_err("out of range");
+        assert!(matches!(error, Error::Option { .. }), "{error}");
+    }
+    let error = quantise(&source, &[], &ImportOptions::default()).expect_err("no images");
+    assert!(error.to_string().contains("calibration image"), "{error}");
+}

@@ -1,0 +1,8 @@
+//! Networks for tests of several crates: random ones, trained ones, and both parties of a run.
+
+pub mod floats;
+pub mod ints;
+pub mod noise;
+pub mod parties;
+pub mod tiles;
+pub mod trained;

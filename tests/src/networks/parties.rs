@@ -1,0 +1,100 @@
+//! Both parties of a secure run in one process.
+
+use std::sync::Arc;
+
+use channel::Connection;
+use nets::{IntGraph, PrivateWeights};
+use secure::{Mode, RunReport, SecureNetwork, ServerWeights};
+use sharing::{Session, default_extension};
+
+/// What both parties got.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// What the client learns.
+    pub output: Vec<i64>,
+    /// The server's account.
+    pub server: RunReport,
+    /// The client's account.
+    pub client: RunReport,
+}
+
+/// Runs a network with ideal correlations over small pipes; checks both parties' accounts against
+/// the plan, layer by layer.
+///
+/// # Panics
+/// If a party fails, or spends something else than planned.
+#[must_use]
+pub fn run(
+    graph: &IntGraph,
+    weights: &PrivateWeights,
+    input: &[i64],
+    mode: Mode,
+    seed: u8,
+) -> Outcome {
+    let open = |connection: &Connection, own| Session::ideal(connection, [seed; 32], own);
+    run_in(open, graph, weights, input, mode)
+}
+
+/// As [`run`], with base OTs and extension as in production.
+///
+/// # Panics
+/// As [`run`].
+#[must_use]
+pub fn run_real(graph: &IntGraph, weights: &PrivateWeights, input: &[i64], mode: Mode) -> Outcome {
+    let open =
+        |connection: &Connection, own| Session::establish(connection, own, default_extension());
+    run_in(open, graph, weights, input, mode)
+}
+
+/// Bytes that each direction of a line holds.
+const LINE: usize = 1 << 20;
+
+fn run_in(
+    open: impl Fn(&Connection, [u8; 32]) -> Result<Session, sharing::Error> + Sync,
+    graph: &IntGraph,
+    weights: &PrivateWeights,
+    input: &[i64],
+    mode: Mode,
+) -> Outcome {
+    let graph = Arc::new(graph.clone());
+    let weights = ServerWeights::new(Arc::new(weights.clone()));
+    let plan = |s: &Session| {
+        SecureNetwork::new(Arc::clone(&graph), mode, s.cot_price()).expect("it plans")
+    };
+    // Wide lines: gigabytes pass.
+    let (server, (output, client)) = testkit::run_over(
+        channel::memory_pair(LINE),
+        |connection| {
+            let mut s = open(&connection, [1; 32]).expect("a session");
+            plan(&s)
+                .serve(&mut s, &weights, &mut |_| {})
+                .expect("the server serves")
+        },
+        |connection| {
+            let mut s = open(&connection, [2; 32]).expect("a session");
+            let mut last = 0;
+            let network = plan(&s);
+            let result = network.infer(&mut s, input, &mut |p| {
+                assert!(
+                    p.done_bytes >= last && p.done_bytes <= p.total_bytes && p.layer < p.layers
+                );
+                last = p.done_bytes;
+            });
+            let (output, report) = result.expect("the client infers");
+            assert_eq!(report.layers.len(), network.plan().len());
+            for (layer, plan) in report.layers.iter().zip(network.plan()) {
+                assert_eq!(layer.cost, plan.cost, "{} ({})", layer.name, layer.op);
+            }
+            (output, report)
+        },
+    );
+    for (a, b) in server.layers.iter().zip(&client.layers) {
+        assert_eq!((&a.name, &a.cost), (&b.name, &b.cost));
+    }
+    Outcome {
+        output,
+        server,
+        client,
+    }
+}
