@@ -79,7 +79,7 @@ impl Writer {
     /// Past the buffer, which must be empty.
     pub(crate) fn write_all(&self, mut bytes: &[u8]) -> IoResult<()> {
         while !bytes.is_empty() {
-            let count = self.line.write(bytes, self.timeout)?;
+            let count = self.line.write(bytes)?;
             self.progress.add_sent(count);
             bytes = &bytes[count..];
         }
@@ -126,14 +126,14 @@ impl Reader {
     pub(crate) fn recv_some(&mut self, out: &mut [u8]) -> IoResult<usize> {
         if self.start == self.end {
             if out.len() >= READ_BUFFER {
-                let count = self.line.read(out, self.timeout)?;
+                let count = self.line.read(out)?;
                 self.progress.add_received(count);
                 return Ok(count);
             }
             self.buffer.resize(READ_BUFFER, 0);
             self.start = 0;
             self.end = 0;
-            self.end = self.line.read(&mut self.buffer, self.timeout)?;
+            self.end = self.line.read(&mut self.buffer)?;
             self.progress.add_received(self.end);
         }
         let count = out.len().min(self.end - self.start);

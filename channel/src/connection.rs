@@ -1,9 +1,12 @@
+//! A connection: numbered byte streams to one peer.
+
 use std::collections::HashSet;
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::dial::Dialled;
+use crate::duplex::{Duplex, Transport};
 use crate::line::Line;
 use crate::listener::Accepted;
 use crate::memory::Hub;
@@ -18,9 +21,6 @@ pub const ONLINE: u32 = 0;
 pub const REFILL_SERVER_SENDS: u32 = 1;
 /// The stream that refills the correlations in which the client is the sender.
 pub const REFILL_CLIENT_SENDS: u32 = 2;
-/// The first number for the forks of a session.
-pub const FIRST_FORK: u32 = 16;
-
 /// The phase a channel is in before its owner names one.
 const FIRST_PHASE: &str = "start";
 
@@ -48,6 +48,7 @@ pub(crate) enum Origin {
     Dialled(Dialled),
     Accepted(Accepted),
     Memory(Arc<Hub>),
+    Outside(Box<dyn Transport>),
 }
 
 /// A stream fresh from its origin, and how many bytes each side greeted with.
@@ -83,6 +84,23 @@ impl Connection {
         }
     }
 
+    /// A connection over streams from outside: TLS, Unix sockets, tunnels.
+    ///
+    /// Nothing is said to the peer here. Both parties give the same session id, which must be fresh for
+    /// every session (random, or derived from the keys of the transport), and compare the terms of
+    /// the protocol themselves. `peer` says to people who is at the other end.
+    #[must_use]
+    pub fn over(
+        role: Role,
+        session: SessionId,
+        peer: impl Into<String>,
+        timeout: Duration,
+        transport: impl Transport + 'static,
+    ) -> Self {
+        let origin = Origin::Outside(Box::new(transport));
+        Self::new(role, session, peer.into(), None, timeout, origin)
+    }
+
     /// The party at this end.
     #[must_use]
     pub fn role(&self) -> Role {
@@ -104,7 +122,8 @@ impl Connection {
         &self.inner.peer
     }
 
-    /// What the peer said in the handshake; `None` in memory, where there is none.
+    /// What the peer said in the handshake; `None` where there is none: in memory and over streams from
+    /// outside.
     #[must_use]
     pub fn peer_terms(&self) -> Option<&Terms> {
         self.inner.peer_terms.as_ref()
@@ -135,13 +154,16 @@ impl Connection {
             return Err(Error::StreamTaken { stream });
         }
         match &inner.origin {
-            Origin::Memory(hub) => {
-                let ledger = Ledger::new(FIRST_PHASE);
-                self.channel(stream, hub.open(inner.role, stream)?, ledger)
-            }
+            Origin::Memory(hub) => self.plain(stream, hub.open(inner.role, stream)?),
+            Origin::Outside(transport) => self.plain(stream, transport.open(stream)?),
             Origin::Dialled(origin) => self.greeted(stream, origin.open(inner.session, stream)?),
             Origin::Accepted(origin) => self.greeted(stream, origin.open(stream)?),
         }
+    }
+
+    /// A stream without a handshake of its own.
+    fn plain(&self, stream: u32, duplex: Box<dyn Duplex>) -> Result<Channel, Error> {
+        self.channel(stream, Line::new(duplex), Ledger::new(FIRST_PHASE))
     }
 
     fn greeted(&self, stream: u32, greeted: Greeted) -> Result<Channel, Error> {
@@ -149,8 +171,12 @@ impl Connection {
         ledger.record(Role::Client, greeted.by_client, 0);
         ledger.record(Role::Server, greeted.by_server, 0);
         ledger.enter(FIRST_PHASE.into());
-        let line = Line::tcp(greeted.stream).map_err(|cause| self.opening(stream, cause))?;
-        self.channel(stream, line, ledger)
+        // Small messages leave at once. The buffers of the socket stay the system's: it grows them with
+        // the delay of the network, and a size set by hand would stop that.
+        let socket = greeted.stream;
+        let nodelay = socket.set_nodelay(true);
+        nodelay.map_err(|cause| self.opening(stream, cause))?;
+        self.channel(stream, Line::new(Box::new(socket)), ledger)
     }
 
     fn channel(&self, stream: u32, line: Line, ledger: Ledger) -> Result<Channel, Error> {
@@ -177,7 +203,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         match &self.origin {
             Origin::Memory(hub) => hub.leave(self.role),
-            Origin::Dialled(_) | Origin::Accepted(_) => {}
+            Origin::Dialled(_) | Origin::Accepted(_) | Origin::Outside(_) => {}
         }
     }
 }

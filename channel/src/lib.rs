@@ -33,11 +33,13 @@
 //! ```
 
 mod acceptor;
+mod agreement;
 mod buffered;
 mod channel;
 mod connection;
 mod cost;
 mod dial;
+mod duplex;
 mod error;
 mod greeter;
 mod halves;
@@ -53,12 +55,12 @@ mod relay;
 mod role;
 mod terms;
 
+pub use agreement::Agreement;
 pub use channel::Channel;
-pub use connection::{
-    Connection, FIRST_FORK, ONLINE, REFILL_CLIENT_SENDS, REFILL_SERVER_SENDS, SessionId,
-};
+pub use connection::{Connection, ONLINE, REFILL_CLIENT_SENDS, REFILL_SERVER_SENDS, SessionId};
 pub use cost::{Cost, Cots, Segment};
 pub use dial::connect;
+pub use duplex::{Duplex, Transport};
 pub use error::{Digest, Error};
 pub use halves::{ReadHalf, WriteHalf};
 pub use ledger::{HANDSHAKE, Ledger, Phase};

@@ -1,12 +1,14 @@
 //! Both parties in one process.
 
 use std::collections::HashMap;
+use std::io::Result as IoResult;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::connection::{Connection, Origin};
-use crate::line::Line;
-use crate::pipe::pipe;
+use crate::duplex::{Duplex, write_ready};
+use crate::pipe::{PipeReader, PipeWriter, pipe};
 use crate::{Error, Relay, Role, Way};
 
 /// Every in-memory session has this id, so that seeded runs are the same bytes each time.
@@ -89,6 +91,58 @@ pub fn memory_pair(capacity: usize) -> (Connection, Connection) {
     .pair()
 }
 
+/// One end of two pipes.
+struct MemoryLine {
+    reader: PipeReader,
+    writer: PipeWriter,
+    /// In milliseconds.
+    timeout: AtomicU64,
+}
+
+impl MemoryLine {
+    const fn new(reader: PipeReader, writer: PipeWriter) -> Self {
+        let timeout = AtomicU64::new(u64::MAX);
+        Self {
+            reader,
+            writer,
+            timeout,
+        }
+    }
+
+    fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout.load(Ordering::Relaxed))
+    }
+}
+
+impl Duplex for MemoryLine {
+    fn set_timeout(&self, timeout: Duration) -> IoResult<()> {
+        let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        self.timeout.store(millis.max(1), Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn read(&self, out: &mut [u8]) -> IoResult<usize> {
+        self.reader.read(out, self.timeout())
+    }
+
+    fn write(&self, bytes: &[u8]) -> IoResult<usize> {
+        self.writer.write(bytes, self.timeout())
+    }
+
+    fn try_write(&self, bytes: &[u8]) -> IoResult<usize> {
+        write_ready(bytes, |rest| self.writer.try_write(rest))
+    }
+
+    fn end(&self) {
+        self.writer.close();
+    }
+
+    fn cut(&self) {
+        self.reader.close();
+        self.writer.close();
+    }
+}
+
 /// Where the two ends meet.
 pub(crate) struct Hub {
     options: Memory,
@@ -98,15 +152,15 @@ pub(crate) struct Hub {
 #[derive(Default)]
 struct State {
     /// Lines that one party has made and the other not yet opened.
-    waiting: HashMap<(Role, u32), Line>,
+    waiting: HashMap<(Role, u32), MemoryLine>,
     gone: Vec<Role>,
 }
 
 impl Hub {
-    pub(crate) fn open(&self, role: Role, stream: u32) -> Result<Line, Error> {
+    pub(crate) fn open(&self, role: Role, stream: u32) -> Result<Box<dyn Duplex>, Error> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(line) = state.waiting.remove(&(role, stream)) {
-            return Ok(line);
+            return Ok(Box::new(line));
         }
         if state.gone.contains(&role.peer()) {
             return Err(Error::Closed {
@@ -123,8 +177,8 @@ impl Hub {
         let (there_out, here_in) = pipe(self.options.capacity, way(role.peer()));
         state
             .waiting
-            .insert((role.peer(), stream), Line::memory(there_in, there_out));
-        Ok(Line::memory(here_in, here_out))
+            .insert((role.peer(), stream), MemoryLine::new(there_in, there_out));
+        Ok(Box::new(MemoryLine::new(here_in, here_out)))
     }
 
     /// This party is gone: what waited for it ends.

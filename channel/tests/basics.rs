@@ -4,9 +4,7 @@ mod pairs;
 
 use std::thread;
 
-use channel::{
-    Channel, Connection, Cost, Error, FIRST_FORK, HANDSHAKE, ONLINE, Segment, memory_pair,
-};
+use channel::{Channel, Connection, Cost, Error, HANDSHAKE, ONLINE, Segment, memory_pair};
 use pairs::{every_kind, on_stream, tcp_pair};
 use proptest::prelude::*;
 
@@ -128,7 +126,7 @@ fn the_ledger_counts_flights_and_phases() {
             }
             Ok::<_, Error>((chan.ledger().clone(), chan.measured()))
         };
-        let (server, client) = on_stream(&pair, FIRST_FORK, talk, talk);
+        let (server, client) = on_stream(&pair, 16, talk, talk);
         let (ledger, measured) = server.expect("server");
         assert_eq!((ledger.clone(), measured.clone()), client.expect("client"));
         let both = Segment {

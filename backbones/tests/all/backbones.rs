@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use backbones::{backbone, backbone_seeded};
-use import::{ImportOptions, WeightBits, quantise};
+use import::{ImportOptions, WeightBits};
 use nets::{Shape, Source, StateDict};
 use secure::{Mode, SecureNetwork};
 use sharing::CotPrice;
 use tests::networks::noise::noise;
 use tests::networks::trained;
+use tests::networks::trained::imported;
 
 /// Name and torchvision's number of parameters at 1000 classes.
 const ARCHS: [(&str, usize); 10] = [
@@ -173,8 +174,7 @@ fn other_sizes_import() {
         let shape = Shape::new(1, side, side);
         let source = backbone_seeded(arch, shape, 3, [2; 32]).expect("it builds");
         let samples = noise(&source, 2);
-        let (model, report) =
-            quantise(&source, &samples, &ImportOptions::default()).expect("it imports");
+        let (model, report) = imported(&source, &samples, &ImportOptions::default());
         assert_eq!(report.wrapped, 0, "{arch}");
         eprintln!(
             "{arch}: logits max {:.4}, probability {:.4}",
@@ -213,7 +213,7 @@ fn mobilenet_on_xrays() {
             weight_bits: WeightBits::Fixed(weight_bits),
             ..ImportOptions::default()
         };
-        let (model, report) = quantise(&source, &samples, &options).expect("it imports");
+        let (model, report) = imported(&source, &samples, &options);
 
         let network = SecureNetwork::new(
             Arc::new(model.public.graph.clone()),

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use ::xop::Spatial;
 use backbones::{XOpOptions, backbone, backbone_seeded, replace_convolutions};
-use import::{ImportOptions, quantise};
+use import::ImportOptions;
 use nets::{Operator as _, Shape, Source, StateDict, fold};
 use secure::Mode;
 use tests::networks::noise::noise;
 use tests::networks::parties;
+use tests::networks::trained::imported;
 
 const SEED: [u8; 32] = [3; 32];
 
@@ -142,8 +143,7 @@ fn small_networks_run() {
     ] {
         let source = replaced(arch, Shape::new(1, 24, 24), &options);
         let samples = noise(&source, 2);
-        let (model, report) =
-            quantise(&source, &samples, &ImportOptions::default()).expect("it imports");
+        let (model, report) = imported(&source, &samples, &ImportOptions::default());
         assert_eq!(report.wrapped, 0);
         assert!(report.max_probability_difference < 0.1, "{report:?}");
         let input = model.public.encode(&samples[0]).expect("it encodes");

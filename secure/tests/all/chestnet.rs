@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use backbones::backbone;
-use import::{ImportOptions, quantise};
+use import::ImportOptions;
 use nets::{Source, StateDict};
 use secure::Mode;
+use tests::networks::trained::imported;
 use tests::networks::{parties, trained};
 
 /// Input values of the committed X-rays, and the logits the training recorded.
@@ -73,8 +74,7 @@ fn secure_equals_integer_agrees_with_float() {
     let Some((source, (samples, logits))) = chestnet() else {
         return;
     };
-    let (model, report) =
-        quantise(&source, &samples, &ImportOptions::default()).expect("it imports");
+    let (model, report) = imported(&source, &samples, &ImportOptions::default());
     assert_eq!((report.wrapped, report.same_top), (0, samples.len()));
     let input = model.public.encode(&samples[0]).expect("the right size");
     let expected = model.run_integer(&input).expect("it runs");

@@ -1,7 +1,7 @@
 //! The trained DenseNet-BC-100: pre-activation batch norms at no cost.
 
 use backbones::backbone;
-use import::{ImportOptions, quantise};
+use import::ImportOptions;
 use nets::{IntOp, Model, Source, StateDict};
 use secure::Mode;
 use tests::networks::{parties, trained};
@@ -40,7 +40,7 @@ fn integers_agree() {
 }
 
 #[test]
-#[ignore = "two minutes: cargo test --release -p blindray-nets --test densenet -- --ignored"]
+#[ignore = "two minutes: cargo test --release -p blindray-secure --test all densenet -- --ignored"]
 fn secure_equals_integer() {
     let Some((model, sample)) = imported() else {
         return;
@@ -58,8 +58,7 @@ fn secure_equals_integer() {
 fn imported() -> Option<(Model, Vec<f32>)> {
     let (source, reference) = densenet()?;
     let samples = trained::samples(&source, &reference);
-    let (model, report) =
-        quantise(&source, &samples, &ImportOptions::default()).expect("it imports");
+    let (model, report) = trained::imported(&source, &samples, &ImportOptions::default());
     eprintln!(
         "top {}/{}, logits max {:.4} mean {:.4}, probability {:.4}",
         report.same_top,

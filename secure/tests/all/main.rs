@@ -10,5 +10,4 @@ mod random;
 mod rescale;
 mod resnet20;
 mod secure_resnet20;
-mod stages;
 mod tiled_networks;

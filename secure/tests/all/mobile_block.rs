@@ -8,6 +8,7 @@ use nets::{
 use secure::Mode;
 use tests::networks::ints::Rng;
 use tests::networks::parties;
+use tests::networks::trained;
 
 /// An inverted residual block of MobileNetV3 as a whole network: expansion, depthwise convolution
 /// and hard-swish, squeeze and excitation, projection, and a sum; then ShuffleNet's pool.
@@ -74,7 +75,7 @@ fn imported(seed: u64, options: &ImportOptions) -> (Model, Vec<Vec<f32>>, f64) {
         (0..source.preprocessing.shape.len()).map(value).collect()
     };
     let images: Vec<Vec<f32>> = (0..6).map(|_| image()).collect();
-    let (model, report) = quantise(&source, &images[..4], options).expect("it imports");
+    let (model, report) = trained::imported(&source, &images[..4], options);
     assert_eq!(report.wrapped, 0);
     let mut worst = 0.0_f64;
     for image in &images {

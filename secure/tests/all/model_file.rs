@@ -105,7 +105,7 @@ fn damage_is_named() {
     assert!(matches!(
         read(&other),
         Error::FormatVersion {
-            expected: 1,
+            expected: 2,
             found: 9
         }
     ));

@@ -1,6 +1,6 @@
 //! Batch norm, `ReLU`, convolution, with factors of every kind.
 
-use import::{ImportOptions, WeightBits, quantise};
+use import::{ImportOptions, WeightBits};
 use nets::{
     FloatModel, GraphBuilder, Head, Model, Op, Operator as _, Preprocessing, Shape, Source, Tensor,
     Tensors, Window,
@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use secure::Mode;
 use tests::networks::ints::Rng;
 use tests::networks::parties;
+use tests::networks::trained::imported;
 
 /// Factors and shifts that a trained batch norm may have.
 const FACTORS: [f32; 9] = [0.0, 1.0, -1.0, 0.5, -2.0, 1e-3, -1e-3, 1e-6, -1e-20];
@@ -89,7 +90,7 @@ fn checked(rng: &mut Rng, kernel: usize, between: usize) -> (Model, Vec<i64>) {
         fraction_bits: 12,
         ..ImportOptions::default()
     };
-    let (model, report) = quantise(&source, &samples, &options).expect("it imports");
+    let (model, report) = imported(&source, &samples, &options);
     assert_eq!(report.wrapped, 0);
     let signed = model
         .public

@@ -92,7 +92,7 @@ fn resnet20_takes_half_the_convolution_traffic() {
         return;
     };
     let samples = trained::samples(&source, &reference);
-    let model = trained::imported(&source, &samples, &ImportOptions::default());
+    let (model, _) = trained::imported(&source, &samples, &ImportOptions::default());
     let saving = saving("ResNet-20", &model, &samples, &[1, 3]);
     assert!(saving >= 2.0, "{saving}");
 }
@@ -103,7 +103,7 @@ fn densenet_takes_half_the_traffic_of_its_3x3_layers() {
         return;
     };
     let samples = trained::samples(&source, &reference);
-    let model = trained::imported(&source, &samples, &ImportOptions::default());
+    let (model, _) = trained::imported(&source, &samples, &ImportOptions::default());
     let saving = saving("DenseNet-BC-100", &model, &samples, &[3]);
     assert!(saving >= 2.0, "{saving}");
 }
@@ -118,6 +118,6 @@ fn one_ring_for_all_keeps_its_integers() {
         preset: Preset::Uniform { bits: 37 },
         ..ImportOptions::default()
     };
-    let model = trained::imported(&source, &samples[..3], &options);
+    let (model, _) = trained::imported(&source, &samples[..3], &options);
     saving("ResNet-20, one ring of 37 bits", &model, &samples, &[1, 3]);
 }

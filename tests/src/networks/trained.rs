@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use backbones::backbone;
-use import::{ImportOptions, quantise};
+use import::{ImportOptions, ImportReport, quantise};
 use nets::{Model, Source, StateDict};
+use secure::{Algorithms, CpuModel, choose_algorithms};
+use sharing::default_extension;
 
 /// The folder of trained networks, or a message that the test is skipped.
 ///
@@ -91,15 +93,22 @@ pub fn samples(source: &Source, reference: &Reference) -> Vec<Vec<f32>> {
     reference.pixels.iter().map(values).collect()
 }
 
-/// ResNet-20 imported with its own reference images as calibration.
+/// A network imported as the program does it: quantised, and every layer by the algorithm that takes
+/// the fewest bytes.
 ///
 /// # Panics
-/// If a file is not what it should be.
+/// If it cannot be imported.
 #[must_use]
-pub fn imported(source: &Source, samples: &[Vec<f32>], options: &ImportOptions) -> Model {
-    quantise(source, samples, options)
-        .expect("ResNet-20 imports")
-        .0
+pub fn imported(
+    source: &Source,
+    samples: &[Vec<f32>],
+    options: &ImportOptions,
+) -> (Model, ImportReport) {
+    let (model, report) = quantise(source, samples, options).expect("it imports");
+    let (algorithms, cpu) = (Algorithms::default(), CpuModel::default());
+    let price = default_extension().price();
+    let chosen = choose_algorithms(&model, &algorithms, price, &cpu).expect("it chooses");
+    (chosen.0, report)
 }
 
 /// The place of the largest value.

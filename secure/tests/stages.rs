@@ -3,10 +3,13 @@
 
 use backbones::backbone_seeded;
 use import::{ImportOptions, WeightBits, quantise};
-use nets::{FloatModel, GraphBuilder, Head, Op, Preprocessing, Shape, Source, Tensor, Window};
+use nets::{
+    FloatModel, GraphBuilder, Head, Model, Op, Preprocessing, Shape, Source, Tensor, Window,
+};
 use secure::Mode;
 use tests::networks::ints::Rng;
 use tests::networks::parties;
+use tests::networks::trained::imported;
 
 /// Most memory of both parties and the oracle together.
 const MEMORY: u64 = 1 << 30;
@@ -25,17 +28,20 @@ fn last_stage_of_resnet50() {
         weight_bits: WeightBits::Fixed(8),
         ..ImportOptions::default()
     };
-    check_with(&source, &options, MEMORY);
+    let samples = samples(&source);
+    let (model, report) = quantise(&source, &samples, &options).expect("it imports");
+    assert_eq!(report.wrapped, 0);
+    run(&source, &model, &samples[0], MEMORY);
 }
 
 #[test]
-#[ignore = "minutes: cargo test --release -p blindray-nets --test stages -- --ignored --nocapture whole_densenet121"]
+#[ignore = "minutes: cargo test --release -p blindray-secure --test stages -- --ignored --nocapture whole_densenet121"]
 fn whole_densenet121() {
     check(&backbone("densenet121"), 4 * MEMORY);
 }
 
 #[test]
-#[ignore = "minutes: cargo test --release -p blindray-nets --test stages -- --ignored --nocapture whole_resnet50"]
+#[ignore = "minutes: cargo test --release -p blindray-secure --test stages -- --ignored --nocapture whole_resnet50"]
 fn whole_resnet50() {
     check(&backbone("resnet50"), 4 * MEMORY);
 }
@@ -95,31 +101,33 @@ fn byte(rng: &mut Rng) -> u8 {
     rng.next().to_le_bytes()[0]
 }
 
-/// As [`check_with`], by the default options at ten bits.
+/// Imports on noise at ten bits, and runs one image securely.
 fn check(source: &Source, memory: u64) {
     let options = ImportOptions {
         weight_bits: WeightBits::Fixed(10),
         ..ImportOptions::default()
     };
-    check_with(source, &options, memory);
+    let samples = samples(source);
+    let (model, report) = imported(source, &samples, &options);
+    assert_eq!(report.wrapped, 0);
+    run(source, &model, &samples[0], memory);
 }
 
-/// Imports on noise, and runs one image securely: every bit as the clear integers, every byte as
-/// planned (`parties` looks at that).
-fn check_with(source: &Source, options: &ImportOptions, memory: u64) {
-    let begin = std::time::Instant::now();
+/// Calibration images of noise.
+fn samples(source: &Source) -> Vec<Vec<f32>> {
     let rng = &mut Rng::new(3);
-    let samples: Vec<Vec<f32>> = (0..3)
-        .map(|_| {
-            let pixels = (0..source.preprocessing.shape.len()).map(|_| byte(rng));
-            let pixels: Vec<u8> = pixels.collect();
-            source.preprocessing.values(&pixels).expect("its size")
-        })
-        .collect();
-    let (model, report) = quantise(source, &samples, options).expect("it imports");
-    assert_eq!(report.wrapped, 0);
-    let imported = begin.elapsed();
-    let input = model.public.encode(&samples[0]).expect("its size");
+    let image = |_| {
+        let pixels = (0..source.preprocessing.shape.len()).map(|_| byte(rng));
+        let pixels: Vec<u8> = pixels.collect();
+        source.preprocessing.values(&pixels).expect("its size")
+    };
+    (0..3).map(image).collect()
+}
+
+/// Runs one image securely: every bit as the clear integers, every byte as planned (`parties` looks at
+/// that).
+fn run(source: &Source, model: &Model, sample: &[f32], memory: u64) {
+    let input = model.public.encode(sample).expect("its size");
     let expected = model.run_integer(&input).expect("it runs");
     let graph = &model.public.graph;
     let begin = std::time::Instant::now();
@@ -129,7 +137,7 @@ fn check_with(source: &Source, options: &ImportOptions, memory: u64) {
     let (up, down, flights) = found.client.totals();
     let macs: u64 = found.client.layers.iter().map(|l| l.macs).sum();
     eprintln!(
-        "{}: {macs} MACs, {up} bytes up, {down} down, {flights} flights, {:?}; import {imported:.1?}, secure {:.1?}, peak memory {} MiB",
+        "{}: {macs} MACs, {up} bytes up, {down} down, {flights} flights, {:?}; secure {:.1?}, peak memory {} MiB",
         source.arch,
         found.client.cots(),
         begin.elapsed(),
