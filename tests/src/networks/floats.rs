@@ -26,13 +26,15 @@ impl Net {
     }
 }
 
-/// A random float network of every operation.
+/// A random network on an image, of every operation that a network can come with.
 ///
 /// # Panics
 /// Never.
 #[must_use]
 pub fn network(rng: &mut Rng) -> (FloatModel, Vec<f32>) {
-    let shape = Shape::new(rng.pick(1, 3), rng.pick(2, 7), rng.pick(2, 7));
+    // Grey or coloured.
+    let channels = if rng.pick(0, 1) == 0 { 1 } else { 3 };
+    let shape = Shape::new(channels, rng.pick(2, 7), rng.pick(2, 7));
     let mut net = Net::default();
     net.push("input", Op::Input { shape }, &[]);
     for index in 0..rng.pick(2, 9) {
@@ -97,68 +99,80 @@ pub fn values(rng: &mut Rng, n: usize) -> Vec<f32> {
     (0..n).map(value).collect()
 }
 
-fn add(rng: &mut Rng, model: &mut Net, name: &str, input: usize) {
-    let x = model.graph().expect("it fits so far").types()[input];
-    let tensor = |model: &mut Net, rng: &mut Rng, part: &str, shape: &[usize]| {
-        let tensor = Tensor::new(shape.to_vec(), values(rng, shape.iter().product()));
-        model.tensors.insert(format!("{name}{part}"), tensor);
-        format!("{name}{part}")
-    };
-    let kernel = rng.pick(1, 3);
-    let window = Window::square(kernel, rng.pick(1, 2), rng.pick(0, kernel - 1));
+/// A parameter of these values, under the name of a node and a part of it.
+fn parameter(net: &mut Net, name: &str, part: &str, shape: &[usize], data: Vec<f32>) -> String {
+    let name = format!("{name}{part}");
+    net.tensors
+        .insert(name.clone(), Tensor::new(shape.to_vec(), data));
+    name
+}
+
+/// A convolution, dense or of each channel apart, with gaps or without.
+fn conv(rng: &mut Rng, net: &mut Net, name: &str, x: Shape) -> Op {
+    let window = window(rng);
+    let groups = if rng.pick(0, 2) == 0 { x.channels } else { 1 };
+    let out_channels = x.channels * rng.pick(1, 2);
+    let [rows, columns] = window.kernel;
+    let shape = [out_channels, x.channels / groups, rows, columns];
+    let data = values(rng, shape.iter().product());
+    let weight = parameter(net, name, "w", &shape, data);
+    let bias = (rng.pick(0, 1) == 0).then(|| {
+        let data = values(rng, out_channels);
+        parameter(net, name, "b", &[out_channels], data)
+    });
     let gaps = [rng.pick(1, 2), rng.pick(1, 2)];
-    let op = match rng.pick(0, 20) {
-        0 | 1 => {
-            let (groups, factor) = (
-                if rng.pick(0, 2) == 0 { x.channels } else { 1 },
-                rng.pick(1, 2),
-            );
-            let out_channels = x.channels * factor;
-            let shape = [out_channels, x.channels / groups, kernel, kernel];
-            let weight = tensor(model, rng, "w", &shape);
-            let bias = (rng.pick(0, 1) == 0).then(|| tensor(model, rng, "b", &[out_channels]));
-            Op::Conv2d {
-                out_channels,
-                groups,
-                window: Window {
-                    dilation: if kernel == 3 { gaps } else { [1; 2] },
-                    ..window
-                },
-                weight,
-                bias,
-            }
-        }
-        2 | 3 => {
-            let n = [x.channels];
-            let (gamma, beta) = (tensor(model, rng, "g", &n), tensor(model, rng, "s", &n));
-            let mean = tensor(model, rng, "m", &n);
-            let var = Tensor::new(
-                n.to_vec(),
-                values(rng, n[0]).iter().map(|v| v * v).collect(),
-            );
-            model.tensors.insert(format!("{name}v"), var);
-            Op::BatchNorm {
-                gamma,
-                beta,
-                mean,
-                var: format!("{name}v"),
-                eps: 0.1,
-            }
-        }
+    Op::Conv2d {
+        out_channels,
+        groups,
+        window: Window {
+            dilation: if rows == 3 { gaps } else { [1; 2] },
+            ..window
+        },
+        weight,
+        bias,
+    }
+}
+
+fn norm(rng: &mut Rng, net: &mut Net, name: &str, x: Shape) -> Op {
+    let [gamma, beta, mean] = ["g", "s", "m"].map(|part| {
+        let data = values(rng, x.channels);
+        parameter(net, name, part, &[x.channels], data)
+    });
+    let data = values(rng, x.channels).iter().map(|v| v * v).collect();
+    let var = parameter(net, name, "v", &[x.channels], data);
+    Op::BatchNorm {
+        gamma,
+        beta,
+        mean,
+        var,
+        eps: 0.1,
+    }
+}
+
+fn window(rng: &mut Rng) -> Window {
+    let kernel = rng.pick(1, 3);
+    Window::square(kernel, rng.pick(1, 2), rng.pick(0, kernel - 1))
+}
+
+fn add(rng: &mut Rng, net: &mut Net, name: &str, input: usize) {
+    let x = net.graph().expect("it fits so far").types()[input];
+    let op = match rng.pick(0, 21) {
+        0 | 1 => conv(rng, net, name, x),
+        2 | 3 => norm(rng, net, name, x),
         4..=16 => {
-            let (op, inputs) = plain(rng, x, window, input);
-            model.push(name, op, &inputs);
+            let (op, inputs) = plain(rng, x, input);
+            net.push(name, op, &inputs);
             return;
         }
         17 => {
             // A gate of any sign, or one that is never negative.
-            let mut gate = model.push(format!("{name}m"), Op::GlobalAvgPool, &[input]);
+            let mut gate = net.push(format!("{name}m"), Op::GlobalAvgPool, &[input]);
             match rng.pick(0, 2) {
                 0 => {}
-                1 => gate = model.push(format!("{name}r"), Op::Relu, &[gate]),
-                _ => gate = model.push(format!("{name}h"), Op::HardSigmoid, &[gate]),
+                1 => gate = net.push(format!("{name}r"), Op::Relu, &[gate]),
+                _ => gate = net.push(format!("{name}h"), Op::HardSigmoid, &[gate]),
             }
-            model.push(name, Op::Gate, &[input, gate]);
+            net.push(name, Op::Gate, &[input, gate]);
             return;
         }
         18 => Op::LeakyRelu {
@@ -166,14 +180,21 @@ fn add(rng: &mut Rng, model: &mut Net, name: &str, input: usize) {
         },
         19 => {
             let slope = values(rng, x.channels).iter().map(|v| v / 2.0).collect();
-            let slope = Tensor::new(vec![x.channels], slope);
-            model.tensors.insert(format!("{name}a"), slope);
-            Op::PRelu {
-                slope: format!("{name}a"),
-            }
+            let slope = parameter(net, name, "a", &[x.channels], slope);
+            Op::PRelu { slope }
+        }
+        20 => {
+            // What stands before a layer instead of after it.
+            let op = norm(rng, net, &format!("{name}n"), x);
+            let normed = net.push(format!("{name}n"), op, &[input]);
+            let relu = net.push(format!("{name}r"), Op::Relu, &[normed]);
+            let op = conv(rng, net, name, x);
+            net.push(name, op, &[relu]);
+            return;
         }
         _ if x.plane() == 1 => {
-            let weight = tensor(model, rng, "w", &[3, x.channels]);
+            let data = values(rng, 3 * x.channels);
+            let weight = parameter(net, name, "w", &[3, x.channels], data);
             Op::Linear {
                 out_features: 3,
                 weight,
@@ -182,11 +203,12 @@ fn add(rng: &mut Rng, model: &mut Net, name: &str, input: usize) {
         }
         _ => Op::GlobalAvgPool,
     };
-    model.push(name, op, &[input]);
+    net.push(name, op, &[input]);
 }
 
 /// An operation without parameters.
-fn plain(rng: &mut Rng, x: Shape, window: Window, input: usize) -> (Op, Vec<usize>) {
+fn plain(rng: &mut Rng, x: Shape, input: usize) -> (Op, Vec<usize>) {
+    let window = window(rng);
     let op = match rng.pick(4, 16) {
         4 => Op::Relu,
         5 => Op::MaxPool { window },
