@@ -4,5 +4,6 @@ pub mod floats;
 pub mod ints;
 pub mod noise;
 pub mod parties;
+pub mod preact;
 pub mod tiles;
 pub mod trained;

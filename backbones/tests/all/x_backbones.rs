@@ -1,15 +1,11 @@
-//! Networks with X-operators: from state dicts, through folding, and between two parties.
+//! Networks with X-operators: from state dicts, and through folding.
 
 use std::collections::BTreeMap;
 
 use ::xop::Spatial;
 use backbones::{XOpOptions, backbone, backbone_seeded, replace_convolutions};
-use import::ImportOptions;
 use nets::{Operator as _, Shape, Source, StateDict, fold};
-use secure::Mode;
 use tests::networks::noise::noise;
-use tests::networks::parties;
-use tests::networks::trained::imported;
 
 const SEED: [u8; 32] = [3; 32];
 
@@ -125,36 +121,5 @@ fn batch_norms_fold_through_shuffles() {
     let top = a.iter().fold(0.0_f32, |top, v| top.max(v.abs()));
     for (a, b) in a.iter().zip(&b) {
         assert!((a - b).abs() <= 1e-3 * top, "{a} became {b}");
-    }
-}
-
-/// Secure equals clear, bit for bit, and every layer costs what was planned.
-#[test]
-fn small_networks_run() {
-    let grouped = XOpOptions {
-        spatial: Spatial::Quarter,
-        groups: 4,
-        pointwise: Some(4),
-    };
-    for (arch, options) in [
-        ("squeezenet", XOpOptions::default()),
-        ("squeezenet", grouped),
-        ("resnet18", grouped),
-    ] {
-        let source = replaced(arch, Shape::new(1, 24, 24), &options);
-        let samples = noise(&source, 2);
-        let (model, report) = imported(&source, &samples, &ImportOptions::default());
-        assert_eq!(report.wrapped, 0);
-        assert!(report.max_probability_difference < 0.1, "{report:?}");
-        let input = model.public.encode(&samples[0]).expect("it encodes");
-        let expected = model.run_integer(&input).expect("it runs");
-        let got = parties::run(
-            &model.public.graph,
-            &model.weights,
-            &input,
-            Mode::Faithful,
-            1,
-        );
-        assert_eq!(got.output, expected, "{arch}");
     }
 }

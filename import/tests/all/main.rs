@@ -1,5 +1,8 @@
 //! The tests of this crate, in one binary.
 
 mod import;
+mod model_file;
+mod preact;
+mod resnet20;
 mod size;
 mod standardise;
