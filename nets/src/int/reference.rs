@@ -35,7 +35,7 @@ impl HardSwish {
     /// m·c·(c − 3·2^s) + 2^(s + fraction)·r, modulo 2^64.
     pub(super) fn value(self, h: i64) -> i64 {
         let three = 3_i64 << self.scale;
-        let sixth = ((1_i64 << self.fraction) + 3) / 6;
+        let sixth = (((1_u64 << self.fraction) + 3) / 6).cast_signed();
         let clipped = h.clamp(0, 2 * three);
         let beyond = h.saturating_sub(2 * three).max(0);
         let square = clipped.wrapping_mul(clipped - three).wrapping_mul(sixth);
