@@ -9,4 +9,7 @@ mod preact;
 mod random;
 mod rescale;
 mod resnet20;
+mod sessions;
+mod size;
 mod tiled_networks;
+mod wire;

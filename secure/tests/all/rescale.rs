@@ -34,8 +34,11 @@ fn check(graph: &IntGraph, input: &[i64]) -> Vec<i64> {
     expected
 }
 
-fn wrap(x: i64, bits: u32) -> i64 {
-    (x << (64 - bits)) >> (64 - bits)
+/// The signed number of so many bits that is congruent to this one.
+fn wrap(x: impl Into<i128>, bits: u32) -> i64 {
+    let top = 1 << (bits - 1);
+    let wrapped = (x.into() + top).rem_euclid(2 * top) - top;
+    i64::try_from(wrapped).expect("at most 64 bits")
 }
 
 fn every(bits: u32) -> Vec<i64> {
@@ -44,7 +47,15 @@ fn every(bits: u32) -> Vec<i64> {
 
 #[test]
 fn hard_swish_of_every_number() {
-    for (bits, scale, fraction, to) in [(4, 0, 2, 3), (6, 1, 4, 9), (7, 3, 5, 20), (8, 2, 6, 30)] {
+    for (bits, scale, fraction, to) in [
+        (4, 0, 2, 3),
+        (6, 1, 4, 9),
+        (7, 3, 5, 20),
+        (8, 2, 6, 30),
+        // As many fractional bits as there may be.
+        (4, 0, 63, 64),
+        (6, 1, 62, 64),
+    ] {
         let add = 3 << scale;
         let shift = IntOp::Affine {
             factor: 1,
@@ -59,15 +70,16 @@ fn hard_swish_of_every_number() {
             2 * scale + fraction.cast_signed()
         );
         // Written out once more, with x·clip(x + 3, 0, 6) where nothing overflows.
-        let sixth = ((1_i64 << fraction) + 3) / 6;
+        let sixth = ((1_i128 << fraction) + 3) / 6;
         for (&x, y) in x.iter().zip(check(&graph, &x)) {
             let h = wrap(x + add, bits);
             let c = h.clamp(0, 2 * add);
-            let expected =
-                sixth * c * (c - add) + ((h - 2 * add).max(0) << (scale + fraction.cast_signed()));
+            let beyond = (h - 2 * add).max(0);
+            let ramp = i128::from(beyond) << (scale + fraction.cast_signed());
+            let expected = sixth * i128::from(c * (c - add)) + ramp;
             assert_eq!(y, wrap(expected, to), "{x}");
             if h == x + add && to > 2 * bits + fraction {
-                assert_eq!(c * (c - add) + 2 * add * (h - 2 * add).max(0), x * c);
+                assert_eq!(c * (c - add) + 2 * add * beyond, x * c);
             }
         }
     }

@@ -1,0 +1,196 @@
+//! The wire of whole networks, by digest: if this fails the wire has changed, and the change belongs
+//! into the changelog under "Wire".
+
+use std::sync::Arc;
+
+use channel::{Connection, Role};
+use nets::{Algorithm, GraphBuilder, IntGraph, IntOp, LayerShape, Shape, Window, run_integer};
+use secure::{Mode, SecureNetwork, ServerWeights};
+use sharing::{Session, default_extension};
+use testkit::{Transcript, run_over};
+use tests::networks::ints::{self, Rng};
+
+/// A small network of every operation, and of products by every algorithm.
+fn everything() -> IntGraph {
+    let mut graph = GraphBuilder::new();
+    let shape = Shape::new(2, 6, 6);
+    let input = IntOp::Input {
+        shape,
+        bits: 10,
+        scale: 6,
+    };
+    let x = graph.push("input", input, &[]);
+    let wide = graph.push("extend", IntOp::Extend { to: 24 }, &[x]);
+    let (pad3, pad5) = (Window::square(3, 1, 1), Window::square(5, 1, 2));
+    let mut sums = Vec::new();
+    for (by, groups, window) in [
+        (
+            Algorithm::DIRECT,
+            2,
+            Window {
+                dilation: [2, 1],
+                padding: [2, 1, 2, 1],
+                ..pad3
+            },
+        ),
+        (Algorithm::named("winograd-f2x2-3x3", 2), 1, pad3),
+        (Algorithm::named("winograd-f4x4-3x3", 6), 2, pad3),
+        (Algorithm::named("winograd-f2x2-5x5", 6), 1, pad5),
+    ] {
+        let (name, guard) = (by.to_string(), by.guard_bits());
+        let conv = conv(groups, window, by);
+        let y = graph.push(name.clone(), conv, &[wide]);
+        let cut = IntOp::TruncReduce {
+            shift: 12 + guard,
+            rounded: true,
+        };
+        sums.push(graph.push(format!("{name}.cut"), cut, &[y]));
+    }
+    let mut x = sums[0];
+    for (k, &y) in sums[1..].iter().enumerate() {
+        x = graph.push(format!("sum{k}"), IntOp::Add, &[x, y]);
+    }
+    let x = graph.push("signed", IntOp::SignedRelu, &[x]);
+    let pool = IntOp::MaxPool {
+        window: Window::square(3, 2, 1),
+    };
+    let x = graph.push("pool", pool, &[x]);
+    let swish = graph.push(
+        "swish",
+        IntOp::HardSwish {
+            fraction: 4,
+            to: 20,
+        },
+        &[x],
+    );
+    let cut = IntOp::Trunc {
+        shift: 8,
+        rounded: false,
+    };
+    let swish = graph.push("swish.cut", cut, &[swish]);
+    let swish = graph.push("swish.narrow", IntOp::Narrow { to: 12 }, &[swish]);
+    let gate = graph.push("gate.clip", IntOp::Clip { top: 96 }, &[swish]);
+    let mean = IntOp::MeanPool {
+        window: Window::square(3, 1, 0),
+        counts_padding: true,
+        divisor: 1,
+        fraction: 5,
+    };
+    let gate = graph.push("gate.mean", mean, &[gate]);
+    let affine = IntOp::Affine {
+        factor: 3,
+        add: 5,
+        scale: 1,
+    };
+    let gate = graph.push("gate.affine", affine, &[gate]);
+    let x = graph.push("gate", IntOp::Gate, &[swish, gate]);
+    let relu = graph.push("relu", IntOp::Relu, &[x]);
+    let x = graph.push("concat", IntOp::Concat, &[x, relu]);
+    let x = graph.push("shuffle", IntOp::ChannelShuffle { groups: 2 }, &[x]);
+    let slice = IntOp::Slice {
+        start: 1,
+        channels: 2,
+    };
+    let x = graph.push("slice", slice, &[x]);
+    let x = graph.push("pad", IntOp::PadChannels { front: 1, back: 0 }, &[x]);
+    let sum = IntOp::SumPool {
+        window: Window::square(2, 1, 0),
+    };
+    let x = graph.push("pool2", sum, &[x]);
+    let x = graph.push("subsample", IntOp::Subsample { stride: 2 }, &[x]);
+    let x = graph.push("flatten", IntOp::Flatten, &[x]);
+    let matrix = |by| IntOp::Linear {
+        shape: LayerShape::FullyConnected { out_features: 3 },
+        weight_bits: 6,
+        weight_scale: 4,
+        by,
+    };
+    let direct = graph.push("fc", matrix(Algorithm::DIRECT), &[x]);
+    let choosing = graph.push("fc2", matrix(Algorithm::named("client-chooses", 0)), &[x]);
+    let x = graph.push("fcs", IntOp::Add, &[direct, choosing]);
+    graph.push("output", IntOp::Output, &[x]);
+    graph.finish().expect("it fits")
+}
+
+fn conv(groups: usize, window: Window, by: Algorithm) -> IntOp {
+    IntOp::Linear {
+        shape: LayerShape::Conv {
+            out_channels: 2,
+            groups,
+            window,
+        },
+        weight_bits: 8,
+        weight_scale: 8,
+        by,
+    }
+}
+
+/// Digests of what the server and the client say in a seeded run: set-up, refill and online.
+fn digests(mode: Mode) -> [String; 2] {
+    let graph = Arc::new(everything());
+    let rng = &mut Rng::new(1);
+    let weights = ints::weights(rng, &graph);
+    let input: Vec<i64> = (0..graph.input().shape.len())
+        .map(|_| rng.below(1 << 10) - (1 << 9))
+        .collect();
+    let expected = run_integer(&graph, &weights, &input).expect("it runs");
+    let at_server = ServerWeights::new(Arc::new(weights));
+    let extension = default_extension();
+    let network = SecureNetwork::new(Arc::clone(&graph), mode, extension.price());
+    let network = &network.expect("it plans");
+
+    let transcript = Transcript::new();
+    let open = |connection: &Connection, seed| {
+        Session::establish(connection, [seed; 32], extension).expect("a session")
+    };
+    let (server, client) = run_over(
+        transcript.line().pair(),
+        |connection| {
+            let session = &mut open(&connection, 1);
+            network.serve(session, &at_server, &mut |_| {})
+        },
+        |connection| {
+            let session = &mut open(&connection, 2);
+            network.infer(session, &input, &mut |_| {})
+        },
+    );
+    server.expect("the server serves");
+    let (output, _) = client.expect("the client infers");
+    if mode == Mode::Faithful {
+        assert_eq!(output, expected);
+    }
+    [Role::Server, Role::Client].map(|role| transcript.digest(role))
+}
+
+#[test]
+fn the_network_has_every_operation_and_algorithm() {
+    let graph = everything();
+    let mut met = [false; ints::OPERATIONS];
+    let mut by: Vec<&str> = Vec::new();
+    for node in graph.nodes() {
+        met[ints::number(&node.op)] = true;
+        if let IntOp::Linear { by: algorithm, .. } = &node.op {
+            by.push(algorithm.name());
+        }
+    }
+    assert!(!met.contains(&false), "operations: {met:?}");
+    for algorithm in secure::algorithms() {
+        assert!(by.contains(&algorithm.name()), "{}", algorithm.name());
+    }
+}
+
+#[test]
+fn the_wire_is_the_one_of_the_baseline() {
+    assert_eq!(digests(Mode::Faithful), FAITHFUL);
+    assert_eq!(digests(Mode::Fast), FAST);
+}
+
+/// From the server, from the client.
+const FAITHFUL: [&str; 2] = [
+    "2fe72d9ce9d8ce549b656c8622ad940db0088aa1f0512aa40805fabdc93c3a6c",
+    "b64788ac20efa264cb2e33db8a6bb9bfed3d06135d1176b13933578d9f55ba97",
+];
+const FAST: [&str; 2] = [
+    "21cd469b93167c818541f193c1f9b46fc52bb9d141e4e9690eac265f46715b6e",
+    "dabed11f4921e7cde59bb1bab575216fabd0a0fea7de434ac1f4876a1e879e53",
+];
