@@ -1,7 +1,9 @@
 //! The tests of this crate, in one binary.
 
+mod acts;
 mod folding;
 mod generators;
 mod graph;
+mod moves;
 mod products;
 mod resize;
