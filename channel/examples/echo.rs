@@ -1,4 +1,6 @@
 //! Two parties over loopback TCP: the client asks, the server answers, both print their account.
+//!
+//! `cargo run --release -p blindray-channel --example echo`
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 

@@ -1,4 +1,6 @@
 //! A dense layer in fixed point, mod 2^24, and what its output weighs on the wire.
+//!
+//! `cargo run --release -p blindray-ring-arith --example fixed_point_product`
 #![expect(clippy::print_stdout, reason = "examples print")]
 
 use ring_arith::{Bits, Fixed, gemm, pack, packed_len, slices};

@@ -1,12 +1,10 @@
 //! What every layer of a backbone costs by each algorithm, and which is chosen.
 //!
-//! `cargo run --release -p blindray-nets --example choose -- [BACKBONE] [PIXELS] [bytes|lan|wan|flights]`
+//! `cargo run --release -p blindray-secure --example choose -- [BACKBONE] [PIXELS] [bytes|lan|wan|flights]`
 
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
 use std::sync::Arc;
-
-use sharing::default_extension;
 use std::time::Instant;
 
 use backbones::backbone_seeded;
@@ -15,6 +13,7 @@ use nets::Shape;
 use secure::{
     Algorithms, CpuModel, Mode, NetworkSpeed, Objective, SecureNetwork, choose_algorithms,
 };
+use sharing::default_extension;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

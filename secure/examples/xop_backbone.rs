@@ -1,20 +1,19 @@
 //! What a backbone with X-operators costs between two parties: weights of 10 bits, every convolution
 //! directly, and as chosen by bytes.
 //!
-//! `cargo run --release -p blindray-nets --example xop_backbone [NAME SIDE CLASSES R GROUPS POINTWISE]`: without
+//! `cargo run --release -p blindray-secure --example xop_backbone [NAME SIDE CLASSES R GROUPS POINTWISE]`: without
 //! arguments `densenet121 320 14 1/2 1 0`; POINTWISE 0 leaves the 1 × 1 layers as they are. Random
 //! weights, calibrated on one image of noise.
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
-use std::sync::Arc;
-
-use sharing::default_extension;
 use std::error::Error;
+use std::sync::Arc;
 
 use backbones::{XOpOptions, backbone_seeded, replace_convolutions};
 use import::{ImportOptions, Rounding, WeightBits, quantise};
 use nets::Shape;
 use secure::{Algorithms, CpuModel, Mode, SecureNetwork, choose_algorithms};
+use sharing::default_extension;
 
 const SEED: [u8; 32] = [1; 32];
 

@@ -1,13 +1,12 @@
 //! What the networks of `training/xop.py` cost between two parties: three small families with
 //! their 3 × 3 convolutions, with depthwise-separable ones, and with X-operators.
 //!
-//! `cargo run --release -p blindray-nets --example xop_networks [WEIGHTS]`: WEIGHTS is the folder that
+//! `cargo run --release -p blindray-secure --example xop_networks [WEIGHTS]`: WEIGHTS is the folder that
 //! `training/xop.py --weights` filled, of which seed 0 is read; without it the weights are random,
 //! by their names. Weights of 10 bits, calibrated on noise. Every convolution directly, and as chosen
 //! by bytes; refill and flights are of the latter.
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
-use sharing::default_extension;
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,6 +18,7 @@ use nets::{
     Window,
 };
 use secure::{Algorithms, CpuModel, Mode, SecureNetwork, choose_algorithms};
+use sharing::default_extension;
 
 const SIDE: usize = 64;
 const STEM: usize = 16;

@@ -1,4 +1,6 @@
 //! A transcript baseline: seeded parties say the same bytes in every run.
+//!
+//! `cargo run --release -p blindray-testkit --example baseline`
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 

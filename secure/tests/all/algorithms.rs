@@ -1,8 +1,7 @@
 //! The choice of algorithms: the same integers, at the cost that was planned.
 
-use std::sync::Arc;
-
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use nets::{Algorithm, IntOp, Model, Shape, Window};
 use proptest::prelude::*;
