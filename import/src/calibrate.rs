@@ -15,12 +15,12 @@ pub(crate) fn ranges(model: &FloatModel, samples: &[Vec<f32>]) -> Result<Vec<f64
     Ok(ranges)
 }
 
+/// Magnitudes by node and channel, and outputs by sample.
+type Peaks = (Vec<Vec<f64>>, Vec<Vec<f64>>);
+
 /// The largest magnitude of every channel of every node's output over the samples, and the outputs of
 /// the network.
-pub(crate) fn peaks(
-    model: &FloatModel,
-    samples: &[Vec<f32>],
-) -> Result<(Vec<Vec<f64>>, Vec<Vec<f64>>), Error> {
+pub(crate) fn peaks(model: &FloatModel, samples: &[Vec<f32>]) -> Result<Peaks, Error> {
     let shapes = model.graph.types();
     let mut peaks: Vec<Vec<f64>> = shapes.iter().map(|s| vec![0.0; s.channels]).collect();
     let mut outputs = Vec::with_capacity(samples.len());
