@@ -11,15 +11,15 @@ use nets::Shape;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Random weights stand for trained ones, and noise for images.
     let source = backbone_seeded("squeezenet", Shape::new(1, 38, 38), 5, [7; 32])?;
-    let pixels = |k: usize| -> Vec<u8> {
-        let mut state = k as u32 + 1;
+    let pixels = |k: u32| -> Vec<u8> {
+        let mut state = k;
         let next = |_| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             state.to_be_bytes()[0]
         };
         (0..source.preprocessing.shape.len()).map(next).collect()
     };
-    let images = (0..8).map(|k| source.preprocessing.values(&pixels(k)));
+    let images = (1..=8).map(|k| source.preprocessing.values(&pixels(k)));
     let images = images.collect::<Result<Vec<_>, _>>()?;
 
     // Calibrated on all but the last, which is then compared.

@@ -10,6 +10,9 @@ use nets::{
 /// A value is computed of x, in a channel.
 type Formula = fn(f32, usize) -> f32;
 
+/// A number is computed of x.
+type IntFormula = fn(i64) -> i64;
+
 const SHIFT: [f32; 3] = [0.5, -0.25, 0.0];
 const SIGN: [f32; 3] = [1.0, -1.0, -1.0];
 const SLOPE: [f32; 3] = [0.25, 0.0, -0.5];
@@ -152,7 +155,7 @@ fn integers_follow_their_formulas_on_every_number() {
         add: -5,
         scale: 1,
     };
-    let cases: [(IntOp, fn(i64) -> i64); 9] = [
+    let cases: [(IntOp, IntFormula); 9] = [
         (IntOp::Extend { to: 9 }, |x| x),
         (IntOp::Narrow { to: 4 }, |x| wrap(x, 4)),
         (trunc(cut(2)), |x| x.div_euclid(4)),

@@ -212,7 +212,7 @@ fn an_integer_graph_has_one_output_at_its_end() {
         &[][..],
         std::slice::from_ref(&relu),
         &[output.clone(), output.clone()],
-        &[output.clone(), relu.clone()],
+        &[output, relu.clone()],
     ] {
         let error = graph(ops).expect_err("no network");
         assert!(matches!(error, Error::Width { .. }), "{error}");

@@ -116,7 +116,7 @@ fn real_correlations_change_nothing() {
         .expect("one");
     let expected = run_integer(&graph, &weights, &input).expect("it runs");
     let options = default_extension();
-    let at_server = ServerWeights::new(Arc::new(weights.clone()));
+    let at_server = ServerWeights::new(Arc::new(weights));
     let (_, output) = testkit::run_tcp(
         |connection| {
             let mut s = sharing::Session::establish(&connection, [1; 32], options).expect("set up");

@@ -91,7 +91,7 @@ fn alone<T: Send>(server: bool, act: impl FnOnce(&mut sharing::Session) -> T + S
 #[test]
 fn what_does_not_fit_the_plan_is_refused_before_anything_is_sent() {
     let (model, images) = network();
-    let graph = Arc::new(model.public.graph.clone());
+    let graph = Arc::new(model.public.graph);
     let network = SecureNetwork::new(graph, Mode::Faithful, PRICE).expect("it plans");
     let nothing = ServerWeights::new(Arc::new(PrivateWeights::default()));
     let (found, cost) = alone(true, |s| network.serve(s, &nothing, &mut |_| {}));
@@ -117,7 +117,7 @@ fn what_does_not_fit_the_plan_is_refused_before_anything_is_sent() {
 #[should_panic(expected = "the plan is for another price")]
 fn a_plan_for_another_price_is_a_mistake() {
     let (model, images) = network();
-    let (graph, price) = (Arc::new(model.public.graph.clone()), CotPrice::bits(77));
+    let (graph, price) = (Arc::new(model.public.graph), CotPrice::bits(77));
     let network = SecureNetwork::new(graph, Mode::Faithful, price).expect("it plans");
     let mut session = testkit::ideal_session(&channel::memory_pair(64).1, 1);
     let _ = network.infer(&mut session, &images[0], &mut |_| {});

@@ -50,6 +50,37 @@ fn everything() -> IntGraph {
     for (k, &y) in sums[1..].iter().enumerate() {
         x = graph.push(format!("sum{k}"), IntOp::Add, &[x, y]);
     }
+    let x = gated(&mut graph, x);
+    let relu = graph.push("relu", IntOp::Relu, &[x]);
+    let x = graph.push("concat", IntOp::Concat, &[x, relu]);
+    let x = graph.push("shuffle", IntOp::ChannelShuffle { groups: 2 }, &[x]);
+    let slice = IntOp::Slice {
+        start: 1,
+        channels: 2,
+    };
+    let x = graph.push("slice", slice, &[x]);
+    let x = graph.push("pad", IntOp::PadChannels { front: 1, back: 0 }, &[x]);
+    let sum = IntOp::SumPool {
+        window: Window::square(2, 1, 0),
+    };
+    let x = graph.push("pool2", sum, &[x]);
+    let x = graph.push("subsample", IntOp::Subsample { stride: 2 }, &[x]);
+    let x = graph.push("flatten", IntOp::Flatten, &[x]);
+    let matrix = |by| IntOp::Linear {
+        shape: LayerShape::FullyConnected { out_features: 3 },
+        weight_bits: 6,
+        weight_scale: 4,
+        by,
+    };
+    let direct = graph.push("fc", matrix(Algorithm::DIRECT), &[x]);
+    let choosing = graph.push("fc2", matrix(Algorithm::named("client-chooses", 0)), &[x]);
+    let x = graph.push("fcs", IntOp::Add, &[direct, choosing]);
+    graph.push("output", IntOp::Output, &[x]);
+    graph.finish().expect("it fits")
+}
+
+/// Rectified with secret signs, pooled, through hard-swish, and gated by its own means.
+fn gated(graph: &mut GraphBuilder<IntOp>, x: usize) -> usize {
     let x = graph.push("signed", IntOp::SignedRelu, &[x]);
     let pool = IntOp::MaxPool {
         window: Window::square(3, 2, 1),
@@ -83,33 +114,7 @@ fn everything() -> IntGraph {
         scale: 1,
     };
     let gate = graph.push("gate.affine", affine, &[gate]);
-    let x = graph.push("gate", IntOp::Gate, &[swish, gate]);
-    let relu = graph.push("relu", IntOp::Relu, &[x]);
-    let x = graph.push("concat", IntOp::Concat, &[x, relu]);
-    let x = graph.push("shuffle", IntOp::ChannelShuffle { groups: 2 }, &[x]);
-    let slice = IntOp::Slice {
-        start: 1,
-        channels: 2,
-    };
-    let x = graph.push("slice", slice, &[x]);
-    let x = graph.push("pad", IntOp::PadChannels { front: 1, back: 0 }, &[x]);
-    let sum = IntOp::SumPool {
-        window: Window::square(2, 1, 0),
-    };
-    let x = graph.push("pool2", sum, &[x]);
-    let x = graph.push("subsample", IntOp::Subsample { stride: 2 }, &[x]);
-    let x = graph.push("flatten", IntOp::Flatten, &[x]);
-    let matrix = |by| IntOp::Linear {
-        shape: LayerShape::FullyConnected { out_features: 3 },
-        weight_bits: 6,
-        weight_scale: 4,
-        by,
-    };
-    let direct = graph.push("fc", matrix(Algorithm::DIRECT), &[x]);
-    let choosing = graph.push("fc2", matrix(Algorithm::named("client-chooses", 0)), &[x]);
-    let x = graph.push("fcs", IntOp::Add, &[direct, choosing]);
-    graph.push("output", IntOp::Output, &[x]);
-    graph.finish().expect("it fits")
+    graph.push("gate", IntOp::Gate, &[swish, gate])
 }
 
 fn conv(groups: usize, window: Window, by: Algorithm) -> IntOp {
