@@ -125,10 +125,20 @@ fn a_plan_for_another_price_is_a_mistake() {
 
 /// One convolution by an algorithm that is named in the graph.
 fn by(name: &'static str, guard_bits: u32, window: Window) -> Result<IntGraph, nets::Error> {
+    on((20, 6), name, guard_bits, window)
+}
+
+/// As [`by`], on so many bits, rows and columns.
+fn on(
+    (bits, side): (u32, usize),
+    name: &'static str,
+    guard_bits: u32,
+    window: Window,
+) -> Result<IntGraph, nets::Error> {
     let mut graph = GraphBuilder::new();
     let input = IntOp::Input {
-        shape: Shape::new(2, 6, 6),
-        bits: 20,
+        shape: Shape::new(2, side, side),
+        bits,
         scale: 0,
     };
     let conv = IntOp::Linear {
@@ -195,26 +205,33 @@ fn algorithms_that_lie_are_refused() {
     }
 }
 
-/// Weights that are prepared for one algorithm are not taken for another.
+/// Weights that are prepared for one algorithm are not taken for another, and serve every graph that they
+/// are the weights of.
 #[test]
-fn prepared_weights_are_those_of_their_algorithm() {
-    let graph = by("winograd-f2x2-3x3", 2, Window::square(3, 1, 1)).expect("it fits");
+fn prepared_weights_serve_every_graph_of_theirs() {
+    let three = Window::square(3, 1, 1);
     let mut rng = Rng::new(5);
     let weight = |_| i32::try_from(rng.below(256) - 128).expect("small");
     let layer = LayerWeights {
         weights: (0..36).map(weight).collect(),
         bias: vec![7, -9],
     };
+    let graph = by("direct", 0, three).expect("it fits");
     let weights = PrivateWeights::new(&graph, BTreeMap::from([(1, layer)])).expect("they fit");
     let kept = ServerWeights::new(Arc::new(weights.clone()));
-    let image: Vec<i64> = (0..72).map(|_| rng.below(1 << 18)).collect();
-    for (name, guard_bits) in [
-        ("winograd-f2x2-3x3", 2),
-        ("winograd-f4x4-3x3", 6),
-        ("direct", 0),
-        ("winograd-f2x2-3x3", 2),
+    for (size, name, guard_bits) in [
+        ((20, 6), "winograd-f2x2-3x3", 2),
+        ((20, 6), "winograd-f4x4-3x3", 6),
+        ((20, 6), "direct", 0),
+        ((20, 6), "winograd-f2x2-3x3", 2),
+        // Words of 32 and of 64 bits, and other planes.
+        ((58, 6), "winograd-f4x4-3x3", 6),
+        ((12, 9), "winograd-f4x4-3x3", 6),
+        ((62, 3), "winograd-f2x2-3x3", 2),
     ] {
-        let graph = by(name, guard_bits, Window::square(3, 1, 1)).expect("it fits");
+        let graph = on(size, name, guard_bits, three).expect("it fits");
+        let image = (0..graph.input().shape.len()).map(|_| rng.next().cast_signed());
+        let image: Vec<i64> = image.collect();
         let expected = nets::run_integer(&graph, &weights, &image).expect("it runs");
         let network = SecureNetwork::new(Arc::new(graph), Mode::Faithful, PRICE);
         let network = network.expect("it plans");
@@ -224,6 +241,6 @@ fn prepared_weights_are_those_of_their_algorithm() {
             |s| network.infer(s, &image, &mut |_| {}),
         );
         served.expect("it serves");
-        assert_eq!(found.expect("it infers").0, expected, "{name}");
+        assert_eq!(found.expect("it infers").0, expected, "{size:?} {name}");
     }
 }
