@@ -33,6 +33,7 @@
 //! ```
 
 mod acceptor;
+mod agree;
 mod agreement;
 mod buffered;
 mod channel;
