@@ -70,10 +70,9 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to a server over TCP and makes a session ready for the images of `request`. Nothing
-    /// is encrypted on the way; the protocols hide images, weights and findings from either party, and
-    /// not from somebody who listens to both. `seed` must be fresh and secret; everything random comes
-    /// from it.
+    /// Connects to a server over TCP and makes a session ready for the images of `request`. The line is not
+    /// encrypted: the protocols promise nothing against others who read or change what passes.
+    /// `seed` must be fresh and secret; everything random comes from it.
     ///
     /// # Errors
     /// As [`Client::over`], and [`Error::Transport`] if nobody answers at the address.
