@@ -63,7 +63,7 @@ pub struct Client {
     session: Session,
     network: SecureNetwork,
     model: PublicModel,
-    images: u32,
+    request: Request,
     left: u32,
     /// Reported with the first image, then zero.
     setup_s: f64,
@@ -128,7 +128,7 @@ impl Client {
             session,
             network,
             model,
-            images,
+            request: *request,
             left: images,
             setup_s: begin.elapsed().as_secs_f64(),
         })
@@ -138,6 +138,12 @@ impl Client {
     #[must_use]
     pub const fn model(&self) -> &PublicModel {
         &self.model
+    }
+
+    /// What was asked of it.
+    #[must_use]
+    pub const fn request(&self) -> &Request {
+        &self.request
     }
 
     /// The network as planned: its layers, and what each will cost.
@@ -169,7 +175,7 @@ impl Client {
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Findings, Error> {
         let begin = Instant::now();
-        let images = self.images;
+        let images = self.request.images;
         let left = self.left.checked_sub(1);
         self.left = left.ok_or(Error::NoImagesLeft { images })?;
         let views = 0..self.model.preprocessing.views();
