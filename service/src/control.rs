@@ -76,7 +76,7 @@ impl Control {
             return Ok(wish);
         }
         let wanted = wish.images;
-        let reason = format!("it takes 1 to {max_images} images in a session, not {wanted}");
+        let reason = format!("{wanted} images in one session; it allows 1 to {max_images}");
         self.send(&Answer::Refused(reason.clone()))?;
         Err(Error::Refused { reason })
     }

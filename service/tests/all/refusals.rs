@@ -34,7 +34,7 @@ fn another_number_of_images_than_the_server_allows() {
             let Error::Refused { reason } = error else {
                 panic!("{error}");
             };
-            let expected = format!("it takes 1 to 3 images in a session, not {images}");
+            let expected = format!("{images} images in one session; it allows 1 to 3");
             assert_eq!(reason, expected);
         }
     }
