@@ -1,3 +1,5 @@
+//! A channel: one stream to the peer, buffered and accounted.
+
 use std::borrow::Cow;
 use std::io::{Error as IoError, Result as IoResult};
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! What can go wrong between two parties.
+
 use std::io::ErrorKind;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! The two directions of a channel, for two threads.
+
 use std::io::Result as IoResult;
 
 use crate::buffered::{Reader, Writer};

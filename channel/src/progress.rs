@@ -1,3 +1,5 @@
+//! Counters of bytes that can be read while protocols run.
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes that have passed so far, over all streams of a connection; readable from any thread.

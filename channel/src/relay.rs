@@ -1,3 +1,5 @@
+//! What may sit on an in-memory line.
+
 use crate::Role;
 
 /// Which way bytes pass: the number of the stream and who speaks.

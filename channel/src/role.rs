@@ -1,3 +1,5 @@
+//! The two parties.
+
 /// Which of the two parties this is.
 ///
 /// The server holds the weights, the client the image; below `nets` the names only say which half of

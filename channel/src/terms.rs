@@ -1,3 +1,5 @@
+//! What parties agree on, and the limits each keeps to.
+
 use std::time::Duration;
 
 use crate::error::Digest;

@@ -38,6 +38,13 @@ impl Failure {
     }
 }
 
+/// A session that failed ran.
+impl From<service::Error> for Failure {
+    fn from(error: service::Error) -> Self {
+        Self::run(error)
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

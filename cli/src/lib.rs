@@ -1,15 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 mod args;
+mod client;
 mod commands;
 mod cost;
 mod entropy;
 mod failure;
-mod greeting;
-mod hospital;
 mod link;
 mod model;
-mod provider;
 mod report;
 mod settings;
 mod text;

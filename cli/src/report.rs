@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use nets::{IntGraph, IntOp, PublicModel};
+use nets::{IntGraph, IntOp};
 use secure::LayerReport;
 use serde::Serialize;
+use service::{Comm, Finding, Times};
 
 use crate::text::{Side, Table, bytes, put};
 
@@ -42,56 +43,6 @@ pub(crate) struct Widths {
     pub(crate) accumulator: u32,
 }
 
-/// One output of the network.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Finding {
-    pub(crate) name: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) raw: Option<i64>,
-    pub(crate) logit: f64,
-    pub(crate) probability: f64,
-}
-
-/// Traffic of one image; set-up and COT refill are counted apart.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(crate) struct Comm {
-    pub(crate) client_to_server_bytes: u64,
-    pub(crate) server_to_client_bytes: u64,
-    pub(crate) flights: u64,
-    pub(crate) refill_client_to_server_bytes: u64,
-    pub(crate) refill_server_to_client_bytes: u64,
-}
-
-impl Comm {
-    pub(crate) const fn total_bytes(&self) -> u64 {
-        self.client_to_server_bytes + self.server_to_client_bytes + self.refill_bytes()
-    }
-
-    pub(crate) const fn refill_bytes(&self) -> u64 {
-        self.refill_client_to_server_bytes + self.refill_server_to_client_bytes
-    }
-
-    /// The total, and the parts it is made of.
-    pub(crate) fn text(&self) -> String {
-        format!(
-            "{} (online: client to server {}, server to client {}, {} flights; COT refill {})",
-            bytes(self.total_bytes()),
-            bytes(self.client_to_server_bytes),
-            bytes(self.server_to_client_bytes),
-            self.flights,
-            bytes(self.refill_bytes()),
-        )
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub(crate) struct Times {
-    pub(crate) setup_s: f64,
-    pub(crate) preprocess_s: f64,
-    pub(crate) online_s: f64,
-    pub(crate) total_s: f64,
-}
-
 /// What one layer costs: measured in a run, or planned before it.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Layer {
@@ -121,34 +72,6 @@ pub(crate) struct Planned {
     pub(crate) why: String,
 }
 
-/// The outputs of the network with their names and probabilities.
-pub(crate) fn findings(model: &PublicModel, logits: &[f64], raw: Option<&[i64]>) -> Vec<Finding> {
-    let probabilities = model.probabilities(logits);
-    model
-        .labels
-        .iter()
-        .enumerate()
-        .map(|(i, name)| Finding {
-            name: name.clone(),
-            raw: raw.map(|r| r[i]),
-            logit: logits[i],
-            probability: probabilities[i],
-        })
-        .collect()
-}
-
-/// The outputs of an image of which the network saw several views: `raw` is the sum of the integers of the views, the logit their mean.
-#[expect(clippy::cast_precision_loss, reason = "at most ten views")]
-pub(crate) fn integer_findings(model: &PublicModel, views: &[Vec<i64>]) -> Vec<Finding> {
-    let sum = |i: usize| views.iter().fold(0_i64, |sum, v| sum.saturating_add(v[i]));
-    let raw: Vec<i64> = (0..model.labels.len()).map(sum).collect();
-    let mut logits = model.logits(&raw);
-    for logit in &mut logits {
-        *logit /= views.len() as f64;
-    }
-    findings(model, &logits, Some(&raw))
-}
-
 /// The widest activation, weight and accumulator of a network.
 pub(crate) fn widths(graph: &IntGraph) -> Widths {
     let mut widest = Widths {
@@ -172,6 +95,18 @@ pub(crate) fn widths(graph: &IntGraph) -> Widths {
         }
     }
     widest
+}
+
+/// The total of a traffic, and the parts it is made of.
+pub(crate) fn traffic(comm: &Comm) -> String {
+    format!(
+        "{} (online: client to server {}, server to client {}, {} flights; COT refill {})",
+        bytes(comm.total_bytes()),
+        bytes(comm.client_to_server_bytes),
+        bytes(comm.server_to_client_bytes),
+        comm.flights,
+        bytes(comm.refill_bytes()),
+    )
 }
 
 /// Seconds of a duration.
@@ -201,7 +136,7 @@ impl Layer {
         self.client_to_server_bytes + self.server_to_client_bytes
     }
 
-    /// Adds the cost of another layer, or of the same one in another view.
+    /// Adds the cost of another layer.
     pub(crate) fn add(&mut self, other: &Self) {
         self.macs += other.macs;
         self.client_to_server_bytes += other.client_to_server_bytes;
@@ -261,8 +196,8 @@ impl Report {
                 ),
             );
         }
-        if let Some(comm) = self.comm {
-            put(line, format_args!("traffic: {}", comm.text()));
+        if let Some(comm) = &self.comm {
+            put(line, format_args!("traffic: {}", traffic(comm)));
         }
         let time = self.time;
         put(

@@ -10,13 +10,13 @@ use linear::{Work, work};
 use nets::run_integer;
 use secure::{CHUNK, CpuModel, Mode, SecureNetwork, ServerWeights};
 use serde::Serialize;
+use service::Request;
 use sharing::{Session, default_extension};
 
 use crate::args::BenchArgs;
 use crate::cost::machine::{Machine, own_file};
 use crate::entropy;
 use crate::failure::{Failure, Outcome};
-use crate::greeting;
 use crate::report::seconds;
 use crate::text::{Side, Table, bytes, put};
 use crate::ui::Ui;
@@ -128,7 +128,7 @@ fn fit(all: &[Measured]) -> CpuModel {
 /// Runs both parties of one operation over loopback.
 fn measure(operation: &Operation) -> Outcome<Measured> {
     let extension = default_extension();
-    let (terms, config) = (greeting::terms(extension, None), Config::default());
+    let (terms, config) = (Request::default().terms(), Config::default());
     let listener = Listener::bind("127.0.0.1:0", config.clone()).map_err(Failure::run)?;
     let address = listener.local_addr();
     let (at_server, at_client) = (entropy::bytes()?, entropy::bytes()?);

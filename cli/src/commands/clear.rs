@@ -4,11 +4,12 @@ use std::time::Instant;
 
 use images::Image;
 use nets::Model;
+use service::{Finding, Times};
 
 use crate::args::{Arithmetic, ClearArgs};
 use crate::failure::{Failure, Outcome};
 use crate::model;
-use crate::report::{Report, Times, findings, integer_findings, seconds, widths};
+use crate::report::{Report, seconds, widths};
 use crate::ui::Ui;
 
 /// Runs the network without secrecy on every input.
@@ -35,12 +36,15 @@ pub(crate) fn run(model: &Model, image: &Image, arithmetic: Arithmetic) -> Outco
         Arithmetic::Float => {
             let logits = views.iter().map(|view| model.run_float(view.values()));
             let logits: Vec<_> = logits.collect::<Result<_, _>>().map_err(Failure::run)?;
-            (findings(public, &mean(&logits), None), None)
+            (Finding::of_floats(public, &logits), None)
         }
         Arithmetic::Fixed => {
             let raw = views.iter().map(|view| model.run_integer(view.fixed()));
             let raw: Vec<_> = raw.collect::<Result<_, _>>().map_err(Failure::run)?;
-            (integer_findings(public, &raw), Some(widths(&public.graph)))
+            (
+                Finding::of_integers(public, &raw),
+                Some(widths(&public.graph)),
+            )
         }
     };
     let name = match arithmetic {
@@ -66,13 +70,4 @@ pub(crate) fn run(model: &Model, image: &Image, arithmetic: Arithmetic) -> Outco
         },
         layers: Vec::new(),
     })
-}
-
-/// The mean of the views' logits.
-#[expect(clippy::cast_precision_loss, reason = "at most ten views")]
-fn mean(views: &[Vec<f32>]) -> Vec<f64> {
-    let sum = |i: usize| views.iter().map(|view| f64::from(view[i])).sum::<f64>();
-    (0..views[0].len())
-        .map(|i| sum(i) / views.len() as f64)
-        .collect()
 }

@@ -6,12 +6,12 @@ use std::process::{Child, Command, Stdio};
 
 use images::Image;
 use serde::Deserialize;
+use service::Request;
 
 use crate::args::{Arithmetic, DemoArgs, LinkArgs};
+use crate::client;
 use crate::commands::clear;
 use crate::failure::{Failure, Outcome};
-use crate::greeting::Request;
-use crate::hospital::Hospital;
 use crate::model::{self, EMBEDDED, XRAYS};
 use crate::report::Report;
 use crate::ui::Ui;
@@ -19,31 +19,31 @@ use crate::ui::Ui;
 /// Seconds either party waits for the other.
 const TIMEOUT: u64 = 60;
 
-/// Starts the provider as a process of its own, reads an X-ray with it, and compares with the clear run.
+/// Starts the server as a process of its own, reads an X-ray with it, and compares with the clear run.
 pub(crate) fn demo(args: &DemoArgs, ui: Ui) -> Outcome<()> {
     let (name, bytes) = XRAYS.get(args.xray).ok_or_else(|| {
         Failure::input(format!("there are {} X-rays, numbered from 0", XRAYS.len()))
     })?;
     let picture = Image::decode(*name, bytes)?;
-    let mut provider = Provider::start()?;
+    let mut server = ServerProcess::start()?;
     ui.note(&format!(
-        "provider: process {} on {}, network {EMBEDDED}; hospital: process {}, X-ray {name}",
-        provider.process.id(),
-        provider.address,
+        "server: process {} on {}, network {EMBEDDED}; client: process {}, X-ray {name}",
+        server.process.id(),
+        server.address,
         std::process::id()
     ));
     let request = Request {
         mode: args.mode.into(),
-        images: 1,
+        ..Request::default()
     };
     let link = LinkArgs {
         insecure: false,
         timeout: TIMEOUT,
     };
-    let mut hospital = Hospital::connect(provider.address, None, request, &link)?;
-    let mut report = hospital.infer(&picture, ui)?;
-    drop(hospital);
-    provider.finish()?;
+    let mut session = client::dial(server.address, &request, &link)?;
+    let mut report = client::infer(&mut session, &picture, ui)?;
+    drop(session);
+    server.finish()?;
 
     let model = model::embedded()?;
     let fixed = clear::run(&model, &picture, Arithmetic::Fixed)?;
@@ -70,8 +70,8 @@ fn compare(report: &mut Report, fixed: &Report, float: &Report) {
     report.deviation = Some(distances.fold(0.0, f64::max));
 }
 
-/// The provider's process; ended with this value.
-struct Provider {
+/// The server's process; ended with this value.
+struct ServerProcess {
     process: Child,
     address: SocketAddr,
 }
@@ -81,9 +81,9 @@ struct Listening {
     listening: SocketAddr,
 }
 
-impl Provider {
+impl ServerProcess {
     fn start() -> Outcome<Self> {
-        let failed = |cause: String| Failure::run(format!("cannot start the provider: {cause}"));
+        let failed = |cause: String| Failure::run(format!("cannot start the server: {cause}"));
         let program = std::env::current_exe().map_err(|e| failed(e.to_string()))?;
         let timeout = TIMEOUT.to_string();
         let mut process = Command::new(program)
@@ -120,17 +120,17 @@ impl Provider {
         Ok(Self { process, address })
     }
 
-    /// Waits for the provider to end by itself.
+    /// Waits for the server to end by itself.
     fn finish(&mut self) -> Outcome<()> {
         let status = self.process.wait().map_err(Failure::run)?;
         if status.success() {
             return Ok(());
         }
-        Err(Failure::run(format!("the provider failed: {status}")))
+        Err(Failure::run(format!("the server failed: {status}")))
     }
 }
 
-impl Drop for Provider {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         // No effect on a process that has ended.
         let _ = self.process.kill();

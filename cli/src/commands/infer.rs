@@ -1,35 +1,34 @@
 //! `blindray infer`.
 
 use secure::Mode;
+use service::Request;
 
 use crate::args::{self, InferArgs};
 use crate::failure::{Failure, Outcome};
-use crate::greeting::Request;
-use crate::hospital::Hospital;
 use crate::link::resolve;
-use crate::model;
 use crate::ui::Ui;
+use crate::{client, model};
 
-/// Asks a provider for the findings of every input.
+/// Asks a server for the findings of every input.
 pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
     let address = resolve(&args.connect, &args.link)?;
     let expect = match &args.public {
         Some(file) => Some(model::public(file)?.digest()),
         None => args.expect_model.as_deref().map(digest).transpose()?,
     };
-    // Every image is read before the provider is bothered.
+    // Every image is read before the server is bothered.
     let pictures = images::open_all(&args.input)?;
     let request = Request {
-        mode: args.mode.into(),
         images: u32::try_from(pictures.len()).map_err(Failure::input)?,
+        mode: args.mode.into(),
+        expect,
+        ..Request::default()
     };
-    let mut hospital = Hospital::connect(address, expect, request, &args.link)?;
-    ui.note(&format!("model {} from {address}", hospital.model().name));
+    let mut session = client::dial(address, &request, &args.link)?;
+    ui.note(&format!("model {} from {address}", session.model().name));
     for picture in &pictures {
-        let report = hospital
-            .infer(picture, ui)
-            .map_err(|failure| failure.with(&picture.name))?;
-        ui.result(&report)?;
+        let report = client::infer(&mut session, picture, ui);
+        ui.result(&report.map_err(|failure| failure.with(&picture.name))?)?;
     }
     Ok(())
 }

@@ -1,19 +1,17 @@
 //! `blindray serve`.
 
 use std::sync::mpsc;
-use std::time::Instant;
 
 use channel::{Config, Connection, Error, Listener};
-use nets::Model;
 use serde::Serialize;
-use sharing::default_extension;
+use service::{Served, Server, ServerOptions};
 
 use crate::args::ServeArgs;
 use crate::failure::{Failure, Outcome};
 use crate::link::require_loopback;
-use crate::text::hex;
+use crate::text::{counted, hex};
 use crate::ui::Ui;
-use crate::{entropy, greeting, model, provider};
+use crate::{entropy, model};
 
 /// Printed under `--json` as soon as clients may connect.
 #[derive(Serialize)]
@@ -26,7 +24,7 @@ struct Listening<'a> {
 /// Serves clients until interrupted, or until `--sessions` have ended.
 pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     require_loopback(args.listen, &args.link)?;
-    let model = model::load(&args.model, ui)?;
+    let server = server(args, ui)?;
     let config = Config {
         max_sessions: args.parallel,
         ..args.link.config()
@@ -35,14 +33,13 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
         .map_err(|e| Failure::input(format!("cannot listen on {}: {e}", args.listen)))?;
     let handle = listener.handle();
     ctrlc::set_handler(move || handle.close()).map_err(Failure::run)?;
-    announce(&listener, &model, ui)?;
-    let terms = greeting::terms(default_extension(), Some(model.public.digest()));
+    announce(&listener, &server, ui)?;
 
     std::thread::scope(|scope| {
         let (ended, endings) = mpsc::channel();
         let mut begun = 0;
         while args.sessions.is_none_or(|most| begun < most) {
-            let connection = match listener.accept(&terms, entropy::bytes()?) {
+            let connection = match listener.accept(server.terms(), entropy::bytes()?) {
                 Ok(connection) => connection,
                 Err(Error::ListenerClosed) => break,
                 Err(error) => {
@@ -51,9 +48,9 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
                 }
             };
             begun += 1;
-            let (model, ended) = (&model, ended.clone());
+            let (server, ended) = (&server, ended.clone());
             scope.spawn(move || {
-                let served = session(&connection, model, args.max_images, ui);
+                let served = session(&connection, server, ui);
                 // The receiver lives as long as this scope.
                 let _ = ended.send(served);
             });
@@ -67,17 +64,27 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     })
 }
 
-fn announce(listener: &Listener, model: &Model, ui: Ui) -> Outcome<()> {
-    let (address, digest) = (listener.local_addr(), hex(&model.public.digest()));
+/// The model, ready to be served.
+fn server(args: &ServeArgs, ui: Ui) -> Outcome<Server> {
+    let model = model::load(&args.model, ui)?;
+    let options = ServerOptions {
+        max_images: args.max_images,
+        ..ServerOptions::default()
+    };
+    Server::new(model.public, model.weights, options).map_err(Failure::input)
+}
+
+fn announce(listener: &Listener, server: &Server, ui: Ui) -> Outcome<()> {
+    let (address, model) = (listener.local_addr(), server.model());
+    let (name, digest) = (model.name.as_str(), hex(&model.digest()));
     ui.note(&format!(
-        "serving {} on {address}, model digest {digest}",
-        model.public.name
+        "serving {name} on {address}, model digest {digest}"
     ));
     if ui.is_json() {
         let listening = address.to_string();
         ui.json_line(&Listening {
             listening,
-            model: &model.public.name,
+            model: name,
             digest,
         })?;
     }
@@ -85,13 +92,15 @@ fn announce(listener: &Listener, model: &Model, ui: Ui) -> Outcome<()> {
 }
 
 /// One client, from greeting to goodbye; its failure is its own.
-fn session(connection: &Connection, model: &Model, max_images: u32, ui: Ui) -> bool {
-    let begin = Instant::now();
+fn session(connection: &Connection, server: &Server, ui: Ui) -> bool {
     let peer = connection.peer();
-    match provider::serve(connection, model, max_images) {
-        Ok(images) => {
-            let seconds = begin.elapsed().as_secs_f64();
-            ui.note(&format!("{peer}: {images} images in {seconds:.2} s"));
+    let serve = |seed| Ok(server.serve(connection, seed, &mut |_| {})?);
+    match entropy::bytes().and_then(serve) {
+        Ok(Served {
+            images, seconds, ..
+        }) => {
+            let images = counted(images as usize, "image");
+            ui.note(&format!("{peer}: {images} in {seconds:.2} s"));
             true
         }
         Err(failure) => {

@@ -7,11 +7,12 @@ use channel::{Cots, Role};
 use nets::{FloatModel, Model};
 use secure::{CpuModel, CrypTFlow2, LayerPlan, Mode, SecureNetwork, reasons};
 use serde::Serialize;
+use service::Comm;
 use sharing::default_extension;
 
 use super::wire::Wire;
 use crate::failure::{Failure, Outcome};
-use crate::report::{Comm, Layer, Planned, Widths, widths};
+use crate::report::{Layer, Planned, Widths, traffic, widths};
 use crate::text::{Side, Table, bytes, put};
 
 /// The cost of one image, before it is run.
@@ -240,7 +241,7 @@ impl Estimate {
         );
         put(
             &mut out,
-            format_args!("traffic of one image: {}", self.comm.text()),
+            format_args!("traffic of one image: {}", traffic(&self.comm)),
         );
         let cpu = self.time.cpu_s.map_or_else(
             || "CPU time unknown".to_owned(),

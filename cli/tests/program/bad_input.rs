@@ -167,7 +167,7 @@ fn nobody_there() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
     drop(listener);
-    fails(&infer(address, &[]), 1, "cannot reach a provider");
+    fails(&infer(address, &[]), 1, "no session with a server");
     let image = xray();
     fails(
         &run(&["infer", "--connect", "nowhere", "--input", text(&image)]),

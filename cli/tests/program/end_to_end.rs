@@ -320,8 +320,9 @@ fn from_onnx(onnx: &std::path::Path, (calibrate, image, mean, std): Images<'_>) 
 /// What a run reports of its layers, against the plan of the model file.
 fn follows_its_plan(model: &std::path::Path, report: &Value) {
     let model = nets::Model::load(model).expect("it loads");
-    let price = sharing::Options::default().cot_price();
-    let network = nets::SecureNetwork::new(&model.public.graph, nets::Mode::Faithful, price);
+    let price = sharing::default_extension().price();
+    let graph = std::sync::Arc::new(model.public.graph);
+    let network = secure::SecureNetwork::new(graph, secure::Mode::Faithful, price);
     let network = network.expect("it plans");
     let layers = report["layers"].as_array().expect("layers");
     assert_eq!(layers.len(), network.plan().len());

@@ -1,0 +1,69 @@
+//! The comparison of terms on a channel, for connections that have no handshake of their own.
+
+use crate::handshake::{Hello, PREFIX, Prefix, compare};
+use crate::{Channel, Error, Role, Terms};
+
+impl Channel {
+    /// Compares the terms of both parties where no handshake did it: on a connection over streams from
+    /// outside, or in memory. Returns the peer's; both parties come to the same verdict.
+    ///
+    /// The greetings are those of the handshake without its entropy, 96 bytes each way, the client's
+    /// first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotBlindray`] or [`Error::BadHello`] if the peer says something else,
+    /// [`Error::VersionMismatch`], [`Error::ParametersMismatch`] or [`Error::ModelMismatch`] if the
+    /// parties do not agree, otherwise as [`Channel::recv`].
+    pub fn agree(&mut self, ours: &Terms) -> Result<Terms, Error> {
+        let greeting = Hello::Session {
+            parameters: ours.parameters,
+            model: ours.model,
+            entropy: [0; 16],
+        };
+        let greeting = greeting.encode(ours.version);
+        let role = self.role();
+        if role == Role::Client {
+            self.send(&greeting)?;
+        }
+        let heard = self.hear_terms(ours.version);
+        let said = match heard {
+            // Whatever the client wants, it hears our terms and can tell for itself.
+            Ok(_) | Err(Error::VersionMismatch { .. }) if role == Role::Server => {
+                self.send(&greeting).and_then(|()| self.flush())
+            }
+            _ => Ok(()),
+        };
+        let theirs = heard?;
+        compare(role, ours, &theirs)?;
+        said?;
+        Ok(theirs)
+    }
+
+    fn hear_terms(&mut self, ours: u32) -> Result<Terms, Error> {
+        let mut prefix = [0; PREFIX];
+        self.recv(&mut prefix)?;
+        let Prefix {
+            version: theirs,
+            kind,
+            length,
+        } = Prefix::parse(&prefix)?;
+        let mut body = vec![0; length];
+        self.recv(&mut body)?;
+        if theirs != ours {
+            return Err(Error::VersionMismatch { ours, theirs });
+        }
+        match Hello::decode(kind, &body)? {
+            Hello::Session {
+                parameters, model, ..
+            } => Ok(Terms {
+                version: theirs,
+                parameters,
+                model,
+            }),
+            Hello::Stream { .. } | Hello::Answer(_) => Err(Error::BadHello {
+                reason: "not a session's",
+            }),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The party that has the images.
+
+use std::net::ToSocketAddrs;
+use std::sync::Arc;
+use std::time::Instant;
+
+use channel::{Config, Connection, Digest, Role, Terms};
+use nets::{Picture, Prepared, PublicModel};
+use ot::{Extension, default_extension};
+use secure::{Mode, SecureNetwork};
+use sharing::Session;
+
+use crate::control::{Control, Wish};
+use crate::findings::{Finding, Findings, Times};
+use crate::seed::Seed;
+use crate::tally::Tally;
+use crate::terms::terms;
+use crate::{Error, Progress, reserve};
+
+/// What a client wants of a server.
+#[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "callers fill it in over the default"
+)]
+pub struct Request {
+    /// How many images will come; each may be seen in several views.
+    pub images: u32,
+    /// How exact they are to be computed.
+    pub mode: Mode,
+    /// The digest ([`PublicModel::digest`]) of the model that the client insists on; `None` takes what the
+    /// server has.
+    pub expect: Option<Digest>,
+    /// The OT extension; the server must use the same.
+    pub extension: &'static dyn Extension,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            images: 1,
+            mode: Mode::Faithful,
+            expect: None,
+            extension: default_extension(),
+        }
+    }
+}
+
+impl Request {
+    /// What [`channel::connect`] must compare.
+    #[must_use]
+    pub fn terms(&self) -> Terms {
+        terms(self.extension, self.expect)
+    }
+}
+
+/// A session with a server, ready for images.
+///
+/// A server waits for the next image no longer than the time-out of its connection.
+#[derive(Debug)]
+pub struct Client {
+    connection: Connection,
+    session: Session,
+    network: SecureNetwork,
+    model: PublicModel,
+    request: Request,
+    left: u32,
+    /// Reported with the first image, then zero.
+    setup_s: f64,
+}
+
+impl Client {
+    /// Connects to a server over TCP and makes a session ready for the images of `request`. The line is not
+    /// encrypted: the protocols promise nothing against others who read or change what passes.
+    /// `seed` must be fresh and secret; everything random comes from it.
+    ///
+    /// # Errors
+    /// As [`Client::over`], and [`Error::Transport`] if nobody answers at the address.
+    pub fn dial(
+        address: impl ToSocketAddrs,
+        config: &Config,
+        request: &Request,
+        seed: [u8; 32],
+    ) -> Result<Self, Error> {
+        let (seed, begin) = (Seed::new(seed), Instant::now());
+        let connection = channel::connect(address, &request.terms(), config, seed.entropy())?;
+        Self::start(connection, request, &seed, begin)
+    }
+
+    /// The same over a connection that is there already: over streams from outside, in memory, or from
+    /// [`channel::connect`] with [`Request::terms`].
+    ///
+    /// The parties compare their terms if the connection had no handshake. The client hears the public
+    /// part of the model, checks it, plans the network, and says what it wants; both parties then set up
+    /// their session.
+    ///
+    /// # Errors
+    /// [`Error::Incompatible`] if the parties do not fit together, [`Error::Refused`] if the server does
+    /// not take the request, [`Error::PeerMisbehaved`] if it breaks the rules or presents a model that
+    /// cannot be, [`Error::Transport`] if the connection fails, [`Error::Local`] if it was used before.
+    ///
+    /// # Panics
+    /// If the connection is the server's end.
+    pub fn over(connection: Connection, request: &Request, seed: [u8; 32]) -> Result<Self, Error> {
+        Self::start(connection, request, &Seed::new(seed), Instant::now())
+    }
+
+    fn start(
+        connection: Connection,
+        request: &Request,
+        seed: &Seed,
+        begin: Instant,
+    ) -> Result<Self, Error> {
+        assert_eq!(connection.role(), Role::Client, "the client's end");
+        let Request { images, mode, .. } = *request;
+        let mut control = Control::open(&connection, &request.terms())?;
+        let model = control.meet(request.expect)?;
+        let graph = Arc::new(model.graph.clone());
+        // The graph is the server's, and so is the fault.
+        let network = SecureNetwork::new(graph, mode, request.extension.price())
+            .map_err(|e| Error::peer(&format!("the server's model cannot be computed: {e}")))?;
+        control.ask(Wish { mode, images })?;
+        let mut session = Session::establish(&connection, seed.session(), request.extension)?;
+        let runs = u64::from(images) * model.preprocessing.views() as u64;
+        reserve(&mut session, &network, runs);
+        Ok(Self {
+            connection,
+            session,
+            network,
+            model,
+            request: *request,
+            left: images,
+            setup_s: begin.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// What the server offers.
+    #[must_use]
+    pub const fn model(&self) -> &PublicModel {
+        &self.model
+    }
+
+    /// What was asked of it.
+    #[must_use]
+    pub const fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// The network as planned: its layers, and what each will cost.
+    #[must_use]
+    pub const fn network(&self) -> &SecureNetwork {
+        &self.network
+    }
+
+    /// The connection, for its counters of bytes.
+    #[must_use]
+    pub const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Images that may still come.
+    #[must_use]
+    pub const fn images_left(&self) -> u32 {
+        self.left
+    }
+
+    /// The findings of one image; the server learns nothing.
+    ///
+    /// # Errors
+    /// [`Error::NoImagesLeft`] after as many images as the request said, with nothing sent;
+    /// [`Error::Ended`] after an earlier error; else [`Error::PeerMisbehaved`] or [`Error::Transport`].
+    pub fn infer(
+        &mut self,
+        picture: &Picture,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Findings, Error> {
+        let begin = Instant::now();
+        let images = self.request.images;
+        let left = self.left.checked_sub(1);
+        self.left = left.ok_or(Error::NoImagesLeft { images })?;
+        let views = 0..self.model.preprocessing.views();
+        let prepare = |view| self.model.prepare(picture, view);
+        let inputs: Vec<Prepared> = views.map(prepare).collect();
+        let preprocess_s = begin.elapsed().as_secs_f64();
+
+        let (online, runs) = (Instant::now(), inputs.len() as u64);
+        let mut tally = Tally::start(&self.session);
+        let mut views = Vec::with_capacity(inputs.len());
+        for (run, input) in (0..).zip(&inputs) {
+            let mut tell = |step: secure::Progress<'_>| progress(Progress { run, runs, step });
+            let (outputs, report) =
+                self.network
+                    .infer(&mut self.session, input.fixed(), &mut tell)?;
+            views.push(outputs);
+            tally.add(report);
+        }
+        let online_s = online.elapsed().as_secs_f64();
+
+        let (comm, layers) = tally.finish(&self.session);
+        let setup_s = std::mem::take(&mut self.setup_s);
+        Ok(Findings {
+            outputs: Finding::of_integers(&self.model, &views),
+            views,
+            comm,
+            time: Times {
+                setup_s,
+                preprocess_s,
+                online_s,
+                total_s: setup_s + begin.elapsed().as_secs_f64(),
+            },
+            layers,
+        })
+    }
+}

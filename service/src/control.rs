@@ -1,0 +1,126 @@
+//! What the two parties say to each other before the protocols, on a stream of its own.
+//!
+//! Over a connection without a handshake they compare their terms first. Then:
+//!
+//! | from | message | at most |
+//! |---|---|---|
+//! | server | the public part of its model | 64 MiB |
+//! | client | `{"mode": "faithful" or "fast", "images": n}` | 4096 bytes |
+//! | server | `"accepted"` or `{"refused": why}` | 4096 bytes |
+//!
+//! Each message is JSON, its length in eight bytes before it.
+
+use channel::{Channel, Connection, Digest, Terms};
+use nets::{MAX_PUBLIC_BYTES, PublicModel};
+use secure::Mode;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::Error;
+use crate::error::cleaned;
+
+/// The stream of these messages.
+const CONTROL: u32 = 3;
+/// The longest message other than the public part.
+const MAX_MESSAGE: usize = 4096;
+
+/// What the client wants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wish {
+    pub(crate) mode: Mode,
+    pub(crate) images: u32,
+}
+
+/// What the server says to it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Answer {
+    Accepted,
+    Refused(String),
+}
+
+/// The stream of these messages, between parties that agree.
+pub(crate) struct Control {
+    channel: Channel,
+    /// What the peer said it serves, or insists on.
+    peer_model: Option<Digest>,
+}
+
+impl Control {
+    /// Opens the stream, and sees to it that the parties agree.
+    pub(crate) fn open(connection: &Connection, ours: &Terms) -> Result<Self, Error> {
+        let mut channel = connection.open(CONTROL)?;
+        channel.enter_phase("greeting");
+        let theirs = match connection.peer_terms() {
+            // The handshake compared what it was given, which may have been something else.
+            Some(theirs) if theirs.parameters != ours.parameters => {
+                let (ours, theirs) = (ours.parameters, theirs.parameters);
+                let mismatch = channel::Error::ParametersMismatch { ours, theirs };
+                return Err(mismatch.into());
+            }
+            Some(theirs) => theirs.clone(),
+            None => channel.agree(ours)?,
+        };
+        Ok(Self {
+            channel,
+            peer_model: theirs.model,
+        })
+    }
+
+    /// Server: presents the model and hears what the client wants.
+    pub(crate) fn present(&mut self, model: &[u8], max_images: u32) -> Result<Wish, Error> {
+        self.channel.send_frame(model)?;
+        let wish: Wish = self.receive("request")?;
+        if (1..=max_images).contains(&wish.images) {
+            self.send(&Answer::Accepted)?;
+            return Ok(wish);
+        }
+        let wanted = wish.images;
+        let reason = format!("{wanted} images in one session; it allows 1 to {max_images}");
+        self.send(&Answer::Refused(reason.clone()))?;
+        Err(Error::Refused { reason })
+    }
+
+    /// Client: hears what the model is, and checks it against what the server said it was and what this
+    /// client insists on.
+    pub(crate) fn meet(&mut self, expect: Option<Digest>) -> Result<PublicModel, Error> {
+        let json = self.channel.recv_frame(MAX_PUBLIC_BYTES)?;
+        let model = PublicModel::from_json(&json)
+            .map_err(|e| Error::peer(&format!("the server's model is unusable: {e}")))?;
+        let digest = model.digest();
+        if self.peer_model != Some(digest) {
+            let what = "the server presented another model than it had announced";
+            return Err(Error::peer(what));
+        }
+        match expect {
+            Some(expected) if expected != digest => {
+                let offered = Some(digest);
+                Err(channel::Error::ModelMismatch { expected, offered }.into())
+            }
+            _ => Ok(model),
+        }
+    }
+
+    /// Client: says what it wants and hears whether it gets it.
+    pub(crate) fn ask(&mut self, wish: Wish) -> Result<(), Error> {
+        self.send(&wish)?;
+        match self.receive("answer")? {
+            Answer::Accepted => Ok(()),
+            Answer::Refused(reason) => Err(Error::Refused {
+                reason: cleaned(&reason),
+            }),
+        }
+    }
+
+    fn send(&mut self, message: &impl Serialize) -> Result<(), Error> {
+        let json = serde_json::to_vec(message).expect("these messages have a JSON form");
+        self.channel.send_frame(&json)?;
+        Ok(self.channel.flush()?)
+    }
+
+    fn receive<T: DeserializeOwned>(&mut self, what: &str) -> Result<T, Error> {
+        let json = self.channel.recv_frame(MAX_MESSAGE)?;
+        serde_json::from_slice(&json)
+            .map_err(|e| Error::peer(&format!("the peer sent a malformed {what}: {e}")))
+    }
+}

@@ -1,0 +1,149 @@
+//! What a client learns of an image, and what it cost.
+
+use nets::PublicModel;
+use secure::LayerReport;
+use serde::Serialize;
+
+/// One output of a network.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// Its label.
+    pub name: String,
+    /// The integer that the network gives, summed over the views; a float network has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub raw: Option<i64>,
+    /// Its logit, the mean over the views.
+    pub logit: f64,
+    /// Its probability, of that mean.
+    pub probability: f64,
+}
+
+impl Finding {
+    /// All outputs of an integer network that saw one or more views of an image. Raw outputs are
+    /// summed (and would stop at the ends of `i64`), logits are averaged.
+    ///
+    /// # Panics
+    /// If there is no view, or one has not an output for every label.
+    #[must_use]
+    pub fn of_integers(model: &PublicModel, views: &[Vec<i64>]) -> Vec<Self> {
+        let sum = |i: usize| views.iter().fold(0_i64, |sum, v| sum.saturating_add(v[i]));
+        let raw: Vec<i64> = (0..model.labels.len()).map(sum).collect();
+        let mut logits = model.logits(&raw);
+        for logit in &mut logits {
+            *logit /= count(views.len());
+        }
+        Self::all(model, &logits, Some(&raw))
+    }
+
+    /// All outputs of a float network that saw one or more views of an image; logits are averaged.
+    ///
+    /// # Panics
+    /// If there is no view, or one has not an output for every label.
+    #[must_use]
+    pub fn of_floats(model: &PublicModel, views: &[Vec<f32>]) -> Vec<Self> {
+        let sum = |i: usize| views.iter().map(|v| f64::from(v[i])).sum::<f64>();
+        let mean = |i| sum(i) / count(views.len());
+        let logits: Vec<f64> = (0..model.labels.len()).map(mean).collect();
+        Self::all(model, &logits, None)
+    }
+
+    fn all(model: &PublicModel, logits: &[f64], raw: Option<&[i64]>) -> Vec<Self> {
+        let probabilities = model.probabilities(logits);
+        let each = model.labels.iter().enumerate();
+        each.map(|(i, name)| Self {
+            name: name.clone(),
+            raw: raw.map(|raw| raw[i]),
+            logit: logits[i],
+            probability: probabilities[i],
+        })
+        .collect()
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "at most ten views")]
+fn count(views: usize) -> f64 {
+    assert!(views > 0, "an image has a view");
+    views as f64
+}
+
+/// Traffic of one or more runs. The refills of correlations are on streams of their own and counted
+/// apart; the set-up of a session is not in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct Comm {
+    /// Online bytes up.
+    pub client_to_server_bytes: u64,
+    /// Online bytes down.
+    pub server_to_client_bytes: u64,
+    /// Maximal runs of online bytes in one direction.
+    pub flights: u64,
+    /// Bytes up that refilled the pools meanwhile.
+    pub refill_client_to_server_bytes: u64,
+    /// Bytes down that refilled the pools meanwhile.
+    pub refill_server_to_client_bytes: u64,
+}
+
+impl Comm {
+    /// All bytes, both directions, refills included.
+    #[must_use]
+    pub const fn total_bytes(&self) -> u64 {
+        self.client_to_server_bytes + self.server_to_client_bytes + self.refill_bytes()
+    }
+
+    /// The bytes of refills, both directions.
+    #[must_use]
+    pub const fn refill_bytes(&self) -> u64 {
+        self.refill_client_to_server_bytes + self.refill_server_to_client_bytes
+    }
+}
+
+/// Wall time at this party, in seconds.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "reports of other runs have the same"
+)]
+pub struct Times {
+    /// Of connecting and of setting up the session; counted with the first image.
+    pub setup_s: f64,
+    /// Of turning the picture into the network's input.
+    pub preprocess_s: f64,
+    /// Of the runs.
+    pub online_s: f64,
+    /// Of all that.
+    pub total_s: f64,
+}
+
+/// What a client learns of one image, and what that cost.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Findings {
+    /// The outputs in the order of the labels.
+    pub outputs: Vec<Finding>,
+    /// The raw outputs of each view.
+    pub views: Vec<Vec<i64>>,
+    /// Traffic.
+    pub comm: Comm,
+    /// Time.
+    pub time: Times,
+    /// The layers, each summed over the views.
+    pub layers: Vec<LayerReport>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_count_everything() {
+        let comm = Comm {
+            client_to_server_bytes: 1,
+            server_to_client_bytes: 20,
+            flights: 4000,
+            refill_client_to_server_bytes: 300,
+            refill_server_to_client_bytes: 50_000,
+        };
+        assert_eq!((comm.total_bytes(), comm.refill_bytes()), (50_321, 50_300));
+    }
+}

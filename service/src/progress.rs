@@ -1,0 +1,28 @@
+//! How far a party has come.
+
+/// How far the runs of a call have come; told before each layer of each run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Progress<'a> {
+    /// The run of the network, from 0. A client runs it once for every view of an image, a server for
+    /// every view of every image of the session.
+    pub run: u64,
+    /// Runs in all.
+    pub runs: u64,
+    /// Where in the run.
+    pub step: secure::Progress<'a>,
+}
+
+impl Progress<'_> {
+    /// Layers done in all runs.
+    #[must_use]
+    pub const fn layers_done(&self) -> u64 {
+        self.run * self.step.layers as u64 + self.step.layer as u64
+    }
+
+    /// Layers of all runs.
+    #[must_use]
+    pub const fn layers(&self) -> u64 {
+        self.runs * self.step.layers as u64
+    }
+}

@@ -1,0 +1,152 @@
+//! The party that has the model.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use channel::{Connection, Role, Terms};
+use nets::{PrivateWeights, PublicModel};
+use ot::{Extension, default_extension};
+use secure::{Mode, SecureNetwork, ServerWeights};
+use sharing::Session;
+
+use crate::control::Control;
+use crate::seed::Seed;
+use crate::tally::Tally;
+use crate::terms::terms;
+use crate::{Comm, Error, Progress, reserve};
+
+/// What a server allows and uses.
+#[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "callers fill it in over the default"
+)]
+pub struct ServerOptions {
+    /// The most images of one session.
+    pub max_images: u32,
+    /// The OT extension; clients must use the same.
+    pub extension: &'static dyn Extension,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            max_images: 64,
+            extension: default_extension(),
+        }
+    }
+}
+
+/// A model that is served. One value serves any number of sessions, also at the same time from several
+/// threads; the plans of the network and what protocols make of the weights are made once for all.
+///
+/// A server does not listen by itself: it is given connections, from a [`channel::Listener`], from
+/// streams of another kind ([`Connection::over`]) or in memory.
+#[derive(Debug)]
+pub struct Server {
+    public: PublicModel,
+    /// The public part as it travels.
+    json: Vec<u8>,
+    terms: Terms,
+    weights: ServerWeights,
+    faithful: SecureNetwork,
+    fast: SecureNetwork,
+    options: ServerOptions,
+}
+
+/// A session that ended well.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[non_exhaustive]
+pub struct Served {
+    /// Images.
+    pub images: u32,
+    /// How exact they were computed.
+    pub mode: Mode,
+    /// Traffic.
+    pub comm: Comm,
+    /// Wall time of the whole session in seconds.
+    pub seconds: f64,
+}
+
+impl Server {
+    /// Makes a model ready to be served.
+    ///
+    /// # Errors
+    /// [`Error::Local`] for a public part that contradicts itself, weights of another model, or a layer
+    /// that no protocol computes.
+    pub fn new(
+        public: PublicModel,
+        weights: PrivateWeights,
+        options: ServerOptions,
+    ) -> Result<Self, Error> {
+        public.check().map_err(secure::Error::from)?;
+        weights.check(&public.graph).map_err(secure::Error::from)?;
+        let graph = Arc::new(public.graph.clone());
+        let price = options.extension.price();
+        let plan = |mode| SecureNetwork::new(Arc::clone(&graph), mode, price);
+        Ok(Self {
+            json: public.to_json(),
+            terms: terms(options.extension, Some(public.digest())),
+            weights: ServerWeights::new(Arc::new(weights)),
+            faithful: plan(Mode::Faithful)?,
+            fast: plan(Mode::Fast)?,
+            options,
+            public,
+        })
+    }
+
+    /// What clients are told of the model.
+    #[must_use]
+    pub const fn model(&self) -> &PublicModel {
+        &self.public
+    }
+
+    /// What [`channel::Listener::accept`] must compare.
+    #[must_use]
+    pub const fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Serves one client until it has had all its images.
+    ///
+    /// The parties compare their terms if the connection had no handshake; the server presents the
+    /// public part of its model, hears how many images will come and in which mode, and takes part in
+    /// the protocols for each. It learns nothing of images and findings. `seed` must be fresh and secret;
+    /// everything random comes from it.
+    ///
+    /// # Errors
+    /// All but [`Error::NoImagesLeft`]. An error ends this session and no other one.
+    ///
+    /// # Panics
+    /// If the connection is the client's end.
+    pub fn serve(
+        &self,
+        connection: &Connection,
+        seed: [u8; 32],
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Served, Error> {
+        assert_eq!(connection.role(), Role::Server, "the server's end");
+        let (seed, begin) = (Seed::new(seed), Instant::now());
+        let mut control = Control::open(connection, &self.terms)?;
+        let wish = control.present(&self.json, self.options.max_images)?;
+        let network = match wish.mode {
+            Mode::Faithful => &self.faithful,
+            Mode::Fast => &self.fast,
+        };
+        let extension = self.options.extension;
+        let mut session = Session::establish(connection, seed.session(), extension)?;
+        let runs = u64::from(wish.images) * self.public.preprocessing.views() as u64;
+        reserve(&mut session, network, runs);
+        let mut tally = Tally::start(&session);
+        for run in 0..runs {
+            let mut tell = |step: secure::Progress<'_>| progress(Progress { run, runs, step });
+            tally.add(network.serve(&mut session, &self.weights, &mut tell)?);
+        }
+        Ok(Served {
+            images: wish.images,
+            mode: wish.mode,
+            comm: tally.finish(&session).0,
+            seconds: begin.elapsed().as_secs_f64(),
+        })
+    }
+}

@@ -1,0 +1,7 @@
+//! The tests of this crate, in one binary.
+
+mod common;
+mod hostile;
+mod refusals;
+mod sessions;
+mod vanishing;

@@ -1,0 +1,161 @@
+//! Parties that do not fit together: both hear it, and hear the same.
+
+use std::time::Duration;
+
+use channel::{Config, Listener};
+use ot::SoftSpoken;
+use service::{Client, Error, Request, Server, ServerOptions};
+
+use crate::common::{CLIENT_SEED, MODEL, Outcomes, SERVER, SERVER_SEED, line, run, run_in_memory};
+
+/// What both parties got instead of a session.
+fn errors((served, findings): Outcomes) -> [Error; 2] {
+    [
+        served.expect_err("no session at the server"),
+        findings.expect_err("no session at the client"),
+    ]
+}
+
+#[test]
+fn another_number_of_images_than_the_server_allows() {
+    for images in [0, 4, u32::MAX] {
+        let request = Request {
+            images,
+            ..Request::default()
+        };
+        // The client need not come to its pictures.
+        let outcomes = testkit::run_over(
+            line(Duration::from_secs(60)).pair(),
+            |connection| SERVER.serve(&connection, SERVER_SEED, &mut |_| {}),
+            |connection| Client::over(connection, &request, CLIENT_SEED).map(|_| Vec::new()),
+        );
+        for error in errors(outcomes) {
+            assert!(!error.is_peer_fault());
+            let Error::Refused { reason } = error else {
+                panic!("{error}");
+            };
+            let expected = format!("{images} images in one session; it allows 1 to 3");
+            assert_eq!(reason, expected);
+        }
+    }
+}
+
+#[test]
+fn another_model_than_the_client_insists_on() {
+    let request = Request {
+        expect: Some([9; 32]),
+        ..Request::default()
+    };
+    for error in errors(run_in_memory(&SERVER, &request)) {
+        let said = error.to_string();
+        let mismatch = channel::Error::ModelMismatch {
+            expected: [9; 32],
+            offered: Some(MODEL.public.digest()),
+        };
+        assert!(matches!(error, Error::Incompatible(_)) && said == mismatch.to_string());
+        assert!(!error.is_peer_fault());
+    }
+}
+
+#[test]
+fn another_model_over_tcp() {
+    let listener = Listener::bind("127.0.0.1:0", Config::default()).expect("a port");
+    let address = listener.local_addr();
+    let request = Request {
+        expect: Some([9; 32]),
+        ..Request::default()
+    };
+    let client = std::thread::spawn(move || {
+        Client::dial(address, &Config::default(), &request, CLIENT_SEED)
+    });
+    let at_server = listener
+        .accept(SERVER.terms(), [1; 16])
+        .map_err(Error::from);
+    assert!(matches!(at_server, Err(Error::Incompatible(_))));
+    let at_client = client.join().expect("no panic");
+    assert!(matches!(at_client, Err(Error::Incompatible(_))));
+}
+
+/// A client may take any model in the handshake and still know what it wants.
+#[test]
+fn another_model_that_only_the_client_notices() {
+    let listener = Listener::bind("127.0.0.1:0", Config::default()).expect("a port");
+    let address = listener.local_addr();
+    let any = Request::default().terms();
+    let client = std::thread::spawn(move || {
+        let connection = channel::connect(address, &any, &Config::default(), [2; 16])?;
+        let request = Request {
+            expect: Some([9; 32]),
+            ..Request::default()
+        };
+        Client::over(connection, &request, CLIENT_SEED)
+    });
+    let connection = listener.accept(SERVER.terms(), [1; 16]).expect("a client");
+    let at_server = SERVER.serve(&connection, SERVER_SEED, &mut |_| {});
+    assert!(
+        matches!(at_server, Err(Error::Transport(_))),
+        "{at_server:?}"
+    );
+    let at_client = client.join().expect("no panic");
+    assert!(matches!(at_client, Err(Error::Incompatible(_))));
+}
+
+#[test]
+fn another_ot_extension() {
+    static OTHER: SoftSpoken = SoftSpoken::new(2);
+    let request = Request {
+        extension: &OTHER,
+        ..Request::default()
+    };
+    for error in errors(run_in_memory(&SERVER, &request)) {
+        assert!(matches!(error, Error::Incompatible(_)), "{error}");
+        assert!(
+            error.to_string().starts_with("protocol parameters"),
+            "{error}"
+        );
+    }
+    // And one that both use is another agreement, but the same findings.
+    let options = ServerOptions {
+        extension: &OTHER,
+        ..ServerOptions::default()
+    };
+    let server = Server::new(MODEL.public.clone(), MODEL.weights.clone(), options);
+    let (served, findings) = run_in_memory(&server.expect("it can be served"), &request);
+    assert!(served.is_ok());
+    let (_, usual) = run_in_memory(&SERVER, &Request::default());
+    let views = |f: Result<Vec<service::Findings>, _>| f.expect("it infers")[0].views.clone();
+    assert_eq!(views(findings), views(usual));
+}
+
+/// Whoever makes the connection may have compared something else.
+#[test]
+fn a_handshake_over_other_terms_does_not_count() {
+    let (served, client) = testkit::run_tcp(
+        |connection| SERVER.serve(&connection, SERVER_SEED, &mut |_| {}),
+        |connection| Client::over(connection, &Request::default(), CLIENT_SEED),
+    );
+    assert!(matches!(served, Err(Error::Incompatible(_))), "{served:?}");
+    assert!(matches!(client, Err(Error::Incompatible(_))), "{client:?}");
+}
+
+#[test]
+fn a_connection_carries_one_session() {
+    let (at_server, at_client) = line(Duration::from_secs(60)).pair();
+    let again = at_server.clone();
+    let outcomes = run(&SERVER, &Request::default(), (at_server, at_client));
+    assert!(outcomes.0.is_ok() && outcomes.1.is_ok());
+    let second = SERVER.serve(&again, SERVER_SEED, &mut |_| {});
+    assert!(matches!(second, Err(Error::Local(_))), "{second:?}");
+}
+
+#[test]
+fn what_does_not_fit_together_is_not_served() {
+    let options = ServerOptions::default();
+    let no_weights = nets::PrivateWeights::default();
+    let refused = Server::new(MODEL.public.clone(), no_weights, options);
+    assert!(matches!(refused, Err(Error::Local(_))));
+    let mut public = MODEL.public.clone();
+    public.labels.pop();
+    let refused = Server::new(public, MODEL.weights.clone(), options);
+    assert!(matches!(refused, Err(Error::Local(_))));
+}

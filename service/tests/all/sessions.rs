@@ -1,0 +1,252 @@
+//! Sessions that go well: what comes out is the integer network's, and what it cost is what was planned.
+
+use std::time::Duration;
+
+use channel::{Config, Connection, Listener};
+use nets::Crops;
+use secure::Mode;
+use service::{Client, Error, Findings, Request, Server};
+
+use crate::common::{
+    CLIENT_SEED, MODEL, SERVER, SERVER_SEED, line, model, picture, run, run_in_memory, server,
+};
+
+const fn is_sent_and_shared<T: Send + Sync + 'static>() {}
+const fn is_sent<T: Send + 'static>() {}
+const _: () = is_sent_and_shared::<Server>();
+const _: () = is_sent::<Client>();
+const _: () = is_sent_and_shared::<Findings>();
+const _: () = is_sent_and_shared::<Error>();
+
+fn asked(images: u32) -> Request {
+    Request {
+        images,
+        ..Request::default()
+    }
+}
+
+/// The raw outputs of a picture without secrecy, view by view.
+fn clear(model: &nets::Model, number: u8) -> Vec<Vec<i64>> {
+    let views = 0..model.public.preprocessing.views();
+    let prepared = views.map(|view| model.public.prepare(&picture(number), view));
+    let outputs = prepared.map(|view| model.run_integer(view.fixed()).expect("it runs"));
+    outputs.collect()
+}
+
+#[test]
+fn many_images_in_a_session_are_those_of_the_integer_network() {
+    let (served, findings) = run_in_memory(&SERVER, &asked(3));
+    let (served, findings) = (served.expect("it serves"), findings.expect("it infers"));
+    assert_eq!((served.images, served.mode), (3, Mode::Faithful));
+    assert_eq!(findings.len(), 3);
+    let mut comm = service::Comm::default();
+    for (number, found) in (0..).zip(&findings) {
+        assert_eq!(found.views, clear(&MODEL, number));
+        let raw: Vec<_> = found
+            .outputs
+            .iter()
+            .map(|f| f.raw.expect("an integer"))
+            .collect();
+        assert_eq!(raw, found.views[0]);
+        let labels: Vec<_> = found.outputs.iter().map(|f| &f.name).collect();
+        assert_eq!(labels, ["circle", "square", "triangle"]);
+        let sum: f64 = found.outputs.iter().map(|f| f.probability).sum();
+        assert!((sum - 1.0).abs() < 1e-9);
+        // The set-up belongs to the first.
+        assert_eq!(found.time.setup_s > 0.0, number == 0);
+        comm.client_to_server_bytes += found.comm.client_to_server_bytes;
+        comm.server_to_client_bytes += found.comm.server_to_client_bytes;
+        comm.flights += found.comm.flights;
+        comm.refill_client_to_server_bytes += found.comm.refill_client_to_server_bytes;
+        comm.refill_server_to_client_bytes += found.comm.refill_server_to_client_bytes;
+    }
+    assert_eq!(served.comm, comm, "both parties counted the same bytes");
+    assert!(findings[0].views != findings[1].views, "pictures differ");
+}
+
+#[test]
+fn what_it_costs_is_what_was_planned() {
+    for mode in [Mode::Faithful, Mode::Fast] {
+        let request = Request { mode, ..asked(1) };
+        let mut seen = Vec::new();
+        let (served, (plan, found)) = testkit::run_over(
+            line(Duration::from_secs(60)).pair(),
+            |connection| SERVER.serve(&connection, SERVER_SEED, &mut |_| {}),
+            |connection| {
+                let mut client =
+                    Client::over(connection, &request, CLIENT_SEED).expect("it starts");
+                let found = client.infer(&picture(0), &mut |p| {
+                    seen.push((p.layers_done(), p.layers()));
+                });
+                (client.network().plan().to_vec(), found.expect("it infers"))
+            },
+        );
+        assert_eq!(served.expect("it serves").mode, mode);
+        let layers = plan.len() as u64;
+        let every: Vec<_> = (0..layers).map(|layer| (layer, layers)).collect();
+        assert_eq!(seen, every);
+        for (planned, layer) in plan.iter().zip(&found.layers) {
+            assert_eq!((&planned.name, &planned.cost), (&layer.name, &layer.cost));
+        }
+        let bytes = plan.iter().map(|l| l.cost.bytes()).sum::<u64>();
+        let comm = found.comm;
+        assert_eq!(
+            comm.client_to_server_bytes + comm.server_to_client_bytes,
+            bytes
+        );
+        assert_eq!(comm.total_bytes(), bytes + comm.refill_bytes());
+    }
+}
+
+#[test]
+fn ten_views_of_an_image_are_averaged() {
+    let model = model(Crops::Ten);
+    let server = server(&model);
+    let mut runs = Vec::new();
+    let (served, found) = testkit::run_over(
+        line(Duration::from_secs(60)).pair(),
+        |connection| {
+            server.serve(&connection, SERVER_SEED, &mut |p| {
+                if p.step.layer == 0 {
+                    runs.push((p.run, p.runs));
+                }
+            })
+        },
+        |connection| {
+            let mut client = Client::over(connection, &asked(1), CLIENT_SEED)?;
+            client.infer(&picture(0), &mut |_| {})
+        },
+    );
+    let (served, found) = (served.expect("it serves"), found.expect("it infers"));
+    // The limit of a server counts images, not views.
+    assert_eq!(served.images, 1);
+    assert_eq!(runs, (0..10).map(|run| (run, 10)).collect::<Vec<_>>());
+    let views = clear(&model, 0);
+    assert_eq!(found.views, views);
+    for (i, output) in found.outputs.iter().enumerate() {
+        assert_eq!(output.raw, Some(views.iter().map(|v| v[i]).sum()));
+        let logits = views.iter().map(|v| model.public.logits(v)[i]);
+        assert!((output.logit - logits.sum::<f64>() / 10.0).abs() < 1e-9);
+    }
+    let logits: Vec<_> = found.outputs.iter().map(|f| f.logit).collect();
+    let probabilities: Vec<_> = found.outputs.iter().map(|f| f.probability).collect();
+    assert_eq!(probabilities, model.public.probabilities(&logits));
+    // A layer that ran ten times stands there once.
+    let layers = found
+        .layers
+        .iter()
+        .map(|l| l.client_to_server_bytes + l.server_to_client_bytes);
+    let comm = found.comm;
+    assert_eq!(
+        layers.sum::<u64>(),
+        comm.client_to_server_bytes + comm.server_to_client_bytes
+    );
+    for layer in &found.layers {
+        assert_eq!(layer.cost.bytes_to_server(), layer.client_to_server_bytes);
+        assert_eq!(layer.cost.cots.client_sends, layer.client_cots);
+        assert_eq!(layer.client_to_server_bytes % 10, 0, "{}", layer.name);
+    }
+}
+
+#[test]
+fn a_client_that_asks_for_more_than_it_said_sends_nothing() {
+    let (served, error) = testkit::run_over(
+        line(Duration::from_secs(60)).pair(),
+        |connection| SERVER.serve(&connection, SERVER_SEED, &mut |_| {}),
+        |connection| {
+            let mut client = Client::over(connection, &asked(1), CLIENT_SEED).expect("it starts");
+            assert_eq!(client.images_left(), 1);
+            client.infer(&picture(0), &mut |_| {}).expect("it infers");
+            assert_eq!(client.images_left(), 0);
+            let sent = client.connection().progress().sent();
+            let error = client.infer(&picture(0), &mut |_| {});
+            assert_eq!(client.connection().progress().sent(), sent);
+            error.expect_err("one image was asked for")
+        },
+    );
+    assert!(
+        matches!(error, Error::NoImagesLeft { images: 1 }),
+        "{error}"
+    );
+    assert!(served.is_ok());
+}
+
+#[test]
+fn one_server_serves_several_clients_at_once_over_tcp() {
+    let config = Config {
+        timeout: Duration::from_secs(60),
+        ..Config::default()
+    };
+    let listener = Listener::bind("127.0.0.1:0", config.clone()).expect("a port");
+    let address = listener.local_addr();
+    let request = Request {
+        expect: Some(MODEL.public.digest()),
+        ..asked(2)
+    };
+    std::thread::scope(|scope| {
+        for client in 0..3 {
+            let (config, request) = (&config, &request);
+            scope.spawn(move || {
+                let mut seed = CLIENT_SEED;
+                seed[0] = client;
+                let mut session = Client::dial(address, config, request, seed).expect("a session");
+                assert_eq!(session.model(), &MODEL.public);
+                for number in 0..2 {
+                    let found = session
+                        .infer(&picture(number), &mut |_| {})
+                        .expect("it infers");
+                    assert_eq!(found.views, clear(&MODEL, number));
+                }
+            });
+        }
+        for session in 0..3 {
+            let connection = listener
+                .accept(SERVER.terms(), [session; 16])
+                .expect("a client");
+            scope.spawn(move || {
+                let served = SERVER.serve(&connection, SERVER_SEED, &mut |_| {});
+                assert_eq!(served.expect("it serves").images, 2);
+            });
+        }
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn streams_from_outside_do_as_well() {
+    use std::collections::BTreeMap;
+    use std::os::unix::net::UnixStream;
+    use std::sync::Mutex;
+
+    use channel::{Duplex, Role};
+
+    let mut ends = [BTreeMap::new(), BTreeMap::new()];
+    for stream in 0..4 {
+        let (server, client) = UnixStream::pair().expect("a pair of sockets");
+        for (end, socket) in ends.iter_mut().zip([server, client]) {
+            end.insert(stream, Box::new(socket) as Box<dyn Duplex>);
+        }
+    }
+    let [server, client] = ends.map(Mutex::new);
+    let over =
+        |role, streams| Connection::over(role, [7; 16], "a test", Duration::from_secs(60), streams);
+    let ends = (over(Role::Server, server), over(Role::Client, client));
+    let (served, findings) = run(&SERVER, &asked(1), ends);
+    assert!(served.is_ok());
+    assert_eq!(findings.expect("it infers")[0].views, clear(&MODEL, 0));
+}
+
+#[test]
+fn findings_have_a_json_form() {
+    let (_, findings) = run_in_memory(&SERVER, &asked(1));
+    let json = serde_json::to_value(&findings.expect("it infers")[0]).expect("JSON");
+    let keys: Vec<_> = json.as_object().expect("an object").keys().collect();
+    assert_eq!(keys, ["comm", "layers", "outputs", "time", "views"]);
+    for key in ["name", "raw", "logit", "probability"] {
+        assert!(json["outputs"][0].get(key).is_some(), "{key}");
+    }
+    for key in ["setup_s", "preprocess_s", "online_s", "total_s"] {
+        assert!(json["time"][key].is_f64(), "{key}");
+    }
+    assert!(json["comm"]["refill_client_to_server_bytes"].is_u64());
+}
