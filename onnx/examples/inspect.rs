@@ -8,6 +8,7 @@
 use std::error::Error;
 use std::path::Path;
 
+use nets::Operator as _;
 use rten_onnx::onnx::{
     AttributeProto, DataType, Dimension, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
     TensorProto, TensorShapeProto, TypeProto, TypeProtoTensor, ValueInfoProto,
@@ -20,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     println!("opset {}, written by {:?}", network.opset, network.producer);
     let graph = &network.model.graph;
-    for (index, (node, shape)) in graph.nodes.iter().zip(graph.shapes()?).enumerate() {
+    for (index, (node, shape)) in graph.nodes().iter().zip(graph.types()).enumerate() {
         let inputs: Vec<String> = node.inputs.iter().map(ToString::to_string).collect();
         let (op, inputs) = (node.op.name(), inputs.join(", "));
         println!(

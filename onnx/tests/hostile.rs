@@ -115,7 +115,7 @@ fn large() -> Vec<u8> {
 #[test]
 fn the_large_file_is_read() {
     let network = onnx::from_bytes(&large(), None).expect("it loads");
-    assert_eq!(network.model.graph.nodes.len(), 11);
+    assert_eq!(network.model.graph.nodes().len(), 11);
 }
 
 proptest! {
@@ -285,7 +285,7 @@ fn many_alike_are_quick() {
         .node("Relu", "20000", "y", &[])
         .load()
         .expect("it loads");
-    assert_eq!(network.model.graph.nodes[2].name, "twin~2");
+    assert_eq!(network.model.graph.nodes()[2].name, "twin~2");
     let empty = File::new(&[1, 1]).floats("f", &[1 << 26, 0], &[]);
     let file = empty.node(
         "Concat",

@@ -2,7 +2,7 @@
 
 mod common;
 
-use nets::{FloatModel, Head, Op};
+use nets::{FloatModel, Head, Op, Operator as _};
 use onnx::{Error, Network};
 
 /// Loads a file of the trained networks, if they are there.
@@ -42,7 +42,7 @@ fn trained(name: &str, kind: &str, count: usize, images: usize) {
 
 /// How many operations of a kind there are.
 fn operations(model: &FloatModel, kind: &str) -> usize {
-    let nodes = model.graph.nodes.iter();
+    let nodes = model.graph.nodes().iter();
     nodes.filter(|n| n.op.name() == kind).count()
 }
 
@@ -54,8 +54,11 @@ fn resnet20() {
         let network = result.expect("every operator is there");
         assert_eq!((network.producer.as_str(), network.head), ("pytorch", None));
         assert_eq!(network.opset, if exporter.is_empty() { 17 } else { 20 });
-        let shortcut = |n: &&nets::Node| matches!(n.op.name(), "subsample" | "pad-channels");
-        assert_eq!(network.model.graph.nodes.iter().filter(shortcut).count(), 4);
+        let shortcut = |n: &&nets::Node<Op>| matches!(n.op.name(), "subsample" | "pad-channels");
+        assert_eq!(
+            network.model.graph.nodes().iter().filter(shortcut).count(),
+            4
+        );
         agrees(&network.model, "resnet20_cifar10", usize::MAX);
     }
 }
@@ -129,7 +132,7 @@ fn graphs_with_constant_weights() {
     assert_eq!(operations(&squeezenet, "concat"), 8);
     let shufflenet = light("shufflenet", Some(Head::Softmax)).expect("the folder is there");
     // Its average pools, one a stage, leave their padding out.
-    let pools = shufflenet.graph.nodes.iter();
+    let pools = shufflenet.graph.nodes().iter();
     let uncounted = |op: &Op| {
         matches!(
             op,

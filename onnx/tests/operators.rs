@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Attr, File};
+use nets::Operator as _;
 
 const ALL: i64 = i64::MAX;
 
@@ -191,7 +192,7 @@ fn the_shape_arithmetic_before_a_classifier_is_folded() {
         .node("Add", "b product", "y", &[])
         .node("Exp", "product", "unused", &[]);
     let network = file.load().expect("it loads");
-    let ops: Vec<_> = network.model.graph.nodes[1..]
+    let ops: Vec<_> = network.model.graph.nodes()[1..]
         .iter()
         .map(|n| n.op.name())
         .collect();

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use nets::Operator as _;
 use onnx::{Error, Network};
 use rten_onnx::onnx::{
     AttributeProto, DataType, Dimension, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
@@ -189,7 +190,7 @@ impl File {
     /// The network's operations, by name, without the input.
     pub fn ops(self) -> Vec<&'static str> {
         let network = self.load().expect("it loads");
-        network.model.graph.nodes[1..]
+        network.model.graph.nodes()[1..]
             .iter()
             .map(|n| n.op.name())
             .collect()

@@ -1,6 +1,6 @@
 //! A small network between two parties: quantised, planned, run, and compared with the clear integers.
 //!
-//! `cargo run --release -p blindray-secure --example two_parties`
+//! `cargo run --release -p blindray-secure --example network`
 
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
