@@ -49,7 +49,8 @@ pub const BACKBONES: [&str; 13] = [
 /// metadata, `xop_spatial` and `xop_groups`, else 1/2 and 1, and `xop_pointwise` groups 1 × 1 layers.
 ///
 /// # Errors
-/// [`Error::UnknownNetwork`], [`Error::MissingTensor`], [`Error::TensorShape`], [`Error::Metadata`].
+/// [`Error::UnknownNetwork`]; [`Error::Metadata`]; [`Error::Nets`] for a tensor that is missing or has
+/// another shape.
 pub fn backbone(arch: &str, weights: StateDict) -> Result<Source, Error> {
     if let Some(base) = arch.strip_suffix("-x") {
         return x::source(base, weights);
@@ -71,8 +72,8 @@ pub fn backbone(arch: &str, weights: StateDict) -> Result<Source, Error> {
 /// the first.
 ///
 /// # Errors
-/// [`Error::UnknownNetwork`]; [`Error::Shape`] for an input that is too small; [`Error::Option`] for
-/// the `-x` form of a network that has nothing to replace.
+/// [`Error::UnknownNetwork`]; [`Error::Nets`] for an input that is too small;
+/// [`Error::NothingToReplace`] for the `-x` form of a network in which nothing can be replaced.
 pub fn backbone_seeded(
     arch: &str,
     input: Shape,

@@ -1,8 +1,12 @@
 //! The public part of a model, as a server sends it: an error, or a graph that can be planned.
 #![no_main]
 
+use std::sync::Arc;
+
 use libfuzzer_sys::fuzz_target;
-use nets::{Mode, Picture, PublicModel, Samples, SecureNetwork};
+use nets::{Picture, PublicModel, Samples};
+use secure::{Mode, SecureNetwork};
+use sharing::CotPrice;
 
 /// Graphs beyond this are not planned: it would only be slow.
 const MAX_PLAN: usize = 1 << 16;
@@ -22,8 +26,9 @@ fuzz_target!(|bytes: &[u8]| {
     for view in 0..public.preprocessing.views() {
         drop(public.prepare(&picture, view));
     }
+    let graph = Arc::new(public.graph.clone());
     for mode in [Mode::Faithful, Mode::Fast] {
-        if let Ok(network) = SecureNetwork::new(&public.graph, mode, 32) {
+        if let Ok(network) = SecureNetwork::new(graph.clone(), mode, CotPrice::bits(32)) {
             drop(network.cost());
         }
     }

@@ -1,8 +1,9 @@
 //! State dicts: an error or tensors, from which every backbone is built or refused.
 #![no_main]
 
+use backbones::{BACKBONES, backbone};
 use libfuzzer_sys::fuzz_target;
-use nets::{BACKBONES, StateDict, backbone};
+use nets::StateDict;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(dict) = StateDict::from_bytes(bytes) {

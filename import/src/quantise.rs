@@ -20,7 +20,7 @@ use crate::{Error, calibrate, rounding, scales};
 ///
 /// # Errors
 /// [`Error::Unsupported`] naming every operator that cannot be lowered; [`Error::Option`];
-/// [`Error::Width`] when no widths fit.
+/// [`Error::Nets`] when no widths fit ([`Error::is_width`]).
 pub fn quantise(
     source: &Source,
     samples: &[Vec<f32>],

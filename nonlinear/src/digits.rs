@@ -14,10 +14,11 @@ pub(crate) const MAX_RADIX: u32 = 4;
 ///
 /// ```
 /// use nonlinear::Digits;
+/// use sharing::CotPrice;
 ///
 /// // An expensive COT makes wide digits and few nodes; a free one makes digits of two bits.
-/// assert_eq!(Digits::cheapest(31, 32).widths(), [4, 4, 4, 4, 4, 4, 4, 3]);
-/// assert_eq!(Digits::cheapest(9, 0).widths(), [3, 2, 2, 2]);
+/// assert_eq!(Digits::cheapest(31, CotPrice::bits(32)).widths(), [4, 4, 4, 4, 4, 4, 4, 3]);
+/// assert_eq!(Digits::cheapest(9, CotPrice::FREE).widths(), [3, 2, 2, 2]);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Digits {

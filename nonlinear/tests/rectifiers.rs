@@ -75,7 +75,9 @@ fn channels_and_chunks_do_not_meet() {
     for (channels, plane) in [(1, 1), (3, 5), (4, 16), (7, 9)] {
         let inputs = edge_shares(bits, channels * plane, &mut rng(9));
         let signs: Vec<i32> = (0..channels).map(|c| -i32::from(c % 2 == 1)).collect();
-        let shifts: Vec<i64> = (0..channels as i64).map(|c| 100 * c - 150).collect();
+        let shifts: Vec<i64> = (0..channels)
+            .map(|c| 100 * i64::try_from(c).expect("small") - 150)
+            .collect();
         for chunk in [1, 4, 7, 1 << 10] {
             check_signed(bits, chunk, &signs, &shifts, &inputs);
         }

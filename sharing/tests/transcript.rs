@@ -43,8 +43,8 @@ fn the_wire_is_the_one_of_the_baseline() {
     assert!(server.is_ok() && client.is_ok());
     let digests = [Role::Server, Role::Client].map(|role| transcript.digest(role));
     let baseline = [
-        "5a4cbb49f54cf13aa1e64317296af963158ead7c7fc1175afeaa77307b29a298",
-        "dd8f322d23510c943527ed50b2471bb6b889f2ff36336ec49aaa1d3854bf8820",
+        "7b66e821feb838f5215b361ef006da7cb6d9b0d8cae9e0c74e0b26f7f6f59cdb",
+        "8c6db0a3b8c7cb60f1146d67e441fe8a6fa1eefdcf940c798bb92c6868f9fcb7",
     ];
     assert_eq!(digests, baseline);
 }

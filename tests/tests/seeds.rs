@@ -30,6 +30,9 @@ fn seeds<E: Display>(target: &str, refused: &[&str], read: impl Fn(&[u8]) -> Res
 #[test]
 fn files_are_read() {
     seeds("onnx", &[], |bytes| onnx::from_bytes(bytes, None).map(drop));
+    seeds("import", &[], |bytes| {
+        onnx::from_bytes(bytes, None).map(drop)
+    });
     seeds("safetensors", &[], |bytes| {
         nets::StateDict::from_bytes(bytes).map(drop)
     });

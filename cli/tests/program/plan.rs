@@ -300,7 +300,7 @@ fn bad_requests_say_what_would_do() {
     let garbage = file("garbage.json", "{}");
     let negative = file(
         "negative.json",
-        r#"{"version":1,"constants":{"row":-1,"word":0,"element":0,"cot":0,"byte":0}}"#,
+        r#"{"version":2,"constants":{"row":-1,"word":0,"element":0,"cot":0,"byte":0}}"#,
     );
     let fine = ["--model", "chestnet"];
     for (args, cause) in [
