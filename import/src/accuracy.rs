@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use nets::{Head, PrivateWeights, PublicModel, run_integer_observed};
+use nets::{Head, PrivateWeights, PublicModel, run_integer_counting};
 
 use crate::Error;
 
@@ -105,7 +105,7 @@ pub struct WidthReport {
     /// Root mean square over the images of the largest difference of a probability, were the float
     /// network undecided between its two top outputs, or between yes and no.
     pub undecided_difference: f64,
-    /// Values that wrapped.
+    /// Values that wrapped where this does harm.
     pub wrapped: usize,
 }
 
@@ -211,23 +211,14 @@ pub(crate) fn compare<'a>(
     Ok(report)
 }
 
-/// The integer network's logits, and how many values wrapped.
+/// The integer network's logits, and how many values wrapped where this does harm.
 fn logits(
     public: &PublicModel,
     weights: &PrivateWeights,
     sample: &[f32],
 ) -> Result<(Vec<f64>, usize), Error> {
-    let types = public.graph.types();
-    let mut wrapped = 0;
-    let mut observe = |node: usize, values: &[i64]| {
-        let bits = types[node].bits();
-        wrapped += values
-            .iter()
-            .filter(|&&v| bits.to_signed(bits.from_signed(v)) != v)
-            .count();
-    };
     let input = public.encode(sample)?;
-    let raw = run_integer_observed(&public.graph, weights, &input, &mut observe, true)?;
+    let (raw, wrapped) = run_integer_counting(&public.graph, weights, &input)?;
     Ok((public.logits(&raw), wrapped))
 }
 

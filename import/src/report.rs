@@ -34,6 +34,6 @@ pub struct ImportReport {
     pub mean_probability_difference: f64,
     /// The factor that every width leaves over the largest value seen.
     pub margin: f64,
-    /// Values that wrapped in calibration; 0 in a sound import.
+    /// Values that wrapped in calibration where this does harm; 0 in a sound import.
     pub wrapped: usize,
 }

@@ -20,7 +20,7 @@ pub use float::standardise::standardise;
 pub use float::tensors::{Tensor, Tensors};
 pub use graph::{Arity, Graph, GraphBuilder, Node, Operator, Rewriter, Step};
 pub use int::algorithm::Algorithm;
-pub use int::executor::{run_integer, run_integer_observed};
+pub use int::executor::{run_integer, run_integer_counting};
 pub use int::op::{IntGraph, IntOp, LayerShape};
 pub use int::types::{MAX_WEIGHT_BITS, TensorType};
 pub use int::weights::{LayerWeights, PrivateWeights};

@@ -7,6 +7,7 @@ use ring_arith::{Bits, Word, gemm};
 
 use super::op::{IntGraph, IntOp, LayerShape};
 use super::reference::{HardSwish, max_pool};
+use super::types::TensorType;
 use super::weights::{LayerWeights, PrivateWeights};
 use crate::Error;
 use crate::kernel::{im2col, pad_channels, reciprocals, shuffle, slice, subsample, sum_pool};
@@ -24,20 +25,51 @@ pub fn run_integer(
     weights: &PrivateWeights,
     input: &[i64],
 ) -> Result<Vec<i64>, Error> {
-    run_integer_observed(graph, weights, input, &mut |_, _| {}, false)
+    run(graph, weights, input, false, |_, bits, value| {
+        reduce(bits, value);
+    })
 }
 
-/// As [`run_integer`], showing every node's output; with `full`, the outputs of linear layers and
-/// additions are shown as they are before their reduction.
+/// As [`run_integer`], and counts the values that wrapped where this does harm: that an operation reads
+/// as the numbers they are, such as a comparison, but that did not fit their ring. Between such
+/// operations only the values modulo the ring matter, and any of them may wrap: an accumulator is often
+/// narrower than the activations that it sums.
 ///
 /// # Errors
 /// As [`run_integer`].
-pub fn run_integer_observed(
+pub fn run_integer_counting(
     graph: &IntGraph,
     weights: &PrivateWeights,
     input: &[i64],
-    observe: &mut dyn FnMut(usize, &[i64]),
-    full: bool,
+) -> Result<(Vec<i64>, usize), Error> {
+    let mut read = vec![false; graph.len()];
+    for (index, node) in graph.nodes().iter().enumerate() {
+        if !node.op.is_modular() {
+            read[index] = true;
+            node.inputs.iter().for_each(|&input| read[input] = true);
+        }
+    }
+    let mut wrapped = 0;
+    let output = run(graph, weights, input, true, |index, bits, value| {
+        if read[index] {
+            wrapped += (value.iter())
+                .filter(|&&v| bits.to_signed(v.cast_unsigned()) != v)
+                .count();
+            reduce(bits, value);
+        }
+    })?;
+    Ok((output, wrapped))
+}
+
+/// Runs the graph. `reduce` is given the number, the ring and the values of every node, and must bring
+/// into the ring what an operation reads as numbers. With `wide`, the values before this are the true
+/// ones modulo 2^64; without, modulo their ring is enough.
+fn run(
+    graph: &IntGraph,
+    weights: &PrivateWeights,
+    input: &[i64],
+    wide: bool,
+    mut reduce: impl FnMut(usize, Bits, &mut [i64]),
 ) -> Result<Vec<i64>, Error> {
     weights.check(graph)?;
     let expected = graph.input().shape.len();
@@ -50,15 +82,14 @@ pub fn run_integer_observed(
     let last_use = graph.last_use();
     let mut values: Vec<Vec<i64>> = Vec::with_capacity(graph.nodes().len());
     for (index, node) in graph.nodes().iter().enumerate() {
-        let out = graph.types()[index];
-        let wide = if full { Bits::of(64) } else { out.bits() };
+        let bits = graph.types()[index].bits();
         let mut value = if let IntOp::Input { .. } = node.op {
             input.to_vec()
         } else {
-            compute(graph, index, &values, weights.layer(index), wide)
+            let word = if wide { Bits::of(64) } else { bits };
+            compute(graph, index, &values, weights.layer(index), word)
         };
-        observe(index, &value);
-        reduce(out.bits(), &mut value);
+        reduce(index, bits, &mut value);
         values.push(value);
         for &input in node.inputs.iter().filter(|&&i| last_use[i] == index) {
             values[input] = Vec::new();
@@ -91,7 +122,7 @@ fn compute(
             x.iter().map(|&v| v >> shift).collect()
         }
         IntOp::Relu => x.iter().map(|&v| v.max(0)).collect(),
-        IntOp::SignedRelu => signed_relu(x, parameters(), shape, bits),
+        IntOp::SignedRelu => signed_relu(x, parameters(), *input, bits),
         &IntOp::Clip { top } => x.iter().map(|&v| v.clamp(0, top)).collect(),
         &IntOp::Affine { factor, add, .. } => (x.iter())
             .map(|v| v.wrapping_mul(factor).wrapping_add(add))
@@ -140,12 +171,14 @@ fn compute(
     }
 }
 
-fn signed_relu(x: &[i64], layer: &LayerWeights, shape: Shape, bits: Bits) -> Vec<i64> {
-    let plane = shape.plane();
+/// In words of `bits`. A number beyond the ring stays as it is, so that it can be counted.
+fn signed_relu(x: &[i64], layer: &LayerWeights, input: TensorType, bits: Bits) -> Vec<i64> {
+    let plane = input.shape.plane();
     let value = |(i, &x): (usize, &i64)| {
         let y = x.wrapping_add(layer.bias[i / plane]);
         let y = bits.to_signed(y.cast_unsigned());
-        if (y >= 0) == (layer.weights[i / plane] < 0) {
+        let fits = input.bits().to_signed(y.cast_unsigned()) == y;
+        if fits && (y >= 0) == (layer.weights[i / plane] < 0) {
             0
         } else {
             y

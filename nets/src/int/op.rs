@@ -246,6 +246,38 @@ impl IntOp {
         }
     }
 
+    /// Whether its result modulo its ring follows from its inputs modulo theirs. Then an input that
+    /// wrapped does no harm.
+    #[must_use]
+    pub const fn is_modular(&self) -> bool {
+        match self {
+            Self::Narrow { .. }
+            | Self::Linear { .. }
+            | Self::Affine { .. }
+            | Self::MeanPool { .. }
+            | Self::Add
+            | Self::Concat
+            | Self::ChannelShuffle { .. }
+            | Self::Slice { .. }
+            | Self::SumPool { .. }
+            | Self::Subsample { .. }
+            | Self::PadChannels { .. }
+            | Self::Flatten => true,
+            // A gate may be of a narrower ring than what it gates.
+            Self::Gate
+            | Self::Input { .. }
+            | Self::Extend { .. }
+            | Self::TruncReduce { .. }
+            | Self::Trunc { .. }
+            | Self::Relu
+            | Self::SignedRelu
+            | Self::Clip { .. }
+            | Self::HardSwish { .. }
+            | Self::MaxPool { .. }
+            | Self::Output => false,
+        }
+    }
+
     /// Whether it is a product with the server's weights.
     #[must_use]
     pub const fn is_linear(&self) -> bool {

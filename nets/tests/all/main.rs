@@ -7,3 +7,4 @@ mod graph;
 mod moves;
 mod products;
 mod resize;
+mod wraps;
