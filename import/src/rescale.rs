@@ -45,11 +45,19 @@ pub(crate) fn rescales(graph: &FloatGraph) -> Vec<bool> {
 }
 
 /// For each node, whether its values reach nothing but linear layers and means, through operations
-/// that sums pass unchanged. A mean of means is looked at by itself.
+/// that sums pass unchanged. A mean of means is looked at by itself, unless it is a mean of one value,
+/// which divides nothing.
 fn feeds_sums(graph: &FloatGraph) -> Vec<bool> {
-    graph.leads(|_, op| match op.kind() {
-        Kind::Linear | Kind::Averages => Step::Ends,
-        Kind::Moves => Step::Passes,
+    let divides = |index: usize| {
+        let window = graph.nodes()[index]
+            .op
+            .mean_window(*graph.input_type(index, 0));
+        window.is_some_and(|(window, _)| window.area() > 1)
+    };
+    graph.leads(|index, op| match op.kind() {
+        Kind::Linear => Step::Ends,
+        Kind::Averages if divides(index) => Step::Ends,
+        Kind::Averages | Kind::Moves => Step::Passes,
         Kind::Input
         | Kind::Constant
         | Kind::Norm

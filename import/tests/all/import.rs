@@ -1,7 +1,7 @@
 //! Quantisation of random float networks: close to float, nothing wraps, what cannot is named.
 
-use import::{Error, ImportOptions, Preset, WeightBits, quantise};
-use nets::{GraphBuilder, Head, Op, Preprocessing, Source};
+use import::{Error, ImportOptions, ImportReport, Preset, WeightBits, quantise};
+use nets::{GraphBuilder, Head, Model, Op, Preprocessing, Source, Window};
 use proptest::prelude::*;
 use tests::networks::ints::Rng;
 use tests::networks::{floats, ints};
@@ -32,6 +32,27 @@ fn source(seed: u64) -> (Source, Vec<Vec<f32>>) {
 
 const PRESETS: [Preset; 2] = [Preset::Mixed, Preset::Uniform { bits: 60 }];
 
+/// Widths at which hardly anything is lost.
+fn wide(preset: Preset) -> ImportOptions {
+    ImportOptions {
+        weight_bits: WeightBits::Fixed(16),
+        activation_bits: 24,
+        fraction_bits: 14,
+        input_bits: 16,
+        preset,
+        ..ImportOptions::default()
+    }
+}
+
+/// How far an import is from its network, relative to the largest logit of the samples.
+fn error(model: &Model, report: &ImportReport, samples: &[Vec<f32>]) -> f64 {
+    let logits = samples.iter().map(|s| model.run_float(s).expect("it runs"));
+    let top = logits
+        .flatten()
+        .fold(1.0_f64, |top, v| top.max(f64::from(v).abs()));
+    report.max_logit_difference / top
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
@@ -40,15 +61,7 @@ proptest! {
         let (source, samples) = source(seed);
         source.preprocessing.check().expect("one or three channels");
         for preset in PRESETS {
-            let options = ImportOptions {
-                weight_bits: WeightBits::Fixed(16),
-                activation_bits: 24,
-                fraction_bits: 14,
-                input_bits: 16,
-                preset,
-                ..ImportOptions::default()
-            };
-            match quantise(&source, &samples, &options) {
+            match quantise(&source, &samples, &wide(preset)) {
                 Ok((model, report)) => {
                     prop_assert_eq!(report.wrapped, 0);
                     for sample in &samples {
@@ -58,10 +71,9 @@ proptest! {
                         let top = a.iter().fold(1.0_f32, |top, v| top.max(v.abs()));
                         prop_assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() <= 1e-3 * top));
                     }
-                    let logits = samples.iter().map(|s| model.run_float(s).expect("it runs"));
-                    let top = logits.flatten().fold(1.0_f64, |top, v| top.max(f64::from(v).abs()));
-                    let error = report.max_logit_difference / top;
-                    prop_assert!(error < 0.02, "{error}: {:?}", report.layers);
+                    // A steep hard-sigmoid of large numbers shows what they lost.
+                    let error = error(&model, &report, &samples);
+                    prop_assert!(error < 0.1, "{error}: {:?}", report.layers);
                 }
                 Err(Error::Unsupported(names)) => prop_assert!(!names.is_empty()),
                 // What a batch norm or a tiny weight makes too large for the widths asked for.
@@ -72,6 +84,21 @@ proptest! {
             }
         }
     }
+}
+
+/// Nearly all are far closer than the worst may be.
+#[test]
+fn nearly_all_integers_follow_floats_closely() {
+    let mut errors = Vec::new();
+    for (seed, preset) in (0..400).flat_map(|seed| PRESETS.map(|preset| (seed, preset))) {
+        let (source, samples) = source(seed);
+        if let Ok((model, report)) = quantise(&source, &samples, &wide(preset)) {
+            errors.push(error(&model, &report, &samples));
+        }
+    }
+    errors.sort_by(f64::total_cmp);
+    assert!(errors.len() > 700, "{}", errors.len());
+    assert!(errors[errors.len() * 99 / 100] < 0.002, "{errors:?}");
 }
 
 /// What the random networks are worth: nearly all can be imported, and those have every integer
@@ -127,6 +154,27 @@ fn means_serve_as_activations_and_outputs() {
     graph.push("second", Op::Add, &[2, 3]);
     source.float.graph = graph.finish().expect("it fits");
     source.labels = vec!["x".into()];
+    let (_, report) = quantise(&source, &samples, &ImportOptions::default()).expect("it imports");
+    assert!(report.max_logit_difference < 0.01, "{report:?}");
+}
+
+/// A mean of one value divides nothing, so it cannot be what a sum waits for.
+#[test]
+fn a_mean_of_one_value_does_not_divide_a_sum() {
+    let (mut source, samples) = source(3);
+    let shape = source.preprocessing.shape;
+    let mut graph = GraphBuilder::new();
+    graph.push("input", Op::Input { shape }, &[]);
+    graph.push("mean", Op::GlobalAvgPool, &[0]);
+    let one = Op::AvgPool {
+        window: Window::square(1, 1, 0),
+        counts_padding: false,
+    };
+    graph.push("one", one, &[1]);
+    graph.push("relu", Op::Relu, &[2]);
+    graph.push("joined", Op::Concat, &[3, 2]);
+    source.float.graph = graph.finish().expect("it fits");
+    source.labels = vec!["x".into(); 2 * shape.channels];
     let (_, report) = quantise(&source, &samples, &ImportOptions::default()).expect("it imports");
     assert!(report.max_logit_difference < 0.01, "{report:?}");
 }
