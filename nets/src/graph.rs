@@ -213,7 +213,6 @@ impl<O: Operator> Graph<O> {
     #[must_use]
     pub fn reaching(&self, output: usize) -> Vec<bool> {
         let mut live = vec![false; self.len()];
-        live[0] = true;
         live[output] = true;
         for node in (1..=output).rev() {
             if live[node] {
