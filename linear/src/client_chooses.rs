@@ -70,7 +70,7 @@ impl LinearProtocol for ClientChoosesProtocol {
     }
 
     fn prepare(&self, parameters: LayerParameters<'_>) -> Result<Prepared, Error> {
-        self.layer.check(parameters)?;
+        self.layer.check_parameters(parameters)?;
         Ok(Prepared::nothing())
     }
 
@@ -81,16 +81,22 @@ impl LinearProtocol for ClientChoosesProtocol {
         _: &Prepared,
         x: &[u64],
     ) -> Result<Vec<u64>, Error> {
-        self.layer.check(parameters)?;
-        let shape = (self.columns.outputs, self.columns.inputs);
-        let weights = ArrayView2::from_shape(shape, parameters.weights);
-        let weights = weights.expect("the lengths were compared");
-        let mut y = self.columns.serve_columns(session, weights, x.into())?;
-        add_bias(self.layer.bits, &mut y, parameters.bias);
-        Ok(y)
+        session.attempt(|session| {
+            self.layer.check_parameters(parameters)?;
+            self.layer.check_input(x)?;
+            let shape = (self.columns.outputs, self.columns.inputs);
+            let weights = ArrayView2::from_shape(shape, parameters.weights);
+            let weights = weights.expect("the lengths were compared");
+            let mut y = self.columns.serve_columns(session, weights, x.into())?;
+            add_bias(self.layer.bits, &mut y, parameters.bias);
+            Ok(y)
+        })
     }
 
     fn request(&self, session: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
-        self.columns.request_columns(session, ArrayView1::from(x))
+        session.attempt(|session| {
+            self.layer.check_input(x)?;
+            self.columns.request_columns(session, ArrayView1::from(x))
+        })
     }
 }

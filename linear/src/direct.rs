@@ -99,7 +99,7 @@ impl LinearProtocol for DirectProtocol {
     }
 
     fn prepare(&self, parameters: LayerParameters<'_>) -> Result<Prepared, Error> {
-        self.layer.check(parameters)?;
+        self.layer.check_parameters(parameters)?;
         Ok(Prepared::nothing())
     }
 
@@ -110,23 +110,24 @@ impl LinearProtocol for DirectProtocol {
         _: &Prepared,
         x: &[u64],
     ) -> Result<Vec<u64>, Error> {
-        self.layer.check(parameters)?;
-        assert_eq!(
-            x.len(),
-            self.layer.shape.input_len(),
-            "wrong number of inputs"
-        );
-        let mut y = self.own(parameters.weights, x);
-        let cross = self
-            .products
-            .run_server_cross(session, parameters.weights)?;
-        slices::add_assign(self.layer.bits, &mut y, &cross);
-        add_bias(self.layer.bits, &mut y, parameters.bias);
-        Ok(y)
+        session.attempt(|session| {
+            self.layer.check_parameters(parameters)?;
+            self.layer.check_input(x)?;
+            let mut y = self.own(parameters.weights, x);
+            let cross = self
+                .products
+                .run_server_cross(session, parameters.weights)?;
+            slices::add_assign(self.layer.bits, &mut y, &cross);
+            add_bias(self.layer.bits, &mut y, parameters.bias);
+            Ok(y)
+        })
     }
 
     fn request(&self, session: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
-        self.products.run_client(session, x)
+        session.attempt(|session| {
+            self.layer.check_input(x)?;
+            self.products.run_client(session, x)
+        })
     }
 }
 

@@ -39,6 +39,14 @@ pub enum Error {
         /// Biases given.
         biases: usize,
     },
+    /// Another number of inputs than the layer has.
+    #[error("a layer of {expected} inputs is given {actual}")]
+    Inputs {
+        /// Inputs of the layer.
+        expected: usize,
+        /// Inputs given.
+        actual: usize,
+    },
     /// A protocol of another crate failed, or its layer is impossible.
     #[error("{0}")]
     Backend(Box<dyn std::error::Error + Send + Sync>),

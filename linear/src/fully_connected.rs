@@ -108,6 +108,7 @@ impl FullyConnected {
         weights: ArrayView2<'_, i32>,
         x: ArrayView1<'_, u64>,
     ) -> Result<Vec<u64>, Error> {
+        assert_eq!(s.role(), Role::Server, "the server's side");
         let cross = s.attempt(|s| {
             let flat = weights.as_standard_layout();
             check_weights(self.weight_bits, flat.as_slice().expect("contiguous"), 0)?;
@@ -129,7 +130,7 @@ impl FullyConnected {
         s: &mut Session,
         x: ArrayView1<'_, u64>,
     ) -> Result<Vec<u64>, Error> {
-        assert_eq!(x.len(), self.inputs, "wrong number of inputs");
+        assert_eq!(s.role(), Role::Client, "the client's side");
         s.attempt(|s| {
             if self.bits.get() <= 32 {
                 self.receive::<u32>(s, x)

@@ -2,6 +2,7 @@
 
 use ring_arith::Bits;
 
+use crate::products::check_weights;
 use crate::{ConvSpec, Error};
 
 /// The shape of a linear layer.
@@ -108,13 +109,26 @@ impl LinearLayer {
     /// Refuses parameters that are not this layer's.
     ///
     /// # Errors
-    /// [`Error::Parameters`] for a wrong number of weights or biases.
-    pub fn check(&self, parameters: LayerParameters<'_>) -> Result<(), Error> {
+    /// [`Error::Parameters`] for a wrong number of weights or biases, [`Error::WeightRange`] for a weight
+    /// beyond its width.
+    pub fn check_parameters(&self, parameters: LayerParameters<'_>) -> Result<(), Error> {
         let (weights, biases) = (parameters.weights.len(), parameters.bias.len());
         let fits = biases == self.shape.channels() || biases == self.shape.output_len();
         if weights == self.shape.weight_len() && fits {
-            return Ok(());
+            return check_weights(self.weight_bits, parameters.weights, 0);
         }
         Err(Error::Parameters { weights, biases })
+    }
+
+    /// Refuses a share of another length than this layer's input.
+    ///
+    /// # Errors
+    /// [`Error::Inputs`].
+    pub fn check_input(&self, x: &[u64]) -> Result<(), Error> {
+        let (expected, actual) = (self.shape.input_len(), x.len());
+        if actual == expected {
+            return Ok(());
+        }
+        Err(Error::Inputs { expected, actual })
     }
 }

@@ -62,14 +62,15 @@ pub trait LinearProtocol: fmt::Debug + Send + Sync {
     /// width.
     fn prepare(&self, parameters: LayerParameters<'_>) -> Result<Prepared, Error>;
 
-    /// The server's side: its share of the result.
+    /// The server's side: its share of the result. `prepared` is what [`LinearProtocol::prepare`] made of
+    /// the same parameters.
     ///
     /// # Errors
-    /// If the session fails, or the parameters are not the layer's.
+    /// If the session fails; and before anything is said, if the parameters are not the layer's or `x`
+    /// does not have its number of inputs. After an error the session refuses to go on.
     ///
     /// # Panics
-    /// If `x` does not have the layer's number of inputs, the session is the client's, or `prepared`
-    /// was made by another protocol.
+    /// If the session is the client's, or `prepared` was made by another protocol.
     fn serve(
         &self,
         session: &mut Session,
@@ -81,10 +82,11 @@ pub trait LinearProtocol: fmt::Debug + Send + Sync {
     /// The client's side: its share of the result.
     ///
     /// # Errors
-    /// If the session fails.
+    /// If the session fails; and before anything is said, if `x` does not have the layer's number of
+    /// inputs. After an error the session refuses to go on.
     ///
     /// # Panics
-    /// If `x` does not have the layer's number of inputs, or the session is the server's.
+    /// If the session is the server's.
     fn request(&self, session: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error>;
 
     /// The form of the protocol with a phase ahead of the input, if it has one that is worth it.

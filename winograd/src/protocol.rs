@@ -139,7 +139,7 @@ impl LinearProtocol for WinogradProtocol {
     }
 
     fn prepare(&self, parameters: LayerParameters<'_>) -> Result<Prepared, linear::Error> {
-        self.layer.check(parameters)?;
+        self.layer.check_parameters(parameters)?;
         let weights = ArrayView4::from_shape(self.conv.spec().weight_shape(), parameters.weights);
         let weights = weights.expect("the lengths were compared");
         let filters = self.conv.prepare(weights).map_err(linear_error)?;
@@ -156,22 +156,28 @@ impl LinearProtocol for WinogradProtocol {
         prepared: &Prepared,
         x: &[u64],
     ) -> Result<Vec<u64>, linear::Error> {
-        self.layer.check(parameters)?;
-        let filters = prepared.get::<Filters>();
-        let filters = filters.expect("prepared by this protocol");
-        let y = self
-            .conv
-            .run_server_prepared(session, filters, self.image(x));
-        let mut y = y.map_err(linear_error)?.into_raw_vec_and_offset().0;
-        let raised = parameters.bias.iter().map(|b| b << self.conv.guard_bits());
-        let raised = Zeroizing::new(raised.collect::<Vec<_>>());
-        add_bias(self.conv.ring(), &mut y, &raised);
-        Ok(y)
+        session.attempt(|session| {
+            self.layer.check_parameters(parameters)?;
+            self.layer.check_input(x)?;
+            let filters = prepared.get::<Filters>();
+            let filters = filters.expect("prepared by this protocol");
+            let y = self
+                .conv
+                .run_server_prepared(session, filters, self.image(x));
+            let mut y = y.map_err(linear_error)?.into_raw_vec_and_offset().0;
+            let raised = parameters.bias.iter().map(|b| b << self.conv.guard_bits());
+            let raised = Zeroizing::new(raised.collect::<Vec<_>>());
+            add_bias(self.conv.ring(), &mut y, &raised);
+            Ok(y)
+        })
     }
 
     fn request(&self, session: &mut Session, x: &[u64]) -> Result<Vec<u64>, linear::Error> {
-        let y = self.conv.run_client(session, self.image(x));
-        Ok(y.map_err(linear_error)?.into_raw_vec_and_offset().0)
+        session.attempt(|session| {
+            self.layer.check_input(x)?;
+            let y = self.conv.run_client(session, self.image(x));
+            Ok(y.map_err(linear_error)?.into_raw_vec_and_offset().0)
+        })
     }
 }
 
