@@ -6,8 +6,7 @@ use ndarray::Array4;
 use proptest::prelude::*;
 use rand_core::Rng;
 use ring_arith::Bits;
-use sharing::default_extension;
-use testkit::{elements, reconstruct, rng, run_sessions, run_sessions_real, share};
+use testkit::{elements, reconstruct, rng, run_sessions, share};
 use winograd::{Tile, WinogradConv, clear};
 
 fn image(spec: &ConvSpec, values: Vec<u64>) -> Array4<u64> {
@@ -77,13 +76,6 @@ fn any_layer() -> impl Strategy<Value = (Tile, ConvSpec)> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn secure_equals_direct((tile, spec) in any_layer(), w in 1u32..=32, l in 1u32..=62, seed: u64) {
-        let w = Bits::of(w.min(tile.max_weight_bits()));
-        let l = Bits::of(l.min(64 - tile.guard_bits()));
-        check(&WinogradConv::new(spec, tile, w, l).expect("possible"), seed);
-    }
 
     #[test]
     fn clear_equals_direct((tile, spec) in any_layer(), l in 1u32..=62, seed: u64) {
@@ -188,30 +180,4 @@ fn the_usual_layers() {
             }
         }
     }
-}
-
-#[test]
-fn real_correlations_give_the_same_result_and_cost() {
-    let spec = ConvSpec::new([3, 4], [9, 8], [3, 3], [1, 1], [1; 4], 1).expect("fits");
-    let conv = WinogradConv::new(spec, Tile::F4x4_3x3, Bits::of(6), Bits::of(22)).expect("fits");
-    let ring = conv.ring();
-    let mut rng = rng(3);
-    let weights = weights(&spec, conv.weight_bits(), &mut rng);
-    let filters = conv.prepare(weights.view()).expect("in range");
-    let x = elements(spec.input_len(), ring, &mut rng);
-    let (xs, xc) = share(&x, ring, &mut rng);
-    let (xs, xc) = (image(&spec, xs), image(&spec, xc));
-    let (ys, yc, cost) = run_sessions_real(
-        3,
-        default_extension(),
-        |s| {
-            conv.run_server_prepared(s, &filters, xs.view())
-                .expect("the server succeeds")
-        },
-        |s| conv.run_client(s, xc.view()).expect("the client succeeds"),
-    );
-    let direct = conv2d(&spec, ring, weights.view(), image(&spec, x).view());
-    let y = (ys + yc).mapv(|y| ring.reduce(y));
-    assert_eq!(y, direct.mapv(|y| ring.reduce(y << conv.guard_bits())));
-    assert_eq!(cost, conv.cost());
 }

@@ -1,10 +1,11 @@
 //! Test data and oracles written straight from the definitions.
 #![allow(dead_code, reason = "every test file uses some of these")]
 
-use linear::{Conv2d, ConvSpec};
+use linear::{Conv2d, ConvSpec, LinearShape};
 use ndarray::{Array4, ArrayView4};
 use rand_core::Rng;
 use ring_arith::Bits;
+use testkit::linear_reference;
 
 /// Weights of `bits` bits, the extreme ones among them.
 pub(crate) fn weights(n: usize, bits: Bits, rng: &mut impl Rng) -> Vec<i32> {
@@ -27,26 +28,12 @@ pub(crate) fn naive_conv(
     weights: ArrayView4<'_, i32>,
     x: ArrayView4<'_, u64>,
 ) -> Array4<u64> {
-    let [m, height, width] = spec.output_shape();
-    let [_, lines, columns] = spec.input_shape();
-    let [_, channels, kernel_h, kernel_w] = spec.weight_shape();
-    let [down, right] = spec.stride();
-    let [top, left, ..] = spec.padding();
-    Array4::from_shape_fn((1, m, height, width), |(_, o, i, j)| {
-        let group = o / (m / spec.groups());
-        let mut sum = 0u64;
-        for c in 0..channels {
-            for (r, s) in (0..kernel_h).flat_map(|r| (0..kernel_w).map(move |s| (r, s))) {
-                let (y, z) = (i * down + r, j * right + s);
-                if (top..top + lines).contains(&y) && (left..left + columns).contains(&z) {
-                    let v = x[(0, group * channels + c, y - top, z - left)];
-                    let w = i64::from(weights[(o, c, r, s)]).cast_unsigned();
-                    sum = sum.wrapping_add(v.wrapping_mul(w));
-                }
-            }
-        }
-        bits.reduce(sum)
-    })
+    let weights: Vec<i32> = weights.iter().copied().collect();
+    let x: Vec<u64> = x.iter().copied().collect();
+    let y = linear_reference(&LinearShape::Conv(*spec), &weights, &x);
+    let [c, h, w] = spec.output_shape();
+    let y = Array4::from_shape_vec((1, c, h, w), y).expect("the length fits");
+    y.mapv(|y| bits.reduce(y))
 }
 
 /// An array of the weights' shape.
