@@ -13,8 +13,8 @@ use ring_arith::Bits;
 use sharing::{Session, default_extension};
 
 use crate::{
-    Harm, Mangle, TestRng, elements, ideal_session, memory_pair_mangled, reconstruct, rng,
-    run_over, run_sessions, run_sessions_real, share,
+    Harm, Mangle, TestRng, Transcript, elements, ideal_session, memory_pair_mangled, reconstruct,
+    rng, run_over, run_sessions, run_sessions_over, run_sessions_real, share,
 };
 
 /// How long a party waits for a peer whose line was harmed.
@@ -147,6 +147,33 @@ pub fn check_linear_real(algorithm: &dyn LinearAlgorithm, layer: &LinearLayer, s
     let protocol = plan(algorithm, layer).expect("the layer is for the algorithm");
     let case = Case::new(protocol.as_ref(), algorithm.guard_bits(), seed);
     case.check_runs(|server, client| run_sessions_real(seed, default_extension(), server, client));
+}
+
+/// What the server and the client say in a run with fixed seeds, by digest, for baselines.
+///
+/// # Panics
+/// If the algorithm refuses the layer, or the run fails.
+#[must_use]
+pub fn linear_transcript(algorithm: &dyn LinearAlgorithm, layer: &LinearLayer) -> [String; 2] {
+    let protocol = plan(algorithm, layer).expect("the layer is for the algorithm");
+    let shape = &layer.shape;
+    let parameters = LayerParameters {
+        weights: &weights(shape.weight_len(), layer.weight_bits, &mut rng(1)),
+        bias: &vec![0; shape.channels()],
+    };
+    let prepared = protocol.prepare(parameters).expect("the layer's");
+    let [server, client] = [2, 3].map(|n| elements(shape.input_len(), layer.bits, &mut rng(n)));
+    let transcript = Transcript::new();
+    run_sessions_over(
+        &transcript.line(),
+        1,
+        |s| {
+            let y = protocol.serve(s, parameters, &prepared, &server);
+            drop(y.expect("the server succeeds"));
+        },
+        |s| drop(protocol.request(s, &client).expect("the client succeeds")),
+    );
+    [Role::Server, Role::Client].map(|role| transcript.digest(role))
 }
 
 /// Plans as both parties do, each for itself.
