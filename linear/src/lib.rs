@@ -2,8 +2,8 @@
 //! transfer.
 //!
 //! Everything is a view of one operation, [`Products`]: a batch of products of a server matrix
-//! with a shared matrix, each with its own weight width and ring. [`Conv2d`], [`MatMul`] and
-//! [`FullyConnected`] only compute which elements meet. Weights cost in their *own* width, and
+//! with a shared matrix, each with its own weight width and ring. [`Conv2d`] and [`MatMul`] only
+//! compute which elements meet. Weights cost in their *own* width, and
 //! products with padding cost nothing: for w-bit weights and an l-bit ring a multiplication takes
 //! Σ_{j<w} (l−j) bits of traffic. [`clear`] has the same functions on clear integers.
 //!
@@ -38,10 +38,10 @@
 mod bias;
 pub mod clear;
 mod client_chooses;
+mod columns;
 mod conv;
 mod direct;
 mod error;
-mod fully_connected;
 mod item;
 mod layer;
 mod local;
@@ -53,12 +53,11 @@ mod spec;
 mod tally;
 pub mod work;
 
-pub use bias::{add_bias, add_bias_map};
+pub use bias::add_bias;
 pub use client_chooses::ClientChooses;
 pub use conv::Conv2d;
 pub use direct::{Direct, products_work};
 pub use error::Error;
-pub use fully_connected::FullyConnected;
 pub use item::{Item, Rect};
 pub use layer::{LayerParameters, LinearLayer, LinearShape};
 pub use matmul::MatMul;

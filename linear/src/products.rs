@@ -192,7 +192,7 @@ impl Products {
     /// The exact cost.
     #[must_use]
     pub fn cost(&self) -> Cost {
-        let mut tally = Tally::default();
+        let mut tally = Tally::new(Role::Client);
         self.narrow.count(&self.items, &mut tally);
         self.wide.count(&self.items, &mut tally);
         tally.finish()
