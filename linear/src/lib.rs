@@ -30,3 +30,8 @@ pub use products::Products;
 pub use protocol::{AheadProtocol, LinearAlgorithm, LinearProtocol, Prepared, Refusal};
 pub use spec::ConvSpec;
 pub use work::Work;
+
+/// Holds the example of the page for those who add a back-end.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/backends.md")]
+struct Backends;

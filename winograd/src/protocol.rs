@@ -13,9 +13,9 @@ use zeroize::Zeroizing;
 use crate::{Error, Filters, Tile, WinogradConv};
 
 /// The most values that the transforms of one layer may make, input and output together, so that a
-/// layer from a peer cannot take all memory (AGREEMENT: beyond it a layer is refused).
+/// layer from a peer cannot take all memory. LOCAL: a party with a smaller bound refuses the layer.
 const MAX_TRANSFORMED: usize = 1 << 27;
-/// The most transformed inputs that an output position may depend on (AGREEMENT).
+/// The most transformed inputs that an output position may depend on; LOCAL as well.
 const MAX_PATCH: usize = 1 << 22;
 
 impl LinearAlgorithm for Tile {
