@@ -1,4 +1,4 @@
-//! The server's addition to its own share: free and local.
+//! The bias, which the server adds to its own share without the client.
 
 use ring_arith::{Bits, slices};
 

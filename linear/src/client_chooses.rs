@@ -1,4 +1,4 @@
-//! Fully connected layers, the bits of the client's share choosing.
+//! Fully connected layers, by oblivious transfers in which the bits of the client's share choose.
 
 use channel::Cost;
 use ndarray::ArrayView2;
@@ -10,7 +10,8 @@ use crate::direct::words;
 use crate::protocol::{LinearAlgorithm, LinearProtocol, Prepared, Refusal};
 use crate::{Error, LayerParameters, LinearLayer, LinearShape, Work, add_bias, clear, work};
 
-/// A server matrix times a shared vector, the bits of the client's share choosing.
+/// For fully connected layers: each product of a column of weights with an input is made by correlated
+/// OTs in which the bits of the client's share of the input choose.
 ///
 /// **Functionality.** That of [`LinearProtocol`], for fully connected layers.
 ///
@@ -23,9 +24,8 @@ use crate::{Error, LayerParameters, LinearLayer, LinearShape, Work, add_bias, cl
 ///
 /// **Cost.** `inputs·l` COTs in which the server sends, each with 1 bit to the server and
 /// ceil(outputs·(l−j)/8) bytes back; two flights per super-tile of COTs. [`LinearProtocol::cost`] is
-/// exact. It does not depend on the width of the weights: the wider they are, and the more outputs
-/// there are, the better does this compare with [`Direct`](crate::Direct), which takes
-/// `inputs·outputs·min(w, l)` COTs of one element.
+/// exact. [`Direct`](crate::Direct) takes `inputs·outputs·min(w, l)` COTs of one element in place of
+/// these: this algorithm is the better one where outputs are many or weights are wide.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "it has no parameters")]
 pub struct ClientChooses;
@@ -37,7 +37,8 @@ impl LinearAlgorithm for ClientChooses {
 
     fn plan(&self, layer: &LinearLayer) -> Result<Box<dyn LinearProtocol>, Refusal> {
         let LinearShape::FullyConnected { inputs, outputs } = layer.shape else {
-            let advice = "client-chooses is for fully connected layers; direct does";
+            let advice =
+                "client-chooses is for fully connected layers only; direct takes every layer";
             return Err(Refusal::new(advice));
         };
         let columns = Columns::new(inputs, outputs, layer.bits)?;

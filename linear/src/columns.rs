@@ -1,5 +1,5 @@
-//! The columns of a server matrix as rows of a vector COT, in the order column, bit of the client's
-//! share.
+//! The columns of a matrix of the server as messages of vector COTs, in the order column, bit of the
+//! client's share.
 
 use channel::{Cost, Role};
 use ot::{ReceiveRows, SendRows};
@@ -9,7 +9,7 @@ use sharing::Session;
 use crate::Error;
 use crate::tally::Tally;
 
-/// The term W·x_C of a server matrix and the client's vector, the bits of the vector choosing.
+/// The product W·x_C of the server's matrix and the client's share, whose bits choose.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Columns {
     inputs: usize,
@@ -18,10 +18,10 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// For a matrix of outputs by inputs.
+    /// For a matrix of `outputs` rows and `inputs` columns.
     pub(crate) fn new(inputs: usize, outputs: usize, bits: Bits) -> Result<Self, Error> {
         let size = inputs.max(1).checked_mul(outputs.max(1));
-        // Bits and bytes of all messages can be counted.
+        // So that the bits of all messages can be counted.
         let countable = size.and_then(|size| size.checked_mul(64));
         countable.ok_or(Error::TooLarge)?;
         Ok(Self {
@@ -42,7 +42,7 @@ impl Columns {
         tally.finish()
     }
 
-    /// The server's side.
+    /// The server's side: its share of W·x_C.
     pub(crate) fn serve(&self, s: &mut Session, weights: &[i32]) -> Result<Vec<u64>, Error> {
         assert_eq!(s.role(), Role::Server, "the server's side");
         s.attempt(|s| match self.bits.get() {
@@ -51,7 +51,7 @@ impl Columns {
         })
     }
 
-    /// The client's side.
+    /// The client's side: its share of W·x_C.
     pub(crate) fn request(&self, s: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
         assert_eq!(s.role(), Role::Client, "the client's side");
         s.attempt(|s| match self.bits.get() {
@@ -100,24 +100,25 @@ impl Columns {
         self.inputs * self.planes()
     }
 
-    /// Elements and width of a COT.
+    /// Number and width of the elements of a COT.
     const fn shape(&self, i: usize) -> (usize, Bits) {
         (self.outputs, Bits::of(self.bits.get() - self.place(i).1))
     }
 
-    /// Column and bit of a COT.
+    /// The column, and the bit of the client's share, that a COT is for.
     #[expect(clippy::cast_possible_truncation, reason = "a bit number is below 64")]
     const fn place(&self, i: usize) -> (usize, u32) {
         (i / self.planes(), (i % self.planes()) as u32)
     }
 }
 
-/// The server's end: columns of the weights.
+/// The server's end: it sends, and columns of the weights are the correlations.
 struct ServerColumns<'a, W> {
     layer: Columns,
     weights: &'a [i32],
-    /// The column of this number.
+    /// The column that was used last.
     column: Vec<W>,
+    /// Its number.
     number: Option<usize>,
     y: Vec<W>,
 }
@@ -147,7 +148,7 @@ impl<W: Word> SendRows<W> for ServerColumns<'_, W> {
     }
 }
 
-/// The client's end: bits of its share.
+/// The client's end: it receives, and the bits of its share are the choices.
 struct ClientBits<'a, W> {
     layer: Columns,
     x: &'a [u64],

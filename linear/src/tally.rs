@@ -3,12 +3,12 @@
 use channel::{Cost, Role};
 use ot::SUPER_TILE;
 
-/// Adds up COTs in which one party sends.
+/// Adds up the cost of COTs of which one party is the sender.
 #[derive(Debug)]
 pub(crate) struct Tally {
     sender: Role,
     cost: Cost,
-    /// COTs and bytes of the super-tile that is being filled.
+    /// Number and bytes of the COTs in the super-tile that is not yet full.
     cots: usize,
     bytes: u64,
 }
@@ -24,7 +24,7 @@ impl Tally {
         }
     }
 
-    /// `times` times one COT of each of these sizes in bytes.
+    /// Adds one COT of each of these sizes, in bytes, `times` times over.
     pub(crate) fn add(&mut self, sizes: &[u64], times: usize) {
         let total: u64 = sizes.iter().sum();
         let mut left = times;
@@ -44,7 +44,7 @@ impl Tally {
         self.cost
     }
 
-    /// COTs that fit into the super-tile.
+    /// Adds COTs that fit into the super-tile.
     fn push(&mut self, cots: usize, bytes: u64) {
         self.cots += cots;
         self.bytes += bytes;
