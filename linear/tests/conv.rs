@@ -1,14 +1,46 @@
 //! Convolutions: the clear oracle against the definition, the protocol against the oracle.
 
-mod common;
-
 use channel::Cost;
-use common::{flat, image, naive_conv, weight_array};
-use linear::{Conv2d, ConvSpec, Error, clear};
-use ndarray::Array4;
+use linear::{Conv2d, ConvSpec, Error, LinearShape, clear};
+use ndarray::{Array4, ArrayView4};
 use proptest::prelude::*;
+use rand_core::Rng;
 use ring_arith::Bits;
-use testkit::{any_conv, elements, reconstruct, rng, run_sessions, share};
+use testkit::{
+    any_conv, elements, linear_reference, reconstruct, rng, run_sessions, share, weights,
+};
+
+/// The convolution as [`ConvSpec`] defines it.
+fn naive_conv(
+    spec: &ConvSpec,
+    bits: Bits,
+    weights: ArrayView4<'_, i32>,
+    x: ArrayView4<'_, u64>,
+) -> Array4<u64> {
+    let weights: Vec<i32> = weights.iter().copied().collect();
+    let x: Vec<u64> = x.iter().copied().collect();
+    let y = linear_reference(&LinearShape::Conv(*spec), &weights, &x);
+    let [c, h, w] = spec.output_shape();
+    let y = Array4::from_shape_vec((1, c, h, w), y).expect("the length fits");
+    y.mapv(|y| bits.reduce(y))
+}
+
+/// An array of the weights' shape.
+fn weight_array(conv: &Conv2d, rng: &mut impl Rng) -> Array4<i32> {
+    let values = weights(conv.spec.weight_len(), conv.weight_bits, rng);
+    Array4::from_shape_vec(conv.spec.weight_shape(), values).expect("the length fits")
+}
+
+/// An image of the spec's input shape.
+fn image(spec: &ConvSpec, values: Vec<u64>) -> Array4<u64> {
+    let [c, h, w] = spec.input_shape();
+    Array4::from_shape_vec((1, c, h, w), values).expect("the length fits")
+}
+
+/// The elements in order.
+fn flat(x: &Array4<u64>) -> Vec<u64> {
+    x.iter().copied().collect()
+}
 
 /// Runs both parties on random data, checks the result and the cost, and returns the cost.
 fn check(conv: Conv2d, seed: u64) -> Cost {

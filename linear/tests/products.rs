@@ -1,9 +1,6 @@
 //! Batches of products with widths, rings and places of their own, and matrix products.
 
-mod common;
-
 use channel::Cost;
-use common::weights;
 use linear::{
     ClientChooses, Direct, Error, Item, LinearAlgorithm, LinearLayer, LinearShape, MatMul,
     Products, Rect, add_bias,
@@ -11,7 +8,7 @@ use linear::{
 use ndarray::Array2;
 use proptest::prelude::*;
 use ring_arith::Bits;
-use testkit::{elements, reconstruct, rng, run_sessions, share};
+use testkit::{elements, reconstruct, rng, run_sessions, share, weights};
 
 fn item(m: usize, rows: Vec<Rect>, w: u32, l: u32) -> Item {
     Item {

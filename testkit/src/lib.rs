@@ -34,7 +34,7 @@ mod transcript;
 
 pub use linear_layers::{
     any_conv, any_linear_layer, check_linear, check_linear_real, linear_reference,
-    linear_transcript,
+    linear_transcript, weights,
 };
 pub use mangle::{Harm, Mangle, memory_pair_mangled};
 pub use parties::{run_2pc, run_over, run_tcp};

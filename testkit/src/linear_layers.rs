@@ -13,8 +13,8 @@ use ring_arith::Bits;
 use sharing::{Session, default_extension};
 
 use crate::{
-    Harm, Mangle, TestRng, Transcript, elements, ideal_session, memory_pair_mangled, reconstruct,
-    rng, run_over, run_sessions, run_sessions_over, run_sessions_real, share,
+    Harm, Mangle, Transcript, elements, ideal_session, memory_pair_mangled, reconstruct, rng,
+    run_over, run_sessions, run_sessions_over, run_sessions_real, share,
 };
 
 /// How long a party waits for a peer whose line was harmed.
@@ -480,8 +480,11 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Weights of `bits` bits, the extreme ones among them.
-fn weights(n: usize, bits: Bits, rng: &mut TestRng) -> Vec<i32> {
+/// Weights of `bits` bits, the extreme ones often among them.
+///
+/// # Panics
+/// If `bits` is more than 32.
+pub fn weights(n: usize, bits: Bits, rng: &mut impl Rng) -> Vec<i32> {
     let mut draw = || match rng.next_u64() % 8 {
         0 => bits.min_signed(),
         1 => bits.max_signed(),

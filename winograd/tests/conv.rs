@@ -18,15 +18,9 @@ fn flat(x: &Array4<u64>) -> Vec<u64> {
     x.iter().copied().collect()
 }
 
-/// Weights of `bits` bits, the extreme ones among them.
 fn weights(spec: &ConvSpec, bits: Bits, rng: &mut impl Rng) -> Array4<i32> {
-    let mut draw = || match rng.next_u64() % 4 {
-        0 => bits.min_signed(),
-        1 => bits.max_signed(),
-        _ => bits.to_signed(rng.next_u64()),
-    };
-    let narrow = |w| i32::try_from(w).expect("at most 32 bits");
-    Array4::from_shape_simple_fn(spec.weight_shape(), || narrow(draw()))
+    let values = testkit::weights(spec.weight_len(), bits, rng);
+    Array4::from_shape_vec(spec.weight_shape(), values).expect("the length fits")
 }
 
 /// Runs both parties on random data, checks the result and the cost, and returns the cost.
