@@ -1,9 +1,9 @@
-//! The server's additions to its own share: free and local.
+//! The bias, which the server adds to its own share without the client.
 
 use ring_arith::{Bits, slices};
 
 /// Adds `bias[c]` to every element of channel `c` of the server's share `y` (channels first), mod
-/// 2^bits. Local: the client does nothing.
+/// 2^bits; with as many biases as elements, each gets its own. Local: the client does nothing.
 ///
 /// # Panics
 /// If the channels do not divide `y` evenly.
@@ -21,17 +21,5 @@ pub fn add_bias(bits: Bits, y: &mut [u64], bias: &[i64]) {
     for (c, &bias) in bias.iter().enumerate() {
         let channel = &mut y[c * plane..(c + 1) * plane];
         slices::add_constant(bits, channel, bits.from_signed(bias));
-    }
-}
-
-/// Adds a bias of its own to every element of the server's share, mod 2^bits: what a constant
-/// input to a padded convolution leaves behind.
-///
-/// # Panics
-/// If the lengths differ.
-pub fn add_bias_map(bits: Bits, y: &mut [u64], map: &[i64]) {
-    assert_eq!(y.len(), map.len(), "one bias per element");
-    for (y, &bias) in y.iter_mut().zip(map) {
-        *y = bits.reduce(y.wrapping_add(bits.from_signed(bias)));
     }
 }

@@ -1,4 +1,4 @@
-//! The layers on clear integers mod 2^l: the oracle, and the server's own term.
+//! The layers on clear integers mod 2^l: the reference for tests, and the server's own term W·x_S.
 
 use ndarray::{Array2, Array4, ArrayView2, ArrayView4};
 use ring_arith::{Bits, Word, gemm_parallel, slices};
@@ -6,11 +6,11 @@ use ring_arith::{Bits, Word, gemm_parallel, slices};
 use crate::item::Rect;
 use crate::{ConvSpec, rows};
 
-/// Words of one block of the unfolded input; LOCAL.
+/// Words of the unfolded input that are made at a time; LOCAL.
 const BLOCK: usize = 1 << 18;
 
-/// The convolution of one image mod 2^bits, NCHW; products of large layers run on the current
-/// rayon pool.
+/// The convolution of one image mod 2^bits, NCHW. Large layers run in parallel on the current rayon
+/// pool.
 ///
 /// # Panics
 /// If the weights or x do not have the shapes of the spec.
@@ -85,7 +85,7 @@ fn convolve<W: Word>(spec: &ConvSpec, weights: &[i32], x: &[u64]) -> Vec<W> {
     y
 }
 
-/// One group with few outputs, a rectangle at a time.
+/// One group with few output channels, one rectangle of inputs at a time.
 fn direct<W: Word>(spec: &ConvSpec, weights: &[i32], x: &[W], y: &mut [W]) {
     let [_, channels, height, width] = spec.weight_shape();
     let (plane, output) = (
@@ -107,7 +107,7 @@ fn direct<W: Word>(spec: &ConvSpec, weights: &[i32], x: &[W], y: &mut [W]) {
     }
 }
 
-/// Adds `weight` times `row` to the places of `y` where the products of a rectangle go.
+/// Adds `weight` times `row` to the elements of `y` to which the products of a rectangle belong.
 fn add_products<W: Word>(rect: &Rect, row: &[W], weight: i32, y: &mut [W]) {
     let weight = W::from_i64(weight.into());
     for (i, row) in row.chunks_exact(rect.columns).enumerate() {
@@ -122,7 +122,7 @@ fn add_products<W: Word>(rect: &Rect, row: &[W], weight: i32, y: &mut [W]) {
     }
 }
 
-/// One group as matrix products, some output lines at a time.
+/// One group as matrix products, some lines of the output at a time.
 fn unfolded<W: Word>(spec: &ConvSpec, weights: &[i32], x: &[W], y: &mut [W]) {
     let [_, lines, columns] = spec.output_shape();
     let plane = lines * columns;
@@ -144,13 +144,14 @@ fn unfolded<W: Word>(spec: &ConvSpec, weights: &[i32], x: &[W], y: &mut [W]) {
     }
 }
 
-/// The inputs that every weight meets at some lines of the output, k rows; padding stays zero.
+/// For some lines of the output, the inputs that each weight meets: one row per weight. Padding stays
+/// zero.
 fn unfold<W: Word>(spec: &ConvSpec, x: &[W], lines: std::ops::Range<usize>, patches: &mut [W]) {
     let [_, channels, height, width] = spec.weight_shape();
     let [_, input_lines, input_columns] = spec.input_shape();
     let columns = spec.output_shape()[2];
     let ([down, right], [top, left, ..]) = (spec.stride(), spec.padding());
-    let [apart_down, apart_right] = spec.dilation();
+    let [gap_down, gap_right] = spec.dilation();
     let mut rows = patches.chunks_exact_mut(lines.len() * columns);
     for x in x.chunks_exact(input_lines * input_columns).take(channels) {
         for (r, s) in (0..height).flat_map(|r| (0..width).map(move |s| (r, s))) {
@@ -160,8 +161,8 @@ fn unfold<W: Word>(spec: &ConvSpec, x: &[W], lines: std::ops::Range<usize>, patc
             };
             for line in valid.start.max(lines.start)..valid.end.min(lines.end) {
                 let from =
-                    &x[(line * down + r * apart_down - top) * input_columns..][..input_columns];
-                let from = &from[across.start * right + s * apart_right - left..];
+                    &x[(line * down + r * gap_down - top) * input_columns..][..input_columns];
+                let from = &from[across.start * right + s * gap_right - left..];
                 let to = &mut row[(line - lines.start) * columns..][..columns][across.clone()];
                 if right == 1 {
                     to.copy_from_slice(&from[..to.len()]);

@@ -1,16 +1,31 @@
-//! Fully connected layers, the bits of the client's share choosing.
+//! Fully connected layers, by oblivious transfers in which the bits of the client's share choose.
 
-use channel::{Cost, Role};
-use ndarray::{ArrayView1, ArrayView2};
+use channel::Cost;
+use ndarray::ArrayView2;
+use ring_arith::slices;
 use sharing::Session;
 
+use crate::columns::Columns;
 use crate::direct::words;
 use crate::protocol::{LinearAlgorithm, LinearProtocol, Prepared, Refusal};
-use crate::{
-    Error, FullyConnected, LayerParameters, LinearLayer, LinearShape, Work, add_bias, work,
-};
+use crate::{Error, LayerParameters, LinearLayer, LinearShape, Work, add_bias, clear, work};
 
-/// Columns of the weights, chosen by the bits of the client's share: [`FullyConnected`].
+/// For fully connected layers: each product of a column of weights with an input is made by correlated
+/// OTs in which the bits of the client's share of the input choose.
+///
+/// **Functionality.** That of [`LinearProtocol`], for fully connected layers.
+///
+/// **Protocol.** y = W·x_S + W·x_C, the first term local to the server. For the second, as in
+/// [RRK+20]: bit j of element k of the client's share selects column k of W, all outputs in one COT
+/// mod 2^(l−j); shifted by j, the results sum up to the product.
+///
+/// **Security.** Semi-honest, from the security of [`ot::OtSender::cot_rows`]. The server's outputs are
+/// its COT randomness, the client's are masked by it.
+///
+/// **Cost.** `inputs·l` COTs in which the server sends, each with 1 bit to the server and
+/// ceil(outputs·(l−j)/8) bytes back; two flights per super-tile of COTs. [`LinearProtocol::cost`] is
+/// exact. [`Direct`](crate::Direct) takes `inputs·outputs·min(w, l)` COTs of one element in place of
+/// these: this algorithm is the better one where outputs are many or weights are wide.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "it has no parameters")]
 pub struct ClientChooses;
@@ -22,22 +37,16 @@ impl LinearAlgorithm for ClientChooses {
 
     fn plan(&self, layer: &LinearLayer) -> Result<Box<dyn LinearProtocol>, Refusal> {
         let LinearShape::FullyConnected { inputs, outputs } = layer.shape else {
-            let advice = "client-chooses is for fully connected layers; direct does";
+            let advice =
+                "client-chooses is for fully connected layers only; direct takes every layer";
             return Err(Refusal::new(advice));
         };
-        let columns = FullyConnected {
-            inputs,
-            outputs,
-            weight_bits: layer.weight_bits,
-            bits: layer.bits,
-            chooser: Role::Client,
-        };
-        let cost = columns.cost()?;
-        let layer = *layer;
+        let columns = Columns::new(inputs, outputs, layer.bits)?;
         Ok(Box::new(ClientChoosesProtocol {
-            layer,
+            layer: *layer,
+            shape: (outputs, inputs),
             columns,
-            cost,
+            cost: columns.cost(),
         }))
     }
 }
@@ -46,7 +55,9 @@ impl LinearAlgorithm for ClientChooses {
 #[derive(Debug)]
 struct ClientChoosesProtocol {
     layer: LinearLayer,
-    columns: FullyConnected,
+    /// Rows and columns of the matrix.
+    shape: (usize, usize),
+    columns: Columns,
     cost: Cost,
 }
 
@@ -70,7 +81,7 @@ impl LinearProtocol for ClientChoosesProtocol {
     }
 
     fn prepare(&self, parameters: LayerParameters<'_>) -> Result<Prepared, Error> {
-        self.layer.check(parameters)?;
+        self.layer.check_parameters(parameters)?;
         Ok(Prepared::nothing())
     }
 
@@ -81,16 +92,25 @@ impl LinearProtocol for ClientChoosesProtocol {
         _: &Prepared,
         x: &[u64],
     ) -> Result<Vec<u64>, Error> {
-        self.layer.check(parameters)?;
-        let shape = (self.columns.outputs, self.columns.inputs);
-        let weights = ArrayView2::from_shape(shape, parameters.weights);
-        let weights = weights.expect("the lengths were compared");
-        let mut y = self.columns.serve_columns(session, weights, x.into())?;
-        add_bias(self.layer.bits, &mut y, parameters.bias);
-        Ok(y)
+        session.attempt(|session| {
+            self.layer.check_parameters(parameters)?;
+            self.layer.check_input(x)?;
+            let cross = self.columns.serve(session, parameters.weights)?;
+            let weights = ArrayView2::from_shape(self.shape, parameters.weights);
+            let column = ArrayView2::from_shape((x.len(), 1), x);
+            let (weights, column) = weights.ok().zip(column.ok()).expect("the lengths fit");
+            let own = clear::matmul(self.layer.bits, weights, column);
+            let mut y = own.into_raw_vec_and_offset().0;
+            slices::add_assign(self.layer.bits, &mut y, &cross);
+            add_bias(self.layer.bits, &mut y, parameters.bias);
+            Ok(y)
+        })
     }
 
     fn request(&self, session: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
-        self.columns.request_columns(session, ArrayView1::from(x))
+        session.attempt(|session| {
+            self.layer.check_input(x)?;
+            self.columns.request(session, x)
+        })
     }
 }

@@ -8,34 +8,60 @@ use sharing::Session;
 use crate::item::{Item, Rect};
 use crate::{ConvSpec, Error, Products, clear};
 
-/// A convolution: dense, grouped, depthwise, strided, padded, by its [`ConvSpec`].
+/// A convolution on arrays: dense, grouped, depthwise, strided, padded or dilated, as its [`ConvSpec`]
+/// says.
 ///
-/// **Functionality.** Fresh shares mod 2^bits of [`clear::conv2d`]: the server puts in weights of
-/// `weight_bits` bits, both put in shares of x. Batch size 1, NCHW.
+/// **Functionality.** The server inputs weights of `weight_bits` bits, and both parties input shares of
+/// x mod 2^bits. Each obtains a fresh share mod 2^bits of [`clear::conv2d`]. Batch size 1, NCHW.
 ///
-/// **Protocol.** [`Products`] with one item per group; every input channel and kernel position is
-/// one row of x, the rectangle of inputs it meets without padding.
+/// **Protocol.** [`Products`] with one item per group. Every pair of an input channel and a kernel
+/// position has one row of x: the rectangle of inputs that it meets, without padding.
 ///
 /// **Security.** As [`Products`].
 ///
-/// **Cost.** As [`Products`]: `macs · Σ_{j<w} (l−j)` bits to the server, rounded up to bytes row
-/// by row, and one bit to the client per weight bit. [`Conv2d::cost`] is exact.
+/// **Cost.** As [`Products`]: `macs · Σ_{j<w} (l−j)` bits to the server, each row rounded up to whole
+/// bytes, and one bit to the client per bit of a weight. [`Conv2d::cost`] is exact.
+///
+/// ```
+/// use linear::{Conv2d, ConvSpec, clear};
+/// use ndarray::Array4;
+/// use ring_arith::Bits;
+/// use testkit::run_sessions;
+///
+/// // Two channels of 4 x 4 to three, 3 x 3, padded by one.
+/// let spec = ConvSpec::new([2, 3], [4, 4], [3, 3], [1, 1], [1; 4], 1)?;
+/// let conv = Conv2d { spec, weight_bits: Bits::of(5), bits: Bits::of(20) };
+/// let weights = Array4::from_shape_fn((3, 2, 3, 3), |(o, c, ..)| o as i32 * 7 - c as i32);
+/// let at_client = Array4::from_shape_fn((1, 2, 4, 4), |(_, c, i, j)| (c + 3 * i + j) as u64);
+/// let at_server = Array4::from_elem((1, 2, 4, 4), 1000);
+///
+/// let (ys, yc, cost) = run_sessions(
+///     1,
+///     |s| conv.run_server(s, weights.view(), at_server.view()).unwrap(),
+///     |s| conv.run_client(s, at_client.view()).unwrap(),
+/// );
+/// let x = &at_client + &at_server;
+/// let y = (ys + yc).mapv(|y| conv.bits.reduce(y));
+/// assert_eq!(y, clear::conv2d(&spec, conv.bits, weights.view(), x.view()));
+/// assert_eq!(cost, conv.cost()?);
+/// # Ok::<(), linear::Error>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "the public parameters of the protocol"
 )]
 pub struct Conv2d {
-    /// The shapes.
+    /// The shapes of the convolution.
     pub spec: ConvSpec,
     /// Width of the weights.
     pub weight_bits: Bits,
-    /// The ring of inputs and outputs.
+    /// Width of the ring of inputs and outputs.
     pub bits: Bits,
 }
 
 impl Conv2d {
-    /// The convolution as a batch of products of flat tensors.
+    /// The convolution as a batch of products on flat tensors.
     ///
     /// # Errors
     /// If the oblivious transfers cannot be counted.

@@ -1,4 +1,4 @@
-//! Linear layers as they stand, the bits of the weights choosing.
+//! Every linear layer, by oblivious transfers in which the bits of the weights choose.
 
 use channel::Cost;
 use ndarray::{ArrayView2, ArrayView4};
@@ -11,7 +11,9 @@ use crate::{
     add_bias, clear, work,
 };
 
-/// The product itself by oblivious transfer: [`Products`].
+/// The plain algorithm, for every layer: each product of a weight with a row of inputs is made by
+/// correlated OTs in which the bits of the weight choose. [`Products`] documents protocol, security and
+/// cost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "it has no parameters")]
 pub struct Direct;
@@ -59,7 +61,7 @@ struct DirectProtocol {
 }
 
 impl DirectProtocol {
-    /// W·x of the server's own share.
+    /// W·x for the server's own share x.
     fn own(&self, weights: &[i32], x: &[u64]) -> Vec<u64> {
         let bits = self.layer.bits;
         let y = match &self.layer.shape {
@@ -99,7 +101,7 @@ impl LinearProtocol for DirectProtocol {
     }
 
     fn prepare(&self, parameters: LayerParameters<'_>) -> Result<Prepared, Error> {
-        self.layer.check(parameters)?;
+        self.layer.check_parameters(parameters)?;
         Ok(Prepared::nothing())
     }
 
@@ -110,27 +112,28 @@ impl LinearProtocol for DirectProtocol {
         _: &Prepared,
         x: &[u64],
     ) -> Result<Vec<u64>, Error> {
-        self.layer.check(parameters)?;
-        assert_eq!(
-            x.len(),
-            self.layer.shape.input_len(),
-            "wrong number of inputs"
-        );
-        let mut y = self.own(parameters.weights, x);
-        let cross = self
-            .products
-            .run_server_cross(session, parameters.weights)?;
-        slices::add_assign(self.layer.bits, &mut y, &cross);
-        add_bias(self.layer.bits, &mut y, parameters.bias);
-        Ok(y)
+        session.attempt(|session| {
+            self.layer.check_parameters(parameters)?;
+            self.layer.check_input(x)?;
+            let mut y = self.own(parameters.weights, x);
+            let cross = self
+                .products
+                .run_server_cross(session, parameters.weights)?;
+            slices::add_assign(self.layer.bits, &mut y, &cross);
+            add_bias(self.layer.bits, &mut y, parameters.bias);
+            Ok(y)
+        })
     }
 
     fn request(&self, session: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
-        self.products.run_client(session, x)
+        session.attempt(|session| {
+            self.layer.check_input(x)?;
+            self.products.run_client(session, x)
+        })
     }
 }
 
-/// The work of a batch of products.
+/// What the processors of both parties do for a batch of products of this cost.
 #[must_use]
 pub fn products_work(products: &Products, cost: &Cost) -> Work {
     let words = |item: &Item| item.macs() * words(item.weight_bits.get(), item.bits.get());
@@ -138,7 +141,7 @@ pub fn products_work(products: &Products, cost: &Cost) -> Work {
     Work::of([(work::ROWS, cost.cots.total()), (work::WORDS, words)])
 }
 
-/// Words of 32 bits that travel for one product.
+/// Words of 32 bits in the messages for one product.
 pub(crate) fn words(choosing_bits: u32, bits: u32) -> u64 {
     u64::from(choosing_bits.min(bits)) * if bits <= 32 { 1 } else { 2 }
 }

@@ -1,65 +1,75 @@
 //! What can go wrong in this crate.
 
-/// A layer that cannot be, weights that are not what they were declared, or a failed protocol.
+/// An impossible layer, parameters or inputs that are not the layer's, or a protocol that failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A dimension that must be positive is zero.
     #[error("the {what} of a layer must not be zero")]
     Zero {
-        /// Which one.
+        /// The dimension.
         what: &'static str,
     },
-    /// Channels do not split evenly into groups.
+    /// The number of groups does not divide the numbers of channels.
     #[error("{groups} groups do not divide {input} input and {output} output channels")]
     Groups {
-        /// Groups.
+        /// Number of groups.
         groups: usize,
-        /// Input channels.
+        /// Number of input channels.
         input: usize,
-        /// Output channels.
+        /// Number of output channels.
         output: usize,
     },
     /// The kernel is larger than the padded input.
-    #[error("a kernel of {kernel} does not fit a padded input of {padded}")]
+    #[error(
+        "a kernel that covers {kernel} rows or columns is larger than the padded input of {padded}"
+    )]
     Kernel {
-        /// Rows or columns of the kernel.
+        /// Rows or columns that the kernel covers, dilation included.
         kernel: usize,
         /// Rows or columns of the input with its padding.
         padded: usize,
     },
-    /// Sizes beyond what this machine can count.
-    #[error("a layer is too large for this machine")]
+    /// Sizes or costs that exceed the integers of this machine.
+    #[error("a layer is too large: its sizes cannot be counted on this machine")]
     TooLarge,
-    /// Another number of parameters than the layer has.
-    #[error("{weights} weights and {biases} biases are not those of the layer")]
+    /// The number of weights or biases is not that of the layer.
+    #[error("{weights} weights and {biases} biases were given, which the layer does not have")]
     Parameters {
-        /// Weights given.
+        /// Number of weights that were given.
         weights: usize,
-        /// Biases given.
+        /// Number of biases that were given.
         biases: usize,
     },
-    /// A protocol of another crate failed, or its layer is impossible.
+    /// The number of inputs is not that of the layer.
+    #[error("a layer of {expected} inputs was given {actual}")]
+    Inputs {
+        /// Number of inputs of the layer.
+        expected: usize,
+        /// Number of inputs that were given.
+        actual: usize,
+    },
+    /// An error of a back-end in another crate.
     #[error("{0}")]
     Backend(Box<dyn std::error::Error + Send + Sync>),
-    /// A weight outside the declared width.
+    /// A weight exceeds its declared width.
     #[error("weight {index} does not fit in {bits} bits")]
     WeightRange {
-        /// Its position in the weights.
+        /// The position of the weight among the weights.
         index: usize,
         /// The declared width.
         bits: u32,
     },
-    /// An item of a batch reaches outside its operands.
-    #[error("product {item} of a batch reaches beyond its {operand}")]
+    /// An item of a batch reads or writes outside of its operands.
+    #[error("item {item} of a batch of products reaches beyond the {operand}")]
     OutOfBounds {
         /// The number of the item.
         item: usize,
-        /// Which operand.
+        /// The operand: input, weights or output.
         operand: &'static str,
     },
     /// Items of different rings write to overlapping ranges of the output.
-    #[error("products of different rings share outputs")]
+    #[error("items of different rings write to the same part of the output")]
     MixedRings,
     /// The session or the peer failed.
     #[error(transparent)]

@@ -1,31 +1,31 @@
-//! What a batch of products is made of: pure index arithmetic.
+//! The items of a batch of products: index arithmetic only.
 
 use ring_arith::Bits;
 
-/// A rectangle of elements of the flat input, and where its products go in the flat output.
+/// A rectangle of elements of the flat input, and where its products belong in the flat output.
 ///
-/// Element `(i, j)` is `input + i·input_strides[0] + j·input_strides[1]` from the item's base in
-/// the input, and its products go to `output + i·output_strides[0] + j·output_strides[1]` from
-/// the base of each output row.
+/// Element `(i, j)` lies `input + i·input_strides[0] + j·input_strides[1]` after the item's start in
+/// the input. Its products belong `output + i·output_strides[0] + j·output_strides[1]` after the start
+/// of each output row.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "plain index arithmetic")]
 pub struct Rect {
-    /// Offset of the first element in the input.
+    /// Offset of the first element, from the item's start in the input.
     pub input: usize,
-    /// Offset of its product in an output row.
+    /// Offset of the first element's product, from the start of an output row.
     pub output: usize,
-    /// Rows.
+    /// Number of rows.
     pub rows: usize,
-    /// Columns.
+    /// Number of columns.
     pub columns: usize,
-    /// Steps in the input from row to row and from column to column.
+    /// Distances in the input from row to row and from column to column.
     pub input_strides: [usize; 2],
-    /// Steps in the output from row to row and from column to column.
+    /// Distances in the output from row to row and from column to column.
     pub output_strides: [usize; 2],
 }
 
 impl Rect {
-    /// `n` consecutive elements whose products lie consecutively from the start of a row.
+    /// `n` consecutive elements, whose products are consecutive from the start of an output row.
     #[must_use]
     pub const fn line(input: usize, n: usize) -> Self {
         Self {
@@ -44,48 +44,48 @@ impl Rect {
         self.rows * self.columns
     }
 
-    /// Whether there are none.
+    /// Whether there are no elements.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.rows == 0 || self.columns == 0
     }
 }
 
-/// One product of a server matrix with a shared matrix:
+/// One product of a matrix of the server with a shared matrix:
 /// `y[m] += Σ_k weight[m, k] · row_k(x)` mod 2^bits.
 ///
-/// The rows of x may differ in length and place: [`Rect`] says which elements they are and to
-/// which part of an output row they contribute. Weight (m, k) is number
-/// `weights + m·rows.len() + k` of the batch's weights, output row m starts at
+/// The rows of x may differ in length and place: a [`Rect`] says which elements a row has, and to
+/// which part of an output row its products are added. Weight (m, k) is number
+/// `weights + m·rows.len() + k` of the batch's weights; output row m starts at
 /// `output + m·output_stride` of the batch's output.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "plain index arithmetic")]
 pub struct Item {
-    /// Rows of the server's matrix.
+    /// Number of rows of the server's matrix.
     pub m: usize,
-    /// The rows of the shared matrix.
+    /// The rows of the shared matrix, one for each column of the server's.
     pub rows: Vec<Rect>,
-    /// Width of the weights, two's complement.
+    /// Width of the weights, in two's complement.
     pub weight_bits: Bits,
-    /// The ring of inputs and outputs.
+    /// Width of the ring of inputs and outputs.
     pub bits: Bits,
     /// Number of the first weight.
     pub weights: usize,
-    /// Offset of the item in the input, added to that of its rows.
+    /// Start of the item in the input, to which the offsets of its rows are added.
     pub input: usize,
-    /// Offset of the first output row.
+    /// Start of the first output row.
     pub output: usize,
-    /// Distance of output rows.
+    /// Distance from one output row to the next.
     pub output_stride: usize,
 }
 
 impl Item {
-    /// Bits of a weight that matter: none beyond the ring.
+    /// The number of bits of a weight that matter, which is none beyond the ring.
     pub(crate) fn planes(&self) -> u32 {
         self.weight_bits.min(self.bits).get()
     }
 
-    /// The COT's width for bit `j` of a weight.
+    /// Width of the elements of the COT for bit `j` of a weight.
     pub(crate) const fn width(&self, j: u32) -> Bits {
         Bits::of(self.bits.get() - j)
     }
@@ -95,12 +95,12 @@ impl Item {
         j + 1 == self.weight_bits.get()
     }
 
-    /// COTs of one row of x.
+    /// Number of COTs for one row of x.
     pub(crate) fn cots_of_row(&self) -> Option<usize> {
         self.m.checked_mul(self.planes() as usize)
     }
 
-    /// The end of what the item reads of the input.
+    /// One past the last element of the input that the item reads.
     pub(crate) fn input_end(&self) -> Option<usize> {
         let rows = self.rows.iter().filter(|row| !row.is_empty());
         let mut ends = rows.map(|row| reach(row.input, row.input_strides, row));
@@ -108,20 +108,20 @@ impl Item {
         self.input.checked_add(end)
     }
 
-    /// The end of the weights it uses.
+    /// One past the last weight that the item uses.
     pub(crate) fn weight_end(&self) -> Option<usize> {
         self.weights
             .checked_add(self.m.checked_mul(self.rows.len())?)
     }
 
-    /// How far an output row is written.
+    /// One past the last element that is written, from the start of an output row.
     pub(crate) fn span(&self) -> Option<usize> {
         let rows = self.rows.iter().filter(|row| !row.is_empty());
         let mut ends = rows.map(|row| reach(row.output, row.output_strides, row));
         ends.try_fold(0, |most, end| Some(end?.max(most)))
     }
 
-    /// The end of what it writes of the output.
+    /// One past the last element of the output that the item writes.
     pub(crate) fn output_end(&self) -> Option<usize> {
         let Some(before) = self.m.checked_sub(1) else {
             return Some(self.output);
@@ -130,14 +130,14 @@ impl Item {
         self.output.checked_add(rows)?.checked_add(self.span()?)
     }
 
-    /// Multiplications.
+    /// Number of multiplications.
     #[must_use]
     pub fn macs(&self) -> u64 {
         self.m as u64 * self.rows.iter().map(|row| row.len() as u64).sum::<u64>()
     }
 }
 
-/// One past the last element of a rectangle that is not empty.
+/// One past the last element of a non-empty rectangle that begins at `start`.
 fn reach(start: usize, strides: [usize; 2], rect: &Rect) -> Option<usize> {
     let down = strides[0].checked_mul(rect.rows - 1)?;
     let right = strides[1].checked_mul(rect.columns - 1)?;

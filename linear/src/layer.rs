@@ -1,16 +1,20 @@
-//! A linear layer: what is computed, whichever way.
+//! A linear layer: what is computed, by whatever algorithm.
 
 use ring_arith::Bits;
 
+use crate::products::check_weights;
 use crate::{ConvSpec, Error};
 
 /// The shape of a linear layer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "back-ends answer for both")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "every back-end decides for each shape"
+)]
 pub enum LinearShape {
     /// A convolution.
     Conv(ConvSpec),
-    /// The product of a matrix, outputs by inputs, with a vector.
+    /// The product of a matrix of `outputs` rows and `inputs` columns with a vector.
     FullyConnected {
         /// Length of the vector.
         inputs: usize,
@@ -20,7 +24,7 @@ pub enum LinearShape {
 }
 
 impl LinearShape {
-    /// Values of the input.
+    /// Number of elements of the input.
     #[must_use]
     pub const fn input_len(&self) -> usize {
         match self {
@@ -29,7 +33,7 @@ impl LinearShape {
         }
     }
 
-    /// Values of the output.
+    /// Number of elements of the output.
     #[must_use]
     pub const fn output_len(&self) -> usize {
         match self {
@@ -38,7 +42,7 @@ impl LinearShape {
         }
     }
 
-    /// Channels of the output.
+    /// Number of channels of the output; a fully connected layer has one for each output.
     #[must_use]
     pub const fn channels(&self) -> usize {
         match self {
@@ -56,7 +60,7 @@ impl LinearShape {
         }
     }
 
-    /// Multiplications, those with padding not counted.
+    /// Number of multiplications, not counting those with padding.
     #[must_use]
     pub const fn macs(&self) -> u64 {
         match self {
@@ -68,9 +72,10 @@ impl LinearShape {
     }
 }
 
-/// What a linear layer computes: `W·x + b` modulo 2^bits, all of it public but W and b.
+/// What a linear layer computes: `W·x + b` modulo 2^bits. All of this is public; W, b and x are not
+/// part of it.
 ///
-/// Tensors are slices, channels by rows by columns.
+/// Tensors are slices in the order channels, rows, columns.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[expect(
     clippy::exhaustive_structs,
@@ -81,17 +86,17 @@ pub struct LinearLayer {
     pub shape: LinearShape,
     /// Width of the weights.
     pub weight_bits: Bits,
-    /// The ring of the inputs, and of the outputs once guard bits are removed.
+    /// Width of the ring of the inputs, and of the outputs without guard bits.
     pub bits: Bits,
 }
 
-/// The server's secret parameters of a layer.
+/// The secret parameters of a layer, which the server holds. `Debug` prints only how many there are.
 #[derive(Clone, Copy)]
 #[expect(clippy::exhaustive_structs, reason = "callers fill it in")]
 pub struct LayerParameters<'a> {
     /// Weights, row-major: `[out, in / groups, rows, columns]` or `[out, in]`.
     pub weights: &'a [i32],
-    /// One bias for each output channel, or one for each output value.
+    /// One bias for each channel of the output, or one for each element of it.
     pub bias: &'a [i64],
 }
 
@@ -105,16 +110,29 @@ impl std::fmt::Debug for LayerParameters<'_> {
 }
 
 impl LinearLayer {
-    /// Refuses parameters that are not this layer's.
+    /// Checks that there is the right number of parameters, and that the weights keep to their width.
     ///
     /// # Errors
-    /// [`Error::Parameters`] for a wrong number of weights or biases.
-    pub fn check(&self, parameters: LayerParameters<'_>) -> Result<(), Error> {
+    /// [`Error::Parameters`] for a wrong number of weights or biases, [`Error::WeightRange`] for a weight
+    /// that exceeds its width.
+    pub fn check_parameters(&self, parameters: LayerParameters<'_>) -> Result<(), Error> {
         let (weights, biases) = (parameters.weights.len(), parameters.bias.len());
         let fits = biases == self.shape.channels() || biases == self.shape.output_len();
         if weights == self.shape.weight_len() && fits {
-            return Ok(());
+            return check_weights(self.weight_bits, parameters.weights, 0);
         }
         Err(Error::Parameters { weights, biases })
+    }
+
+    /// Checks that a share has the length of the layer's input.
+    ///
+    /// # Errors
+    /// [`Error::Inputs`].
+    pub fn check_input(&self, x: &[u64]) -> Result<(), Error> {
+        let (expected, actual) = (self.shape.input_len(), x.len());
+        if actual == expected {
+            return Ok(());
+        }
+        Err(Error::Inputs { expected, actual })
     }
 }

@@ -1,4 +1,4 @@
-//! The server's own term W·x_S: the same products on clear words.
+//! The server's own term W·x_S: the same products, on clear words.
 
 use std::cell::Cell;
 
@@ -7,7 +7,7 @@ use ring_arith::{Word, gemm, slices};
 use crate::item::{Item, Rect};
 use crate::rows::{gather, scatter_add};
 
-/// Adds the products of an item to `y`; right in the bits of both words.
+/// Adds the products of an item to `y`, correct modulo the smaller of the two words.
 pub(crate) fn add_item<W: Word, V: Word>(item: &Item, weights: &[i32], x: &[V], y: &mut [V]) {
     if item.macs() == 0 {
         return;
@@ -21,7 +21,7 @@ pub(crate) fn add_item<W: Word, V: Word>(item: &Item, weights: &[i32], x: &[V], 
     }
 }
 
-/// The common length of the rows if all of them contribute to one and the same line.
+/// The common length of the rows, if all of them are added to the same consecutive outputs.
 fn dense_columns(item: &Item) -> Option<usize> {
     let first = item.rows.first()?;
     let line = |r: &Rect| {

@@ -1,4 +1,4 @@
-//! Product of a server matrix with a shared matrix.
+//! The product of a matrix of the server with a shared matrix.
 
 use channel::Cost;
 use ndarray::{Array2, ArrayView2};
@@ -8,11 +8,12 @@ use sharing::Session;
 use crate::item::{Item, Rect};
 use crate::{Error, Products};
 
-/// `W · x` for a server's m × k matrix and a shared k × n matrix.
+/// `W · x` for an m × k matrix of the server and a shared k × n matrix.
 ///
-/// **Functionality.** Fresh shares mod 2^bits of W·x (m × n).
+/// **Functionality.** The server inputs W, and both parties input shares of x mod 2^bits. Each obtains a
+/// fresh share mod 2^bits of W·x, an m × n matrix.
 ///
-/// **Protocol, Security.** [`Products`] with one item.
+/// **Protocol, Security.** As [`Products`], with one item.
 ///
 /// **Cost.** As [`Products`]: m·k·w COTs with n elements each. [`MatMul::cost`] is exact.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,7 +30,7 @@ pub struct MatMul {
     pub n: usize,
     /// Width of the server's entries.
     pub weight_bits: Bits,
-    /// The ring of inputs and outputs.
+    /// Width of the ring of inputs and outputs.
     pub bits: Bits,
 }
 

@@ -1,4 +1,4 @@
-//! The core: a batch of products of server matrices with shared matrices.
+//! The core of the crate: a batch of products of matrices of the server with shared matrices.
 
 use std::cell::Cell;
 
@@ -9,48 +9,49 @@ use sharing::Session;
 use crate::Error;
 use crate::item::Item;
 use crate::local;
-use crate::rows::{ClientRows, Plan, ServerRows};
+use crate::rows::{ClientRows, CotOrder, ServerRows};
 use crate::tally::Tally;
 
 /// A batch of products of the server's matrices with shared matrices.
 ///
-/// **Functionality.** The server holds integers `weights`, weight i of width w within
-/// [−2^(w−1), 2^(w−1)), and both hold shares of x. They get shares of y, the sum of all items as
-/// defined at [`Item`], each modulo its own 2^l. x must be shared modulo at least the l of every
-/// item that reads it. Public: the items. Reads of one element by many items and writes to one
-/// element by items of the same ring are allowed.
+/// **Functionality.** The server inputs integer weights, those of width w within [−2^(w−1), 2^(w−1)),
+/// and both parties input shares of x. Each obtains a share of y, the sum of all items as [`Item`]
+/// defines it, every item modulo its own 2^l. An element of x must be shared modulo 2^l or a multiple of
+/// it, for the l of every item that reads it. The items are public. Several items may read the same
+/// element, and several items of the same ring may write to the same element.
 ///
-/// **Protocol.** y = W·x_S + W·x_C, the first term local to the server. For the second, [RRK+20]
-/// made one-sided: bit j of a weight is the choice of one COT in which the client's correlation is
-/// the whole row of x_C that meets the weight, mod 2^(l−j); shifted by j, the results sum up to
-/// the product. The sign bit (j = w − 1) enters negated. Bits from l upwards change nothing and
-/// cost nothing. Departures: the weights choose and not the activations, the width is the
-/// weights' own, and a row is only as long as the products that exist (no padding).
-/// All items are one batch of COTs: those of l ≤ 32 first, in 32-bit lanes, then the others.
-/// Shares come and go in words of either length that holds every l.
+/// **Protocol.** y = W·x_S + W·x_C. The first term is local to the server. The second follows [RRK+20]:
+/// bit j of a weight is the choice of one COT, whose correlation is the client's whole row of x_C that
+/// meets the weight, mod 2^(l−j). Shifted by j, the results add up to the product. The sign bit
+/// (j = w − 1) counts negatively. Bits from l upwards change nothing and cost nothing.
+/// Departures from the paper: the weights choose, not the activations; weights have a width of their
+/// own; and a row is only as long as there are products, without padding. All items are one batch of
+/// COTs, first those with l ≤ 32 in 32-bit words, then the others in 64-bit words. Shares are in words of
+/// either length, as long as it holds every l.
 ///
-/// **Security.** Semi-honest, from the security of [`ot::OtSender::cot_rows`]. The client's
-/// outputs are its COT randomness, the server's are masked by it.
+/// **Security.** Semi-honest, by the security of [`ot::OtSender::cot_rows`]. The client's outputs are
+/// random strings of its COTs, and the server's are masked by them.
 ///
-/// **Cost.** Σ_items m·K·min(w, l) COTs in which the client sends; ceil(n/8) bytes to the client
-/// per super-tile of n COTs and Σ_{k, m, j} ceil(n_k·(l−j)/8) bytes back. Two flights per
-/// super-tile; memory is that of x, y and the weights. [`Products::cost`] is exact.
+/// **Cost.** Σ_items m·K·min(w, l) COTs in which the client sends, where K is the number of rows of x.
+/// COTs travel in super-tiles: ceil(n/8) bytes to the client for n of them, and ceil(n_k·(l−j)/8) bytes
+/// back for every row k of n_k elements, output row and bit j. Two flights per super-tile. Memory is that
+/// of x, y and the weights. [`Products::cost`] is exact.
 #[derive(Clone, Debug)]
 pub struct Products {
     items: Vec<Item>,
     input_len: usize,
     output_len: usize,
     weight_len: usize,
-    narrow: Plan,
-    wide: Plan,
+    narrow: CotOrder,
+    wide: CotOrder,
 }
 
 impl Products {
-    /// A batch that reads `input_len` elements and `weight_len` weights and writes `output_len`.
+    /// A batch that reads `input_len` elements and `weight_len` weights, and writes `output_len` elements.
     ///
     /// # Errors
-    /// If an item reaches beyond its operands, or output rows of items of different rings, from their
-    /// first to their last element, overlap.
+    /// If an item reaches beyond its operands, or if output rows of items of different rings overlap
+    /// between their first and last elements.
     pub fn new(
         items: Vec<Item>,
         input_len: usize,
@@ -84,8 +85,8 @@ impl Products {
         if mixes_rings(spans) {
             return Err(Error::MixedRings);
         }
-        let narrow = Plan::new(&items, |bits| bits.get() <= 32)?;
-        let wide = Plan::new(&items, |bits| bits.get() > 32)?;
+        let narrow = CotOrder::new(&items, |bits| bits.get() <= 32)?;
+        let wide = CotOrder::new(&items, |bits| bits.get() > 32)?;
         Ok(Self {
             items,
             input_len,
@@ -102,19 +103,19 @@ impl Products {
         &self.items
     }
 
-    /// Elements of the output.
+    /// Number of elements of the output.
     #[must_use]
     pub const fn output_len(&self) -> usize {
         self.output_len
     }
 
-    /// Multiplications.
+    /// Number of multiplications.
     #[must_use]
     pub fn macs(&self) -> u64 {
         self.items.iter().map(Item::macs).sum()
     }
 
-    /// The server's side: its share of y. Outputs that no item writes are 0.
+    /// The server's side: its share of y. Elements that no item writes are 0.
     ///
     /// # Errors
     /// If a weight exceeds its width (before anything is sent), or the session fails.
@@ -133,7 +134,7 @@ impl Products {
         Ok(y)
     }
 
-    /// The server's side of the term W·x_C alone, for callers with a faster way to W·x_S.
+    /// The server's share of the term W·x_C alone, for callers who have a faster way to W·x_S.
     pub(crate) fn run_server_cross<V: Word>(
         &self,
         s: &mut Session,
@@ -154,7 +155,7 @@ impl Products {
         })
     }
 
-    /// The client's side: its share of y. Outputs that no item writes are 0.
+    /// The client's side: its share of y. Elements that no item writes are 0.
     ///
     /// # Errors
     /// If the session fails.
@@ -192,20 +193,20 @@ impl Products {
     /// The exact cost.
     #[must_use]
     pub fn cost(&self) -> Cost {
-        let mut tally = Tally::default();
+        let mut tally = Tally::new(Role::Client);
         self.narrow.count(&self.items, &mut tally);
         self.wide.count(&self.items, &mut tally);
         tally.finish()
     }
 
-    /// The output before anything is added.
+    /// The output before anything is added to it.
     fn zeros<V: Word>(&self) -> Vec<V> {
         let fits = self.items.iter().all(|item| item.bits.get() <= V::BITS);
         assert!(fits, "a ring exceeds the word");
         vec![V::default(); self.output_len]
     }
 
-    /// Adds the products on clear integers to `y`.
+    /// Adds the products of clear integers to `y`.
     fn add_clear<V: Word>(&self, weights: &[i32], x: &[V], y: &mut [V]) {
         for item in &self.items {
             if item.bits.get() <= 32 {
@@ -230,7 +231,7 @@ impl Products {
     }
 }
 
-/// Refuses weights beyond their width; `first` is the number of the first one.
+/// Refuses weights that exceed their width; `first` is the number of the first weight.
 pub(crate) fn check_weights(bits: Bits, weights: &[i32], first: usize) -> Result<(), Error> {
     let range = bits.min_signed()..=bits.max_signed();
     match weights.iter().position(|&w| !range.contains(&w.into())) {

@@ -1,8 +1,8 @@
-//! What every way to compute a linear layer between two parties offers: the seam for back-ends.
+//! The interface of every algorithm that computes linear layers between two parties.
 //!
-//! A back-end is one [`LinearAlgorithm`], and the [`LinearProtocol`] that it plans. Planners price
-//! protocols by [`LinearProtocol::cost`] and [`LinearProtocol::work`]; executors run them; neither
-//! knows which they have.
+//! A back-end is a [`LinearAlgorithm`] together with the [`LinearProtocol`] that it plans. Planners
+//! compare protocols by [`LinearProtocol::cost`] and [`LinearProtocol::work`], and executors run them;
+//! neither knows which one it has.
 
 use std::any::Any;
 use std::fmt;
@@ -13,37 +13,39 @@ use sharing::Session;
 
 use crate::{Error, LayerParameters, LinearLayer, Work};
 
-/// A way to compute linear layers.
+/// An algorithm that computes linear layers.
 pub trait LinearAlgorithm: fmt::Debug + Send + Sync {
-    /// Its one name, in model files, reports and options: small letters, digits and hyphens.
+    /// The name of the algorithm, the same in model files, reports and options: lower-case letters,
+    /// digits and hyphens.
     fn name(&self) -> &'static str;
 
-    /// The guard bits of its results: they are 2^g times the layer's, in a ring wider by g bits. A
-    /// truncation removes them.
+    /// The number g of guard bits: results are 2^g times those of the layer, in a ring that is g bits
+    /// wider. The truncation after the layer removes them.
     fn guard_bits(&self) -> u32 {
         0
     }
 
-    /// The protocol for a layer. It is made from public data alone, so both parties make the same one.
+    /// Plans the protocol for a layer, from public data alone, so that both parties plan the same one.
     ///
     /// # Errors
-    /// Why the algorithm is not for this layer.
+    /// The reason why the algorithm cannot compute this layer.
     fn plan(&self, layer: &LinearLayer) -> Result<Box<dyn LinearProtocol>, Refusal>;
 }
 
 /// A protocol for one layer.
 ///
-/// **Functionality.** Both parties put in shares of x modulo 2^bits, bits the ring of the layer; the
-/// server puts in weights and bias. They get fresh shares of 2^g·(W·x + b) modulo 2^(bits + g), g the
-/// guard bits, exact for every input, overflowing ones included.
+/// **Functionality.** Both parties input shares of x modulo 2^l, where l is the width of the layer's
+/// ring; the server also inputs weights and bias. Each obtains a fresh share of 2^g·(W·x + b) modulo
+/// 2^(l+g), where g is the number of guard bits. The result is exact for every input, also where sums
+/// overflow.
 pub trait LinearProtocol: fmt::Debug + Send + Sync {
-    /// The name of its algorithm.
+    /// The name of the algorithm.
     fn name(&self) -> &'static str;
 
     /// The layer.
     fn layer(&self) -> &LinearLayer;
 
-    /// The ring of the results: that of the layer and the guard bits.
+    /// The width of the results' ring: that of the layer's ring plus the guard bits.
     fn output_bits(&self) -> Bits {
         self.layer().bits
     }
@@ -51,25 +53,25 @@ pub trait LinearProtocol: fmt::Debug + Send + Sync {
     /// The exact cost of a run.
     fn cost(&self) -> Cost;
 
-    /// What both parties' processors do in a run.
+    /// What the processors of both parties do in a run.
     fn work(&self) -> Work;
 
-    /// What the server derives from the weights once, for any number of runs. It is given back in
+    /// What the server derives from the parameters once, for any number of runs: an input of
     /// [`LinearProtocol::serve`].
     ///
     /// # Errors
-    /// If there is another number of weights or biases than the layer has, or a weight exceeds its
-    /// width.
+    /// If the number of weights or biases is not the layer's, or a weight exceeds its width.
     fn prepare(&self, parameters: LayerParameters<'_>) -> Result<Prepared, Error>;
 
-    /// The server's side: its share of the result.
+    /// The server's side: its share of the result. `prepared` is what [`LinearProtocol::prepare`] made of
+    /// the same parameters.
     ///
     /// # Errors
-    /// If the session fails, or the parameters are not the layer's.
+    /// If the session fails. Also, before anything is sent, if the parameters are not the layer's, or
+    /// `x` does not have the layer's number of inputs. After an error the session refuses to go on.
     ///
     /// # Panics
-    /// If `x` does not have the layer's number of inputs, the session is the client's, or `prepared`
-    /// was made by another protocol.
+    /// If the session is the client's, or `prepared` was made by another protocol.
     fn serve(
         &self,
         session: &mut Session,
@@ -81,26 +83,28 @@ pub trait LinearProtocol: fmt::Debug + Send + Sync {
     /// The client's side: its share of the result.
     ///
     /// # Errors
-    /// If the session fails.
+    /// If the session fails. Also, before anything is sent, if `x` does not have the layer's number of
+    /// inputs. After an error the session refuses to go on.
     ///
     /// # Panics
-    /// If `x` does not have the layer's number of inputs, or the session is the server's.
+    /// If the session is the server's.
     fn request(&self, session: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error>;
 
-    /// The form of the protocol with a phase ahead of the input, if it has one that is worth it.
+    /// The variant of the protocol with a phase ahead of the input, if there is one that saves
+    /// something.
     fn ahead(&self) -> Option<&dyn AheadProtocol> {
         None
     }
 }
 
-/// A protocol part of which runs before the input is there. The client chooses its share r of the
-/// input beforehand; whoever gives the input then sends the server x − r, and the product of the
-/// weights with r is there already.
+/// A protocol of which a part runs before the input is known. The client chooses its share r of the
+/// input ahead of time, and the parties compute W·r + b. Once x is known, the server is given x − r,
+/// and only W·(x − r) is left to compute.
 pub trait AheadProtocol: fmt::Debug + Send + Sync {
     /// The exact cost of the phase ahead.
     fn ahead_cost(&self) -> Cost;
 
-    /// The exact cost of what is left once the input is there.
+    /// The exact cost of what is left once the input is known.
     fn online_cost(&self) -> Cost;
 
     /// The server's side ahead: its share of W·r + b.
@@ -133,21 +137,21 @@ pub trait AheadProtocol: fmt::Debug + Send + Sync {
     ) -> Result<Vec<u64>, Error>;
 }
 
-/// What a protocol keeps of a layer's weights between runs. `Debug` prints its size only; what is in it
-/// erases itself on drop.
+/// What a protocol keeps of a layer's parameters between runs. `Debug` prints only the size. The value
+/// erases itself when it is dropped.
 pub struct Prepared {
     value: Box<dyn Any + Send + Sync>,
     bytes: usize,
 }
 
 impl Prepared {
-    /// Nothing: the weights are used as they are.
+    /// Nothing is kept: the weights are used as they are.
     #[must_use]
     pub fn nothing() -> Self {
         Self::new((), 0)
     }
 
-    /// A value of so many bytes, which must erase itself when it is dropped.
+    /// Keeps a value that takes `bytes` of memory and erases itself when it is dropped.
     #[must_use]
     pub fn new(value: impl Any + Send + Sync, bytes: usize) -> Self {
         let value = Box::new(value);
@@ -160,7 +164,7 @@ impl Prepared {
         self.value.downcast_ref()
     }
 
-    /// The memory that it takes.
+    /// The memory that the value takes.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         self.bytes
@@ -175,7 +179,7 @@ impl fmt::Debug for Prepared {
     }
 }
 
-/// Why an algorithm is not for a layer. `Display` says what would do instead.
+/// The reason why an algorithm cannot compute a layer. `Display` says what can.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{advice}")]
 pub struct Refusal {
@@ -184,7 +188,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// With what would do, for who insists on the algorithm.
+    /// A refusal with advice for a user who insists on the algorithm: the reason, and what to use instead.
     #[must_use]
     pub fn new(advice: impl Into<String>) -> Self {
         Self {
@@ -193,15 +197,15 @@ impl Refusal {
         }
     }
 
-    /// And with the reason in few words, for lists of candidates; refusals without are not worth a
-    /// word there.
+    /// Adds the reason in a few words, for lists of candidates. A refusal without is left out there,
+    /// because nobody would expect the algorithm to be possible.
     #[must_use]
     pub fn because(mut self, short: impl Into<String>) -> Self {
         self.short = Some(short.into());
         self
     }
 
-    /// The reason in few words.
+    /// The reason in a few words.
     #[must_use]
     pub fn short(&self) -> Option<&str> {
         self.short.as_deref()

@@ -1,4 +1,4 @@
-//! The products as rows of a vector COT, in the order item, row of x, output row, weight bit.
+//! The products as messages of vector COTs, in the order item, row of x, output row, bit of the weight.
 
 use std::cell::Cell;
 
@@ -9,9 +9,10 @@ use crate::item::{Item, Rect};
 use crate::tally::Tally;
 use crate::{Error, Products};
 
-/// The rows of x that cost COTs in words of one kind, with the number of their first COT.
+/// The order of the COTs in words of one length: the rows of x that need any, each with the number of
+/// its first COT.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct CotOrder {
     rows: Vec<Row>,
     cots: usize,
 }
@@ -23,10 +24,10 @@ struct Row {
     k: usize,
 }
 
-impl Plan {
-    /// The rows of the items whose ring is chosen; rows without elements cost nothing.
+impl CotOrder {
+    /// Orders the COTs of the items with a ring for which `chosen` holds. Rows without elements need none.
     pub(crate) fn new(items: &[Item], chosen: impl Fn(Bits) -> bool) -> Result<Self, Error> {
-        let mut plan = Self {
+        let mut order = Self {
             rows: Vec::new(),
             cots: 0,
         };
@@ -34,18 +35,18 @@ impl Plan {
         for (number, item) in items.iter().enumerate().filter(|(_, item)| paid(item)) {
             let cots = item.cots_of_row().ok_or(Error::TooLarge)?;
             for (k, _) in item.rows.iter().enumerate().filter(|(_, r)| !r.is_empty()) {
-                plan.rows.push(Row {
-                    first: plan.cots,
+                order.rows.push(Row {
+                    first: order.cots,
                     item: number,
                     k,
                 });
-                plan.cots = plan.cots.checked_add(cots).ok_or(Error::TooLarge)?;
+                order.cots = order.cots.checked_add(cots).ok_or(Error::TooLarge)?;
             }
         }
-        Ok(plan)
+        Ok(order)
     }
 
-    /// Counts every COT.
+    /// Adds up the cost of every COT.
     pub(crate) fn count(&self, items: &[Item], tally: &mut Tally) {
         let mut sizes = Vec::new();
         for row in &self.rows {
@@ -58,7 +59,7 @@ impl Plan {
     }
 }
 
-/// Where a COT stands in its plan.
+/// What a COT is for: a row of the order, an output row and a bit of the weight.
 #[derive(Clone, Copy)]
 struct Place {
     row: usize,
@@ -66,7 +67,7 @@ struct Place {
     j: u32,
 }
 
-/// Finds the place of a COT; quick where COTs are asked for in order.
+/// Finds what a COT is for, quickly if COTs are asked for in order.
 struct Finder(Cell<(usize, Place)>);
 
 impl Finder {
@@ -75,12 +76,12 @@ impl Finder {
     }
 
     #[inline]
-    fn find(&self, plan: &Plan, items: &[Item], i: usize) -> Place {
+    fn find(&self, order: &CotOrder, items: &[Item], i: usize) -> Place {
         let (last, mut place) = self.0.get();
         if i == last {
             return place;
         }
-        let item = &items[plan.rows[place.row].item];
+        let item = &items[order.rows[place.row].item];
         if i == last + 1 {
             place.j += 1;
             if place.j == item.planes() {
@@ -92,16 +93,16 @@ impl Finder {
                 }
             }
         } else {
-            place = Self::search(plan, items, i);
+            place = Self::search(order, items, i);
         }
         self.0.set((i, place));
         place
     }
 
-    fn search(plan: &Plan, items: &[Item], i: usize) -> Place {
-        let row = plan.rows.partition_point(|row| row.first <= i) - 1;
-        let planes = items[plan.rows[row].item].planes();
-        let within = i - plan.rows[row].first;
+    fn search(order: &CotOrder, items: &[Item], i: usize) -> Place {
+        let row = order.rows.partition_point(|row| row.first <= i) - 1;
+        let planes = items[order.rows[row].item].planes();
+        let within = i - order.rows[row].first;
         let j = within % planes as usize;
         Place {
             row,
@@ -111,23 +112,23 @@ impl Finder {
     }
 }
 
-/// What both ends share: the place of a COT, and the sums of its results.
+/// What both ends have in common: what a COT is for, and the sums of the results.
 struct Sums<'a, W, V> {
     items: &'a [Item],
-    plan: &'a Plan,
+    order: &'a CotOrder,
     shapes: Finder,
     places: Finder,
-    /// The weight bits' results for one output row.
+    /// The sum over the bits of one weight.
     sum: Vec<W>,
-    /// The output: cells, since narrow and wide rows add to the same.
+    /// The output; in cells, because rows of narrow and of wide words are added to the same output.
     y: &'a [Cell<V>],
 }
 
 impl<'a, W: Word, V: Word> Sums<'a, W, V> {
-    fn new(products: &'a Products, plan: &'a Plan, y: &'a [Cell<V>]) -> Self {
+    fn new(products: &'a Products, order: &'a CotOrder, y: &'a [Cell<V>]) -> Self {
         Self {
             items: products.items(),
-            plan,
+            order,
             shapes: Finder::new(),
             places: Finder::new(),
             sum: Vec::new(),
@@ -137,17 +138,18 @@ impl<'a, W: Word, V: Word> Sums<'a, W, V> {
 
     #[inline]
     fn shape(&self, i: usize) -> (usize, Bits) {
-        let place = self.shapes.find(self.plan, self.items, i);
-        let row = self.plan.rows[place.row];
+        let place = self.shapes.find(self.order, self.items, i);
+        let row = self.order.rows[place.row];
         let item = &self.items[row.item];
         (item.rows[row.k].len(), item.width(place.j))
     }
 
-    /// Adds the result of COT `i` shifted into its place, the sign bit and `negate` accounted for.
+    /// Adds the result of COT `i`, shifted by its bit; negated if `negate` says so, and once more for the
+    /// sign bit.
     #[inline]
     fn absorb(&mut self, i: usize, result: &[W], negate: bool) {
-        let place = self.places.find(self.plan, self.items, i);
-        let row = self.plan.rows[place.row];
+        let place = self.places.find(self.order, self.items, i);
+        let row = self.order.rows[place.row];
         let item = &self.items[row.item];
         if place.j == 0 {
             self.sum.clear();
@@ -162,8 +164,8 @@ impl<'a, W: Word, V: Word> Sums<'a, W, V> {
     }
 }
 
-/// The client's end: COT sender with the rows of its share of x. W is the word of the COTs, V that of
-/// the shares.
+/// The client's end: it sends, and the rows of its share of x are the correlations. W is the word of the
+/// COTs, V that of the shares.
 pub(crate) struct ClientRows<'a, W, V> {
     sums: Sums<'a, W, V>,
     x: &'a [V],
@@ -172,15 +174,15 @@ pub(crate) struct ClientRows<'a, W, V> {
 }
 
 impl<'a, W: Word, V: Word> ClientRows<'a, W, V> {
-    /// The rows of the plan for the client's share, whose results are added to `y`.
+    /// The COTs of `order` for the client's share `x`; their results are added to `y`.
     pub(crate) fn new(
         products: &'a Products,
-        plan: &'a Plan,
+        order: &'a CotOrder,
         x: &'a [V],
         y: &'a [Cell<V>],
     ) -> Self {
         Self {
-            sums: Sums::new(products, plan, y),
+            sums: Sums::new(products, order, y),
             x,
             row: Vec::new(),
             gathered: None,
@@ -190,7 +192,7 @@ impl<'a, W: Word, V: Word> ClientRows<'a, W, V> {
 
 impl<W: Word, V: Word> SendRows<W> for ClientRows<'_, W, V> {
     fn count(&self) -> usize {
-        self.sums.plan.cots
+        self.sums.order.cots
     }
 
     #[inline]
@@ -200,9 +202,9 @@ impl<W: Word, V: Word> SendRows<W> for ClientRows<'_, W, V> {
 
     #[inline]
     fn correlation(&mut self, i: usize) -> &[W] {
-        let place = self.sums.places.find(self.sums.plan, self.sums.items, i);
+        let place = self.sums.places.find(self.sums.order, self.sums.items, i);
         if self.gathered != Some(place.row) {
-            let row = self.sums.plan.rows[place.row];
+            let row = self.sums.order.rows[place.row];
             let item = &self.sums.items[row.item];
             gather(&item.rows[row.k], &self.x[item.input..], &mut self.row);
             self.gathered = Some(place.row);
@@ -216,7 +218,7 @@ impl<W: Word, V: Word> SendRows<W> for ClientRows<'_, W, V> {
     }
 }
 
-/// The server's end: COT receiver whose choices are the bits of its weights.
+/// The server's end: it receives, and the bits of its weights are the choices.
 pub(crate) struct ServerRows<'a, W, V> {
     sums: Sums<'a, W, V>,
     choices: Finder,
@@ -224,15 +226,15 @@ pub(crate) struct ServerRows<'a, W, V> {
 }
 
 impl<'a, W: Word, V: Word> ServerRows<'a, W, V> {
-    /// The rows of the plan for these weights, whose results are added to `y`.
+    /// The COTs of `order` for these weights; their results are added to `y`.
     pub(crate) fn new(
         products: &'a Products,
-        plan: &'a Plan,
+        order: &'a CotOrder,
         weights: &'a [i32],
         y: &'a [Cell<V>],
     ) -> Self {
         Self {
-            sums: Sums::new(products, plan, y),
+            sums: Sums::new(products, order, y),
             choices: Finder::new(),
             weights,
         }
@@ -241,7 +243,7 @@ impl<'a, W: Word, V: Word> ServerRows<'a, W, V> {
 
 impl<W: Word, V: Word> ReceiveRows<W> for ServerRows<'_, W, V> {
     fn count(&self) -> usize {
-        self.sums.plan.cots
+        self.sums.order.cots
     }
 
     #[inline]
@@ -251,11 +253,11 @@ impl<W: Word, V: Word> ReceiveRows<W> for ServerRows<'_, W, V> {
 
     #[inline]
     fn choice(&self, i: usize) -> bool {
-        let place = self.choices.find(self.sums.plan, self.sums.items, i);
-        let row = self.sums.plan.rows[place.row];
+        let place = self.choices.find(self.sums.order, self.sums.items, i);
+        let row = self.sums.order.rows[place.row];
         let item = &self.sums.items[row.item];
         let weight = self.weights[item.weights + place.m * item.rows.len() + row.k];
-        // Weights are sign-extended, and so are their bits beyond the 32.
+        // The weight is extended by its sign, for bits beyond the 32.
         i64::from(weight) >> place.j & 1 == 1
     }
 
@@ -280,8 +282,8 @@ pub(crate) fn gather<V: Word, W: Word>(rect: &Rect, x: &[V], row: &mut Vec<W>) {
     }
 }
 
-/// Adds `row` to the places of `y` where the products of a rectangle go; right in the bits of both
-/// words.
+/// Adds `row` to the elements of `y` to which the products of a rectangle belong, correct modulo the
+/// smaller of the two words.
 pub(crate) fn scatter_add<W: Word, V: Word>(rect: &Rect, row: &[W], y: &[Cell<V>]) {
     let add = |y: &Cell<V>, v: &W| y.set(y.get().wrapping_add(V::from_u64(v.to_u64())));
     for (i, row) in row.chunks_exact(rect.columns).enumerate() {
@@ -296,7 +298,7 @@ pub(crate) fn scatter_add<W: Word, V: Word>(rect: &Rect, row: &[W], y: &[Cell<V>
 }
 
 impl Item {
-    /// Reduces what it writes of the output to its ring.
+    /// Reduces the elements that the item writes to its ring.
     pub(crate) fn reduce<V: Word>(&self, y: &mut [V]) {
         let span = self.span().expect("checked when the batch was made");
         for m in 0..if span == 0 { 0 } else { self.m } {

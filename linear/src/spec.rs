@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::item::Rect;
 
-/// A two-dimensional convolution on one NCHW image (batch size 1), checked to be possible.
+/// The shapes of a two-dimensional convolution of one NCHW image (batch size 1), checked to be possible.
 ///
 /// Output `(o, y, x)` is the sum over input channels `c` of the group of `o` and kernel positions
 /// `(r, s)` of `weight[o, c, r, s] * input[c, y·stride + r·dilation − top, x·stride + s·dilation − left]`,
@@ -22,8 +22,8 @@ pub struct ConvSpec {
 }
 
 impl ConvSpec {
-    /// A convolution from `channels[0]` to `channels[1]` channels in `groups` groups; pairs are
-    /// rows and columns, `padding` is top, left, bottom, right.
+    /// A convolution from `channels[0]` to `channels[1]` channels in `groups` groups. Pairs are rows and
+    /// columns; `padding` is at the top, left, bottom and right.
     ///
     /// # Errors
     /// If a size is zero, the groups do not divide the channels, the kernel exceeds the padded
@@ -68,10 +68,11 @@ impl ConvSpec {
         spec.checked()
     }
 
-    /// The same with so many steps between neighbours under the kernel, down and right.
+    /// The same convolution with another dilation: the distance, in rows and in columns, of inputs that
+    /// meet neighbouring weights.
     ///
     /// # Errors
-    /// If a step is zero, the kernel then exceeds the padded input, or the sizes overflow.
+    /// If a distance is zero, the dilated kernel exceeds the padded input, or the sizes overflow.
     pub fn dilated(self, dilation: [usize; 2]) -> Result<Self, Error> {
         if dilation.contains(&0) {
             return Err(Error::Zero { what: "dilation" });
@@ -79,7 +80,7 @@ impl ConvSpec {
         Self { dilation, ..self }.checked()
     }
 
-    /// With the size of the output, if there is one.
+    /// Computes the size of the output, if there is one, and the number of multiplications.
     fn checked(mut self) -> Result<Self, Error> {
         let [top, left, bottom, right] = self.padding;
         self.output = [
@@ -136,43 +137,43 @@ impl ConvSpec {
         self.kernel
     }
 
-    /// Steps down and right.
+    /// Rows and columns from one output to the next.
     #[must_use]
     pub const fn stride(&self) -> [usize; 2] {
         self.stride
     }
 
-    /// Zeros above, left, below, right.
+    /// Rows or columns of zeros at the top, left, bottom and right.
     #[must_use]
     pub const fn padding(&self) -> [usize; 4] {
         self.padding
     }
 
-    /// Steps between neighbours under the kernel, down and right.
+    /// Rows and columns between inputs that meet neighbouring weights; 1 if there are no gaps.
     #[must_use]
     pub const fn dilation(&self) -> [usize; 2] {
         self.dilation
     }
 
-    /// Groups.
+    /// Number of groups.
     #[must_use]
     pub const fn groups(&self) -> usize {
         self.groups
     }
 
-    /// Multiplications, those with padding not counted.
+    /// Number of multiplications, not counting those with padding.
     #[must_use]
     pub const fn macs(&self) -> u64 {
         self.macs
     }
 
-    /// Elements of the input.
+    /// Number of elements of the input.
     #[must_use]
     pub const fn input_len(&self) -> usize {
         self.channels[0] * self.input[0] * self.input[1]
     }
 
-    /// Elements of the output.
+    /// Number of elements of the output.
     #[must_use]
     pub const fn output_len(&self) -> usize {
         self.channels[1] * self.output[0] * self.output[1]
@@ -185,8 +186,8 @@ impl ConvSpec {
         m * c * r * s
     }
 
-    /// The input under kernel position `(r, s)`, padding excluded, relative to a channel's plane;
-    /// `None` if it is all padding.
+    /// The inputs that meet kernel position `(r, s)`, without padding, relative to a channel's plane;
+    /// `None` if it meets padding only.
     pub(crate) fn rect(&self, r: usize, s: usize) -> Option<Rect> {
         let rows = self.valid(0, r)?;
         let columns = self.valid(1, s)?;
@@ -231,7 +232,7 @@ impl ConvSpec {
             let covered = |k| self.valid(axis, k).map_or(0, |range| range.len() as u128);
             (0..self.kernel[axis]).map(covered).sum()
         };
-        // Bounded by weights times output positions; the traffic must be countable as well.
+        // At most weights times output positions. The traffic must be countable as well.
         let macs = (m as u128 * c as u128)
             .checked_mul(along(0))?
             .checked_mul(along(1))?;

@@ -3,17 +3,28 @@
 use channel::{Cost, Role};
 use ot::SUPER_TILE;
 
-/// Adds up COTs in which the client sends.
-#[derive(Debug, Default)]
+/// Adds up the cost of COTs of which one party is the sender.
+#[derive(Debug)]
 pub(crate) struct Tally {
+    sender: Role,
     cost: Cost,
-    /// COTs and bytes of the super-tile that is being filled.
+    /// Number and bytes of the COTs in the super-tile that is not yet full.
     cots: usize,
     bytes: u64,
 }
 
 impl Tally {
-    /// `times` times one COT of each of these sizes in bytes.
+    /// Nothing yet.
+    pub(crate) fn new(sender: Role) -> Self {
+        Self {
+            sender,
+            cost: Cost::none(),
+            cots: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Adds one COT of each of these sizes, in bytes, `times` times over.
     pub(crate) fn add(&mut self, sizes: &[u64], times: usize) {
         let total: u64 = sizes.iter().sum();
         let mut left = times;
@@ -33,7 +44,7 @@ impl Tally {
         self.cost
     }
 
-    /// COTs that fit into the super-tile.
+    /// Adds COTs that fit into the super-tile.
     fn push(&mut self, cots: usize, bytes: u64) {
         self.cots += cots;
         self.bytes += bytes;
@@ -43,13 +54,18 @@ impl Tally {
     }
 
     fn end_tile(&mut self) {
+        let cots = self.cots as u64;
+        let (server_sends, client_sends) = match self.sender {
+            Role::Server => (cots, 0),
+            Role::Client => (0, cots),
+        };
         let cost = std::mem::take(&mut self.cost)
-            .then(Cost::speak(Role::Server, self.cots.div_ceil(8) as u64))
-            .then(Cost::speak(Role::Client, self.bytes))
-            .with_cots(0, self.cots as u64);
+            .then(Cost::speak(self.sender.peer(), cots.div_ceil(8)))
+            .then(Cost::speak(self.sender, self.bytes))
+            .with_cots(server_sends, client_sends);
         *self = Self {
             cost,
-            ..Self::default()
+            ..Self::new(self.sender)
         };
     }
 }
@@ -69,17 +85,19 @@ mod tests {
             (4, 0, 3),
             (2, 1, 64),
         ];
-        let mut tally = Tally::default();
-        let mut shapes = Vec::new();
-        for (len, times, planes) in runs {
-            let one: Vec<_> = (0..planes).map(|j| (len, Bits::of(64 - j))).collect();
-            let sizes: Vec<u64> = one.iter().map(|&(n, l)| packed_len(n, l) as u64).collect();
-            tally.add(&sizes, times);
-            shapes.extend((0..times).flat_map(|_| one.clone()));
+        for sender in [Role::Server, Role::Client] {
+            let mut tally = Tally::new(sender);
+            let mut shapes = Vec::new();
+            for (len, times, planes) in runs {
+                let one: Vec<_> = (0..planes).map(|j| (len, Bits::of(64 - j))).collect();
+                let sizes: Vec<u64> = one.iter().map(|&(n, l)| packed_len(n, l) as u64).collect();
+                tally.add(&sizes, times);
+                shapes.extend((0..times).flat_map(|_| one.clone()));
+            }
+            let cost = tally.finish();
+            assert_eq!(cost, cot_rows_cost(shapes, sender));
+            assert_eq!(cost.flights(), 4);
+            assert_eq!(Tally::new(sender).finish(), Cost::none());
         }
-        let cost = tally.finish();
-        assert_eq!(cost, cot_rows_cost(shapes, Role::Client));
-        assert_eq!(cost.flights(), 4);
-        assert_eq!(Tally::default().finish(), Cost::none());
     }
 }

@@ -1,25 +1,25 @@
-//! What the processors do for a protocol, counted.
+//! Counts of what the processors do in a protocol.
 
 use std::collections::BTreeMap;
 
-/// Correlated OTs with a vector message each.
+/// Unit: a correlated OT of a linear layer, which carries a vector.
 pub const ROWS: &str = "row";
-/// Words of 32 bits in these messages; two for a number of a ring wider than that.
+/// Unit: a word of 32 bits in such a vector; an element of a ring of more than 32 bits counts as two.
 pub const WORDS: &str = "word";
-/// Values that local transforms make.
+/// Unit: a value that a local transform makes.
 pub const ELEMENTS: &str = "element";
-/// Correlated OTs of other protocols.
+/// Unit: a correlated OT of a protocol that is not linear.
 pub const COTS: &str = "cot";
-/// Bytes of other protocols.
+/// Unit: a byte of a protocol that is not linear.
 pub const BYTES: &str = "byte";
 
-/// Work by its unit: what a processor does, counted before the run, for whoever knows what a unit
-/// takes. A back-end with another kind of work brings its own unit.
+/// What the processors do in a run, as counts of units, known before the run. How long a unit takes is
+/// up to a model of the processor. A back-end with another kind of work defines a unit of its own.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Work(BTreeMap<&'static str, u64>);
 
 impl Work {
-    /// So many of these units.
+    /// Work of these counts of units.
     #[must_use]
     pub fn of<const N: usize>(counts: [(&'static str, u64); N]) -> Self {
         let mut work = Self::default();
@@ -29,18 +29,18 @@ impl Work {
         work
     }
 
-    /// How many of a unit.
+    /// The count of a unit.
     #[must_use]
     pub fn get(&self, unit: &str) -> u64 {
         self.0.get(unit).copied().unwrap_or(0)
     }
 
-    /// Units and how many of each.
+    /// The units and their counts.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.0.iter().map(|(&unit, &count)| (unit, count))
     }
 
-    /// Both.
+    /// The sum of two kinds of work.
     #[must_use]
     pub fn plus(mut self, other: &Self) -> Self {
         for (unit, count) in other.iter() {

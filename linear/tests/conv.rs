@@ -1,15 +1,46 @@
 //! Convolutions: the clear oracle against the definition, the protocol against the oracle.
 
-mod common;
-
 use channel::Cost;
-use common::{flat, image, naive_conv, weight_array};
-use linear::{Conv2d, ConvSpec, Error, clear};
-use ndarray::Array4;
+use linear::{Conv2d, ConvSpec, Error, LinearShape, clear};
+use ndarray::{Array4, ArrayView4};
 use proptest::prelude::*;
+use rand_core::Rng;
 use ring_arith::Bits;
-use sharing::default_extension;
-use testkit::{elements, reconstruct, rng, run_sessions, run_sessions_real, share};
+use testkit::{
+    any_conv, elements, linear_reference, reconstruct, rng, run_sessions, share, weights,
+};
+
+/// The convolution as [`ConvSpec`] defines it.
+fn naive_conv(
+    spec: &ConvSpec,
+    bits: Bits,
+    weights: ArrayView4<'_, i32>,
+    x: ArrayView4<'_, u64>,
+) -> Array4<u64> {
+    let weights: Vec<i32> = weights.iter().copied().collect();
+    let x: Vec<u64> = x.iter().copied().collect();
+    let y = linear_reference(&LinearShape::Conv(*spec), &weights, &x);
+    let [c, h, w] = spec.output_shape();
+    let y = Array4::from_shape_vec((1, c, h, w), y).expect("the length fits");
+    y.mapv(|y| bits.reduce(y))
+}
+
+/// An array of the weights' shape.
+fn weight_array(conv: &Conv2d, rng: &mut impl Rng) -> Array4<i32> {
+    let values = weights(conv.spec.weight_len(), conv.weight_bits, rng);
+    Array4::from_shape_vec(conv.spec.weight_shape(), values).expect("the length fits")
+}
+
+/// An image of the spec's input shape.
+fn image(spec: &ConvSpec, values: Vec<u64>) -> Array4<u64> {
+    let [c, h, w] = spec.input_shape();
+    Array4::from_shape_vec((1, c, h, w), values).expect("the length fits")
+}
+
+/// The elements in order.
+fn flat(x: &Array4<u64>) -> Vec<u64> {
+    x.iter().copied().collect()
+}
 
 /// Runs both parties on random data, checks the result and the cost, and returns the cost.
 fn check(conv: Conv2d, seed: u64) -> Cost {
@@ -39,33 +70,18 @@ fn check(conv: Conv2d, seed: u64) -> Cost {
     predicted
 }
 
-fn any_spec() -> impl Strategy<Value = ConvSpec> {
-    let shape = (1usize..4, 1usize..4, 1usize..4, 1usize..8, 1usize..8);
-    let window = (
-        [1usize..5, 1..5],
-        [1usize..4, 1..4],
-        [0usize..4, 0..4, 0..4, 0..4],
-    );
-    (shape, window).prop_filter_map("fits", |((g, c, m, h, w), (kernel, stride, padding))| {
-        ConvSpec::new([g * c, g * m], [h, w], kernel, stride, padding, g).ok()
-    })
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn secure_equals_the_definition(spec in any_spec(), w in 1u32..=32, l in 1u32..=64, seed: u64) {
-        check(Conv2d { spec, weight_bits: Bits::of(w), bits: Bits::of(l) }, seed);
-    }
-
-    #[test]
-    fn clear_equals_the_definition(spec in any_spec(), wide: bool, l in 1u32..=64, seed: u64) {
+    fn clear_equals_the_definition(spec in any_conv(), wide: bool, l in 1u32..=64, seed: u64) {
         // More outputs than inputs, so that the unfolded way is taken as well.
         let [c, h, w] = spec.input_shape();
         let m = spec.output_shape()[0] * if wide { 5 } else { 1 };
-        let spec = ConvSpec::new([c, m], [h, w], spec.kernel(), spec.stride(), spec.padding(), spec.groups())
-            .expect("more outputs fit as well");
+        let more = [c, m];
+        let wider = ConvSpec::new(more, [h, w], spec.kernel(), spec.stride(), spec.padding(), spec.groups());
+        let spec = wider.and_then(|wider| wider.dilated(spec.dilation()));
+        let spec = spec.expect("more outputs fit as well");
         let conv = Conv2d { spec, weight_bits: Bits::of(32), bits: Bits::of(l) };
         let mut rng = rng(seed);
         let weights = weight_array(&conv, &mut rng);
@@ -75,7 +91,7 @@ proptest! {
     }
 
     #[test]
-    fn macs_are_the_products_that_exist(spec in any_spec()) {
+    fn macs_are_the_products_that_exist(spec in any_conv()) {
         let ones = Array4::from_elem(spec.weight_shape(), 1);
         let x = image(&spec, vec![1; spec.input_len()]);
         let y = naive_conv(&spec, Bits::of(64), ones.view(), x.view());
@@ -200,31 +216,4 @@ fn impossible_shapes_are_refused() {
     ] {
         assert!(matches!(spec, Err(Error::TooLarge)), "{spec:?}");
     }
-}
-
-#[test]
-fn real_correlations_give_the_same_result_and_cost() {
-    let spec = ConvSpec::new([3, 4], [8, 8], [3, 3], [2, 2], [1; 4], 1).expect("fits");
-    let conv = Conv2d {
-        spec,
-        weight_bits: Bits::of(6),
-        bits: Bits::of(22),
-    };
-    let mut rng = rng(3);
-    let weights = weight_array(&conv, &mut rng);
-    let x = elements(spec.input_len(), conv.bits, &mut rng);
-    let (xs, xc) = share(&x, conv.bits, &mut rng);
-    let (xs, xc) = (image(&spec, xs), image(&spec, xc));
-    let (ys, yc, cost) = run_sessions_real(
-        3,
-        default_extension(),
-        |s| {
-            conv.run_server(s, weights.view(), xs.view())
-                .expect("the server succeeds")
-        },
-        |s| conv.run_client(s, xc.view()).expect("the client succeeds"),
-    );
-    let expected = clear::conv2d(&spec, conv.bits, weights.view(), image(&spec, x).view());
-    assert_eq!((ys + yc).mapv(|y| conv.bits.reduce(y)), expected);
-    assert_eq!(cost, conv.cost().expect("countable"));
 }

@@ -1,15 +1,14 @@
 //! Batches of products with widths, rings and places of their own, and matrix products.
 
-mod common;
-
-use channel::Role;
-use common::weights;
-use linear::{Error, FullyConnected, Item, MatMul, Products, Rect, add_bias, add_bias_map};
-use ndarray::{Array1, Array2};
+use channel::Cost;
+use linear::{
+    ClientChooses, Direct, Error, Item, LinearAlgorithm, LinearLayer, LinearShape, MatMul,
+    Products, Rect, add_bias,
+};
+use ndarray::Array2;
 use proptest::prelude::*;
 use ring_arith::Bits;
-use sharing::CotPrice;
-use testkit::{elements, reconstruct, rng, run_sessions, share};
+use testkit::{elements, reconstruct, rng, run_sessions, share, weights};
 
 fn item(m: usize, rows: Vec<Rect>, w: u32, l: u32) -> Item {
     Item {
@@ -233,71 +232,32 @@ fn a_weight_beyond_its_width_ends_the_session_with_an_error() {
     assert!(matches!(client, Err(Error::Sharing(_))), "{client:?}");
 }
 
+/// Which bits should choose in a fully connected layer depends on the widths, the outputs and the price
+/// of a COT.
 #[test]
-fn both_forms_of_a_fully_connected_layer() {
-    let layers = [
-        (0, 5, 8, 24),
-        (7, 0, 8, 24),
-        (9, 1, 4, 32),
-        (33, 10, 12, 32),
-        (5, 130, 32, 33),
-        (3, 3, 8, 64),
-        (6, 4, 9, 3),
-    ];
-    let mut seen = Vec::new();
-    for (inputs, outputs, w, l) in layers {
-        let layer = FullyConnected {
-            inputs,
-            outputs,
+fn either_party_may_be_the_cheaper_chooser() {
+    let cost = |algorithm: &dyn LinearAlgorithm, outputs, w, l| {
+        let inputs = 33;
+        let layer = LinearLayer {
+            shape: LinearShape::FullyConnected { inputs, outputs },
             weight_bits: Bits::of(w),
             bits: Bits::of(l),
-            chooser: Role::Server,
         };
-        for price in [0, 32, 100_000] {
-            let layer = layer.cheapest(CotPrice::bits(price)).expect("countable");
-            seen.push(layer.chooser);
-            let mut rng = rng(u64::from(l) << 32 | u64::from(price));
-            let w = weights(inputs * outputs, layer.weight_bits, &mut rng);
-            let w = Array2::from_shape_vec((outputs, inputs), w).expect("fits");
-            let x = elements(inputs, layer.bits, &mut rng);
-            let (xs, xc) = share(&x, layer.bits, &mut rng);
-            let (ys, yc, cost) = run_sessions(
-                4,
-                |s| {
-                    let x = Array1::from_vec(xs);
-                    layer
-                        .run_server(s, w.view(), x.view())
-                        .expect("the server succeeds")
-                        .to_vec()
-                },
-                |s| {
-                    let x = Array1::from_vec(xc);
-                    layer
-                        .run_client(s, x.view())
-                        .expect("the client succeeds")
-                        .to_vec()
-                },
-            );
-            let x = Array2::from_shape_vec((inputs, 1), x).expect("fits");
-            let expected = linear::clear::matmul(layer.bits, w.view(), x.view());
-            assert_eq!(
-                reconstruct(&ys, &yc, layer.bits),
-                expected.iter().copied().collect::<Vec<_>>()
-            );
-            assert_eq!(cost, layer.cost().expect("countable"));
-            let server = MatMul {
-                m: outputs,
-                k: inputs,
-                n: 1,
-                weight_bits: layer.weight_bits,
-                bits: layer.bits,
-            };
-            let server = server.cost().expect("countable");
-            let total = |c: &channel::Cost| c.bytes() * 8 + c.cots.total() * u64::from(price);
-            assert!(total(&cost) <= total(&server));
-        }
-    }
-    assert!(seen.contains(&Role::Server) && seen.contains(&Role::Client));
+        algorithm.plan(&layer).expect("possible").cost()
+    };
+    let cheaper = |outputs, w, l, price: u64| {
+        let total = |cost: Cost| cost.bytes() * 8 + cost.cots.total() * price;
+        let client = total(cost(&ClientChooses, outputs, w, l));
+        client < total(cost(&Direct, outputs, w, l))
+    };
+    assert!(!cheaper(1, 8, 32, 0));
+    assert!(cheaper(10, 12, 32, 32));
+    assert!(cheaper(10, 32, 32, 0));
+    assert!(!cheaper(10, 2, 32, 0));
+    let cots = |outputs| cost(&ClientChooses, outputs, 8, 32).cots;
+    assert_eq!(cots(10), cots(1));
+    assert_eq!(cots(1).server_sends, 33 * 32);
+    assert_eq!(cots(0).total(), 0);
 }
 
 proptest! {
@@ -330,7 +290,7 @@ fn biases_wrap() {
     let mut y = vec![0, 31, 7, 8];
     add_bias(bits, &mut y, &[1, -8]);
     assert_eq!(y, [1, 0, 31, 0]);
-    add_bias_map(bits, &mut y, &[-1, 0, 1, 16]);
+    add_bias(bits, &mut y, &[-1, 0, 1, 16]);
     assert_eq!(y, [0, 0, 0, 16]);
     add_bias(bits, &mut [], &[]);
 }

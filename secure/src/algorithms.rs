@@ -1,5 +1,5 @@
-//! The algorithms that there are for products with the server's weights: the one list that a further
-//! back-end is added to.
+//! The list of all algorithms for products with the server's weights. A new back-end is added here and
+//! nowhere else; `linear/docs/backends.md` says how.
 
 use linear::{ClientChooses, Direct, LinearAlgorithm, LinearLayer, LinearProtocol, LinearShape};
 use nets::{Algorithm, IntGraph, IntOp, LayerShape};
@@ -8,7 +8,7 @@ use winograd::Tile;
 
 use crate::Error;
 
-/// All algorithms, the plainest first: between equals the planner takes the earlier one.
+/// All algorithms, the plainest first: where two are equally good, the planner takes the earlier one.
 static ALGORITHMS: [&dyn LinearAlgorithm; 5] = [
     &Direct,
     &ClientChooses,
@@ -23,7 +23,7 @@ pub fn algorithms() -> &'static [&'static dyn LinearAlgorithm] {
     &ALGORITHMS
 }
 
-/// How a graph names an algorithm.
+/// The algorithm as graphs name it.
 pub(crate) fn attribute(algorithm: &dyn LinearAlgorithm) -> Algorithm {
     Algorithm::named(algorithm.name(), algorithm.guard_bits())
 }
@@ -33,7 +33,7 @@ pub(crate) fn named(name: &str) -> Option<&'static dyn LinearAlgorithm> {
     ALGORITHMS.iter().copied().find(|a| a.name() == name)
 }
 
-/// The linear layer that a node is, whichever way it is computed there.
+/// The linear layer that a node computes, by whatever algorithm; `None` if it is no linear node.
 pub(crate) fn layer(graph: &IntGraph, node: usize) -> Result<Option<LinearLayer>, Error> {
     let IntOp::Linear {
         shape, weight_bits, ..
@@ -70,7 +70,7 @@ pub(crate) fn layer(graph: &IntGraph, node: usize) -> Result<Option<LinearLayer>
     }))
 }
 
-/// The protocol for a linear node, by the algorithm that stands in the graph.
+/// The protocol for a linear node, by the algorithm that the graph names.
 pub(crate) fn protocol(
     graph: &IntGraph,
     node: usize,

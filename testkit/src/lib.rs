@@ -2,7 +2,8 @@
 //!
 //! Lines are small and bounded, so that a protocol that relies on buffering hangs here, and ends in
 //! a time-out, before it does so in production. Panics if anything goes wrong: that is what a test
-//! wants. Nothing here is for use outside tests.
+//! wants. Nothing here is for use outside tests. [`check_linear`] is the one test that every way to
+//! compute a linear layer has to pass.
 //!
 //! ```
 //! use ring_arith::Bits;
@@ -24,12 +25,17 @@
 //! assert_eq!(reconstruct(&at_server, &at_client, bits), x);
 //! ```
 
+mod linear_layers;
 mod mangle;
 mod parties;
 mod random;
 mod sessions;
 mod transcript;
 
+pub use linear_layers::{
+    any_conv, any_linear_layer, check_linear, check_linear_real, linear_reference,
+    linear_transcript, weights,
+};
 pub use mangle::{Harm, Mangle, memory_pair_mangled};
 pub use parties::{run_2pc, run_over, run_tcp};
 pub use random::{

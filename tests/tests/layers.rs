@@ -62,7 +62,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "service",
         ],
     ),
-    ("testkit", &["ring-arith", "channel", "sharing"]),
+    ("testkit", &["ring-arith", "channel", "sharing", "linear"]),
     (
         "tests",
         &[

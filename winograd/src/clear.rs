@@ -1,4 +1,4 @@
-//! Winograd convolution of clear integers mod 2^l.
+//! Winograd's convolution of clear integers mod 2^l.
 
 use linear::ConvSpec;
 use ndarray::{Array4, ArrayView4};
@@ -6,12 +6,12 @@ use ring_arith::Bits;
 
 use crate::{Error, Tile, WinogradConv};
 
-/// 2^g times the convolution of one image mod 2^(bits + g), NCHW, g the tile's
-/// [`guard_bits`](Tile::guard_bits): shifted right by g, the convolution mod 2^bits, bit for bit
-/// that of [`linear::clear::conv2d`].
+/// 2^g times the convolution of one image mod 2^(bits + g), NCHW, where g is the number of
+/// [`guard_bits`](Tile::guard_bits) of the tile. Shifted right by g, it is the convolution mod 2^bits, bit
+/// for bit that of [`linear::clear::conv2d`].
 ///
 /// # Errors
-/// As [`WinogradConv::new`], with the weights' own width.
+/// As [`WinogradConv::new`], for the smallest width that holds all weights.
 ///
 /// # Panics
 /// If the weights or x do not have the shapes of the spec.

@@ -10,51 +10,77 @@ use crate::layout::Layout;
 use crate::transform::{backward, forward};
 use crate::{Error, Filters, Tile};
 
-/// A convolution by Winograd's algorithm: stride 1, dense, grouped or depthwise, any padding, any
-/// size.
+/// A convolution on arrays by Winograd's algorithm: stride and dilation 1; dense, grouped or depthwise;
+/// any padding and any size.
 ///
-/// **Functionality.** The server puts in weights of `weight_bits` bits, both put in shares of x
-/// mod 2^(l+g), g the [`guard_bits`](Tile::guard_bits) of the tile. They get fresh shares mod
-/// 2^(l+g) of 2^g times the convolution: the truncation that follows removes g bits more and has
-/// the convolution mod 2^l. Shares of x mod 2^l do as well, as they are: they add up to x or to
-/// x + 2^l, and the result depends on x mod 2^l only. Exact for every input, overflowing ones included. Batch size 1, NCHW.
-/// Public: the shapes, the tile, the widths.
+/// **Functionality.** The server inputs weights of `weight_bits` bits, and both parties input shares of x
+/// mod 2^(l+g), where g is the number of [`guard_bits`](Tile::guard_bits) of the tile. Each obtains a
+/// fresh share mod 2^(l+g) of 2^g times the convolution; a truncation that removes g bits more then has
+/// the convolution mod 2^l. Shares of x mod 2^l can be input unchanged: there they add up to x or to
+/// x + 2^l, and the result depends on x mod 2^l only. The result is exact for every input, also where
+/// sums overflow. Batch size 1, NCHW. Shapes, tile and widths are public.
 ///
-/// **Protocol.** \[LG16\] as Aᵀ[(G·w·Gᵀ) ⊙ (Bᵀ·d·B)]A on integers. Bᵀ and Aᵀ have small integers, and
-/// both parties apply them to their shares by additions and shifts. Rows of G are brought to small
-/// integers by a public factor each; the server multiplies with those, one item of [`Products`]
-/// per position of the tile and group, all in one batch. The factors, and the inverse of the odd
-/// part of their common denominator, are applied to the shares of the products. Departures from
-/// the paper: exact integers; a product whose factor has 2^v is taken mod 2^(l+g−v) only, since the
-/// rest vanishes; weights grow only by the bits their own position needs. Where the tile does not
-/// divide the output, the last tile is smaller and uses *fewer points of the same tile*: as its
-/// products meet the same transformed weights they lengthen the rows of those that are there and
-/// need no correlated OT of their own.
+/// **Protocol.** \[LG16\], as Aᵀ[(G·w·Gᵀ) ⊙ (Bᵀ·d·B)]A on integers. Bᵀ and Aᵀ consist of small integers,
+/// and both parties apply them to their shares by additions and shifts. Every row of G becomes small
+/// integers by a public factor; with those the server multiplies, in one batch with one item of
+/// [`Products`] per position of the tile and group. The factors, and the inverse of the odd part of
+/// their common denominator, are applied to the shares of the products. Departures from the paper:
+/// integers are exact; a product whose factor is a multiple of 2^v is taken mod 2^(l+g−v) only, because
+/// the other bits vanish; weights grow only by the bits that their own position needs. Where tiles do
+/// not divide the output, the last one is smaller and uses *fewer points of the same tile*: its products
+/// are with the same transformed weights, so they lengthen rows that are there already and need no
+/// correlated OT of their own.
 ///
-/// **Security.** Semi-honest, as [`Products`]; all else is local.
+/// **Security.** Semi-honest, as [`Products`]; everything else is local.
 ///
-/// **Cost.** [`WinogradConv::cost`] is exact: that of [`Products`] with (rows of points) ·
-/// (columns of points) elements per pair of channels, where an axis of n outputs takes
-/// `points · ⌊n/m⌋ + (rest + k − 1 if there is one)` points. Products with padding *are* paid: the
-/// transforms mix them. Two flights per super-tile of correlated OTs.
+/// **Cost.** That of [`Products`], where every pair of channels has (rows of points) · (columns of points)
+/// products. With tiles of m outputs and a kernel of k, an axis of n outputs takes (m + k − 1) · ⌊n/m⌋
+/// points, and n mod m + k − 1 more if m does not divide n. Products with padding *are* paid for, because
+/// the transforms mix them. Two flights per super-tile of correlated OTs. [`WinogradConv::cost`] is exact.
+///
+/// ```
+/// use linear::ConvSpec;
+/// use ndarray::Array4;
+/// use ring_arith::Bits;
+/// use testkit::run_sessions;
+/// use winograd::{Tile, WinogradConv};
+///
+/// // Two channels of 8 x 8 to three, 3 x 3, padded by one, results of 20 bits.
+/// let spec = ConvSpec::new([2, 3], [8, 8], [3, 3], [1, 1], [1; 4], 1)?;
+/// let conv = WinogradConv::new(spec, Tile::F4x4_3x3, Bits::of(5), Bits::of(20))?;
+/// let weights = Array4::from_shape_fn((3, 2, 3, 3), |(o, c, ..)| o as i32 * 7 - c as i32);
+/// let at_client = Array4::from_shape_fn((1, 2, 8, 8), |(_, c, i, j)| (c + 3 * i + j) as u64);
+/// let at_server = Array4::from_elem((1, 2, 8, 8), 1000);
+///
+/// let (ys, yc, cost) = run_sessions(
+///     1,
+///     |s| conv.run_server(s, weights.view(), at_server.view()).unwrap(),
+///     |s| conv.run_client(s, at_client.view()).unwrap(),
+/// );
+/// let x = &at_client + &at_server;
+/// let y = (ys + yc).mapv(|y| conv.ring().reduce(y) >> conv.guard_bits());
+/// assert_eq!(y, linear::clear::conv2d(&spec, conv.bits(), weights.view(), x.view()));
+/// assert_eq!(cost, conv.cost());
+/// # Ok::<(), winograd::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct WinogradConv {
     spec: ConvSpec,
     tile: Tile,
     weight_bits: Bits,
     bits: Bits,
-    wide: Bits,
+    ring: Bits,
     layout: Layout,
     products: Products,
 }
 
 impl WinogradConv {
-    /// The convolution `spec` by `tile`, for weights of `weight_bits` bits, and results that are to
-    /// be right mod 2^bits: the ring of the shares is [`WinogradConv::ring`].
+    /// The convolution `spec` by `tile`, for weights of `weight_bits` bits and results mod 2^bits once
+    /// the guard bits are removed. The ring of the shares is [`WinogradConv::ring`].
     ///
     /// # Errors
-    /// If the tile is for another kernel, stride or dilation is not 1, ring and guard bits exceed 64, the
-    /// transformed weights would exceed 32 bits, or the layer is too large.
+    /// If the tile is for another kernel, stride or dilation is not 1, `bits` and the guard bits exceed
+    /// 64, the transformed weights would exceed 32 bits, or the layer is too large.
     pub fn new(spec: ConvSpec, tile: Tile, weight_bits: Bits, bits: Bits) -> Result<Self, Error> {
         if spec.kernel() != tile.kernel() {
             let kernel = spec.kernel();
@@ -86,19 +112,19 @@ impl WinogradConv {
             tile,
             weight_bits,
             bits,
-            wide: ring,
+            ring,
             layout,
             products,
         })
     }
 
-    /// The shapes.
+    /// The shapes of the convolution.
     #[must_use]
     pub const fn spec(&self) -> &ConvSpec {
         &self.spec
     }
 
-    /// The algorithm.
+    /// The tile.
     #[must_use]
     pub const fn tile(&self) -> Tile {
         self.tile
@@ -110,32 +136,32 @@ impl WinogradConv {
         self.weight_bits
     }
 
-    /// The bits of the result that are right once the guard bits are removed.
+    /// Width of the ring of the convolution, which results are in once the guard bits are removed.
     #[must_use]
     pub const fn bits(&self) -> Bits {
         self.bits
     }
 
-    /// The ring of the shares that go in and come out: `bits` and the guard bits.
+    /// Width of the ring of the shares, both of input and of output: `bits` plus the guard bits.
     #[must_use]
     pub const fn ring(&self) -> Bits {
-        self.wide
+        self.ring
     }
 
-    /// The output is 2^guard_bits times the convolution.
+    /// The number of guard bits: the output is 2^guard_bits times the convolution.
     #[must_use]
     pub const fn guard_bits(&self) -> u32 {
         self.tile.guard_bits()
     }
 
-    /// Multiplications under oblivious transfer.
+    /// Number of multiplications by oblivious transfer.
     #[must_use]
     pub fn multiplications(&self) -> u64 {
         self.products.macs()
     }
 
-    /// Bits of traffic to the server that the multiplications take before rows are rounded up to
-    /// bytes: Σ over them of Σ_{j<w} (l−j), each with its own w and l.
+    /// Bits to the server that the multiplications take before rows are rounded up to bytes: the sum of
+    /// Σ_{j<w} (l−j) over all of them, each with its own w and l.
     #[must_use]
     pub fn multiplication_bits(&self) -> u64 {
         let bits = |item: &Item| -> u64 {
@@ -145,14 +171,14 @@ impl WinogradConv {
         self.products.items().iter().map(bits).sum()
     }
 
-    /// The products between the two transforms: server weights [`Filters`], input
-    /// [`WinogradConv::transform_input`], output for [`WinogradConv::transform_output`].
+    /// The products between the two transforms: of the weights in [`Filters`] with what
+    /// [`WinogradConv::transform_input`] makes, for [`WinogradConv::transform_output`].
     #[must_use]
     pub const fn products(&self) -> &Products {
         &self.products
     }
 
-    /// Transforms the weights: once per layer, for any number of runs.
+    /// Transforms the weights, once for any number of runs.
     ///
     /// # Errors
     /// If a weight exceeds its width.
@@ -179,7 +205,7 @@ impl WinogradConv {
         self.run_server_prepared(s, &self.prepare(weights)?, x)
     }
 
-    /// As [`WinogradConv::run_server`], with weights transformed before.
+    /// As [`WinogradConv::run_server`], with weights that are transformed already.
     ///
     /// # Errors
     /// If the session fails.
@@ -223,7 +249,7 @@ impl WinogradConv {
         }
     }
 
-    /// The same on clear integers.
+    /// The same function on clear integers.
     ///
     /// # Panics
     /// If the filters are another layer's or x does not have the shape of the spec.
@@ -243,8 +269,8 @@ impl WinogradConv {
         }
     }
 
-    /// The local half before the products, on a share or on clear integers; not reduced to the
-    /// rings of the positions.
+    /// The local step before the products, on a share or on clear integers. Its values are not reduced to
+    /// the rings of their positions.
     ///
     /// # Panics
     /// If x does not have the shape of the spec, or the ring exceeds the word.
@@ -258,7 +284,7 @@ impl WinogradConv {
         forward(&self.layout, x)
     }
 
-    /// The local half after the products, on a share or on clear integers.
+    /// The local step after the products, on a share or on clear integers.
     ///
     /// # Panics
     /// If there is not one product for every output of [`WinogradConv::products`], or the ring
@@ -271,18 +297,18 @@ impl WinogradConv {
             self.layout.output_len,
             "wrong number of products"
         );
-        let y = backward(&self.layout, self.wide, products);
+        let y = backward(&self.layout, self.ring, products);
         let [c, h, w] = self.spec.output_shape();
         Array4::from_shape_vec((1, c, h, w), y).expect("the length is that of the shape")
     }
 
-    /// Whether the ring fits 32-bit words, which halves all that is between the transforms.
+    /// Whether the ring fits into words of 32 bits, which halves the memory between the transforms.
     const fn narrow(&self) -> bool {
-        self.wide.get() <= u32::BITS
+        self.ring.get() <= u32::BITS
     }
 
     fn check_word<W: Word>(&self) {
-        assert!(self.wide.get() <= W::BITS, "the ring exceeds the word");
+        assert!(self.ring.get() <= W::BITS, "the ring exceeds the word");
     }
 
     fn server<W: Word>(
@@ -293,7 +319,7 @@ impl WinogradConv {
     ) -> Result<Array4<u64>, Error> {
         let v: Vec<W> = self.transform_input(x);
         let y = self.products.run_server(s, filters.values(), &v)?;
-        // Not alive together with the output.
+        // Before the output is made, so that memory need not hold both.
         drop(v);
         Ok(self.transform_output(&y))
     }
@@ -305,7 +331,7 @@ impl WinogradConv {
     ) -> Result<Array4<u64>, Error> {
         let v: Vec<W> = self.transform_input(x);
         let y = self.products.run_client(s, &v)?;
-        // Not alive together with the output.
+        // Before the output is made, so that memory need not hold both.
         drop(v);
         Ok(self.transform_output(&y))
     }
@@ -317,7 +343,7 @@ impl WinogradConv {
     }
 }
 
-/// One item per position and group.
+/// One item for each position of the tile and each group.
 fn items(
     spec: &ConvSpec,
     tile: Tile,

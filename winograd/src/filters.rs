@@ -1,4 +1,4 @@
-//! The server's transformed weights.
+//! The transformed weights of the server.
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ use zeroize::Zeroize;
 use crate::Error;
 use crate::tile::Tile;
 
-/// Transformed weights of one layer, made once by [`WinogradConv::prepare`] and good for any number
-/// of runs. Erased on drop.
+/// The transformed weights of one layer, made once by [`WinogradConv::prepare`] for any number of runs.
+/// They are erased when dropped.
 ///
 /// [`WinogradConv::prepare`]: crate::WinogradConv::prepare
 #[derive(Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Filters {
 }
 
 impl Filters {
-    /// The small integers `G·w·Gᵀ` without the common factors of their rows, position by position.
+    /// The integers `G·w·Gᵀ`, without the public factors of the rows of G, position by position.
     pub(crate) fn new(
         spec: &ConvSpec,
         tile: Tile,
@@ -71,7 +71,7 @@ impl Drop for Filters {
     }
 }
 
-/// Shows nothing of the weights.
+/// Prints nothing of the weights.
 impl fmt::Debug for Filters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Filters")

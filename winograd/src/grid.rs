@@ -1,4 +1,5 @@
-//! The two passes of either transform, across and down, over all tiles of a block in some channels.
+//! The two passes of each transform, along rows and along columns, over all tiles of a block in some
+//! channels.
 
 use std::array;
 
@@ -8,24 +9,24 @@ use crate::kernel::{Input, LANES, Output, Ring, each};
 use crate::layout::{Block, Layout, Place};
 
 /// A block in some channels, and where the rows of its tiles lie while they are transformed:
-/// `[column of a tile][row mod m][channel][row / m][tile]`, m rows of outputs to a tile.
+/// `[column of a tile][row mod m][channel][row / m][tile]`, where a tile has m rows of outputs.
 ///
-/// So an element of all tiles is one piece of memory, and transforms need no gathering: row p of
-/// the tiles begins at row p of the first one.
+/// In this order the same element of all tiles is consecutive in memory, so that transforms need not
+/// gather: row p of the tiles begins at row p of the first tile.
 pub(crate) struct Grid<'a> {
     layout: &'a Layout,
     block: &'a Block,
     channels: usize,
-    /// Words of a channel in rows that are equal mod m.
+    /// Words of a channel in the rows of one residue mod m.
     channel: usize,
-    /// Words of all channels in these rows, in whole lanes.
+    /// Words of all channels in these rows, rounded up to whole lanes.
     phase: usize,
-    /// Words of a column of a tile.
+    /// Words of one column of the tiles.
     plane: usize,
 }
 
 impl<'a> Grid<'a> {
-    /// For rows of inputs: the last ones of a tile are the first ones of the next tiles.
+    /// For rows of inputs, where the last rows of a tile are the first ones of the next tiles.
     pub(crate) fn of_inputs(layout: &'a Layout, block: &'a Block, channels: usize) -> Self {
         let overlap = (block.points[0] - 1) / block.outputs[0];
         Self::new(layout, block, channels, overlap)
@@ -49,16 +50,16 @@ impl<'a> Grid<'a> {
         }
     }
 
-    /// Makes room for the rows, and for an element in every row of the tiles.
+    /// Makes room for the rows, and for one column of all tiles.
     pub(crate) fn reserve<W: Word>(&self, rows: &mut Vec<W>, tiles: &mut Vec<W>) {
         let [points, columns] = self.block.points;
-        // The last lanes of the last rows reach beyond the last tile.
+        // The last lanes of the last rows extend beyond the last tile.
         let most = columns * self.plane + points * self.block.tiles[1];
         rows.resize(most.max(rows.len()), W::default());
         tiles.resize((points * self.phase).max(tiles.len()), W::default());
     }
 
-    /// Where a row begins in a plane.
+    /// Where a row begins within a column of the tiles.
     #[inline(always)]
     fn row(&self, row: usize) -> usize {
         let m = self.block.outputs[0];
@@ -77,8 +78,8 @@ impl<'a> Grid<'a> {
         self.layout.positions[place.position].start + place.offset
     }
 
-    /// Cuts the rows of the padded image into the N columns of the tiles, one tile every M columns,
-    /// and transforms them.
+    /// Cuts the rows of the padded image into the N columns of the tiles, with a tile every M columns of
+    /// the image, and transforms every row.
     #[inline(always)]
     pub(crate) fn input_across<W: Word, const N: usize, const M: usize>(
         &self,
@@ -111,7 +112,7 @@ impl<'a> Grid<'a> {
         }
     }
 
-    /// Transforms the columns, and writes them to the rows of their positions.
+    /// Transforms every column, and writes the values to the rows of their positions.
     #[inline(always)]
     pub(crate) fn input_down<W: Word, const N: usize>(
         &self,
@@ -123,8 +124,8 @@ impl<'a> Grid<'a> {
     {
         let len = self.block.tiles[0] * self.block.tiles[1];
         for q in 0..self.block.points[1] {
-            // The rows after a channel's last tiles are transformed as if tiles began there as well:
-            // cheaper than to leave them out. The copy below does.
+            // The rows after the last tiles of a channel are transformed as if tiles began there too,
+            // which is cheaper than to skip them. The copy below leaves them out.
             let from: [_; N] = array::from_fn(|p| q * self.plane + self.row(p));
             for at in (0..self.phase).step_by(LANES) {
                 let v = each(rows, from.map(|from| from + at), Input::input);
@@ -142,7 +143,7 @@ impl<'a> Grid<'a> {
         }
     }
 
-    /// Reads the products, multiplies them by their public factors, and transforms the columns.
+    /// Reads the products, multiplies them by their public factors, and transforms every column.
     #[inline(always)]
     pub(crate) fn output_down<W: Word, const N: usize, const M: usize>(
         &self,
@@ -175,7 +176,7 @@ impl<'a> Grid<'a> {
         }
     }
 
-    /// Transforms the rows of outputs, and puts them into the image.
+    /// Transforms every row of outputs, and writes it to the image.
     #[inline(always)]
     pub(crate) fn output_across<W: Word, const N: usize, const M: usize>(
         &self,

@@ -4,11 +4,10 @@ use std::ops::{Add, Sub};
 
 use ring_arith::Word;
 
-/// Tiles that are transformed at once; LOCAL. So many that the loop over them becomes one of vector
-/// instructions.
+/// Tiles that are transformed at a time, enough for the compiler to use vector instructions; LOCAL.
 pub(crate) const LANES: usize = 32;
 
-/// Applies a transform to the same elements of [`LANES`] tiles, which begin `at` in `words`.
+/// Applies a transform to [`LANES`] tiles at once; element k of the tiles begins at `at[k]` in `words`.
 #[inline(always)]
 pub(crate) fn each<W: Word, const N: usize, const M: usize>(
     words: &[W],
@@ -26,7 +25,7 @@ pub(crate) fn each<W: Word, const N: usize, const M: usize>(
     out
 }
 
-/// A word with the operators of its ring.
+/// A word with the operators of the ring of integers mod 2^(its bits).
 #[derive(Clone, Copy)]
 pub(crate) struct Ring<W>(W);
 
@@ -60,8 +59,8 @@ impl<W: Word> Sub for Ring<W> {
     }
 }
 
-/// The input transform of one row or column: row p holds the coefficients of M(x)/(x − p), the row
-/// of ∞ those of M(x), where M is the product of all x − p.
+/// The transform of one row or column of inputs. Its row for point p holds the coefficients of
+/// M(x)/(x − p), and that for ∞ those of M(x), where M is the product of x − p over all finite points p.
 pub(crate) trait Input {
     fn input(self) -> Self;
 }
@@ -108,8 +107,8 @@ impl<W: Word> Input for [Ring<W>; 6] {
     }
 }
 
-/// The transform of the products of one row or column to M outputs: output o is Σ p^o times the
-/// product at p, and the last one has the product at ∞ as well.
+/// The transform of one row or column of products to M outputs: output o is the sum over all points p of
+/// p^o times the product at p, and the last output has the product at ∞ as well.
 pub(crate) trait Output<W, const M: usize> {
     fn output(self) -> [Ring<W>; M];
 }

@@ -1,47 +1,48 @@
-//! Where tiles lie in the image and where their positions lie in the products.
+//! Where the tiles lie in the image, and where their positions lie among the products.
 
 use linear::ConvSpec;
 
 use crate::tile::{Tile, global_point};
 
-/// Tiles of the same algorithm that form a rectangle: the whole ones, or those at an edge.
+/// Tiles of the same size that form a rectangle: the whole ones, or those at an edge.
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
-    /// Points along both axes.
+    /// Points of a tile along both axes.
     pub(crate) points: [usize; 2],
-    /// Outputs along both axes.
+    /// Outputs of a tile along both axes.
     pub(crate) outputs: [usize; 2],
     /// Rows and columns of tiles.
     pub(crate) tiles: [usize; 2],
-    /// The first output.
+    /// Row and column of the first output.
     pub(crate) origin: [usize; 2],
-    /// Its positions, by rows.
+    /// The positions of its tiles, row by row.
     pub(crate) places: Vec<Place>,
 }
 
 /// A position of the tiles of a block.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
-    /// Which position of a whole tile has the same transformed weight.
+    /// The position of a whole tile that has the same transformed weight.
     pub(crate) position: usize,
-    /// Where the block's tiles begin in the position's row.
+    /// Where the block's tiles begin in the row of that position.
     pub(crate) offset: usize,
     /// The public factor of the product.
     pub(crate) factor: u64,
 }
 
-/// A position of a whole tile: all products with the same transformed weights.
+/// A position of a whole tile: all products with the same transformed weight.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Position {
-    /// Tiles that have it; none if there are only smaller ones.
+    /// Number of tiles that have it; 0 if all tiles are smaller.
     pub(crate) len: usize,
-    /// Factors of two that every product there gets in the end: the ring is narrower by them.
+    /// The power of two that the public factor of every product here is a multiple of: the ring of the
+    /// products is narrower by as many bits.
     pub(crate) twos: u32,
-    /// Where it begins in every channel of the transformed input and of the products.
+    /// Where its row begins in every channel of the transformed input and of the products.
     pub(crate) start: usize,
 }
 
-/// All of it: a function of public shapes.
+/// The tiling of a convolution, a function of public shapes.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     pub(crate) channels: [usize; 2],
@@ -53,9 +54,9 @@ pub(crate) struct Layout {
     pub(crate) before: [usize; 2],
     pub(crate) blocks: Vec<Block>,
     pub(crate) positions: Vec<Position>,
-    /// Elements of a transformed channel: all positions.
+    /// Number of elements of a transformed channel, in all positions.
     pub(crate) stride: usize,
-    /// Elements of the transformed input and of the products.
+    /// Number of elements of the transformed input, and of the products.
     pub(crate) input_len: usize,
     pub(crate) output_len: usize,
 }
@@ -69,7 +70,7 @@ struct Part {
 }
 
 impl Layout {
-    /// The tiling of a convolution whose kernel and stride fit; `None` if it is too large.
+    /// The tiling of a convolution with the tile's kernel and stride 1; `None` if it is too large.
     pub(crate) fn new(spec: &ConvSpec, tile: Tile) -> Option<Self> {
         let [c_in, height, width] = spec.input_shape();
         let [c_out, rows, columns] = spec.output_shape();
@@ -109,7 +110,7 @@ impl Layout {
     }
 }
 
-/// Whole tiles, and one of fewer points for what remains.
+/// Whole tiles, and one with fewer points for the outputs that remain.
 fn parts(tile: Tile, outputs: usize) -> impl Iterator<Item = Part> {
     let m = tile.outputs();
     let part = |tiles, outputs, origin| Part {
@@ -123,7 +124,7 @@ fn parts(tile: Tile, outputs: usize) -> impl Iterator<Item = Part> {
     parts.into_iter().filter(|p| p.tiles * p.outputs > 0)
 }
 
-/// Makes a block and gives its tiles their places at the ends of the positions.
+/// Makes a block, and appends its tiles to the rows of their positions.
 fn block(tile: Tile, axes: [&Part; 2], positions: &mut [Position]) -> Block {
     let [down, across] = axes;
     let mut places = Vec::with_capacity(down.points * across.points);

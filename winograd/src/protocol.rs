@@ -1,4 +1,4 @@
-//! Each tile as an algorithm for linear layers.
+//! Every tile as an algorithm for linear layers.
 
 use channel::Cost;
 use linear::{
@@ -12,10 +12,10 @@ use zeroize::Zeroizing;
 
 use crate::{Error, Filters, Tile, WinogradConv};
 
-/// The most values that the transforms of one layer may make, input and output together, so that a
-/// layer from a peer cannot take all memory (AGREEMENT: beyond it a layer is refused).
+/// The most values that the transforms of one layer may make, of input and output together, so that a
+/// layer from a peer cannot take all memory. LOCAL: a party with a smaller bound refuses the layer.
 const MAX_TRANSFORMED: usize = 1 << 27;
-/// The most transformed inputs that an output position may depend on (AGREEMENT).
+/// The most transformed inputs that an output position may depend on; LOCAL as well.
 const MAX_PATCH: usize = 1 << 22;
 
 impl LinearAlgorithm for Tile {
@@ -33,7 +33,7 @@ impl LinearAlgorithm for Tile {
 
     fn plan(&self, layer: &LinearLayer) -> Result<Box<dyn LinearProtocol>, Refusal> {
         let LinearShape::Conv(spec) = &layer.shape else {
-            let advice = format!("{self} is for convolutions; direct does");
+            let advice = format!("{self} is for convolutions only; direct takes every layer");
             return Err(Refusal::new(advice));
         };
         if spec.kernel() == self.kernel() {
@@ -49,9 +49,9 @@ impl LinearAlgorithm for Tile {
     }
 }
 
-/// Refuses layers whose transforms would take too much memory.
+/// Refuses layers of which the transforms would take too much memory.
 fn check_size(tile: Tile, spec: &ConvSpec) -> Result<(), Refusal> {
-    // A tile that is begun is counted as a whole one.
+    // A tile that reaches over the edge counts as a whole one.
     let along = |outputs: usize| {
         let tiles = outputs.div_ceil(tile.outputs());
         tiles.saturating_mul(tile.points())
@@ -64,13 +64,13 @@ fn check_size(tile: Tile, spec: &ConvSpec) -> Result<(), Refusal> {
     let patch = tile.points() * tile.points();
     if made > MAX_TRANSFORMED || c_in.saturating_mul(patch) > MAX_PATCH {
         let problem = format!("the transforms of {tile} are too large");
-        let advice = format!("{problem}; direct does");
+        let advice = format!("{problem}; direct takes every layer");
         return Err(Refusal::new(advice).because(problem));
     }
     Ok(())
 }
 
-/// An error as a reason.
+/// An error as a refusal.
 fn refusal(tile: Tile, error: &Error) -> Refusal {
     let refusal = Refusal::new(error.to_string());
     match error {
@@ -139,7 +139,7 @@ impl LinearProtocol for WinogradProtocol {
     }
 
     fn prepare(&self, parameters: LayerParameters<'_>) -> Result<Prepared, linear::Error> {
-        self.layer.check(parameters)?;
+        self.layer.check_parameters(parameters)?;
         let weights = ArrayView4::from_shape(self.conv.spec().weight_shape(), parameters.weights);
         let weights = weights.expect("the lengths were compared");
         let filters = self.conv.prepare(weights).map_err(linear_error)?;
@@ -147,8 +147,8 @@ impl LinearProtocol for WinogradProtocol {
         Ok(Prepared::new(filters, bytes))
     }
 
-    /// Shares of x mod 2^l serve as shares mod 2^(l+g) as they are: what they then add up to is x plus
-    /// perhaps 2^l, and 2^g times the convolution mod 2^(l+g) depends on x mod 2^l only.
+    /// Shares of x mod 2^l are used as shares mod 2^(l+g), unchanged. There they add up to x or to
+    /// x + 2^l, and 2^g times the convolution mod 2^(l+g) depends on x mod 2^l only.
     fn serve(
         &self,
         session: &mut Session,
@@ -156,22 +156,28 @@ impl LinearProtocol for WinogradProtocol {
         prepared: &Prepared,
         x: &[u64],
     ) -> Result<Vec<u64>, linear::Error> {
-        self.layer.check(parameters)?;
-        let filters = prepared.get::<Filters>();
-        let filters = filters.expect("prepared by this protocol");
-        let y = self
-            .conv
-            .run_server_prepared(session, filters, self.image(x));
-        let mut y = y.map_err(linear_error)?.into_raw_vec_and_offset().0;
-        let raised = parameters.bias.iter().map(|b| b << self.conv.guard_bits());
-        let raised = Zeroizing::new(raised.collect::<Vec<_>>());
-        add_bias(self.conv.ring(), &mut y, &raised);
-        Ok(y)
+        session.attempt(|session| {
+            self.layer.check_parameters(parameters)?;
+            self.layer.check_input(x)?;
+            let filters = prepared.get::<Filters>();
+            let filters = filters.expect("prepared by this protocol");
+            let y = self
+                .conv
+                .run_server_prepared(session, filters, self.image(x));
+            let mut y = y.map_err(linear_error)?.into_raw_vec_and_offset().0;
+            let raised = parameters.bias.iter().map(|b| b << self.conv.guard_bits());
+            let raised = Zeroizing::new(raised.collect::<Vec<_>>());
+            add_bias(self.conv.ring(), &mut y, &raised);
+            Ok(y)
+        })
     }
 
     fn request(&self, session: &mut Session, x: &[u64]) -> Result<Vec<u64>, linear::Error> {
-        let y = self.conv.run_client(session, self.image(x));
-        Ok(y.map_err(linear_error)?.into_raw_vec_and_offset().0)
+        session.attempt(|session| {
+            self.layer.check_input(x)?;
+            let y = self.conv.run_client(session, self.image(x));
+            Ok(y.map_err(linear_error)?.into_raw_vec_and_offset().0)
+        })
     }
 }
 

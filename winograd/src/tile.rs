@@ -1,19 +1,19 @@
-//! Which algorithms there are, and their public constants.
+//! The tiles that there are, and their public constants.
 
 use std::fmt;
 
 use ring_arith::Bits;
 
-/// The finite points at which the polynomials are evaluated, in the order of their use; ∞ is the
-/// last point of every algorithm.
+/// The finite points at which the polynomials are evaluated: a tile uses the first ones, and ∞ as its
+/// last point.
 const FINITE: [i64; 5] = [0, 1, -1, 2, -2];
 
-/// The largest number of points of an algorithm along one axis.
+/// The largest number of points of a tile along one axis.
 pub(crate) const MAX_POINTS: usize = 6;
 
-/// A Winograd convolution: outputs of a tile × kernel.
+/// One of Winograd's algorithms, F(outputs of a tile, kernel): it computes a tile of outputs at a time.
 ///
-/// Tiles of 4 × 4 points use 0, ±1, ∞, those of 6 × 6 points 0, ±1, ±2, ∞.
+/// Tiles of 4 × 4 points use the points 0, ±1 and ∞, those of 6 × 6 points 0, ±1, ±2 and ∞.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "adding a tile changes the plans")]
 pub enum Tile {
@@ -29,7 +29,7 @@ impl Tile {
     /// All tiles.
     pub const ALL: [Self; 3] = [Self::F2x2_3x3, Self::F4x4_3x3, Self::F2x2_5x5];
 
-    /// The tiles for a kernel of so many rows and columns.
+    /// The tiles for a kernel of these rows and columns.
     pub fn for_kernel(kernel: [usize; 2]) -> impl Iterator<Item = Self> {
         let fits = move |tile: &Self| tile.kernel() == kernel;
         Self::ALL.into_iter().filter(fits)
@@ -47,13 +47,14 @@ impl Tile {
         self.points() + 1 - self.taps()
     }
 
-    /// The result is 2^guard_bits times the convolution, in a ring that is wider by as much.
+    /// The number of guard bits: the result is 2^guard_bits times the convolution, in a ring that is wider
+    /// by as many bits.
     #[must_use]
     pub const fn guard_bits(self) -> u32 {
         2 * guard(self.points())
     }
 
-    /// The widest weights whose transforms fit in 32 bits.
+    /// Width of the widest weights whose transforms fit in 32 bits.
     #[must_use]
     pub const fn max_weight_bits(self) -> u32 {
         let gain = match self {
@@ -64,7 +65,7 @@ impl Tile {
         32 - ceil_log2(gain)
     }
 
-    /// Rows and columns of the kernel.
+    /// Length of the kernel along one axis.
     pub(crate) const fn taps(self) -> usize {
         match self {
             Self::F2x2_3x3 | Self::F4x4_3x3 => 3,
@@ -80,8 +81,7 @@ impl Tile {
         }
     }
 
-    /// Row `point` of the integer filter transform, its common factor taken out: the powers of the
-    /// point.
+    /// Row `point` of the transform of the weights, without its public factor: the powers of the point.
     pub(crate) fn filter_row(self, point: usize) -> Vec<i64> {
         let taps = self.taps();
         if point + 1 == self.points() {
@@ -91,7 +91,7 @@ impl Tile {
         powers.take(taps).collect()
     }
 
-    /// Bits by which the weights grow at a position.
+    /// Number of bits by which the transform widens the weights at a position.
     pub(crate) fn growth(self, position: [usize; 2]) -> u32 {
         let gain = |point| -> u64 {
             self.filter_row(point)
@@ -102,15 +102,15 @@ impl Tile {
         ceil_log2(gain(position[0]) * gain(position[1]))
     }
 
-    /// The width of transformed weights at a position.
+    /// Width of the transformed weights at a position; `None` if it exceeds 32 bits.
     pub(crate) fn weight_bits(self, weights: Bits, position: [usize; 2]) -> Option<Bits> {
         Bits::new(weights.get() + self.growth(position)).filter(|bits| bits.get() <= 32)
     }
 
-    /// The public factor along one axis of the product at `point` (its own number) of an edge
-    /// algorithm of `points` points, so that the sum is 2^guard times the result, guard that of a
-    /// whole tile: the factor taken out of the filter transform, the missing powers of two, and
-    /// the inverse of the odd part of the common denominator, mod 2^64.
+    /// The public factor, along one axis and mod 2^64, of the product at point number `point` of a tile of
+    /// `points` points, which is smaller at an edge. It makes the sum 2^guard times the result, with the
+    /// guard bits of a whole tile: it consists of the factor that the transform of the weights leaves out,
+    /// of missing powers of two, and of the inverse of the odd part of the common denominator.
     pub(crate) fn factor(self, points: usize, point: usize) -> u64 {
         let finite = &FINITE[..points - 1];
         let product =
@@ -133,8 +133,8 @@ impl fmt::Display for Tile {
     }
 }
 
-/// The number among all points of a whole tile of point `own` of an algorithm of `points` points;
-/// the points of a smaller one are among those of a larger one.
+/// Point `own` of a tile of `points` points, as a point of a whole tile: the points of a smaller tile are
+/// among those of a larger one.
 pub(crate) const fn global_point(tile: Tile, points: usize, own: usize) -> usize {
     if own + 1 == points {
         tile.points() - 1
@@ -143,7 +143,7 @@ pub(crate) const fn global_point(tile: Tile, points: usize, own: usize) -> usize
     }
 }
 
-/// The common denominator of the filter transform of so many points.
+/// The common denominator of the transform of the weights for this number of points.
 const fn common(points: usize) -> i64 {
     match points {
         3 => 1,
@@ -153,7 +153,7 @@ const fn common(points: usize) -> i64 {
     }
 }
 
-/// The powers of two in it.
+/// The exponent of two in that denominator.
 const fn guard(points: usize) -> u32 {
     common(points).trailing_zeros()
 }
@@ -162,7 +162,7 @@ const fn ceil_log2(x: u64) -> u32 {
     x.next_power_of_two().trailing_zeros()
 }
 
-/// The inverse of an odd number mod 2^64, by Newton's iteration: correct bits double each time.
+/// The inverse of an odd number mod 2^64, by Newton's iteration, which doubles the correct bits each time.
 const fn odd_inverse(x: u64) -> u64 {
     let mut inverse = x;
     let mut round = 0;

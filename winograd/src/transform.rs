@@ -1,4 +1,4 @@
-//! The two-dimensional transforms of whole images, local to each party.
+//! The two-dimensional transforms of whole images, which each party applies to its own shares.
 
 use std::ops::Range;
 
@@ -8,10 +8,11 @@ use crate::grid::Grid;
 use crate::layout::Layout;
 use crate::tile::MAX_POINTS;
 
-/// Words of the transformed image at a time, so that they stay in the first-level cache; LOCAL.
+/// Words of the transformed image that are made at a time, so that they stay in the first-level cache;
+/// LOCAL.
 const CHUNK: usize = 1 << 12;
 
-/// An image as its tiles at every position: `[channel][position][tile]`.
+/// The transformed image, in the order channel, position, tile.
 pub(crate) fn forward<W: Word>(layout: &Layout, x: &[u64]) -> Vec<W> {
     let mut v = Vec::with_capacity(layout.input_len);
     let out = &mut v;
@@ -32,7 +33,7 @@ pub(crate) fn backward<W: Word>(layout: &Layout, bits: Bits, products: &[W]) -> 
     y
 }
 
-/// The loop of [`forward`], which appends to `out`.
+/// The loop of [`forward`]; it appends to `out`.
 struct Forward<'a, W> {
     layout: &'a Layout,
     x: &'a [u64],
@@ -71,7 +72,7 @@ impl<W: Word> Kernel for Forward<'_, W> {
     }
 }
 
-/// The loop of [`backward`], which appends to `out`.
+/// The loop of [`backward`]; it appends to `out`.
 struct Backward<'a, W> {
     layout: &'a Layout,
     bits: Bits,
@@ -114,20 +115,20 @@ impl<W: Word> Kernel for Backward<'_, W> {
     }
 }
 
-/// Some of the channels at a time.
+/// The channels, some at a time.
 fn chunks(layout: &Layout, channels: usize) -> impl Iterator<Item = Range<usize>> {
     let step = (CHUNK / layout.stride).max(1);
     let chunk = move |first| first..channels.min(first + step);
     (0..channels).step_by(step).map(chunk)
 }
 
-/// Some channels of the image as words, with their padding.
+/// Writes some channels of the image, with their padding, as words.
 #[inline(always)]
 fn pad<W: Word>(layout: &Layout, channels: Range<usize>, x: &[u64], image: &mut Vec<W>) {
     let [rows, columns] = layout.padded;
     let ([height, width], [top, left]) = (layout.unpadded, layout.before);
-    // What an earlier call left between the paddings is overwritten. Columns are cut in steps of
-    // the outputs, and the last step may end beyond the image.
+    // The inner part that an earlier call left is overwritten below. Columns are cut in steps of the
+    // outputs, and the last step may end beyond the image.
     image.resize(channels.len() * rows * columns + MAX_POINTS, W::default());
     let plane = height * width;
     let x = &x[channels.start * plane..channels.end * plane];

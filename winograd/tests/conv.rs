@@ -6,8 +6,7 @@ use ndarray::Array4;
 use proptest::prelude::*;
 use rand_core::Rng;
 use ring_arith::Bits;
-use sharing::default_extension;
-use testkit::{elements, reconstruct, rng, run_sessions, run_sessions_real, share};
+use testkit::{elements, reconstruct, rng, run_sessions, share};
 use winograd::{Tile, WinogradConv, clear};
 
 fn image(spec: &ConvSpec, values: Vec<u64>) -> Array4<u64> {
@@ -19,15 +18,9 @@ fn flat(x: &Array4<u64>) -> Vec<u64> {
     x.iter().copied().collect()
 }
 
-/// Weights of `bits` bits, the extreme ones among them.
 fn weights(spec: &ConvSpec, bits: Bits, rng: &mut impl Rng) -> Array4<i32> {
-    let mut draw = || match rng.next_u64() % 4 {
-        0 => bits.min_signed(),
-        1 => bits.max_signed(),
-        _ => bits.to_signed(rng.next_u64()),
-    };
-    let narrow = |w| i32::try_from(w).expect("at most 32 bits");
-    Array4::from_shape_simple_fn(spec.weight_shape(), || narrow(draw()))
+    let values = testkit::weights(spec.weight_len(), bits, rng);
+    Array4::from_shape_vec(spec.weight_shape(), values).expect("the length fits")
 }
 
 /// Runs both parties on random data, checks the result and the cost, and returns the cost.
@@ -77,13 +70,6 @@ fn any_layer() -> impl Strategy<Value = (Tile, ConvSpec)> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn secure_equals_direct((tile, spec) in any_layer(), w in 1u32..=32, l in 1u32..=62, seed: u64) {
-        let w = Bits::of(w.min(tile.max_weight_bits()));
-        let l = Bits::of(l.min(64 - tile.guard_bits()));
-        check(&WinogradConv::new(spec, tile, w, l).expect("possible"), seed);
-    }
 
     #[test]
     fn clear_equals_direct((tile, spec) in any_layer(), l in 1u32..=62, seed: u64) {
@@ -188,30 +174,4 @@ fn the_usual_layers() {
             }
         }
     }
-}
-
-#[test]
-fn real_correlations_give_the_same_result_and_cost() {
-    let spec = ConvSpec::new([3, 4], [9, 8], [3, 3], [1, 1], [1; 4], 1).expect("fits");
-    let conv = WinogradConv::new(spec, Tile::F4x4_3x3, Bits::of(6), Bits::of(22)).expect("fits");
-    let ring = conv.ring();
-    let mut rng = rng(3);
-    let weights = weights(&spec, conv.weight_bits(), &mut rng);
-    let filters = conv.prepare(weights.view()).expect("in range");
-    let x = elements(spec.input_len(), ring, &mut rng);
-    let (xs, xc) = share(&x, ring, &mut rng);
-    let (xs, xc) = (image(&spec, xs), image(&spec, xc));
-    let (ys, yc, cost) = run_sessions_real(
-        3,
-        default_extension(),
-        |s| {
-            conv.run_server_prepared(s, &filters, xs.view())
-                .expect("the server succeeds")
-        },
-        |s| conv.run_client(s, xc.view()).expect("the client succeeds"),
-    );
-    let direct = conv2d(&spec, ring, weights.view(), image(&spec, x).view());
-    let y = (ys + yc).mapv(|y| ring.reduce(y));
-    assert_eq!(y, direct.mapv(|y| ring.reduce(y << conv.guard_bits())));
-    assert_eq!(cost, conv.cost());
 }

@@ -109,6 +109,12 @@ fn two_flights_whatever_the_rings() {
     }
 }
 
+/// Why a tile refuses a convolution with gaps under its kernel.
+fn dilated(tile: Tile, dilation: [usize; 2]) -> Option<Error> {
+    let spec = spec([1, 1], 16, 3, 1).dilated(dilation).expect("possible");
+    WinogradConv::new(spec, tile, Bits::of(8), Bits::of(24)).err()
+}
+
 #[test]
 fn what_cannot_be_is_refused_with_advice() {
     let refused = |kernel, stride, tile, w, l| {
@@ -125,6 +131,19 @@ fn what_cannot_be_is_refused_with_advice() {
     let error = refused([3, 3], [2, 1], Tile::F2x2_3x3, 8, 24);
     assert!(matches!(error, Error::Stride { stride: [2, 1], .. }));
     assert!(error.to_string().contains("direct"), "{error}");
+    for dilation in (1..4).flat_map(|down| (1..4).map(move |right| [down, right])) {
+        let error = dilated(Tile::F2x2_3x3, dilation);
+        let [down, right] = dilation;
+        if dilation == [1, 1] {
+            assert!(error.is_none(), "{error:?}");
+            continue;
+        }
+        let error = error.expect("must be refused");
+        assert!(matches!(error, Error::Dilation { dilation: d, .. } if d == dilation));
+        let text = error.to_string();
+        assert!(text.contains(&format!("not {down} x {right}")), "{text}");
+        assert!(text.contains("direct"), "{text}");
+    }
     let error = refused([3, 3], [1, 1], Tile::F4x4_3x3, 8, 60);
     assert!(matches!(error, Error::Guard { bits: 60, .. }));
     assert!(error.to_string().contains("F(2x2, 3x3)"), "{error}");

@@ -1,9 +1,9 @@
 //! Direct convolution against every tile: traffic, flights, and CPU time of both parties.
 //!
-//! `cargo run --release -p blindray-winograd --example compare [large] [real]`: with a large layer of
+//! `cargo bench -p blindray-winograd --bench compare -- [large] [real]`: with a large layer of
 //! `DenseNet-121` as well; with real correlated OTs, whose making is then part of the CPU time (not
 //! of the traffic). The last column is the transforms' part of the CPU time.
-#![expect(clippy::print_stdout, reason = "examples print")]
+#![expect(clippy::print_stdout, reason = "it prints what it measures")]
 
 use std::error::Error;
 

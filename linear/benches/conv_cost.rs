@@ -1,10 +1,10 @@
 //! One convolution over loopback TCP: its traffic, its time, and the CPU time of both parties.
 //!
-//! `cargo run --release -p blindray-linear --example conv_cost [real|ideal] [a|b|large|small]`: real or ideal
+//! `cargo bench -p blindray-linear --bench conv_cost -- [real|ideal] [a|b|large|small]`: real or ideal
 //! correlated OTs; layer a is 3 × 3, 128 to 32 channels of 28 × 28, layer b 1 × 1, 64 to 128
 //! channels of 56 × 56; the large one is 3 × 3, 96 to 256 channels of 112 × 112: 109 GB, a minute
 //! or two.
-#![expect(clippy::print_stdout, reason = "examples print")]
+#![expect(clippy::print_stdout, reason = "it prints what it measures")]
 
 use std::error::Error;
 use std::time::Instant;
