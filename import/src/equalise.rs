@@ -7,7 +7,7 @@
 //! Blankevoort, Welling, *Data-Free Quantization*, arXiv 1906.04721, section 4.1, here for whole
 //! residual streams instead of pairs of layers, and with activation ranges in the balance.
 
-use nets::{FloatModel, Link, Op, Shape, Tensor};
+use nets::{FloatModel, Op, Provenance, Shape, Tensor};
 
 use crate::Error;
 
@@ -99,13 +99,12 @@ impl Classes {
                 node.inputs.iter().for_each(|&input| hold(input));
             }
             let inputs: Vec<Shape> = node.inputs.iter().map(|&i| shapes[i]).collect();
-            let at = |link: Link| {
-                (
-                    start[index] + link.to,
-                    start[node.inputs[link.input]] + link.from,
-                )
+            let pair = |channel: Provenance| {
+                let source = start[node.inputs[channel.input]] + channel.from;
+                (start[index] + channel.to, source)
             };
-            joined.extend(node.op.links(&inputs, shapes[index]).into_iter().map(at));
+            let channels = node.op.provenance(&inputs, shapes[index]);
+            joined.extend(channels.into_iter().map(pair));
         }
         for (a, b) in joined {
             let (a, b) = (root(&mut class, a), root(&mut class, b));

@@ -8,7 +8,7 @@
 //!   from place to place. a = 0 is a column of zeros and the constant max(b, 0).
 //! - Batch norm elsewhere is a convolution of each channel apart, by one weight.
 
-use nets::{FloatGraph, FloatModel, Kind, Op, Rewriter, Shape, Step, Tensor, Tensors, Window};
+use nets::{FloatGraph, FloatModel, Kind, Op, PathStep, Rewriter, Shape, Tensor, Tensors, Window};
 
 use crate::Error;
 
@@ -60,10 +60,12 @@ pub(crate) fn lowerable(
 /// For each node, whether its values reach nothing but linear layers, through operations that a
 /// factor of each channel passes.
 fn feeds_linear(graph: &FloatGraph) -> Vec<bool> {
-    graph.leads(|_, op| match op.kind() {
-        Kind::Linear => Step::Ends,
-        Kind::Moves | Kind::Joins | Kind::Averages => Step::Passes,
-        Kind::Input | Kind::Constant | Kind::Norm | Kind::Rescales(_) | Kind::Acts => Step::Blocks,
+    graph.all_paths_end(|_, op| match op.kind() {
+        Kind::Linear => PathStep::Ends,
+        Kind::Moves | Kind::Joins | Kind::Averages => PathStep::Passes,
+        Kind::Input | Kind::Constant | Kind::Norm | Kind::Rescales(_) | Kind::Acts => {
+            PathStep::Blocks
+        }
     })
 }
 
@@ -170,9 +172,9 @@ impl Rewrite<'_> {
         let shapes: Vec<Shape> = node.inputs.iter().map(|&i| self.shape(i)).collect();
         let out = self.shape(old);
         let mut factor = vec![1.0; out.channels];
-        for link in node.op.links(&shapes, out) {
-            if let Some(pending) = &self.pending[inputs[link.input]] {
-                factor[link.to] = pending.factor[link.from];
+        for channel in node.op.provenance(&shapes, out) {
+            if let Some(pending) = &self.pending[inputs[channel.input]] {
+                factor[channel.to] = pending.factor[channel.from];
             }
         }
         let of = |i: usize| self.pending[i].as_ref().and_then(|p| p.constant.clone());

@@ -5,7 +5,7 @@
 //! hard-sigmoid or a mean wrong by at most half a unit of the result, a hard-swish by one and a half;
 //! the truncation adds half a unit. A power of two divides exactly.
 
-use nets::{FloatGraph, Kind, Node, Op, Rescaling, Shape, Step};
+use nets::{FloatGraph, Kind, Node, Op, PathStep, Rescaling, Shape};
 
 use crate::Error;
 
@@ -47,15 +47,15 @@ pub(crate) fn rescales(graph: &FloatGraph) -> Vec<bool> {
 /// For each node, whether its values reach nothing but linear layers and means, through operations
 /// that sums pass unchanged. A mean of means is looked at by itself.
 fn feeds_sums(graph: &FloatGraph) -> Vec<bool> {
-    graph.leads(|_, op| match op.kind() {
-        Kind::Linear | Kind::Averages => Step::Ends,
-        Kind::Moves => Step::Passes,
+    graph.all_paths_end(|_, op| match op.kind() {
+        Kind::Linear | Kind::Averages => PathStep::Ends,
+        Kind::Moves => PathStep::Passes,
         Kind::Input
         | Kind::Constant
         | Kind::Norm
         | Kind::Joins
         | Kind::Rescales(_)
-        | Kind::Acts => Step::Blocks,
+        | Kind::Acts => PathStep::Blocks,
     })
 }
 

@@ -69,15 +69,15 @@ pub struct Node<O> {
     pub inputs: Vec<usize>,
 }
 
-/// What a walk from a node towards the output meets at a consumer; see [`Graph::leads`].
+/// What a path from a node towards the output meets at a consumer; see [`Graph::all_paths_end`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "these are all there are")]
-pub enum Step {
-    /// The path ends here, as wanted.
+pub enum PathStep {
+    /// The path ends here, at what is looked for.
     Ends,
-    /// The path goes on behind it.
+    /// The path goes on behind the consumer.
     Passes,
-    /// The path ends here, and not as wanted.
+    /// The path ends here, without what is looked for.
     Blocks,
 }
 
@@ -189,21 +189,21 @@ impl<O: Operator> Graph<O> {
         self.consumers.iter().enumerate().map(last).collect()
     }
 
-    /// For each node, whether every path from it towards the output ends as wanted; `step` says what
-    /// a path meets at an operation. The output itself does not.
+    /// For each node, whether every path from it towards the output meets what is looked for before the
+    /// output; `step` says what a path meets at a consumer. For the output itself this is false.
     #[must_use]
-    pub fn leads(&self, step: impl Fn(usize, &O) -> Step) -> Vec<bool> {
-        let mut leads = vec![false; self.len()];
+    pub fn all_paths_end(&self, step: impl Fn(usize, &O) -> PathStep) -> Vec<bool> {
+        let mut ends = vec![false; self.len()];
         for node in (0..self.len().saturating_sub(1)).rev() {
-            leads[node] = self.consumers[node].iter().all(|&consumer| {
+            ends[node] = self.consumers[node].iter().all(|&consumer| {
                 match step(consumer, &self.nodes[consumer].op) {
-                    Step::Ends => true,
-                    Step::Passes => leads[consumer],
-                    Step::Blocks => false,
+                    PathStep::Ends => true,
+                    PathStep::Passes => ends[consumer],
+                    PathStep::Blocks => false,
                 }
             });
         }
-        leads
+        ends
     }
 
     /// The nodes that `output` depends on, itself and the input included.

@@ -100,7 +100,7 @@ pub fn fold_batch_norms(model: &FloatModel) -> Result<FloatModel, Error> {
         {
             // A shuffle of the transposed rows undoes one.
             let affine = shuffle(&after, Shape::vector(after.len()), after.len() / groups);
-            let made = &rewriter.made().nodes()[linear].op;
+            let made = &rewriter.new_graph().nodes()[linear].op;
             scale(&mut tensors, made, &affine)?;
             rewriter.bypass(index);
         } else {
@@ -146,7 +146,7 @@ fn linear_before(rewriter: &Rewriter<'_, Op>, node: usize) -> Option<(usize, usi
     old.sole_consumer(node)?;
     old.sole_consumer(before)?;
     let linear = rewriter.place(before);
-    let is_linear = rewriter.made().nodes()[linear].op.kind() == Kind::Linear;
+    let is_linear = rewriter.new_graph().nodes()[linear].op.kind() == Kind::Linear;
     is_linear.then_some((linear, groups))
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::provenance::{Link, channelwise};
+use super::provenance::{Provenance, channelwise};
 use crate::Error;
 use crate::graph::{Arity, Graph, Operator};
 use crate::shape::{Shape, Window, conv_output, joined, padded, shuffled, sliced, subsampled};
@@ -382,35 +382,37 @@ impl Op {
         }
     }
 
-    /// Which channel of which input each output channel comes from, for operations that treat
-    /// their channels apart; nothing for those that mix them.
+    /// Which channel of which input each output channel comes from, for operations that treat every
+    /// channel by itself. Empty for those that mix channels.
     #[must_use]
-    pub fn links(&self, inputs: &[Shape], out: Shape) -> Vec<Link> {
-        let link = |input, from, to| Link { input, from, to };
+    pub fn provenance(&self, inputs: &[Shape], out: Shape) -> Vec<Provenance> {
+        let from_channel = |input, from, to| Provenance { input, from, to };
         match *self {
             Self::Input { .. } | Self::Conv2d { .. } | Self::Linear { .. } => Vec::new(),
             Self::PadChannels { front, .. } => {
                 let channels = 0..inputs[0].channels;
-                channels.map(|c| link(0, c, front + c)).collect()
+                channels.map(|c| from_channel(0, c, front + c)).collect()
             }
             Self::Flatten => {
                 let plane = inputs[0].plane();
                 let channels = 0..out.channels;
-                channels.map(|c| link(0, c / plane, c)).collect()
+                channels.map(|c| from_channel(0, c / plane, c)).collect()
             }
-            Self::Slice { start, channels } => {
-                (0..channels).map(|c| link(0, start + c, c)).collect()
-            }
+            Self::Slice { start, channels } => (0..channels)
+                .map(|c| from_channel(0, start + c, c))
+                .collect(),
             Self::ChannelShuffle { groups } => {
                 let per_group = out.channels / groups;
                 let from = |c: usize| c % groups * per_group + c / groups;
-                (0..out.channels).map(|c| link(0, from(c), c)).collect()
+                (0..out.channels)
+                    .map(|c| from_channel(0, from(c), c))
+                    .collect()
             }
             Self::Concat => {
                 let all = inputs.iter().enumerate();
                 let channels = all.flat_map(|(k, x)| (0..x.channels).map(move |c| (k, c)));
                 let joined = channels.enumerate();
-                joined.map(|(to, (k, c))| link(k, c, to)).collect()
+                joined.map(|(to, (k, c))| from_channel(k, c, to)).collect()
             }
             Self::BatchNorm { .. }
             | Self::Relu

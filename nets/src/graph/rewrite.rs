@@ -31,7 +31,7 @@ impl<'a, O: Operator, P: Operator> Rewriter<'a, O, P> {
 
     /// The new graph so far.
     #[must_use]
-    pub const fn made(&self) -> &GraphBuilder<P> {
+    pub const fn new_graph(&self) -> &GraphBuilder<P> {
         &self.new
     }
 

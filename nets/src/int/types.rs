@@ -32,7 +32,7 @@ pub struct TensorType {
     /// No input whatever makes a value negative, so extension is the cheap one.
     pub nonneg: bool,
     /// No input whatever makes a value larger.
-    pub most: i64,
+    pub max: i64,
 }
 
 impl TensorType {
@@ -41,7 +41,7 @@ impl TensorType {
             shape,
             fixed: Fixed { bits, scale },
             nonneg,
-            most: bits.max_signed(),
+            max: bits.max_signed(),
         }
     }
 
@@ -82,7 +82,7 @@ pub(super) fn infer(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, Str
     checked(match *op {
         IntOp::Input { .. } => return Err("it takes no input".into()),
         IntOp::Extend { to } if to > l => TensorType {
-            most: x.most,
+            max: x.max,
             ..TensorType::new(x.shape, ring(to)?, scale, x.nonneg)
         },
         IntOp::Extend { to } => return Err(format!("it extends from {l} to {to} bits")),
@@ -108,7 +108,7 @@ pub(super) fn infer(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, Str
         IntOp::SignedRelu => return Err("it needs at least 2 bits".into()),
         IntOp::Clip { top } if l >= 2 && top > 0 && top <= x.bits().max_signed() => TensorType {
             nonneg: true,
-            most: x.most.min(top),
+            max: x.max.min(top),
             ..x
         },
         IntOp::Clip { top } => return Err(format!("it clips at {top} in {l} bits")),
@@ -160,18 +160,18 @@ fn concat_type(inputs: &[TensorType]) -> Result<TensorType, String> {
         return Err(format!("it joins {a} and {b}"));
     }
     let nonneg = inputs.iter().all(|x| x.nonneg);
-    let most = inputs.iter().map(|x| x.most).fold(i64::MIN, i64::max);
+    let max = inputs.iter().map(|x| x.max).fold(i64::MIN, i64::max);
     let joined = TensorType::new(shape, fixed.bits, fixed.scale, nonneg);
-    Ok(TensorType { most, ..joined })
+    Ok(TensorType { max, ..joined })
 }
 
 /// A nonnegative number that fits the narrow ring stays what it is.
 fn narrow_type(x: TensorType, to: Bits) -> TensorType {
-    let same = x.nonneg && x.most <= to.max_signed();
+    let same = x.nonneg && x.max <= to.max_signed();
     let narrow = TensorType::new(x.shape, to, x.fixed.scale, same);
-    let most = narrow.most.min(x.most);
+    let max = narrow.max.min(x.max);
     if same {
-        TensorType { most, ..narrow }
+        TensorType { max, ..narrow }
     } else {
         narrow
     }
@@ -180,8 +180,8 @@ fn narrow_type(x: TensorType, to: Bits) -> TensorType {
 /// A fast truncation may give one more than the floor.
 fn truncated(x: TensorType, to: Bits, shift: u32) -> Result<TensorType, String> {
     let y = TensorType::new(x.shape, to, shrunk(x.fixed.scale, shift)?, x.nonneg);
-    let most = ((x.most >> shift) + 1).min(y.most);
-    Ok(TensorType { most, ..y })
+    let max = ((x.max >> shift) + 1).min(y.max);
+    Ok(TensorType { max, ..y })
 }
 
 fn affine_type(x: TensorType, factor: i64, add: i64, scale: i32) -> Result<TensorType, String> {
@@ -192,11 +192,11 @@ fn affine_type(x: TensorType, factor: i64, add: i64, scale: i32) -> Result<Tenso
         scale.ok_or("its scale is out of range")?,
         false,
     );
-    let most = factor.checked_mul(x.most).and_then(|m| m.checked_add(add));
-    Ok(match most.filter(|&most| most <= y.most) {
-        Some(most) if x.nonneg && factor >= 0 && add >= 0 => TensorType {
+    let max = factor.checked_mul(x.max).and_then(|m| m.checked_add(add));
+    Ok(match max.filter(|&max| max <= y.max) {
+        Some(max) if x.nonneg && factor >= 0 && add >= 0 => TensorType {
             nonneg: true,
-            most,
+            max,
             ..y
         },
         _ => y,
