@@ -163,3 +163,26 @@ fn feature(feature: Feature) -> Outputs {
 fn constant(array: Array) -> Outputs {
     Ok(vec![Value::Const(Rc::new(array))])
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{FOLD, LOWER};
+
+    /// The names in the last column of the README's table of operators.
+    #[test]
+    fn the_readme_names_every_operator() {
+        let readme = include_str!("../README.md");
+        let rows = readme
+            .lines()
+            .skip_while(|line| *line != "| operators | names |");
+        let cells = rows.skip(2).map_while(|row| row.rsplit('|').nth(1));
+        let words = cells.flat_map(|cell| cell.split([' ', ',']));
+        let upper = |word: &&str| word.starts_with(|c: char| c.is_uppercase());
+        let told: BTreeSet<&str> = words.filter(upper).collect();
+        let known = LOWER.iter().map(|(name, _)| *name);
+        let known: BTreeSet<&str> = known.chain(FOLD.iter().map(|(name, _)| *name)).collect();
+        assert_eq!(told, known);
+    }
+}
