@@ -12,7 +12,7 @@ pub struct Provenance {
     pub to: usize,
 }
 
-/// Every channel comes from the same channel of every input.
+/// The provenance where every channel comes from the same channel of every input.
 pub(super) fn channelwise(inputs: usize, channels: usize) -> Vec<Provenance> {
     let channels = (0..inputs).flat_map(|input| (0..channels).map(move |c| (input, c)));
     channels

@@ -1,6 +1,6 @@
-//! The clear integer executor: the reference that faithful secure runs equal bit for bit.
+//! The clear integer executor: the reference that faithful secure runs must equal bit for bit.
 //!
-//! It shares no code with the protocols, so it is an oracle for them.
+//! It shares no code with the protocols, so that it can be an oracle for them.
 
 use rayon::prelude::*;
 use ring_arith::{Bits, Word, gemm};
@@ -15,7 +15,7 @@ use crate::shape::Shape;
 /// Output positions handled at a time (LOCAL).
 const TILE: usize = 256;
 
-/// Runs the graph on clear integers. Inputs beyond the input's ring are reduced first.
+/// Runs the graph on clear integers. Input values outside of the input's ring are reduced first.
 ///
 /// # Errors
 /// [`Error::InputLength`], [`Error::Weights`].
@@ -27,8 +27,8 @@ pub fn run_integer(
     run_integer_observed(graph, weights, input, &mut |_, _| {}, false)
 }
 
-/// As [`run_integer`], showing every node's output; with `full`, the outputs of linear layers and
-/// additions are shown as they are before their reduction.
+/// As [`run_integer`], and shows every node's output to `observe` before it is reduced into its ring. With
+/// `full`, products and sums are computed modulo 2^64, so that `observe` sees what the ring would cut off.
 ///
 /// # Errors
 /// As [`run_integer`].

@@ -1,4 +1,4 @@
-//! Types of the integer graph: what is known of a tensor, and how operations carry it on.
+//! Types in the integer graph: what is known of a tensor, and what follows for the result of an operation.
 
 use ring_arith::{Bits, Fixed};
 
@@ -14,24 +14,24 @@ const MAX_WEIGHTS: usize = 1 << 28;
 const MAX_PATCH: usize = 1 << 22;
 /// The most values all windows of a pool may cover together.
 const MAX_POOLED: usize = 1 << 27;
-/// The most values that may have to be kept at one time: what a hostile graph can make us hold.
+/// The most values that a run may have to keep at one time: the memory that a hostile graph can ask for.
 const MAX_LIVE: usize = 1 << 27;
-/// Scales beyond this are refused.
+/// The largest magnitude of a scale.
 const MAX_SCALE: i32 = 128;
-/// The widest weight.
+/// The most bits of a weight.
 pub const MAX_WEIGHT_BITS: u32 = 31;
 
-/// What is known of one tensor.
+/// What is known of a tensor before any run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct TensorType {
     /// Its shape.
     pub shape: Shape,
-    /// Width and scale: the number is integer / 2^scale.
+    /// Its width and scale: an integer n stands for n / 2^scale.
     pub fixed: Fixed,
-    /// No input whatever makes a value negative, so extension is the cheap one.
+    /// Whether no value is negative, whatever the input of the network is. Extension is then cheaper.
     pub nonneg: bool,
-    /// No input whatever makes a value larger.
+    /// A bound that no value exceeds, whatever the input of the network is.
     pub max: i64,
 }
 
@@ -52,7 +52,7 @@ impl TensorType {
     }
 }
 
-/// What concerns the graph as a whole.
+/// Checks what concerns the graph as a whole: where input and output are, and the memory of a run.
 pub(super) fn check_graph(graph: &IntGraph) -> Result<(), Error> {
     let last = graph.len() - 1;
     for (index, node) in graph.nodes().iter().enumerate() {
@@ -165,7 +165,7 @@ fn concat_type(inputs: &[TensorType]) -> Result<TensorType, String> {
     Ok(TensorType { max, ..joined })
 }
 
-/// A nonnegative number that fits the narrow ring stays what it is.
+/// A number that is not negative and fits the narrow ring is the same there.
 fn narrow_type(x: TensorType, to: Bits) -> TensorType {
     let same = x.nonneg && x.max <= to.max_signed();
     let narrow = TensorType::new(x.shape, to, x.fixed.scale, same);
@@ -177,7 +177,7 @@ fn narrow_type(x: TensorType, to: Bits) -> TensorType {
     }
 }
 
-/// A fast truncation may give one more than the floor.
+/// A fast truncation may give one more than the floor, so the bound is one more.
 fn truncated(x: TensorType, to: Bits, shift: u32) -> Result<TensorType, String> {
     let y = TensorType::new(x.shape, to, shrunk(x.fixed.scale, shift)?, x.nonneg);
     let max = ((x.max >> shift) + 1).min(y.max);
@@ -216,7 +216,7 @@ fn gate_type(x: TensorType, gate: TensorType) -> Result<TensorType, String> {
     Ok(TensorType::new(x.shape, bits, scale, false))
 }
 
-/// Sums need not be nonnegative where their terms are: they may wrap.
+/// A sum of terms that are not negative may wrap and be negative.
 fn sum_type(x: TensorType, y: TensorType) -> Result<TensorType, String> {
     if (x.shape, x.fixed) == (y.shape, y.fixed) {
         return Ok(TensorType::new(x.shape, x.bits(), x.fixed.scale, false));
