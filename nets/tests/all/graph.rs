@@ -265,7 +265,7 @@ fn a_graph_is_rewritten_node_by_node() {
 }
 
 #[test]
-#[should_panic(expected = "taken over before it")]
+#[should_panic(expected = "rewritten after its inputs")]
 fn an_input_that_was_not_taken_over_is_no_input() {
     let old = FloatGraph::new(vec![input(), node("relu", Op::Relu, &[0])]).expect("it fits");
     Rewriter::<Op>::new(&old).keep(1);
