@@ -273,15 +273,14 @@ pub(super) fn affine(
                 ..x
             })
         }
-        Op::Conv2d { bias, .. } | Op::Linear { bias, .. } if x.alone && all_near(factor, 1.0) => {
-            let old = match bias {
-                Some(name) => context.tensors.tensor(&name)?.data().to_vec(),
+        op if x.alone && all_near(factor, 1.0) && op.linear().is_some() => {
+            let old = match op.linear().and_then(|layer| layer.bias) {
+                Some(name) => context.tensors.tensor(name)?.data().to_vec(),
                 None => vec![0.0; channels],
             };
             let sum = old.iter().zip(shift).map(|(a, b)| a + b).collect();
             let new = context.own(label, "bias", vec![channels], sum)?;
-            if let Op::Conv2d { bias, .. } | Op::Linear { bias, .. } = &mut context.nodes[x.node].op
-            {
+            if let Some((_, bias)) = context.nodes[x.node].op.linear_parameters_mut() {
                 *bias = Some(new);
             }
             Ok(Feature {
