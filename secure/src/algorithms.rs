@@ -1,5 +1,5 @@
-//! The algorithms that there are for products with the server's weights: the one list that a further
-//! back-end is added to.
+//! The algorithms that there are for products with the server's weights. A further back-end is added to this
+//! one list.
 
 use linear::{ClientChooses, Direct, LinearAlgorithm, LinearLayer, LinearProtocol, LinearShape};
 use nets::{Algorithm, IntGraph, IntOp, LayerShape};
@@ -8,7 +8,7 @@ use winograd::Tile;
 
 use crate::Error;
 
-/// All algorithms, the plainest first: between equals the planner takes the earlier one.
+/// All algorithms, the plainest first. Of two that cost the same, the planner takes the earlier one.
 static ALGORITHMS: [&dyn LinearAlgorithm; 5] = [
     &Direct,
     &ClientChooses,
@@ -17,13 +17,13 @@ static ALGORITHMS: [&dyn LinearAlgorithm; 5] = [
     &Tile::F2x2_5x5,
 ];
 
-/// All algorithms, the plainest first.
+/// All algorithms for linear layers, the plainest first.
 #[must_use]
 pub fn algorithms() -> &'static [&'static dyn LinearAlgorithm] {
     &ALGORITHMS
 }
 
-/// How a graph names an algorithm.
+/// An algorithm as a graph names it.
 pub(crate) fn attribute(algorithm: &dyn LinearAlgorithm) -> Algorithm {
     Algorithm::named(algorithm.name(), algorithm.guard_bits())
 }
@@ -33,10 +33,16 @@ pub(crate) fn named(name: &str) -> Option<&'static dyn LinearAlgorithm> {
     ALGORITHMS.iter().copied().find(|a| a.name() == name)
 }
 
-/// The linear layer that a node is, whichever way it is computed there.
-pub(crate) fn layer(graph: &IntGraph, node: usize) -> Result<Option<LinearLayer>, Error> {
+/// The linear layer that a node is, and the algorithm that the graph names for it; `None` for other nodes.
+pub(crate) fn layer(
+    graph: &IntGraph,
+    node: usize,
+) -> Result<Option<(LinearLayer, &Algorithm)>, Error> {
     let IntOp::Linear {
-        shape, weight_bits, ..
+        shape,
+        weight_bits,
+        by,
+        ..
     } = &graph.nodes()[node].op
     else {
         return Ok(None);
@@ -63,14 +69,15 @@ pub(crate) fn layer(graph: &IntGraph, node: usize) -> Result<Option<LinearLayer>
             outputs: out_features,
         },
     };
-    Ok(Some(LinearLayer {
+    let layer = LinearLayer {
         shape,
         weight_bits: Bits::of(*weight_bits),
         bits: x.bits(),
-    }))
+    };
+    Ok(Some((layer, by)))
 }
 
-/// The protocol for a linear node, by the algorithm that stands in the graph.
+/// The protocol for a linear node, by the algorithm that the graph names.
 pub(crate) fn protocol(
     graph: &IntGraph,
     node: usize,

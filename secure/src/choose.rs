@@ -84,7 +84,7 @@ pub fn choose_algorithms(
     let objective = algorithms.objective();
     let (mut chosen, mut layers, mut refused) = (BTreeMap::new(), Vec::new(), Vec::new());
     for (index, node) in graph.nodes().iter().enumerate() {
-        let Some(candidates) = Candidates::of(&graph, index, price)? else {
+        let Some(candidates) = Candidates::new(&graph, index, price)? else {
             continue;
         };
         // Guard bits that are still there are used otherwise than by a truncation.
@@ -134,7 +134,7 @@ pub fn reasons(graph: &IntGraph, price: CotPrice) -> Result<BTreeMap<usize, Stri
     let (objective, cpu) = (Objective::Bytes, CpuModel::default());
     let mut reasons = BTreeMap::new();
     for node in 0..graph.len() {
-        if let Some(candidates) = Candidates::of(graph, node, price)? {
+        if let Some(candidates) = Candidates::new(graph, node, price)? {
             let why = candidates.why(candidates.current(), &objective, price, &cpu);
             reasons.insert(node, why);
         }
