@@ -9,6 +9,9 @@ pub mod kernel;
 mod model;
 mod shape;
 
+#[doc = include_str!("../docs/operators.md")]
+pub mod guide {}
+
 pub use error::Error;
 pub use float::executor::FloatModel;
 pub use float::fold::{fold, fold_batch_norms};

@@ -23,7 +23,7 @@ pub(crate) fn truncation(graph: &IntGraph, node: usize) -> Option<Truncation> {
     let (shift, narrows) = match graph.nodes()[next].op {
         IntOp::TruncReduce { shift, .. } => (shift, true),
         IntOp::Trunc { shift, .. } => (shift, false),
-        // Guard bits stay in front of anything else.
+        // Before anything else, guard bits take a truncation of their own.
         _ => return None,
     };
     Some(Truncation {
