@@ -1,4 +1,4 @@
-//! The operators: a table from name to function, the functions by family.
+//! The operators: tables from name to function. The functions are in files by family.
 
 use std::rc::Rc;
 
@@ -88,8 +88,8 @@ const FOLD: &[(&str, Fold)] = &[
     ("Unsqueeze", fold::unsqueeze),
 ];
 
-/// Operators that keep the shape of their first input: what follows one that Blindray does not
-/// have can still be checked.
+/// Operators that keep the shape of their first input. Where Blindray does not have one of them, the nodes
+/// behind it can be checked all the same.
 const SHAPE_KEPT: &[&str] = &[
     "Abs",
     "Celu",
@@ -117,7 +117,7 @@ const SHAPE_KEPT: &[&str] = &[
     "Tanh",
 ];
 
-/// What stands for the output of an operator that Blindray does not have.
+/// A value in place of the output of an operator that Blindray does not have, if its shape is known.
 pub(crate) fn stand_in<'a>(context: &mut Context<'a>, node: &Node<'a>, op: &str) -> Vec<Value> {
     if !SHAPE_KEPT.contains(&op) {
         return Vec::new();
