@@ -31,11 +31,11 @@ pub(crate) fn equalise(model: &FloatModel, peaks: &[Vec<f64>]) -> Result<FloatMo
             linear.reach(&factor, &mut row_reach, &mut column_reach);
         }
         for (node, peaks) in peaks.iter().enumerate() {
-            let of = |c: usize| classes.of(node, c);
-            let scaled = |(c, peak): (usize, &f64)| peak * factor[of(c)];
+            let class = |c: usize| classes.class(node, c);
+            let scaled = |(c, peak): (usize, &f64)| peak * factor[class(c)];
             let top = peaks.iter().enumerate().map(scaled).fold(0.0, f64::max);
             for (c, peak) in peaks.iter().enumerate().filter(|_| top > 0.0) {
-                row_reach[of(c)] = row_reach[of(c)].max(peak * factor[of(c)] / top);
+                row_reach[class(c)] = row_reach[class(c)].max(peak * factor[class(c)] / top);
             }
         }
         for (class, factor) in factor.iter_mut().enumerate() {
@@ -124,7 +124,7 @@ impl Classes {
         }
     }
 
-    fn of(&self, node: usize, channel: usize) -> usize {
+    fn class(&self, node: usize, channel: usize) -> usize {
         self.class[self.start[node] + channel]
     }
 }
@@ -214,9 +214,9 @@ fn linears<'a>(model: &'a FloatModel, classes: &Classes) -> Result<Vec<Linear<'a
             area: layer.window.area(),
             inputs: channels / groups,
             rows: (0..shapes[index].channels)
-                .map(|c| classes.of(index, c))
+                .map(|c| classes.class(index, c))
                 .collect(),
-            columns: (0..channels).map(|c| classes.of(x, c)).collect(),
+            columns: (0..channels).map(|c| classes.class(x, c)).collect(),
             per_group: shapes[index].channels / groups,
         });
     }
@@ -255,8 +255,9 @@ fn apply(
         };
         let old = model.tensors.tensor(name)?;
         let plane = old.data().len() / old.shape()[0];
-        let scaled =
-            |(i, &v): (usize, &f32)| (f64::from(v) * factor[classes.of(index, i / plane)]) as f32;
+        let scaled = |(i, &v): (usize, &f32)| {
+            (f64::from(v) * factor[classes.class(index, i / plane)]) as f32
+        };
         let scaled = old.data().iter().enumerate().map(scaled).collect();
         tensors.insert(name, Tensor::new(old.shape().to_vec(), scaled));
     }

@@ -111,7 +111,7 @@ pub fn choose_algorithms(
     if !refused.is_empty() {
         return Err(Error::Refused(refused));
     }
-    let (graph, weights, place) = rewrite::by(&graph, &weights, &chosen)?;
+    let (graph, weights, place) = rewrite::apply(&graph, &weights, &chosen)?;
     for layer in &mut layers {
         layer.node = place[&layer.node];
     }

@@ -80,7 +80,7 @@ fn moved(
 /// floor(a / 2^d). A truncation into a narrower ring ends in l − d bits as before; one within the ring
 /// gives the same signed number in l + g bits, which are then narrowed. Where the only consumer of the
 /// layer is no truncation, one by g bits is added.
-pub(crate) fn by(
+pub(crate) fn apply(
     graph: &IntGraph,
     weights: &PrivateWeights,
     algorithms: &BTreeMap<usize, Algorithm>,
@@ -131,7 +131,7 @@ pub(crate) fn by(
     Ok((graph, weights, places))
 }
 
-/// Undoes [`by`]. A layer stays as it is if its guard bits are not removed in the way of that function.
+/// Undoes [`apply`]. A layer stays as it is if its guard bits are not removed in the way of that function.
 pub(crate) fn direct(
     graph: &IntGraph,
     weights: &PrivateWeights,
