@@ -1,4 +1,4 @@
-//! Building a network layer by layer from a source of parameters.
+//! Building of a network, layer by layer, from a source of parameters.
 
 use nets::{FloatModel, GraphBuilder, Op, Shape, StateDict, Tensor, Tensors, Window};
 
@@ -17,7 +17,7 @@ impl Parameters for StateDict {
     }
 }
 
-/// Builds a float model layer by layer; a layer's input is the node before, unless given.
+/// Builds a float model layer by layer. A layer takes the output of the node before, unless an input is given.
 pub(crate) struct Builder<'a> {
     source: &'a mut dyn Parameters,
     graph: GraphBuilder<Op>,
@@ -93,7 +93,7 @@ impl<'a> Builder<'a> {
         self.convolution(name, input, channels, window, 1, true)
     }
 
-    /// A convolution of each channel apart, then its batch norm.
+    /// A depthwise convolution, then its batch norm.
     pub(crate) fn depthwise_bn(
         &mut self,
         [conv, bn]: [&str; 2],
@@ -101,8 +101,8 @@ impl<'a> Builder<'a> {
         channels: usize,
         window: Window,
     ) -> Result<usize, Error> {
-        let made = self.convolution(conv, input, [1, channels], window, channels, false)?;
-        self.bn(bn, made, channels)
+        let node = self.convolution(conv, input, [1, channels], window, channels, false)?;
+        self.bn(bn, node, channels)
     }
 
     /// A convolution without bias.
@@ -116,7 +116,7 @@ impl<'a> Builder<'a> {
         self.convolution(name, input, channels, window, 1, false)
     }
 
-    /// A convolution in groups of `per_group` input channels.
+    /// A convolution in groups, each of `per_group` input channels.
     fn convolution(
         &mut self,
         name: &str,

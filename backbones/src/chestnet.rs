@@ -1,8 +1,8 @@
-//! ChestNet, the small network of the demonstration: stages of residual blocks, with torchvision's
-//! BasicBlock names, or of plain ones.
+//! ChestNet, the small network of the demonstration: stages of residual blocks, with the names of
+//! torchvision's BasicBlock, or of plain blocks.
 //!
-//! Kinds, widths and numbers of blocks are read off the tensors; `input`, `stem_stride`, `pool`, `mean`,
-//! `std`, `bn_eps` and `labels` off the metadata.
+//! Kinds, widths and numbers of blocks are read off the tensors. The metadata have `input`, `stem_stride`,
+//! `pool`, `mean`, `std`, `bn_eps` and `labels`.
 
 use nets::{Head, Op, Preprocessing, Shape, Source, StateDict, Window};
 
@@ -71,7 +71,7 @@ pub(super) fn source(mut dict: StateDict) -> Result<Source, Error> {
     })
 }
 
-/// What stages consist of.
+/// The kinds of block that a stage can have.
 #[derive(Clone, Copy)]
 enum Block {
     /// Two convolutions and a shortcut.
@@ -129,7 +129,7 @@ fn input(dict: &StateDict, channels: usize) -> Result<Shape, Error> {
     }
 }
 
-/// A number of the metadata, else `default`.
+/// A number of the metadata; `default` if it is not there.
 fn one<T: std::str::FromStr + Copy>(dict: &StateDict, key: &str, default: T) -> Result<T, Error> {
     match dict.numbers(key)?.as_deref() {
         None => Ok(default),

@@ -5,7 +5,7 @@ use nets::{Op, Window};
 use crate::Error;
 use crate::builder::Builder;
 
-/// Layers of the blocks.
+/// Number of layers of each block.
 const BLOCKS: [usize; 4] = [6, 12, 24, 16];
 const STEM: usize = 64;
 const GROWTH: usize = 32;
@@ -37,7 +37,8 @@ pub(super) fn build(net: &mut Builder<'_>, classes: usize) -> Result<(), Error> 
     net.head("classifier", channels, classes)
 }
 
-/// x beside BN, `ReLU`, 1x1, BN, `ReLU`, 3x3 of it.
+/// The input x, and behind it the channels that batch norm, `ReLU`, 1x1 convolution, batch norm, `ReLU` and
+/// 3x3 convolution make of x.
 fn dense_layer(net: &mut Builder<'_>, name: &str, from: usize) -> Result<(), Error> {
     let input = net.last();
     let part = |part: &str| format!("{name}.{part}");
@@ -53,7 +54,7 @@ fn dense_layer(net: &mut Builder<'_>, name: &str, from: usize) -> Result<(), Err
     Ok(())
 }
 
-/// BN, `ReLU`, 1x1 to half the channels, average of 2x2.
+/// Batch norm, `ReLU`, 1x1 convolution to half of the channels, and an average of 2x2.
 fn transition(net: &mut Builder<'_>, name: &str, from: usize) -> Result<(), Error> {
     let input = net.last();
     let part = |part: &str| format!("{name}.{part}");

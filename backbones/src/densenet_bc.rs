@@ -1,5 +1,5 @@
 //! DenseNet-BC for CIFAR-10 (Huang et al., arXiv 1608.06993): three blocks of bottleneck layers,
-//! compressed between; the number of layers and the growth are read off the tensors.
+//! with compression between them. The number of layers and the growth are read off the tensors.
 
 use nets::{Head, Op, Preprocessing, Shape, Source, StateDict, Window};
 
@@ -64,7 +64,8 @@ pub(super) fn source(mut dict: StateDict) -> Result<Source, Error> {
     })
 }
 
-/// x beside BN, `ReLU`, 1x1, BN, `ReLU`, 3x3 of it.
+/// The input x, and behind it the channels that batch norm, `ReLU`, 1x1 convolution, batch norm, `ReLU` and
+/// 3x3 convolution make of x.
 fn bottleneck(
     net: &mut Builder<'_>,
     name: &str,
@@ -84,7 +85,7 @@ fn bottleneck(
     Ok(())
 }
 
-/// BN, `ReLU`, 1x1, average of 2x2.
+/// Batch norm, `ReLU`, 1x1 convolution, and an average of 2x2.
 fn transition(net: &mut Builder<'_>, name: &str, [from, to]: [usize; 2]) -> Result<(), Error> {
     let input = net.last();
     let part = |part: &str| format!("{name}.{part}");

@@ -4,12 +4,12 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A name nobody knows.
+    /// A name that is none of [`crate::BACKBONES`].
     #[error("unknown network `{name}`; known: {known}")]
     UnknownNetwork {
         /// The name given.
         name: String,
-        /// The names known.
+        /// The known names.
         known: String,
     },
     /// Metadata of a weights file that is unusable.
@@ -30,7 +30,7 @@ pub enum Error {
     },
     /// A network in which X-operators replace nothing.
     #[error(
-        "there is no dense convolution larger than 1 x 1 but the first and last layers; \
+        "there is no dense convolution larger than 1 x 1 besides the first and the last layer; \
          `pointwise` replaces those of 1 x 1"
     )]
     NothingToReplace,

@@ -1,5 +1,6 @@
-//! The inverted residual block of `MobileNetV2` and V3: 1x1 to more channels, depthwise,
-//! squeeze-and-excite if any, 1x1 to few, plus the input where the shape is kept.
+//! The inverted residual block of `MobileNetV2` and V3: a 1x1 convolution to more channels, a depthwise
+//! convolution, a squeeze-and-excite in some blocks, and a 1x1 convolution to few channels. The input is
+//! added where the shape stays the same.
 
 use nets::{Op, Window};
 
@@ -17,7 +18,7 @@ pub(super) struct InvertedResidual {
     pub(super) project: [String; 2],
     /// Channels in, inside, out.
     pub(super) channels: [usize; 3],
-    /// Of the depthwise convolution.
+    /// The window of the depthwise convolution.
     pub(super) window: Window,
     pub(super) activation: Op,
 }
@@ -47,7 +48,7 @@ impl InvertedResidual {
     }
 }
 
-/// Each channel times a gate that two layers make of all channels' means (Hu et al.,
+/// Each channel times a gate that two layers compute from the means of all channels (Hu et al.,
 /// arXiv 1709.01507).
 fn squeeze_excite(
     net: &mut Builder<'_>,

@@ -25,7 +25,7 @@ pub use replace::{Replacement, XOpOptions, replace_convolutions};
 
 use seeded::Seeded;
 
-/// The names [`backbone`] knows.
+/// The names that [`backbone`] knows. Each also has a form with X-operators, with `-x` behind the name.
 pub const BACKBONES: [&str; 13] = [
     "chestnet",
     "densenet-bc100",
@@ -44,9 +44,10 @@ pub const BACKBONES: [&str; 13] = [
 
 /// Builds a backbone with the weights of a PyTorch state dict.
 ///
-/// Sizes, labels and preprocessing come from the tensors' shapes and from the metadata. `NAME-x` is
-/// the backbone with X-operators ([`crate::replace_convolutions`]), trained as such; r and g are in the
-/// metadata, `xop_spatial` and `xop_groups`, else 1/2 and 1, and `xop_pointwise` groups 1 × 1 layers.
+/// Sizes, labels and preprocessing come from the shapes of the tensors and from the metadata. `NAME-x` is
+/// the backbone with X-operators ([`crate::replace_convolutions`]) that was trained as such. The metadata
+/// `xop_spatial` and `xop_groups` give r and g, which otherwise are 1/2 and 1, and `xop_pointwise` the
+/// groups of 1 × 1 layers.
 ///
 /// # Errors
 /// [`Error::UnknownNetwork`]; [`Error::Metadata`]; [`Error::Nets`] for a tensor that is missing or has
@@ -65,11 +66,12 @@ pub fn backbone(arch: &str, weights: StateDict) -> Result<Source, Error> {
     }
 }
 
-/// Builds one of torchvision's backbones (all of [`BACKBONES`] but `chestnet`, `densenet-bc100` and
-/// `resnet20`; `shufflenet-v2` is x1.0, `squeezenet` 1.1) for any input size and number of classes,
-/// with random weights: for cost studies. The same seed gives the same weights. `NAME-x` is the
-/// backbone with X-operators at r = 1/2, g = 1, if it has dense convolutions larger than 1 × 1 behind
-/// the first.
+/// Builds one of torchvision's backbones with random weights, for any input size and number of classes: for
+/// studies of costs. The same seed gives the same weights.
+///
+/// All of [`BACKBONES`] are torchvision's except `chestnet`, `densenet-bc100` and `resnet20`;
+/// `shufflenet-v2` is x1.0 and `squeezenet` 1.1. `NAME-x` is the backbone with X-operators at r = 1/2,
+/// g = 1, if it has dense convolutions larger than 1 × 1 besides the first layer.
 ///
 /// # Errors
 /// [`Error::UnknownNetwork`]; [`Error::Nets`] for an input that is too small;

@@ -1,4 +1,4 @@
-//! What a state dict says of its network besides the weights.
+//! What a state dict says about its network besides the weights.
 
 use nets::StateDict;
 
@@ -30,7 +30,7 @@ pub(crate) fn dimensions<const N: usize>(
     })
 }
 
-/// The labels of the metadata, else `default` where it fits, else numbers.
+/// The labels of the metadata. If there are none, `default` if its length fits, else numbers.
 pub(crate) fn labels(
     dict: &StateDict,
     outputs: usize,
@@ -47,7 +47,7 @@ pub(crate) fn labels(
     }
 }
 
-/// Mean or standard deviation of the metadata, else `default`.
+/// Mean or standard deviation of the metadata; `default` if it is not there.
 pub(crate) fn per_channel(dict: &StateDict, key: &str, default: &[f64]) -> Result<Vec<f64>, Error> {
     let values = dict.numbers(key)?.unwrap_or_else(|| default.to_vec());
     if values.len() == default.len() && values.iter().all(|v: &f64| v.is_finite()) {

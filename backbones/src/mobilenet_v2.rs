@@ -1,5 +1,5 @@
-//! `MobileNetV2` (Sandler et al., arXiv 1801.04381), with torchvision's names, or with those of
-//! Keras's, which pads on the right and below only.
+//! `MobileNetV2` (Sandler et al., arXiv 1801.04381), with the names of torchvision or of Keras. The version
+//! of Keras pads an even side at stride 2 only on the right or below.
 
 use nets::{Op, StateDict, Window};
 
@@ -28,7 +28,7 @@ const BLOCKS: [(usize, usize); 17] = [
     (160, 1),
     (320, 1),
 ];
-/// Width inside a block over its input's.
+/// Channels inside a block for each channel of its input.
 const EXPANSION: usize = 6;
 const RELU6: Op = Op::Clip { top: 6.0 };
 
@@ -73,8 +73,8 @@ pub(super) fn is_keras(dict: &StateDict) -> bool {
     dict.tensors.contains("Conv1.conv.weight")
 }
 
-/// What the tensors of Keras's version say: channels of the stem, inside and out of each block,
-/// and of the layers after.
+/// Numbers of channels in the version of Keras, read off the tensors: of the stem, inside and out of each
+/// block, and of the layers behind the blocks.
 pub(super) struct Keras {
     stem: usize,
     blocks: Vec<[usize; 2]>,
@@ -129,7 +129,8 @@ impl Keras {
     }
 }
 
-/// Padding such that the output has a `stride`-th of the rows and columns, the odd one after.
+/// A 3x3 window with padding such that the output has a `stride`-th of the rows and columns. Where the padding
+/// of both sides differs, there is more below and on the right.
 fn same(net: &Builder<'_>, stride: usize) -> Result<Window, Error> {
     let shape = net.shape()?;
     let pad = |side: usize| {

@@ -6,8 +6,8 @@ use super::inverted_residual::InvertedResidual;
 use crate::Error;
 use crate::builder::Builder;
 
-/// A block: side of the kernel, channels inside and out, whether it has a squeeze-and-excite, what
-/// activates it, stride.
+/// A block: side of the kernel, channels inside and out, whether it has a squeeze-and-excite, its activation,
+/// and its stride.
 type Row = (usize, [usize; 2], bool, Activation, usize);
 
 #[derive(Clone, Copy)]
@@ -63,7 +63,7 @@ pub(super) const SMALL: Variant = Variant {
 
 /// Channels of the stem.
 const STEM: usize = 16;
-/// Channels of the last convolution over those of the last block.
+/// Channels of the last convolution for each channel of the last block.
 const LAST: usize = 6;
 
 impl Variant {
@@ -110,7 +110,7 @@ fn block(name: &str, from: usize, row: Row) -> InvertedResidual {
     }
 }
 
-/// The nearest multiple of eight, at least eight and nine tenths.
+/// The nearest multiple of eight that is at least eight and at least nine tenths of `channels`.
 const fn divisible(channels: usize) -> usize {
     let near = (channels + 4) / 8 * 8;
     if near < 8 || 10 * near < 9 * channels {

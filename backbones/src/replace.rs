@@ -1,4 +1,4 @@
-//! X-operators in place of a network's convolutions.
+//! X-operators in place of the convolutions of a network.
 
 use nets::{FloatGraph, FloatModel, Kind, Op, Rewriter, Shape, Source, Tensors, Window};
 
@@ -46,19 +46,19 @@ pub struct Replacement {
     pub replaced: Vec<String>,
     /// Convolutions larger than 1 × 1 that stay, and why.
     pub kept: Vec<(String, &'static str)>,
-    /// What is hardly meant.
+    /// What is probably a mistake.
     pub warning: Option<Warning>,
 }
 
-/// Puts an X-operator in place of every dense k × k convolution, k > 1, and with
-/// [`XOpOptions::pointwise`] of every dense 1 × 1; the new layers have random weights from the seed,
-/// so the network must be trained again.
+/// Puts an X-operator in place of every dense k × k convolution with k > 1, and with
+/// [`XOpOptions::pointwise`] also of every dense 1 × 1 convolution. The new layers have random weights
+/// from the seed, so that the network must be trained again.
 ///
-/// The first linear layer, which takes the image, stays, and so does the last: a few input channels
-/// leave a 1 × 1 convolution nothing to mix, and classes need not divide into groups. Convolutions
-/// that are grouped already, not square, or not padded such that stride 1 keeps the size stay as
-/// well; [`Replacement::kept`] names them. Parameters of the layer `a` become `a.depthwise.weight`,
-/// `a.pointwise.weight` and, where it had a bias, `a.pointwise.bias`.
+/// The first and the last linear layer stay: the few channels of an image leave a 1 × 1 convolution
+/// nothing to mix, and the number of classes need not divide into groups. Convolutions that are grouped
+/// already, dilated, not square, or not padded such that stride 1 keeps the size stay as well;
+/// [`Replacement::kept`] names those larger than 1 × 1. The parameters of a layer `a` become
+/// `a.depthwise.weight`, `a.pointwise.weight` and, where it had a bias, `a.pointwise.bias`.
 ///
 /// # Errors
 /// [`Error::XOp`] naming a layer whose channels the groups do not divide; [`Error::NothingToReplace`].
@@ -70,7 +70,7 @@ pub fn replace_convolutions(
     replace_with(source, options, &mut Seeded(seed))
 }
 
-/// As [`replace_convolutions`], with parameters for the new layers.
+/// As [`replace_convolutions`], with a source of parameters for the new layers.
 pub(crate) fn replace_with(
     source: &Source,
     options: &XOpOptions,
@@ -115,7 +115,7 @@ pub(crate) fn replace_with(
     })
 }
 
-/// Whether there is a linear layer somewhere before each node, and somewhere after it.
+/// For each node, whether there is a linear layer somewhere before it, and whether there is one behind it.
 fn ends(graph: &FloatGraph) -> (Vec<bool>, Vec<bool>) {
     let nodes = graph.nodes();
     let linear = |i: usize| nodes[i].op.kind() == Kind::Linear;
@@ -130,7 +130,7 @@ fn ends(graph: &FloatGraph) -> (Vec<bool>, Vec<bool>) {
     (behind, before)
 }
 
-/// The old parameters that the graph still has, and the new ones.
+/// The parameters of the new graph: those that it still has from the old one, and the new ones.
 fn tensors(
     graph: &FloatGraph,
     old: &Tensors,
@@ -164,7 +164,7 @@ struct Replacing<'a> {
 }
 
 impl Replacing<'_> {
-    /// The operator for a node; `None` for what stays.
+    /// The operator for a node; `None` if the node stays.
     fn operator(&mut self, index: usize, inner: bool) -> Result<Option<XOp>, Error> {
         let node = &self.old.nodes()[index];
         let Op::Conv2d {
@@ -199,7 +199,7 @@ impl Replacing<'_> {
         } else if [out.height, out.width] != [same(x.height), same(x.width)] {
             "not padded to keep the size"
         } else {
-            // A 1 x 1 depthwise part would only scale what the mixing scales anyway.
+            // A 1 x 1 depthwise part would only scale channels, which the 1 x 1 convolution does anyway.
             let spatial = if pointwise {
                 Spatial::Zero
             } else {
@@ -221,16 +221,16 @@ impl Replacing<'_> {
     fn put(&mut self, index: usize, op: &XOp) -> Result<(), Error> {
         let node = &self.old.nodes()[index];
         let Op::Conv2d { weight, bias, .. } = &node.op else {
-            unreachable!("operator() looked")
+            unreachable!("operator() found a convolution")
         };
         let prefix = weight.strip_suffix(".weight").unwrap_or(weight);
         let x: Shape = *self.old.input_type(index, 0);
         let steps = op.lower([x.height, x.width]);
         let steps = steps.map_err(|source| Error::xop(&node.name, source))?;
-        let mut made = self.new.inputs(index);
+        let mut values = self.new.inputs(index);
         let mut names = BTreeSet::new();
         for step in steps {
-            let inputs: Vec<usize> = step.inputs.iter().map(|&i| made[i]).collect();
+            let inputs: Vec<usize> = step.inputs.iter().map(|&i| values[i]).collect();
             let part = step.operation.name();
             let mut parameter = |kind: &str| {
                 let name = format!("{prefix}.{part}.{kind}");
@@ -238,9 +238,9 @@ impl Replacing<'_> {
                 name
             };
             let new = match step.operation {
-                // Lowering brings every layer's output to its scale.
+                // Import brings the output of every layer to its scale.
                 Operation::Rescale => {
-                    made.push(inputs[0]);
+                    values.push(inputs[0]);
                     continue;
                 }
                 Operation::Shuffle { groups } => Op::ChannelShuffle { groups },
@@ -256,10 +256,10 @@ impl Replacing<'_> {
             // A second shuffle or slice needs another name.
             let again = if names.insert(part) { "" } else { "2" };
             let name = format!("{}.{part}{again}", node.name);
-            made.push(self.new.push(name, new, &inputs));
+            values.push(self.new.push(name, new, &inputs));
         }
         self.replaced.push(node.name.clone());
-        self.new.stand_in(index, made[made.len() - 1]);
+        self.new.stand_in(index, values[values.len() - 1]);
         Ok(())
     }
 }

@@ -7,10 +7,10 @@ use crate::builder::Builder;
 
 /// Widths of the stages.
 const WIDTHS: [usize; 4] = [64, 128, 256, 512];
-/// Channels out of a bottleneck over its width.
+/// Channels out of a bottleneck for each channel inside.
 const EXPANSION: usize = 4;
 
-/// Stages of so many blocks, of two convolutions or of bottlenecks.
+/// Stages with these numbers of blocks, which are bottlenecks or have two convolutions.
 pub(super) fn build(
     net: &mut Builder<'_>,
     blocks: [usize; 4],
@@ -47,8 +47,8 @@ pub(super) fn build(
 
 /// Channels and window of a convolution.
 pub(super) type Layer = ([usize; 2], Window);
-/// What brings a block's input to the shape of its output: name of the block, input, channels in
-/// and out, stride.
+/// Brings the input of a block to the shape of its output, given the name of the block, the input, the
+/// channels in and out, and the stride.
 pub(super) type Shortcut =
     fn(&mut Builder<'_>, &str, usize, [usize; 2], usize) -> Result<usize, Error>;
 
@@ -60,8 +60,8 @@ pub(super) const fn basic([from, to]: [usize; 2], stride: usize) -> [Layer; 2] {
     ]
 }
 
-/// The layers, `ReLU` after each, and before the last `ReLU` plus the input, which `shortcut`
-/// brings to the shape of the sum where it has another.
+/// A residual block: the layers with a `ReLU` after each, where the input is added before the last `ReLU`.
+/// If the input has another shape than the sum, `shortcut` brings it to that shape.
 pub(super) fn residual(
     net: &mut Builder<'_>,
     name: &str,

@@ -1,4 +1,4 @@
-//! ResNet-20 for CIFAR-10 (He et al., 2015), option-A shortcuts: no parameters in them.
+//! ResNet-20 for CIFAR-10 (He et al., arXiv 1512.03385), with shortcuts that have no parameters (option A).
 
 use nets::{Head, Op, Preprocessing, Shape, Source, StateDict, Window};
 

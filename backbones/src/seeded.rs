@@ -1,11 +1,11 @@
-//! Random weights from a seed: for cost studies.
+//! Random weights from a seed, for studies of costs.
 
 use nets::Tensor;
 
 use crate::Error;
 use crate::builder::Parameters;
 
-/// Every tensor from the hash of its name under the seed, whatever the order.
+/// Makes every tensor from the hash of its name under the seed, so that the order does not matter.
 pub(crate) struct Seeded(pub(crate) [u8; 32]);
 
 impl Parameters for Seeded {
@@ -26,7 +26,8 @@ impl Parameters for Seeded {
     }
 }
 
-/// Where values lie: He et al.'s for weights, around 1 for factors and variances, else around 0.
+/// The range of a tensor's values: that of He et al. for weights, around 1 for factors and variances, around 0
+/// for all else.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a layer has less than 2^24 inputs"

@@ -38,8 +38,8 @@ pub(super) fn build(
     net.head("fc", LAST, classes)
 }
 
-/// Half of the channels as they are beside three convolutions of the others; with `down`, two
-/// convolutions of all beside three of all, a second of the rows and columns. Then a shuffle.
+/// A unit: half of the channels as they are, and three convolutions of the others. With `down` it is two
+/// convolutions of all channels and three of all, with half of the rows and columns. A shuffle follows.
 fn unit(
     net: &mut Builder<'_>,
     name: &str,

@@ -48,7 +48,7 @@ pub(super) fn build(
     Ok(())
 }
 
-/// Max-pool of 3x3 by 2 whose last window may hang over the edge.
+/// Max-pool of 3x3 with stride 2 whose last window may reach over the edge.
 fn pool(net: &mut Builder<'_>, name: &str) -> Result<(), Error> {
     let shape = net.shape()?;
     let over = |side: usize| usize::from(side.is_multiple_of(2));
@@ -60,7 +60,7 @@ fn pool(net: &mut Builder<'_>, name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// 1x1 to few channels, then 1x1 and 3x3 side by side.
+/// A 1x1 convolution to few channels, then the outputs of a 1x1 and a 3x3 convolution of these together.
 fn fire(net: &mut Builder<'_>, name: &str, [from, few, each]: [usize; 3]) -> Result<(), Error> {
     let part = |part: &str| format!("{name}.{part}");
     let pointwise = Window::square(1, 1, 0);

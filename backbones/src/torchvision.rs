@@ -55,7 +55,7 @@ impl Arch {
         }
     }
 
-    /// Weights of the first and of the last layer.
+    /// Names of the weights of the first and of the last layer.
     const fn ends(self) -> [&'static str; 2] {
         match self {
             Self::Densenet121 => ["features.conv0.weight", "classifier.weight"],
@@ -69,7 +69,7 @@ impl Arch {
         }
     }
 
-    /// Added to the variance; Keras's `MobileNetV2` has another than torchvision's.
+    /// What batch norms add to the variance, which in `MobileNetV2` of Keras is more than in torchvision's.
     const fn eps(self, keras: bool) -> f64 {
         match self {
             Self::MobilenetV3Large | Self::MobilenetV3Small => 1e-3,
@@ -133,7 +133,7 @@ impl Arch {
         self.finish(net, preprocessing, labels)
     }
 
-    /// With other parameters.
+    /// The backbone with parameters from elsewhere.
     pub(super) fn with(
         self,
         parameters: &mut dyn Parameters,
@@ -162,7 +162,8 @@ impl Arch {
     }
 }
 
-/// `ImageNet`'s means and deviations for colours, else halves and quarters; halves for Keras.
+/// The usual preprocessing: means and deviations of `ImageNet` for colours, 1/2 and 1/4 for other numbers of
+/// channels, and 1/2 for Keras.
 fn preprocessing(shape: Shape, keras: bool) -> Preprocessing {
     let (mean, std) = match (keras, shape.channels) {
         (true, n) => (vec![0.5; n], vec![0.5; n]),

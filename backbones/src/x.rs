@@ -1,4 +1,4 @@
-//! The `-x` forms of backbones, from state dicts of networks trained with X-operators.
+//! Backbones with X-operators, from state dicts of networks that were trained with them.
 
 use nets::{MAX_ELEMENTS, Source, StateDict, Tensor};
 
@@ -6,7 +6,7 @@ use crate::Error;
 use crate::metadata::dimensions;
 use crate::replace::{XOpOptions, replace_with};
 
-/// What the names of an operator's parameters end in.
+/// How the names of the 1 × 1 weights of X-operators end.
 const POINTWISE: &str = ".pointwise.weight";
 
 /// The backbone `base` with X-operators, whose parameters have the names of
@@ -42,7 +42,7 @@ fn options(dict: &StateDict) -> Result<XOpOptions, Error> {
     })
 }
 
-/// The dict as one of the backbone itself: zeros stand for the convolutions that will be replaced.
+/// The dict as a dict of the plain backbone, in which zeros stand for the convolutions that will be replaced.
 fn plain(dict: &StateDict, options: &XOpOptions) -> Result<StateDict, Error> {
     let mut plain = dict.clone();
     let names = dict.tensors.iter().map(|(name, _)| name);

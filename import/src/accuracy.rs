@@ -7,8 +7,8 @@ use nets::{Head, PrivateWeights, PublicModel, run_integer_counting};
 
 use crate::Error;
 
-/// What is tried: two more bits of every activation cost about as much as one of every weight, and
-/// beyond 12 bits of a weight it is mostly the rounding of activations that is left.
+/// The widths that are tried, in this order. Two more bits of every activation cost about as much as one more
+/// bit of every weight, and with more than 12 bits of a weight most of the error is from activations.
 const TRIES: [Precision; 9] = [
     Precision::new(8, 0),
     Precision::new(10, 0),
@@ -20,7 +20,7 @@ const TRIES: [Precision; 9] = [
     Precision::new(14, 4),
     Precision::new(16, 4),
 ];
-/// From this many samples on, every [`HELD_OUT`]-th is kept from the rounding of weights.
+/// With this many samples or more, every [`HELD_OUT`]-th is not shown to the rounding of weights.
 const ENOUGH: usize = 8;
 const HELD_OUT: usize = 4;
 
@@ -28,15 +28,15 @@ const HELD_OUT: usize = 4;
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "callers choose one of the two")]
 pub enum WeightBits {
-    /// So many.
+    /// This many.
     Fixed(u32),
-    /// As few, of 8 to 16, as keep the integer network within `accuracy` of the float network's
-    /// probabilities on calibration images: the largest difference seen, and the root mean square
-    /// of what the errors of the logits would do to images on which the float network is
-    /// undecided. An image whose two most probable findings are 2·`accuracy` apart then has the
-    /// same top finding in both. The images looked at are not those the weights were rounded
-    /// with, where there are enough of them. Where 12 bits are too few, activations get 2 or 4
-    /// bits more, all of them fractional.
+    /// The fewest, of 8 to 16, with which the integer network's probabilities stay within `accuracy` of
+    /// the float network's on calibration images. Two numbers must be that small: the largest difference
+    /// seen, and the root mean square of the differences that the errors of the logits would make on
+    /// images on which the float network is undecided. An image whose two most probable outputs are more
+    /// than 2·`accuracy` apart then has the same top output in both networks. With eight samples or more,
+    /// only images that the rounding of weights did not see are compared. Where weights alone do not
+    /// help, activations get 2 or 4 fractional bits more.
     Auto {
         /// The largest difference of a probability, in 0..1.
         accuracy: f64,
@@ -44,7 +44,7 @@ pub enum WeightBits {
 }
 
 impl WeightBits {
-    /// The number, once it is chosen.
+    /// The number of bits, once it is chosen.
     pub(crate) fn bits(self) -> u32 {
         match self {
             Self::Fixed(bits) => bits,
@@ -69,7 +69,7 @@ impl WeightBits {
 pub(crate) struct Precision {
     /// Bits of a weight.
     pub(crate) weight_bits: u32,
-    /// Fractional bits of an activation beyond those asked for.
+    /// Fractional bits of an activation beyond those of the options.
     pub(crate) more_bits: u32,
 }
 
@@ -82,7 +82,7 @@ impl Precision {
     }
 }
 
-/// The integer network with weights of some width against the float network.
+/// How an integer network with weights of one width compares with the float network.
 #[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct WidthReport {
@@ -92,7 +92,7 @@ pub struct WidthReport {
     pub activation_bits: u32,
     /// Images compared.
     pub images: usize,
-    /// Of them, those on which both networks name the same top output.
+    /// Number of them on which both networks have the same top output.
     pub same_top: usize,
     /// Largest difference of a logit.
     pub max_logit_difference: f64,
@@ -102,34 +102,37 @@ pub struct WidthReport {
     pub max_probability_difference: f64,
     /// Mean difference of a probability.
     pub mean_probability_difference: f64,
-    /// Root mean square over the images of the largest difference of a probability, were the float
-    /// network undecided between its two top outputs, or between yes and no.
+    /// Root mean square, over the images, of the largest difference of a probability that the errors of
+    /// the logits would make if the float network were undecided: between its two top outputs with a
+    /// softmax, between yes and no with a sigmoid.
     pub undecided_difference: f64,
     /// Values that wrapped where this does harm.
     pub wrapped: usize,
 }
 
 impl WidthReport {
-    /// Whether it is near enough.
+    /// Whether both differences are small enough.
     fn is_within(&self, accuracy: f64) -> bool {
         self.max_probability_difference <= accuracy && self.undecided_difference <= accuracy
     }
 
-    /// What decides between widths of which none is near enough.
+    /// What decides between widths if none is near enough.
     const fn worst(&self) -> f64 {
         self.max_probability_difference
             .max(self.undecided_difference)
     }
 }
 
-/// The samples kept from the rounding of weights, to look at the result; none where there are few.
+/// The samples that the rounding of weights does not see and that its result is judged by; none if there are
+/// few samples.
 pub(crate) fn held_out(samples: usize) -> Vec<usize> {
     let last = if samples < ENOUGH { 0 } else { samples };
     (HELD_OUT - 1..last).step_by(HELD_OUT).collect()
 }
 
-/// The first of [`TRIES`] near enough, or with a bit less of every weight, else the best; `attempt`
-/// lowers and compares. Returns it with what is said of everything tried.
+/// The first of [`TRIES`] that is near enough, or the same with one bit less of every weight if that is near
+/// enough too; the best of all if none is. `attempt` lowers the network and compares it. Also returns the
+/// reports of everything that was tried.
 pub(crate) fn narrowest<T>(
     accuracy: f64,
     mut attempt: impl FnMut(Precision) -> Result<(T, WidthReport), Error>,
@@ -140,7 +143,7 @@ pub(crate) fn narrowest<T>(
     let mut found = None;
     for precision in TRIES {
         let (model, report) = match attempt(precision) {
-            // Others may fit where these do not.
+            // Other widths may fit.
             Err(problem) if problem.is_width() => {
                 refused = Some(problem);
                 continue;
@@ -158,7 +161,7 @@ pub(crate) fn narrowest<T>(
             best = Some((model, report));
         }
     }
-    // The width that was stepped over may do too.
+    // The odd width below it was not tried yet.
     if let Some(found) = found.filter(|p| *p != TRIES[0]) {
         match attempt(Precision::new(found.weight_bits - 1, found.more_bits)) {
             Err(problem) if problem.is_width() => {}
@@ -177,7 +180,7 @@ pub(crate) fn narrowest<T>(
     }
 }
 
-/// Runs the integer network on samples whose float logits are given.
+/// Compares the integer network with the float network on samples, whose float logits are given.
 #[expect(clippy::cast_precision_loss, reason = "means")]
 pub(crate) fn compare<'a>(
     public: &PublicModel,
@@ -222,7 +225,7 @@ fn logits(
     Ok((public.logits(&raw), wrapped))
 }
 
-/// These logits, changed so that the network is undecided.
+/// Logits of an undecided network: with a softmax the two top ones become equal, with a sigmoid all are 0.
 fn undecide(head: Head, logits: &[f64]) -> Vec<f64> {
     match (head, top(logits)) {
         (Head::Softmax, Some(first)) => {
@@ -238,7 +241,7 @@ fn undecide(head: Head, logits: &[f64]) -> Vec<f64> {
     }
 }
 
-/// The largest and the mean difference.
+/// The largest and the mean difference of two lists of numbers.
 #[expect(clippy::cast_precision_loss, reason = "a mean")]
 fn difference(a: &[f64], b: &[f64]) -> (f64, f64) {
     let differences = a.iter().zip(b).map(|(a, b)| (a - b).abs());
@@ -258,7 +261,7 @@ mod tests {
     /// Bits of a weight, and more of an activation.
     type Pair = (u32, u32);
 
-    /// What is chosen, and what was tried, where [`WidthReport`]s say so; none: it does not fit.
+    /// What is chosen and what was tried, given the difference that each width has; `None` if it does not fit.
     fn tries(difference: impl Fn(u32, u32) -> Option<f64>) -> Result<(Pair, Vec<Pair>), Error> {
         let mut all = Vec::new();
         let chosen = narrowest(0.01, |p| {

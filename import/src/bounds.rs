@@ -1,12 +1,12 @@
-//! Proved bounds: how large an accumulator can be for any input whatever.
+//! Proved bounds: how large an accumulator can be, whatever the input.
 
 use nets::{IntGraph, IntOp, LayerWeights, PrivateWeights};
 
-/// For each node, a magnitude that its mathematical value (before reduction) cannot exceed,
-/// given that reduced inputs can be anything their rings hold.
+/// For each node, a magnitude that its mathematical value, before reduction, cannot exceed. An input that
+/// may have wrapped can be anything that its ring holds.
 pub(crate) fn proved(graph: &IntGraph, weights: &PrivateWeights, input_bound: f64) -> Vec<f64> {
     let mut raw: Vec<f64> = Vec::with_capacity(graph.nodes().len());
-    // What a reduced tensor can be: its bound, or anything in its ring once that may wrap.
+    // The bounds after reduction: that of the value, or that of the ring if the value may wrap.
     let mut reduced: Vec<f64> = Vec::with_capacity(graph.nodes().len());
     for (index, node) in graph.nodes().iter().enumerate() {
         let input = |k: usize| reduced[node.inputs[k]];
@@ -71,7 +71,7 @@ pub(crate) fn proved(graph: &IntGraph, weights: &PrivateWeights, input_bound: f6
     raw
 }
 
-/// The largest sum of |w| over an output, times the largest input, plus its bias.
+/// The largest, over all outputs, of the sum of |w| times the largest input plus the largest bias.
 fn linear(layer: &LayerWeights, channels: usize, input: f64) -> f64 {
     let rows = (layer
         .weights
@@ -90,7 +90,7 @@ fn largest(values: &[i64]) -> u64 {
     values.iter().map(|v| v.unsigned_abs()).max().unwrap_or(0)
 }
 
-/// Signed bits that hold every integer up to this magnitude.
+/// The number of bits with which signed integers of this magnitude can be written.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -1,4 +1,4 @@
-//! What values the tensors of a float graph take on sample images.
+//! Calibration: how large the tensors of a float graph get on sample images.
 
 use nets::FloatModel;
 
@@ -15,7 +15,7 @@ pub(crate) fn ranges(model: &FloatModel, samples: &[Vec<f32>]) -> Result<Vec<f64
     Ok(ranges)
 }
 
-/// Magnitudes by node and channel, and outputs by sample.
+/// Magnitudes by node and channel, and outputs of the network by sample.
 type Peaks = (Vec<Vec<f64>>, Vec<Vec<f64>>);
 
 /// The largest magnitude of every channel of every node's output over the samples, and the outputs of

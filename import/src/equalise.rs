@@ -1,48 +1,47 @@
-//! Per-channel factors, folded into weights: what one scale per tensor would waste.
+//! Factors for channels, folded into weights, so that one scale for a whole tensor wastes no bits.
 //!
-//! For c > 0, `ReLU(c x) = c ReLU(x)`, and so for every operation that treats channels alike: a
-//! convolution may make channel k larger by c and those that take it divide it out again, at no
-//! cost. The factors are chosen so that within every weight tensor the rows (output channels) and
-//! columns (input channels) reach about as far as each other. [NBBW19] Nagel, van Baalen,
-//! Blankevoort, Welling, *Data-Free Quantization*, arXiv 1906.04721, section 4.1, here for whole
-//! residual streams instead of pairs of layers, and with activation ranges in the balance.
+//! For c > 0, `ReLU(c x) = c ReLU(x)`, and the same holds for every homogeneous operation: a convolution
+//! may make a channel larger by c, and the layers that take the channel divide by c again, at no cost.
+//! The factors are chosen so that within every weight tensor the rows (output channels) and the columns
+//! (input channels) reach about equally far. [NBBW19] Nagel, van Baalen, Blankevoort, Welling,
+//! *Data-Free Quantization*, arXiv 1906.04721, section 4.1, here for whole residual streams instead of
+//! pairs of layers, and with the ranges of activations in the balance.
 
-use nets::{FloatModel, Link, Op, Shape, Tensor};
+use nets::{FloatModel, Op, Provenance, Shape, Tensor};
 
 use crate::Error;
 
 /// Sweeps over all channels; the factors settle long before.
 const SWEEPS: usize = 40;
-/// A sweep changes no factor by more than this, nor all sweeps by more than its square: channels
-/// that are nearly dead stay harmless.
+/// No sweep changes a factor by more than this, and all sweeps together by no more than its square, so
+/// that channels which are nearly 0 get no extreme factors.
 const LIMIT: f64 = 16.0;
 
-/// The same function with balanced weights; `peaks` are the largest magnitudes of every channel of
-/// every node's output. Unless nothing can be balanced, weights change and nothing else.
+/// The same function with balanced weights, where `peaks` are the largest magnitudes of every channel of
+/// every node's output. Only parameters change, never the graph.
 pub(crate) fn equalise(model: &FloatModel, peaks: &[Vec<f64>]) -> Result<FloatModel, Error> {
     let classes = Classes::new(model);
     let linears = linears(model, &classes)?;
     let peaks = with_shifts(model, peaks)?;
     let mut factor = vec![1.0_f64; classes.count];
     for _ in 0..SWEEPS {
-        let mut made = vec![0.0_f64; classes.count];
-        let mut taken = vec![0.0_f64; classes.count];
+        let mut row_reach = vec![0.0_f64; classes.count];
+        let mut column_reach = vec![0.0_f64; classes.count];
         for linear in &linears {
-            linear.reach(&factor, &mut made, &mut taken);
+            linear.reach(&factor, &mut row_reach, &mut column_reach);
         }
         for (node, peaks) in peaks.iter().enumerate() {
-            let of = |c: usize| classes.of(node, c);
-            let scaled = |(c, peak): (usize, &f64)| peak * factor[of(c)];
+            let class = |c: usize| classes.class(node, c);
+            let scaled = |(c, peak): (usize, &f64)| peak * factor[class(c)];
             let top = peaks.iter().enumerate().map(scaled).fold(0.0, f64::max);
             for (c, peak) in peaks.iter().enumerate().filter(|_| top > 0.0) {
-                made[of(c)] = made[of(c)].max(peak * factor[of(c)] / top);
+                row_reach[class(c)] = row_reach[class(c)].max(peak * factor[class(c)] / top);
             }
         }
         for (class, factor) in factor.iter_mut().enumerate() {
-            if !classes.fixed[class] && made[class] > 0.0 && taken[class] > 0.0 {
-                let change = (taken[class] / made[class])
-                    .sqrt()
-                    .clamp(1.0 / LIMIT, LIMIT);
+            let (row, column) = (row_reach[class], column_reach[class]);
+            if !classes.fixed[class] && row > 0.0 && column > 0.0 {
+                let change = (column / row).sqrt().clamp(1.0 / LIMIT, LIMIT);
                 *factor = (*factor * change).clamp(1.0 / (LIMIT * LIMIT), LIMIT * LIMIT);
             }
         }
@@ -50,7 +49,7 @@ pub(crate) fn equalise(model: &FloatModel, peaks: &[Vec<f64>]) -> Result<FloatMo
     apply(model, &linears, &classes, &factor)
 }
 
-/// What a [`Op::SignedRelu`] adds needs room too.
+/// The peaks, raised to the shifts that an [`Op::SignedRelu`] adds, which need room too.
 fn with_shifts(model: &FloatModel, peaks: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, Error> {
     let mut peaks = peaks.to_vec();
     for (node, peaks) in model.graph.nodes().iter().zip(&mut peaks) {
@@ -64,11 +63,11 @@ fn with_shifts(model: &FloatModel, peaks: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, 
     Ok(peaks)
 }
 
-/// Channels that share a factor: those that an operation without weights joins.
+/// Channels in classes that share a factor: those that operations without weights connect.
 struct Classes {
     /// The first channel of each node in `parent`.
     start: Vec<usize>,
-    /// Class of each channel.
+    /// Class of each channel, by its first channel.
     class: Vec<usize>,
     /// Classes whose factor must stay 1.
     fixed: Vec<bool>,
@@ -99,13 +98,12 @@ impl Classes {
                 node.inputs.iter().for_each(|&input| hold(input));
             }
             let inputs: Vec<Shape> = node.inputs.iter().map(|&i| shapes[i]).collect();
-            let at = |link: Link| {
-                (
-                    start[index] + link.to,
-                    start[node.inputs[link.input]] + link.from,
-                )
+            let pair = |channel: Provenance| {
+                let source = start[node.inputs[channel.input]] + channel.from;
+                (start[index] + channel.to, source)
             };
-            joined.extend(node.op.links(&inputs, shapes[index]).into_iter().map(at));
+            let channels = node.op.provenance(&inputs, shapes[index]);
+            joined.extend(channels.into_iter().map(pair));
         }
         for (a, b) in joined {
             let (a, b) = (root(&mut class, a), root(&mut class, b));
@@ -126,7 +124,7 @@ impl Classes {
         }
     }
 
-    fn of(&self, node: usize, channel: usize) -> usize {
+    fn class(&self, node: usize, channel: usize) -> usize {
         self.class[self.start[node] + channel]
     }
 }
@@ -171,19 +169,20 @@ impl Linear<'_> {
         blocks.map(|(i, block)| (i / self.inputs, i % self.inputs, block))
     }
 
-    /// How far each row and column reaches, relative to the whole.
-    fn reach(&self, factor: &[f64], made: &mut [f64], taken: &mut [f64]) {
+    /// Raises the reach of each row and each column to its largest scaled weight, relative to the largest of
+    /// the layer.
+    fn reach(&self, factor: &[f64], row_reach: &mut [f64], column_reach: &mut [f64]) {
         let mut top = 0.0_f64;
         self.each(factor, |_, _, peak| top = top.max(peak));
         if top > 0.0 {
             self.each(factor, |row, column, peak| {
-                made[row] = made[row].max(peak / top);
-                taken[column] = taken[column].max(peak / top);
+                row_reach[row] = row_reach[row].max(peak / top);
+                column_reach[column] = column_reach[column].max(peak / top);
             });
         }
     }
 
-    /// The class of the row and of the column of every block, and its largest scaled weight.
+    /// Shows the class of the row and of the column of every block, and its largest scaled weight.
     fn each(&self, factor: &[f64], mut see: impl FnMut(usize, usize, f64)) {
         let rows = self.peaks.chunks_exact(self.inputs).zip(&self.rows);
         for (number, (peaks, &row)) in rows.enumerate() {
@@ -215,9 +214,9 @@ fn linears<'a>(model: &'a FloatModel, classes: &Classes) -> Result<Vec<Linear<'a
             area: layer.window.area(),
             inputs: channels / groups,
             rows: (0..shapes[index].channels)
-                .map(|c| classes.of(index, c))
+                .map(|c| classes.class(index, c))
                 .collect(),
-            columns: (0..channels).map(|c| classes.of(x, c)).collect(),
+            columns: (0..channels).map(|c| classes.class(x, c)).collect(),
             per_group: shapes[index].channels / groups,
         });
     }
@@ -251,13 +250,14 @@ fn apply(
         }
     }
     for (index, node) in model.graph.nodes().iter().enumerate() {
-        let (Op::SignedRelu { shift: name, .. } | Op::AddMap { map: name }) = &node.op else {
+        let Some(name) = node.op.offset() else {
             continue;
         };
         let old = model.tensors.tensor(name)?;
         let plane = old.data().len() / old.shape()[0];
-        let scaled =
-            |(i, &v): (usize, &f32)| (f64::from(v) * factor[classes.of(index, i / plane)]) as f32;
+        let scaled = |(i, &v): (usize, &f32)| {
+            (f64::from(v) * factor[classes.class(index, i / plane)]) as f32
+        };
         let scaled = old.data().iter().enumerate().map(scaled).collect();
         tensors.insert(name, Tensor::new(old.shape().to_vec(), scaled));
     }

@@ -4,10 +4,10 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Operators that have no form in integers, all of them.
+    /// All operators of the network that have no form in integers.
     #[error("unsupported operators: {}", .0.join(", "))]
     Unsupported(Vec<String>),
-    /// An option out of its range.
+    /// An option that is out of its range.
     #[error("option `{option}`: {problem}")]
     Option {
         /// The option.

@@ -1,8 +1,8 @@
 //! From a folded float graph to the integer graph and its weights.
 //!
-//! An activation of m bits is extended to the accumulator ring of l = m + d bits, multiplied
-//! there, and truncated by d back to m bits. A wider accumulator would change nothing: the result
-//! modulo 2^m depends on the accumulator modulo 2^(m + d) only, and is right if it fits m bits.
+//! An activation of m bits is extended to the accumulator's ring of l = m + d bits, multiplied there, and
+//! truncated by d bits back to m bits. A wider accumulator would change nothing: the result modulo 2^m
+//! depends only on the accumulator modulo 2^(m + d), and is right if it fits m bits.
 
 mod leaky;
 mod quantise;
@@ -25,7 +25,7 @@ use crate::scales::Scales;
 pub(crate) struct Lowered {
     pub(crate) graph: IntGraph,
     pub(crate) weights: PrivateWeights,
-    /// For each linear integer node, the float node of its values.
+    /// For each linear integer node, the float node that has its values.
     pub(crate) origin: HashMap<usize, usize>,
 }
 
@@ -69,9 +69,18 @@ fn supported(model: &FloatModel, scales: &Scales) -> Result<(), Error> {
         if let Some(problem) = leaky::problem(model, &node.op)? {
             bad.push(format!("{problem} (`{}`)", node.name));
         }
-        // A sum is too wide for an activation: only linear layers take it, and what stands between.
-        let narrow = matches!(node.op.kind(), Kind::Acts | Kind::Rescales(_) | Kind::Joins);
-        if narrow && gain != 1.0 {
+        // A sum that stands for a mean is wider than an activation: only linear layers and means take it,
+        // through operations that move values.
+        let takes_activations = match node.op.kind() {
+            Kind::Acts | Kind::Rescales(_) | Kind::Joins => true,
+            Kind::Input
+            | Kind::Linear
+            | Kind::Constant
+            | Kind::Norm
+            | Kind::Moves
+            | Kind::Averages => false,
+        };
+        if takes_activations && gain != 1.0 {
             bad.push(format!(
                 "{} of an average pool (`{}`)",
                 node.op.name(),
@@ -89,7 +98,7 @@ fn supported(model: &FloatModel, scales: &Scales) -> Result<(), Error> {
     }
 }
 
-/// A float node's value in a ring of so many bits.
+/// The value of a float node, by its number, in a ring of this many bits.
 type Value = (usize, u32);
 
 struct Lowering<'a> {
@@ -100,10 +109,10 @@ struct Lowering<'a> {
     graph: GraphBuilder<IntOp>,
     weights: BTreeMap<usize, LayerWeights>,
     origin: HashMap<usize, usize>,
-    /// The ring in which each float node's value is made, if it is no sum.
-    native: Vec<u32>,
-    /// The integer nodes of the values made.
-    made: HashMap<Value, usize>,
+    /// Bits of the ring in which each float node's value is first computed, unless it is a sum.
+    first_bits: Vec<u32>,
+    /// The integer nodes of the values that the graph has so far.
+    nodes: HashMap<Value, usize>,
 }
 
 impl<'a> Lowering<'a> {
@@ -121,8 +130,8 @@ impl<'a> Lowering<'a> {
             graph: GraphBuilder::new(),
             weights: BTreeMap::new(),
             origin: HashMap::new(),
-            native: scales.bits.clone(),
-            made: HashMap::new(),
+            first_bits: scales.bits.clone(),
+            nodes: HashMap::new(),
         };
         this.widen();
         this.input()?;
@@ -149,7 +158,7 @@ impl<'a> Lowering<'a> {
         self.model.graph.types()[node]
     }
 
-    /// The client knows its input and encodes it for the widest ring that takes it.
+    /// The input. The client knows it, and encodes it for the widest ring that a consumer takes it in.
     fn input(&mut self) -> Result<(), Error> {
         let nodes = self.model.graph.nodes();
         let wide = self.wide_inputs();
@@ -174,12 +183,12 @@ impl<'a> Lowering<'a> {
             scale: self.scales.tensor[0],
         };
         let node = self.push(&nodes[0].name, op, &[]);
-        self.made.insert((0, bits), node);
+        self.nodes.insert((0, bits), node);
         Ok(())
     }
 
-    /// True for the input and for sums of it: their consumers receive them in their own rings, since
-    /// the client encodes the input for the widest of these.
+    /// For each node, whether it is the input or a sum of it. Every consumer gets such a value in its own
+    /// ring, since the client encodes the input for the widest of these.
     fn wide_inputs(&self) -> Vec<bool> {
         let nodes = self.model.graph.nodes();
         let mut wide = vec![true; nodes.len()];
@@ -189,17 +198,17 @@ impl<'a> Lowering<'a> {
         wide
     }
 
-    /// Bits cut off after a node that ends a group.
+    /// Bits cut off after a node whose scale is not that of its inputs.
     fn shift(&self, node: usize) -> Option<u32> {
         let linear = self.scales.linear[node].map(|linear| linear.shift);
         linear.or(self.scales.rescale[node].map(|rescale| rescale.shift))
     }
 
-    /// The accumulator's ring.
+    /// Bits of a node's accumulator.
     fn ring(&self, node: usize, shift: u32) -> Result<u32, Error> {
         let name = &self.model.graph.nodes()[node].name;
         let ring = match self.options.preset {
-            Preset::Mixed => self.native[node] + shift,
+            Preset::Mixed => self.first_bits[node] + shift,
             Preset::Uniform { bits } => bits,
         };
         let needed = self.options.activation_bits + shift;
@@ -216,65 +225,72 @@ impl<'a> Lowering<'a> {
         Ok(ring)
     }
 
-    /// The value of a float node in the ring of activations.
+    /// The integer node of a float node's value, in the ring of activations.
     fn activation(&mut self, node: usize) -> usize {
         self.value(node, self.scales.bits[node])
     }
 
-    /// The value of a float node in a ring of `bits`, made with all that it needs. A list of what is
-    /// still to be made takes the place of recursion, which deep networks would exhaust.
+    /// The integer node of a float node's value in a ring of `bits`. What it needs and is not there yet is
+    /// emitted before. A list of what is still to be emitted takes the place of recursion, for which deep
+    /// networks would exhaust the stack.
     fn value(&mut self, node: usize, bits: u32) -> usize {
         let mut wanted = vec![(node, bits)];
         while let Some(&value) = wanted.last() {
             let before = wanted.len();
-            if !self.made.contains_key(&value) {
+            if !self.nodes.contains_key(&value) {
                 let missing = self.needs(value).into_iter().rev();
-                wanted.extend(missing.filter(|need| !self.made.contains_key(need)));
+                wanted.extend(missing.filter(|need| !self.nodes.contains_key(need)));
             }
             if wanted.len() == before {
-                if !self.made.contains_key(&value) {
-                    let made = self.make(value);
-                    self.made.insert(value, made);
+                if !self.nodes.contains_key(&value) {
+                    let emitted = self.emit(value);
+                    self.nodes.insert(value, emitted);
                 }
                 wanted.pop();
             }
         }
-        self.made[&(node, bits)]
+        self.nodes[&(node, bits)]
     }
 
-    /// Whether a value is made in every ring that it is wanted in, and not in one.
+    /// Whether a node is computed anew in every ring in which it is wanted, instead of in one.
     fn is_wide(&self, node: usize) -> bool {
         self.scales.gain[node] != 1.0 || self.op(node).kind() == Kind::Input
     }
 
-    /// The values that one is made of, in the order in which they are made.
+    /// The values that a value is computed from, in the order in which they are emitted.
     fn needs(&self, (node, bits): Value) -> Vec<Value> {
         let kind = self.op(node).kind();
-        if kind != Kind::Constant && !self.is_wide(node) && bits != self.native[node] {
-            return vec![(node, self.native[node])];
+        if kind != Kind::Constant && !self.is_wide(node) && bits != self.first_bits[node] {
+            return vec![(node, self.first_bits[node])];
         }
         if let Some(rescale) = self.scales.rescale[node] {
             return self.rescaled_needs(node, rescale);
         }
         match kind {
-            // A linear layer is made before whatever takes it.
+            // A linear layer is emitted before its consumers.
             Kind::Input | Kind::Linear => Vec::new(),
-            _ => self.inputs(node).iter().map(|&i| (i, bits)).collect(),
+            Kind::Constant
+            | Kind::Norm
+            | Kind::Moves
+            | Kind::Joins
+            | Kind::Averages
+            | Kind::Rescales(_)
+            | Kind::Acts => self.inputs(node).iter().map(|&i| (i, bits)).collect(),
         }
     }
 
-    /// Makes a value of what it needs.
-    fn make(&mut self, (node, bits): Value) -> usize {
-        let (name, native) = (self.name(node), self.native[node]);
+    /// Emits the integer node of a value, whose needs are there.
+    fn emit(&mut self, (node, bits): Value) -> usize {
+        let (name, first_bits) = (self.name(node), self.first_bits[node]);
         if self.op(node).kind() == Kind::Constant {
-            // It is in the biases of the linear node.
-            return self.made[&(self.inputs(node)[0], bits)];
+            // The constant is in the biases of the linear node.
+            return self.nodes[&(self.inputs(node)[0], bits)];
         }
-        if self.is_wide(node) || bits == native {
+        if self.is_wide(node) || bits == first_bits {
             return self.compute(node, bits);
         }
-        let full = self.made[&(node, native)];
-        if bits < native {
+        let full = self.nodes[&(node, first_bits)];
+        if bits < first_bits {
             self.push(
                 &format!("{name}.narrow"),
                 IntOp::Narrow { to: bits },
@@ -289,7 +305,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Computes a node that is not linear in a ring of `bits`.
+    /// Emits what computes a node, which is not linear, in a ring of `bits`.
     fn compute(&mut self, node: usize, bits: u32) -> usize {
         let name = self.name(node);
         if let Some(rescale) = self.scales.rescale[node] {
@@ -301,12 +317,13 @@ impl<'a> Lowering<'a> {
                 return self.push(&name, IntOp::Narrow { to: bits }, &[0]);
             }
             Op::SignedRelu { .. } => {
-                let input = self.made[&(self.inputs(node)[0], bits)];
-                let made = self.push(name, IntOp::SignedRelu, &[input]);
-                self.weights.insert(made, self.signs(node));
-                return made;
+                let input = self.nodes[&(self.inputs(node)[0], bits)];
+                let relu = self.push(name, IntOp::SignedRelu, &[input]);
+                self.weights.insert(relu, self.signs(node));
+                return relu;
             }
-            Op::LeakyRelu { .. } | Op::PRelu { .. } => return self.leaky(node, bits),
+            Op::LeakyRelu { slope } => return self.leaky_relu(node, bits, slope),
+            Op::PRelu { ref slope } => return self.prelu(node, bits, slope),
             Op::Relu => IntOp::Relu,
             Op::Clip { top } => self.clip(node, top, bits),
             Op::MaxPool { window } => IntOp::MaxPool { window },
@@ -322,18 +339,18 @@ impl<'a> Lowering<'a> {
                 window: Window::whole(self.shape(self.inputs(node)[0])),
             },
             Op::Conv2d { .. } | Op::Linear { .. } | Op::BatchNorm { .. } | Op::AddMap { .. } => {
-                unreachable!("linear nodes are made before what takes them")
+                unreachable!("linear nodes are emitted first, and norms were refused")
             }
             Op::HardSigmoid | Op::HardSwish | Op::Gate => {
-                unreachable!("they rescale")
+                unreachable!("operations that rescale were emitted above")
             }
         };
         let inputs = self.inputs(node).iter();
-        let inputs: Vec<usize> = inputs.map(|&i| self.made[&(i, bits)]).collect();
+        let inputs: Vec<usize> = inputs.map(|&i| self.nodes[&(i, bits)]).collect();
         self.push(name, op, &inputs)
     }
 
-    /// A bound that the ring cannot reach clips nothing.
+    /// The operation for a clip, which is a `ReLU` where no value of the ring exceeds the bound.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "float to integer casts saturate"
@@ -346,23 +363,22 @@ impl<'a> Lowering<'a> {
         IntOp::Clip { top: top.max(1) }
     }
 
+    /// Emits a linear layer and its truncation.
     fn linear(&mut self, node: usize) -> Result<(), Error> {
         let scale = self.scales.linear[node].expect("every linear node has a scale");
         let ring = self.ring(node, scale.shift)?;
         let input = self.value(self.inputs(node)[0], ring);
-        let shape = match *self.op(node) {
-            Op::Conv2d {
-                out_channels,
-                groups,
-                window,
-                ..
-            } => LayerShape::Conv {
-                out_channels,
-                groups,
-                window,
-            },
-            Op::Linear { out_features, .. } => LayerShape::FullyConnected { out_features },
-            _ => unreachable!("only linear nodes are given"),
+        let layer = self.op(node).linear().expect("only linear nodes are given");
+        let shape = if layer.is_fully_connected {
+            LayerShape::FullyConnected {
+                out_features: layer.out_channels,
+            }
+        } else {
+            LayerShape::Conv {
+                out_channels: layer.out_channels,
+                groups: layer.groups,
+                window: layer.window,
+            }
         };
         let op = IntOp::Linear {
             shape,
@@ -370,24 +386,24 @@ impl<'a> Lowering<'a> {
             weight_scale: scale.weight,
             by: nets::Algorithm::DIRECT,
         };
-        let made = self.push(self.name(node), op, &[input]);
+        let product = self.push(self.name(node), op, &[input]);
         let with_map = self.map(node).map_or(node, |(map, _)| map);
-        self.origin.insert(made, with_map);
+        self.origin.insert(product, with_map);
         let weights = self.quantised(node, scale)?;
-        self.weights.insert(made, weights);
-        let made = self.truncated(self.name(node), made, scale.shift);
-        self.made.insert((node, self.native[node]), made);
+        self.weights.insert(product, weights);
+        let result = self.truncated(self.name(node), product, scale.shift);
+        self.nodes.insert((node, self.first_bits[node]), result);
         Ok(())
     }
 
-    /// Cuts off bits of what carries the rounding constant.
-    fn truncated(&mut self, name: &str, made: usize, shift: u32) -> usize {
+    /// Cuts bits off a value to which the rounding constant has been added.
+    fn truncated(&mut self, name: &str, x: usize, shift: u32) -> usize {
         let rounded = true;
         let op = match self.options.preset {
-            _ if shift == 0 => return made,
+            _ if shift == 0 => return x,
             Preset::Mixed => IntOp::TruncReduce { shift, rounded },
             Preset::Uniform { .. } => IntOp::Trunc { shift, rounded },
         };
-        self.push(&format!("{name}.truncate"), op, &[made])
+        self.push(&format!("{name}.truncate"), op, &[x])
     }
 }

@@ -1,4 +1,4 @@
-//! What can be asked of an import.
+//! The options of an import.
 
 use crate::Error;
 use crate::accuracy::{Precision, WeightBits};
@@ -7,12 +7,12 @@ use crate::accuracy::{Precision, WeightBits};
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum Preset {
-    /// Each tensor its own width.
+    /// Each tensor has a width of its own.
     #[default]
     Mixed,
-    /// One ring for everything, as in CrypTFlow2, truncations inside it.
+    /// One ring for all tensors, as in CrypTFlow2; truncations stay inside it.
     Uniform {
-        /// Its width.
+        /// Its number of bits.
         bits: u32,
     },
 }
@@ -21,10 +21,10 @@ pub enum Preset {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[non_exhaustive]
 pub enum Rounding {
-    /// So that the errors cancel on the calibration images.
+    /// Such that the errors cancel on the calibration images.
     #[default]
     LeastSquares,
-    /// Each to the nearest integer: faster, with the same widths; for costs.
+    /// Each to the nearest integer. This is faster and gives the same costs, but less accuracy.
     Nearest,
 }
 
@@ -39,7 +39,7 @@ pub struct ImportOptions {
     pub name: String,
     /// Most bits of an activation; [`WeightBits::Auto`] may take more.
     pub activation_bits: u32,
-    /// Most fractional bits of an activation: tensors of small numbers get narrower widths.
+    /// Most fractional bits of an activation, so that tensors of small numbers get fewer bits.
     pub fraction_bits: u32,
     /// Bits of a weight.
     pub weight_bits: WeightBits,
@@ -47,7 +47,7 @@ pub struct ImportOptions {
     pub rounding: Rounding,
     /// Bits of an input value.
     pub input_bits: u32,
-    /// Every width has room for this factor over the largest value seen in calibration.
+    /// Every width has room for this many times the largest value seen in calibration.
     pub margin: f64,
     /// How widths are chosen.
     pub preset: Preset,
@@ -69,7 +69,7 @@ impl Default for ImportOptions {
 }
 
 impl ImportOptions {
-    /// These with a precision that is chosen.
+    /// The same options with a precision that was chosen.
     pub(crate) fn with(&self, precision: Precision) -> Self {
         Self {
             weight_bits: WeightBits::Fixed(precision.weight_bits),

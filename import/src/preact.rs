@@ -1,23 +1,23 @@
-//! Rewriting what only floats have into what integers have.
+//! Rewriting of the batch norms that folding left, which integer networks do not have.
 //!
 //! - Batch norm, then `ReLU`, then linear layers (through concatenation, shuffle, average pool and the
-//!   like): for ReLU(a·x + b) the node becomes [`Op::SignedRelu`] of x + b/a, and a goes into the
-//!   columns of the linear layers. b/a is clamped to ±R, a stated factor over the largest magnitude
-//!   of the channel in calibration. A channel that is then constantly on lacks a constant, whose
-//!   image under the linear layer is added there: as bias, or as a map where padding makes it differ
-//!   from place to place. a = 0 is a column of zeros and the constant max(b, 0).
-//! - Batch norm elsewhere is a convolution of each channel apart, by one weight.
+//!   like): ReLU(a·x + b) becomes [`Op::SignedRelu`] of x with the shift b/a, and the factor a goes into
+//!   the columns of the linear layers. b/a is clamped to ±R, a multiple of the largest magnitude of the
+//!   channel in calibration. Where the clamp takes a constant from a channel that is always on, what the
+//!   linear layer makes of this constant is added to its output: as a bias, or as a map where padding
+//!   makes it differ from place to place. For a = 0 the column is zeros, and the constant is max(b, 0).
+//! - A batch norm elsewhere becomes a depthwise convolution of 1x1.
 
-use nets::{FloatGraph, FloatModel, Kind, Op, Rewriter, Shape, Step, Tensor, Tensors, Window};
+use nets::{FloatGraph, FloatModel, Kind, Op, PathStep, Rewriter, Shape, Tensor, Tensors, Window};
 
 use crate::Error;
 
-/// R over the largest magnitude seen, besides the margin.
+/// R is this many times the margin times the largest magnitude seen.
 const REACH: f64 = 2.0;
-/// Channels this far below the tensor's largest count as this large.
+/// A channel counts as at least this part of the tensor's largest magnitude.
 const QUIET: f64 = 1.0 / 16.0;
 
-/// What a tensor of the new graph stands for: factor times it plus constant.
+/// What a tensor of the new graph stands for: the factor times the tensor, plus the constant.
 #[derive(Clone, Default)]
 struct Pending {
     /// Factor of each channel.
@@ -25,12 +25,12 @@ struct Pending {
     constant: Option<Vec<f32>>,
 }
 
-/// Whether there is a batch norm left, for [`lowerable`] to rewrite.
+/// Whether there is a batch norm left for [`lowerable`] to rewrite.
 pub(crate) fn has_norms(graph: &FloatGraph) -> bool {
     graph.nodes().iter().any(|n| n.op.kind() == Kind::Norm)
 }
 
-/// The same function, as far as channels keep within R, of operations that can be lowered.
+/// The same function of operations that can be lowered. It is the same while no channel exceeds its R.
 pub(crate) fn lowerable(
     model: &FloatModel,
     peaks: &[Vec<f64>],
@@ -46,8 +46,8 @@ pub(crate) fn lowerable(
         pending: Vec::new(),
     };
     for node in 0..model.graph.len() {
-        let made = rewrite.node(node)?;
-        rewrite.new.stand_in(node, made);
+        let new = rewrite.node(node)?;
+        rewrite.new.stand_in(node, new);
     }
     let model = FloatModel {
         graph: rewrite.new.finish()?.0,
@@ -57,13 +57,15 @@ pub(crate) fn lowerable(
     Ok(model)
 }
 
-/// For each node, whether its values reach nothing but linear layers, through operations that a
-/// factor of each channel passes.
+/// For each node, whether its values reach nothing but linear layers, through operations that a factor
+/// for each channel can be moved through.
 fn feeds_linear(graph: &FloatGraph) -> Vec<bool> {
-    graph.leads(|_, op| match op.kind() {
-        Kind::Linear => Step::Ends,
-        Kind::Moves | Kind::Joins | Kind::Averages => Step::Passes,
-        Kind::Input | Kind::Constant | Kind::Norm | Kind::Rescales(_) | Kind::Acts => Step::Blocks,
+    graph.all_paths_end(|_, op| match op.kind() {
+        Kind::Linear => PathStep::Ends,
+        Kind::Moves | Kind::Joins | Kind::Averages => PathStep::Passes,
+        Kind::Input | Kind::Constant | Kind::Norm | Kind::Rescales(_) | Kind::Acts => {
+            PathStep::Blocks
+        }
     })
 }
 
@@ -74,7 +76,7 @@ struct Rewrite<'a> {
     margin: f64,
     new: Rewriter<'a, Op>,
     tensors: Tensors,
-    /// By new number.
+    /// What is pending at each new node.
     pending: Vec<Option<Pending>>,
 }
 
@@ -96,10 +98,10 @@ impl Rewrite<'_> {
         }
         if let Some(factors) = node.op.affine(&self.model.tensors)? {
             if self.rectifier(old).is_some() {
-                // Its rectifier takes its input.
+                // The rectifier behind it takes its input.
                 return Ok(inputs[0]);
             }
-            return self.apart(&node.name, old, inputs[0], &factors);
+            return self.depthwise(&node.name, old, inputs[0], &factors);
         }
         if node.op == Op::Relu && self.rectifier(node.inputs[0]) == Some(old) {
             return self.signed_relu(old, inputs[0]);
@@ -108,7 +110,7 @@ impl Rewrite<'_> {
         Ok(self.push(node.name.clone(), node.op.clone(), &inputs, pending))
     }
 
-    /// The `ReLU` that alone takes a batch norm and reaches linear layers only.
+    /// The `ReLU` that is the only consumer of a batch norm and reaches linear layers only.
     fn rectifier(&self, norm: usize) -> Option<usize> {
         let graph = &self.model.graph;
         if graph.nodes()[norm].op.kind() != Kind::Norm {
@@ -161,7 +163,7 @@ impl Rewrite<'_> {
         Ok(self.push(name, Op::SignedRelu { shift, sign }, &[input], pending))
     }
 
-    /// What is pending after an operation that treats channels apart.
+    /// What is pending after an operation that treats every channel by itself.
     fn passed(&self, old: usize, inputs: &[usize]) -> Result<Option<Pending>, Error> {
         if inputs.iter().all(|&i| self.pending[i].is_none()) {
             return Ok(None);
@@ -170,9 +172,9 @@ impl Rewrite<'_> {
         let shapes: Vec<Shape> = node.inputs.iter().map(|&i| self.shape(i)).collect();
         let out = self.shape(old);
         let mut factor = vec![1.0; out.channels];
-        for link in node.op.links(&shapes, out) {
-            if let Some(pending) = &self.pending[inputs[link.input]] {
-                factor[link.to] = pending.factor[link.from];
+        for channel in node.op.provenance(&shapes, out) {
+            if let Some(pending) = &self.pending[inputs[channel.input]] {
+                factor[channel.to] = pending.factor[channel.from];
             }
         }
         let of = |i: usize| self.pending[i].as_ref().and_then(|p| p.constant.clone());
@@ -188,9 +190,9 @@ impl Rewrite<'_> {
         Ok(Some(Pending { factor, constant }))
     }
 
-    /// A convolution of each channel apart by a factor, plus a shift.
+    /// A depthwise convolution by a factor for each channel, plus a shift.
     #[expect(clippy::cast_possible_truncation, reason = "parameters are f32")]
-    fn apart(
+    fn depthwise(
         &mut self,
         name: &str,
         old: usize,
@@ -215,7 +217,7 @@ impl Rewrite<'_> {
         self.linear(name.to_owned(), op, input, old)
     }
 
-    /// A linear layer in the place of an old node, which takes in what is pending at its input.
+    /// A linear layer in the place of an old node. What is pending at its input goes into its parameters.
     fn linear(&mut self, name: String, op: Op, input: usize, old: usize) -> Result<usize, Error> {
         let Some(pending) = self.pending[input].clone() else {
             return Ok(self.push(name, op, &[input], None));
@@ -241,12 +243,12 @@ impl Rewrite<'_> {
             }
         }
         self.scale_columns(&op, &pending.factor)?;
-        let made = self.push(name.clone(), op, &[input], None);
-        let Some(map) = map else { return Ok(made) };
+        let layer = self.push(name.clone(), op, &[input], None);
+        let Some(map) = map else { return Ok(layer) };
         let tensor = format!("{name}:map");
         self.tensors.insert(tensor.clone(), map);
         let name = format!("{name}.map");
-        Ok(self.push(name, Op::AddMap { map: tensor }, &[made], None))
+        Ok(self.push(name, Op::AddMap { map: tensor }, &[layer], None))
     }
 
     /// Multiplies a linear node's weights by the factors of its input channels.

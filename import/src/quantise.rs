@@ -1,4 +1,4 @@
-//! The way from a float network to a model: fold, balance, calibrate, quantise, compare.
+//! The way from a float network to a model: fold, rewrite, balance, calibrate, quantise, compare.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +14,10 @@ use crate::rounding::Moments;
 use crate::widths::{LayerWidths, widths};
 use crate::{Error, calibrate, rounding, scales};
 
-/// Folds, balances channels, calibrates on `samples` (input values of the float network), and
-/// quantises. Every layer of the result is computed directly; `secure::choose_algorithms` puts cheaper
-/// algorithms in their place, which give the same integers. The same arguments give the same model, whatever the number of threads.
+/// Turns a float network into an integer one: folds, balances channels, calibrates on `samples`, which are
+/// input values of the float network, and rounds. Every layer of the result is computed directly;
+/// `secure::choose_algorithms` replaces algorithms by cheaper ones that give the same integers. The same
+/// arguments give the same model, whatever the number of threads.
 ///
 /// # Errors
 /// [`Error::Unsupported`] naming every operator that cannot be lowered; [`Error::Option`];
@@ -37,36 +38,36 @@ pub fn quantise(
     let calibrated = Calibrated::new(&source.float, samples, options)?;
     let pair = |i: usize| (&samples[i], &calibrated.logits[i]);
     let held_out = held_out(samples.len());
-    let looked_at = match held_out.len() {
+    let compared = match held_out.len() {
         0 => (0..samples.len()).collect(),
         _ => held_out.clone(),
     };
     let bound = source.preprocessing.bound();
-    let (made, tried) = match options.weight_bits {
+    let (quantised, tried) = match options.weight_bits {
         WeightBits::Fixed(_) => (calibrated.lower(source, bound, options)?, Vec::new()),
         WeightBits::Auto { accuracy } => narrowest(accuracy, |precision| {
             let options = options.with(precision);
-            let made = calibrated.lower(source, bound, &options)?;
-            let images = looked_at.iter().map(|&i| pair(i));
+            let quantised = calibrated.lower(source, bound, &options)?;
+            let images = compared.iter().map(|&i| pair(i));
             let report = WidthReport {
                 weight_bits: precision.weight_bits,
                 activation_bits: options.activation_bits,
-                ..compare(&made.public, &made.weights, images)?
+                ..compare(&quantised.public, &quantised.weights, images)?
             };
-            Ok((made, report))
+            Ok((quantised, report))
         })?,
     };
     let images = (0..samples.len()).map(pair);
-    let all = compare(&made.public, &made.weights, images)?;
+    let all = compare(&quantised.public, &quantised.weights, images)?;
     let model = Model {
-        public: made.public,
-        weights: made.weights,
+        public: quantised.public,
+        weights: quantised.weights,
         float: calibrated.folded,
     };
     let report = ImportReport {
-        layers: made.layers,
-        weight_bits: made.weight_bits,
-        activation_bits: made.activation_bits,
+        layers: quantised.layers,
+        weight_bits: quantised.weight_bits,
+        activation_bits: quantised.activation_bits,
         tried,
         held_out: held_out.len(),
         images: all.images,
@@ -81,22 +82,22 @@ pub fn quantise(
     Ok((model, report))
 }
 
-/// What does not depend on the width of weights.
+/// The results of calibration, which do not depend on the width of weights.
 struct Calibrated {
     /// The network to be lowered.
     float: FloatModel,
-    /// The network as it was trained, to compare with: what is rewritten after folding is the same only
-    /// as far as values stay in range.
+    /// The network as it was trained, folded, to compare with. What is rewritten after folding is the same
+    /// only while values stay in range.
     folded: FloatModel,
-    /// Its logits, sample by sample.
+    /// Logits of the folded network, sample by sample.
     logits: Vec<Vec<f64>>,
     ranges: Vec<f64>,
-    /// Empty if weights are rounded without.
+    /// What least-squares rounding needs; empty for rounding to nearest.
     moments: BTreeMap<usize, Vec<Moments>>,
 }
 
-/// The integer network for one width.
-struct Made {
+/// The integer network for one width of weights.
+struct Quantised {
     public: PublicModel,
     weights: PrivateWeights,
     layers: Vec<LayerWidths>,
@@ -134,7 +135,12 @@ impl Calibrated {
         })
     }
 
-    fn lower(&self, source: &Source, bound: f64, options: &ImportOptions) -> Result<Made, Error> {
+    fn lower(
+        &self,
+        source: &Source,
+        bound: f64,
+        options: &ImportOptions,
+    ) -> Result<Quantised, Error> {
         let scales = scales::choose_scales(&self.float, &self.ranges, bound, options)?;
         let lowered = lower(&self.float, &scales, &self.moments, options)?;
         let layers = widths(&lowered, &self.ranges, bound, options.margin);
@@ -147,7 +153,7 @@ impl Calibrated {
             graph: lowered.graph,
         };
         public.check()?;
-        Ok(Made {
+        Ok(Quantised {
             public,
             weights: lowered.weights,
             layers,

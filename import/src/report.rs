@@ -1,11 +1,11 @@
-//! What an import says of its result.
+//! The report of an import.
 
 use serde::Serialize;
 
 use crate::accuracy::WidthReport;
 use crate::widths::LayerWidths;
 
-/// What [`crate::quantise`] found.
+/// What [`crate::quantise`] chose, and how the result compares with the float network.
 #[derive(Clone, PartialEq, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct ImportReport {
@@ -15,14 +15,14 @@ pub struct ImportReport {
     pub weight_bits: u32,
     /// Most bits of an activation.
     pub activation_bits: u32,
-    /// The widths tried, in this order, where the width was to be chosen: on the `held_out` images,
-    /// or on all where there are few.
+    /// The widths that were tried, in this order, if the width was to be chosen. They were compared on the
+    /// `held_out` images, or on all if these are none.
     pub tried: Vec<WidthReport>,
-    /// Images that the rounding of weights did not see.
+    /// Number of images that the rounding of weights did not see.
     pub held_out: usize,
-    /// The calibration images.
+    /// Number of calibration images, on all of which the final network was compared.
     pub images: usize,
-    /// Images on which the float and the integer network name the same top output.
+    /// Number of images on which the float and the integer network have the same top output.
     pub same_top: usize,
     /// Largest difference of a logit between float and integer.
     pub max_logit_difference: f64,
@@ -32,8 +32,8 @@ pub struct ImportReport {
     pub max_probability_difference: f64,
     /// Mean difference of a probability.
     pub mean_probability_difference: f64,
-    /// The factor that every width leaves over the largest value seen.
+    /// Every width has room for this many times the largest value seen.
     pub margin: f64,
-    /// Values that wrapped in calibration where this does harm; 0 in a sound import.
+    /// Number of values that wrapped on these images where this does harm; 0 in a sound import.
     pub wrapped: usize,
 }

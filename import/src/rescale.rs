@@ -1,37 +1,49 @@
-//! The operations without weights that change the scale: products, and means that are divided.
+//! The operations without weights that change the scale: products of values, and means that are divided.
 //!
-//! Each is an exact integer operation followed by a rounded truncation, as a linear layer is. A
-//! reciprocal in it is a public integer, rounded to so many fractional bits that it makes a
-//! hard-sigmoid or a mean wrong by at most half a unit of the result, a hard-swish by one and a half;
-//! the truncation adds half a unit. A power of two divides exactly.
+//! Each becomes an exact integer operation and a rounded truncation, as a linear layer does. A reciprocal
+//! is a public integer. It has enough fractional bits that it makes a hard-sigmoid or a mean wrong by at
+//! most half a unit of the result, and a hard-swish by at most one and a half; the truncation adds half
+//! a unit. Division by a power of two is exact.
 
-use nets::{FloatGraph, Kind, Node, Op, Rescaling, Shape, Step};
+use nets::{FloatGraph, Kind, Node, Op, PathStep, Rescaling, Shape};
 
 use crate::Error;
 
 /// Fractional bits of a sixth beyond those of the result.
 const SIXTH_BITS: i32 = 2;
 
+/// What such a node does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Rescaled {
+    /// An operation whose result always has a scale of its own.
+    Operation(Rescaling),
+    /// A mean that is divided at once.
+    Mean,
+}
+
 /// How such a node is quantised.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rescale {
+    /// What it does.
+    pub(crate) what: Rescaled,
     /// Fractional bits of the reciprocal.
     pub(crate) fraction: u32,
     /// Bits cut off afterwards.
     pub(crate) shift: u32,
 }
 
-/// Which nodes have a scale of their own without having weights.
-pub(crate) fn rescales(graph: &FloatGraph) -> Vec<bool> {
+/// For each node, what it does if it has no weights and its result has a scale of its own.
+pub(crate) fn rescales(graph: &FloatGraph) -> Vec<Option<Rescaled>> {
     let feeds_sums = feeds_sums(graph);
     let rescales = |(index, node): (usize, &Node<Op>)| match node.op.kind() {
-        Kind::Rescales(_) => true,
+        Kind::Rescales(rescaling) => Some(Rescaled::Operation(rescaling)),
         Kind::Averages => {
-            // A mean that cannot wait as a sum for the division in later weights: something else than
-            // a linear layer takes it, or what is divided by differs from place to place.
+            // A mean is divided at once if it cannot wait as a sum for a division in later weights:
+            // because a consumer is no linear layer, or because the divisor differs from place to place.
             let (window, uniform) =
                 (node.op.mean_window(*graph.input_type(index, 0))).expect("a pool has a window");
-            !uniform || (window.area() > 1 && !feeds_sums[index])
+            let divides = !uniform || (window.area() > 1 && !feeds_sums[index]);
+            divides.then_some(Rescaled::Mean)
         }
         Kind::Input
         | Kind::Linear
@@ -39,44 +51,45 @@ pub(crate) fn rescales(graph: &FloatGraph) -> Vec<bool> {
         | Kind::Norm
         | Kind::Moves
         | Kind::Joins
-        | Kind::Acts => false,
+        | Kind::Acts => None,
     };
     graph.nodes().iter().enumerate().map(rescales).collect()
 }
 
-/// For each node, whether its values reach nothing but linear layers and means, through operations
-/// that sums pass unchanged. A mean of means is looked at by itself, unless it is a mean of one value,
-/// which divides nothing.
+/// For each node, whether its values reach nothing but linear layers and means, through operations that
+/// do not change sums. Whether a mean of sums is divided is decided at that mean; but a mean of one value
+/// divides nothing, and passes sums on.
 fn feeds_sums(graph: &FloatGraph) -> Vec<bool> {
     let divides = |index: usize| {
-        let window = graph.nodes()[index]
-            .op
-            .mean_window(*graph.input_type(index, 0));
+        let op = &graph.nodes()[index].op;
+        let window = op.mean_window(*graph.input_type(index, 0));
         window.is_some_and(|(window, _)| window.area() > 1)
     };
-    graph.leads(|index, op| match op.kind() {
-        Kind::Linear => Step::Ends,
-        Kind::Averages if divides(index) => Step::Ends,
-        Kind::Averages | Kind::Moves => Step::Passes,
+    graph.all_paths_end(|index, op| match op.kind() {
+        Kind::Linear => PathStep::Ends,
+        Kind::Averages if divides(index) => PathStep::Ends,
+        Kind::Averages | Kind::Moves => PathStep::Passes,
         Kind::Input
         | Kind::Constant
         | Kind::Norm
         | Kind::Joins
         | Kind::Rescales(_)
-        | Kind::Acts => Step::Blocks,
+        | Kind::Acts => PathStep::Blocks,
     })
 }
 
-/// What a node that rescales must know of its surroundings.
+/// What the quantisation of a node that rescales depends on.
 pub(crate) struct Place<'a> {
     pub(crate) node: &'a Node<Op>,
+    /// What the node does.
+    pub(crate) what: Rescaled,
     /// Scales of its inputs.
     pub(crate) inputs: &'a [i32],
     /// Scale of its output.
     pub(crate) output: i32,
     /// Bits that hold its output.
     pub(crate) bits: u32,
-    /// The integers of its first input are this many times too large.
+    /// How many times too large the integers of its first input are.
     pub(crate) gain: f64,
     /// Shape of its first input.
     pub(crate) shape: Shape,
@@ -87,32 +100,37 @@ pub(crate) struct Place<'a> {
 impl Place<'_> {
     /// Fraction and shift.
     pub(crate) fn rescale(&self) -> Result<Rescale, Error> {
-        let sixth = self.output.max(0) + SIXTH_BITS;
-        let (fraction, scale) = match self.node.op.kind() {
-            Kind::Rescales(Rescaling::Gate) => (0, self.inputs[0] + self.inputs[1]),
-            Kind::Rescales(Rescaling::HardSigmoid) => (sixth, self.inputs[0] + sixth),
-            Kind::Rescales(Rescaling::HardSwish) => (sixth, 2 * self.inputs[0] + sixth),
-            _ => {
+        let (sixth, input) = (self.output.max(0) + SIXTH_BITS, self.inputs[0]);
+        let (fraction, scale) = match self.what {
+            Rescaled::Operation(Rescaling::Gate) => (0, input + self.inputs[1]),
+            Rescaled::Operation(Rescaling::HardSigmoid) => (sixth, self.fine()? + sixth),
+            Rescaled::Operation(Rescaling::HardSwish) => (sixth, 2 * self.fine()? + sixth),
+            Rescaled::Mean => {
                 let fraction = self.mean_fraction();
-                (fraction, self.inputs[0] + fraction)
+                (fraction, input + fraction)
             }
         };
-        if matches!(self.node.op, Op::HardSigmoid | Op::HardSwish) && self.inputs[0] < 0 {
-            // 3 would be no multiple of its unit.
-            let problem = format!(
-                "it needs fractional bits, its input has scale {}",
-                self.inputs[0]
-            );
-            return Err(Error::width(&self.node.name, problem));
-        }
         let shift = u32::try_from(scale - self.output);
-        let shift = shift.expect("choose() kept the scale of the output below");
-        let fraction = fraction.cast_unsigned();
-        Ok(Rescale { fraction, shift })
+        let shift = shift.expect("choose_scales() kept the scale of the output below");
+        Ok(Rescale {
+            what: self.what,
+            fraction: fraction.cast_unsigned(),
+            shift,
+        })
     }
 
-    /// Where all windows have 2^k inputs, k: the reciprocal is exact. Else so many bits that the
-    /// reciprocal is wrong by at most half a unit of the largest output.
+    /// The scale of the first input, at which 3 must be an integer.
+    fn fine(&self) -> Result<i32, Error> {
+        let scale = self.inputs[0];
+        if scale < 0 {
+            let problem = format!("its input needs fractional bits and has scale {scale}");
+            return Err(Error::width(&self.node.name, problem));
+        }
+        Ok(scale)
+    }
+
+    /// Fractional bits of the reciprocal of a mean: k where all windows have 2^k inputs, for then it is
+    /// exact; elsewhere enough bits that it makes the largest output wrong by at most half a unit.
     fn mean_fraction(&self) -> i32 {
         let (window, counts_padding) = (self.node.op)
             .mean_window(self.shape)

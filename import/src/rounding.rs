@@ -1,10 +1,10 @@
-//! Rounding weights so that errors cancel on real inputs.
+//! Rounding of weights such that errors cancel on real inputs.
 //!
-//! Rounding each weight to the nearest integer is not the best for the layer's outputs. Here the
-//! weights of an output channel are rounded one after the other, and each error is made up for, as
-//! far as it can be, by the weights not yet rounded, in the least squares sense over the patches of
-//! the calibration images. What is left of its mean goes into the bias. [FAHA22] Frantar, Ashkboos,
-//! Hoefler, Alistarh, *GPTQ*, arXiv 2210.17323, section 3; the mean as in [NBBW19], arXiv
+//! To round each weight to the nearest integer is not the best for the layer's outputs. Here the weights
+//! of an output channel are rounded one after the other, and the weights that are not rounded yet are
+//! changed such that they make up for each error as well as they can, by least squares over the patches
+//! of the calibration images. The mean of the error that is left goes into the bias. [FAHA22] Frantar,
+//! Ashkboos, Hoefler, Alistarh, *GPTQ*, arXiv 2210.17323, section 3; the mean as in [NBBW19], arXiv
 //! 1906.04721, section 4.2.
 
 use std::collections::BTreeMap;
@@ -15,11 +15,11 @@ use rayon::prelude::*;
 
 use crate::Error;
 
-/// Inputs whose errors are balanced together: bounds time and memory for wide layers.
+/// Inputs whose errors are balanced together. This bounds time and memory for wide layers.
 const BLOCK: usize = 576;
 /// Rows of products computed together (LOCAL).
 const BAND: usize = 64;
-/// Positions of one image that are looked at.
+/// The most positions of one image whose patches are used.
 const POSITIONS: usize = 128;
 /// Added to the diagonal, relative to its mean.
 const DAMPING: f64 = 0.01;
@@ -38,11 +38,11 @@ pub(crate) fn moments<'a>(
         }
     }
     for sample in samples {
-        model.run_observed(sample, &mut |made, values| {
-            for &index in model.graph.consumers(made) {
+        model.run_observed(sample, &mut |source, values| {
+            for &index in model.graph.consumers(source) {
                 let layer = model.graph.nodes()[index].op.linear();
                 if let Some((layer, sums)) = layer.zip(all.get_mut(&index)) {
-                    look(values, shapes[made], shapes[index], layer.window, sums);
+                    add_patches(values, shapes[source], shapes[index], layer.window, sums);
                 }
             }
         })?;
@@ -54,8 +54,8 @@ pub(crate) fn moments<'a>(
         .collect())
 }
 
-/// Adds evenly spaced patches of one image.
-fn look(values: &[f32], x: Shape, out: Shape, window: Window, sums: &mut [Sums]) {
+/// Adds evenly spaced patches of one image to the sums.
+fn add_patches(values: &[f32], x: Shape, out: Shape, window: Window, sums: &mut [Sums]) {
     let step = out.plane().div_ceil(POSITIONS);
     let positions = (0..out.plane()).step_by(step);
     let (n, groups) = (positions.len(), sums.len());
@@ -70,11 +70,11 @@ fn look(values: &[f32], x: Shape, out: Shape, window: Window, sums: &mut [Sums])
     }
 }
 
-/// Sums over the patches one group of a linear node sees.
+/// Sums over the patches that one group of a linear node sees.
 #[derive(Clone)]
 struct Sums {
     inputs: Vec<f64>,
-    /// Products of inputs, block by block: the lower triangle, row by row.
+    /// Sums of products of two inputs, block by block: the lower triangle, row by row.
     products: Vec<Vec<f64>>,
     count: f64,
 }
@@ -144,7 +144,7 @@ fn transposed(x: &[f32], n: usize) -> Vec<f32> {
         .collect()
 }
 
-/// What rounding needs to know of the patches one group of a linear node sees.
+/// What rounding needs to know of the patches that one group of a linear node sees.
 pub(crate) struct Moments {
     /// The mean patch.
     mean: Vec<f64>,
@@ -153,8 +153,8 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
-    /// Rounds rows of weights, given in units of one, to integers in `low..=high`; returns them and
-    /// for each row the mean of the error left, in units of weight times input.
+    /// Rounds rows of weights to integers in `low..=high`. Returns them, and for each row the mean of the
+    /// error that is left, in units of weight times input.
     pub(crate) fn round(&self, rows: &[f64], low: f64, high: f64) -> (Vec<i32>, Vec<f64>) {
         let rows = rows.par_chunks(self.mean.len());
         let rounded: Vec<_> = rows.map(|row| self.round_row(row, low, high)).collect();
@@ -166,8 +166,7 @@ impl Moments {
         (integers, rounded.iter().map(|(_, left)| *left).collect())
     }
 
-    /// Rounds one row of weights, in units of one; returns integers and the mean error left, in
-    /// units of weight times input.
+    /// [`Moments::round`] of one row.
     fn round_row(&self, row: &[f64], low: f64, high: f64) -> (Vec<i32>, f64) {
         let mut integers = Vec::with_capacity(row.len());
         let mut left = 0.0;
@@ -213,7 +212,7 @@ fn inverse_factor(products: Vec<f64>) -> Vec<f64> {
                 } else {
                     dot(&row[..j], &done[triangle(j)..][..j])
                 };
-            // Never zero: rounding cannot eat the damping, but H may be anything a user feeds.
+            // It is never 0: rounding cannot cancel the damping, but H may come from any samples.
             let pivot = || rest.max(damping * 1e-6).sqrt();
             row[j] = if i == j {
                 pivot()
@@ -230,7 +229,7 @@ fn inverse_factor(products: Vec<f64>) -> Vec<f64> {
             let row = &l[triangle(i)..][..=i];
             column[i] = -dot(&row[j..i], &column[j..i]) / row[i];
         }
-        // Row n - 1 - i of U starts behind those longer than it.
+        // Row n - 1 - i of U stands behind the rows that are longer than it.
         for i in j..n {
             u[triangle(n) - triangle(i + 1) + i - j] = column[i];
         }
@@ -238,7 +237,7 @@ fn inverse_factor(products: Vec<f64>) -> Vec<f64> {
     u
 }
 
-/// The scalar product, in eight sums.
+/// The scalar product, added up in eight sums.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     let mut sums = [0.0; 8];

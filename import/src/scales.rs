@@ -1,25 +1,25 @@
-//! Choosing a power-of-two scale for every tensor.
+//! The choice of a power-of-two scale for every tensor.
 //!
 //! Tensors joined by operations that keep the scale (ReLU, max-pool, residual add, concat, ...) form one
-//! group with one scale. Linear layers connect groups: weights at scale w map scale x to w + x,
-//! and a truncation by d = w + x - y >= 0 bits ends at the output group's scale y. So do products and
-//! divided means ([`crate::rescale`]).
+//! group with one scale. Linear layers connect groups: weights at scale w lead from scale x to w + x,
+//! and a truncation by d = w + x - y >= 0 bits leads to the output group's scale y. Products and divided
+//! means ([`crate::rescale`]) connect groups in the same way.
 
 use nets::{FloatGraph, FloatModel, Kind, MAX_WEIGHT_BITS, Node, Op, Rescaling};
 
 use crate::Error;
 use crate::bounds::bits_for;
 use crate::options::{ImportOptions, Preset};
-use crate::rescale::{Place, Rescale, rescales};
+use crate::rescale::{Place, Rescale, Rescaled, rescales};
 
-/// The narrowest activation.
+/// The fewest bits of an activation.
 const MIN_BITS: u32 = 4;
 
-/// What weights that give way to the accumulator keep.
+/// The fewest bits of a weight in layers that give up bits for a narrower accumulator.
 const MIN_WEIGHT_BITS: u32 = 6;
 
-/// Weight bits that layers with weights for each channel apart have more.
-pub(crate) const APART_BITS: u32 = 4;
+/// How many bits more a weight has in depthwise layers.
+pub(crate) const DEPTHWISE_BITS: u32 = 4;
 
 /// How one linear node is quantised.
 #[derive(Clone, Copy, Debug)]
@@ -33,9 +33,9 @@ pub(crate) struct LinearScale {
 }
 
 impl LinearScale {
-    /// With weights coarser by as many bits as the accumulator would be wider than one product of a
-    /// weight and an activation, down to [`MIN_WEIGHT_BITS`]: weights so small that they would need a
-    /// wider one hardly move what they are added to. Sums instead of means stay beside that.
+    /// Gives up as many bits of the weights as the accumulator would be wider than one product of a weight
+    /// and an activation, down to [`MIN_WEIGHT_BITS`]: a layer that needs a wider accumulator has weights
+    /// so small that they hardly change its output. Sums that stand for means may take bits on top.
     fn within(self, output: u32, gain: f64, options: &ImportOptions) -> Self {
         let product = self.bits + options.activation_bits;
         let sums = bits_for(gain) - bits_for(1.0);
@@ -43,7 +43,7 @@ impl LinearScale {
             Preset::Mixed => (output + self.shift).saturating_sub(product + sums),
             Preset::Uniform { .. } => 0,
         };
-        // Where the products would all be cut off, the scale needs to be no larger.
+        // A shift by more than the whole product would cut all of it off: the scale can be smaller.
         let lost = self.shift.saturating_sub(product);
         let coarser = over
             .min(self.bits.saturating_sub(MIN_WEIGHT_BITS))
@@ -67,7 +67,7 @@ pub(crate) struct Scales {
     pub(crate) tensor: Vec<i32>,
     /// Bits of each node's output as an activation.
     pub(crate) bits: Vec<u32>,
-    /// The integers of a node are `gain` times too large: sums instead of means.
+    /// How many times too large the integers of each node are, where they are sums instead of means.
     pub(crate) gain: Vec<f64>,
     /// For linear nodes.
     pub(crate) linear: Vec<Option<LinearScale>>,
@@ -75,7 +75,7 @@ pub(crate) struct Scales {
     pub(crate) rescale: Vec<Option<Rescale>>,
 }
 
-/// Sets of nodes with one scale: union-find.
+/// Sets of nodes that share a scale, as a union-find structure.
 struct Groups(Vec<usize>);
 
 impl Groups {
@@ -104,20 +104,20 @@ pub(crate) fn choose_scales(
     let rescales = rescales(&model.graph);
     let mut groups = Groups((0..nodes.len()).collect());
     for (index, node) in nodes.iter().enumerate() {
-        if node.op.kind() != Kind::Linear && !rescales[index] {
+        if node.op.kind() != Kind::Linear && rescales[index].is_none() {
             node.inputs.iter().for_each(|&i| groups.union(i, index));
         }
     }
     let root: Vec<usize> = (0..nodes.len()).map(|i| groups.find(i)).collect();
-    let alone = root.iter().filter(|&&r| r == 0).count() == 1;
+    let input_is_alone = root.iter().filter(|&&r| r == 0).count() == 1;
     let (top, widest) = tops(model, ranges, input_bound, options, &root)?;
-    let most = |group| match group {
-        // Nothing but linear layers takes the input: its width costs the accumulator only.
-        0 if alone => options.input_bits,
+    let max_bits = |group| match group {
+        // All consumers of the input are linear layers: its width costs in the accumulator only.
+        0 if input_is_alone => options.input_bits,
         _ => options.activation_bits,
     };
     let cap = options.fraction_bits.cast_signed();
-    let fraction = |group| fitting(top[group], most(group)).min(cap);
+    let fraction = |group| fitting(top[group], max_bits(group)).min(cap);
     let mut scale: Vec<i32> = (0..nodes.len()).map(fraction).collect();
 
     let gain = gains(&model.graph, &rescales);
@@ -142,8 +142,9 @@ pub(crate) fn choose_scales(
     let rescale = (0..nodes.len()).map(|index| {
         let node = &nodes[index];
         let inputs: Vec<i32> = node.inputs.iter().map(|&i| scale[root[i]]).collect();
-        let place = || Place {
+        let place = |what| Place {
             node,
+            what,
             inputs: &inputs,
             output: scale[root[index]],
             bits: needed(root[index]),
@@ -151,7 +152,9 @@ pub(crate) fn choose_scales(
             shape: shapes[node.inputs[0]],
             out: shapes[index],
         };
-        rescales[index].then(|| place().rescale()).transpose()
+        rescales[index]
+            .map(|what| place(what).rescale())
+            .transpose()
     });
     let rescale = rescale.collect::<Result<_, Error>>()?;
     Ok(Scales {
@@ -163,7 +166,8 @@ pub(crate) fn choose_scales(
     })
 }
 
-/// The largest value of every group for its scale, and for its bits, by the group's number.
+/// For every group, by its number: the largest value that decides its scale, and the largest that decides
+/// its bits.
 fn tops(
     model: &FloatModel,
     ranges: &[f64],
@@ -175,30 +179,53 @@ fn tops(
     let mut top = vec![0.0_f64; nodes.len()];
     for (index, &group) in root.iter().enumerate() {
         let range = match nodes[index].op {
-            // For every input.
+            // No input gives more.
             Op::HardSigmoid => 1.0,
             _ => ranges[index] * options.margin,
         };
         top[group] = top[group].max(range);
     }
     top[0] = top[0].max(input_bound);
-    // A shifted value is gone after its `ReLU`: it needs bits, but no other scale.
+    // Some operations shift a value before they cut it off. The shifted value is in no tensor of the float
+    // network: it needs bits, but no other scale.
     let mut widest = top.clone();
     for (index, node) in nodes.iter().enumerate() {
-        if let Op::SignedRelu { shift, .. } = &node.op {
-            let shifts = model.tensors.tensor(shift)?.data();
-            let most = shifts.iter().fold(0.0_f32, |top, v| top.max(v.abs()));
-            let before = ranges[node.inputs[0]] * options.margin;
-            widest[root[index]] = widest[root[index]].max(before + f64::from(most));
-        }
-        // So is x + 3, which is clipped at 6.
-        if let Op::HardSigmoid | Op::HardSwish = &node.op {
-            let group = root[node.inputs[0]];
-            let before = match node.inputs[0] {
-                0 => top[0],
-                input => ranges[input] * options.margin,
-            };
-            widest[group] = widest[group].max(before + 3.0).max(6.0);
+        match &node.op {
+            Op::SignedRelu { shift, .. } => {
+                let shifts = model.tensors.tensor(shift)?.data();
+                let largest = shifts.iter().fold(0.0_f32, |top, v| top.max(v.abs()));
+                let before = ranges[node.inputs[0]] * options.margin;
+                widest[root[index]] = widest[root[index]].max(before + f64::from(largest));
+            }
+            // x + 3, which is clipped at 6.
+            Op::HardSigmoid | Op::HardSwish => {
+                let group = root[node.inputs[0]];
+                let before = match node.inputs[0] {
+                    0 => top[0],
+                    input => ranges[input] * options.margin,
+                };
+                widest[group] = widest[group].max(before + 3.0).max(6.0);
+            }
+            Op::Input { .. }
+            | Op::Conv2d { .. }
+            | Op::Linear { .. }
+            | Op::BatchNorm { .. }
+            | Op::Relu
+            | Op::LeakyRelu { .. }
+            | Op::PRelu { .. }
+            | Op::AddMap { .. }
+            | Op::Clip { .. }
+            | Op::MaxPool { .. }
+            | Op::Gate
+            | Op::AvgPool { .. }
+            | Op::GlobalAvgPool
+            | Op::Add
+            | Op::Concat
+            | Op::ChannelShuffle { .. }
+            | Op::Slice { .. }
+            | Op::Subsample { .. }
+            | Op::PadChannels { .. }
+            | Op::Flatten => {}
         }
     }
     Ok((top, widest))
@@ -208,7 +235,7 @@ fn tops(
 #[expect(clippy::cast_possible_truncation, reason = "a logarithm of an f64")]
 pub(crate) fn fitting(top: f64, bits: u32) -> i32 {
     let room = 2f64.powi(bits.cast_signed() - 1) - 1.0;
-    // An all-zero tensor fits any scale; this one keeps shifts moderate.
+    // A tensor of zeros fits at any scale; this one keeps shifts moderate.
     if top <= 0.0 {
         bits.cast_signed() / 2
     } else {
@@ -216,12 +243,12 @@ pub(crate) fn fitting(top: f64, bits: u32) -> i32 {
     }
 }
 
-/// The most bits of a linear node's weights. Where each channel has a few weights of its own, channels differ
-/// most, and more bits cost least.
+/// The most bits of a linear node's weights. A depthwise layer gets more: its channels differ most from each
+/// other, and more bits cost least there.
 fn weight_bits(op: &Op, options: &ImportOptions) -> u32 {
     let bits = options.weight_bits.bits();
-    let apart = op.linear().is_some_and(|layer| layer.is_depthwise());
-    let bits = bits + if apart { APART_BITS } else { 0 };
+    let is_depthwise = op.linear().is_some_and(|layer| layer.is_depthwise());
+    let bits = bits + if is_depthwise { DEPTHWISE_BITS } else { 0 };
     bits.min(MAX_WEIGHT_BITS)
 }
 
@@ -243,15 +270,16 @@ fn weight_scales(
     model.graph.nodes().iter().map(scale).collect()
 }
 
-/// Pools are lowered to sums, where the division can wait for the next linear node.
-fn gains(graph: &FloatGraph, rescales: &[bool]) -> Vec<f64> {
+/// The gain of each node: an average pool is lowered to a sum where its division can wait for the next linear
+/// node.
+fn gains(graph: &FloatGraph, rescales: &[Option<Rescaled>]) -> Vec<f64> {
     let mut gain: Vec<f64> = Vec::with_capacity(graph.len());
     for (index, node) in graph.nodes().iter().enumerate() {
         let input = node.inputs.first().map_or(1.0, |&i| gain[i]);
         let pool = (node.inputs.first())
             .and_then(|&i| node.op.mean_window(graph.types()[i]))
             .map_or(1.0, |(window, _)| count(window.area()));
-        let sums = node.op.kind() != Kind::Linear && !rescales[index];
+        let sums = node.op.kind() != Kind::Linear && rescales[index].is_none();
         gain.push(if sums { input * pool } else { 1.0 });
     }
     gain
@@ -262,28 +290,28 @@ const fn count(area: usize) -> f64 {
     area as f64
 }
 
-/// Lowers output scales until no node would have to shift left.
+/// Lowers the scales of outputs until no node would have to shift to the left.
 fn lower_until_shifts_fit(
     graph: &FloatGraph,
     root: &[usize],
     weight: &[Option<i32>],
-    rescales: &[bool],
+    rescales: &[Option<Rescaled>],
     scale: &mut [i32],
 ) -> Result<(), Error> {
     for _ in 0..=2 * graph.len() {
         let mut changed = false;
         for (index, node) in graph.nodes().iter().enumerate() {
             let first = |scale: &[i32]| node.inputs.first().map(|&i| scale[root[i]]);
-            let most = match node.op.kind() {
+            let limit = match node.op.kind() {
                 Kind::Linear => weight[index].zip(first(scale)).map(|(w, x)| w + x),
                 Kind::Rescales(Rescaling::Gate) => {
                     first(scale).map(|x| x + scale[root[node.inputs[1]]])
                 }
                 Kind::Rescales(Rescaling::HardSwish) => first(scale),
-                // Its reciprocal has as many bits as the result needs.
+                // The reciprocal has as many bits as the result needs.
                 Kind::Rescales(Rescaling::HardSigmoid) => None,
-                Kind::Averages => first(scale).filter(|_| rescales[index]),
-                // One group with their inputs.
+                Kind::Averages => first(scale).filter(|_| rescales[index].is_some()),
+                // They are in one group with their inputs.
                 Kind::Input
                 | Kind::Constant
                 | Kind::Norm
@@ -291,9 +319,9 @@ fn lower_until_shifts_fit(
                 | Kind::Joins
                 | Kind::Acts => None,
             };
-            let Some(most) = most else { continue };
-            if scale[root[index]] > most {
-                scale[root[index]] = most;
+            let Some(limit) = limit else { continue };
+            if scale[root[index]] > limit {
+                scale[root[index]] = limit;
                 changed = true;
             }
         }
@@ -303,7 +331,7 @@ fn lower_until_shifts_fit(
     }
     Err(Error::width(
         "graph",
-        "weights this large leave no fractional bits; give more bits",
+        "weights this large leave no fractional bits; allow more bits",
     ))
 }
 

@@ -1,4 +1,4 @@
-//! What an import says of the widths that it chose.
+//! The part of the report that lists the widths chosen.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use crate::bounds::{bits_for, proved};
 use crate::lower::Lowered;
 use nets::{IntOp, Node};
 
-/// Widths of one linear layer, proved beside calibrated.
+/// The widths of one linear layer: chosen, proved and calibrated.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 #[non_exhaustive]
 pub struct LayerWidths {
@@ -18,15 +18,15 @@ pub struct LayerWidths {
     pub weight_scale: i32,
     /// Bits of the accumulator's ring.
     pub ring_bits: u32,
-    /// Bits that hold its accumulator for every input whatever.
+    /// Bits that would hold its accumulator for every input.
     pub proved_bits: u32,
-    /// Bits that hold every accumulator seen in calibration, margin included.
+    /// Bits that hold the largest accumulator seen in calibration, times the margin.
     pub calibrated_bits: u32,
     /// Bits of its output after truncation.
     pub output_bits: u32,
     /// Scale of its output after truncation.
     pub output_scale: i32,
-    /// How it is computed.
+    /// The name of the algorithm that computes it.
     pub algorithm: String,
 }
 

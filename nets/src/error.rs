@@ -1,4 +1,4 @@
-//! What can go wrong, one sentence each.
+//! What can go wrong.
 
 use std::path::PathBuf;
 
@@ -28,14 +28,14 @@ pub enum Error {
     #[error("not a Blindray model file: {0}")]
     NotAModel(String),
     /// A model file of another format version.
-    #[error("model file format {found}, this program reads {expected}")]
+    #[error("the model file has format {found}; this program reads format {expected}")]
     FormatVersion {
         /// The version this program reads.
         expected: u32,
         /// The version in the file.
         found: u32,
     },
-    /// A model file or header that contradicts itself.
+    /// A model file or a public part of a model that contradicts itself.
     #[error("damaged model: {0}")]
     Damaged(String),
     /// The bytes are no safetensors file.
@@ -93,7 +93,7 @@ pub enum Error {
     #[error("image: {0}")]
     Picture(String),
     /// An input of the wrong length.
-    #[error("the network takes {expected} input values, {found} given")]
+    #[error("the network takes {expected} input values, and {found} are given")]
     InputLength {
         /// Values needed.
         expected: usize,
@@ -111,7 +111,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Adds the file in which the error lies.
+    /// The same error with the name of the file in which it lies.
     pub(crate) fn in_file(self, path: &std::path::Path) -> Self {
         Self::InFile {
             path: path.to_path_buf(),

@@ -1,4 +1,4 @@
-//! Networks of floats: their operations, their parameters, and how they are computed.
+//! Networks of floats: operations, parameters, and how they are computed and simplified.
 
 pub(crate) mod executor;
 pub(crate) mod fold;

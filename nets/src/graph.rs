@@ -20,7 +20,7 @@ pub use rewrite::Rewriter;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "these are all there are")]
 pub enum Arity {
-    /// So many; none for the input of the graph.
+    /// Exactly this many; 0 for the input of the graph.
     Exactly(usize),
     /// One or more.
     AtLeastOne,
@@ -28,19 +28,19 @@ pub enum Arity {
 
 /// An operation that a graph can be made of.
 pub trait Operator: Clone + PartialEq + fmt::Debug {
-    /// What is known of a tensor: its shape, and whatever else the operations check.
+    /// What is known of a tensor before any run: its shape, and whatever else the operations check.
     type Type: Copy + PartialEq + fmt::Debug;
 
     /// The name of the operation in reports.
     fn name(&self) -> &'static str;
 
-    /// How many inputs it takes.
+    /// How many inputs the operation takes.
     fn arity(&self) -> Arity;
 
     /// The type of the output, given the types of the inputs, whose number fits the arity.
     ///
     /// # Errors
-    /// What does not fit, as a phrase that follows the name of the node.
+    /// What does not fit, as a phrase that can stand behind the name of the node.
     fn infer(&self, inputs: &[Self::Type]) -> Result<Self::Type, String>;
 
     /// The error for a node that does not fit.
@@ -56,7 +56,7 @@ pub trait Operator: Clone + PartialEq + fmt::Debug {
     fn check_graph(graph: &Graph<Self>) -> Result<(), Error>;
 }
 
-/// A node: an operation and where its inputs come from.
+/// A node: an operation, and the nodes that it takes its inputs from.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Node<O> {
     /// Its name, for people.
@@ -64,20 +64,20 @@ pub struct Node<O> {
     /// What it computes.
     #[serde(flatten)]
     pub op: O,
-    /// Nodes before it whose outputs it takes.
+    /// The numbers of the nodes before it whose outputs it takes.
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<usize>,
 }
 
-/// What a walk from a node towards the output meets at a consumer; see [`Graph::leads`].
+/// What a path from a node towards the output meets at a consumer; see [`Graph::all_paths_end`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "these are all there are")]
-pub enum Step {
-    /// The path ends here, as wanted.
+pub enum PathStep {
+    /// The path ends here, at what is looked for.
     Ends,
-    /// The path goes on behind it.
+    /// The path goes on behind the consumer.
     Passes,
-    /// The path ends here, and not as wanted.
+    /// The path ends here, without what is looked for.
     Blocks,
 }
 
@@ -120,7 +120,7 @@ impl<O: Operator> Graph<O> {
         &self.nodes
     }
 
-    /// The nodes, to make another graph of them.
+    /// The nodes, for building another graph of them.
     #[must_use]
     pub fn into_nodes(self) -> Vec<Node<O>> {
         self.nodes
@@ -160,7 +160,7 @@ impl<O: Operator> Graph<O> {
         &self.types[self.types.len() - 1]
     }
 
-    /// The nodes that take a node's output, in order; one that takes it twice is there twice.
+    /// The nodes that take a node's output, in order; a node that takes it twice is listed twice.
     ///
     /// # Panics
     /// If there is no such node.
@@ -181,29 +181,29 @@ impl<O: Operator> Graph<O> {
         }
     }
 
-    /// For each node, the last node that takes its output, or itself: after it the tensor may be
-    /// erased.
+    /// For each node, the last node that takes its output, or itself if there is none. After that node
+    /// the output may be erased.
     #[must_use]
     pub fn last_use(&self) -> Vec<usize> {
         let last = |(node, consumers): (usize, &Vec<usize>)| *consumers.last().unwrap_or(&node);
         self.consumers.iter().enumerate().map(last).collect()
     }
 
-    /// For each node, whether every path from it towards the output ends as wanted; `step` says what
-    /// a path meets at an operation. The output itself does not.
+    /// For each node, whether every path from it towards the output meets what is looked for before the
+    /// output; `step` says what a path meets at a consumer. For the output itself this is false.
     #[must_use]
-    pub fn leads(&self, step: impl Fn(usize, &O) -> Step) -> Vec<bool> {
-        let mut leads = vec![false; self.len()];
+    pub fn all_paths_end(&self, step: impl Fn(usize, &O) -> PathStep) -> Vec<bool> {
+        let mut ends = vec![false; self.len()];
         for node in (0..self.len().saturating_sub(1)).rev() {
-            leads[node] = self.consumers[node].iter().all(|&consumer| {
+            ends[node] = self.consumers[node].iter().all(|&consumer| {
                 match step(consumer, &self.nodes[consumer].op) {
-                    Step::Ends => true,
-                    Step::Passes => leads[consumer],
-                    Step::Blocks => false,
+                    PathStep::Ends => true,
+                    PathStep::Passes => ends[consumer],
+                    PathStep::Blocks => false,
                 }
             });
         }
-        leads
+        ends
     }
 
     /// The nodes that `output` depends on, itself and the input included.
@@ -225,7 +225,7 @@ impl<O: Operator> Graph<O> {
     /// The graph that ends with `output`, without the nodes that it does not depend on.
     ///
     /// # Errors
-    /// What the operations demand of a graph as a whole.
+    /// [`Error::Shape`] or [`Error::Width`] if the rest is not a graph that the operations accept as a whole.
     ///
     /// # Panics
     /// If there is no such node.
@@ -237,7 +237,7 @@ impl<O: Operator> Graph<O> {
         Ok(rewriter.finish()?.0)
     }
 
-    /// The most values that have to be kept at one time, if `len` gives the size of a tensor.
+    /// The largest number of values that a run keeps at one time, where `len` gives the size of a tensor.
     pub(crate) fn live(&self, len: impl Fn(&O::Type) -> usize) -> usize {
         let mut ends = vec![0_usize; self.len()];
         for (node, last) in self.last_use().into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Networks of integers: what both parties execute, and all they both may know of it.
+//! Networks of integers: what the two parties compute, and all that both may know of it.
 //!
 //! Every tensor is signed integers of a declared width and scale ([`crate::TensorType`]); every operation
 //! is defined on *all* inputs, overflow included, because everything is reduced modulo 2^l. Weights

@@ -1,4 +1,4 @@
-//! Files, with errors that name them.
+//! Reading and writing files, with errors that name the file.
 
 use std::path::Path;
 

@@ -5,16 +5,16 @@
 
 use crate::shape::{Shape, Window};
 
-/// The input row (axis 0) or column (axis 1) of `size` that output `o` meets at kernel offset `k`, if it
-/// is not padding.
+/// The input row (axis 0) or column (axis 1), of `size` in all, that lies under offset `k` of the kernel at
+/// output `o`; `None` if that is padding.
 fn source(window: &Window, axis: usize, o: usize, k: usize, size: usize) -> Option<usize> {
     let reach = o * window.stride[axis] + k * window.dilation[axis];
     let place = reach.checked_sub(window.padding[axis]);
     place.filter(|&i| i < size)
 }
 
-/// Copies into `patches` (row-major, `channels * area` by `positions.len()`) the inputs under the
-/// window at these output positions; padding stays as it was.
+/// Copies the inputs under the window at these output positions into `patches`, row-major, with
+/// `channels * area` rows and `positions.len()` columns. What is padding keeps its old value.
 pub fn im2col<T: Copy, P: ExactSizeIterator<Item = usize> + Clone>(
     x: &[T],
     shape: Shape,
@@ -36,7 +36,7 @@ pub fn im2col<T: Copy, P: ExactSizeIterator<Item = usize> + Clone>(
     let planes = x.chunks_exact(shape.plane());
     let all = planes.flat_map(|plane| kernel.clone().map(move |k| (plane, k)));
     for ((plane, [kr, kc]), line) in all.zip(lines) {
-        // Before the first row or column this wraps, and is beyond the last one.
+        // A place before the first row or column wraps to one far beyond the last, which is padding too.
         let down = (kr * window.dilation[0]).wrapping_sub(window.padding[0]);
         let right = (kc * window.dilation[1]).wrapping_sub(window.padding[1]);
         for ([r, c], slot) in starts.iter().zip(line) {
@@ -48,7 +48,7 @@ pub fn im2col<T: Copy, P: ExactSizeIterator<Item = usize> + Clone>(
     }
 }
 
-/// Joins the values of each window of one plane into `y`, which holds the start values.
+/// Joins the values under each window of one plane into `y`, which holds the values to start with.
 pub(crate) fn pool_plane<T: Copy>(
     x: &[T],
     shape: Shape,
@@ -73,7 +73,7 @@ pub(crate) fn pool_plane<T: Copy>(
     }
 }
 
-/// Every `stride`-th row and column.
+/// Every `stride`-th row and column, from the first.
 #[must_use]
 pub fn subsample<T: Copy>(x: &[T], shape: Shape, stride: usize) -> Vec<T> {
     x.chunks_exact(shape.plane())
@@ -92,7 +92,7 @@ pub fn pad_channels<T: Copy + Default>(x: &[T], shape: Shape, front: usize, back
         .collect()
 }
 
-/// Channels as `groups` rows, read column by column.
+/// Channel shuffle: channels written as `groups` rows and read column by column.
 #[must_use]
 pub fn shuffle<T: Copy>(x: &[T], shape: Shape, groups: usize) -> Vec<T> {
     let (plane, per_group) = (shape.plane(), shape.channels / groups);
@@ -108,7 +108,7 @@ pub fn slice<T: Copy>(x: &[T], shape: Shape, start: usize, channels: usize) -> V
     x[start * shape.plane()..][..channels * shape.plane()].to_vec()
 }
 
-/// The factor of [`crate::IntOp::MeanPool`] at every output position.
+/// The factor that [`crate::IntOp::MeanPool`] multiplies the sum at every output position by.
 #[expect(clippy::cast_possible_truncation, reason = "at most 2^fraction")]
 #[must_use]
 pub fn reciprocals(

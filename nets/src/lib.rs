@@ -9,16 +9,19 @@ pub mod kernel;
 mod model;
 mod shape;
 
+#[doc = include_str!("../docs/operators.md")]
+pub mod guide {}
+
 pub use error::Error;
 pub use float::executor::FloatModel;
 pub use float::fold::{fold, fold_batch_norms};
 pub use float::gemm::gemm_f32;
 pub use float::op::{FloatGraph, Kind, LinearView, Op, Rescaling};
-pub use float::provenance::Link;
+pub use float::provenance::Provenance;
 pub use float::safetensors::StateDict;
 pub use float::standardise::standardise;
 pub use float::tensors::{Tensor, Tensors};
-pub use graph::{Arity, Graph, GraphBuilder, Node, Operator, Rewriter, Step};
+pub use graph::{Arity, Graph, GraphBuilder, Node, Operator, PathStep, Rewriter};
 pub use int::algorithm::Algorithm;
 pub use int::executor::{run_integer, run_integer_counting};
 pub use int::op::{IntGraph, IntOp, LayerShape};

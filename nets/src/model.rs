@@ -1,4 +1,4 @@
-//! Models: an integer network with what travels beside it, and the file that holds them.
+//! Models: an integer network with what belongs to it, and the file that holds them.
 
 mod decimal;
 pub(crate) mod file;

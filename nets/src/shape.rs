@@ -1,4 +1,4 @@
-//! Shapes and windows: one place for the arithmetic that float and integer graphs share.
+//! Shapes and windows: the arithmetic that float and integer graphs share.
 
 use std::fmt;
 
@@ -58,7 +58,7 @@ impl Shape {
         self.height.saturating_mul(self.width)
     }
 
-    /// Refuses empty and enormous shapes, with the reason as a phrase.
+    /// The shape itself, unless it is empty or has more than [`MAX_ELEMENTS`] values.
     ///
     /// # Errors
     /// What is wrong, as a phrase.
@@ -86,7 +86,7 @@ pub struct Window {
     pub stride: [usize; 2],
     /// Zeros above, left, below, right.
     pub padding: [usize; 4],
-    /// Steps between neighbours under the kernel, down and right; 1 is an ordinary window.
+    /// Distance of neighbours under the kernel, down and right; 1 in an ordinary window.
     #[serde(default = "dense", skip_serializing_if = "is_dense")]
     pub dilation: [usize; 2],
 }
@@ -129,13 +129,14 @@ impl Window {
         self.kernel[0].saturating_mul(self.kernel[1])
     }
 
-    /// Whether neighbours under the kernel are not neighbours in the image.
+    /// Whether there are gaps between the values under the kernel.
     #[must_use]
     pub const fn is_dilated(self) -> bool {
         self.dilation[0] != 1 || self.dilation[1] != 1
     }
 
-    /// How many inputs the window, which is not dilated, covers at each output position, padding left out.
+    /// How many inputs the window covers at each output position, padding not counted. For windows that are
+    /// not dilated.
     #[must_use]
     pub fn covered(self, input: Shape, out: Shape) -> Vec<usize> {
         let side = |axis: usize, o: usize, size: usize| {
@@ -225,7 +226,7 @@ pub(crate) fn subsampled(x: Shape, stride: usize) -> Result<Shape, String> {
     })
 }
 
-/// The shape of channels one after the other.
+/// The shape of several tensors whose channels stand one after the other.
 pub(crate) fn joined(inputs: &[Shape]) -> Result<Shape, String> {
     let mut out = inputs[0];
     for x in &inputs[1..] {

@@ -1,4 +1,4 @@
-//! Constants, and moving their elements about.
+//! Constants, and rearranging of their elements.
 
 use nets::MAX_ELEMENTS;
 
@@ -24,7 +24,7 @@ pub(crate) fn elements(dims: &[usize]) -> Result<usize, String> {
     if dims.len() > MAX_RANK {
         return Err(format!("{} dimensions are too many", dims.len()));
     }
-    // A zero among huge sides is refused too: nothing here needs it.
+    // A zero among huge sides is refused as well: no network needs it.
     let n = dims
         .iter()
         .try_fold(1_usize, |n, &d| n.checked_mul(d.max(1)));
@@ -34,7 +34,7 @@ pub(crate) fn elements(dims: &[usize]) -> Result<usize, String> {
     }
 }
 
-/// A shape for messages, cut where it is silly.
+/// A shape for messages; of very many dimensions only their number.
 pub(crate) fn show(dims: &[usize]) -> String {
     if dims.len() > 8 {
         format!("of {} dimensions", dims.len())
@@ -43,7 +43,7 @@ pub(crate) fn show(dims: &[usize]) -> String {
     }
 }
 
-/// Where each axis steps to in a row-major array.
+/// The distance of neighbours along each axis of a row-major array.
 pub(crate) fn strides(dims: &[usize]) -> Vec<isize> {
     let mut strides = vec![1_isize; dims.len()];
     for axis in (1..dims.len()).rev() {
@@ -53,7 +53,8 @@ pub(crate) fn strides(dims: &[usize]) -> Vec<isize> {
     strides
 }
 
-/// Source positions of a view: row-major over `dims`, each axis stepping by its stride.
+/// The positions in the source of the elements of a view with shape `dims`, row-major, where each axis steps by
+/// its stride.
 fn walk(dims: &[usize], strides: &[isize], start: usize) -> Result<Vec<usize>, String> {
     let total = elements(dims)?;
     let mut positions = Vec::with_capacity(total);
@@ -91,7 +92,7 @@ impl Array {
         }
     }
 
-    /// Bytes it takes.
+    /// The bytes that it occupies.
     pub(crate) const fn bytes(&self) -> usize {
         match &self.data {
             Data::Float(v) => 4 * v.len(),
@@ -108,7 +109,7 @@ impl Array {
         }
     }
 
-    /// Its values as integers, if they are.
+    /// Its values, if they are integers.
     pub(crate) const fn as_ints(&self) -> Option<&[i64]> {
         match &self.data {
             Data::Int(v) => Some(v.as_slice()),
@@ -116,7 +117,7 @@ impl Array {
         }
     }
 
-    /// Its one value, if it has one.
+    /// Its value, if it has exactly one.
     pub(crate) fn scalar(&self) -> Option<f32> {
         (self.len() == 1).then(|| self.floats()[0])
     }
@@ -141,7 +142,7 @@ impl Array {
         Self { dims, data }
     }
 
-    /// Axes in the order of `perm`, a permutation.
+    /// The array with its axes in the order of `perm`, a permutation.
     pub(crate) fn transposed(&self, perm: &[usize]) -> Result<Self, String> {
         let old = strides(&self.dims);
         let dims: Vec<usize> = perm.iter().map(|&a| self.dims[a]).collect();
@@ -150,11 +151,11 @@ impl Array {
         Ok(self.pick(dims, &positions))
     }
 
-    /// Per axis: first position, how many, and the step.
+    /// A part of the array, given for each axis the first position, the number of positions, and the step.
     pub(crate) fn sliced(&self, spec: &[(usize, usize, isize)]) -> Result<Self, String> {
         let old = strides(&self.dims);
         let dims: Vec<usize> = spec.iter().map(|s| s.1).collect();
-        // A step beyond the array is never taken: there is one position then.
+        // A step that saturates is never taken: there is only one position then.
         let steps: Vec<isize> = spec
             .iter()
             .zip(&old)
@@ -173,7 +174,7 @@ impl Array {
         Ok(self.pick(dims, &positions))
     }
 
-    /// The slices at these positions of an axis, replaced by the shape of the indices.
+    /// The slices at these positions of an axis; the axis is replaced by the shape of the indices.
     pub(crate) fn gathered(
         &self,
         axis: usize,
@@ -193,7 +194,7 @@ impl Array {
         Ok(self.pick(dims, &positions))
     }
 
-    /// Repeated along axes of length one to fill `dims`.
+    /// The array repeated along axes of length one until it fills `dims`.
     pub(crate) fn broadcast(&self, dims: &[usize]) -> Result<Self, String> {
         let missing = dims.len().checked_sub(self.dims.len());
         let missing = missing.ok_or_else(|| format!("{} does not fill it", show(&self.dims)))?;

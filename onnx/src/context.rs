@@ -1,4 +1,4 @@
-//! The state of a lowering: what every name stands for, and the network so far.
+//! The state while a graph is lowered: what every name of the file stands for, and the network so far.
 
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -26,12 +26,12 @@ const MAX_NODES: usize = 1 << 16;
 /// The most bytes of constants and parameters together.
 const MAX_CONSTANT_BYTES: usize = 1 << 31;
 
-/// Names given so far, and how often each was asked for.
+/// Names that are taken, and how often each was asked for.
 #[derive(Default)]
 struct Names(HashMap<String, usize>);
 
 impl Names {
-    /// The name, with a number behind it when it is taken.
+    /// The name, or the name with a number behind it if it is taken.
     fn unique(&mut self, wanted: &str) -> String {
         let mut name = wanted.to_owned();
         while self.0.contains_key(&name) {
@@ -44,7 +44,7 @@ impl Names {
     }
 }
 
-/// A lowering on its way.
+/// The state while a graph is lowered.
 pub(crate) struct Context<'a> {
     proto: &'a GraphProto,
     opset: i64,
@@ -53,7 +53,7 @@ pub(crate) struct Context<'a> {
     pub(crate) output: &'a str,
     values: HashMap<&'a str, Value>,
     pub(crate) external: &'a mut External,
-    /// The network so far. Later nodes may still change earlier ones, so it is checked at the end.
+    /// The network so far. Later nodes may still change earlier ones, so that it is checked at the end.
     pub(crate) nodes: Vec<nets::Node<Op>>,
     pub(crate) shapes: Vec<Shape>,
     pub(crate) tensors: Tensors,
@@ -113,7 +113,7 @@ impl<'a> Context<'a> {
         Ok(context)
     }
 
-    /// The one input that is no constant.
+    /// Reads the one input that is no constant.
     fn input(&mut self) -> Result<(), Error> {
         let constant: HashSet<_> = self.proto.initializer.iter().map(|t| &t.name).collect();
         let inputs = self
@@ -161,7 +161,7 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
-    /// A tensor of the file.
+    /// Decodes a tensor of the file.
     pub(crate) fn decode(&mut self, tensor: &TensorProto) -> Result<Array, Error> {
         let array = decode(tensor, self.external)?;
         self.charge(array.bytes())?;
@@ -251,13 +251,13 @@ impl<'a> Context<'a> {
     }
 }
 
-/// What every operator does to the state.
+/// What all operators use of the state.
 impl<'a> Context<'a> {
     fn uses(&self, name: &str) -> usize {
         self.uses.get(name).copied().unwrap_or(0)
     }
 
-    /// Says what the outputs of a node stand for.
+    /// Records what the outputs of a node stand for.
     fn bind(&mut self, node: &Node<'a>, outputs: Vec<Value>, unknown: bool) -> Result<(), Error> {
         let mut outputs = outputs.into_iter();
         for (index, name) in node.proto.output.iter().enumerate() {
@@ -282,7 +282,7 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
-    /// Takes from what constants and parameters may occupy.
+    /// Takes bytes from the budget of constants and parameters.
     pub(crate) fn charge(&mut self, bytes: usize) -> Result<(), Error> {
         let limit = MAX_CONSTANT_BYTES;
         let left = self.budget.checked_sub(bytes);
@@ -293,7 +293,7 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
-    /// Notes an operator that Blindray does not have, once.
+    /// Records an operator that Blindray does not have, once.
     pub(crate) fn record(&mut self, op: &str, node: &str, why: impl Into<String>) {
         let entry = Unsupported {
             op: op.into(),

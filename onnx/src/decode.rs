@@ -1,4 +1,4 @@
-//! Tensors of the file as [`Array`]s.
+//! Decoding of the file's tensors into [`Array`]s.
 
 use rten_onnx::onnx::{DataLocation, DataType, TensorProto};
 
@@ -38,7 +38,7 @@ pub(crate) fn decode(tensor: &TensorProto, external: &mut External) -> Result<Ar
     }
 }
 
-/// Bytes of one value in packed form.
+/// Bytes of one value in packed form; `None` for types that are not supported.
 const fn width(kind: DataType) -> Option<usize> {
     match kind {
         DataType::DOUBLE | DataType::INT64 => Some(8),
@@ -49,7 +49,7 @@ const fn width(kind: DataType) -> Option<usize> {
     }
 }
 
-/// Packed little-endian values.
+/// The values of packed little-endian bytes.
 #[expect(clippy::cast_possible_truncation, reason = "networks compute in f32")]
 fn convert(kind: DataType, bytes: &[u8]) -> Data {
     let floats = |v: Vec<f32>| Data::Float(v);
@@ -71,7 +71,7 @@ fn numbers<T, const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<
     bytes.as_chunks::<N>().0.iter().map(|&b| read(b)).collect()
 }
 
-/// Values in the fields for their type.
+/// The values in the tensor's field for their type.
 #[expect(clippy::cast_possible_truncation, reason = "networks compute in f32")]
 fn typed(kind: DataType, tensor: &TensorProto) -> Data {
     let bits = |v: &i32| v.to_le_bytes();
@@ -88,7 +88,7 @@ fn typed(kind: DataType, tensor: &TensorProto) -> Data {
     }
 }
 
-/// IEEE half precision.
+/// The value of an IEEE half-precision number.
 fn half(bits: u16) -> f32 {
     let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
     let (exponent, mantissa) = ((bits >> 10) & 31, f32::from(bits & 1023));
@@ -100,7 +100,7 @@ fn half(bits: u16) -> f32 {
     }
 }
 
-/// The upper half of an `f32`.
+/// The value of a bfloat16 number, which is the upper half of an `f32`.
 fn brain(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }

@@ -1,4 +1,4 @@
-//! What can go wrong, one sentence each.
+//! What can go wrong.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ pub enum Error {
     /// The bytes are no ONNX model.
     #[error("not a readable ONNX file: {0}")]
     NotOnnx(String),
-    /// More than this crate is willing to hold.
+    /// More than this crate accepts.
     #[error("too large: {what} exceed {limit}")]
     TooLarge {
         /// What there is too much of.
@@ -34,8 +34,8 @@ pub enum Error {
         /// The most there may be.
         limit: usize,
     },
-    /// An opset this crate does not read.
-    #[error("opset {found}; this program reads opsets 9 to 21")]
+    /// An opset that this crate does not read.
+    #[error("the file has opset {found}; this program reads opsets 9 to 21")]
     Opset {
         /// The version in the file.
         found: i64,
@@ -77,7 +77,7 @@ pub struct Unsupported {
     pub op: String,
     /// The node.
     pub node: String,
-    /// What about it, empty when the operator as such is unknown.
+    /// Which form of it is not supported; empty if the operator as such is unknown.
     pub why: String,
 }
 
@@ -110,7 +110,7 @@ impl Error {
 pub(crate) enum Fault {
     /// The node is wrong.
     Invalid(String),
-    /// The node is right, and Blindray cannot do it.
+    /// The node is right, but Blindray does not have it.
     Unsupported(String),
     /// Something else is wrong.
     Other(Error),
@@ -133,7 +133,7 @@ pub(crate) fn invalid<T>(problem: impl Into<String>) -> Result<T, Fault> {
     Err(Fault::Invalid(problem.into()))
 }
 
-/// A node that Blindray cannot do.
+/// A node that Blindray does not have.
 pub(crate) fn unsupported<T>(why: impl Into<String>) -> Result<T, Fault> {
     Err(Fault::Unsupported(why.into()))
 }

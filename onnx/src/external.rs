@@ -9,7 +9,7 @@ use rten_onnx::onnx::TensorProto;
 
 use crate::Error;
 
-/// The folder that external data may come from, and its files opened so far.
+/// The folder that external data may come from, and the files that are open.
 pub(crate) struct External {
     folder: Option<PathBuf>,
     files: HashMap<PathBuf, (File, u64)>,
@@ -82,7 +82,7 @@ impl External {
     }
 }
 
-/// The file named by `location`, which must lie in `folder` whatever links there are.
+/// The path of the file named by `location`, which must lie in `folder` whatever links there are.
 fn confined(folder: &Path, location: &str) -> Result<PathBuf, String> {
     let relative = Path::new(location);
     let plain = |c: Component<'_>| matches!(c, Component::Normal(_) | Component::CurDir);

@@ -1,4 +1,4 @@
-//! The finished network: only what reaches the output, and checked as a whole.
+//! The finished network: reduced to what the output needs, and checked as a whole.
 
 use nets::{FloatGraph, FloatModel, Node, Op, Shape, Tensors};
 
@@ -15,7 +15,7 @@ pub(crate) fn finish(
     let graph = FloatGraph::new(nodes)?;
     for ((node, found), expected) in graph.nodes().iter().zip(graph.types()).zip(shapes) {
         if found != expected {
-            let problem = format!("its output is {found}, the file means {expected}");
+            let problem = format!("its output is {found}, and the file expects {expected}");
             return Err(Error::Graph(format!("layer `{}`: {problem}", node.name)));
         }
     }

@@ -20,20 +20,20 @@ pub const MAX_FILE_BYTES: usize = 1 << 31;
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Network {
-    /// The network. Its outputs are logits: a softmax or sigmoid at the very end is taken off.
+    /// The network. Its outputs are logits: a softmax or sigmoid at the very end is not part of it.
     pub model: FloatModel,
-    /// What was taken off.
+    /// The head that stood at the end, if there was one.
     pub head: Option<Head>,
     /// The program that wrote the file.
     pub producer: String,
-    /// The version of its operators.
+    /// The version of the ONNX operator set that the file uses.
     pub opset: i64,
 }
 
-/// Reads an ONNX file; its external data may lie in the same folder or below.
+/// Reads an ONNX file. Its external data may lie in the same folder or below.
 ///
 /// # Errors
-/// [`Error::InFile`] around any other; [`Error::File`].
+/// [`Error::File`]; [`Error::InFile`] around any error of [`from_bytes`].
 pub fn load(path: &Path) -> Result<Network, Error> {
     let unreadable = |source| Error::File {
         path: path.to_path_buf(),
@@ -58,7 +58,7 @@ pub fn load(path: &Path) -> Result<Network, Error> {
     from_bytes(&bytes, Some(folder)).map_err(in_file)
 }
 
-/// Reads the bytes of an ONNX file; external data come from `folder` only.
+/// Reads the bytes of an ONNX file. External data come only from `folder`.
 ///
 /// # Errors
 /// [`Error::NotOnnx`], [`Error::TooLarge`], [`Error::Opset`] for the file as a whole;

@@ -4,7 +4,7 @@ use rten_onnx::onnx::{AttributeProto, NodeProto, TensorProto};
 
 use crate::error::{Fault, invalid};
 
-/// A text of the file as it may be shown: short, without control characters.
+/// A text of the file as it may be shown: cut short, and without control characters.
 pub(crate) fn readable(text: &str) -> String {
     let clean = |c: char| if c.is_control() { '?' } else { c };
     let mut out: String = text.chars().take(96).map(clean).collect();
@@ -14,18 +14,18 @@ pub(crate) fn readable(text: &str) -> String {
     out
 }
 
-/// A node and what it is called.
+/// A node of the file.
 #[derive(Clone, Copy)]
 pub(crate) struct Node<'a> {
     pub(crate) proto: &'a NodeProto,
     /// Its number in the file.
     pub(crate) index: usize,
-    /// The version of the standard.
+    /// The version of the ONNX operator set.
     pub(crate) opset: i64,
 }
 
 impl<'a> Node<'a> {
-    /// The operator, with its domain unless that is ONNX's own.
+    /// The operator, with its domain unless it is of ONNX itself.
     pub(crate) fn op(&self) -> String {
         let op = self.proto.op_type.as_deref().unwrap_or_default();
         match self.proto.domain.as_deref() {
@@ -109,7 +109,7 @@ impl<'a> Node<'a> {
         };
         let values: Option<Vec<usize>> = values.iter().map(|&v| usize::try_from(v).ok()).collect();
         let values: Option<[usize; N]> = values.and_then(|v| v.try_into().ok());
-        // Far beyond any image, and sums of them do not overflow.
+        // The bound is far beyond any image, and sums of such sizes do not overflow.
         match values {
             Some(values) if values.iter().all(|&v| v <= 1 << 20) => Ok(values),
             _ => invalid(format!("its `{name}` are not {N} sizes")),

@@ -1,4 +1,4 @@
-//! The operators: a table from name to function, the functions by family.
+//! The operators: tables from name to function. The functions are in files by family.
 
 use std::rc::Rc;
 
@@ -88,8 +88,8 @@ const FOLD: &[(&str, Fold)] = &[
     ("Unsqueeze", fold::unsqueeze),
 ];
 
-/// Operators that keep the shape of their first input: what follows one that Blindray does not
-/// have can still be checked.
+/// Operators that keep the shape of their first input. Where Blindray does not have one of them, the nodes
+/// behind it can be checked all the same.
 const SHAPE_KEPT: &[&str] = &[
     "Abs",
     "Celu",
@@ -117,7 +117,7 @@ const SHAPE_KEPT: &[&str] = &[
     "Tanh",
 ];
 
-/// What stands for the output of an operator that Blindray does not have.
+/// A value in place of the output of an operator that Blindray does not have, if its shape is known.
 pub(crate) fn stand_in<'a>(context: &mut Context<'a>, node: &Node<'a>, op: &str) -> Vec<Value> {
     if !SHAPE_KEPT.contains(&op) {
         return Vec::new();
@@ -162,4 +162,27 @@ fn feature(feature: Feature) -> Outputs {
 
 fn constant(array: Array) -> Outputs {
     Ok(vec![Value::Const(Rc::new(array))])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{FOLD, LOWER};
+
+    /// The names in the last column of the README's table of operators.
+    #[test]
+    fn the_readme_names_every_operator() {
+        let readme = include_str!("../README.md");
+        let rows = readme
+            .lines()
+            .skip_while(|line| *line != "| operators | names |");
+        let cells = rows.skip(2).map_while(|row| row.rsplit('|').nth(1));
+        let words = cells.flat_map(|cell| cell.split([' ', ',']));
+        let upper = |word: &&str| word.starts_with(|c: char| c.is_uppercase());
+        let told: BTreeSet<&str> = words.filter(upper).collect();
+        let known = LOWER.iter().map(|(name, _)| *name);
+        let known: BTreeSet<&str> = known.chain(FOLD.iter().map(|(name, _)| *name)).collect();
+        assert_eq!(told, known);
+    }
 }

@@ -7,46 +7,46 @@ use crate::array::Array;
 /// The value of a name.
 #[derive(Clone)]
 pub(crate) enum Value {
-    /// Known before any image is.
+    /// A constant, known without any image.
     Const(Rc<Array>),
     /// Computed from the image.
     Feature(Feature),
-    /// The output of an operator nobody knows.
+    /// The output of an operator that is not known.
     Unknown,
 }
 
-/// The output of a node of the network, seen through a view.
+/// The output of a node of the network, with what is still to be done to it.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) struct Feature {
     /// The node of the network's graph.
     pub(crate) node: usize,
-    /// Its shape as ONNX has it; the first is the batch of one.
+    /// Its dimensions as ONNX has them. The first is the batch, which is 1.
     pub(crate) dims: Vec<usize>,
     /// What is still to be done to the node's output.
     pub(crate) view: View,
-    /// Who made the view, for messages and names.
+    /// The node that asked for the view, for messages and names.
     pub(crate) label: String,
-    /// Whether nobody else takes the node's output.
+    /// Whether nothing else takes the node's output.
     pub(crate) alone: bool,
 }
 
-/// What is still to be done to a node's output: parts of a pattern that spans several ONNX nodes.
+/// What is still to be done to a node's output, as part of a pattern that spans several ONNX nodes.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) enum View {
     /// Nothing.
     Plain,
-    /// Every so-many-th row and column.
+    /// Take rows and columns at these steps.
     Strided([usize; 2]),
-    /// Zeros above, left, below, right.
+    /// Add zeros above, left, below, right.
     Padded([usize; 4]),
-    /// Channels as so many groups, one more dimension.
+    /// Channels were split into this number of groups, which are a further dimension.
     Grouped(usize),
-    /// Channels taken from these groups in turn, still one more dimension.
+    /// Channels were taken from this number of groups in turn, still with a further dimension.
     Shuffled(usize),
-    /// x + 3, times this: a hard-sigmoid may follow.
+    /// (x + 3) times this factor: a hard-sigmoid may follow.
     Ramp(f32),
-    /// Hard-sigmoid times this: clip(x + 3, 0, 6) / 6.
+    /// Hard-sigmoid, clip(x + 3, 0, 6) / 6, times this factor.
     Gate(f32),
-    /// Hard-swish times this.
+    /// Hard-swish times this factor.
     Swish(f32),
 }

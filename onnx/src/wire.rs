@@ -1,16 +1,16 @@
-//! What the parser trusts, checked before it sees the bytes.
+//! A check of what the parser trusts, before it sees the bytes.
 //!
-//! `rten-onnx` follows lengths and nesting as the file gives them: a length beyond the end would
-//! be allocated (or overflow), graphs within attributes recurse without bound, and a packed field
-//! cut inside a number shifts everything after it. One pass over the messages it knows refuses
-//! all of these, and bounds how many of them there are.
+//! `rten-onnx` follows lengths and nesting as the file gives them: it would allocate a length beyond the
+//! end (or overflow), recurse without bound for graphs within attributes, and misread everything behind
+//! a packed field that is cut inside a number. One pass over the messages that it knows refuses all of
+//! these, and bounds the number of messages.
 
 use crate::Error;
 
-/// The most messages and the most fields; real networks have some ten thousand.
+/// The most messages and the most fields. Real networks have some ten thousand.
 const MAX_MESSAGES: usize = 1 << 18;
 const MAX_FIELDS: usize = 1 << 22;
-/// The deepest nesting; real files have about seven.
+/// The deepest nesting. Real files have about seven levels.
 const MAX_DEPTH: usize = 24;
 
 /// The messages of onnx.proto that the parser descends into.

@@ -23,6 +23,47 @@ fn clips_have_a_top() {
     assert_eq!(old.run(&[-3.0, 9.0]), [0.0, 6.0]);
 }
 
+#[test]
+fn leaky_rectifiers_have_a_slope() {
+    let file = || File::new(&[1, 2]);
+    let usual = file().node("LeakyRelu", "x", "y", &[]);
+    assert_eq!(usual.run(&[-2.0, 3.0]), [-0.02, 3.0]);
+    let leaky = |slope| file().node("LeakyRelu", "x", "y", &[Attr::Float("alpha", slope)]);
+    assert_eq!(leaky(0.25).ops(), ["leaky-relu"]);
+    assert_eq!(leaky(0.25).run(&[-2.0, 3.0]), [-0.5, 3.0]);
+    assert_eq!(leaky(-0.5).run(&[-2.0, 3.0]), [1.0, 3.0]);
+    assert_eq!(leaky(f32::NAN).error(), "layer `y`: its slope is NaN");
+}
+
+#[test]
+fn slopes_are_of_channels() {
+    let x = [-1.0, -2.0, 1.0, -4.0, -8.0, 2.0];
+    let image = |dims: &[i64], slopes: &[f32]| {
+        let file = File::new(&[1, 3, 1, 2]).floats("s", dims, slopes);
+        file.node("PRelu", "x s", "y", &[])
+    };
+    let own = [0.5, -1.0, 0.25];
+    for dims in [&[3, 1, 1][..], &[1, 3, 1, 1]] {
+        assert_eq!(image(dims, &own).ops(), ["prelu"]);
+        assert_eq!(image(dims, &own).run(&x), [-0.5, -1.0, 1.0, 4.0, -2.0, 2.0]);
+    }
+    for dims in [&[][..], &[1], &[1, 1, 1]] {
+        let one = image(dims, &[0.5]).run(&x);
+        assert_eq!(one, [-0.5, -1.0, 1.0, -2.0, -4.0, 2.0]);
+    }
+    // These are broadcast along columns, or differ from place to place.
+    for dims in [&[2][..], &[3], &[3, 1], &[3, 1, 2], &[3, 1, 1, 1]] {
+        let values = dims.iter().product::<i64>();
+        let values = vec![0.5; usize::try_from(values).expect("few")];
+        let error = image(dims, &values).error();
+        let expected = format!("unsupported operators: PRelu `y` (with slopes of shape {dims:?})");
+        assert_eq!(error, expected);
+    }
+    let vector = File::new(&[1, 3]).floats("s", &[3], &own);
+    let vector = vector.node("PRelu", "x s", "y", &[]);
+    assert_eq!(vector.run(&[-1.0, -1.0, -1.0]), [-0.5, 1.0, -0.25]);
+}
+
 /// A file on these values, with the constants of the forms below.
 fn on(dims: &[i64]) -> File {
     File::new(dims)

@@ -8,7 +8,7 @@ use winograd::Tile;
 
 use crate::Error;
 
-/// All algorithms, the plainest first: where two are equally good, the planner takes the earlier one.
+/// All algorithms, the plainest first. Of two that cost the same, the planner takes the earlier one.
 static ALGORITHMS: [&dyn LinearAlgorithm; 5] = [
     &Direct,
     &ClientChooses,
@@ -17,13 +17,13 @@ static ALGORITHMS: [&dyn LinearAlgorithm; 5] = [
     &Tile::F2x2_5x5,
 ];
 
-/// All algorithms, the plainest first.
+/// All algorithms for linear layers, the plainest first.
 #[must_use]
 pub fn algorithms() -> &'static [&'static dyn LinearAlgorithm] {
     &ALGORITHMS
 }
 
-/// The algorithm as graphs name it.
+/// An algorithm as a graph names it.
 pub(crate) fn attribute(algorithm: &dyn LinearAlgorithm) -> Algorithm {
     Algorithm::named(algorithm.name(), algorithm.guard_bits())
 }
@@ -33,10 +33,16 @@ pub(crate) fn named(name: &str) -> Option<&'static dyn LinearAlgorithm> {
     ALGORITHMS.iter().copied().find(|a| a.name() == name)
 }
 
-/// The linear layer that a node computes, by whatever algorithm; `None` if it is no linear node.
-pub(crate) fn layer(graph: &IntGraph, node: usize) -> Result<Option<LinearLayer>, Error> {
+/// The linear layer that a node is, and the algorithm that the graph names for it; `None` for other nodes.
+pub(crate) fn layer(
+    graph: &IntGraph,
+    node: usize,
+) -> Result<Option<(LinearLayer, &Algorithm)>, Error> {
     let IntOp::Linear {
-        shape, weight_bits, ..
+        shape,
+        weight_bits,
+        by,
+        ..
     } = &graph.nodes()[node].op
     else {
         return Ok(None);
@@ -63,11 +69,12 @@ pub(crate) fn layer(graph: &IntGraph, node: usize) -> Result<Option<LinearLayer>
             outputs: out_features,
         },
     };
-    Ok(Some(LinearLayer {
+    let layer = LinearLayer {
         shape,
         weight_bits: Bits::of(*weight_bits),
         bits: x.bits(),
-    }))
+    };
+    Ok(Some((layer, by)))
 }
 
 /// The protocol for a linear node, by the algorithm that the graph names.

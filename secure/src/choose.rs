@@ -1,4 +1,4 @@
-//! Which algorithm computes each layer: a choice among graphs that give the same integers.
+//! The choice of the algorithm that computes each layer, among graphs that give the same integers.
 
 mod candidates;
 mod rewrite;
@@ -17,17 +17,17 @@ use candidates::Candidates;
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub enum Algorithms {
-    /// Every convolution directly; fully connected layers by the fewest bytes.
+    /// Every convolution directly, and every fully connected layer by whatever sends the fewest bytes.
     Direct,
-    /// The best of each layer.
+    /// For each layer the best algorithm by this objective.
     Auto(Objective),
-    /// Every convolution larger than 1 x 1 by the Winograd tile with so many rows and columns of
-    /// outputs, 2 or 4; what is left as [`Algorithms::Direct`].
+    /// Every convolution larger than 1 x 1 by the Winograd tile with this many rows and columns of
+    /// outputs, 2 or 4; all other layers as [`Algorithms::Direct`].
     Winograd {
         /// Rows and columns of outputs.
         outputs: usize,
     },
-    /// The named layers so, the others as [`Algorithms::Direct`].
+    /// The named layers by these algorithms, all others as [`Algorithms::Direct`].
     Layers(BTreeMap<String, Algorithm>),
 }
 
@@ -41,34 +41,34 @@ impl Default for Algorithms {
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct LayerChoice {
-    /// The layer's node in the graph that came out.
+    /// The layer's node in the new graph.
     pub node: usize,
     /// Its name.
     pub name: String,
-    /// How it is computed.
+    /// The algorithm that was chosen.
     pub chosen: Algorithm,
-    /// What is possible, each with the truncation that follows.
+    /// All algorithms that are possible.
     pub candidates: Vec<Candidate>,
-    /// The reason, as text.
+    /// The reason, in one line.
     pub why: String,
 }
 
-/// One way to compute a layer.
+/// An algorithm that can compute a layer.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Candidate {
-    /// How.
+    /// The algorithm.
     pub algorithm: Algorithm,
-    /// Traffic and correlations in faithful mode, the truncation after it included.
+    /// Traffic and correlations in faithful mode, including the truncation that follows.
     pub cost: Cost,
-    /// CPU seconds of both parties, an estimate.
+    /// An estimate of the CPU seconds of both parties together.
     pub seconds: f64,
 }
 
-/// Chooses the algorithm of every layer, where one COT has this price, and writes the choice into the
-/// graph. Whatever was chosen before is undone first. The integers of all tensors that are not
-/// accumulators stay the same, for every input; weights and float network are the same. The choices
-/// are in the order of the layers.
+/// Chooses the algorithm of every layer and writes the choices into the graph. `price` is that of one COT.
+/// Earlier choices are undone first. For every input, the integers of all tensors that are not
+/// accumulators stay the same; weights and float network are the same. The choices are returned in the
+/// order of the layers.
 ///
 /// # Errors
 /// [`Error::Refused`] naming every layer that cannot be computed as asked, and what would work;
@@ -84,10 +84,10 @@ pub fn choose_algorithms(
     let objective = algorithms.objective();
     let (mut chosen, mut layers, mut refused) = (BTreeMap::new(), Vec::new(), Vec::new());
     for (index, node) in graph.nodes().iter().enumerate() {
-        let Some(candidates) = Candidates::of(&graph, index, price)? else {
+        let Some(candidates) = Candidates::new(&graph, index, price)? else {
             continue;
         };
-        // Guard bits that are still there are used otherwise than by a truncation.
+        // Guard bits that could not be undone are used by something else than a truncation.
         let stays = candidates.current().guard_bits() > 0;
         let by = match stays {
             true => candidates.current().clone(),
@@ -111,7 +111,7 @@ pub fn choose_algorithms(
     if !refused.is_empty() {
         return Err(Error::Refused(refused));
     }
-    let (graph, weights, place) = rewrite::by(&graph, &weights, &chosen)?;
+    let (graph, weights, place) = rewrite::apply(&graph, &weights, &chosen)?;
     for layer in &mut layers {
         layer.node = place[&layer.node];
     }
@@ -126,7 +126,7 @@ pub fn choose_algorithms(
     Ok((model, layers))
 }
 
-/// Why each linear layer of a graph is computed as it is there, by bytes.
+/// For each linear layer of a graph, by its node, how its algorithm compares with the others in bytes.
 ///
 /// # Errors
 /// [`Error::Linear`] for a layer that is too large.
@@ -134,7 +134,7 @@ pub fn reasons(graph: &IntGraph, price: CotPrice) -> Result<BTreeMap<usize, Stri
     let (objective, cpu) = (Objective::Bytes, CpuModel::default());
     let mut reasons = BTreeMap::new();
     for node in 0..graph.len() {
-        if let Some(candidates) = Candidates::of(graph, node, price)? {
+        if let Some(candidates) = Candidates::new(graph, node, price)? {
             let why = candidates.why(candidates.current(), &objective, price, &cpu);
             reasons.insert(node, why);
         }
@@ -143,7 +143,7 @@ pub fn reasons(graph: &IntGraph, price: CotPrice) -> Result<BTreeMap<usize, Stri
 }
 
 impl Algorithms {
-    /// Whether the request makes sense for a graph.
+    /// Checks that the request makes sense for a graph.
     fn check(&self, graph: &IntGraph) -> Result<(), Error> {
         let bad = |problem: String| {
             let option = "algorithms";
@@ -187,7 +187,7 @@ impl Algorithms {
             Self::Winograd { outputs } => match candidates.kernel() {
                 None | Some([1, 1]) => plain(),
                 Some(kernel) => {
-                    // The tile for the kernel, or any: its refusal says what would do.
+                    // If no tile fits the kernel, any tile is picked: its refusal says what is possible.
                     let fits = winograd_tiles(*outputs).find(|tile| tile.kernel() == kernel);
                     let tile = fits.or_else(|| winograd_tiles(*outputs).next());
                     tile.map_or(Algorithm::DIRECT, |tile| algorithms::attribute(tile))
@@ -206,7 +206,7 @@ impl Algorithms {
     }
 }
 
-/// The Winograd tiles with so many rows and columns of outputs.
+/// The Winograd tiles with this many rows and columns of outputs.
 fn winograd_tiles(outputs: usize) -> impl Iterator<Item = &'static winograd::Tile> {
     let tiles = winograd::Tile::ALL.iter();
     tiles.filter(move |tile| tile.outputs() == outputs)

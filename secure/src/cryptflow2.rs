@@ -1,9 +1,9 @@
-//! What a network cost before: CrypTFlow2 as released, by formula.
+//! The cost of a network in CrypTFlow2 as it was released, by formula, for comparison.
 //!
-//! Nothing of this runs; it is the yardstick. [`CrypTFlow2::plan`] adds up, operation by operation,
-//! what the OT back-end of \[RRK+20\] (arXiv 2010.06457; its library SCI, with IKNP and KKOT extension) sends for a float
-//! network in one ring for everything. The formulas follow the protocols; where the released code was
-//! measured, tests hold them against what it sent.
+//! Nothing of this is executed. [`CrypTFlow2::plan`] adds up, operation by operation, what the OT back-end
+//! of \[RRK+20\] (arXiv 2010.06457; its library SCI, with IKNP and KKOT extension) sends for a float
+//! network with one ring for all tensors. The formulas follow the protocols. Where the released code was
+//! measured, tests compare the formulas with what it sent.
 //!
 //! | operation | bits |
 //! |---|---|
@@ -12,8 +12,9 @@
 //! | truncation by s | millionaires' of s, 288·q + 296·(q−1) with q = ⌈(ℓ−s)/4⌉, 148, 2·128 + ℓ + s |
 //! | convolution, a cross term | 128·ℓ per value under a window, ℓ(ℓ+1)/2 per multiplication |
 //!
-//! A digit is a 1-of-16 OT of two bits, 2·128 + 16·2; an AND is four bits opened and half of a 1-of-16 OT
-//! of two bits. In a convolution the client's share bits choose, and products with padding are paid.
+//! A digit is a 1-of-16 OT of two bits, 2·128 + 16·2 bits. An AND opens four bits and takes half of a 1-of-16
+//! OT of two bits. In a convolution the bits of the client's share choose, and products with padding are
+//! computed like all others.
 
 use channel::Cost;
 use linear::Work;
@@ -22,7 +23,7 @@ use nets::{FloatModel, Op, Operator as _, Shape, fold_batch_norms};
 use crate::Error;
 use crate::report::LayerPlan;
 
-/// The security parameter: bits of an IKNP OT.
+/// The security parameter: the bits that an IKNP OT sends.
 const LAMBDA: u64 = 128;
 
 /// CrypTFlow2's OT back-end with its settings.
@@ -41,12 +42,12 @@ const LAMBDA: u64 = 128;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "three settings")]
 pub struct CrypTFlow2 {
-    /// ℓ, the ring of everything.
+    /// ℓ, the bits of the ring of all tensors.
     pub bits: u32,
     /// s, the bits cut off after every product.
     pub scale: u32,
-    /// Cross terms paid for a product of the server's weights with a shared value: one suffices; the
-    /// code of 2022 paid both.
+    /// Cross terms computed for a product of the server's weights with a shared value. One suffices; the
+    /// code of 2022 computed both.
     pub cross_terms: u32,
 }
 
@@ -57,25 +58,27 @@ impl CrypTFlow2 {
         scale: 23,
         cross_terms: 2,
     };
-    /// The same in one cross term.
+    /// The same with one cross term.
     pub const ONE_CROSS_TERM: Self = Self {
         cross_terms: 1,
         ..Self::RELEASED
     };
-    /// As its authors' later comparisons ran it: 37 bits and 12 of fraction.
+    /// As it was run in later comparisons by its authors: 37 bits, 12 of them fractional.
     pub const NARROW: Self = Self {
         bits: 37,
         scale: 12,
         cross_terms: 1,
     };
 
-    /// The layers of a network, batch norms folded where they can be. What the CPU did is not known.
+    /// The layers of a network and their costs, with batch norms folded where that is possible. The work of
+    /// the CPU is not known and left empty.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] naming every operation it did not have, those of [`FloatModel::check`].
+    /// [`Error::Unsupported`] naming every operation that CrypTFlow2 did not have; those of
+    /// [`FloatModel::check`].
     ///
     /// # Panics
-    /// If the scale is not below the width, or one of both is 0.
+    /// If the scale is 0 or not below the width.
     pub fn plan(&self, model: &FloatModel) -> Result<Vec<LayerPlan>, Error> {
         assert!(0 < self.scale && self.scale < self.bits, "0 < s < l");
         model.check()?;
@@ -108,7 +111,7 @@ impl CrypTFlow2 {
         }
     }
 
-    /// Algorithm, multiplications and cost of one operation; none for those it did not have.
+    /// Algorithm, multiplications and cost of one operation; `None` if CrypTFlow2 did not have it.
     fn layer(&self, op: &Op, x: Shape, out: Shape) -> Option<(&'static str, u64, Cost)> {
         let n = out.len() as u64;
         Some(match op {
@@ -136,12 +139,12 @@ impl CrypTFlow2 {
             | Op::Subsample { .. }
             | Op::PadChannels { .. }
             | Op::Flatten => ("local", 0, Cost::none()),
-            // Whatever it did not have is refused by name.
+            // CrypTFlow2 had no other operation: whatever is left is refused by name.
             _ => return None,
         })
     }
 
-    /// A product with `inner` multiplications per output, of so many values under windows.
+    /// A product with `inner` multiplications for each output, and with `values` values under windows.
     fn linear(&self, inner: usize, values: usize, out: Shape) -> (&'static str, u64, Cost) {
         let bits = u64::from(self.bits);
         let macs = (inner * out.len()) as u64;
@@ -163,8 +166,8 @@ impl CrypTFlow2 {
             .then(exchange(n * 2 * bits))
     }
 
-    /// Of a value of unknown sign: the wrap of the low bits, that of the high ones and whether these
-    /// are equal, and both wraps as arithmetic shares.
+    /// A truncation of values of unknown sign: the wrap of the low bits, the wrap of the high bits and
+    /// whether these are equal, and both wraps as arithmetic shares.
     fn truncation(&self, n: u64) -> Cost {
         let low = tree(n, self.scale, false);
         let high = tree(n, self.bits - self.scale, true);
@@ -174,8 +177,8 @@ impl CrypTFlow2 {
     }
 }
 
-/// Comparison of `n` values of so many bits: digits, and a tree of ANDs whose triples are made beside
-/// the digits. The lowest path does not need to know equality, unless all of it is wanted.
+/// Comparison of `n` values of `bits` bits: digits, and a tree of ANDs whose triples are made in parallel to
+/// the digits. The lowest path of the tree computes equality only if the equality of the whole is wanted.
 fn tree(n: u64, bits: u32, with_equality: bool) -> Cost {
     let digits = u64::from(bits.div_ceil(4));
     let (mut levels, mut nodes) = (Vec::new(), digits);
@@ -193,12 +196,12 @@ fn tree(n: u64, bits: u32, with_equality: bool) -> Cost {
         .fold(leaves, |cost, ands| cost.then(exchange(n * ands * 2)))
 }
 
-/// Choices to the sender, messages back: so many bits.
+/// Bits of choices to the server, then bits of messages to the client.
 fn transfer(choices: u64, messages: u64) -> Cost {
     Cost::to_server(choices.div_ceil(8)).then(Cost::to_client(messages.div_ceil(8)))
 }
 
-/// So many bits from each party at once.
+/// This many bits from each party, at the same time.
 fn exchange(bits: u64) -> Cost {
     Cost::exchange(bits.div_ceil(8), bits.div_ceil(8))
 }

@@ -4,10 +4,10 @@
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Layers that cannot be computed by the algorithm asked for, all of them, and what would work.
+    /// All layers that cannot be computed by the algorithm asked for, and what would be possible.
     #[error("not possible as asked: {}", .0.join(", "))]
     Refused(Vec<String>),
-    /// Operators of a float network that CrypTFlow2 did not have, all of them.
+    /// All operators of a float network that CrypTFlow2 did not have.
     #[error("unsupported operators: {}", .0.join(", "))]
     Unsupported(Vec<String>),
     /// An option that makes no sense.
@@ -18,7 +18,7 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
-    /// A layer of the graph whose algorithm this program does not have, or cannot use for it.
+    /// A layer of the graph whose algorithm this program does not have or cannot use for that layer.
     #[error("layer `{layer}`: {problem}")]
     Algorithm {
         /// The layer.

@@ -1,4 +1,4 @@
-//! The secure executor: the integer graph between two parties.
+//! The secure executor: runs an integer graph between two parties.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,23 +20,23 @@ use crate::weights::ServerWeights;
 /// A share of a tensor, erased when dropped.
 type Share = Zeroizing<Vec<u64>>;
 
-/// An integer graph made ready for a secure run.
+/// An integer graph that is planned and ready for secure runs.
 ///
 /// **Functionality.** The client gives an input, the server [`PrivateWeights`]; the client learns
 /// the output, the server nothing. In [`Mode::Faithful`] the output is that of
 /// [`nets::run_integer`], whatever the input. In [`Mode::Fast`] every truncation into a narrower
-/// ring gives floor(x / 2^d) + Bernoulli((x mod 2^d) / 2^d), of x *without* the rounding constant;
-/// it needs that no accumulator exceeds 2^(l-1) - 2^d, which calibration makes likely, not certain.
-/// Truncations inside one ring (uniform widths) stay exact. Graph and mode are public and equal on
-/// both sides.
+/// ring gives floor(x / 2^d) + Bernoulli((x mod 2^d) / 2^d), of x *without* the rounding constant.
+/// This is right only while no accumulator exceeds 2^(l-1) - 2^d, which calibration makes likely but not
+/// certain. Truncations inside one ring (uniform widths) are exact in both modes. Graph and mode are
+/// public and must be the same on both sides.
 ///
-/// **Protocol.** Node by node, the protocols of `linear` and `nonlinear`; the client's input is
-/// shared without traffic, as (0, x). A tensor's share is erased after its last use.
+/// **Protocol.** The protocols of `linear` and `nonlinear`, node by node. The client's input x is
+/// shared without traffic, as (0, x). A share of a tensor is erased after its last use.
 ///
-/// **Security.** Semi-honest; each protocol takes shares and gives fresh shares, and only the
+/// **Security.** Semi-honest. Each protocol takes shares and gives fresh shares, and only the
 /// output is opened, to the client.
 ///
-/// **Cost.** [`SecureNetwork::plan`], layer by layer, exactly.
+/// **Cost.** Exactly [`SecureNetwork::plan`], layer by layer.
 #[derive(Debug)]
 pub struct SecureNetwork {
     graph: Arc<IntGraph>,
@@ -44,13 +44,13 @@ pub struct SecureNetwork {
     price: CotPrice,
     steps: Vec<Step>,
     plan: Vec<LayerPlan>,
-    /// The place of a node in the plan.
+    /// For each node its place in the plan, if it is there.
     layer: Vec<Option<usize>>,
     last_use: Vec<usize>,
 }
 
-/// What a party brings to a run besides its session.
-enum Own<'a> {
+/// The secret that a party brings to a run.
+enum Secret<'a> {
     /// The server's weights.
     Weights(&'a ServerWeights),
     /// The client's image, until it is shared.
@@ -58,12 +58,12 @@ enum Own<'a> {
 }
 
 impl SecureNetwork {
-    /// Plans the run; `cot_price` is the session's [`Session::cot_price`]. One plan serves any number
-    /// of images and sessions.
+    /// Plans the runs of a graph. `cot_price` is the [`Session::cot_price`] of the sessions. One plan serves
+    /// any number of images and sessions.
     ///
     /// # Errors
-    /// [`Error::Algorithm`] for a layer whose algorithm is not known or not possible; [`Error::Linear`],
-    /// [`Error::Nonlinear`] for a geometry these refuse.
+    /// [`Error::Algorithm`] for a layer whose algorithm is not known or not possible; [`Error::Linear`] and
+    /// [`Error::Nonlinear`] for a geometry that these crates refuse.
     pub fn new(graph: Arc<IntGraph>, mode: Mode, cot_price: CotPrice) -> Result<Self, Error> {
         let (mut steps, mut plan, mut layer) = (Vec::new(), Vec::new(), Vec::new());
         for node in 0..graph.len() {
@@ -91,26 +91,27 @@ impl SecureNetwork {
         &self.graph
     }
 
-    /// The layers that will do something, and what each will cost.
+    /// The layers between the parties, and what each will cost. Layers that each party computes by itself are
+    /// not among them.
     #[must_use]
     pub fn plan(&self) -> &[LayerPlan] {
         &self.plan
     }
 
-    /// The cost of the whole run, each layer in a phase of its own.
+    /// The cost of a whole run, in which each layer is a phase of its own.
     #[must_use]
     pub fn cost(&self) -> Cost {
         self.plan.iter().map(|layer| layer.cost.clone()).sum()
     }
 
-    /// What the CPU does in the whole run, counted.
+    /// The work of both CPUs in a whole run, counted in units.
     #[must_use]
     pub fn work(&self) -> Work {
         let layers = self.plan.iter().map(|layer| &layer.work);
         layers.fold(Work::default(), |sum, work| sum.plus(work))
     }
 
-    /// The server's side.
+    /// Runs the server's side of the network on one input of the client.
     ///
     /// # Errors
     /// Whatever the channel or the peer did wrong; [`nets::Error::Weights`] for weights of another
@@ -126,10 +127,11 @@ impl SecureNetwork {
     ) -> Result<RunReport, Error> {
         assert_eq!(session.role(), Role::Server, "the server serves");
         weights.weights().check(&self.graph)?;
-        Ok(self.walk(session, Own::Weights(weights), progress)?.1)
+        Ok(self.walk(session, Secret::Weights(weights), progress)?.1)
     }
 
-    /// The client's side: `input` as from [`nets::PublicModel::prepare`]; returns the raw outputs.
+    /// Runs the client's side of the network on `input`, integers as [`nets::PublicModel::prepare`] gives
+    /// them. Returns the integers of the output.
     ///
     /// # Errors
     /// Whatever the channel or the peer did wrong; [`nets::Error::InputLength`].
@@ -149,7 +151,7 @@ impl SecureNetwork {
         }
         let bits = self.graph.input().bits();
         let image = input.iter().map(|&x| bits.from_signed(x)).collect();
-        let image = Own::Image(Zeroizing::new(image));
+        let image = Secret::Image(Zeroizing::new(image));
         let (output, report) = self.walk(session, image, progress)?;
         let bits = self.graph.output().bits();
         Ok((output.iter().map(|&y| bits.to_signed(y)).collect(), report))
@@ -158,7 +160,7 @@ impl SecureNetwork {
     fn walk(
         &self,
         session: &mut Session,
-        mut own: Own<'_>,
+        mut secret: Secret<'_>,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(Share, RunReport), Error> {
         assert_eq!(
@@ -171,7 +173,7 @@ impl SecureNetwork {
         for (index, node) in self.graph.nodes().iter().enumerate() {
             let start = Instant::now();
             let plan = walk.enter(session, index, progress);
-            let share = self.step(session, index, &shares, &mut own)?;
+            let share = self.step(session, index, &shares, &mut secret)?;
             shares.push(Zeroizing::new(share));
             if let Some(plan) = plan {
                 walk.leave(session, plan, start);
@@ -193,23 +195,23 @@ impl SecureNetwork {
         s: &mut Session,
         index: usize,
         shares: &[Share],
-        own: &mut Own<'_>,
+        secret: &mut Secret<'_>,
     ) -> Result<Vec<u64>, Error> {
         let inputs = self.graph.nodes()[index].inputs.iter();
         let inputs: Vec<&[u64]> = inputs.map(|&i| shares[i].as_slice()).collect();
         let Some(&x) = inputs.first() else {
-            return Ok(self.input(s.role(), own));
+            return Ok(self.input(s.role(), secret));
         };
         let shape = self.graph.input_type(index, 0).shape;
         Ok(match &self.steps[index] {
-            Step::Input => self.input(s.role(), own),
+            Step::Input => self.input(s.role(), secret),
             Step::Local(step) => step.run(s.role(), &inputs, shape, &self.graph.types()[index]),
-            Step::Linear(step) => match own {
-                Own::Weights(weights) => {
+            Step::Linear(step) => match secret {
+                Secret::Weights(weights) => {
                     let prepared = weights.prepared(index, step.as_ref())?;
                     step.serve(s, weights.parameters(index), &prepared, x)?
                 }
-                Own::Image(_) => step.request(s, x)?,
+                Secret::Image(_) => step.request(s, x)?,
             },
             Step::TruncReduce { step, less } => {
                 let lowered = (*less > 0 && s.role().is_server()).then(|| {
@@ -224,7 +226,7 @@ impl SecureNetwork {
             Step::Trunc(step) => ELEMENTS.run(x, |x| step.run(s, x))?,
             Step::Extend(step) => ELEMENTS.run(x, |x| step.run(s, x))?,
             Step::Relu(step) => ELEMENTS.run(x, |x| step.run(s, x))?,
-            Step::SignedRelu(step) => step.run(s, x, signs(own, index))?,
+            Step::SignedRelu(step) => step.run(s, x, signs(secret, index))?,
             Step::Clip(step) => ELEMENTS.run(x, |x| step.run(s, x))?,
             Step::HardSwish(step) => ELEMENTS.run(x, |x| step.run(s, x))?,
             Step::Gate(step) => step.run(s, inputs[1], x)?,
@@ -234,24 +236,24 @@ impl SecureNetwork {
     }
 
     /// The client's image as shares, (0, x).
-    fn input(&self, role: Role, own: &mut Own<'_>) -> Vec<u64> {
+    fn input(&self, role: Role, secret: &mut Secret<'_>) -> Vec<u64> {
         let x = self.graph.input();
         let sharing = Input {
             owner: Role::Client,
             bits: x.bits(),
         };
-        let image = match own {
-            Own::Weights(_) => None,
-            Own::Image(image) => Some(std::mem::take(image)),
+        let image = match secret {
+            Secret::Weights(_) => None,
+            Secret::Image(image) => Some(std::mem::take(image)),
         };
         let image = image.as_ref().map(|x| x.as_slice());
         sharing.local(role, image, x.shape.len())
     }
 }
 
-/// The secret shifts and signs of a node, at the server.
-fn signs<'a>(own: &Own<'a>, node: usize) -> Option<ChannelSigns<'a>> {
-    let Own::Weights(weights) = own else {
+/// The secret shifts and signs of a node; `None` at the client.
+fn signs<'a>(secret: &Secret<'a>, node: usize) -> Option<ChannelSigns<'a>> {
+    let Secret::Weights(weights) = secret else {
         return None;
     };
     let layer = PrivateWeights::layer(weights.weights(), node)?;
@@ -279,7 +281,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Begins a node; its entry in the plan, if something will happen between the parties.
+    /// Begins a node. Returns its entry in the plan, if it has one.
     fn enter(
         &mut self,
         session: &mut Session,

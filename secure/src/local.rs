@@ -1,11 +1,11 @@
-//! Operations that each party does on its own share, without traffic.
+//! Operations that each party computes on its own share, without traffic.
 
 use channel::Role;
 use nets::kernel::{pad_channels, reciprocals, shuffle, slice, subsample, sum_pool};
 use nets::{Shape, TensorType, Window};
 use ring_arith::{Bits, slices};
 
-/// A local operation. Values are shares modulo 2^l, l the ring of the result.
+/// A local operation. Values are shares modulo 2^l, where l bits is the ring of the result.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Local {
     /// The share as it is.
@@ -14,17 +14,17 @@ pub(crate) enum Local {
     Narrow,
     /// The sum of two tensors.
     Add,
-    /// factor·x + add.
+    /// factor·x + add, both public.
     Affine { factor: i64, add: i64 },
     /// Sums under a window.
     SumPool(Window),
     /// Sums under a window, each times a public factor that depends on its position.
     MeanPool { window: Window, factors: Vec<u64> },
-    /// Tensors one after the other.
+    /// Tensors, one after the other.
     Concat,
-    /// Channels as so many rows, read column by column.
+    /// Channel shuffle with this number of groups.
     ChannelShuffle(usize),
-    /// Some of the channels, from this one.
+    /// Some of the channels, from this one on.
     Slice(usize),
     /// Every n-th row and column.
     Subsample(usize),
@@ -45,7 +45,7 @@ impl Local {
         Self::MeanPool { window, factors }
     }
 
-    /// The share of the result, of this type; `shape` is that of the first input.
+    /// The share of the result, which has the type `out`. `shape` is that of the first input.
     pub(crate) fn run(
         &self,
         role: Role,

@@ -1,4 +1,4 @@
-//! What a layer's cost is worth: bytes, flights, and an estimate of time.
+//! By what costs are compared: bytes, flights, or an estimate of time.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,13 +16,13 @@ use crate::Error;
 pub struct NetworkSpeed {
     /// Bytes a second in one direction.
     pub bytes_per_s: f64,
-    /// Seconds there and back.
+    /// Seconds of a round trip.
     pub rtt_s: f64,
 }
 
 impl NetworkSpeed {
-    /// Seconds on the wire: flight after flight, the refill of the COT pools at `price` a COT
-    /// included, its flights not.
+    /// Seconds on the wire, flight after flight. The bytes that refill the COT pools are included, at `price`
+    /// for each COT, but the flights of the refill are not.
     #[must_use]
     pub fn seconds(&self, cost: &Cost, price: CotPrice) -> f64 {
         let longest = |s: &channel::Segment| s.to_server.max(s.to_client);
@@ -33,16 +33,16 @@ impl NetworkSpeed {
     }
 }
 
-/// What the choice of algorithms is to make small.
+/// What the choice of algorithms makes as small as possible.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
 #[non_exhaustive]
 pub enum Objective {
-    /// Bytes of both directions, refill included.
+    /// Bytes in both directions, including the refill of the COT pools.
     #[default]
     Bytes,
-    /// Time on a network.
+    /// An estimate of the time on a network, including that of the CPUs.
     Time(NetworkSpeed),
-    /// Flights, then bytes.
+    /// Flights, and bytes among algorithms with the same number of flights.
     Flights,
 }
 
@@ -81,7 +81,7 @@ impl Objective {
         }
     }
 
-    /// What there is less of.
+    /// The unit of what is compared, in the plural.
     pub(crate) const fn unit(&self) -> &'static str {
         match self {
             Self::Bytes => "bytes",
@@ -91,17 +91,17 @@ impl Objective {
     }
 }
 
-/// Bytes of both directions and of the refill.
+/// Bytes in both directions, including the refill.
 pub(crate) fn bytes(cost: &Cost, price: CotPrice) -> f64 {
     float(cost.bytes()) + refill_bytes(cost, price)
 }
 
-/// Bytes that making the correlations of a cost takes.
+/// Bytes of the refill that makes the correlations of a cost.
 fn refill_bytes(cost: &Cost, price: CotPrice) -> f64 {
     float(cost.cots.total()) * price.as_bits() / 8.0
 }
 
-/// The work of a protocol that is no product: its correlations and its bytes.
+/// The work of a protocol that is no product with weights: its correlations and its bytes.
 pub(crate) fn nonlinear_work(cost: &Cost) -> Work {
     Work::of([(work::COTS, cost.cots.total()), (work::BYTES, cost.bytes())])
 }
@@ -117,7 +117,7 @@ pub struct CpuModel(BTreeMap<Cow<'static, str>, f64>);
 impl CpuModel {
     /// The kinds of work, and what a unit of each takes on the machine of BENCHMARKS.md.
     const DEFAULTS: [(&'static str, f64); 5] = [
-        // Its own making included, its words not.
+        // Including the work of making a row, but not that of its words.
         (work::ROWS, 1.7e-7),
         (work::WORDS, 1.6e-9),
         (work::ELEMENTS, 1.6e-8),
@@ -125,26 +125,26 @@ impl CpuModel {
         (work::BYTES, 8.0e-9),
     ];
 
-    /// With another time for one kind of work.
+    /// The same model with another time for one kind of work.
     #[must_use]
     pub fn with(mut self, unit: &'static str, seconds: f64) -> Self {
         self.0.insert(Cow::Borrowed(unit), seconds);
         self
     }
 
-    /// CPU seconds of both parties for one unit; 0 for a kind of work that it does not know.
+    /// CPU seconds of both parties for one unit of a kind of work; 0 if the kind is not known.
     #[must_use]
     pub fn unit(&self, unit: &str) -> f64 {
         self.0.get(unit).copied().unwrap_or(0.0)
     }
 
-    /// Whether every time is a finite number of seconds, not below 0.
+    /// Whether every time is a finite number of seconds that is not negative.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.0.values().all(|v| v.is_finite() && *v >= 0.0)
     }
 
-    /// CPU seconds of both parties, an estimate.
+    /// An estimate of the CPU seconds of both parties together.
     #[must_use]
     pub fn seconds(&self, work: &Work) -> f64 {
         work.iter()

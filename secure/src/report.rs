@@ -1,4 +1,4 @@
-//! What a secure run did, layer by layer.
+//! Plans and reports of secure runs, layer by layer.
 
 use std::borrow::Cow;
 
@@ -14,8 +14,8 @@ pub enum Mode {
     /// Equal to the integer reference bit for bit, on every input.
     #[default]
     Faithful,
-    /// Truncations into a narrower ring are local: floor plus a Bernoulli carry, so each value is
-    /// off by less than one unit and right on average, provided that nothing overflows.
+    /// Truncations into a narrower ring are done by each party alone: the floor plus a Bernoulli carry. Each
+    /// result is off by less than one unit and right on average, provided that nothing overflows.
     Fast,
 }
 
@@ -40,20 +40,19 @@ pub struct LayerPlan {
     pub op: &'static str,
     /// The protocol that computes it.
     pub algorithm: Cow<'static, str>,
-    /// Multiply-accumulates, products with padding not counted.
+    /// Multiply-accumulates, not counting products with padding.
     pub macs: u64,
-    /// Bits of a weight, where there are weights.
+    /// Bits of a weight, if the layer has weights.
     pub weight_bits: Option<u32>,
-    /// Bits of the ring it takes place in: of the accumulator for products, Winograd's guard bits
-    /// apart, else of what it takes.
+    /// Bits of the ring of its input, which for a product is the ring of the accumulator without guard bits.
     pub ring_bits: u32,
-    /// Traffic and correlations, without the refill of the pools.
+    /// Traffic and correlations, without the traffic that refills the pools.
     pub cost: Cost,
-    /// What the CPU does for it, counted; [`crate::CpuModel::seconds`] gives the time.
+    /// The work of the CPUs, counted in units; [`crate::CpuModel::seconds`] estimates its time.
     pub work: Work,
 }
 
-/// One layer of a run: what it did cost.
+/// One layer of a run: what it cost.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 #[non_exhaustive]
 pub struct LayerReport {
@@ -63,21 +62,21 @@ pub struct LayerReport {
     pub op: &'static str,
     /// The protocol that computed it.
     pub algorithm: Cow<'static, str>,
-    /// Multiply-accumulates, products with padding not counted.
+    /// Multiply-accumulates, not counting products with padding.
     pub macs: u64,
-    /// Bytes up.
+    /// Bytes from the client to the server.
     pub client_to_server_bytes: u64,
-    /// Bytes down.
+    /// Bytes from the server to the client.
     pub server_to_client_bytes: u64,
-    /// Maximal runs of bytes in one direction.
+    /// Flights: maximal runs of bytes in one direction.
     pub flights: u64,
     /// Correlations drawn with the server as sender.
     pub server_cots: u64,
     /// Correlations drawn with the client as sender.
     pub client_cots: u64,
-    /// Wall time at this party.
+    /// Seconds that passed at this party.
     pub seconds: f64,
-    /// The flights themselves.
+    /// The same as a cost, with every flight.
     #[serde(skip)]
     pub cost: Cost,
 }
@@ -100,18 +99,18 @@ impl LayerReport {
     }
 }
 
-/// A whole run.
+/// The report of a whole run.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 #[non_exhaustive]
 pub struct RunReport {
-    /// How exact it was.
+    /// How exact the run was.
     pub mode: Mode,
-    /// The layers that did something, in order.
+    /// The layers of the plan, in order.
     pub layers: Vec<LayerReport>,
 }
 
 impl RunReport {
-    /// Bytes up and down and flights of all layers.
+    /// The sums over all layers of bytes to the server, bytes to the client, and flights.
     #[must_use]
     pub fn totals(&self) -> (u64, u64, u64) {
         self.layers
@@ -125,7 +124,7 @@ impl RunReport {
             })
     }
 
-    /// Correlations of all layers.
+    /// The sum of the correlations of all layers.
     #[must_use]
     pub fn cots(&self) -> Cots {
         self.layers
@@ -133,27 +132,27 @@ impl RunReport {
             .fold(Cots::default(), |sum, l| sum.plus(l.cost.cots))
     }
 
-    /// Wall time of all layers.
+    /// Seconds of all layers together.
     #[must_use]
     pub fn seconds(&self) -> f64 {
         self.layers.iter().map(|l| l.seconds).sum()
     }
 }
 
-/// How far a secure run has come; told before each layer.
+/// How far a secure run has come, told before each layer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Progress<'a> {
-    /// The layer about to run, from 0.
+    /// The number of the layer that begins, from 0.
     pub layer: usize,
-    /// Layers in all.
+    /// Number of layers.
     pub layers: usize,
     /// Its name.
     pub name: &'a str,
     /// Its operation.
     pub op: &'static str,
-    /// Online bytes of both directions in the layers done.
+    /// Online bytes, in both directions, of the layers before.
     pub done_bytes: u64,
-    /// Online bytes of both directions in all layers, as predicted.
+    /// Online bytes, in both directions, of all layers, as planned.
     pub total_bytes: u64,
 }

@@ -18,14 +18,15 @@ use crate::price::nonlinear_work;
 use crate::report::{LayerPlan, Mode};
 use crate::{Error, algorithms};
 
-/// The most elements an elementwise protocol takes at a time (AGREEMENT: more would need fewer
-/// flights and more memory).
+/// The most elements that an elementwise protocol takes at a time (AGREEMENT). More would need fewer
+/// flights and more memory.
 pub const CHUNK: usize = 1 << 16;
 
-/// What both parties must have alike besides the public model, for the digest of the handshake.
+/// The constants that both parties must have alike besides the public model: part of the digest that the
+/// handshake compares.
 pub const AGREEMENT: &[(&str, u64)] = &[("secure chunk", CHUNK as u64)];
 
-/// Elements by the chunk.
+/// How elements are divided into chunks.
 pub(crate) const ELEMENTS: Chunked = Chunked::new(CHUNK);
 
 /// How one node is computed.
@@ -33,11 +34,11 @@ pub(crate) const ELEMENTS: Chunked = Chunked::new(CHUNK);
 pub(crate) enum Step {
     /// The client's image becomes shares.
     Input,
-    /// Each party on its own share, without traffic.
+    /// Each party computes on its own share, without traffic.
     Local(Local),
     /// Product with the server's weights.
     Linear(Box<dyn LinearProtocol>),
-    /// Truncation into a narrower ring; by so much the server first takes off its share.
+    /// Truncation into a narrower ring. The server first subtracts `less` from its share.
     TruncReduce { step: TruncReduce, less: u64 },
     /// Truncation in the same ring.
     Trunc(TruncFaithful),
@@ -75,14 +76,15 @@ impl Step {
         let x = graph.input_type(node, 0);
         Ok(match source.op {
             IntOp::Input { .. } => Self::Input,
-            IntOp::Linear { ref by, .. } => {
-                let layer = algorithms::layer(graph, node)?.expect("it is a linear node");
+            IntOp::Linear { .. } => {
+                let layer = algorithms::layer(graph, node)?;
+                let (layer, by) = layer.expect("it is a linear node");
                 Self::Linear(algorithms::protocol(graph, node, &layer, by)?)
             }
             IntOp::TruncReduce { shift, rounded } => {
                 let exact = mode == Mode::Faithful;
-                // The carry of a fast truncation is right on average, so that the rounding constant
-                // would be a bias.
+                // A fast truncation is right on average without the rounding constant, which would be
+                // a bias.
                 let less = if exact || !rounded {
                     0
                 } else {
@@ -142,7 +144,7 @@ impl Step {
         })
     }
 
-    /// The entry of a node in the plan; `None` if nothing happens between the parties.
+    /// The entry of a node in the plan; `None` for [`Step::Input`] and [`Step::Local`].
     pub(crate) fn plan(&self, graph: &IntGraph, node: usize) -> Option<LayerPlan> {
         let source = &graph.nodes()[node];
         let (algorithm, cost) = self.cost(graph, node)?;
@@ -167,7 +169,7 @@ impl Step {
         })
     }
 
-    /// The protocol in words, and its cost.
+    /// The name of the protocol, and its cost; `None` for [`Step::Input`] and [`Step::Local`].
     fn cost(&self, graph: &IntGraph, node: usize) -> Option<(Cow<'static, str>, Cost)> {
         let n = graph.types()[node].shape.len();
         let (name, cost) = match self {
@@ -206,15 +208,15 @@ impl Step {
     }
 }
 
-/// The protocol of a rectifier in words.
+/// The name of a rectifier's protocol.
 const COMPARISON: &str = "millionaires' and mux";
 
-/// Planes of a pool by the chunk.
+/// How the planes of a pool are divided into chunks.
 pub(crate) fn planes(shape: Shape) -> Chunked {
     Chunked::new((CHUNK / shape.plane()).max(1))
 }
 
-/// What is proved of a tensor.
+/// What is known of the sign of a tensor.
 const fn range(x: &TensorType) -> Range {
     if x.nonneg {
         Range::Nonnegative

@@ -1,4 +1,4 @@
-//! The server's weights, ready for the protocols that use them.
+//! The server's weights, prepared for the protocols that use them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,11 +8,12 @@ use nets::PrivateWeights;
 
 use crate::Error;
 
-/// The most bytes kept; what is beyond is made anew in every run (LOCAL).
+/// The most bytes of prepared weights that are kept (LOCAL). Others are prepared anew in every run.
 const MAX_KEPT: usize = 256 << 20;
 
-/// The weights of a model at the server, and what protocols make of them before they multiply. That is
-/// kept from run to run and shared by all sessions. `Debug` prints sizes only; erased on drop.
+/// The weights of a model at the server, and the form into which protocols bring them before they multiply.
+/// This form is kept from run to run and shared by all sessions. `Debug` prints sizes only, and weights are
+/// erased when they are dropped.
 #[derive(Debug)]
 pub struct ServerWeights {
     weights: Arc<PrivateWeights>,
@@ -26,7 +27,7 @@ struct Kept {
 }
 
 impl ServerWeights {
-    /// Nothing prepared yet.
+    /// The weights, with nothing prepared yet.
     #[must_use]
     pub fn new(weights: Arc<PrivateWeights>) -> Self {
         let kept = Mutex::default();
@@ -52,7 +53,7 @@ impl ServerWeights {
         }
     }
 
-    /// What a protocol makes of the weights of a node.
+    /// The weights of a node in the form that a protocol needs.
     pub(crate) fn prepared(
         &self,
         node: usize,

@@ -1,4 +1,4 @@
-//! What the members of the family cost, beside other blocks of the same shape.
+//! What the members of the family cost, compared with other blocks of the same shape.
 
 use std::fmt;
 
@@ -11,11 +11,11 @@ use crate::{Error, Operation, Spatial, XOp};
 
 /// Groups of the X-operators that are compared, where they divide the channels.
 const GROUPS: [usize; 3] = [1, 2, 4];
-/// Input channels of a bottleneck over those inside.
+/// Input channels of a bottleneck for each channel inside.
 const BOTTLENECK: usize = 4;
 
-/// The convolution to replace: from `channels[0]` to `channels[1]` channels on an input of so many
-/// rows and columns, k × k, padded such that stride 1 keeps the size.
+/// The convolution to replace: k × k, from `channels[0]` to `channels[1]` channels, padded such that stride 1
+/// keeps the size.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "the argument of analyse")]
 pub struct Layer {
@@ -33,48 +33,48 @@ pub struct Layer {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "the argument of analyse")]
 pub struct Widths {
-    /// Of the weights.
+    /// Bits of the weights.
     pub weights: Bits,
-    /// Of the accumulators: the ring of inputs and outputs.
+    /// Bits of the accumulators, in whose ring inputs and outputs are.
     pub ring: Bits,
 }
 
-/// Where accumulators are brought back to the scale of activations.
+/// Where in a block accumulators are truncated to the scale of activations.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "inside a block or after it")]
 pub enum Rescale {
-    /// Between two convolutions of a block, back into the ring.
+    /// Between two convolutions of a block, with an extension back into the ring.
     Inner,
-    /// After its last one.
+    /// After the last convolution.
     Output,
 }
 
-/// One way to compute the layer.
+/// One block that can stand for the layer.
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Member {
-    /// What it is.
+    /// Its name in the table.
     pub name: String,
-    /// Its convolutions, in order; each is followed by a rescale of its whole output.
+    /// Its convolutions, in order. A truncation of its whole output follows each.
     pub convolutions: Vec<ConvSpec>,
-    /// Weights.
+    /// Number of weights.
     pub weights: usize,
-    /// Multiplications, those with padding not counted.
+    /// Multiplications, not counting those with padding.
     pub macs: u64,
-    /// The convolutions by oblivious transfer, each directly.
+    /// The cost of the convolutions by oblivious transfer, each computed directly.
     pub direct: Cost,
-    /// The same with the cheapest exact Winograd form of each that has one: it takes inputs in a
-    /// ring that is wider by its guard bits.
+    /// The same with the cheapest exact Winograd form of each convolution that has one and gets cheaper by it.
+    /// Its inputs are in a ring that is wider by its guard bits.
     pub winograd: Cost,
-    /// Elements that are truncated.
+    /// Number of elements that are truncated.
     pub truncations: usize,
-    /// Those truncations, as the caller prices them.
+    /// The cost of these truncations, as the caller prices them.
     pub rescales: Cost,
     /// Flights of convolutions (direct) and truncations, one after the other.
     pub flights: usize,
 }
 
-/// The table of [`analyse`]; its `Display` is a table in Markdown.
+/// The table that [`analyse`] makes. `Display` writes it in Markdown.
 #[derive(Clone, PartialEq, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a list")]
 pub struct Analysis {
@@ -90,14 +90,14 @@ impl Analysis {
     }
 }
 
-/// Every member of the family beside dense, bottleneck, depthwise, pointwise, depthwise-separable
-/// and shuffle blocks, for one layer.
+/// Compares every member of the family with dense, bottleneck, depthwise, pointwise, depthwise-separable and
+/// shuffle blocks, for one layer.
 ///
 /// Costs of convolutions are exact, [`Conv2d::cost`] and [`WinogradConv::cost`], without the refill
-/// of correlated OTs. What a truncation costs is not this crate's to know: `rescale` says it for a
-/// number of elements. Activations inside a bottleneck are not counted. Depthwise needs output
-/// channels that are a multiple of the input's and is left out otherwise, as are X-operators whose
-/// groups do not divide the channels.
+/// of correlated OTs. This crate does not know what a truncation costs: `rescale` gives it for a number
+/// of elements. Activations inside a bottleneck are not counted. The depthwise block is left out if the
+/// output channels are no multiple of the input channels, and X-operators are left out if their groups
+/// do not divide the channels.
 ///
 /// # Errors
 /// [`Error::Zero`], [`Error::Linear`] for a layer that cannot be.
@@ -161,7 +161,7 @@ fn blocks(layer: Layer) -> Result<Vec<(String, Vec<ConvSpec>)>, Error> {
     }
     let pointwise = vec![conv([c_in, c_out], output, 1, 1, 1)?];
     blocks.push(("pointwise".into(), pointwise));
-    // A shuffle is free, so these are members of the family under the names of others.
+    // A shuffle is free, so that these blocks are members of the family under other names.
     let aliases = [
         ("depthwise-separable", Spatial::One),
         ("full shuffle", Spatial::Zero),
@@ -219,7 +219,8 @@ fn member(
     })
 }
 
-/// The Winograd form of least traffic; `None` if there is none for this kernel, stride and ring.
+/// The cost of the Winograd form with the least traffic; `None` if there is none for this kernel, stride and
+/// ring.
 fn best_winograd(spec: ConvSpec, widths: Widths) -> Option<Cost> {
     let forms = Tile::for_kernel(spec.kernel())
         .filter_map(|tile| WinogradConv::new(spec, tile, widths.weights, widths.ring).ok());

@@ -1,4 +1,4 @@
-//! The operator on clear integers: what a secure executor must give.
+//! The operator on clear integers: what a secure execution of it must give.
 
 use linear::clear::conv2d;
 use ndarray::{Array4, ArrayView4, Axis, concatenate, s};
@@ -10,17 +10,17 @@ use crate::{Error, Operation, XOp};
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a pair")]
 pub struct Weights<'a> {
-    /// Of the depthwise convolution, `[⌈r·c⌉, 1, k, k]`; none if r = 0.
+    /// Weights of the depthwise convolution, `[⌈r·c⌉, 1, k, k]`; empty if r = 0.
     pub depthwise: ArrayView4<'a, i32>,
-    /// Of the 1 × 1 convolution, `[out, in / g, 1, 1]`.
+    /// Weights of the 1 × 1 convolution, `[out, in / g, 1, 1]`.
     pub pointwise: ArrayView4<'a, i32>,
 }
 
-/// The operator on one image mod 2^bits, NCHW: an accumulator, at the scale of the input times that
-/// of the 1 × 1 weights.
+/// The value of the operator on images mod 2^bits, NCHW. It is an accumulator, at the scale of the input times
+/// that of the 1 × 1 weights.
 ///
-/// Depthwise weights have `shift` fractional bits: the rescale is ⌊(y + 2^(shift−1)) / 2^shift⌋ of
-/// the value mod 2^bits, read as signed.
+/// Depthwise weights have `shift` fractional bits: the rescale of y is ⌊(y + 2^(shift−1)) / 2^shift⌋, where
+/// y + 2^(shift−1) is reduced mod 2^bits and read as signed.
 ///
 /// # Errors
 /// Those of [`XOp::lower`].
@@ -65,7 +65,7 @@ fn rescaled(bits: Bits, shift: u32, x: u64) -> u64 {
     bits.from_signed(x >> shift)
 }
 
-/// Channels as `groups` rows, read column by column.
+/// Channel shuffle: channels written as `groups` rows and read column by column.
 fn shuffle(x: ArrayView4<'_, u64>, groups: usize) -> Array4<u64> {
     let (n, c, h, w) = x.dim();
     let rows = x

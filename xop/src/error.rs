@@ -1,8 +1,8 @@
-//! What can go wrong in this crate, and what probably has.
+//! What can go wrong in this crate, and what is probably a mistake.
 
 use std::fmt;
 
-/// An X-operator that cannot be.
+/// Why an X-operator is not possible.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -23,7 +23,7 @@ pub enum Error {
         /// Input and output channels.
         channels: [usize; 2],
     },
-    /// Not a fraction of the channels that the family has.
+    /// A fraction of the channels that the family does not have.
     #[error("`{found}` is not a fraction of the channels; 0, 1/4, 1/2 and 1 are")]
     Spatial {
         /// What was given.
@@ -34,7 +34,7 @@ pub enum Error {
     Linear(#[from] linear::Error),
 }
 
-/// An X-operator that can be, but is hardly meant.
+/// An X-operator that is possible, but probably a mistake.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Warning {
@@ -56,7 +56,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// The numbers of groups that divide both numbers of channels, the first ones.
+/// The first few numbers of groups that divide both numbers of channels.
 fn listed([c_in, c_out]: [usize; 2]) -> String {
     const MOST: usize = 8;
     let divides = |g: &usize| c_in.is_multiple_of(*g) && c_out.is_multiple_of(*g);

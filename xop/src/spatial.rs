@@ -1,12 +1,11 @@
-//! The part of the channels that sees a neighbourhood.
+//! r, the part of the channels that sees a neighbourhood.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::Error;
 
-/// r, the part of the channels that goes through the k × k depthwise convolution: an exact
-/// fraction.
+/// r, the part of the channels that goes through the k × k depthwise convolution, as an exact fraction.
 ///
 /// ```
 /// use xop::Spatial;

@@ -1,16 +1,16 @@
-//! The operator and its lowering.
+//! The operator and its lowering to linear steps.
 
 use linear::ConvSpec;
 
 use crate::{Error, Spatial, Warning};
 
-/// An X-operator, checked to be possible: from `channels[0]` to `channels[1]` channels in place
-/// of a k × k convolution of that stride, padded such that stride 1 keeps the size.
+/// An X-operator that is possible, from `channels[0]` to `channels[1]` channels. It stands in the place of a
+/// k × k convolution with the same stride, padded such that stride 1 keeps the size.
 ///
-/// Channel shuffle of 2 groups (none if the input channels are odd); the first ⌈r·c⌉ channels
-/// through a k × k depthwise convolution and rescaled to the scale of the others, which stay as
-/// they are (every stride-th row and column of them); both one after the other; a 1 × 1
-/// convolution in g groups; with g > 1 a channel shuffle of g groups. No activation inside.
+/// It is a channel shuffle of 2 groups (left out if the number of input channels is odd); then the first
+/// ⌈r·c⌉ channels go through a k × k depthwise convolution and a rescale to the scale of the others, of
+/// which every stride-th row and column stays; then both parts are put together; then there is a 1 × 1
+/// convolution in g groups, and with g > 1 a channel shuffle of g groups. There is no activation inside.
 ///
 /// ```
 /// use xop::{Error, Spatial, XOp};
@@ -36,7 +36,7 @@ pub struct XOp {
 pub struct Step {
     /// What it computes.
     pub operation: Operation,
-    /// The values it takes: 0 is the operator's input, n the output of the n-th step.
+    /// The values that it takes: 0 is the input of the operator, n the output of the n-th step.
     pub inputs: Vec<usize>,
 }
 
@@ -47,7 +47,7 @@ pub struct Step {
     reason = "whoever maps them onto a graph must map all"
 )]
 pub enum Operation {
-    /// Channels as `groups` rows, read column by column.
+    /// Channel shuffle: channels written as `groups` rows and read column by column.
     Shuffle {
         /// The groups.
         groups: usize,
@@ -59,9 +59,9 @@ pub enum Operation {
         /// How many.
         channels: usize,
     },
-    /// Each channel through a convolution of its own.
+    /// A depthwise convolution: each channel has one of its own.
     Depthwise(ConvSpec),
-    /// To the scale of the operator's input: a truncation.
+    /// A truncation to the scale of the operator's input.
     Rescale,
     /// Every `stride`-th row and column, from the first.
     Subsample {
@@ -91,7 +91,7 @@ impl Operation {
 }
 
 impl XOp {
-    /// The operator; `spatial` is r, `groups` g.
+    /// The operator with r = `spatial` and g = `groups`.
     ///
     /// # Errors
     /// [`Error::Zero`]; [`Error::Groups`] if the groups do not divide both numbers of channels.
@@ -141,19 +141,19 @@ impl XOp {
         self.stride
     }
 
-    /// r.
+    /// r, the part of the channels that goes through the depthwise convolution.
     #[must_use]
     pub const fn spatial(&self) -> Spatial {
         self.spatial
     }
 
-    /// g.
+    /// g, the groups of the 1 × 1 convolution.
     #[must_use]
     pub const fn groups(&self) -> usize {
         self.groups
     }
 
-    /// Number of weights: of the depthwise convolution and of the 1 × 1 (saturating).
+    /// Numbers of weights of the depthwise and of the 1 × 1 convolution (saturating).
     #[must_use]
     pub const fn weights(&self) -> [usize; 2] {
         let [c_in, c_out] = self.channels;
@@ -162,7 +162,7 @@ impl XOp {
         [depthwise, (c_in / self.groups).saturating_mul(c_out)]
     }
 
-    /// Whether it is hardly what is meant.
+    /// What is probably a mistake in it, if anything.
     #[must_use]
     pub fn warning(&self) -> Option<Warning> {
         let blind = self.kernel > 1 && self.spatial == Spatial::Zero;
@@ -170,14 +170,14 @@ impl XOp {
         blind.then_some(Warning::OnePixel { kernel })
     }
 
-    /// Rows and columns of the output for an input of so many.
+    /// Rows and columns of the output, given those of the input.
     #[must_use]
     pub fn output(&self, input: [usize; 2]) -> [usize; 2] {
         input.map(|side| side.div_ceil(self.stride))
     }
 
-    /// The steps for an input of so many rows and columns, in order; the last one's output is the
-    /// operator's. Steps that would do nothing are left out.
+    /// The steps in order, given the rows and columns of the input. The output of the last step is that of the
+    /// operator. Steps that would do nothing are left out.
     ///
     /// # Errors
     /// [`Error::Linear`] for an empty input or one that is too large.

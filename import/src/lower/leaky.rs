@@ -1,8 +1,8 @@
-//! Rectifiers that let something of negative values through.
+//! Rectifiers with a slope for negative values.
 //!
-//! With n = max(−x, 0), which has no sign, y = x + (1 − slope)·n. So beside a `ReLU` it takes an
-//! extension of known sign, one product and its truncation. A public slope is a local factor; a
-//! trained one, secret and different from channel to channel, is a weight.
+//! With n = max(−x, 0), which is never negative, y = x + (1 − slope)·n. So besides a `ReLU` they take an
+//! extension of known sign, one product and its truncation. A public slope is a factor that each party
+//! multiplies by itself; a trained slope, which is secret and different for each channel, is a weight.
 
 use nets::{
     Algorithm, FloatModel, IntOp, LayerShape, LayerWeights, MAX_WEIGHT_BITS, Op, Operator as _,
@@ -12,11 +12,11 @@ use nets::{
 use super::Lowering;
 use crate::Error;
 use crate::options::Preset;
-use crate::scales::{APART_BITS, fitting};
+use crate::scales::{DEPTHWISE_BITS, fitting};
 
-/// What keeps such an operation from being lowered.
+/// Why a leaky rectifier cannot be lowered, if it cannot; `None` for other operations.
 pub(super) fn problem(model: &FloatModel, op: &Op) -> Result<Option<String>, Error> {
-    // An integer factor must have room for 1 − slope.
+    // The integer factor must have room for 1 − slope.
     let steep = |top: f64| (top > 64.0).then(|| format!("{} with a slope of {top}", op.name()));
     Ok(match op {
         Op::LeakyRelu { slope } => steep(slope.abs()),
@@ -32,10 +32,24 @@ fn largest(tensor: &Tensor, of: impl Fn(f64) -> f64) -> f64 {
 }
 
 impl Lowering<'_> {
-    /// The value of a leaky rectifier in a ring of `bits`.
-    pub(super) fn leaky(&mut self, node: usize, bits: u32) -> usize {
+    /// A rectifier with a public slope, in a ring of `bits`.
+    pub(super) fn leaky_relu(&mut self, node: usize, bits: u32, slope: f64) -> usize {
+        let (x, negative) = self.negative(node, bits);
+        let part = self.by_constant(node, negative, bits, 1.0 - slope);
+        self.push(self.name(node), IntOp::Add, &[x, part])
+    }
+
+    /// A rectifier with a secret slope for each channel, in a ring of `bits`.
+    pub(super) fn prelu(&mut self, node: usize, bits: u32, slope: &str) -> usize {
+        let (x, negative) = self.negative(node, bits);
+        let part = self.by_weights(node, negative, bits, slope);
+        self.push(self.name(node), IntOp::Add, &[x, part])
+    }
+
+    /// The input x of a node, and max(−x, 0).
+    fn negative(&mut self, node: usize, bits: u32) -> (usize, usize) {
         let name = self.name(node);
-        let x = self.made[&(self.inputs(node)[0], bits)];
+        let x = self.nodes[&(self.inputs(node)[0], bits)];
         let minus = IntOp::Affine {
             factor: -1,
             add: 0,
@@ -43,18 +57,14 @@ impl Lowering<'_> {
         };
         let negated = self.push(&format!("{name}.negate"), minus, &[x]);
         let negative = self.push(&format!("{name}.negative"), IntOp::Relu, &[negated]);
-        let part = match self.op(node) {
-            Op::LeakyRelu { slope } => self.by_constant(node, negative, bits, 1.0 - slope),
-            _ => self.by_weights(node, negative, bits),
-        };
-        self.push(name, IntOp::Add, &[x, part])
+        (x, negative)
     }
 
-    /// A factor times a value without sign, rounded.
+    /// A public factor times a value that is never negative, rounded.
     #[expect(clippy::cast_possible_truncation, reason = "slopes are small")]
     fn by_constant(&mut self, node: usize, x: usize, bits: u32, factor: f64) -> usize {
         let width = bits.min(self.options.activation_bits + 1);
-        // So many fractional bits that the factor is wrong by at most half a unit of the result.
+        // The fewest fractional bits with which the factor makes the result wrong by at most half a unit.
         let error = |f: &u32| {
             let scaled = factor * 2f64.powi(f.cast_signed());
             (scaled - scaled.round()).abs() * 2f64.powi((width - 1).cast_signed() - f.cast_signed())
@@ -67,26 +77,22 @@ impl Lowering<'_> {
         };
         let name = self.name(node);
         let wide = self.widened(name, x, bits, fraction);
-        let made = self.push(&format!("{name}.scale"), op, &[wide]);
-        self.truncated(name, made, fraction)
+        let product = self.push(&format!("{name}.scale"), op, &[wide]);
+        self.truncated(name, product, fraction)
     }
 
-    /// The server's factor of each channel times a value without sign, rounded.
+    /// The server's factor of each channel times a value that is never negative, rounded.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "float to integer casts saturate"
     )]
-    fn by_weights(&mut self, node: usize, x: usize, bits: u32) -> usize {
-        let (op, name) = (self.op(node), self.name(node));
-        let channels = self.shape(node).channels;
-        let [(slope, _)] = op.parameters(self.shape(node))[..] else {
-            unreachable!("it has one parameter")
-        };
+    fn by_weights(&mut self, node: usize, x: usize, bits: u32, slope: &str) -> usize {
+        let (name, channels) = (self.name(node), self.shape(node).channels);
         let slopes = self.model.tensors.tensor(slope).expect("fold() checked");
-        let weight_bits = self.options.weight_bits.bits() + APART_BITS;
+        let weight_bits = self.options.weight_bits.bits() + DEPTHWISE_BITS;
         let weight_bits = weight_bits.min(MAX_WEIGHT_BITS).min(bits);
         let shift = fitting(largest(slopes, |v| 1.0 - v), weight_bits);
-        // More fractional bits than the value has would change nothing.
+        // The value has `bits` bits: more fractional bits than that would not change the result.
         let shift = shift.clamp(0, bits.cast_signed()).cast_unsigned();
         let scale = 2f64.powi(shift.cast_signed());
         let weight = |&v: &f32| ((1.0 - f64::from(v)) * scale).round() as i32;
@@ -105,13 +111,13 @@ impl Lowering<'_> {
             by: Algorithm::DIRECT,
         };
         let wide = self.widened(name, x, bits, shift);
-        let made = self.push(&format!("{name}.scale"), op, &[wide]);
-        self.origin.insert(made, node);
-        self.weights.insert(made, layer);
-        self.truncated(name, made, shift)
+        let product = self.push(&format!("{name}.scale"), op, &[wide]);
+        self.origin.insert(product, node);
+        self.weights.insert(product, layer);
+        self.truncated(name, product, shift)
     }
 
-    /// A value in a ring with room for so many fractional bits more.
+    /// A value in a ring that is wider by `fraction` bits, unless all rings are alike.
     fn widened(&mut self, name: &str, x: usize, bits: u32, fraction: u32) -> usize {
         if fraction == 0 || self.options.preset != Preset::Mixed {
             return x;

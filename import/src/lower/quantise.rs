@@ -1,4 +1,4 @@
-//! Integer parameters of the server.
+//! The integer parameters of layers, which are the server's secrets.
 
 use nets::{LayerWeights, Op};
 
@@ -7,7 +7,7 @@ use crate::Error;
 use crate::scales::LinearScale;
 
 impl Lowering<'_> {
-    /// Integer weights and biases; the bias carries the rounding constant of the truncation.
+    /// Integer weights and biases of a linear layer. The bias includes the rounding constant of the truncation.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "float to integer casts saturate"
@@ -66,7 +66,7 @@ impl Lowering<'_> {
         })
     }
 
-    /// The map that alone takes a linear node's output: its node, and its tensor.
+    /// The node and the tensor of the map that is added to a linear node's output, if there is one.
     pub(super) fn map(&self, node: usize) -> Option<(usize, &str)> {
         let map = self.model.graph.sole_consumer(node)?;
         match self.op(map) {
@@ -75,7 +75,7 @@ impl Lowering<'_> {
         }
     }
 
-    /// Shifts and signs of the channels.
+    /// Shifts and signs of the channels of a node.
     #[expect(
         clippy::cast_possible_truncation,
         reason = "float to integer casts saturate"
@@ -104,7 +104,7 @@ impl Lowering<'_> {
     }
 }
 
-/// Each weight by itself; the error of a row's mean is then not known.
+/// Rounds each weight by itself. The mean error of a row is then not known, and is 0 here.
 #[expect(clippy::cast_possible_truncation, reason = "clamped to a weight")]
 fn nearest(weights: &[f64], low: f64, high: f64, rows: usize) -> (Vec<i32>, Vec<f64>) {
     let integers = weights.iter().map(|w| w.round().clamp(low, high) as i32);

@@ -1,15 +1,15 @@
 //! Products and divided means as integer operations.
 
-use nets::{IntOp, Op};
+use nets::{IntOp, Rescaling};
 
 use super::{Lowering, Value};
 use crate::options::Preset;
-use crate::rescale::Rescale;
+use crate::rescale::{Rescale, Rescaled};
 
 impl Lowering<'_> {
-    /// Makes every product in the widest ring that something takes it in. It has either sign, so an
-    /// extension would take a comparison; a wider product takes some bits more in COTs that are there
-    /// anyway.
+    /// Widens the ring in which every product is computed to the widest in which a consumer takes it. A
+    /// product may be negative, so that an extension would take a comparison; a wider product takes only
+    /// some bits more in correlated OTs that are there anyway.
     pub(super) fn widen(&mut self) {
         let (nodes, bits) = (self.model.graph.nodes(), &self.scales.bits);
         if self.options.preset != Preset::Mixed {
@@ -19,29 +19,33 @@ impl Lowering<'_> {
         for (index, node) in nodes.iter().enumerate().rev() {
             let shift = self.shift(index);
             if let Some(rescale) = self.scales.rescale[index] {
-                // Factors are not cut to the ring of a product that was always near 0.
+                // A product that was always near 0 has a narrow ring, but its factors are not narrowed to it.
                 let factors = node.inputs.iter().map(|&i| bits[i]);
                 let factors = factors.fold(0, u32::max).saturating_sub(rescale.shift);
-                let wide = match node.op {
-                    Op::HardSwish => wanted[index],
-                    Op::Gate => wanted[index].max(factors),
-                    Op::HardSigmoid => 0,
-                    _ => factors,
+                let wide = match rescale.what {
+                    Rescaled::Operation(Rescaling::HardSwish) => wanted[index],
+                    Rescaled::Operation(Rescaling::Gate) => wanted[index].max(factors),
+                    Rescaled::Operation(Rescaling::HardSigmoid) => 0,
+                    Rescaled::Mean => factors,
                 };
-                let most = 64_u32.saturating_sub(rescale.shift);
-                self.native[index] = wide.min(most).max(bits[index]);
+                let widest = 64_u32.saturating_sub(rescale.shift);
+                self.first_bits[index] = wide.min(widest).max(bits[index]);
             } else if let Some(linear) = self.scales.linear[index] {
-                // A layer that was always near 0 has weights all the same.
+                // A layer that was always near 0 has a narrow ring, but needs room for its weights.
                 let weights = linear.bits.saturating_sub(linear.shift);
-                self.native[index] = weights.max(bits[index]);
+                self.first_bits[index] = weights.max(bits[index]);
             }
-            let ring = match node.op {
-                Op::HardSigmoid | Op::HardSwish => None,
-                _ => shift.map(|shift| self.native[index] + shift),
+            let what = self.scales.rescale[index].map(|rescale| rescale.what);
+            let ring = match what {
+                // They take activations.
+                Some(Rescaled::Operation(Rescaling::HardSigmoid | Rescaling::HardSwish)) => None,
+                Some(Rescaled::Operation(Rescaling::Gate) | Rescaled::Mean) | None => {
+                    shift.map(|shift| self.first_bits[index] + shift)
+                }
             };
             for (k, &input) in node.inputs.iter().enumerate() {
-                let taken = match (&node.op, ring) {
-                    (Op::Gate, _) if k == 1 => bits[input],
+                let taken = match (what, ring) {
+                    (Some(Rescaled::Operation(Rescaling::Gate)), _) if k == 1 => bits[input],
                     (_, Some(ring)) => ring,
                     _ if self.scales.gain[index] != 1.0 => wanted[index],
                     _ => bits[input],
@@ -51,33 +55,35 @@ impl Lowering<'_> {
         }
     }
 
-    /// What a node that rescales is made of.
+    /// The values that a node that rescales is computed from.
     pub(super) fn rescaled_needs(&self, node: usize, rescale: Rescale) -> Vec<Value> {
         let (inputs, bits) = (self.inputs(node), &self.scales.bits);
         let ring = self.ring(node, rescale.shift);
         let ring = ring.expect("input() asked for every ring");
-        match self.op(node) {
-            Op::HardSigmoid | Op::HardSwish => vec![(inputs[0], bits[inputs[0]])],
-            Op::Gate => {
+        match rescale.what {
+            Rescaled::Operation(Rescaling::HardSigmoid | Rescaling::HardSwish) => {
+                vec![(inputs[0], bits[inputs[0]])]
+            }
+            Rescaled::Operation(Rescaling::Gate) => {
                 let factor = (inputs[1], bits[inputs[1]]);
                 let mut needs = vec![(inputs[0], ring), factor];
-                let made = self.made.get(&factor);
-                if made.is_some_and(|&made| !self.is_gate(made, factor.1, ring)) {
+                let gate = self.nodes.get(&factor);
+                if gate.is_some_and(|&gate| !self.is_gate(gate, factor.1, ring)) {
                     needs.push((inputs[1], ring));
                 }
                 needs
             }
-            _ => vec![(inputs[0], ring)],
+            Rescaled::Mean => vec![(inputs[0], ring)],
         }
     }
 
-    /// Whether an integer node can gate in this ring as it is: where it can have no sign.
-    fn is_gate(&self, made: usize, bits: u32, ring: u32) -> bool {
-        bits <= ring && self.graph.type_of(made).is_some_and(|t| t.nonneg)
+    /// Whether an integer node of `bits` bits can gate in this ring as it is, because it is never negative.
+    fn is_gate(&self, gate: usize, bits: u32, ring: u32) -> bool {
+        bits <= ring && self.graph.type_of(gate).is_some_and(|t| t.nonneg)
     }
 
-    /// The value of a node that rescales, in the ring of activations: made in a ring wider by the
-    /// bits to be cut off, since the result depends on it modulo that only.
+    /// Emits a node that rescales. It is computed in a ring that is wider by the bits to be cut off, since
+    /// the result depends only on the value modulo that ring.
     pub(super) fn rescaled(&mut self, node: usize, rescale: Rescale) -> usize {
         let (name, first) = (self.name(node), self.inputs(node)[0]);
         let ring = self.ring(node, rescale.shift);
@@ -87,26 +93,26 @@ impl Lowering<'_> {
             add: (1_i64 << rescale.shift) >> 1,
             scale: 0,
         };
-        let made = match self.op(node) {
-            Op::HardSigmoid => {
+        let exact = match rescale.what {
+            Rescaled::Operation(Rescaling::HardSigmoid) => {
                 let clipped = self.clipped(name, first, ring);
                 rounding = sixth(rescale);
                 clipped
             }
-            Op::HardSwish => {
+            Rescaled::Operation(Rescaling::HardSwish) => {
                 let shifted = self.shifted(name, first);
                 let (fraction, to) = (rescale.fraction, ring);
                 self.push(name, IntOp::HardSwish { fraction, to }, &[shifted])
             }
-            Op::Gate => {
-                let (x, second) = (self.made[&(first, ring)], self.inputs(node)[1]);
+            Rescaled::Operation(Rescaling::Gate) => {
+                let (x, second) = (self.nodes[&(first, ring)], self.inputs(node)[1]);
                 let gate = self.gate(second, ring);
                 self.push(name, IntOp::Gate, &[x, gate])
             }
-            _ => {
+            Rescaled::Mean => {
                 let window = self.op(node).mean_window(self.shape(first));
                 let (window, counts_padding) = window.expect("it is a mean");
-                let x = self.made[&(first, ring)];
+                let x = self.nodes[&(first, ring)];
                 #[expect(
                     clippy::cast_possible_truncation,
                     clippy::cast_sign_loss,
@@ -123,15 +129,15 @@ impl Lowering<'_> {
             }
         };
         if rescale.shift == 0 {
-            return made;
+            return exact;
         }
-        let made = self.push(&format!("{name}.round"), rounding, &[made]);
-        self.truncated(name, made, rescale.shift)
+        let rounded = self.push(&format!("{name}.round"), rounding, &[exact]);
+        self.truncated(name, rounded, rescale.shift)
     }
 
     /// x + 3.
     fn shifted(&mut self, name: &str, input: usize) -> usize {
-        let x = self.made[&(input, self.scales.bits[input])];
+        let x = self.nodes[&(input, self.scales.bits[input])];
         let op = IntOp::Affine {
             factor: 1,
             add: 3 << self.scales.tensor[input],
@@ -140,7 +146,7 @@ impl Lowering<'_> {
         self.push(&format!("{name}.shift"), op, &[x])
     }
 
-    /// clip(x + 3, 0, 6) in a ring.
+    /// clip(x + 3, 0, 6), in this ring.
     fn clipped(&mut self, name: &str, input: usize, ring: u32) -> usize {
         let shifted = self.shifted(name, input);
         let top = 6 << self.scales.tensor[input];
@@ -159,19 +165,20 @@ impl Lowering<'_> {
         }
     }
 
-    /// A gate: as it is where it can have no sign, else in the ring of the product.
+    /// The integer node of a gate: in the ring of activations if it is never negative, else in the ring of
+    /// the product.
     fn gate(&self, node: usize, ring: u32) -> usize {
         let bits = self.scales.bits[node];
-        let made = self.made[&(node, bits)];
-        if self.is_gate(made, bits, ring) {
-            made
+        let gate = self.nodes[&(node, bits)];
+        if self.is_gate(gate, bits, ring) {
+            gate
         } else {
-            self.made[&(node, ring)]
+            self.nodes[&(node, ring)]
         }
     }
 }
 
-/// Times a sixth, rounded.
+/// A sixth of a value, with the rounding constant of the truncation that follows.
 const fn sixth(rescale: Rescale) -> IntOp {
     IntOp::Affine {
         factor: ((1_i64 << rescale.fraction) + 3) / 6,

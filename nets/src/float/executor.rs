@@ -1,4 +1,4 @@
-//! The float executor: what the network computes as trained.
+//! The float executor: what a network computes as it was trained.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,7 @@ impl FloatModel {
         self.run_observed(values, &mut |_, _| {})
     }
 
-    /// As [`FloatModel::run`], showing every node's output to `observe`.
+    /// As [`FloatModel::run`], and shows every node's output to `observe`.
     ///
     /// # Errors
     /// As [`FloatModel::run`].
@@ -46,7 +46,7 @@ impl FloatModel {
         )
     }
 
-    /// As [`FloatModel::run_observed`], with `compute` for every node but the input.
+    /// As [`FloatModel::run_observed`], but `compute` computes every node except the input.
     pub(crate) fn run_with(
         &self,
         values: &[f32],
@@ -78,13 +78,13 @@ impl FloatModel {
         Ok(outputs.pop().unwrap_or_default())
     }
 
-    /// Number of trained parameters; running statistics are not.
+    /// Number of trained parameters. The running statistics of batch norms are not among them.
     #[must_use]
     pub fn parameters(&self) -> u64 {
         let mut names: BTreeSet<&str> = BTreeSet::new();
         for node in self.graph.nodes() {
             match &node.op {
-                // A gradient never reaches what was measured.
+                // Training measures the running statistics; no gradient changes them.
                 Op::BatchNorm { gamma, beta, .. } => names.extend([gamma.as_str(), beta]),
                 op => names.extend(op.parameters(Shape::vector(1)).iter().map(|p| p.0)),
             }
@@ -109,7 +109,7 @@ impl FloatModel {
 }
 
 impl Op {
-    /// A batch norm as one factor and one shift per channel; nothing for other operations.
+    /// A batch norm as a factor and a shift for each channel; `None` for other operations.
     ///
     /// # Errors
     /// [`Error::MissingTensor`].
@@ -133,13 +133,13 @@ impl Op {
         Ok(Some((0..gamma.len()).map(channel).collect()))
     }
 
-    /// Computes the operation, which is not the input, on the values and shapes of its inputs.
+    /// Computes the operation, which is not [`Op::Input`], on the values and shapes of its inputs.
     ///
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorShape`].
     ///
     /// # Panics
-    /// If the inputs do not have their shapes, or these do not fit the operation.
+    /// If it is [`Op::Input`], if the inputs do not have their shapes, or if these do not fit the operation.
     #[expect(clippy::cast_possible_truncation, reason = "values are f32")]
     pub fn compute(
         &self,
@@ -153,7 +153,7 @@ impl Op {
             tensors.values(name, &wanted.expect("an op lists its parameters").1)
         };
         Ok(match self {
-            Self::Input { .. } => unreachable!("the caller has the input"),
+            Self::Input { .. } => unreachable!("the input is not computed"),
             Self::Conv2d { .. } | Self::Linear { .. } => {
                 let layer = self.linear().expect("these are linear");
                 let weight = tensor(layer.weight)?;

@@ -1,12 +1,13 @@
-//! Rewriting a float graph before quantisation, without changing what it computes.
+//! Rewriting of a float graph before quantisation that does not change what it computes.
 //!
 //! - A batch norm after a convolution or fully connected layer goes into its weights, also through a
 //!   channel shuffle between.
 //! - Max-pool goes before ReLU: `max-pool(ReLU(x)) = ReLU(max-pool(x))`, and there are fewer ReLUs.
 //! - Average pool goes before a 1x1 convolution, which then has fewer positions, and before a channel
 //!   shuffle, which may stand between.
-//! - A dense convolution of a single pixel is a fully connected layer, for which either party can choose.
-//! - Nodes that do not reach the output go.
+//! - A dense convolution of a single pixel becomes a fully connected layer, in whose oblivious transfers
+//!   either party can choose.
+//! - Nodes that the output does not depend on go.
 
 use super::executor::FloatModel;
 use super::op::{FloatGraph, Kind, Op};
@@ -16,23 +17,23 @@ use crate::graph::{Node, Rewriter};
 use crate::kernel::shuffle;
 use crate::shape::{Shape, Window};
 
-/// The same function in fewer and cheaper operations.
+/// The same network in fewer and cheaper operations.
 ///
 /// # Errors
 /// Those of [`FloatModel::check`].
 pub fn fold(model: &FloatModel) -> Result<FloatModel, Error> {
     model.check()?;
     let (mut folded, mut changed) = pass(model)?;
-    // A convolution moved behind a pool may now stand before a batch norm, and a batch norm where
-    // another one stood.
+    // A convolution that moved behind a pool may now have a batch norm behind it, and two batch norms
+    // may now follow one another.
     while changed {
         (folded, changed) = pass(&folded)?;
     }
-    connect(folded)
+    fully_connect(folded)
 }
 
-/// Dense convolutions of a plane of one pixel become fully connected.
-fn connect(model: FloatModel) -> Result<FloatModel, Error> {
+/// Dense convolutions of a plane of one pixel become fully connected layers.
+fn fully_connect(model: FloatModel) -> Result<FloatModel, Error> {
     let FloatModel { graph, mut tensors } = model;
     let mut rewriter = Rewriter::new(&graph);
     for (index, node) in graph.nodes().iter().enumerate() {
@@ -66,9 +67,10 @@ fn connect(model: FloatModel) -> Result<FloatModel, Error> {
     Ok(FloatModel { graph, tensors })
 }
 
-/// Folds what can be folded as the graph is; and whether there is less of it, or a pool moved.
+/// Folds what can be folded in the graph as it is. Also returns whether another pass may find more,
+/// which is so if the graph got shorter or a pool moved.
 fn pass(model: &FloatModel) -> Result<(FloatModel, bool), Error> {
-    // Dead nodes first: what only they share is not shared.
+    // Dead nodes go first: an output that only a dead node takes as well is not shared.
     let graph = model.graph.pruned(model.graph.len() - 1)?;
     let FloatModel { graph, tensors } = fold_batch_norms(&FloatModel {
         graph,
@@ -83,9 +85,9 @@ fn pass(model: &FloatModel) -> Result<(FloatModel, bool), Error> {
     Ok((FloatModel { graph, tensors }, changed))
 }
 
-/// The network with every batch norm folded into the linear layer before it, where there is one. The
-/// parameters of linear layers are renamed after the layer: two layers may share a tensor before,
-/// not after; and each has a bias.
+/// The network with every batch norm folded into the linear layer before it, where there is one.
+/// Afterwards every linear layer has a bias, and parameters of its own that are named after it: two
+/// layers that shared a tensor share it no longer.
 ///
 /// # Errors
 /// [`Error::MissingTensor`].
@@ -100,8 +102,8 @@ pub fn fold_batch_norms(model: &FloatModel) -> Result<FloatModel, Error> {
         {
             // A shuffle of the transposed rows undoes one.
             let affine = shuffle(&after, Shape::vector(after.len()), after.len() / groups);
-            let made = &rewriter.made().nodes()[linear].op;
-            scale(&mut tensors, made, &affine)?;
+            let linear = &rewriter.new_graph().nodes()[linear].op;
+            scale(&mut tensors, linear, &affine)?;
             rewriter.bypass(index);
         } else {
             let op = renamed(node, source, &mut tensors)?;
@@ -116,7 +118,7 @@ pub fn fold_batch_norms(model: &FloatModel) -> Result<FloatModel, Error> {
 /// A node's operation with parameters of its own, which are put into `tensors`.
 fn renamed(node: &Node<Op>, source: &Tensors, tensors: &mut Tensors) -> Result<Op, Error> {
     let mut op = node.op.clone();
-    if let Op::Conv2d { weight, bias, .. } | Op::Linear { weight, bias, .. } = &mut op {
+    if let Some((weight, bias)) = op.linear_parameters_mut() {
         let values = source.tensor(weight)?.clone();
         let outputs = values.shape()[0];
         let shift = match bias {
@@ -135,8 +137,9 @@ fn renamed(node: &Node<Op>, source: &Tensors, tensors: &mut Tensors) -> Result<O
     Ok(op)
 }
 
-/// The new linear node whose output an old node's is, but for a shuffle of so many groups (1: none),
-/// if nothing else takes it. Batch norms between them were folded.
+/// The new linear node from which an old node's value comes, if no other node takes that. There may be
+/// a shuffle between them, whose number of groups is returned too, 1 if there is none. Batch norms
+/// between them have been folded.
 fn linear_before(rewriter: &Rewriter<'_, Op>, node: usize) -> Option<(usize, usize)> {
     let old = rewriter.old();
     let (before, groups) = match old.nodes()[node].op {
@@ -146,26 +149,16 @@ fn linear_before(rewriter: &Rewriter<'_, Op>, node: usize) -> Option<(usize, usi
     old.sole_consumer(node)?;
     old.sole_consumer(before)?;
     let linear = rewriter.place(before);
-    let is_linear = rewriter.made().nodes()[linear].op.kind() == Kind::Linear;
+    let is_linear = rewriter.new_graph().nodes()[linear].op.kind() == Kind::Linear;
     is_linear.then_some((linear, groups))
 }
 
 /// Multiplies a linear operation's output channels by factors and adds shifts.
 #[expect(clippy::cast_possible_truncation, reason = "parameters are f32")]
 fn scale(tensors: &mut Tensors, op: &Op, affine: &[(f64, f64)]) -> Result<(), Error> {
-    let (Op::Conv2d {
-        weight,
-        bias: Some(bias),
-        ..
-    }
-    | Op::Linear {
-        weight,
-        bias: Some(bias),
-        ..
-    }) = op
-    else {
-        unreachable!("fold_batch_norms gave every linear node a bias")
-    };
+    let layer = op.linear().expect("the caller found a linear layer");
+    let (weight, bias) = (layer.weight, layer.bias);
+    let bias = bias.expect("fold_batch_norms gave every linear layer a bias");
     let old = tensors.tensor(weight)?;
     let per_output = (old.data().len() / affine.len()).max(1);
     let factor = |(i, &w): (usize, &f32)| (f64::from(w) * affine[i / per_output].0) as f32;
@@ -180,34 +173,35 @@ fn scale(tensors: &mut Tensors, op: &Op, affine: &[(f64, f64)]) -> Result<(), Er
     Ok(())
 }
 
-/// Swaps every `ReLU` with the max-pool that alone takes its output, and every convolution of single
-/// pixels and every shuffle with such an average pool; whether there was any.
+/// Swaps every `ReLU` with the max-pool that is its only consumer, and every 1x1 convolution and every
+/// shuffle with the average pool that is. Also returns whether there was any.
 fn pool_first(graph: FloatGraph) -> Result<(FloatGraph, bool), Error> {
-    // What is swapped are operations and names: who takes whose output stays.
-    let alone: Vec<_> = (0..graph.len())
+    // Operations and names are swapped; which node takes whose output stays.
+    let has_sole_consumer: Vec<_> = (0..graph.len())
         .map(|i| graph.sole_consumer(i).is_some())
         .collect();
     let mut nodes = graph.into_nodes();
     let mut moved = false;
     for pool in 0..nodes.len() {
         let mut pool = pool;
-        while let Some(&taken) = nodes[pool].inputs.first()
-            && alone[taken]
-            && goes_first(&nodes[taken].op, &nodes[pool].op)
+        while let Some(&input) = nodes[pool].inputs.first()
+            && has_sole_consumer[input]
+            && goes_first(&nodes[input].op, &nodes[pool].op)
         {
             moved = true;
             let (before, after) = nodes.split_at_mut(pool);
-            std::mem::swap(&mut before[taken].op, &mut after[0].op);
-            std::mem::swap(&mut before[taken].name, &mut after[0].name);
-            pool = taken;
+            std::mem::swap(&mut before[input].op, &mut after[0].op);
+            std::mem::swap(&mut before[input].name, &mut after[0].name);
+            pool = input;
         }
     }
     Ok((FloatGraph::new(nodes)?, moved))
 }
 
-/// Whether a pool gives the same before an operation as after it, and cheaper.
+/// Whether a pool may go before an operation that it follows: the values are the same, and fewer of them
+/// are left for the operation.
 fn goes_first(before: &Op, pool: &Op) -> bool {
-    // The bias must not meet padding.
+    // A bias may not be averaged with padding.
     let pointwise = |window: &Window| window.kernel == [1, 1] && window.stride == [1, 1];
     match (before, pool) {
         (Op::Relu, Op::MaxPool { .. }) => true,

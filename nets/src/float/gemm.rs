@@ -1,4 +1,4 @@
-//! Products of float matrices, and convolutions made of them.
+//! Products of float matrices, and convolutions by such products.
 
 use rayon::prelude::*;
 use ring_arith::{Kernel, dispatch};
@@ -6,13 +6,13 @@ use ring_arith::{Kernel, dispatch};
 use crate::kernel::im2col;
 use crate::shape::{Shape, Window};
 
-/// Rows of the result that stay in registers together.
+/// Rows of the result that stay in registers together (LOCAL).
 const ROWS: usize = 4;
-/// And columns.
+/// Columns of the result that stay in registers together (LOCAL).
 const COLUMNS: usize = 16;
 
-/// c += a * b, row-major, with `k` inner and `n` columns. Every sum is added up in the order of the
-/// inner index: results are the same on every machine, however the work is cut.
+/// c += a * b of row-major matrices, where `a` has `k` columns and `b` has `n`. Every sum is added up in the
+/// order of the inner index, so that results are the same on every machine, however the work is divided.
 pub fn gemm_f32(a: &[f32], b: &[f32], c: &mut [f32], k: usize, n: usize) {
     dispatch(Product { a, b, c, k, n });
 }
@@ -49,7 +49,8 @@ impl Kernel for Product<'_> {
     }
 }
 
-/// Adds R rows of the product to the first `columns` columns of rows that are `stride` apart.
+/// Adds R rows of the product to the first `columns` columns of rows of `c`, which start `stride` values
+/// apart.
 #[inline(always)]
 fn tile<const R: usize>(
     a: &[f32],
@@ -77,7 +78,7 @@ fn tile<const R: usize>(
 /// Output positions handled at a time (LOCAL).
 const TILE: usize = 256;
 
-/// A float convolution without bias; a fully connected layer is one of a 1x1 image.
+/// A float convolution without bias. A fully connected layer is a convolution of a 1x1 image.
 pub(crate) fn conv_f32(
     x: &[f32],
     shape: Shape,

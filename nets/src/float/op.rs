@@ -1,13 +1,13 @@
 //! The operations of float networks, and everything that is asked of one of them.
 //!
 //! Each question is one exhaustive match, so that the compiler leads whoever adds an operation
-//! through all of them; how it is computed stands in [`super::executor`].
+//! through all of them. How an operation is computed stands in [`super::executor`].
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::provenance::{Link, channelwise};
+use super::provenance::{Provenance, channelwise};
 use crate::Error;
 use crate::graph::{Arity, Graph, Operator};
 use crate::shape::{Shape, Window, conv_output, joined, padded, shuffled, sliced, subsampled};
@@ -53,33 +53,33 @@ pub enum Op {
     },
     /// max(0, x).
     Relu,
-    /// y = x + shift where \[y ≥ 0\] ⊕ \[sign < 0\], else 0, per channel: what import makes of a
-    /// batch norm and a `ReLU` before linear layers.
+    /// y = x + shift where \[y ≥ 0\] ⊕ \[sign < 0\], else 0, per channel. The crate `import` makes it
+    /// of a batch norm and the `ReLU` behind it.
     SignedRelu {
         /// Name of the shift.
         shift: String,
         /// Name of the sign.
         sign: String,
     },
-    /// Plus a constant tensor of the same shape, alone after a linear layer: what
-    /// import makes of a constant channel before a padded convolution.
+    /// Adds a constant tensor of the same shape to the output of a linear layer, and is the only
+    /// consumer of that. The crate `import` makes it of a constant channel before a padded convolution.
     AddMap {
         /// Name of the constant, channels by rows by columns.
         map: String,
     },
-    /// clip(x, 0, top); `ReLU6` has 6.
+    /// clip(x, 0, top); top is 6 for `ReLU6`.
     Clip {
         /// The largest output, above 0.
         top: f64,
     },
     /// x where x ≥ 0, else slope·x.
     LeakyRelu {
-        /// The slope of what is negative; public.
+        /// The slope for negative values; public.
         slope: f64,
     },
     /// x where x ≥ 0, else slope·x, with a trained slope for each channel.
     PRelu {
-        /// Name of the slope.
+        /// Name of the slopes, one for each channel.
         slope: String,
     },
     /// Largest value under the window; padding never wins.
@@ -98,7 +98,7 @@ pub enum Op {
     AvgPool {
         /// Kernel, stride, padding.
         window: Window,
-        /// Whether padding counts, as zeros; else the mean is that of the inputs there are.
+        /// Whether padding counts as zeros; if not, it is the mean of the inputs under the window.
         counts_padding: bool,
     },
     /// Mean of each channel.
@@ -107,7 +107,7 @@ pub enum Op {
     Add,
     /// Channels of one or more tensors, one after the other.
     Concat,
-    /// Channels as `groups` rows, read column by column.
+    /// Channel shuffle: channels written as `groups` rows and read column by column.
     ChannelShuffle {
         /// The groups.
         groups: usize,
@@ -131,7 +131,7 @@ pub enum Op {
         /// Zero channels after.
         back: usize,
     },
-    /// Channels, rows, columns to one vector.
+    /// All values as one vector, in the order channels, rows, columns.
     Flatten,
     /// Fully connected; weight `[out, in]`.
     Linear {
@@ -147,7 +147,7 @@ pub enum Op {
 /// A network of floats, as it was trained.
 pub type FloatGraph = Graph<Op>;
 
-/// What kind of thing an operation does: what rewritings of whole graphs go by.
+/// What an operation does to its values, as far as rewritings of whole graphs must know.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(
     clippy::exhaustive_enums,
@@ -156,25 +156,26 @@ pub type FloatGraph = Graph<Op>;
 pub enum Kind {
     /// The image.
     Input,
-    /// A product with weights.
+    /// A product with weights; [`Op::linear`] gives its parts.
     Linear,
     /// Adds a constant.
     Constant,
-    /// A batch norm.
+    /// A factor and a shift for each channel; [`Op::affine`] gives them.
     Norm,
-    /// Moves values about or leaves some out, and computes nothing.
+    /// Moves values or leaves some out, and computes nothing.
     Moves,
-    /// Puts tensors beside each other.
+    /// Puts tensors together, one after the other.
     Joins,
-    /// A mean.
+    /// A mean under a window; [`Op::mean_window`] gives it.
     Averages,
-    /// Multiplies or divides, so that its result has a scale of its own.
+    /// Multiplies or divides values, so that in integers its result has a scale of its own.
     Rescales(Rescaling),
-    /// Anything else: it keeps the scale, and must be given values of the width of an activation.
+    /// Anything else: in integers it keeps the scale of its input, which must have the width of an
+    /// activation.
     Acts,
 }
 
-/// The operations without weights whose result has a scale of its own whatever surrounds them.
+/// The operations without weights whose result always has a scale of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "whoever asks must answer for all")]
 pub enum Rescaling {
@@ -192,6 +193,8 @@ pub enum Rescaling {
 pub struct LinearView<'a> {
     /// Output channels.
     pub out_channels: usize,
+    /// Whether it is a fully connected layer, in a graph of integers too.
+    pub is_fully_connected: bool,
     /// Groups; 1 if fully connected.
     pub groups: usize,
     /// Kernel, stride, padding; 1 x 1 if fully connected.
@@ -203,7 +206,7 @@ pub struct LinearView<'a> {
 }
 
 impl LinearView<'_> {
-    /// Whether every channel has weights of its own and meets no other.
+    /// Whether every output channel has weights of its own for a single input channel.
     #[must_use]
     pub const fn is_depthwise(&self) -> bool {
         self.groups > 1 && self.groups == self.out_channels
@@ -211,7 +214,7 @@ impl LinearView<'_> {
 }
 
 impl Op {
-    /// What kind of thing it does.
+    /// What it does to its values.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         match self {
@@ -239,8 +242,9 @@ impl Op {
         }
     }
 
-    /// Whether f(c·x) = c·f(x) for every c > 0, channel by channel: then factors may be moved through
-    /// it. Linear operations count as such, since their weights take the factors.
+    /// Whether f(c·x) = c·f(x) for every c > 0, channel by channel, so that factors may be moved through
+    /// it. Linear operations count as homogeneous, since their weights take the factors, and so do
+    /// those with an [`Op::offset`], which is multiplied by them.
     #[must_use]
     pub const fn is_homogeneous(&self) -> bool {
         match self {
@@ -270,7 +274,7 @@ impl Op {
         }
     }
 
-    /// It as a convolution, if it is a product with weights.
+    /// Its parts as those of a convolution, if it is a product with weights.
     #[must_use]
     pub fn linear(&self) -> Option<LinearView<'_>> {
         match self {
@@ -282,6 +286,7 @@ impl Op {
                 bias,
             } => Some(LinearView {
                 out_channels: *out_channels,
+                is_fully_connected: false,
                 groups: *groups,
                 window: *window,
                 weight,
@@ -293,12 +298,95 @@ impl Op {
                 bias,
             } => Some(LinearView {
                 out_channels: *out_features,
+                is_fully_connected: true,
                 groups: 1,
                 window: Window::square(1, 1, 0),
                 weight,
                 bias: bias.as_deref(),
             }),
-            _ => None,
+            Self::Input { .. }
+            | Self::BatchNorm { .. }
+            | Self::Relu
+            | Self::SignedRelu { .. }
+            | Self::LeakyRelu { .. }
+            | Self::PRelu { .. }
+            | Self::AddMap { .. }
+            | Self::Clip { .. }
+            | Self::MaxPool { .. }
+            | Self::HardSigmoid
+            | Self::HardSwish
+            | Self::Gate
+            | Self::AvgPool { .. }
+            | Self::GlobalAvgPool
+            | Self::Add
+            | Self::Concat
+            | Self::ChannelShuffle { .. }
+            | Self::Slice { .. }
+            | Self::Subsample { .. }
+            | Self::PadChannels { .. }
+            | Self::Flatten => None,
+        }
+    }
+
+    /// The names of weight and bias, to be changed, if it is a product with weights.
+    pub const fn linear_parameters_mut(&mut self) -> Option<(&mut String, &mut Option<String>)> {
+        match self {
+            Self::Conv2d { weight, bias, .. } | Self::Linear { weight, bias, .. } => {
+                Some((weight, bias))
+            }
+            Self::Input { .. }
+            | Self::BatchNorm { .. }
+            | Self::Relu
+            | Self::SignedRelu { .. }
+            | Self::LeakyRelu { .. }
+            | Self::PRelu { .. }
+            | Self::AddMap { .. }
+            | Self::Clip { .. }
+            | Self::MaxPool { .. }
+            | Self::HardSigmoid
+            | Self::HardSwish
+            | Self::Gate
+            | Self::AvgPool { .. }
+            | Self::GlobalAvgPool
+            | Self::Add
+            | Self::Concat
+            | Self::ChannelShuffle { .. }
+            | Self::Slice { .. }
+            | Self::Subsample { .. }
+            | Self::PadChannels { .. }
+            | Self::Flatten => None,
+        }
+    }
+
+    /// The name of the parameter that is added to the values, if there is one: where the values of a
+    /// channel are multiplied by a factor, so must this parameter be. Biases of linear operations are
+    /// in [`Op::linear`].
+    #[must_use]
+    pub fn offset(&self) -> Option<&str> {
+        match self {
+            Self::SignedRelu { shift, .. } => Some(shift),
+            Self::AddMap { map } => Some(map),
+            Self::Input { .. }
+            | Self::Conv2d { .. }
+            | Self::Linear { .. }
+            | Self::BatchNorm { .. }
+            | Self::Relu
+            | Self::LeakyRelu { .. }
+            | Self::PRelu { .. }
+            | Self::Clip { .. }
+            | Self::MaxPool { .. }
+            | Self::HardSigmoid
+            | Self::HardSwish
+            | Self::Gate
+            | Self::AvgPool { .. }
+            | Self::GlobalAvgPool
+            | Self::Add
+            | Self::Concat
+            | Self::ChannelShuffle { .. }
+            | Self::Slice { .. }
+            | Self::Subsample { .. }
+            | Self::PadChannels { .. }
+            | Self::Flatten => None,
         }
     }
 
@@ -368,8 +456,8 @@ impl Op {
         }
     }
 
-    /// The window of a mean over inputs of shape `x`, and whether padding counts (which it does
-    /// where there is none).
+    /// The window of a mean over inputs of shape `x`, and whether padding counts. Where there is no
+    /// padding, it counts.
     #[must_use]
     pub fn mean_window(&self, x: Shape) -> Option<(Window, bool)> {
         match *self {
@@ -378,39 +466,61 @@ impl Op {
                 counts_padding,
             } => Some((window, counts_padding || !window.is_padded())),
             Self::GlobalAvgPool => Some((Window::whole(x), true)),
-            _ => None,
+            Self::Input { .. }
+            | Self::Conv2d { .. }
+            | Self::Linear { .. }
+            | Self::BatchNorm { .. }
+            | Self::Relu
+            | Self::SignedRelu { .. }
+            | Self::LeakyRelu { .. }
+            | Self::PRelu { .. }
+            | Self::AddMap { .. }
+            | Self::Clip { .. }
+            | Self::MaxPool { .. }
+            | Self::HardSigmoid
+            | Self::HardSwish
+            | Self::Gate
+            | Self::Add
+            | Self::Concat
+            | Self::ChannelShuffle { .. }
+            | Self::Slice { .. }
+            | Self::Subsample { .. }
+            | Self::PadChannels { .. }
+            | Self::Flatten => None,
         }
     }
 
-    /// Which channel of which input each output channel comes from, for operations that treat
-    /// their channels apart; nothing for those that mix them.
+    /// Which channel of which input each output channel comes from, for operations that treat every
+    /// channel by itself. Empty for those that mix channels.
     #[must_use]
-    pub fn links(&self, inputs: &[Shape], out: Shape) -> Vec<Link> {
-        let link = |input, from, to| Link { input, from, to };
+    pub fn provenance(&self, inputs: &[Shape], out: Shape) -> Vec<Provenance> {
+        let from_channel = |input, from, to| Provenance { input, from, to };
         match *self {
             Self::Input { .. } | Self::Conv2d { .. } | Self::Linear { .. } => Vec::new(),
             Self::PadChannels { front, .. } => {
                 let channels = 0..inputs[0].channels;
-                channels.map(|c| link(0, c, front + c)).collect()
+                channels.map(|c| from_channel(0, c, front + c)).collect()
             }
             Self::Flatten => {
                 let plane = inputs[0].plane();
                 let channels = 0..out.channels;
-                channels.map(|c| link(0, c / plane, c)).collect()
+                channels.map(|c| from_channel(0, c / plane, c)).collect()
             }
-            Self::Slice { start, channels } => {
-                (0..channels).map(|c| link(0, start + c, c)).collect()
-            }
+            Self::Slice { start, channels } => (0..channels)
+                .map(|c| from_channel(0, start + c, c))
+                .collect(),
             Self::ChannelShuffle { groups } => {
                 let per_group = out.channels / groups;
                 let from = |c: usize| c % groups * per_group + c / groups;
-                (0..out.channels).map(|c| link(0, from(c), c)).collect()
+                (0..out.channels)
+                    .map(|c| from_channel(0, from(c), c))
+                    .collect()
             }
             Self::Concat => {
                 let all = inputs.iter().enumerate();
                 let channels = all.flat_map(|(k, x)| (0..x.channels).map(move |c| (k, c)));
                 let joined = channels.enumerate();
-                joined.map(|(to, (k, c))| link(k, c, to)).collect()
+                joined.map(|(to, (k, c))| from_channel(k, c, to)).collect()
             }
             Self::BatchNorm { .. }
             | Self::Relu
@@ -528,7 +638,7 @@ impl Operator for Op {
         .and_then(Shape::check)
     }
 
-    /// Parameters that rewritings make are named after their node, so names are unique.
+    /// Checks that names of nodes are unique: parameters that rewritings make are named after them.
     fn check_graph(graph: &FloatGraph) -> Result<(), Error> {
         let mut names = BTreeSet::new();
         match graph.nodes().iter().find(|n| !names.insert(&n.name)) {

@@ -1,9 +1,9 @@
-//! Which channels an operation carries where.
+//! Where the channels of an operation's output come from.
 
 /// One channel of an operation's output, and where it comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
-pub struct Link {
+pub struct Provenance {
     /// Which of the operation's inputs.
     pub input: usize,
     /// Channel of that input.
@@ -12,11 +12,11 @@ pub struct Link {
     pub to: usize,
 }
 
-/// Every channel comes from the same channel of every input.
-pub(super) fn channelwise(inputs: usize, channels: usize) -> Vec<Link> {
-    let links = (0..inputs).flat_map(|input| (0..channels).map(move |c| (input, c)));
-    links
-        .map(|(input, c)| Link {
+/// The provenance where every channel comes from the same channel of every input.
+pub(super) fn channelwise(inputs: usize, channels: usize) -> Vec<Provenance> {
+    let channels = (0..inputs).flat_map(|input| (0..channels).map(move |c| (input, c)));
+    channels
+        .map(|(input, c)| Provenance {
             input,
             from: c,
             to: c,

@@ -10,13 +10,13 @@ use crate::{Error, Tensor, Tensors};
 
 /// A weights file: tensors and metadata.
 ///
-/// 16- and 64-bit floats become `f32`; tensors of integers (batch counters) are left out.
+/// 16- and 64-bit floats become `f32`. Tensors of integers, such as counters of batches, are left out.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "a pair")]
 pub struct StateDict {
     /// The tensors.
     pub tensors: Tensors,
-    /// `__metadata__`.
+    /// The file's `__metadata__`.
     pub metadata: BTreeMap<String, String>,
 }
 
@@ -51,7 +51,8 @@ impl StateDict {
         })
     }
 
-    /// The metadata under `key` as a list: brackets, blanks and quotes ignored.
+    /// The metadata under `key` as a list, separated by commas. Brackets, blanks and quotes around items are
+    /// ignored.
     #[must_use]
     pub fn list(&self, key: &str) -> Option<Vec<String>> {
         let trim: &[char] = &['[', ']', ' ', '"', '\''];
@@ -116,7 +117,7 @@ fn floats(view: &TensorView<'_>) -> Option<Vec<f32>> {
     }
 }
 
-/// IEEE binary16.
+/// The value of an IEEE binary16 number.
 fn half(h: u16) -> f32 {
     let (exponent, fraction) = (h >> 10 & 31, f32::from(h & 1023));
     let magnitude = match exponent {

@@ -1,4 +1,4 @@
-//! Batch norms of random networks: statistics that keep activations in range.
+//! Batch-norm statistics for networks with random weights that keep activations in range.
 
 use super::executor::FloatModel;
 use super::op::Op;
@@ -6,14 +6,13 @@ use super::tensors::{Tensor, Tensors};
 use crate::Error;
 use crate::shape::Shape;
 
-/// Gives every batch norm of a network with random weights the scale of what reaches it on one
-/// sample: its running variances are multiplied by the mean square of its input, its running means by
-/// the root of it.
+/// Fits the running statistics of every batch norm of a network with random weights to one sample: the
+/// variances are multiplied by the mean square of the batch norm's input, the means by its root.
 ///
-/// As they are seeded, both are relative to an input of mean square 1. Without this the additions and
-/// the linear layers without a `ReLU` behind them multiply magnitudes from block to block, and a deep
-/// network overflows every width; trained ones have measured statistics. One factor for all
-/// channels, in the manner of Mishkin and Matas, arXiv 1511.06422: single channels of noise may
+/// Random statistics are made for an input of mean square 1. Without this function, additions and linear
+/// layers without a `ReLU` behind them multiply magnitudes from block to block, until a deep network
+/// overflows every width; trained networks have measured statistics. There is one factor for all
+/// channels, in the manner of Mishkin and Matas, arXiv 1511.06422, because on noise a single channel may
 /// hardly vary.
 ///
 /// # Errors
@@ -33,7 +32,7 @@ pub fn standardise(model: &mut FloatModel, sample: &[f32]) -> Result<(), Error> 
     Ok(())
 }
 
-/// 1 where there is nothing.
+/// The mean of the squares, or 1 if that is 0 or not finite.
 #[expect(clippy::cast_precision_loss, reason = "a mean")]
 fn mean_square(values: &[f32]) -> f64 {
     let sum: f64 = values.iter().map(|&v| f64::from(v) * f64::from(v)).sum();

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 
-/// One float tensor, row-major. A copy shares its values; the last one erases them when dropped.
+/// One float tensor, row-major. Copies share the values, and the last copy erases them when it is dropped.
 #[derive(Clone, PartialEq, Default)]
 pub struct Tensor {
     shape: Vec<usize>,
@@ -19,7 +19,7 @@ impl Tensor {
     /// A tensor of this shape.
     ///
     /// # Panics
-    /// When the number of values is not the product of the shape.
+    /// If the number of values is not the product of the shape.
     #[must_use]
     pub fn new(shape: Vec<usize>, data: Vec<f32>) -> Self {
         assert_eq!(
@@ -101,7 +101,7 @@ impl Tensors {
         self.0.contains_key(name)
     }
 
-    /// Names and tensors, by name.
+    /// Names and tensors, in the order of the names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
         self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }

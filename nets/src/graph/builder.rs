@@ -1,4 +1,4 @@
-//! Making a graph node by node.
+//! Building a graph node by node.
 
 use super::{Arity, Graph, Node, Operator};
 use crate::Error;
@@ -6,7 +6,7 @@ use crate::Error;
 /// The most nodes that a graph may have.
 const MAX_NODES: usize = 1 << 16;
 
-/// A graph in the making. Every node is checked when it is pushed; the first problem is kept and
+/// A graph that is being built. Every node is checked when it is pushed; the first problem is kept and
 /// reported by [`GraphBuilder::finish`], so that building reads as a plain list of nodes.
 #[derive(Debug)]
 pub struct GraphBuilder<O: Operator> {
@@ -32,7 +32,7 @@ impl<O: Operator> GraphBuilder<O> {
         }
     }
 
-    /// Appends a node on the outputs of earlier ones, and returns its number.
+    /// Appends a node that takes the outputs of earlier ones, and returns its number.
     pub fn push(&mut self, name: impl Into<String>, op: O, inputs: &[usize]) -> usize {
         let node = Node {
             name: name.into(),
@@ -55,7 +55,7 @@ impl<O: Operator> GraphBuilder<O> {
         &self.nodes
     }
 
-    /// The type of a node's output, if it and all before it are sound.
+    /// The type of a node's output, if this node and all before it fit.
     #[must_use]
     pub fn type_of(&self, node: usize) -> Option<&O::Type> {
         self.types.get(node)
@@ -101,7 +101,7 @@ impl<O: Operator> GraphBuilder<O> {
             Arity::AtLeastOne if node.inputs.is_empty() => {
                 return Err("it takes an input".into());
             }
-            _ => {}
+            Arity::Exactly(_) | Arity::AtLeastOne => {}
         }
         let inputs: Option<Vec<_>> = (node.inputs.iter())
             .map(|&i| self.types.get(i).copied())

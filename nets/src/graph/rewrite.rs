@@ -1,10 +1,10 @@
-//! From one graph to another.
+//! Rewriting one graph into another.
 
 use super::{Graph, GraphBuilder, Operator};
 use crate::Error;
 
-/// A graph made from another one, node by node in its order: the one way in which rewritings keep
-/// track of where the old nodes' outputs are.
+/// Builds a new graph from an old one, node by node in the old order, and keeps track of which new node
+/// has the output of which old one.
 #[derive(Debug)]
 pub struct Rewriter<'a, O: Operator, P: Operator = O> {
     old: &'a Graph<O>,
@@ -13,7 +13,7 @@ pub struct Rewriter<'a, O: Operator, P: Operator = O> {
 }
 
 impl<'a, O: Operator, P: Operator> Rewriter<'a, O, P> {
-    /// Nothing taken over yet.
+    /// Starts with an empty new graph.
     #[must_use]
     pub fn new(old: &'a Graph<O>) -> Self {
         Self {
@@ -31,23 +31,23 @@ impl<'a, O: Operator, P: Operator> Rewriter<'a, O, P> {
 
     /// The new graph so far.
     #[must_use]
-    pub const fn made(&self) -> &GraphBuilder<P> {
+    pub const fn new_graph(&self) -> &GraphBuilder<P> {
         &self.new
     }
 
-    /// Where the output of an old node is.
+    /// The new node that has the output of an old one.
     ///
     /// # Panics
-    /// If it was not taken over.
+    /// If there is none yet.
     #[must_use]
     pub fn place(&self, old: usize) -> usize {
-        self.place[old].expect("a node's inputs are taken over before it")
+        self.place[old].expect("a node is rewritten after its inputs")
     }
 
-    /// Where the inputs of an old node are.
+    /// The new nodes that have the inputs of an old one.
     ///
     /// # Panics
-    /// If one was not taken over.
+    /// If one is not there yet.
     #[must_use]
     pub fn inputs(&self, old: usize) -> Vec<usize> {
         let inputs = self.old.nodes()[old].inputs.iter();
@@ -59,33 +59,34 @@ impl<'a, O: Operator, P: Operator> Rewriter<'a, O, P> {
         self.new.push(name, op, inputs)
     }
 
-    /// Puts an operation in the place of an old node, under its name and on its inputs.
+    /// Puts an operation in the place of an old node, with its name and its inputs, and returns the number
+    /// of the new node.
     ///
     /// # Panics
-    /// If an input was not taken over.
+    /// If an input is not in the new graph yet.
     pub fn put(&mut self, old: usize, op: P) -> usize {
         let inputs = self.inputs(old);
         let name = self.old.nodes()[old].name.clone();
-        let made = self.new.push(name, op, &inputs);
-        self.stand_in(old, made);
-        made
+        let new = self.new.push(name, op, &inputs);
+        self.stand_in(old, new);
+        new
     }
 
-    /// Lets a new node stand for an old one.
+    /// Lets a new node have the output of an old one.
     pub fn stand_in(&mut self, old: usize, new: usize) {
         self.place[old] = Some(new);
     }
 
-    /// Leaves an old node out: its input stands for it.
+    /// Leaves an old node out: whatever took its output takes its first input.
     ///
     /// # Panics
-    /// If it has no input, or that was not taken over.
+    /// If it has no input, or that is not in the new graph yet.
     pub fn bypass(&mut self, old: usize) {
         let input = self.place(self.old.nodes()[old].inputs[0]);
         self.stand_in(old, input);
     }
 
-    /// The new graph, and where the old nodes are in it.
+    /// The new graph, and for each old node the new one that has its output, if any.
     ///
     /// # Errors
     /// As [`GraphBuilder::finish`].
@@ -95,10 +96,10 @@ impl<'a, O: Operator, P: Operator> Rewriter<'a, O, P> {
 }
 
 impl<O: Operator> Rewriter<'_, O> {
-    /// Takes an old node over as it is.
+    /// Takes an old node into the new graph as it is, and returns the number of the new node.
     ///
     /// # Panics
-    /// If an input was not taken over.
+    /// If an input is not in the new graph yet.
     pub fn keep(&mut self, old: usize) -> usize {
         let op = self.old.nodes()[old].op.clone();
         self.put(old, op)

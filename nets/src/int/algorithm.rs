@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 /// The longest name.
 const MAX_NAME: usize = 64;
 
-/// An algorithm by name. A graph knows no more of it than how many guard bits it leaves: the result is
-/// 2^g times the product, in a ring wider by g bits. Who executes the graph finds the protocol by
-/// the name, and refuses a graph whose algorithms it does not have.
+/// An algorithm by its name. Of the algorithm itself a graph knows only its number of guard bits, g: the
+/// result is 2^g times the product, in a ring that is g bits wider. Whoever executes the graph finds the
+/// protocol by the name, and refuses a graph that names an algorithm it does not have.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Algorithm {
@@ -19,10 +19,10 @@ pub struct Algorithm {
 }
 
 impl Algorithm {
-    /// As it stands, the bits of the weights choosing in oblivious transfers.
+    /// Every product by itself, in oblivious transfers in which the bits of the weights choose.
     pub const DIRECT: Self = Self::named("direct", 0);
 
-    /// An algorithm of this name, which leaves so many guard bits.
+    /// An algorithm with this name and this number of guard bits.
     #[must_use]
     pub const fn named(name: &'static str, guard_bits: u32) -> Self {
         Self {
@@ -37,7 +37,7 @@ impl Algorithm {
         &self.name
     }
 
-    /// The bits by which the ring of the result is wider.
+    /// The number of bits by which the ring of the result is wider than that of the input.
     #[must_use]
     pub const fn guard_bits(&self) -> u32 {
         self.guard_bits
@@ -49,7 +49,7 @@ impl Algorithm {
         *self == Self::DIRECT
     }
 
-    /// Refuses names that nobody should be shown.
+    /// Refuses names that are not fit to be shown to people.
     pub(crate) fn check(&self) -> Result<(), String> {
         let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if self.name.is_empty() || self.name.len() > MAX_NAME || !self.name.chars().all(good) {

@@ -1,6 +1,6 @@
-//! The clear integer executor: the reference that faithful secure runs equal bit for bit.
+//! The clear integer executor: the reference that faithful secure runs must equal bit for bit.
 //!
-//! It shares no code with the protocols, so it is an oracle for them.
+//! It shares no code with the protocols, so that it can be an oracle for them.
 
 use rayon::prelude::*;
 use ring_arith::{Bits, Word, gemm};
@@ -16,7 +16,7 @@ use crate::shape::Shape;
 /// Output positions handled at a time (LOCAL).
 const TILE: usize = 256;
 
-/// Runs the graph on clear integers. Inputs beyond the input's ring are reduced first.
+/// Runs the graph on clear integers. Input values outside of the input's ring are reduced first.
 ///
 /// # Errors
 /// [`Error::InputLength`], [`Error::Weights`].

@@ -1,8 +1,7 @@
-//! The integer graph: what both parties execute, and all they both may know of the network.
+//! The operations of integer networks, and everything that is asked of one of them.
 //!
-//! Every tensor is signed integers of a declared width and scale ([`TensorType`]); every
-//! operation is defined on *all* inputs, overflow included, because everything is reduced modulo
-//! 2^l. Weights are not here but in [`crate::PrivateWeights`].
+//! Each question is one exhaustive match, so that the compiler leads whoever adds an operation
+//! through all of them.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +12,11 @@ use crate::graph::{Arity, Graph, Operator};
 use crate::shape::{Shape, Window};
 
 /// A network of integers: nodes in topological order, [`IntOp::Input`] first, [`IntOp::Output`] last,
-/// every width, scale and shape consistent.
+/// with widths, scales and shapes that fit together.
+///
+/// Every tensor is signed integers of a declared width and scale ([`TensorType`]). Every operation is
+/// defined on *all* inputs, overflow included, because everything is reduced modulo 2^l. Weights are not
+/// in the graph but in [`crate::PrivateWeights`].
 pub type IntGraph = Graph<IntOp>;
 
 /// The shape of a product with the server's weights.
@@ -83,19 +86,19 @@ pub enum IntOp {
         /// Its scale.
         scale: i32,
     },
-    /// The same numbers in a wider ring.
+    /// The same signed numbers in a wider ring.
     Extend {
         /// The new width.
         to: u32,
     },
-    /// Reduction to a narrower ring; local.
+    /// Reduction into a narrower ring. Each party does it by itself.
     Narrow {
         /// The new width.
         to: u32,
     },
-    /// Product with the server's weights, plus its bias, times 2^g in a ring wider by g bits, where g
-    /// are the guard bits of the algorithm: 0 for most, and then the product itself. The truncation
-    /// that follows removes g bits more and gives what it gives without them.
+    /// Product with the server's weights plus the server's bias, times 2^g in a ring that is g bits wider,
+    /// where g is the algorithm's number of guard bits: 0 for most, and then it is the product itself. The
+    /// truncation that follows removes g bits more, so that its result does not depend on g.
     Linear {
         /// Convolution or fully connected.
         shape: LayerShape,
@@ -107,7 +110,7 @@ pub enum IntOp {
         #[serde(default, skip_serializing_if = "Algorithm::is_direct")]
         by: Algorithm,
     },
-    /// floor(x / 2^shift) from l to l - shift bits.
+    /// floor(x / 2^shift), from a ring of l bits into one of l - shift bits.
     TruncReduce {
         /// Bits cut off.
         shift: u32,
@@ -123,16 +126,18 @@ pub enum IntOp {
     },
     /// max(0, x).
     Relu,
-    /// y = x + shift modulo 2^l where \[y ≥ 0\] ⊕ \[the channel is negative\], else 0; shift (the
-    /// "biases") and sign (the "weights", 0 or -1) of each channel are the server's.
+    /// y = x + shift modulo 2^l where \[y ≥ 0\] ⊕ \[the channel is negative\], else 0. The shift and the
+    /// sign of each channel are secrets of the server: [`crate::LayerWeights`] holds shifts in place of
+    /// biases and signs, 0 or -1, in place of weights.
     SignedRelu,
     /// clip(x, 0, top), for every x of the ring.
     Clip {
         /// The largest output, positive in the ring.
         top: i64,
     },
-    /// factor·x + add. Hard-sigmoid of x at scale s is made of it: plus 3·2^s, clipped at 6·2^s, times
-    /// 2^f / 6 rounded to nearest, plus the rounding constant of the truncation that follows.
+    /// factor·x + add, both public. Hard-sigmoid of x at scale s is made of such steps: plus 3·2^s, clipped
+    /// at 6·2^s, times 2^f / 6 rounded to nearest, plus the rounding constant of the truncation that
+    /// follows.
     Affine {
         /// The factor.
         factor: i64,
@@ -141,29 +146,28 @@ pub enum IntOp {
         /// Scale of the factor.
         scale: i32,
     },
-    /// Of h = x + 3·2^s at scale s: with c = clip(h, 0, 6·2^s) and r = max(h - 6·2^s, 0),
-    /// m·c·(c - 3·2^s) + 2^(s + fraction)·r modulo 2^to, where m is 2^fraction / 6 rounded to
-    /// nearest. That is hard-swish of x at scale 2·s + fraction; the rounding to a
-    /// smaller scale comes after it.
+    /// Hard-swish of x at scale 2·s + fraction, given h = x + 3·2^s at scale s. With
+    /// c = clip(h, 0, 6·2^s), r = max(h - 6·2^s, 0), and m the integer nearest to 2^fraction / 6, it is
+    /// m·c·(c - 3·2^s) + 2^(s + fraction)·r modulo 2^to. The rounding to a smaller scale comes after it.
     HardSwish {
         /// Fractional bits of a sixth.
         fraction: u32,
         /// The width of the result.
         to: u32,
     },
-    /// Each channel of the first input times the second input's one value of that channel, in the
-    /// first one's ring and exactly; the rounding comes after it. The second is of the same ring or,
-    /// where it is never negative, of a narrower one.
+    /// Each channel of the first input times the second input's one value of that channel, exactly, in the
+    /// ring of the first. The rounding comes after it. The second input has the same ring or, where it is
+    /// never negative, a narrower one.
     Gate,
-    /// Sum under the window times 2^fraction / (divisor·count), rounded half up: the mean, at a
-    /// scale larger by `fraction`; the rounding to a smaller scale comes after it. `count` is the
+    /// Sum under the window times 2^fraction / (divisor·count), which is rounded half up: the mean, at a
+    /// scale that is larger by `fraction`. The rounding to a smaller scale comes after it. `count` is the
     /// window's area or, where padding does not count, the number of inputs under it.
     MeanPool {
         /// Kernel, stride, padding.
         window: Window,
         /// Whether padding counts, as zeros.
         counts_padding: bool,
-        /// The integers are this many times too large: sums instead of means.
+        /// How many times too large the integers of the input are, where they are sums instead of means.
         divisor: u64,
         /// Fractional bits of the reciprocal.
         fraction: u32,
@@ -177,7 +181,7 @@ pub enum IntOp {
     Add,
     /// Channels of one or more tensors of one width and scale, one after the other.
     Concat,
-    /// Channels as `groups` rows, read column by column.
+    /// Channel shuffle: channels written as `groups` rows and read column by column.
     ChannelShuffle {
         /// The groups.
         groups: usize,
@@ -189,7 +193,8 @@ pub enum IntOp {
         /// How many.
         channels: usize,
     },
-    /// Sum under the window, padding counted as zeros; the division is in later weights.
+    /// Sum under the window, padding counted as zeros. The division that makes it a mean is in the weights
+    /// of a later layer.
     SumPool {
         /// Kernel, stride, padding.
         window: Window,
@@ -206,15 +211,15 @@ pub enum IntOp {
         /// Zero channels after.
         back: usize,
     },
-    /// Channels, rows, columns to one vector.
+    /// All values as one vector, in the order channels, rows, columns.
     Flatten,
-    /// What the client learns. The last node, and no other.
+    /// What the client learns. It is the last node, and no other is.
     Output,
 }
 
 impl IntOp {
-    /// What the server must have for it: how many weights, how many biases, and bits of a weight, given
-    /// the shape of its input; nothing for operations without secret parameters.
+    /// What the server must have for it, given the shape of its input: the number of weights, the number of
+    /// biases, and the bits of a weight. `None` for operations without secret parameters.
     #[must_use]
     pub fn parameters(&self, x: Shape) -> Option<(usize, usize, u32)> {
         match self {

@@ -1,7 +1,7 @@
-//! Integer semantics of the operations that are more than arithmetic.
+//! What the more complex operations compute on integers.
 //!
-//! They are stated here on their own, without the protocols that compute them between two parties, so
-//! that the clear executor is an oracle for those.
+//! They are stated here without the protocols that compute them between two parties, so that the clear
+//! executor is an oracle for these.
 
 use ring_arith::Bits;
 
@@ -16,11 +16,13 @@ pub(super) struct HardSwish {
 }
 
 impl HardSwish {
-    /// Refuses what leaves no room for the clipped value, for its sixth, or for the ramp beyond it.
+    /// Refuses widths without room for the clipped value, for a sixth of it, or for the values beyond 6.
     pub(super) fn new(h: &TensorType, fraction: u32, to: Bits) -> Result<Self, String> {
         let (bits, scale) = (h.bits(), h.fixed.scale);
         let refused = || {
-            format!("a hard-swish from {bits} bits at scale {scale} to {to} with {fraction} more")
+            format!(
+                "{bits} bits at scale {scale}, a sixth of {fraction} bits and {to} bits out do not fit together"
+            )
         };
         let scale = u32::try_from(scale).map_err(|_| refused())?;
         let clipped = scale.checked_add(4).is_some_and(|n| n <= bits.get());
@@ -43,9 +45,9 @@ impl HardSwish {
     }
 }
 
-/// The largest value under every window, as the winner of a tournament on differences modulo 2^l:
-/// along the rows of the window first, then among their winners; neighbours meet, and a value without
-/// a neighbour waits. Where no two values are 2^(l-1) or more apart the order does not matter.
+/// The largest value under every window, as the winner of a tournament by differences modulo 2^l: within
+/// the rows of the window first, then among the winners of the rows. In each round neighbours meet, and a
+/// value without a neighbour goes on. Where all differences are below 2^(l-1) the order does not matter.
 pub(super) fn max_pool(
     x: &[i64],
     shape: Shape,
@@ -68,7 +70,7 @@ pub(super) fn max_pool(
     y
 }
 
-/// The rows (axis 0) or columns (axis 1) under a window that are no padding.
+/// The rows (axis 0) or columns (axis 1) of the input under a window, padding left out.
 fn span(window: &Window, axis: usize, o: usize, size: usize) -> std::ops::Range<usize> {
     let start = o * window.stride[axis];
     let clip = |place: usize| place.saturating_sub(window.padding[axis]).min(size);

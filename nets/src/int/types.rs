@@ -1,4 +1,4 @@
-//! Types of the integer graph: what is known of a tensor, and how operations carry it on.
+//! Types in the integer graph: what is known of a tensor, and what follows for the result of an operation.
 
 use ring_arith::{Bits, Fixed};
 
@@ -14,25 +14,25 @@ const MAX_WEIGHTS: usize = 1 << 28;
 const MAX_PATCH: usize = 1 << 22;
 /// The most values all windows of a pool may cover together.
 const MAX_POOLED: usize = 1 << 27;
-/// The most values that may have to be kept at one time: what a hostile graph can make us hold.
+/// The most values that a run may have to keep at one time: the memory that a hostile graph can ask for.
 const MAX_LIVE: usize = 1 << 27;
-/// Scales beyond this are refused.
+/// The largest magnitude of a scale.
 const MAX_SCALE: i32 = 128;
-/// The widest weight.
+/// The most bits of a weight.
 pub const MAX_WEIGHT_BITS: u32 = 31;
 
-/// What is known of one tensor.
+/// What is known of a tensor before any run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct TensorType {
     /// Its shape.
     pub shape: Shape,
-    /// Width and scale: the number is integer / 2^scale.
+    /// Its width and scale: an integer n stands for n / 2^scale.
     pub fixed: Fixed,
-    /// No input whatever makes a value negative, so extension is the cheap one.
+    /// Whether no value is negative, whatever the input of the network is. Extension is then cheaper.
     pub nonneg: bool,
-    /// No input whatever makes a value larger.
-    pub most: i64,
+    /// A bound that no value exceeds, whatever the input of the network is.
+    pub max: i64,
 }
 
 impl TensorType {
@@ -41,7 +41,7 @@ impl TensorType {
             shape,
             fixed: Fixed { bits, scale },
             nonneg,
-            most: bits.max_signed(),
+            max: bits.max_signed(),
         }
     }
 
@@ -52,7 +52,7 @@ impl TensorType {
     }
 }
 
-/// What concerns the graph as a whole.
+/// Checks what concerns the graph as a whole: where input and output are, and the memory of a run.
 pub(super) fn check_graph(graph: &IntGraph) -> Result<(), Error> {
     let last = graph.len() - 1;
     for (index, node) in graph.nodes().iter().enumerate() {
@@ -82,7 +82,7 @@ pub(super) fn infer(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, Str
     checked(match *op {
         IntOp::Input { .. } => return Err("it takes no input".into()),
         IntOp::Extend { to } if to > l => TensorType {
-            most: x.most,
+            max: x.max,
             ..TensorType::new(x.shape, ring(to)?, scale, x.nonneg)
         },
         IntOp::Extend { to } => return Err(format!("it extends from {l} to {to} bits")),
@@ -108,7 +108,7 @@ pub(super) fn infer(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, Str
         IntOp::SignedRelu => return Err("it needs at least 2 bits".into()),
         IntOp::Clip { top } if l >= 2 && top > 0 && top <= x.bits().max_signed() => TensorType {
             nonneg: true,
-            most: x.most.min(top),
+            max: x.max.min(top),
             ..x
         },
         IntOp::Clip { top } => return Err(format!("it clips at {top} in {l} bits")),
@@ -160,28 +160,28 @@ fn concat_type(inputs: &[TensorType]) -> Result<TensorType, String> {
         return Err(format!("it joins {a} and {b}"));
     }
     let nonneg = inputs.iter().all(|x| x.nonneg);
-    let most = inputs.iter().map(|x| x.most).fold(i64::MIN, i64::max);
+    let max = inputs.iter().map(|x| x.max).fold(i64::MIN, i64::max);
     let joined = TensorType::new(shape, fixed.bits, fixed.scale, nonneg);
-    Ok(TensorType { most, ..joined })
+    Ok(TensorType { max, ..joined })
 }
 
-/// A nonnegative number that fits the narrow ring stays what it is.
+/// A number that is not negative and fits the narrow ring is the same there.
 fn narrow_type(x: TensorType, to: Bits) -> TensorType {
-    let same = x.nonneg && x.most <= to.max_signed();
+    let same = x.nonneg && x.max <= to.max_signed();
     let narrow = TensorType::new(x.shape, to, x.fixed.scale, same);
-    let most = narrow.most.min(x.most);
+    let max = narrow.max.min(x.max);
     if same {
-        TensorType { most, ..narrow }
+        TensorType { max, ..narrow }
     } else {
         narrow
     }
 }
 
-/// A fast truncation may give one more than the floor.
+/// A fast truncation may give one more than the floor, so the bound is one more.
 fn truncated(x: TensorType, to: Bits, shift: u32) -> Result<TensorType, String> {
     let y = TensorType::new(x.shape, to, shrunk(x.fixed.scale, shift)?, x.nonneg);
-    let most = ((x.most >> shift) + 1).min(y.most);
-    Ok(TensorType { most, ..y })
+    let max = ((x.max >> shift) + 1).min(y.max);
+    Ok(TensorType { max, ..y })
 }
 
 fn affine_type(x: TensorType, factor: i64, add: i64, scale: i32) -> Result<TensorType, String> {
@@ -192,11 +192,11 @@ fn affine_type(x: TensorType, factor: i64, add: i64, scale: i32) -> Result<Tenso
         scale.ok_or("its scale is out of range")?,
         false,
     );
-    let most = factor.checked_mul(x.most).and_then(|m| m.checked_add(add));
-    Ok(match most.filter(|&most| most <= y.most) {
-        Some(most) if x.nonneg && factor >= 0 && add >= 0 => TensorType {
+    let max = factor.checked_mul(x.max).and_then(|m| m.checked_add(add));
+    Ok(match max.filter(|&max| max <= y.max) {
+        Some(max) if x.nonneg && factor >= 0 && add >= 0 => TensorType {
             nonneg: true,
-            most,
+            max,
             ..y
         },
         _ => y,
@@ -216,7 +216,7 @@ fn gate_type(x: TensorType, gate: TensorType) -> Result<TensorType, String> {
     Ok(TensorType::new(x.shape, bits, scale, false))
 }
 
-/// Sums need not be nonnegative where their terms are: they may wrap.
+/// A sum of terms that are not negative may wrap and be negative.
 fn sum_type(x: TensorType, y: TensorType) -> Result<TensorType, String> {
     if (x.shape, x.fixed) == (y.shape, y.fixed) {
         return Ok(TensorType::new(x.shape, x.bits(), x.fixed.scale, false));

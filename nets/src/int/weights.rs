@@ -1,4 +1,4 @@
-//! The server's integers.
+//! The integer weights of a network, which are the server's secret.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,14 +8,16 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use super::op::IntGraph;
 use crate::Error;
 
-/// The weights of one linear layer, or the signs and shifts of an [`crate::IntOp::SignedRelu`].
+/// The secret parameters of one node: weights and biases of a linear layer, or signs and shifts of an
+/// [`crate::IntOp::SignedRelu`].
 #[derive(Clone, PartialEq, Eq, Default, Zeroize, ZeroizeOnDrop)]
 pub struct LayerWeights {
-    /// Weights, row-major `[out, in / groups, rows, columns]` or `[out, in]`; for
-    /// [`crate::IntOp::SignedRelu`] -1 or 0 per channel.
+    /// Weights, row-major `[out, in / groups, rows, columns]` or `[out, in]`. For
+    /// [`crate::IntOp::SignedRelu`] the sign of each channel: -1 if it is negative, else 0.
     pub weights: Vec<i32>,
-    /// One bias per output channel at the scale of the products, any rounding constant included;
-    /// for a convolution also one per output value.
+    /// One bias for each output channel, or one for each output value, at the scale of the products. The
+    /// rounding constant of the truncation that follows is included. For [`crate::IntOp::SignedRelu`] the
+    /// shift of each channel.
     pub bias: Vec<i64>,
 }
 
@@ -26,8 +28,8 @@ impl fmt::Debug for LayerWeights {
     }
 }
 
-/// The integer weights of a network, by node number: the server's secret. `Debug` prints sizes
-/// only; erased on drop.
+/// The integer weights of a network, by the numbers of the nodes: the server's secret. `Debug` prints
+/// sizes only, and the weights are erased when they are dropped.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PrivateWeights {
     layers: BTreeMap<usize, LayerWeights>,
@@ -79,7 +81,7 @@ impl PrivateWeights {
                 })
             };
             let Some((weights, outputs, bits)) = sizes(graph, index) else {
-                return bad("it takes none");
+                return bad("it has no secret parameters");
             };
             let is_map = graph.nodes()[index].op.is_linear()
                 && layer.bias.len() == graph.types()[index].shape.len();
@@ -99,7 +101,7 @@ impl PrivateWeights {
     }
 }
 
-/// Number of weights, number of biases, and bits of a weight of a node that has some.
+/// [`crate::IntOp::parameters`] of a node.
 fn sizes(graph: &IntGraph, node: usize) -> Option<(usize, usize, u32)> {
     let source = graph.nodes().get(node)?;
     let x = graph.types()[*source.inputs.first()?].shape;

@@ -1,4 +1,4 @@
-//! Serde for floats as decimal strings: they come back bit for bit, so digests agree.
+//! Floats as decimal strings in JSON: they are read back bit for bit, so that digests agree.
 
 use serde::{Deserialize, Deserializer, Serializer, de::Error as _, ser::SerializeSeq as _};
 

@@ -1,17 +1,4 @@
-//! The `.bray` model file.
-//!
-//! | bytes | content |
-//! |---|---|
-//! | 4 | `BRAY` |
-//! | 4 | format version |
-//! | 8 | length of the header |
-//! | 8 | length of the tensors |
-//! | 32 | BLAKE3 of everything that follows |
-//! | | header: JSON of the public part, the float graph and the index of tensors |
-//! | | tensors: float parameters (f32), integer weights (i32) and biases (i64) |
-//!
-//! Numbers are little-endian; every tensor starts at a multiple of 8 bytes from the start of the
-//! tensors.
+//! The `.bray` model file: reading and writing [`Model`]s.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -28,15 +15,28 @@ const VERSION: u32 = 2;
 /// Bytes before the header.
 const PREFIX: usize = 4 + 4 + 8 + 8 + 32;
 
-/// A whole model: what the provider keeps.
+/// A whole model: what the server keeps in a file.
+///
+/// The file has the following parts. Numbers are little-endian, and every tensor starts at a multiple of
+/// 8 bytes from the start of the tensors.
+///
+/// | bytes | content |
+/// |---|---|
+/// | 4 | `BRAY` |
+/// | 4 | format version |
+/// | 8 | length of the header |
+/// | 8 | length of the tensors |
+/// | 32 | BLAKE3 of everything that follows |
+/// | | header: JSON of the public part, the float graph and the index of tensors |
+/// | | tensors: float parameters (f32), integer weights (i32) and biases (i64) |
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "these are the parts of a model")]
 pub struct Model {
     /// What the client may know.
     pub public: PublicModel,
-    /// The server's integers.
+    /// The server's integer weights.
     pub weights: PrivateWeights,
-    /// The network as trained (folded), for comparison.
+    /// The float network as it was trained, folded, for comparison.
     pub float: FloatModel,
 }
 
@@ -82,7 +82,8 @@ impl Model {
     /// Reads a model from memory.
     ///
     /// # Errors
-    /// [`Error::NotAModel`], [`Error::FormatVersion`], [`Error::Damaged`] and those of the parts.
+    /// [`Error::NotAModel`], [`Error::FormatVersion`], [`Error::Damaged`], and the errors of
+    /// [`PublicModel::check`], [`FloatModel::check`] and [`PrivateWeights::check`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         let (header, blob) = split(bytes)?;
         let header: Header =
@@ -197,7 +198,7 @@ impl Model {
         io::write(path, &self.to_bytes())
     }
 
-    /// The clear integer run, the reference of secure runs.
+    /// Runs the integer network in the clear, the reference of secure runs.
     ///
     /// # Errors
     /// [`Error::InputLength`].
@@ -205,7 +206,7 @@ impl Model {
         crate::run_integer(&self.public.graph, &self.weights, input)
     }
 
-    /// The float run.
+    /// Runs the float network.
     ///
     /// # Errors
     /// [`Error::InputLength`].

@@ -1,4 +1,4 @@
-//! From the sides of a picture to those of the network's input: stretch, or resize and crop.
+//! How a picture gets the sides of the network's input: stretched, or resized and cropped.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use super::resize::{Filter, resize_part};
 use crate::Error;
 use crate::shape::Shape;
 
-/// The longest shorter side that a model may ask for.
+/// The most pixels to which a model may resize the shorter side.
 const MAX_RESIZE: usize = 1 << 13;
 
 /// Which parts of a resized picture the network sees.
@@ -34,15 +34,15 @@ pub enum Crops {
 pub struct Geometry {
     /// How samples are weighed.
     pub filter: Filter,
-    /// The length that the shorter side gets before the picture is cropped, as torchvision's `Resize` and
-    /// `CenterCrop`; none stretches the picture to the input, whatever its sides.
+    /// The length that the shorter side gets before the picture is cropped, as by torchvision's `Resize` and
+    /// `CenterCrop`. `None` stretches the picture to the sides of the input.
     pub resize: Option<usize>,
     /// What is cropped.
     pub crops: Crops,
 }
 
 impl Geometry {
-    /// Whether it is the default, which older files do not name.
+    /// Whether it is the default, which files leave out.
     pub(crate) fn is_default(&self) -> bool {
         *self == Self::default()
     }

@@ -1,4 +1,4 @@
-//! From decoded pixels to the network's input, the same on every machine.
+//! From decoded pixels to the network's input, with the same result on every machine.
 //!
 //! Grey is ITU-R 601 luma, `(19595 R + 38470 G + 7471 B + 2^15) >> 16`; 16-bit samples become
 //! 8-bit ones, `(v + 128) / 257`; the sides change by [`Geometry`]; then `(v / 255 - mean) / std`.
@@ -34,7 +34,7 @@ impl fmt::Debug for Samples {
     }
 }
 
-/// A decoded picture, grey or RGB. `Debug` prints no sample; the samples are erased on drop.
+/// A decoded picture, grey or RGB. `Debug` prints no sample, and the samples are erased when it is dropped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
     pub(crate) width: usize,
@@ -44,7 +44,7 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// A picture of `channels` 1 (grey) or 3 (RGB).
+    /// A picture of 1 channel (grey) or 3 (RGB).
     ///
     /// # Errors
     /// [`Error::Picture`] when the picture is empty or enormous, or the samples do not fill it.
@@ -75,7 +75,7 @@ impl Picture {
         }
     }
 
-    /// Its 8-bit planes, channel by channel, as `channels` planes.
+    /// The picture as `channels` planes of 8 bits: grey is repeated, colours become grey.
     fn planes(&self, channels: usize) -> Vec<Vec<u8>> {
         let eight = match &self.samples {
             Samples::Eight(v) => std::borrow::Cow::Borrowed(v.as_slice()),
@@ -129,7 +129,7 @@ pub struct Preprocessing {
     /// Divided by after that, per channel.
     #[serde(with = "super::decimal")]
     pub std: Vec<f64>,
-    /// How the picture gets the input's sides.
+    /// How the picture gets the sides of the input.
     #[serde(default, skip_serializing_if = "Geometry::is_default")]
     pub geometry: Geometry,
 }
@@ -164,13 +164,13 @@ impl Preprocessing {
         self.geometry.check(self.shape)
     }
 
-    /// Inputs of the network for one picture; their logits are averaged.
+    /// Number of inputs that the network gets for one picture. Their logits are averaged.
     #[must_use]
     pub const fn views(&self) -> usize {
         self.geometry.views()
     }
 
-    /// The 8-bit pixels the network sees in one of the views: channel by channel, row by row.
+    /// The 8-bit pixels that the network sees in one of the views, channel by channel and row by row.
     ///
     /// # Panics
     /// When there is no such view, or the preprocessing does not pass [`Preprocessing::check`].
@@ -211,7 +211,7 @@ impl Preprocessing {
         Ok(pixels.iter().enumerate().map(value).collect())
     }
 
-    /// The largest magnitude an input value can have.
+    /// The largest magnitude that an input value can have.
     #[must_use]
     pub fn bound(&self) -> f64 {
         let ends = |(m, s): (&f64, &f64)| (m.abs().max((1.0 - m).abs())) / s;

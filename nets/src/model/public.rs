@@ -1,4 +1,4 @@
-//! What both parties know of a model.
+//! The public part of a model, which both parties know.
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
@@ -7,7 +7,7 @@ use super::preprocess::{Picture, Preprocessing};
 use crate::Error;
 use crate::IntGraph;
 
-/// The largest public part accepted.
+/// The most bytes of JSON that a public part may have.
 pub const MAX_PUBLIC_BYTES: usize = 64 << 20;
 /// The longest name or label.
 const MAX_TEXT: usize = 256;
@@ -17,15 +17,15 @@ const MAX_TEXT: usize = 256;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Head {
-    /// One of the labels applies.
+    /// Exactly one of the labels applies.
     Softmax,
-    /// Each label applies or not.
+    /// Each label applies or not, by itself.
     Sigmoid,
 }
 
-/// The public part of a model: structure, widths, scales, preprocessing and labels, no weights.
+/// The public part of a model: structure, widths, scales, preprocessing and labels, but no weights.
 ///
-/// It is the same in both exactness modes.
+/// It is the same for faithful and for fast runs.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct PublicModel {
     /// What the model is called.
@@ -43,7 +43,7 @@ pub struct PublicModel {
 }
 
 impl PublicModel {
-    /// Its JSON, the form that travels.
+    /// The model as JSON, the form in which it travels.
     #[must_use]
     #[expect(
         clippy::missing_panics_doc,
@@ -79,7 +79,7 @@ impl PublicModel {
         let bad = |problem: String| Err(Error::Damaged(problem));
         let texts = [&self.name, &self.arch].into_iter().chain(&self.labels);
         for text in texts.chain(self.graph.nodes().iter().map(|n| &n.name)) {
-            // These are shown to people: no escape sequences, no novels.
+            // These are shown to people: they hold no escape sequences and are not long.
             if text.len() > MAX_TEXT || text.chars().any(char::is_control) {
                 return bad("a name or label is too long or unprintable".into());
             }
@@ -122,7 +122,7 @@ impl PublicModel {
         Prepared { values, fixed }
     }
 
-    /// Float input values as integers of the input's width and scale.
+    /// The integers, of the input's width and scale, for float input values.
     ///
     /// # Errors
     /// [`Error::InputLength`].
@@ -140,7 +140,7 @@ impl PublicModel {
             .collect())
     }
 
-    /// Raw outputs as logits.
+    /// The logits that the integers of the output stand for.
     #[must_use]
     pub fn logits(&self, raw: &[i64]) -> Vec<f64> {
         raw.iter()
@@ -148,7 +148,7 @@ impl PublicModel {
             .collect()
     }
 
-    /// Logits as probabilities.
+    /// The probabilities that logits stand for, by the model's head.
     #[must_use]
     pub fn probabilities(&self, logits: &[f64]) -> Vec<f64> {
         match self.head {
@@ -163,7 +163,8 @@ impl PublicModel {
     }
 }
 
-/// A picture ready for the network. `Debug` prints no value; both forms are erased on drop.
+/// A picture made ready for the network. `Debug` prints no value, and both forms are erased when it is
+/// dropped.
 #[derive(Clone, PartialEq)]
 pub struct Prepared {
     values: Vec<f32>,
@@ -171,13 +172,13 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// For the float executor.
+    /// The values for the float executor.
     #[must_use]
     pub fn values(&self) -> &[f32] {
         &self.values
     }
 
-    /// For the integer and the secure executor.
+    /// The integers for the clear and the secure executor.
     #[must_use]
     pub fn fixed(&self) -> &[i64] {
         &self.fixed

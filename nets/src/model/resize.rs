@@ -11,17 +11,17 @@ use serde::{Deserialize, Serialize};
 /// Fractional bits of the filter weights: 8-bit samples and the sum leave this much of 32 bits.
 const PRECISION: u32 = 32 - 8 - 2;
 
-/// How a resized sample is weighed from those around it.
+/// Which weights the samples around a place have in the resized sample there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Filter {
-    /// A triangle, one sample to either side.
+    /// A triangle that reaches one sample to either side.
     #[default]
     Bilinear,
-    /// Keys' cubic with a = -1/2, two samples to either side.
+    /// Keys' cubic with a = -1/2, which reaches two samples to either side.
     Bicubic,
-    /// A windowed sinc, three samples to either side.
+    /// A windowed sinc, which reaches three samples to either side.
     Lanczos,
 }
 
@@ -57,14 +57,14 @@ fn sinc(x: f64) -> f64 {
     (x * PI).sin() / (x * PI)
 }
 
-/// The weights of one output sample: where they start in the input, and their values.
+/// The weights of the input samples for one output sample: the first of these, and the values.
 struct Taps {
     start: usize,
     weights: Vec<i32>,
 }
 
-/// The weights of the samples `part` when `input` samples become `output`: the filter is as wide as
-/// its support in output samples when shrinking (that is the antialiasing), in input samples when
+/// The weights for the output samples `part` when `input` samples become `output`. The filter is as wide
+/// as its support in output samples when shrinking, which is the antialiasing, and in input samples when
 /// enlarging.
 #[expect(
     clippy::cast_possible_truncation,

@@ -1,17 +1,17 @@
-//! A float network with what travels beside it.
+//! A float network with what belongs to it.
 
 use super::preprocess::Preprocessing;
 use super::public::Head;
 use crate::FloatModel;
 
-/// A float network with what travels beside it: what is imported.
+/// A float network with its preprocessing, labels and head: what the crate `import` quantises.
 #[derive(Clone, PartialEq, Debug)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "other readers of networks build it"
 )]
 pub struct Source {
-    /// The backbone's name.
+    /// The name of the network's architecture.
     pub arch: String,
     /// The network.
     pub float: FloatModel,

@@ -138,7 +138,7 @@ fn every(op: &IntOp, layer: Option<&LayerWeights>) -> Vec<(i64, i64)> {
     for &y in &y {
         assert_eq!(y, wrap(y, out.bits().get()), "{op:?} leaves its ring");
         assert!(
-            y <= out.most && !(out.nonneg && y < 0),
+            y <= out.max && !(out.nonneg && y < 0),
             "{op:?}: {y}, not {out:?}"
         );
     }

@@ -1,6 +1,6 @@
 //! Graphs of either kind: what is refused, what is asked of them, and how one becomes another.
 
-use nets::{Error, FloatGraph, GraphBuilder, IntGraph, IntOp, Node, Op, Rewriter, Shape, Step};
+use nets::{Error, FloatGraph, GraphBuilder, IntGraph, IntOp, Node, Op, PathStep, Rewriter, Shape};
 use proptest::prelude::*;
 use tests::networks::ints::Rng;
 
@@ -37,26 +37,26 @@ fn random(rng: &mut Rng) -> FloatGraph {
 }
 
 /// The nodes that name `node` among their inputs, once for each time.
-fn takers(graph: &FloatGraph, node: usize) -> Vec<usize> {
+fn consumers(graph: &FloatGraph, node: usize) -> Vec<usize> {
     let all = graph.nodes().iter().enumerate();
     all.flat_map(|(i, n)| n.inputs.iter().filter(|&&x| x == node).map(move |_| i))
         .collect()
 }
 
-/// [`FloatGraph::leads`] path by path.
-fn leads(graph: &FloatGraph, node: usize, step: &impl Fn(usize, &Op) -> Step) -> bool {
-    let goes_on = |taker: usize| match step(taker, &graph.nodes()[taker].op) {
-        Step::Ends => true,
-        Step::Passes => leads(graph, taker, step),
-        Step::Blocks => false,
+/// [`FloatGraph::all_paths_end`] path by path.
+fn all_paths_end(graph: &FloatGraph, node: usize, step: &impl Fn(usize, &Op) -> PathStep) -> bool {
+    let goes_on = |consumer: usize| match step(consumer, &graph.nodes()[consumer].op) {
+        PathStep::Ends => true,
+        PathStep::Passes => all_paths_end(graph, consumer, step),
+        PathStep::Blocks => false,
     };
-    node + 1 < graph.len() && takers(graph, node).into_iter().all(goes_on)
+    node + 1 < graph.len() && consumers(graph, node).into_iter().all(goes_on)
 }
 
 /// Whether there is a path from `from` to `to`.
 fn reaches(graph: &FloatGraph, from: usize, to: usize) -> bool {
     from == to
-        || takers(graph, from)
+        || consumers(graph, from)
             .into_iter()
             .any(|t| reaches(graph, t, to))
 }
@@ -69,20 +69,20 @@ proptest! {
         let graph = random(&mut Rng::new(seed));
         let names = ["relu", "hard-swish", "concat", "add"];
         let step = |_: usize, op: &Op| match nets::Operator::name(op) {
-            name if name == names[ends] => Step::Ends,
-            name if name == names[blocks] => Step::Blocks,
-            _ => Step::Passes,
+            name if name == names[ends] => PathStep::Ends,
+            name if name == names[blocks] => PathStep::Blocks,
+            _ => PathStep::Passes,
         };
-        let found = graph.leads(step);
+        let found = graph.all_paths_end(step);
         for node in 0..graph.len() {
-            prop_assert_eq!(found[node], leads(&graph, node, &step), "{} in {:?}", node, graph);
-            prop_assert_eq!(graph.consumers(node), takers(&graph, node));
-            let sole = match *takers(&graph, node) {
-                [taker] if node + 1 < graph.len() => Some(taker),
+            prop_assert_eq!(found[node], all_paths_end(&graph, node, &step), "{} in {:?}", node, graph);
+            prop_assert_eq!(graph.consumers(node), consumers(&graph, node));
+            let sole = match *consumers(&graph, node) {
+                [consumer] if node + 1 < graph.len() => Some(consumer),
                 _ => None,
             };
             prop_assert_eq!(graph.sole_consumer(node), sole);
-            let last = takers(&graph, node).into_iter().max().unwrap_or(node);
+            let last = consumers(&graph, node).into_iter().max().unwrap_or(node);
             prop_assert_eq!(graph.last_use()[node], last);
             for (from, live) in graph.reaching(node).into_iter().enumerate() {
                 prop_assert_eq!(live, from == 0 || reaches(&graph, from, node));
@@ -248,7 +248,7 @@ fn a_graph_is_rewritten_node_by_node() {
     rewriter.put(1, IntOp::Relu);
     rewriter.bypass(2);
     rewriter.put(4, IntOp::Output);
-    assert_eq!(rewriter.made().nodes().len(), 4);
+    assert_eq!(rewriter.new_graph().nodes().len(), 4);
     assert_eq!((rewriter.place(2), rewriter.inputs(4)), (2, vec![2]));
     let (graph, places) = rewriter.finish().expect("it fits");
     assert_eq!(places, [Some(1), Some(2), Some(2), None, Some(3)]);
@@ -265,7 +265,7 @@ fn a_graph_is_rewritten_node_by_node() {
 }
 
 #[test]
-#[should_panic(expected = "taken over before it")]
+#[should_panic(expected = "rewritten after its inputs")]
 fn an_input_that_was_not_taken_over_is_no_input() {
     let old = FloatGraph::new(vec![input(), node("relu", Op::Relu, &[0])]).expect("it fits");
     Rewriter::<Op>::new(&old).keep(1);

@@ -345,7 +345,7 @@ fn weights_of_another_graph_are_refused() {
         let error = run_integer(&graph, &weights, &vec![0; n]).expect_err("six values");
         assert_eq!(
             error.to_string(),
-            format!("the network takes 6 input values, {n} given")
+            format!("the network takes 6 input values, and {n} are given")
         );
     }
     assert!(!format!("{weights:?}").contains('7'), "weights are secret");

@@ -1,4 +1,4 @@
-//! What a node adds to the network.
+//! Adding operations and parameters to the network.
 
 use nets::{Op, Operator as _, Shape, Tensor};
 
@@ -23,7 +23,7 @@ impl<'a> Context<'a> {
         Ok(self.emit_shaped(label, op, &[input.node], shape, dims))
     }
 
-    /// Adds an operation whose shape the caller has worked out.
+    /// Adds an operation whose shape the caller has computed.
     pub(crate) fn emit_shaped(
         &mut self,
         label: &str,
@@ -61,7 +61,7 @@ impl<'a> Context<'a> {
         Ok(self.emit_shaped(label, op, inputs, shape, Some(dims)))
     }
 
-    /// Stores a constant input as it is in the file; returns its name.
+    /// Stores a constant input as it is in the file, and returns its name.
     pub(crate) fn parameter(
         &mut self,
         node: &Node<'a>,
@@ -85,7 +85,7 @@ impl<'a> Context<'a> {
         Ok(name)
     }
 
-    /// Stores a parameter that was worked out for one node; returns its name.
+    /// Stores a parameter that was computed for one node, and returns its name.
     pub(crate) fn own(
         &mut self,
         label: &str,

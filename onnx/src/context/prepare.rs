@@ -1,4 +1,4 @@
-//! What is known before the first node: the input, and which nodes the output needs.
+//! What is found out before the first node is lowered: the input's shape, and the nodes that the output needs.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::Error;
 use crate::array::elements;
 use crate::node::{Node, readable};
 
-/// The input's shape, in ONNX's and in our terms.
+/// The shape of the input, as dimensions of ONNX and as a shape of `nets`.
 pub(super) fn input_shape(input: &ValueInfoProto) -> Result<(Vec<usize>, Shape), Error> {
     let fail = |problem: &str| Error::Graph(format!("the input {problem}"));
     let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
@@ -51,7 +51,7 @@ pub(super) fn input_shape(input: &ValueInfoProto) -> Result<(Vec<usize>, Shape),
     Ok((sizes, shape))
 }
 
-/// The nodes that the output needs, and how many of them take each name.
+/// The nodes that the output needs, and how often they take each name.
 pub(super) fn needed<'a>(
     proto: &'a GraphProto,
     opset: i64,

@@ -1,4 +1,4 @@
-//! What a node takes.
+//! The inputs of a node.
 
 use std::rc::Rc;
 
@@ -45,7 +45,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// An input computed from the image, its view not yet carried out.
+    /// An input that is computed from the image, with its view not carried out yet.
     pub(crate) fn viewed(&self, node: &Node<'a>, index: usize) -> Result<Feature, Fault> {
         match self.value(node, index) {
             Some(Value::Feature(feature)) => Ok(feature.clone()),
@@ -54,13 +54,13 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// An input computed from the image, nothing left to be done to it.
+    /// An input that is computed from the image, with nothing left to be done to it.
     pub(crate) fn plain(&mut self, node: &Node<'a>, index: usize) -> Result<Feature, Fault> {
         let feature = self.viewed(node, index)?;
         self.realize(node.input(index).unwrap_or_default(), feature)
     }
 
-    /// An image: as [`Context::plain`], of four dimensions.
+    /// As [`Context::plain`], for an input that must have four dimensions.
     pub(crate) fn image(&mut self, node: &Node<'a>, index: usize) -> Result<Feature, Fault> {
         let feature = self.plain(node, index)?;
         if feature.dims.len() == 4 {
@@ -69,7 +69,7 @@ impl<'a> Context<'a> {
         unsupported(format!("its input has shape {}", show(&feature.dims)))
     }
 
-    /// Carries out the view of a value, once.
+    /// Carries out the view of a value and keeps the result, so that it is done once.
     pub(super) fn realize(&mut self, name: &'a str, feature: Feature) -> Result<Feature, Fault> {
         if feature.view == View::Plain {
             return Ok(feature);

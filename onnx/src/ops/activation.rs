@@ -10,7 +10,7 @@ use crate::error::{Fault, invalid, unsupported};
 use crate::node::{Node, axis};
 use crate::value::{Feature, View};
 
-/// How far a hard-sigmoid's factor and shift may be off: a sixth written with six digits.
+/// The largest error of a hard-sigmoid's factor and shift: that of a sixth written with six digits.
 const SIXTH: f32 = 1e-6;
 
 pub(super) fn relu<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
@@ -30,7 +30,7 @@ pub(super) fn leaky_relu<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outp
     feature(context.emit(&node.label(), Op::LeakyRelu { slope }, &x, Some(dims))?)
 }
 
-/// One slope for all channels, or one for each.
+/// A rectifier with one slope for all channels or one for each.
 pub(super) fn prelu<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let x = context.plain(node, 0)?;
     let (channels, given) = (x.dims[1], context.constant(node, 1)?);
@@ -38,7 +38,7 @@ pub(super) fn prelu<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let mut slopes = given.floats();
     match slopes.len() {
         1 => slopes = vec![slopes[0]; channels],
-        // One for each channel lies along the second axis, counted from the last one.
+        // Slopes for channels lie along the second axis after broadcasting.
         n if n == channels && own && along_channels(&given.dims, x.dims.len(), channels) => {}
         _ => return unsupported(format!("with slopes of shape {}", show(&given.dims))),
     }
@@ -53,7 +53,7 @@ fn along_channels(dims: &[usize], rank: usize, channels: usize) -> bool {
     second.and_then(|at| dims.get(at)) == Some(&channels)
 }
 
-/// `ReLU`, one with a top, or the gate of a hard-sigmoid.
+/// A `ReLU`, a `ReLU` with a largest output, or the gate of a hard-sigmoid.
 pub(super) fn clip<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let bound = |name, at, default: f32| -> Result<f32, Fault> {
         match context.optional(node, at)? {
@@ -112,7 +112,7 @@ pub(super) fn hard_swish<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outp
     })
 }
 
-/// At the very end only, where it becomes the head.
+/// A sigmoid is possible only at the very end, where it becomes the head.
 pub(super) fn sigmoid<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let x = context.plain(node, 0)?;
     last(context, node, x, Head::Sigmoid)

@@ -1,4 +1,4 @@
-//! Joining and parting channels.
+//! Operators that join and split channels.
 
 use nets::Op;
 
@@ -72,10 +72,10 @@ pub(super) fn split<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     Ok(outputs)
 }
 
-/// The most runs of channels that a Gather may take.
+/// The most runs of consecutive channels that a Gather may take.
 const MAX_RUNS: usize = 256;
 
-/// Channels in an order that is known: run by run.
+/// Channels in a constant order, as slices of consecutive channels put together.
 pub(super) fn gather<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let x = context.plain(node, 0)?;
     let indices = context.constant(node, 1)?;

@@ -45,7 +45,7 @@ pub(super) fn of_shape<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Output
         Some(tensor) => context.decode(tensor)?.data,
         None => Data::Float(vec![0.0]),
     };
-    // Taken from the budget before it is allocated: a few bytes of file ask for all of this.
+    // The budget is charged before anything is allocated: a few bytes of the file can ask for very much.
     context.charge(8 * count)?;
     let data = match value {
         Data::Float(v) if v.len() == 1 => Data::Float(vec![v[0]; count]),
@@ -63,7 +63,7 @@ pub(super) fn shape<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     }
 }
 
-/// The chosen part of a shape.
+/// The part of a shape that a Shape node asks for.
 pub(super) fn dims(node: &Node<'_>, dims: &[usize]) -> Result<Array, Fault> {
     let rank = dims.len();
     let bound = |name, default| -> Result<usize, Fault> {

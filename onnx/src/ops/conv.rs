@@ -45,7 +45,7 @@ pub(super) fn conv<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     feature(context.emit(&node.label(), op, &x, None)?)
 }
 
-/// An image, zeros around it still to be added.
+/// An image, around which zeros may still have to be added.
 pub(super) fn padded<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Result<Feature, Fault> {
     let x = context.viewed(node, 0)?;
     if matches!(x.view, View::Padded(_)) && x.dims.len() == 4 {
@@ -54,7 +54,7 @@ pub(super) fn padded<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Result<F
     context.image(node, 0)
 }
 
-/// The window of a convolution or pooling, zeros around the image included.
+/// The window of a convolution or pool, including zeros that are still to be added around the image.
 pub(super) fn window(node: &Node<'_>, kernel: [usize; 2], x: &Feature) -> Result<Window, Fault> {
     let stride = node.sizes("strides", [1, 1])?;
     let mut dilation = node.sizes("dilations", [1, 1])?;
@@ -62,7 +62,7 @@ pub(super) fn window(node: &Node<'_>, kernel: [usize; 2], x: &Feature) -> Result
         return invalid("its kernel, stride or dilation is zero");
     }
     for i in 0..2 {
-        // A single row or column has no neighbours to be apart from.
+        // With a single row or column, dilation means nothing.
         dilation[i] = if kernel[i] == 1 { 1 } else { dilation[i] };
     }
     let same = |late: bool| {
@@ -104,7 +104,7 @@ pub(super) fn window(node: &Node<'_>, kernel: [usize; 2], x: &Feature) -> Result
     })
 }
 
-/// The shape of the image itself, before zeros around it.
+/// The shape of the image itself, without the zeros around it.
 pub(super) fn inner(x: &Feature) -> Shape {
     let [top, left, bottom, right] = if let View::Padded(p) = x.view {
         p

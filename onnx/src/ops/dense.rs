@@ -31,7 +31,7 @@ pub(super) fn gemm<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     linear(context, node, &x, weight, bias, outputs)
 }
 
-/// A bias that is added afterwards goes into it there.
+/// A product without a bias. An addition behind it puts a bias into it.
 pub(super) fn matmul<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let x = vector(context, node)?;
     let (weight, outputs) = weight(context, node, &x, false, 1.0)?;

@@ -1,4 +1,4 @@
-//! Sums and products: of two features, or of one and a constant per channel.
+//! Sums and products of two features, or of a feature and a constant for each channel.
 
 use nets::Op;
 
@@ -10,10 +10,10 @@ use crate::error::{Fault, invalid, unsupported};
 use crate::node::Node;
 use crate::value::{Feature, Value, View};
 
-/// What the two inputs are.
+/// What the two inputs of a node are.
 enum Pair {
     Features,
-    /// The feature's place, and the constant per channel.
+    /// The place of the feature among the inputs, and the constant of each channel.
     Constant(usize, Vec<f32>),
 }
 
@@ -31,7 +31,7 @@ fn pair<'a>(context: &Context<'a>, node: &Node<'a>) -> Result<Pair, Fault> {
     Ok(Pair::Constant(place, per_channel(array, &dims)?))
 }
 
-/// A constant that is one number, or one per channel.
+/// A constant that is one number or one for each channel, as one for each channel.
 fn per_channel(array: &Array, dims: &[usize]) -> Result<Vec<f32>, Fault> {
     let channels = dims.get(1).copied().unwrap_or(1);
     let fits = array.dims.len() <= dims.len() && {
@@ -98,7 +98,7 @@ fn shifted<'a>(
     )?)
 }
 
-/// Two inputs of one shape.
+/// The sum of two inputs of the same shape.
 fn sum_of<'a>(
     context: &mut Context<'a>,
     node: &Node<'a>,
@@ -197,7 +197,7 @@ fn multiplied<'a>(
     }
 }
 
-/// x times its own gate is a hard-swish, x times one number per channel a gated x.
+/// The product of x and its own gate is a hard-swish; that of x and one number for each channel is a gated x.
 fn product<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let (a, b) = (context.viewed(node, 0)?, context.viewed(node, 1)?);
     for (x, gate) in [(&a, &b), (&b, &a)] {
@@ -229,8 +229,8 @@ fn product<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     feature(context.emit_shaped(&label, Op::Gate, &[x.node, gate.node], shape, Some(x.dims)))
 }
 
-/// `factor * x + shift` per channel: into the operation before where that is possible, a batch
-/// norm of its own where not.
+/// `factor * x + shift` for each channel. It goes into the operation before where that is possible, and
+/// becomes a batch norm where it is not.
 pub(super) fn affine(
     context: &mut Context<'_>,
     label: &str,
@@ -273,15 +273,14 @@ pub(super) fn affine(
                 ..x
             })
         }
-        Op::Conv2d { bias, .. } | Op::Linear { bias, .. } if x.alone && all_near(factor, 1.0) => {
-            let old = match bias {
-                Some(name) => context.tensors.tensor(&name)?.data().to_vec(),
+        op if x.alone && all_near(factor, 1.0) && op.linear().is_some() => {
+            let old = match op.linear().and_then(|layer| layer.bias) {
+                Some(name) => context.tensors.tensor(name)?.data().to_vec(),
                 None => vec![0.0; channels],
             };
             let sum = old.iter().zip(shift).map(|(a, b)| a + b).collect();
             let new = context.own(label, "bias", vec![channels], sum)?;
-            if let Op::Conv2d { bias, .. } | Op::Linear { bias, .. } = &mut context.nodes[x.node].op
-            {
+            if let Some((_, bias)) = context.nodes[x.node].op.linear_parameters_mut() {
                 *bias = Some(new);
             }
             Ok(Feature {

@@ -1,4 +1,4 @@
-//! Operators on constants.
+//! Operators whose inputs are all constant.
 
 use std::rc::Rc;
 
@@ -76,7 +76,7 @@ pub(super) fn concat(node: &Node<'_>, inputs: Inputs<'_>) -> Result<Array, Fault
         arrays.push(x);
     }
     let total = elements(&dims).map_err(Fault::Invalid)?;
-    // Empty parts would be visited in vain, however many there are.
+    // Empty parts are left out: there may be very many.
     let ints: Option<Vec<&[i64]>> = arrays.iter().map(|x| x.as_ints()).collect();
     arrays.retain(|x| x.len() > 0);
     let outer: usize = dims[..along].iter().product();
@@ -94,7 +94,7 @@ pub(super) fn concat(node: &Node<'_>, inputs: Inputs<'_>) -> Result<Array, Fault
     Ok(Array { dims, data })
 }
 
-/// The `outer` pieces of each part in turn; no part is empty.
+/// Joins parts, none of which is empty: the first of `outer` pieces of each part, then the second, and so on.
 fn join<T: Copy>(parts: &[&[T]], outer: usize, total: usize) -> Vec<T> {
     let mut out = Vec::with_capacity(total);
     let outer = if parts.is_empty() { 0 } else { outer };

@@ -1,4 +1,4 @@
-//! Operators that change the shape and move no values, and the channel shuffle made of them.
+//! Operators that change the shape and move no values, and the channel shuffle that exporters make of them.
 
 use super::{Outputs, feature};
 use crate::array::{elements, show};
@@ -38,7 +38,8 @@ pub(super) fn unsqueeze<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outpu
     reshaped(context, node, dims)
 }
 
-/// Channels into groups, groups into turns, and back: a channel shuffle.
+/// The middle part of a channel shuffle: channels were reshaped into groups, are transposed, and are reshaped
+/// back.
 pub(super) fn transpose<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let x = context.viewed(node, 0)?;
     let perm = permutation(node, x.dims.len())?;
@@ -107,7 +108,7 @@ fn reshaped<'a>(context: &mut Context<'a>, node: &Node<'a>, dims: Vec<usize>) ->
     }
 }
 
-/// The shape a Reshape asks for.
+/// The shape that a Reshape asks for.
 pub(super) fn target(node: &Node<'_>, dims: &[usize], wanted: &[i64]) -> Result<Vec<usize>, Fault> {
     let total = elements(dims).map_err(Fault::Invalid)?;
     let copy_zero = node.int("allowzero", 0)? == 0;
@@ -137,7 +138,7 @@ pub(super) fn target(node: &Node<'_>, dims: &[usize], wanted: &[i64]) -> Result<
     Ok(out)
 }
 
-/// The two sides a Flatten makes.
+/// The two sides that a Flatten makes.
 pub(super) fn flat(node: &Node<'_>, dims: &[usize]) -> Result<Vec<usize>, Fault> {
     elements(dims).map_err(Fault::Invalid)?;
     let (at, rank) = (node.int("axis", 1)?, dims.len());
@@ -152,7 +153,7 @@ pub(super) fn flat(node: &Node<'_>, dims: &[usize]) -> Result<Vec<usize>, Fault>
     ])
 }
 
-/// Axes as attribute (up to opset 12) or input.
+/// Axes from an attribute (up to opset 12) or an input.
 fn axes(node: &Node<'_>, given: Option<&[i64]>, rank: usize) -> Result<Option<Vec<usize>>, Fault> {
     let Some(axes) = given.or_else(|| node.ints("axes")) else {
         return Ok(None);
@@ -215,7 +216,7 @@ pub(super) fn unsqueezed(
     Ok((0..dims.len() + count).filter_map(side).collect())
 }
 
-/// The order a Transpose asks for.
+/// The order of axes that a Transpose asks for.
 pub(super) fn permutation(node: &Node<'_>, rank: usize) -> Result<Vec<usize>, Fault> {
     let Some(perm) = node.ints("perm") else {
         return Ok((0..rank).rev().collect());

@@ -9,7 +9,7 @@ use crate::node::{Node, axis};
 use crate::value::{Feature, View};
 use nets::Op;
 
-/// What a Slice asks for, from attributes (opset 9) or inputs.
+/// The arguments of a Slice, from attributes (opset 9) or inputs.
 pub(super) struct SliceArguments {
     starts: Vec<i64>,
     ends: Vec<i64>,
@@ -37,7 +37,7 @@ impl SliceArguments {
     }
 }
 
-/// Per axis: first position, how many, and the step.
+/// For each axis the first position, the number of positions, and the step.
 pub(super) fn slice_spec(
     dims: &[usize],
     arguments: &SliceArguments,
@@ -90,7 +90,7 @@ fn range(side: usize, start: i64, end: i64, step: i64) -> Result<(usize, usize, 
     Ok((start, count, isize::try_from(step).unwrap_or(isize::MAX)))
 }
 
-/// Every so-many-th row and column, or a part of the channels.
+/// A slice of rows and columns at a step, or of channels.
 pub(super) fn slice<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let arguments = SliceArguments::new(node, |i| context.ints(node, i))?;
     let mut x = context.viewed(node, 0)?;
@@ -139,7 +139,7 @@ pub(super) fn slice<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     unsupported(format!("from {} to {}", show(&x.dims), show(&dims)))
 }
 
-/// Zero channels, or zeros around the image for the convolution that follows.
+/// Channels of zeros, or zeros around the image for the convolution or average pool that follows.
 pub(super) fn pad<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let x = context.plain(node, 0)?;
     let mode = node.text("mode", "constant")?;

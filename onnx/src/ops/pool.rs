@@ -17,7 +17,7 @@ fn kernel(node: &Node<'_>) -> Result<[usize; 2], Fault> {
     }
 }
 
-/// How much padding below and on the right a rounding up of the output size amounts to.
+/// The padding below and on the right that is needed where the size of the output is rounded up.
 fn rounded_up(node: &Node<'_>, window: &Window, x: &Feature) -> Result<[usize; 2], Fault> {
     if node.int("ceil_mode", 0)? == 0 {
         return Ok([0, 0]);
@@ -29,7 +29,7 @@ fn rounded_up(node: &Node<'_>, window: &Window, x: &Feature) -> Result<[usize; 2
         let room =
             (side.saturating_add(before).saturating_add(after)).saturating_sub(window.kernel[i]);
         let steps = room.div_ceil(window.stride[i]);
-        // The last window must begin inside the image.
+        // The last window must begin inside the image or its padding before.
         if steps.saturating_mul(window.stride[i]) < side.saturating_add(before) {
             more[i] = steps * window.stride[i] - room;
         }
@@ -46,7 +46,7 @@ fn dense(window: Window) -> Result<Window, Fault> {
 }
 
 pub(super) fn max<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
-    // Zeros added before are values here, padding of its own is not: only the latter is taken.
+    // Zeros that another node added are values here, unlike the pool's own padding: only this is possible.
     let x = context.image(node, 0)?;
     let mut window = dense(window(node, kernel(node)?, &x)?)?;
     let [below, right] = rounded_up(node, &window, &x)?;
@@ -65,7 +65,7 @@ pub(super) fn average<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs
     };
     let [below, right] = rounded_up(node, &window, &x)?;
     let counted = node.int("count_include_pad", 0)? != 0;
-    // Zeros added before always count, what a window lacks at the end never does.
+    // Zeros that another node added always count; what a window lacks at the end never does.
     let own = window.padding != zeros;
     let some_counts = zeros != [0; 4] || own && counted;
     let counts_padding = (!own || counted) && [below, right] == [0, 0];
@@ -86,7 +86,7 @@ pub(super) fn global<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs 
     feature(context.emit(&node.label(), Op::GlobalAvgPool, &x, None)?)
 }
 
-/// Over rows and columns: a global average pool.
+/// A mean over rows and columns, which is a global average pool.
 pub(super) fn reduce_mean<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let x = context.image(node, 0)?;
     let given = match node.ints("axes") {

@@ -1,4 +1,4 @@
-//! Carrying out what earlier nodes left to be done.
+//! Carrying out of what earlier nodes left to be done.
 
 use nets::Op;
 
@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::error::{Fault, unsupported};
 use crate::value::{Feature, View};
 
-/// Factors this close to one are one: 1/6 in floats times six.
+/// Factors this close to 1 count as 1: six times a sixth is not exactly 1 in floats.
 pub(super) const NEARLY: f32 = 1e-5;
 
 /// The same value with nothing left to be done.
@@ -26,7 +26,7 @@ pub(crate) fn realize(context: &mut Context<'_>, x: Feature) -> Result<Feature, 
             "its input `{label}` is every {rows}th row, {columns}th column"
         )),
         View::Padded(_) => unsupported(format!(
-            "its input `{label}` is padded; only convolutions take that"
+            "its input `{label}` is padded; only convolutions and average pools take that"
         )),
         View::Grouped(_) | View::Shuffled(_) => {
             unsupported(format!("its input `{label}` has five dimensions"))

@@ -1,8 +1,8 @@
-//! The ways to compute a layer that give the same integers, what each costs, and why one is best.
+//! The algorithms that a layer can be computed by, what each costs, and why one is best.
 
 use channel::Cost;
 use linear::{LinearShape, Refusal, Work};
-use nets::{Algorithm, IntGraph, IntOp};
+use nets::{Algorithm, IntGraph};
 use nonlinear::{TruncFaithful, TruncReduce};
 use ot::CotPrice;
 use ring_arith::Bits;
@@ -13,7 +13,7 @@ use crate::algorithms::{self, algorithms};
 use crate::price::{CpuModel, Objective, nonlinear_work};
 use crate::step::ELEMENTS;
 
-/// One way, with the truncation that follows it.
+/// One algorithm, priced with the truncation that follows it.
 #[derive(Clone, Debug)]
 struct Priced {
     algorithm: Algorithm,
@@ -21,10 +21,10 @@ struct Priced {
     work: Work,
 }
 
-/// What happens to a product next, guard bits apart.
+/// What follows the product, with shifts that do not count guard bits.
 #[derive(Clone, Copy, Debug)]
 enum After {
-    /// Nothing that could remove guard bits.
+    /// Nothing that could remove guard bits, so that a truncation for them is added.
     Other,
     /// Truncation into a narrower ring.
     Reduce(u32),
@@ -33,18 +33,16 @@ enum After {
 }
 
 impl After {
-    fn of(graph: &IntGraph, node: usize, guard: u32) -> Self {
-        let Some((next, shift)) = rewrite::truncation(graph, node) else {
-            return Self::Other;
-        };
-        match graph.nodes()[next].op {
-            _ if shift <= guard => Self::Other,
-            IntOp::TruncReduce { .. } => Self::Reduce(shift - guard),
-            _ => Self::Within(shift - guard),
+    fn new(graph: &IntGraph, node: usize, guard: u32) -> Self {
+        match rewrite::truncation(graph, node) {
+            Some(cut) if cut.shift <= guard => Self::Other,
+            Some(cut) if cut.narrows => Self::Reduce(cut.shift - guard),
+            Some(cut) => Self::Within(cut.shift - guard),
+            None => Self::Other,
         }
     }
 
-    /// The cost of the truncation of n values of `bits` bits, with so many guard bits more.
+    /// The cost of truncating n values of `bits` bits, with `guard` guard bits more.
     fn cost(self, n: usize, bits: Bits, guard: u32, price: CotPrice) -> Cost {
         let wide = Bits::of(bits.get() + guard);
         let reduce = |shift| {
@@ -62,37 +60,33 @@ impl After {
     }
 }
 
-/// All ways to compute a linear layer.
+/// All algorithms for a linear layer.
 #[derive(Debug)]
 pub(crate) struct Candidates {
     /// How it is computed in the graph.
     current: Algorithm,
-    /// Those that are possible, the plainest first.
+    /// The algorithms that are possible, the plainest first.
     possible: Vec<Priced>,
-    /// Those that are not.
+    /// The algorithms that are not, and why.
     refused: Vec<(Algorithm, Refusal)>,
     /// Rows and columns of a convolution's kernel.
     kernel: Option<[usize; 2]>,
 }
 
 impl Candidates {
-    /// For a node; `None` if it is no product with weights.
-    pub(crate) fn of(
+    /// The candidates for a node; `None` if it is no product with weights.
+    pub(crate) fn new(
         graph: &IntGraph,
         node: usize,
         price: CotPrice,
     ) -> Result<Option<Self>, Error> {
-        let Some(layer) = algorithms::layer(graph, node)? else {
+        let Some((layer, current)) = algorithms::layer(graph, node)? else {
             return Ok(None);
         };
-        let current = match &graph.nodes()[node].op {
-            IntOp::Linear { by, .. } => by.clone(),
-            _ => Algorithm::DIRECT,
-        };
-        let after = After::of(graph, node, current.guard_bits());
+        let after = After::new(graph, node, current.guard_bits());
         let n = graph.types()[node].shape.len();
         let mut this = Self {
-            current,
+            current: current.clone(),
             possible: Vec::new(),
             refused: Vec::new(),
             kernel: match &layer.shape {
@@ -128,7 +122,7 @@ impl Candidates {
         self.kernel
     }
 
-    /// What is possible, with the seconds that it takes.
+    /// The algorithms that are possible, with estimates of their seconds.
     pub(crate) fn priced(&self, cpu: &CpuModel) -> Vec<Candidate> {
         let priced = self.possible.iter().map(|p| Candidate {
             algorithm: p.algorithm.clone(),
@@ -141,7 +135,7 @@ impl Candidates {
     /// The best by an objective; the plainest among equals.
     ///
     /// # Panics
-    /// If nothing is possible, which the direct way always is.
+    /// If nothing is possible. The direct algorithm always is.
     pub(crate) fn best(
         &self,
         objective: &Objective,
@@ -158,18 +152,20 @@ impl Candidates {
         &best.algorithm
     }
 
-    /// Whether an algorithm is possible, or why not and what would do.
+    /// Checks that an algorithm is possible; if not, says why and what would be.
     pub(crate) fn check(&self, algorithm: &Algorithm) -> Result<(), String> {
         if self.possible.iter().any(|p| p.algorithm == *algorithm) {
             return Ok(());
         }
         match self.refused.iter().find(|(a, _)| a == algorithm) {
             Some((_, refusal)) => Err(refusal.to_string()),
-            None => Err(format!("there is no algorithm {algorithm}; direct does")),
+            None => Err(format!(
+                "there is no algorithm {algorithm}; direct is possible"
+            )),
         }
     }
 
-    /// In a sentence, why this one.
+    /// Why this algorithm, in one line.
     pub(crate) fn why(
         &self,
         chosen: &Algorithm,

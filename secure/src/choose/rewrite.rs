@@ -1,4 +1,4 @@
-//! From a graph to one that computes the same integers by other algorithms, and back.
+//! Rewriting of a graph into one that computes the same integers by other algorithms, and back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,16 +6,34 @@ use nets::{Algorithm, IntGraph, IntOp, LayerWeights, PrivateWeights, Rewriter};
 
 use crate::Error;
 
-/// The truncation that alone takes a node's output, and by how much.
-pub(crate) fn truncation(graph: &IntGraph, node: usize) -> Option<(usize, u32)> {
-    let next = graph.sole_consumer(node)?;
-    match graph.nodes()[next].op {
-        IntOp::TruncReduce { shift, .. } | IntOp::Trunc { shift, .. } => Some((next, shift)),
-        _ => None,
-    }
+/// A truncation that is the only consumer of a node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Truncation {
+    /// The truncation's node.
+    pub(crate) node: usize,
+    /// Bits cut off.
+    pub(crate) shift: u32,
+    /// Whether it goes into a narrower ring.
+    pub(crate) narrows: bool,
 }
 
-/// A truncation by another number of bits.
+/// The truncation that is the only consumer of a node's output, if there is one.
+pub(crate) fn truncation(graph: &IntGraph, node: usize) -> Option<Truncation> {
+    let next = graph.sole_consumer(node)?;
+    let (shift, narrows) = match graph.nodes()[next].op {
+        IntOp::TruncReduce { shift, .. } => (shift, true),
+        IntOp::Trunc { shift, .. } => (shift, false),
+        // Before anything else, guard bits take a truncation of their own.
+        _ => return None,
+    };
+    Some(Truncation {
+        node: next,
+        shift,
+        narrows,
+    })
+}
+
+/// A truncation by another number of bits; other operations as they are.
 fn shifted(op: &IntOp, by: impl Fn(u32) -> u32) -> IntOp {
     match *op {
         IntOp::TruncReduce { shift, rounded } => {
@@ -30,7 +48,7 @@ fn shifted(op: &IntOp, by: impl Fn(u32) -> u32) -> IntOp {
     }
 }
 
-/// A linear operation by another algorithm.
+/// A linear operation by another algorithm; other operations as they are.
 fn with(op: &IntOp, algorithm: &Algorithm) -> IntOp {
     let mut op = op.clone();
     if let IntOp::Linear { by, .. } = &mut op {
@@ -39,13 +57,13 @@ fn with(op: &IntOp, algorithm: &Algorithm) -> IntOp {
     op
 }
 
-/// The weights of the nodes that were taken over.
+/// The weights under the numbers of the new nodes, and the new number of every node that has weights.
 fn moved(
     weights: &PrivateWeights,
-    place: &[Option<usize>],
+    places: &[Option<usize>],
 ) -> (BTreeMap<usize, LayerWeights>, BTreeMap<usize, usize>) {
     let places = weights.iter().map(|(old, _)| {
-        let new = place[old].expect("nodes with weights are taken over");
+        let new = places[old].expect("nodes with weights stay");
         (old, new)
     });
     let places: BTreeMap<usize, usize> = places.collect();
@@ -55,37 +73,37 @@ fn moved(
     (layers.collect(), places)
 }
 
-/// Computes these layers by these algorithms, in a graph whose layers are computed without guard bits.
-/// Returns where the layers are, too.
+/// Writes these algorithms into these layers of a graph that has no guard bits. Also returns the new
+/// numbers of nodes with weights.
 ///
-/// The truncation after a layer removes the guard bits as well. floor(2^g·a / 2^(d+g)) is
-/// floor(a / 2^d), in the ring of l − d bits as before where it narrows; where it stays in the
-/// ring it gives the same signed number in l + g bits, which are then narrowed. Where no
-/// truncation alone takes the layer, one by g bits is added.
-pub(crate) fn by(
+/// The truncation after a layer removes the guard bits as well: floor(2^g·a / 2^(d+g)) is
+/// floor(a / 2^d). A truncation into a narrower ring ends in l − d bits as before; one within the ring
+/// gives the same signed number in l + g bits, which are then narrowed. Where the only consumer of the
+/// layer is no truncation, one by g bits is added.
+pub(crate) fn apply(
     graph: &IntGraph,
     weights: &PrivateWeights,
     algorithms: &BTreeMap<usize, Algorithm>,
 ) -> Result<(IntGraph, PrivateWeights, BTreeMap<usize, usize>), Error> {
     let mut raised = BTreeMap::new();
     let mut new = Rewriter::new(graph);
-    // Where a layer with guard bits is, apart from where its value is.
+    // The new numbers of layers; for one with guard bits, its value is at another node.
     let mut layers = BTreeMap::new();
     for (index, node) in graph.nodes().iter().enumerate() {
         if let Some(algorithm) = algorithms.get(&index) {
             let guard = algorithm.guard_bits();
-            let made = new.put(index, with(&node.op, algorithm));
-            layers.insert(index, made);
+            let layer = new.put(index, with(&node.op, algorithm));
+            layers.insert(index, layer);
             if guard == 0 {
                 continue;
             }
-            if let Some((next, _)) = truncation(graph, index) {
-                raised.insert(next, guard);
+            if let Some(cut) = truncation(graph, index) {
+                raised.insert(cut.node, guard);
             } else {
                 let (shift, rounded) = (guard, false);
                 let op = IntOp::TruncReduce { shift, rounded };
-                let made = new.push(format!("{}.unguard", node.name), op, &[made]);
-                new.stand_in(index, made);
+                let value = new.push(format!("{}.unguard", node.name), op, &[layer]);
+                new.stand_in(index, value);
             }
             continue;
         }
@@ -93,27 +111,27 @@ pub(crate) fn by(
             new.keep(index);
             continue;
         };
-        let made = new.put(index, shifted(&node.op, |shift| shift + guard));
+        let wide = new.put(index, shifted(&node.op, |shift| shift + guard));
         if let IntOp::Trunc { .. } = node.op {
             let to = graph.types()[index].bits().get();
-            let made = new.push(
+            let value = new.push(
                 format!("{}.narrow", node.name),
                 IntOp::Narrow { to },
-                &[made],
+                &[wide],
             );
-            new.stand_in(index, made);
+            new.stand_in(index, value);
         }
     }
     let (graph, mut place) = new.finish()?;
-    for (&old, &made) in &layers {
-        place[old] = Some(made);
+    for (&old, &layer) in &layers {
+        place[old] = Some(layer);
     }
     let (weights, places) = moved(weights, &place);
     let weights = PrivateWeights::new(&graph, weights)?;
     Ok((graph, weights, places))
 }
 
-/// Undoes [`by`]. A layer whose guard bits are not removed as that function does it stays.
+/// Undoes [`apply`]. A layer stays as it is if its guard bits are not removed in the way of that function.
 pub(crate) fn direct(
     graph: &IntGraph,
     weights: &PrivateWeights,
@@ -147,18 +165,19 @@ pub(crate) fn direct(
     Ok((graph, weights))
 }
 
-/// The nodes that the direct layer does without, if it can take the place of this one.
+/// The nodes that go when the direct layer takes the place of this one; `None` if it cannot.
 fn undone(graph: &IntGraph, node: usize, guard: u32) -> Option<Vec<usize>> {
     let nodes = graph.nodes();
     let bits = graph.input_type(node, 0).bits().get();
-    let (next, shift) = truncation(graph, node)?;
-    match nodes[next].op {
-        IntOp::TruncReduce { rounded, .. } if shift == guard && !rounded => Some(vec![next]),
-        IntOp::TruncReduce { .. } if shift > guard => Some(vec![]),
-        IntOp::Trunc { .. } if shift > guard => {
-            let narrow = graph.sole_consumer(next)?;
-            (nodes[narrow].op == IntOp::Narrow { to: bits }).then(|| vec![narrow])
-        }
-        _ => None,
+    let cut = truncation(graph, node)?;
+    if cut.shift > guard && cut.narrows {
+        return Some(vec![]);
     }
+    if cut.shift > guard {
+        let narrow = graph.sole_consumer(cut.node)?;
+        return (nodes[narrow].op == IntOp::Narrow { to: bits }).then(|| vec![narrow]);
+    }
+    let (shift, rounded) = (guard, false);
+    let unguard = IntOp::TruncReduce { shift, rounded };
+    (nodes[cut.node].op == unguard).then(|| vec![cut.node])
 }

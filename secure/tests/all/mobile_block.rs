@@ -192,7 +192,7 @@ fn inputs_without_fractional_bits_are_named() {
         let image = vec![1.0; 192];
         let error = quantise(&source, &[image], &ImportOptions::default()).expect_err("too large");
         assert!(
-            error.to_string().contains("it needs fractional bits"),
+            error.to_string().contains("needs fractional bits"),
             "{error}"
         );
     }

@@ -116,7 +116,7 @@ fn hard_sigmoid_of_every_number() {
     for (&x, y) in x.iter().zip(check(&graph, &x)) {
         let h = wrap(x + 24, bits);
         assert_eq!(y, (5 * h.clamp(0, 48) + 8) >> 4, "{x}");
-        assert!(y <= out.most);
+        assert!(y <= out.max);
     }
 }
 
