@@ -1,25 +1,26 @@
 //! The comparison of terms on a channel, for connections that have no handshake of their own.
 
 use crate::handshake::{Hello, PREFIX, Prefix, compare};
-use crate::{Channel, Error, Role, Terms};
+use crate::{Channel, Error, Role, SessionId, Terms};
 
 impl Channel {
-    /// Compares the terms of both parties where no handshake did it: on a connection over streams from
-    /// outside, or in memory. Returns the peer's; both parties come to the same verdict.
+    /// Compares the session id and the terms of both parties where no handshake did it: on a connection over
+    /// streams from outside, or in memory. Returns the peer's terms; both parties come to the same verdict.
     ///
-    /// The greetings are those of the handshake without its entropy, 96 bytes each way, the client's
-    /// first.
+    /// The greetings are those of the handshake with the session id in place of the entropy, 96 bytes each way,
+    /// the client's first. The id is compared before the terms, as protocols under different ids would run to
+    /// their end and give wrong results.
     ///
     /// # Errors
     ///
     /// [`Error::NotBlindray`] or [`Error::BadHello`] if the peer says something else,
-    /// [`Error::VersionMismatch`], [`Error::ParametersMismatch`] or [`Error::ModelMismatch`] if the
-    /// parties do not agree, otherwise as [`Channel::recv`].
+    /// [`Error::VersionMismatch`], [`Error::SessionMismatch`], [`Error::ParametersMismatch`] or
+    /// [`Error::ModelMismatch`] if the parties do not agree, otherwise as [`Channel::recv`].
     pub fn agree(&mut self, ours: &Terms) -> Result<Terms, Error> {
         let greeting = Hello::Session {
             parameters: ours.parameters,
             model: ours.model,
-            entropy: [0; 16],
+            entropy: self.session,
         };
         let greeting = greeting.encode(ours.version);
         let role = self.role();
@@ -34,13 +35,19 @@ impl Channel {
             }
             _ => Ok(()),
         };
-        let theirs = heard?;
+        let (theirs, session) = heard?;
+        if session != self.session {
+            return Err(Error::SessionMismatch {
+                ours: self.session,
+                theirs: session,
+            });
+        }
         compare(role, ours, &theirs)?;
         said?;
         Ok(theirs)
     }
 
-    fn hear_terms(&mut self, ours: u32) -> Result<Terms, Error> {
+    fn hear_terms(&mut self, ours: u32) -> Result<(Terms, SessionId), Error> {
         let mut prefix = [0; PREFIX];
         self.recv(&mut prefix)?;
         let Prefix {
@@ -55,12 +62,17 @@ impl Channel {
         }
         match Hello::decode(kind, &body)? {
             Hello::Session {
-                parameters, model, ..
-            } => Ok(Terms {
-                version: theirs,
                 parameters,
                 model,
-            }),
+                entropy: session,
+            } => Ok((
+                Terms {
+                    version: theirs,
+                    parameters,
+                    model,
+                },
+                session,
+            )),
             Hello::Stream { .. } | Hello::Answer(_) => Err(Error::BadHello {
                 reason: "not a session's",
             }),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::buffered::{Reader, Writer};
 use crate::line::Line;
-use crate::{Cost, Error, Ledger, Progress, ReadHalf, Role, WriteHalf};
+use crate::{Cost, Error, Ledger, Progress, ReadHalf, Role, SessionId, WriteHalf};
 
 /// One buffered duplex byte stream to the other party, every byte and flight accounted.
 ///
@@ -31,6 +31,7 @@ use crate::{Cost, Error, Ledger, Progress, ReadHalf, Role, WriteHalf};
 /// ```
 pub struct Channel {
     pub(crate) role: Role,
+    pub(crate) session: SessionId,
     pub(crate) writer: Writer,
     pub(crate) reader: Reader,
     pub(crate) ledger: Ledger,
@@ -39,6 +40,7 @@ pub struct Channel {
 impl Channel {
     pub(crate) fn new(
         role: Role,
+        session: SessionId,
         line: Line,
         ledger: Ledger,
         progress: Arc<Progress>,
@@ -48,6 +50,7 @@ impl Channel {
         let line = Arc::new(line);
         Ok(Self {
             role,
+            session,
             writer: Writer::new(Arc::clone(&line), Arc::clone(&progress), timeout),
             reader: Reader::new(line, progress, timeout),
             ledger,
@@ -246,6 +249,7 @@ impl Channel {
                 writer: self.writer,
                 ledger: self.ledger,
                 role: self.role,
+                session: self.session,
                 sent: 0,
             },
             ReadHalf {
@@ -267,6 +271,7 @@ impl Channel {
             writer,
             mut ledger,
             role,
+            session,
             sent,
         } = write;
         let ReadHalf {
@@ -279,6 +284,7 @@ impl Channel {
         ledger.record(role, sent, received);
         Self {
             role,
+            session,
             writer,
             reader,
             ledger,

@@ -182,11 +182,13 @@ impl Connection {
     fn channel(&self, stream: u32, line: Line, ledger: Ledger) -> Result<Channel, Error> {
         let Inner {
             role,
+            session,
             progress,
             timeout,
             ..
         } = &*self.inner;
-        Channel::new(*role, line, ledger, Arc::clone(progress), *timeout)
+        let progress = Arc::clone(progress);
+        Channel::new(*role, *session, line, ledger, progress, *timeout)
             .map_err(|cause| self.opening(stream, cause))
     }
 

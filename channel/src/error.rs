@@ -3,6 +3,8 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use crate::SessionId;
+
 /// A digest as the handshake compares it.
 pub type Digest = [u8; 32];
 
@@ -62,6 +64,18 @@ pub enum Error {
         /// The peer's version.
         theirs: u32,
     },
+    /// The parties gave their connection different session ids.
+    #[error(
+        "session {} at the peer, {} here: both parties must give the same",
+        Hex(theirs),
+        Hex(ours)
+    )]
+    SessionMismatch {
+        /// Our id.
+        ours: SessionId,
+        /// The peer's id.
+        theirs: SessionId,
+    },
     /// The parties were built with different protocol parameters.
     #[error("protocol parameters {} at the peer, {} here", Hex(theirs), Hex(ours))]
     ParametersMismatch {
@@ -71,7 +85,7 @@ pub enum Error {
         theirs: Digest,
     },
     /// The client asks for another model than the server has.
-    #[error("the client expects model {}, the server offers {}", Hex(expected), offered.map_or_else(|| "none".to_owned(), |d| Hex(&d).to_string()))]
+    #[error("the client expects model {}, the server offers {}", Hex(expected), offered.as_ref().map_or_else(|| "none".to_owned(), |d| Hex(d).to_string()))]
     ModelMismatch {
         /// What the client asked for.
         expected: Digest,
@@ -118,8 +132,8 @@ impl Error {
     }
 }
 
-/// Prints the first eight bytes of a digest, enough to tell two apart.
-struct Hex<'a>(&'a Digest);
+/// Prints the first eight bytes of a digest or an id, enough to tell two apart.
+struct Hex<'a>(&'a [u8]);
 
 impl std::fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

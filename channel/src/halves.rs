@@ -3,13 +3,14 @@
 use std::io::Result as IoResult;
 
 use crate::buffered::{Reader, Writer};
-use crate::{Error, Ledger, Role};
+use crate::{Error, Ledger, Role, SessionId};
 
 /// The sending half of a [`crate::Channel`]; dropping it ends this direction.
 pub struct WriteHalf {
     pub(crate) writer: Writer,
     pub(crate) ledger: Ledger,
     pub(crate) role: Role,
+    pub(crate) session: SessionId,
     pub(crate) sent: usize,
 }
 

@@ -9,6 +9,9 @@
 //! | `Session` | client, answered in kind by the server | parameters 32, model present 1, model 32, entropy 16 |
 //! | `Stream` | client | session id 16, stream number 4 |
 //! | `Answer` | server, to a `Stream`, or to refuse a session | code 1 |
+//!
+//! A connection over streams from outside has no handshake; there `Session` is the first thing said on a channel,
+//! and has the session id in place of the entropy.
 
 use crate::connection::SessionId;
 use crate::{Digest, Error, Role, Terms};

@@ -7,12 +7,17 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use channel::{Connection, Cost, Duplex, Error, ONLINE, Role};
+use channel::{Connection, Cost, Duplex, Error, ONLINE, Role, Terms};
 
 const TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Both ends of a connection with these streams.
 fn pair(streams: &[u32]) -> (Connection, Connection) {
+    pair_under([7; 2], streams)
+}
+
+/// The same under the session ids of the server and the client.
+fn pair_under(ids: [u8; 2], streams: &[u32]) -> (Connection, Connection) {
     let mut ends = [BTreeMap::new(), BTreeMap::new()];
     for &stream in streams {
         let (server, client) = UnixStream::pair().expect("a pair of sockets");
@@ -21,8 +26,12 @@ fn pair(streams: &[u32]) -> (Connection, Connection) {
         }
     }
     let [server, client] = ends.map(Mutex::new);
-    let over = |role, streams| Connection::over(role, [7; 16], "a test", TIMEOUT, streams);
-    (over(Role::Server, server), over(Role::Client, client))
+    let over = |role, id, streams| Connection::over(role, [id; 16], "a test", TIMEOUT, streams);
+    let [at_server, at_client] = ids;
+    (
+        over(Role::Server, at_server, server),
+        over(Role::Client, at_client, client),
+    )
 }
 
 #[test]
@@ -44,6 +53,43 @@ fn both_speak_at_once_and_every_byte_is_counted() {
         let expected = Cost::exchange(LEN as u64, LEN as u64);
         assert_eq!(party(client, stream, 2).expect("it runs"), expected);
         assert_eq!(server.join().expect("no panic").expect("it runs"), expected);
+    }
+}
+
+/// Protocols would run to their end under them, and give wrong results.
+#[test]
+fn parties_under_different_ids_hear_it() {
+    let terms = Terms {
+        version: 3,
+        parameters: [1; 32],
+        model: None,
+    };
+    let agree = |connection: Connection, terms: &Terms| connection.open(ONLINE)?.agree(terms);
+    let verdicts = |ids, at_client: &Terms| {
+        let (server, client) = pair_under(ids, &[ONLINE]);
+        let here = terms.clone();
+        let server = thread::spawn(move || agree(server, &here));
+        let client = agree(client, at_client);
+        [server.join().expect("no panic"), client]
+    };
+    for verdict in verdicts([7, 7], &terms) {
+        assert_eq!(verdict.expect("they agree"), terms);
+    }
+    // The id is named even where the terms differ as well.
+    let other = Terms {
+        parameters: [2; 32],
+        ..terms.clone()
+    };
+    for at_client in [&terms, &other] {
+        let verdicts = verdicts([7, 8], at_client).map(|v| v.expect_err("other ids"));
+        for (verdict, expected) in verdicts.into_iter().zip([[7, 8], [8, 7]]) {
+            let said = verdict.to_string();
+            let Error::SessionMismatch { ours, theirs } = verdict else {
+                panic!("{verdict:?}");
+            };
+            assert_eq!([ours, theirs], expected.map(|id| [id; 16]));
+            assert!(said.starts_with("session 0"), "{said}");
+        }
     }
 }
 

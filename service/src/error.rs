@@ -14,8 +14,8 @@ pub enum Error {
         /// What it did.
         what: String,
     },
-    /// Two honest parties that do not fit together: other versions, other parameters, or another model
-    /// than the client insists on.
+    /// Two honest parties that do not fit together: other versions, other session ids, other parameters, or
+    /// another model than the client insists on.
     #[error(transparent)]
     Incompatible(channel::Error),
     /// The server does not do what the client asked for; both parties get this.
@@ -72,9 +72,10 @@ impl From<channel::Error> for Error {
             E::FrameTooLong { .. } | E::NotBlindray | E::BadHello { .. } | E::UnknownSession => {
                 Self::peer(&error.to_string())
             }
-            E::VersionMismatch { .. } | E::ParametersMismatch { .. } | E::ModelMismatch { .. } => {
-                Self::Incompatible(error)
-            }
+            E::VersionMismatch { .. }
+            | E::SessionMismatch { .. }
+            | E::ParametersMismatch { .. }
+            | E::ModelMismatch { .. } => Self::Incompatible(error),
             E::Refused { reason } => Self::Refused {
                 reason: reason.to_owned(),
             },
