@@ -1,5 +1,6 @@
 //! The server's end over TCP.
 
+use std::io::{Error as IoError, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,9 +34,13 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the address cannot be used.
+    /// [`Error::Io`] if the address cannot be used, or if a limit of `config` is zero, which would refuse everybody.
     pub fn bind(address: impl ToSocketAddrs, config: Config) -> Result<Self, Error> {
         let failed = |cause| Error::from_io(cause, "listening", config.handshake_timeout);
+        if let Some(limit) = config.zero() {
+            let what = format!("{limit} is 0, so that nobody could be served");
+            return Err(failed(IoError::new(ErrorKind::InvalidInput, what)));
+        }
         let socket = TcpListener::bind(address).map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
         let registry = Arc::new(Registry::new(config.clone()));

@@ -17,7 +17,7 @@ pub struct Terms {
     pub model: Option<Digest>,
 }
 
-/// Limits of a connection; local to each party.
+/// Limits of a connection; local to each party. None of them may be zero.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(
     clippy::exhaustive_structs,
@@ -34,6 +34,29 @@ pub struct Config {
     pub max_pending: usize,
     /// Streams of one session that may have arrived without having been opened here.
     pub max_streams: usize,
+}
+
+impl Config {
+    /// The limit that is zero, under which nobody could be served.
+    pub(crate) fn zero(&self) -> Option<&'static str> {
+        let Self {
+            timeout,
+            handshake_timeout,
+            max_sessions,
+            max_pending,
+            max_streams,
+        } = self;
+        let limits = [
+            ("timeout", timeout.is_zero()),
+            ("handshake_timeout", handshake_timeout.is_zero()),
+            ("max_sessions", *max_sessions == 0),
+            ("max_pending", *max_pending == 0),
+            ("max_streams", *max_streams == 0),
+        ];
+        limits
+            .iter()
+            .find_map(|&(name, is_zero)| is_zero.then_some(name))
+    }
 }
 
 impl Default for Config {

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use channel::{Config, Error, ONLINE, connect};
+use channel::{Config, Error, Listener, ONLINE, connect};
 use servers::{config, good, greeting, hasty, listener, say, serves, terms};
 
 const STREAM: u8 = 2;
@@ -129,6 +129,66 @@ fn a_client_that_gave_up_waiting_is_not_served() {
         Err(Error::Closed { .. })
     ));
     serves(&listener, address);
+}
+
+#[test]
+fn limits_under_which_nobody_is_served_are_refused() {
+    let zero = Duration::ZERO;
+    let all = config();
+    let configs = [
+        (
+            "timeout",
+            Config {
+                timeout: zero,
+                ..all.clone()
+            },
+        ),
+        (
+            "handshake_timeout",
+            Config {
+                handshake_timeout: zero,
+                ..all.clone()
+            },
+        ),
+        (
+            "max_sessions",
+            Config {
+                max_sessions: 0,
+                ..all.clone()
+            },
+        ),
+        (
+            "max_pending",
+            Config {
+                max_pending: 0,
+                ..all.clone()
+            },
+        ),
+        (
+            "max_streams",
+            Config {
+                max_streams: 0,
+                ..all
+            },
+        ),
+    ];
+    for (limit, config) in configs {
+        let error = Listener::bind("127.0.0.1:0", config).expect_err("a zero");
+        assert!(matches!(error, Error::Io { .. }), "{error:?}");
+        let said = format!("listening: {limit} is 0, so that nobody could be served");
+        assert_eq!(error.to_string(), said);
+    }
+    // One of each is enough for somebody.
+    let (listener, address) = listener(Config {
+        max_sessions: 1,
+        max_pending: 1,
+        max_streams: 1,
+        ..config()
+    });
+    let (server, client) = good(&listener, address);
+    server.open(ONLINE).expect("open");
+    client.open(9).expect("open");
+    server.open(9).expect("open");
 }
 
 #[test]
