@@ -2,7 +2,6 @@
 
 use std::io::Result as IoResult;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::Progress;
 use crate::line::Line;
@@ -18,7 +17,6 @@ pub(crate) struct Writer {
     line: Arc<Line>,
     buffer: Vec<u8>,
     progress: Arc<Progress>,
-    pub(crate) timeout: Duration,
 }
 
 /// The receiving direction.
@@ -29,16 +27,14 @@ pub(crate) struct Reader {
     start: usize,
     end: usize,
     progress: Arc<Progress>,
-    pub(crate) timeout: Duration,
 }
 
 impl Writer {
-    pub(crate) fn new(line: Arc<Line>, progress: Arc<Progress>, timeout: Duration) -> Self {
+    pub(crate) fn new(line: Arc<Line>, progress: Arc<Progress>) -> Self {
         Self {
             line,
             buffer: Vec::new(),
             progress,
-            timeout,
         }
     }
 
@@ -99,14 +95,13 @@ impl Drop for Writer {
 }
 
 impl Reader {
-    pub(crate) fn new(line: Arc<Line>, progress: Arc<Progress>, timeout: Duration) -> Self {
+    pub(crate) fn new(line: Arc<Line>, progress: Arc<Progress>) -> Self {
         Self {
             line,
             buffer: Vec::new(),
             start: 0,
             end: 0,
             progress,
-            timeout,
         }
     }
 
@@ -123,7 +118,7 @@ impl Reader {
     }
 
     /// At least one byte into a slice that is not empty; blocks at most once.
-    pub(crate) fn recv_some(&mut self, out: &mut [u8]) -> IoResult<usize> {
+    fn recv_some(&mut self, out: &mut [u8]) -> IoResult<usize> {
         if self.start == self.end {
             if out.len() >= READ_BUFFER {
                 let count = self.line.read(out)?;

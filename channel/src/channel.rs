@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::io::{Error as IoError, Result as IoResult};
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread::Builder;
 use std::time::Duration;
 
 use crate::buffered::{Reader, Writer};
@@ -44,17 +46,15 @@ impl Channel {
         line: Line,
         ledger: Ledger,
         progress: Arc<Progress>,
-        timeout: Duration,
-    ) -> IoResult<Self> {
-        line.set_timeout(timeout)?;
+    ) -> Self {
         let line = Arc::new(line);
-        Ok(Self {
+        Self {
             role,
             session,
-            writer: Writer::new(Arc::clone(&line), Arc::clone(&progress), timeout),
-            reader: Reader::new(line, progress, timeout),
+            writer: Writer::new(Arc::clone(&line), Arc::clone(&progress)),
+            reader: Reader::new(line, progress),
             ledger,
-        })
+        }
     }
 
     /// The party at this end.
@@ -117,26 +117,40 @@ impl Channel {
         self.check(outcome)
     }
 
-    /// Why this cannot hang, for any lengths and any line that holds at least one byte: suppose both
-    /// parties are stuck for good.
-    ///
-    /// A party stuck in `write_all` has received everything, and its outgoing line is full of bytes
-    /// that the peer still wants. The peer then has something to read, so it is not stuck reading;
-    /// were it stuck in `write_all` too, it would have received everything. So both are stuck in
-    /// `recv_some` with both lines empty. Neither has sent everything, else the other would have what
-    /// it waits for. So the last thing each did before it waited was a `try_write` that ended
-    /// because the line was full. Take the later of the two, say B's. A has to read for that line to
-    /// be empty now, after B's attempt and so after its own last attempt. But A tries to write
-    /// after every read. Contradiction.
-    fn both_speak(&mut self, mut send: &[u8], mut recv: &mut [u8]) -> IoResult<()> {
-        while !send.is_empty() && !recv.is_empty() {
-            let sent = self.writer.try_write(send)?;
-            send = &send[sent..];
-            let received = self.reader.recv_some(recv)?;
-            recv = &mut recv[received..];
+    /// Whatever the line does not take at once is written by a second thread while this one reads, so that neither
+    /// party can wait for the other to read first.
+    fn both_speak(&mut self, send: &[u8], recv: &mut [u8]) -> IoResult<()> {
+        let Self { writer, reader, .. } = self;
+        let sent = match send {
+            [] => 0,
+            _ => writer.try_write(send)?,
+        };
+        let rest = &send[sent..];
+        if rest.is_empty() || recv.is_empty() {
+            writer.write_all(rest)?;
+            return reader.recv(recv);
         }
-        self.writer.write_all(send)?;
-        self.reader.recv(recv)
+        let line = Arc::clone(writer.line());
+        std::thread::scope(|scope| {
+            let write = || {
+                let outcome = writer.write_all(rest);
+                // The one that fails cuts the line, so that the other need not wait for its time-out.
+                let first = outcome.is_err() && line.kill();
+                (outcome, first)
+            };
+            let writing = Builder::new().spawn_scoped(scope, write)?;
+            let received = reader.recv(recv);
+            if received.is_err() {
+                line.kill();
+            }
+            let (written, first) = writing.join().unwrap_or_else(|panic| resume_unwind(panic));
+            // What went wrong first is the reason for the other.
+            if first {
+                written
+            } else {
+                received.and(written)
+            }
+        })
     }
 
     /// Sends a message behind its length (8 bytes, little-endian).
@@ -211,7 +225,8 @@ impl Channel {
         self.ledger.measured()
     }
 
-    /// How long the peer may be silent, or take nothing, before a call gives up.
+    /// How long the peer may be silent, or take nothing, before a call gives up. See [`Channel::set_total`] for peers
+    /// whose bytes drip.
     ///
     /// # Errors
     ///
@@ -222,9 +237,18 @@ impl Channel {
     /// If `timeout` is zero.
     pub fn set_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
         assert!(!timeout.is_zero(), "a channel needs a time-out");
-        self.writer.timeout = timeout;
-        self.reader.timeout = timeout;
         let outcome = self.writer.line().set_timeout(timeout);
+        self.check(outcome)
+    }
+
+    /// How long all calls from now on may take together, however slowly the peer's bytes drip; `None` sets no such
+    /// limit, as at the start. Past it, a call that has to wait gives up with [`Error::Timeout`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the system refuses.
+    pub fn set_total(&mut self, total: Option<Duration>) -> Result<(), Error> {
+        let outcome = self.writer.line().set_total(total);
         self.check(outcome)
     }
 
@@ -306,7 +330,8 @@ impl Channel {
     fn check<T>(&mut self, outcome: IoResult<T>) -> Result<T, Error> {
         outcome.map_err(|cause: IoError| {
             self.fail();
-            Error::from_io(cause, self.ledger.current().name(), self.reader.timeout)
+            let after = self.reader.line().waited();
+            Error::from_io(cause, self.ledger.current().name(), after)
         })
     }
 }

@@ -86,9 +86,38 @@ impl Connection {
 
     /// A connection over streams from outside: TLS, Unix sockets, tunnels.
     ///
-    /// Nothing is said to the peer here. Both parties give the same session id, which must be fresh for
-    /// every session (random, or derived from the keys of the transport), and compare the terms of
-    /// the protocol themselves. `peer` says to people who is at the other end.
+    /// Nothing is said to the peer here; [`Channel::agree`] then compares the id and the terms of the protocol. `peer`
+    /// says to people who is at the other end.
+    ///
+    /// Both parties give the same session id, which must be fresh for every session; it need not be secret. It may come
+    /// from
+    ///
+    /// - [`draw_session`](crate::draw_session) on one of the streams, which is the simplest;
+    /// - the server, which draws it and says it in the first message of the program around;
+    /// - the transport: both parties export the same 16 bytes from a TLS connection (RFC 5705), under a label of their
+    ///   own.
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// use std::{collections::BTreeMap, os::unix::net::UnixStream, sync::Mutex, thread, time::Duration};
+    ///
+    /// use channel::{Connection, Duplex, Error, ONLINE, Role, draw_session};
+    ///
+    /// fn connection(role: Role, stream: UnixStream, entropy: [u8; 16]) -> Result<Connection, Error> {
+    ///     let timeout = Duration::from_secs(60);
+    ///     let session = draw_session(role, &stream, entropy, timeout)?;
+    ///     let streams = BTreeMap::from([(ONLINE, Box::new(stream) as Box<dyn Duplex>)]);
+    ///     Ok(Connection::over(role, session, "a socket", timeout, Mutex::new(streams)))
+    /// }
+    ///
+    /// let (at_server, at_client) = UnixStream::pair()?;
+    /// // Real parties take their entropy from the operating system.
+    /// let server = thread::spawn(|| connection(Role::Server, at_server, [1; 16]));
+    /// let client = connection(Role::Client, at_client, [2; 16])?;
+    /// assert_eq!(server.join().expect("no panic")?.session_id(), client.session_id());
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn over(
         role: Role,
@@ -109,8 +138,8 @@ impl Connection {
 
     /// The session's name.
     ///
-    /// Derived from the entropy of both parties and what they agreed on. Public; a party that
-    /// speaks last can try several values, none can choose it.
+    /// The handshake over TCP derives it from the entropy of both parties and what they agreed on. Public; a party
+    /// that speaks last can try several values, none can choose it.
     #[must_use]
     pub fn session_id(&self) -> SessionId {
         self.inner.session
@@ -129,6 +158,12 @@ impl Connection {
         self.inner.peer_terms.as_ref()
     }
 
+    /// How long the peer may stay silent on a stream, or refuse to take bytes, before a call gives up.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.inner.timeout
+    }
+
     /// The bytes of all streams so far, to be read while protocols run.
     #[must_use]
     pub fn progress(&self) -> Arc<Progress> {
@@ -140,7 +175,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`Error::StreamTaken`] if this party opened the number before, [`Error::Timeout`] or
+    /// [`Error::StreamTaken`] if this party opened the number before, [`Error::NoStream`] if a transport from
+    /// outside does not have it, [`Error::Timeout`] or
     /// [`Error::Closed`] if the peer does not open it or is gone, [`Error::UnknownSession`] or
     /// [`Error::Refused`] if the server says so, [`Error::Io`] otherwise.
     pub fn open(&self, stream: u32) -> Result<Channel, Error> {
@@ -163,7 +199,7 @@ impl Connection {
 
     /// A stream without a handshake of its own.
     fn plain(&self, stream: u32, duplex: Box<dyn Duplex>) -> Result<Channel, Error> {
-        self.channel(stream, Line::new(duplex), Ledger::new(FIRST_PHASE))
+        self.channel(stream, duplex, Ledger::new(FIRST_PHASE))
     }
 
     fn greeted(&self, stream: u32, greeted: Greeted) -> Result<Channel, Error> {
@@ -176,20 +212,19 @@ impl Connection {
         let socket = greeted.stream;
         let nodelay = socket.set_nodelay(true);
         nodelay.map_err(|cause| self.opening(stream, cause))?;
-        self.channel(stream, Line::new(Box::new(socket)), ledger)
+        self.channel(stream, Box::new(socket), ledger)
     }
 
-    fn channel(&self, stream: u32, line: Line, ledger: Ledger) -> Result<Channel, Error> {
-        let Inner {
-            role,
-            session,
-            progress,
-            timeout,
-            ..
-        } = &*self.inner;
-        let progress = Arc::clone(progress);
-        Channel::new(*role, *session, line, ledger, progress, *timeout)
-            .map_err(|cause| self.opening(stream, cause))
+    fn channel(
+        &self,
+        stream: u32,
+        duplex: Box<dyn Duplex>,
+        ledger: Ledger,
+    ) -> Result<Channel, Error> {
+        let line = Line::new(duplex, self.inner.timeout);
+        let line = line.map_err(|cause| self.opening(stream, cause))?;
+        let (role, session) = (self.role(), self.session_id());
+        Ok(Channel::new(role, session, line, ledger, self.progress()))
     }
 
     fn opening(&self, stream: u32, cause: std::io::Error) -> Error {

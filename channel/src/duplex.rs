@@ -9,30 +9,40 @@ use crate::Error;
 /// An ordered, reliable byte stream both ways. Reading and writing may go on in two threads at the same
 /// time. TCP streams and, on Unix, socket pairs are ones; an encrypted stream is another.
 pub trait Duplex: Send + Sync {
-    /// How long a read or a write may wait from now on; called once before the first.
+    /// How long a read or a write may wait from now on, longer than zero; called before the first, and whenever it
+    /// changes.
     ///
     /// # Errors
     /// If the stream cannot do it.
     fn set_timeout(&self, timeout: Duration) -> IoResult<()>;
 
-    /// Reads at least one byte into a slice that is not empty; 0 where the peer has ended the stream.
+    /// Reads at least one byte into a slice that is not empty, and returns how many; 0 where the peer has ended the
+    /// stream. More than the slice has room for is an error of the channel, as with the other two calls.
     ///
     /// # Errors
     /// [`ErrorKind::TimedOut`] or [`ErrorKind::WouldBlock`] after the time-out, else what went wrong.
     fn read(&self, out: &mut [u8]) -> IoResult<usize>;
 
-    /// Writes at least one byte of a slice that is not empty.
+    /// Writes at least one byte of a slice that is not empty, and returns how many; 0 is an error of the channel.
     ///
     /// # Errors
     /// As [`Duplex::read`].
     fn write(&self, bytes: &[u8]) -> IoResult<usize>;
 
-    /// Writes what the stream takes without waiting, which may be nothing. It is not called while
+    /// Writes what the stream takes without waiting, and returns how many bytes that is. It is not called while
     /// another thread reads.
+    ///
+    /// 0 means that nothing was taken now, because the stream is full or because it cannot tell; it does not mean that
+    /// the stream has ended, which is an error. A channel writes what was not taken by [`Duplex::write`], in a second
+    /// thread where it has to read meanwhile. So a stream may do without this call, at the price of a thread for every
+    /// step in which both parties speak.
     ///
     /// # Errors
     /// What went wrong; a full stream is no error.
-    fn try_write(&self, bytes: &[u8]) -> IoResult<usize>;
+    fn try_write(&self, bytes: &[u8]) -> IoResult<usize> {
+        let _ = bytes;
+        Ok(0)
+    }
 
     /// Says that no more bytes will come from here. The peer's last bytes can still be read.
     fn end(&self);
@@ -42,11 +52,17 @@ pub trait Duplex: Send + Sync {
 }
 
 /// Where the numbered streams of a connection come from.
+///
+/// Which numbers are opened is up to the protocol above. Sessions of inference open four: [`ONLINE`](crate::ONLINE) (0),
+/// [`REFILL_SERVER_SENDS`](crate::REFILL_SERVER_SENDS) (1), [`REFILL_CLIENT_SENDS`](crate::REFILL_CLIENT_SENDS) (2), and
+/// 3 for the conversation around them; `service::STREAMS` lists them. The example `unix_sockets` is a transport that
+/// makes streams as they are asked for.
 pub trait Transport: Send + Sync {
     /// This end of a stream. The peer opens the same number, before or after; nobody opens one twice.
     ///
     /// # Errors
-    /// [`Error::Closed`] or [`Error::Timeout`] where the peer is gone or does not open it.
+    /// [`Error::NoStream`] where there is none of this number, [`Error::Closed`] or [`Error::Timeout`] where the peer is
+    /// gone or does not open it.
     fn open(&self, stream: u32) -> Result<Box<dyn Duplex>, Error>;
 }
 
@@ -56,9 +72,7 @@ impl Transport for std::sync::Mutex<std::collections::BTreeMap<u32, Box<dyn Dupl
         let mut streams = self
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        streams.remove(&stream).ok_or_else(|| Error::Closed {
-            phase: format!("opening stream {stream}"),
-        })
+        streams.remove(&stream).ok_or(Error::NoStream { stream })
     }
 }
 

@@ -12,7 +12,7 @@ pub type Digest = [u8; 32];
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The operating system refused.
+    /// The operating system refused, or a stream from outside did.
     #[error("{phase}: {cause}")]
     Io {
         /// What was being done.
@@ -98,6 +98,12 @@ pub enum Error {
     /// The stream number is in use, or was.
     #[error("stream {stream} was opened before")]
     StreamTaken {
+        /// The number asked for.
+        stream: u32,
+    },
+    /// The transport from outside has no stream of this number.
+    #[error("the transport has no stream {stream}")]
+    NoStream {
         /// The number asked for.
         stream: u32,
     },

@@ -2,16 +2,16 @@
 
 use std::io::{ErrorKind, Read, Result as IoResult, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::deadline::Deadline;
 use crate::handshake::{Hello, PREFIX, Prefix};
 use crate::{Error, HANDSHAKE};
 
 /// A socket during its handshake.
 pub(crate) struct Greeter {
     pub(crate) stream: TcpStream,
-    deadline: Instant,
-    allowed: Duration,
+    deadline: Deadline,
 }
 
 /// A greeting as it came: its body means something only if the versions agree.
@@ -25,14 +25,13 @@ impl Greeter {
     pub(crate) fn new(stream: TcpStream, allowed: Duration) -> Self {
         Self {
             stream,
-            deadline: Instant::now() + allowed,
-            allowed,
+            deadline: Deadline::after(allowed),
         }
     }
 
     /// Starts the time anew.
     pub(crate) fn restart(self) -> Self {
-        Self::new(self.stream, self.allowed)
+        Self::new(self.stream, self.deadline.allowed)
     }
 
     pub(crate) fn say(&mut self, hello: &Hello, version: u32) -> Result<(), Error> {
@@ -73,21 +72,12 @@ impl Greeter {
     }
 
     fn failed(&self, cause: std::io::Error) -> Error {
-        Error::from_io(cause, HANDSHAKE, self.allowed)
-    }
-
-    fn left(&self) -> IoResult<Duration> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            Err(ErrorKind::TimedOut.into())
-        } else {
-            Ok(left)
-        }
+        Error::from_io(cause, HANDSHAKE, self.deadline.allowed)
     }
 
     fn read(&mut self, mut out: &mut [u8]) -> IoResult<()> {
         while !out.is_empty() {
-            self.stream.set_read_timeout(Some(self.left()?))?;
+            self.stream.set_read_timeout(Some(self.deadline.left()?))?;
             match self.stream.read(out) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(count) => out = &mut out[count..],
@@ -100,7 +90,7 @@ impl Greeter {
 
     fn write(&mut self, mut bytes: &[u8]) -> IoResult<()> {
         while !bytes.is_empty() {
-            self.stream.set_write_timeout(Some(self.left()?))?;
+            self.stream.set_write_timeout(Some(self.deadline.left()?))?;
             match self.stream.write(bytes) {
                 Ok(count) => bytes = &bytes[count..],
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -48,7 +48,11 @@ impl WriteHalf {
         }
         act(&mut self.writer).map_err(|cause| {
             self.writer.line().kill();
-            Error::from_io(cause, self.ledger.current().name(), self.writer.timeout)
+            Error::from_io(
+                cause,
+                self.ledger.current().name(),
+                self.writer.line().waited(),
+            )
         })
     }
 }
@@ -65,7 +69,7 @@ impl ReadHalf {
         }
         self.reader.recv(out).map_err(|cause| {
             self.reader.line().kill();
-            Error::from_io(cause, &self.phase, self.reader.timeout)
+            Error::from_io(cause, &self.phase, self.reader.line().waited())
         })?;
         self.received += out.len();
         Ok(())

@@ -95,7 +95,7 @@ pub fn memory_pair(capacity: usize) -> (Connection, Connection) {
 struct MemoryLine {
     reader: PipeReader,
     writer: PipeWriter,
-    /// In milliseconds.
+    /// In nanoseconds.
     timeout: AtomicU64,
 }
 
@@ -110,14 +110,14 @@ impl MemoryLine {
     }
 
     fn timeout(&self) -> Duration {
-        Duration::from_millis(self.timeout.load(Ordering::Relaxed))
+        Duration::from_nanos(self.timeout.load(Ordering::Relaxed))
     }
 }
 
 impl Duplex for MemoryLine {
     fn set_timeout(&self, timeout: Duration) -> IoResult<()> {
-        let millis = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-        self.timeout.store(millis.max(1), Ordering::Relaxed);
+        let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
+        self.timeout.store(nanos, Ordering::Relaxed);
         Ok(())
     }
 

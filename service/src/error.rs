@@ -28,7 +28,7 @@ pub enum Error {
     #[error(transparent)]
     Transport(channel::Error),
     /// This party cannot do its part: a model that no protocol computes, weights of another model, or a
-    /// connection that was used before.
+    /// connection that was used before or lacks one of the [`STREAMS`](crate::STREAMS).
     #[error(transparent)]
     Local(secure::Error),
     /// Every image that this client asked for has had its turn.
@@ -80,7 +80,7 @@ impl From<channel::Error> for Error {
                 reason: reason.to_owned(),
             },
             E::Dead => Self::Ended,
-            E::StreamTaken { .. } => Self::Local(error.into()),
+            E::StreamTaken { .. } | E::NoStream { .. } => Self::Local(error.into()),
             other => Self::Transport(other),
         }
     }
