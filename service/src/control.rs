@@ -1,6 +1,6 @@
 //! What the two parties say to each other before the protocols, on a stream of its own.
 //!
-//! Over a connection without a handshake they compare their terms first. Then:
+//! Over a connection without a handshake they compare their session id and their terms first. Then:
 //!
 //! | from | message | at most |
 //! |---|---|---|
@@ -8,7 +8,8 @@
 //! | client | `{"mode": "faithful" or "fast", "images": n}` | 4096 bytes |
 //! | server | `"accepted"` or `{"refused": why}` | 4096 bytes |
 //!
-//! Each message is JSON, its length in eight bytes before it.
+//! Each message is JSON, its length in eight bytes before it. All of it together has to be over within the time-out of
+//! the connection, so that a client whose bytes drip does not hold its place for long.
 
 use channel::{Channel, Connection, Digest, Terms};
 use nets::{MAX_PUBLIC_BYTES, PublicModel};
@@ -19,7 +20,7 @@ use crate::Error;
 use crate::error::cleaned;
 
 /// The stream of these messages.
-const CONTROL: u32 = 3;
+pub(crate) const CONTROL: u32 = 3;
 /// The longest message other than the public part.
 const MAX_MESSAGE: usize = 4096;
 
@@ -51,6 +52,7 @@ impl Control {
     pub(crate) fn open(connection: &Connection, ours: &Terms) -> Result<Self, Error> {
         let mut channel = connection.open(CONTROL)?;
         channel.enter_phase("greeting");
+        channel.set_total(Some(connection.timeout()))?;
         let theirs = match connection.peer_terms() {
             // The handshake compared what it was given, which may have been something else.
             Some(theirs) if theirs.parameters != ours.parameters => {

@@ -170,6 +170,71 @@ fn answers_that_are_none() {
     assert_eq!(reason.chars().count(), 200);
 }
 
+/// Every byte comes, or is taken, well within the time-out; all of them together are not.
+#[test]
+fn clients_that_drip_lose_their_place() {
+    const PATIENCE: Duration = Duration::from_millis(500);
+    let pause = || std::thread::sleep(PATIENCE / 20);
+    let drip = |channel: &mut Channel, bytes: &[u8]| {
+        for byte in bytes.iter().chain(std::iter::repeat(&b' ')) {
+            if channel
+                .send(&[*byte])
+                .and_then(|()| channel.flush())
+                .is_err()
+            {
+                return;
+            }
+            pause();
+        }
+    };
+    let terms = Request::default().terms();
+    let clients: [&(dyn Fn(&Connection) + Sync); 3] = [
+        // The greeting.
+        &|connection| {
+            let mut channel = connection.open(CONTROL).expect("it opens");
+            drip(&mut channel, b"BLINDRAY\x03\0\0\0\x01\x51\0");
+        },
+        // The request.
+        &|connection| {
+            let mut channel = agreed(connection, &terms);
+            channel.recv_frame(1 << 20).expect("the public part");
+            drip(&mut channel, &4096_u64.to_le_bytes());
+        },
+        // The public part, which the line does not hold.
+        &|connection| {
+            let mut channel = agreed(connection, &terms);
+            while channel.recv(&mut [0; 16]).is_ok() {
+                pause();
+            }
+        },
+    ];
+    let narrow = channel::Memory {
+        capacity: 16,
+        ..line(PATIENCE)
+    };
+    for client in clients {
+        let begin = std::time::Instant::now();
+        let (served, ()) = testkit::run_over(
+            narrow.pair(),
+            |connection| {
+                let served = SERVER.serve(&connection, SERVER_SEED, &mut |_| {});
+                (served.expect_err("no request"), begin.elapsed())
+            },
+            |connection| client(&connection),
+        );
+        let (error, took) = served;
+        let timeout = matches!(
+            error,
+            Error::Transport(channel::Error::Timeout {
+                after: PATIENCE,
+                ..
+            })
+        );
+        assert!(timeout, "{error:?}");
+        assert!(took >= PATIENCE && took < 5 * PATIENCE, "{took:?}");
+    }
+}
+
 /// Whatever byte of the conversation is flipped, both parties come to an end, and no wrong findings come
 /// of what the parties say there.
 #[test]
