@@ -60,7 +60,8 @@ impl Request {
 #[derive(Debug)]
 pub struct Client {
     connection: Connection,
-    session: Session,
+    /// None after an error, or a panic of whoever was told of the progress.
+    session: Option<Session>,
     network: SecureNetwork,
     model: PublicModel,
     request: Request,
@@ -90,17 +91,19 @@ impl Client {
     /// The same over a connection that is there already: over streams from outside, in memory, or from
     /// [`channel::connect`] with [`Request::terms`].
     ///
-    /// The parties compare their terms if the connection had no handshake. The client hears the public
+    /// The parties compare their session id and their terms if the connection had no handshake. The client hears the public
     /// part of the model, checks it, plans the network, and says what it wants; both parties then set up
     /// their session.
     ///
     /// # Errors
     /// [`Error::Incompatible`] if the parties do not fit together, [`Error::Refused`] if the server does
     /// not take the request, [`Error::PeerMisbehaved`] if it breaks the rules or presents a model that
-    /// cannot be, [`Error::Transport`] if the connection fails, [`Error::Local`] if it was used before.
+    /// cannot be, [`Error::Transport`] if the connection fails, [`Error::Local`] if it was used before or lacks one
+    /// of the [`STREAMS`](crate::STREAMS).
     ///
     /// # Panics
-    /// If the connection is the server's end.
+    /// If the connection is the server's end; a client needs the one that [`channel::connect`] returns, or
+    /// [`Connection::over`] with [`Role::Client`].
     pub fn over(connection: Connection, request: &Request, seed: [u8; 32]) -> Result<Self, Error> {
         Self::start(connection, request, &Seed::new(seed), Instant::now())
     }
@@ -111,7 +114,12 @@ impl Client {
         seed: &Seed,
         begin: Instant,
     ) -> Result<Self, Error> {
-        assert_eq!(connection.role(), Role::Client, "the client's end");
+        assert_eq!(
+            connection.role(),
+            Role::Client,
+            "a client was given the server's end of a connection: give it the other end, which `channel::connect` \
+             returns, or `Connection::over` with `Role::Client`"
+        );
         let Request { images, mode, .. } = *request;
         let mut control = Control::open(&connection, &request.terms())?;
         let model = control.meet(request.expect)?;
@@ -125,7 +133,7 @@ impl Client {
         reserve(&mut session, &network, runs);
         Ok(Self {
             connection,
-            session,
+            session: Some(session),
             network,
             model,
             request: *request,
@@ -166,9 +174,11 @@ impl Client {
 
     /// The findings of one image; the server learns nothing.
     ///
+    /// An error, or a panic of `progress`, ends the session, and the server hears it at once.
+    ///
     /// # Errors
     /// [`Error::NoImagesLeft`] after as many images as the request said, with nothing sent;
-    /// [`Error::Ended`] after an earlier error; else [`Error::PeerMisbehaved`] or [`Error::Transport`].
+    /// [`Error::Ended`] after an earlier error or panic; else [`Error::PeerMisbehaved`] or [`Error::Transport`].
     pub fn infer(
         &mut self,
         picture: &Picture,
@@ -184,19 +194,20 @@ impl Client {
         let preprocess_s = begin.elapsed().as_secs_f64();
 
         let (online, runs) = (Instant::now(), inputs.len() as u64);
-        let mut tally = Tally::start(&self.session);
+        // It is put back when all went well.
+        let mut session = self.session.take().ok_or(Error::Ended)?;
+        let mut tally = Tally::start(&session);
         let mut views = Vec::with_capacity(inputs.len());
         for (run, input) in (0..).zip(&inputs) {
             let mut tell = |step: secure::Progress<'_>| progress(Progress { run, runs, step });
-            let (outputs, report) =
-                self.network
-                    .infer(&mut self.session, input.fixed(), &mut tell)?;
+            let (outputs, report) = self.network.infer(&mut session, input.fixed(), &mut tell)?;
             views.push(outputs);
             tally.add(report);
         }
         let online_s = online.elapsed().as_secs_f64();
 
-        let (comm, layers) = tally.finish(&self.session);
+        let (comm, layers) = tally.finish(&session);
+        self.session = Some(session);
         let setup_s = std::mem::take(&mut self.setup_s);
         Ok(Findings {
             outputs: Finding::of_integers(&self.model, &views),

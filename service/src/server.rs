@@ -22,7 +22,7 @@ use crate::{Comm, Error, Progress, reserve};
     reason = "callers fill it in over the default"
 )]
 pub struct ServerOptions {
-    /// The most images of one session.
+    /// The most images of one session, at least one.
     pub max_images: u32,
     /// The OT extension; clients must use the same.
     pub extension: &'static dyn Extension,
@@ -72,13 +72,18 @@ impl Server {
     /// Makes a model ready to be served.
     ///
     /// # Errors
-    /// [`Error::Local`] for a public part that contradicts itself, weights of another model, or a layer
-    /// that no protocol computes.
+    /// [`Error::Local`] for a public part that contradicts itself, weights of another model, a layer that no
+    /// protocol computes, or options that allow no image, under which every client would be refused.
     pub fn new(
         public: PublicModel,
         weights: PrivateWeights,
         options: ServerOptions,
     ) -> Result<Self, Error> {
+        if options.max_images == 0 {
+            let problem = "every client would be refused".to_owned();
+            let option = "max_images";
+            return Err(secure::Error::Option { option, problem }.into());
+        }
         public.check().map_err(secure::Error::from)?;
         weights.check(&public.graph).map_err(secure::Error::from)?;
         let graph = Arc::new(public.graph.clone());
@@ -109,23 +114,33 @@ impl Server {
 
     /// Serves one client until it has had all its images.
     ///
-    /// The parties compare their terms if the connection had no handshake; the server presents the
-    /// public part of its model, hears how many images will come and in which mode, and takes part in
+    /// The parties compare their session id and their terms if the connection had no handshake; the server presents
+    /// the public part of its model, hears how many images will come and in which mode, and takes part in
     /// the protocols for each. It learns nothing of images and findings. `seed` must be fresh and secret;
     /// everything random comes from it.
+    ///
+    /// All that comes before the protocols has to be over within the time-out of the connection; after it, each wait for
+    /// the client's next bytes ends in that time-out. A panic of `progress` ends the session, and the client hears it at
+    /// once.
     ///
     /// # Errors
     /// All but [`Error::NoImagesLeft`]. An error ends this session and no other one.
     ///
     /// # Panics
-    /// If the connection is the client's end.
+    /// If the connection is the client's end; a server needs the one that [`channel::Listener::accept`] returns, or
+    /// [`Connection::over`] with [`Role::Server`].
     pub fn serve(
         &self,
         connection: &Connection,
         seed: [u8; 32],
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Served, Error> {
-        assert_eq!(connection.role(), Role::Server, "the server's end");
+        assert_eq!(
+            connection.role(),
+            Role::Server,
+            "a server was given the client's end of a connection: give it the other end, which `Listener::accept` \
+             returns, or `Connection::over` with `Role::Server`"
+        );
         let (seed, begin) = (Seed::new(seed), Instant::now());
         let mut control = Control::open(connection, &self.terms)?;
         let wish = control.present(&self.json, self.options.max_images)?;

@@ -154,6 +154,13 @@ fn what_does_not_fit_together_is_not_served() {
     let no_weights = nets::PrivateWeights::default();
     let refused = Server::new(MODEL.public.clone(), no_weights, options);
     assert!(matches!(refused, Err(Error::Local(_))));
+    let nobody = ServerOptions {
+        max_images: 0,
+        ..options
+    };
+    let refused = Server::new(MODEL.public.clone(), MODEL.weights.clone(), nobody);
+    let said = refused.expect_err("no image is allowed").to_string();
+    assert_eq!(said, "option `max_images`: every client would be refused");
     let mut public = MODEL.public.clone();
     public.labels.pop();
     let refused = Server::new(public, MODEL.weights.clone(), options);

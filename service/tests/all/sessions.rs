@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use channel::{Config, Connection, Listener};
 use nets::Crops;
-use secure::Mode;
-use service::{Client, Error, Findings, Request, Server};
+use service::{Client, Error, Findings, Mode, Request, STREAMS, Server};
 
 use crate::common::{
     CLIENT_SEED, MODEL, SERVER, SERVER_SEED, line, model, picture, run, run_in_memory, server,
@@ -211,9 +210,9 @@ fn one_server_serves_several_clients_at_once_over_tcp() {
     });
 }
 
+/// Both ends of a connection over pairs of sockets, under the session ids of the server and the client.
 #[cfg(unix)]
-#[test]
-fn streams_from_outside_do_as_well() {
+fn sockets(ids: [u8; 2], streams: &[u32]) -> (Connection, Connection) {
     use std::collections::BTreeMap;
     use std::os::unix::net::UnixStream;
     use std::sync::Mutex;
@@ -221,19 +220,58 @@ fn streams_from_outside_do_as_well() {
     use channel::{Duplex, Role};
 
     let mut ends = [BTreeMap::new(), BTreeMap::new()];
-    for stream in 0..4 {
+    for &stream in streams {
         let (server, client) = UnixStream::pair().expect("a pair of sockets");
         for (end, socket) in ends.iter_mut().zip([server, client]) {
             end.insert(stream, Box::new(socket) as Box<dyn Duplex>);
         }
     }
     let [server, client] = ends.map(Mutex::new);
-    let over =
-        |role, streams| Connection::over(role, [7; 16], "a test", Duration::from_secs(60), streams);
-    let ends = (over(Role::Server, server), over(Role::Client, client));
+    let timeout = Duration::from_secs(60);
+    let over = |role, id, streams| Connection::over(role, [id; 16], "a test", timeout, streams);
+    let [at_server, at_client] = ids;
+    (
+        over(Role::Server, at_server, server),
+        over(Role::Client, at_client, client),
+    )
+}
+
+#[cfg(unix)]
+#[test]
+fn streams_from_outside_do_as_well() {
+    let ends = sockets([7, 7], &STREAMS);
     let (served, findings) = run(&SERVER, &asked(1), ends);
     assert!(served.is_ok());
     assert_eq!(findings.expect("it infers")[0].views, clear(&MODEL, 0));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stream_that_is_missing_is_named() {
+    for missing in STREAMS {
+        let streams: Vec<_> = STREAMS.into_iter().filter(|&s| s != missing).collect();
+        let (served, findings) = run(&SERVER, &asked(1), sockets([7, 7], &streams));
+        for error in [served.expect_err("no"), findings.expect_err("no")] {
+            let said = format!("the transport has no stream {missing}");
+            assert!(matches!(error, Error::Local(_)) && error.to_string() == said);
+        }
+    }
+}
+
+/// Wrong findings with no error at either end would come of it.
+#[cfg(unix)]
+#[test]
+fn parties_under_different_session_ids_do_not_begin() {
+    let (served, findings) = run(&SERVER, &asked(1), sockets([7, 8], &STREAMS));
+    for error in [served.expect_err("no"), findings.expect_err("no")] {
+        assert!(
+            matches!(
+                error,
+                Error::Incompatible(channel::Error::SessionMismatch { .. })
+            ),
+            "{error}"
+        );
+    }
 }
 
 #[test]

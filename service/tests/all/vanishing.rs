@@ -133,6 +133,51 @@ fn a_session_that_failed_stays_dead() {
     assert!(matches!(second, Err(Error::Ended)));
 }
 
+/// Whoever catches the panic finds a session that is over, and the server does not wait for its time-out.
+#[test]
+fn a_client_whose_progress_panics() {
+    let begin = Instant::now();
+    let server_ended = std::sync::Barrier::new(2);
+    let (served, (caught, second)) = testkit::run_over(
+        line(TIMEOUT).pair(),
+        |connection| {
+            let served = SERVER.serve(&connection, SERVER_SEED, &mut |_| {});
+            server_ended.wait();
+            served
+        },
+        |connection| {
+            let mut client = Client::over(connection, &asked(2), CLIENT_SEED).expect("it starts");
+            let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                client.infer(&picture(0), &mut |p| {
+                    assert!(p.step.layer < 2, "the client's screen is gone");
+                })
+            }));
+            let second = client.infer(&picture(1), &mut |_| {});
+            // It is still there while the server comes to its end.
+            server_ended.wait();
+            (caught.is_err(), second)
+        },
+    );
+    assert!(caught);
+    assert!(matches!(second, Err(Error::Ended)));
+    is_lost(&served.expect_err("an image is missing"));
+    assert!(begin.elapsed() < TIMEOUT / 2);
+}
+
+#[test]
+fn a_party_that_is_given_the_wrong_end_says_what_to_do() {
+    let (at_server, at_client) = line(TIMEOUT).pair();
+    let wrong = |act: &dyn Fn()| {
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(act));
+        let panic = panic.expect_err("the wrong end");
+        panic.downcast::<String>().expect("a message")
+    };
+    let server = wrong(&|| drop(SERVER.serve(&at_client, SERVER_SEED, &mut |_| {})));
+    let client = wrong(&|| drop(Client::over(at_server.clone(), &asked(1), CLIENT_SEED)));
+    assert!(server.contains("give it the other end, which `Listener::accept` returns"));
+    assert!(client.contains("give it the other end, which `channel::connect` returns"));
+}
+
 #[test]
 fn nobody_there() {
     let (at_server, at_client) = line(TIMEOUT).pair();
