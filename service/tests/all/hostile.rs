@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use channel::{Channel, Connection, Role, Terms, Way};
+use channel::{Channel, Connection, ONLINE, Role, Terms, Way};
 use nets::PublicModel;
 use serde_json::{Value, json};
 use service::{Client, Error, Request};
@@ -270,4 +270,37 @@ fn flipped_bytes_of_the_conversation() {
         }
     }
     assert!(failed > 60, "{failed}");
+}
+
+/// As SECURITY.md says: bits that are flipped in the protocols end in an error or in findings, in time, but nobody
+/// promises that these are right. Keeping others from changing what passes is up to the transport.
+#[test]
+fn flipped_bytes_of_the_protocols() {
+    let expected = {
+        let ends = line(TIMEOUT).pair();
+        let (served, findings) = run(&SERVER, &Request::default(), ends);
+        let bytes = served.expect("it serves").comm.server_to_client_bytes;
+        (bytes, findings.expect("it infers")[0].views.clone())
+    };
+    let (bytes, views) = expected;
+    let (harm, way) = (
+        Harm::Flip(1),
+        Way {
+            stream: ONLINE,
+            from: Role::Server,
+        },
+    );
+    let mut wrong = 0;
+    for at in (0..bytes).step_by(bytes.div_ceil(20).try_into().expect("few")) {
+        let ends = memory_pair_mangled(Mangle { way, at, harm }, Duration::from_secs(1));
+        let begin = std::time::Instant::now();
+        if let (Ok(_), Ok(findings)) = run(&SERVER, &Request::default(), ends) {
+            wrong += usize::from(findings[0].views != views);
+        }
+        assert!(begin.elapsed() < TIMEOUT, "{at}");
+    }
+    assert!(
+        wrong > 0,
+        "a line that is changed is noticed: say so in SECURITY.md"
+    );
 }
