@@ -118,7 +118,7 @@ impl Reader {
     }
 
     /// At least one byte into a slice that is not empty; blocks at most once.
-    fn recv_some(&mut self, out: &mut [u8]) -> IoResult<usize> {
+    pub(crate) fn recv_some(&mut self, out: &mut [u8]) -> IoResult<usize> {
         if self.start == self.end {
             if out.len() >= READ_BUFFER {
                 let count = self.line.read(out)?;

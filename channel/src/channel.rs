@@ -117,23 +117,31 @@ impl Channel {
         self.check(outcome)
     }
 
-    /// Whatever the line does not take at once is written by a second thread while this one reads, so that neither
-    /// party can wait for the other to read first.
-    fn both_speak(&mut self, send: &[u8], recv: &mut [u8]) -> IoResult<()> {
+    /// This party writes what the line takes, reads what is there, and so on. When the line takes nothing, a second
+    /// thread writes the rest while this one reads.
+    ///
+    /// Why the parties cannot wait for each other: neither waits to read before the line has taken a byte of it since
+    /// its last read, or all of them, or a second thread writes. So of two parties that both wait to read, the one whose
+    /// last write came later has given the other a byte to read.
+    fn both_speak(&mut self, mut send: &[u8], mut recv: &mut [u8]) -> IoResult<()> {
         let Self { writer, reader, .. } = self;
-        let sent = match send {
-            [] => 0,
-            _ => writer.try_write(send)?,
-        };
-        let rest = &send[sent..];
-        if rest.is_empty() || recv.is_empty() {
-            writer.write_all(rest)?;
+        while !send.is_empty() && !recv.is_empty() {
+            let sent = writer.try_write(send)?;
+            if sent == 0 {
+                break;
+            }
+            send = &send[sent..];
+            let received = reader.recv_some(recv)?;
+            recv = &mut recv[received..];
+        }
+        if send.is_empty() || recv.is_empty() {
+            writer.write_all(send)?;
             return reader.recv(recv);
         }
         let line = Arc::clone(writer.line());
         std::thread::scope(|scope| {
             let write = || {
-                let outcome = writer.write_all(rest);
+                let outcome = writer.write_all(send);
                 // The one that fails cuts the line, so that the other need not wait for its time-out.
                 let first = outcome.is_err() && line.kill();
                 (outcome, first)

@@ -33,8 +33,8 @@ pub trait Duplex: Send + Sync {
     /// another thread reads.
     ///
     /// 0 means that nothing was taken now, because the stream is full or because it cannot tell; it does not mean that
-    /// the stream has ended, which is an error. A channel writes what was not taken by [`Duplex::write`], in a second
-    /// thread where it has to read meanwhile. So a stream may do without this call, at the price of a thread for every
+    /// the stream has ended, which is an error. Where nothing was taken and a channel has to read as well, it writes by
+    /// [`Duplex::write`] in a second thread. So a stream may do without this call, at the price of a thread for every
     /// step in which both parties speak.
     ///
     /// # Errors
