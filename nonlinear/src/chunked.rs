@@ -96,6 +96,20 @@ mod tests {
     }
 
     #[test]
+    fn the_first_error_ends_the_run() {
+        let mut runs = 0;
+        let outcome = Chunked::new(2).run(&[0; 9], |piece| {
+            runs += 1;
+            if runs == 3 {
+                Err(runs)
+            } else {
+                Ok(piece.to_vec())
+            }
+        });
+        assert_eq!((outcome, runs), (Err(3), 3));
+    }
+
+    #[test]
     fn costs_add_up() {
         let cost = |n: usize| match n {
             0 => Cost::none(),
