@@ -20,16 +20,6 @@ pub const fn relu(x: i64) -> i64 {
     if drelu(x) { x } else { 0 }
 }
 
-/// [`crate::Relu::narrow`]: x where bit `value_bits` − 1 of x is 0, else 0.
-#[must_use]
-pub const fn relu_narrow(value_bits: Bits, x: i64) -> i64 {
-    if drelu(value_bits.to_signed(value_bits.from_signed(x))) {
-        x
-    } else {
-        0
-    }
-}
-
 /// [`crate::TruncFaithful`] and the exact [`crate::TruncReduce`]: floor(x / 2^shift).
 ///
 /// # Panics
