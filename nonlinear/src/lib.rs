@@ -57,7 +57,6 @@ mod leaves;
 mod maxpool;
 mod millionaires;
 mod pool2d;
-mod products;
 mod relu;
 mod signed_relu;
 mod truncate;

@@ -221,16 +221,6 @@ fn forms(c: &mut Criterion) {
         |ot, chan| ot.cot_words(chan, &corr, bits).expect(OK),
         |ot, chan| ot.cot_words(chan, &choices, bits).expect(OK),
     );
-    for (k, width) in [(1, 2), (2, 2), (3, 2), (4, 2)] {
-        let (tables, values) = (vec![0; n], vec![0; n]);
-        form(
-            c,
-            &format!("leaves {k} {width}"),
-            n,
-            |ot, chan| ot.leaves(chan, k, width, &tables).expect(OK),
-            |ot, chan| ot.leaves(chan, k, width, &values).expect(OK),
-        );
-    }
 }
 
 /// Rows of a convolution: `count` rows of `len` words, l = 32 - (row mod 12).

@@ -66,14 +66,12 @@ mod backend;
 pub mod base;
 mod chosen;
 mod cost;
-mod detached;
 mod endpoint;
 mod error;
 mod extension;
 pub mod hash;
 pub mod ideal;
 mod kernel;
-mod leaves;
 mod pool;
 pub mod prg;
 mod price;
@@ -83,7 +81,7 @@ mod softspoken;
 mod words;
 
 pub use backend::Backend;
-pub use cost::{chosen_cost, cot_rows_cost, cot_words_cost, leaves_cost, rot_cost};
+pub use cost::{chosen_cost, cot_rows_cost, cot_words_batch_cost, cot_words_cost, rot_cost};
 pub use endpoint::{OtReceiver, OtSender};
 pub use error::Error;
 pub use extension::{Extension, SoftSpoken, default_extension};
@@ -93,6 +91,7 @@ pub use rows::{ReceiveRows, SUPER_TILE, SendRows};
 pub use softspoken::{
     BATCH, SoftSpokenReceiver, SoftSpokenSender, refill_cost, refills, setup_cost,
 };
+pub use words::{ReceiveWords, SendWords};
 
 /// A 128-bit string: an OT key, a correlation, a seed. Bit `j` is `1 << j`; on the wire
 /// little-endian.

@@ -40,5 +40,5 @@ pub use bitvec::BitVec;
 pub use error::Error;
 pub use fixed::Fixed;
 pub use gemm::{Weight, gemm, gemm_parallel, matmul};
-pub use pack::{pack, packed_len, unpack};
+pub use pack::{PACK_BLOCK, pack, packed_len, unpack};
 pub use word::Word;

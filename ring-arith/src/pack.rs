@@ -17,6 +17,10 @@ use zerocopy::IntoBytes;
 /// Lanes packed side by side.
 const LANES: usize = 8;
 
+/// So many values fill whole words in every lane, whatever their width: a multiple of them is packed in the same bytes
+/// alone as at the front of more values. Long vectors can therefore be packed and unpacked in pieces.
+pub const PACK_BLOCK: usize = LANES * 64;
+
 /// The bytes that `n` values of `bits` bits take, `ceil(n * bits / 8)`.
 ///
 /// # Panics
@@ -210,6 +214,34 @@ mod tests {
                 check(&values, Bits::of(l));
                 if l <= 32 {
                     check(&narrow, Bits::of(l));
+                }
+            }
+        }
+    }
+
+    fn check_blocks<W: Word>(values: &[W], bits: Bits) {
+        let whole = reference(values, bits);
+        for blocks in [1, 3] {
+            let pieces = values.chunks(blocks * PACK_BLOCK).map(|piece| {
+                let mut bytes = vec![0; packed_len(piece.len(), bits)];
+                pack(piece, bits, &mut bytes);
+                bytes
+            });
+            assert_eq!(pieces.collect::<Vec<_>>().concat(), whole);
+        }
+    }
+
+    #[test]
+    fn blocks_are_packed_as_by_themselves() {
+        for n in [511u64, 512, 513, 1536, 2047] {
+            let values: Vec<u64> = (1..=n)
+                .map(|i| (i * 0x9E37_79B9_7F4A_7C15).rotate_left(17))
+                .collect();
+            let narrow: Vec<u32> = values.iter().map(|&v| Word::from_u64(v)).collect();
+            for l in 1..=64 {
+                check_blocks(&values, Bits::of(l));
+                if l <= 32 {
+                    check_blocks(&narrow, Bits::of(l));
                 }
             }
         }

@@ -49,6 +49,7 @@
 mod and;
 mod arithmetic;
 mod b2a;
+mod bit_products;
 mod boolean;
 mod cross;
 mod error;
@@ -61,9 +62,10 @@ mod scale_rows;
 mod session;
 mod triples;
 
-pub use and::{And, AndLevel, AndPair};
+pub use and::{And, AndLevel};
 pub use arithmetic::{Input, Open, Reveal};
 pub use b2a::B2a;
+pub use bit_products::BitProducts;
 pub use boolean::{OpenBits, RevealBits, input_bits};
 pub use error::Error;
 pub use mul::Mul;

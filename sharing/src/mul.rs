@@ -4,7 +4,7 @@ use channel::Cost;
 use ot::SUPER_TILE;
 use ring_arith::{BitVec, Bits};
 
-use crate::cross::{Part, cross, cross_cost};
+use crate::cross::{Part, Terms, cross, cross_cost};
 use crate::error::Error;
 use crate::session::Session;
 
@@ -62,11 +62,11 @@ impl Mul {
                 bits,
             })
             .collect();
-        let shares = cross(s, &parts)?;
+        let terms = cross(s, &parts)?;
         let mut out: Vec<u64> = x.iter().zip(y).map(|(x, y)| x.wrapping_mul(*y)).collect();
-        for (j, share) in shares.iter().enumerate() {
-            for (out, share) in out.iter_mut().zip(share) {
-                *out = out.wrapping_add(share << j);
+        for (j, Terms { received, sent }) in terms.iter().enumerate() {
+            for (out, (received, sent)) in out.iter_mut().zip(received.iter().zip(sent)) {
+                *out = out.wrapping_add(received.wrapping_sub(*sent) << j);
             }
         }
         ring_arith::slices::reduce_slice(self.bits, &mut out);

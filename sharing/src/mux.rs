@@ -4,7 +4,7 @@ use channel::Cost;
 use ot::SUPER_TILE;
 use ring_arith::{BitVec, Bits};
 
-use crate::cross::{Part, cross, cross_cost, mask};
+use crate::cross::{Part, Terms, cross, cross_cost};
 use crate::error::Error;
 use crate::session::Session;
 
@@ -60,10 +60,14 @@ impl Mux {
             correlations: &signed(choices, x),
             bits: self.bits,
         };
-        let mut share = cross(s, &[part])?.pop().expect("one part, one share");
-        for ((share, x), &choices) in share.chunks_mut(64).zip(x.chunks(64)).zip(choices.words()) {
-            for (i, (share, x)) in share.iter_mut().zip(x).enumerate() {
-                *share = self.bits.reduce(share.wrapping_add(x & mask(choices, i)));
+        let terms = cross(s, &[part])?.pop().expect("the terms of one part");
+        let Terms { received, sent } = terms;
+        let mut share = received;
+        let inputs = sent.chunks(64).zip(x.chunks(64)).zip(choices.words());
+        for (share, ((sent, x), &choices)) in share.chunks_mut(64).zip(inputs) {
+            for (i, (share, (sent, x))) in share.iter_mut().zip(sent.iter().zip(x)).enumerate() {
+                let own = (x & mask(choices, i)).wrapping_sub(*sent);
+                *share = self.bits.reduce(share.wrapping_add(own));
             }
         }
         Ok(share)
@@ -89,4 +93,9 @@ fn signed(choices: &BitVec, x: &[u64]) -> Vec<u64> {
         }
     }
     signed
+}
+
+/// All ones where bit `i` of `word` is set.
+const fn mask(word: u64, i: usize) -> u64 {
+    (word >> i & 1).wrapping_neg()
 }

@@ -9,7 +9,6 @@ use zerocopy::IntoBytes;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{BATCH, LAMBDA, Position, REFILL, ROW, SETUP, groups};
-use crate::detached::DetachedSender;
 use crate::kernel::bits::low;
 use crate::kernel::fold::{Scratch, fold};
 use crate::kernel::ggm;
@@ -154,10 +153,6 @@ impl RcotSender for SoftSpokenSender {
             done += taken;
         }
         Ok(first)
-    }
-
-    fn detach(&mut self, n: usize) -> Result<Box<dyn RcotSender>, Error> {
-        DetachedSender::boxed(self, n)
     }
 
     fn drawn(&self) -> u64 {
