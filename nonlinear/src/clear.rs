@@ -1,7 +1,7 @@
 //! The same functions on clear signed integers: what every protocol of this crate computes.
 //!
-//! Values are canonical signed integers of their ring, −2^(l−1) ≤ x < 2^(l−1); so are results. They
-//! hold for every input, overflowing ones included. Not constant-time.
+//! Values and results are canonical signed integers of their ring, −2^(l−1) ≤ x < 2^(l−1). The functions
+//! agree with the protocols on every input, also where something overflows. They are not constant-time.
 
 use ring_arith::Bits;
 

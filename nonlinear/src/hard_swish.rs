@@ -11,10 +11,10 @@ use crate::{Drelu, Error, ZeroExtend};
 /// **Functionality.** With T = 3·2^scale and from shares of a signed h mod 2^bits, where h is
 /// x + T: let c = clip(h, 0, 2T) and r = max(h − 2T, 0). The result is fresh shares of
 /// m·c·(c − T) + 2^(scale + fraction)·r mod 2^output, where m is 2^fraction / 6 rounded to
-/// nearest, for every h. Where x + T does not overflow this is 2^(2·scale + fraction) times
-/// hard-swish, since x·clip(x + T, 0, 2T) = c·(c − T) + 2T·r; the rounding of m makes it wrong by at
-/// most 6·2^−fraction in units of the numbers, by nothing where x ≤ −3, and in proportion to
-/// c·(c − T), which is at most 18.
+/// nearest, for every h. Where x + T does not overflow, this is 2^(2·scale + fraction) times
+/// hard-swish, since x·clip(x + T, 0, 2T) = c·(c − T) + 2T·r, up to the rounding of m. The error of
+/// that is in proportion to c·(c − T), which is 0 where x ≤ −3 and at most 18; so it is at most
+/// 6·2^−fraction in units of the numbers.
 ///
 /// **Protocol.** With b = \[h ≥ 0\] and t = \[h − 2T ≥ 0\], both in one batch of [`Drelu`]s, and b ∧ t:
 /// c = h·(b ⊕ (b ∧ t)) + 2T·(b ∧ t) and r = (h − 2T)·(b ∧ t), one [`Mux`] of two values and a
@@ -24,9 +24,9 @@ use crate::{Drelu, Error, ZeroExtend};
 ///
 /// c·(c − T) = u·(u − T) + v·(v − T) + 2·u·v + a·b·2^n·(2u + 2v + 2^n − T).
 ///
-/// Of that 2·u·v + a·b·2^n·(2u + 2^n − T) are COTs with the server's numbers and the choices of the
-/// bits of v, and 2^(n+1)·a·(b·v) is one with the choice a. A product of x and c instead would take
-/// an extension of x to the ring of the product, and twice the COTs.
+/// Of that, 2·u·v + a·b·2^n·(2u + 2^n − T) is made of COTs with numbers of the server and the bits of v
+/// as choices, and 2^(n+1)·a·(b·v) of one with the choice a. A product of x and c would instead take an
+/// extension of x to the ring of the product, and twice as many COTs.
 ///
 /// **Security.** Semi-honest, by that of its parts and of COT.
 ///

@@ -13,8 +13,8 @@ impl OtSender {
     /// **Functionality.** The receiver gets message b_i of pair i and nothing else; the sender
     /// learns nothing.
     ///
-    /// **Protocol.** As in [Bea95], the receiver sends b_i ^ c_i, the sender masks message b with
-    /// the key that this names.
+    /// **Protocol.** As in [Bea95], the receiver sends b_i ^ c_i, which says whether the two keys change
+    /// places, and the sender sends each message masked by its key.
     ///
     /// **Security.** Semi-honest, see [`OtSender`].
     ///

@@ -16,7 +16,7 @@ pub(crate) const TILE: usize = 1024;
 ///
 /// Key `b` of correlation `i` is `H(q_i ^ b*delta, tweak i)`, with H tweakable circular
 /// correlation-robust [GKWY20]. The tweak is (direction of the OT, index of the correlation), and
-/// every correlation is used by one form once, so no tweak is ever used twice under one `delta`.
+/// every correlation is used once by one form, so no tweak is ever used twice under one `delta`.
 ///
 /// The concrete security is about 128 - log2(h) bits after h hashes in a session.
 ///
@@ -64,7 +64,7 @@ impl OtSender {
         }
     }
 
-    /// Says that at least `n` more correlations will be drawn.
+    /// Announces that at least `n` more correlations will be drawn.
     pub fn reserve(&mut self, n: u64) {
         self.pool.reserve(n);
     }
@@ -122,7 +122,7 @@ impl OtReceiver {
         }
     }
 
-    /// Says that at least `n` more correlations will be drawn.
+    /// Announces that at least `n` more correlations will be drawn.
     pub fn reserve(&mut self, n: u64) {
         self.pool.reserve(n);
     }

@@ -30,8 +30,8 @@ impl OtSender {
         Ok(out)
     }
 
-    /// `n` random OTs of `width` bits: `width` planes of `n` bits for message 0, and for message 1.
-    /// See [`Self::rot`].
+    /// `n` random OTs of messages of `width` bits; see [`Self::rot`]. The result is `width` planes of
+    /// `n` bits for the messages 0, and as many for the messages 1.
     ///
     /// # Errors
     /// The pool failed.

@@ -35,7 +35,7 @@ impl OtSender {
     ///
     /// **Functionality.** The sender has correlations x_i, the receiver choices b_i. The sender
     /// gets random r_i, the receiver r_i + b_i·x_i mod 2^l. Bits of x_i above l are
-    /// ignored. Public: how many, and l.
+    /// ignored. The number of OTs and l are public.
     ///
     /// **Protocol.** [ALSZ13] on random OTs: the receiver sends d_i = b_i ^ c_i, which renames the
     /// sender's keys so that r_i is key 0; the sender sends r_i + x_i - r'_i, where r'_i is key 1.

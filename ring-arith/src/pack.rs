@@ -5,7 +5,7 @@
 //! B-bit words; the words of the eight lanes are interleaved, little-endian. What does not fill a
 //! word of each lane (eight fragments of equal length), and then the last `n mod 8` values, follow
 //! as one plain stream of bits, least significant first. So a loop over the lanes is a loop over a
-//! vector, and short or odd rows cost at most fifteen scalar steps.
+//! vector, and whatever the length, at most fifteen steps are not.
 
 mod tail;
 
@@ -17,8 +17,8 @@ use zerocopy::IntoBytes;
 /// Lanes packed side by side.
 const LANES: usize = 8;
 
-/// So many values fill whole words in every lane, whatever their width: a multiple of them is packed in the same bytes
-/// alone as at the front of more values. Long vectors can therefore be packed and unpacked in pieces.
+/// A number of values that fills whole words in every lane, whatever the width. How a multiple of so many values is packed
+/// does not depend on what follows, so long vectors can be packed and unpacked in pieces.
 pub const PACK_BLOCK: usize = LANES * 64;
 
 /// The bytes that `n` values of `bits` bits take, `ceil(n * bits / 8)`.

@@ -47,13 +47,13 @@ impl And {
 /// **Protocol.** Beaver's \[Beaver91\]: with a shared random triple (u, v, w = u·v), open d = x ⊕ u
 /// and e = y ⊕ v, and let x·y = w ⊕ d·v ⊕ e·u ⊕ d·e. The triples come from random OTs without
 /// traffic \[ALSZ13\]. In a pair one u masks the common operand of both products, so that three bits
-/// are opened instead of four, as with the correlated triples of \[RRK+20\]; here the random OTs are
-/// two bits wide, so that one COT in each direction serves both.
+/// are opened instead of four, as with the correlated triples of \[RRK+20\]. Here the random OTs are
+/// two bits wide, so that one COT in each direction serves both products.
 ///
 /// **Security.** Semi-honest. The opened bits are one-time padded.
 ///
-/// **Cost** for s singles and p pairs (bits, over all operands of the call): one flight in which
-/// each party sends ceil((2s + 3p)/8) bytes; s + p COTs in each direction.
+/// **Cost** for s single products and p pairs, counted in bits over all operands of the call: one
+/// flight in which each party sends ceil((2s + 3p)/8) bytes; s + p COTs in each direction.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct AndLevel;
 

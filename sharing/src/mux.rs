@@ -14,8 +14,8 @@ use crate::session::Session;
 /// of x where b = 1 and of 0 where b = 0.
 ///
 /// **Protocol.** For either party P with peer Q, x_P·(b_P ⊕ b_Q) = x_P·b_P + b_Q·x_P·(1 − 2·b_P):
-/// a COT from P with Q's choice b_Q \[RRK+20\]. The two COTs run side by
-/// side, as COTs rather than chosen OTs, so that bits instead of 2·bits travel for each.
+/// a COT from P with Q's choice b_Q \[RRK+20\]. The COTs of the two directions run side by side. COTs
+/// rather than OTs of chosen messages, because each then sends `bits` bits instead of twice as many.
 ///
 /// **Security.** Semi-honest, by the security of COT.
 ///
