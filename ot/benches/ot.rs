@@ -11,12 +11,14 @@ use channel::{
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ot::{
-    BATCH, OtReceiver, OtSender, RcotReceiver, RcotSender, ReceiveRows, SendRows,
+    OtReceiver, OtSender, RcotReceiver, RcotSender, ReceiveRows, SendRows, SoftSpoken,
     SoftSpokenReceiver, SoftSpokenSender,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use ring_arith::{BitVec, Bits};
+
+const BATCH: usize = SoftSpoken::BATCH;
 
 /// The CPU time of this thread so far, or the wall time where the system does not tell.
 struct Clock(Instant, Option<Duration>);

@@ -63,6 +63,9 @@ pub struct SoftSpoken {
 }
 
 impl SoftSpoken {
+    /// Correlations made by one refill.
+    pub const BATCH: usize = softspoken::BATCH;
+
     /// The extension with parameter k. A larger k means less traffic, about 128/k bits for a correlation,
     /// and more computation, which grows as 2^k/k.
     ///
@@ -122,6 +125,6 @@ impl Extension for SoftSpoken {
     }
 
     fn refill_cost(&self, cots: u64, sender: Role) -> Cost {
-        softspoken::refill_cost(self.k, softspoken::refills(cots), sender)
+        softspoken::refill_cost(self.k, cots, sender)
     }
 }

@@ -26,9 +26,7 @@ pub use extension::{Extension, SoftSpoken, default_extension};
 pub use pool::{RcotReceiver, RcotSender};
 pub use price::CotPrice;
 pub use rows::{ReceiveRows, SUPER_TILE, SendRows};
-pub use softspoken::{
-    BATCH, SoftSpokenReceiver, SoftSpokenSender, refill_cost, refills, setup_cost,
-};
+pub use softspoken::{SoftSpokenReceiver, SoftSpokenSender};
 pub use words::{ReceiveWords, SendWords};
 
 /// A 128-bit string: an OT key, a correlation, a seed. Bit `j` is `1 << j`; on the wire

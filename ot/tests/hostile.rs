@@ -4,7 +4,7 @@ mod common;
 
 use channel::{Channel, Connection, ONLINE, REFILL_SERVER_SENDS};
 use common::{Pool, bits, run, words};
-use ot::{Error, OtReceiver, OtSender, SoftSpokenReceiver, SoftSpokenSender};
+use ot::{Error, OtReceiver, OtSender, SoftSpoken, SoftSpokenReceiver, SoftSpokenSender};
 use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -92,7 +92,7 @@ fn an_end_in_the_middle_of_a_refill_is_an_error() {
         |connection| {
             let mut pool = Pool::SoftSpoken(4).sender(&connection);
             pool.draw(&mut [0; 100])
-                .and_then(|_| pool.draw(&mut vec![0; ot::BATCH]))
+                .and_then(|_| pool.draw(&mut vec![0; SoftSpoken::BATCH]))
         },
         |connection| {
             let mut pool = Pool::SoftSpoken(4).receiver(&connection);

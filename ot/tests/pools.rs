@@ -4,8 +4,10 @@ mod common;
 
 use channel::{Cost, Role};
 use common::{Pool, run};
-use ot::{BATCH, Block, RcotReceiver, RcotSender, refill_cost, refills, setup_cost};
+use ot::{Block, Extension, RcotReceiver, RcotSender, SoftSpoken};
 use ring_arith::BitVec;
+
+const BATCH: usize = SoftSpoken::BATCH;
 
 /// How many are drawn at a time in the conformance test.
 const DRAWS: [usize; 9] = [0, 1, 127, 128, 129, 5000, BATCH, 2 * BATCH + 3, 64];
@@ -99,11 +101,12 @@ fn set_up_and_refills_cost_what_they_say() {
                     phases(pool.ledger().expect("a real pool has a channel"))
                 },
             );
+            let extension = SoftSpoken::new(k);
             let expected = [
-                ("setup".to_owned(), setup_cost(Role::Server)),
+                ("setup".to_owned(), extension.setup_cost(Role::Server)),
                 (
                     "refill".to_owned(),
-                    refill_cost(k, refills(n as u64), Role::Server),
+                    extension.refill_cost(n as u64, Role::Server),
                 ),
             ];
             assert_eq!(measured, expected);

@@ -38,9 +38,9 @@ use crate::{Block, Error, RcotSender, base};
 /// and learn bits of Δ from what follows; the consistency check of [Roy22] against that is not
 /// implemented.
 ///
-/// **Cost.** [`setup_cost`](crate::setup_cost): one flight each way.
-/// [`refill_cost`](crate::refill_cost): ceil(128/k) - 1 bits per COT from receiver to sender, in
-/// whole batches of [`BATCH`](crate::BATCH) COTs. A refill happens inside the draw that needs it, which
+/// **Cost.** [`Extension::setup_cost`](crate::Extension::setup_cost): one flight each way.
+/// [`Extension::refill_cost`](crate::Extension::refill_cost): ceil(128/k) - 1 bits per COT from receiver to sender, in
+/// whole batches of [`SoftSpoken::BATCH`](crate::SoftSpoken::BATCH) COTs. A refill happens inside the draw that needs it, which
 /// is the same draw on both sides. The sender waits for the receiver's corrections; the receiver waits
 /// for nothing but room in the line. A party that is the sender in one pool and the receiver in another
 /// must draw from them in the same order as its peer.
