@@ -27,7 +27,7 @@ pub use pool::{RcotReceiver, RcotSender};
 pub use price::CotPrice;
 pub use rows::{ReceiveRows, SUPER_TILE, SendRows};
 pub use softspoken::{SoftSpokenReceiver, SoftSpokenSender};
-pub use words::{ReceiveWords, SendWords};
+pub use words::{ReceivingWords, SendingWords};
 
 /// A 128-bit string: an OT key, a correlation, a seed. Bit `j` is `1 << j`; on the wire
 /// little-endian.

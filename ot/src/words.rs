@@ -12,8 +12,8 @@ use crate::kernel::correct::{correct, select};
 use crate::{Error, OtReceiver, OtSender};
 
 /// The sender's end of a batch of COTs whose random OTs are drawn, between [`OtSender::begin_cot_words`] and
-/// [`SendWords::answer`].
-pub struct SendWords {
+/// [`SendingWords::answer`].
+pub struct SendingWords {
     parts: Vec<Keys>,
 }
 
@@ -24,8 +24,8 @@ struct Keys {
 }
 
 /// The receiver's end of a batch of COTs whose random OTs are drawn, between [`OtReceiver::begin_cot_words`] and
-/// [`ReceiveWords::finish`].
-pub struct ReceiveWords<'a> {
+/// [`ReceivingWords::finish`].
+pub struct ReceivingWords<'a> {
     parts: &'a [(&'a BitVec, Bits)],
     keys: Vec<Vec<u64>>,
 }
@@ -96,7 +96,7 @@ impl OtSender {
     pub fn begin_cot_words(
         &mut self,
         lengths: impl IntoIterator<Item = usize>,
-    ) -> Result<SendWords, Error> {
+    ) -> Result<SendingWords, Error> {
         let mut parts = Vec::new();
         for n in lengths {
             let [mut first, mut second] = [(); 2].map(|()| Zeroizing::new(Vec::with_capacity(n)));
@@ -106,11 +106,11 @@ impl OtSender {
             })?;
             parts.push(Keys { first, second });
         }
-        Ok(SendWords { parts })
+        Ok(SendingWords { parts })
     }
 }
 
-impl SendWords {
+impl SendingWords {
     /// The number of COTs.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -191,7 +191,7 @@ impl OtReceiver {
         let (pending, flips) = self.begin_cot_words(parts)?;
         chan.send(&flips)?;
         chan.flush()?;
-        let ReceiveWords { mut keys, .. } = pending;
+        let ReceivingWords { mut keys, .. } = pending;
         let mut bytes = Vec::new();
         for (&(choices, bits), keys) in parts.iter().zip(&mut keys) {
             bytes.resize(packed_len(choices.len(), bits), 0);
@@ -209,7 +209,7 @@ impl OtReceiver {
     pub fn begin_cot_words<'a>(
         &mut self,
         parts: &'a [(&'a BitVec, Bits)],
-    ) -> Result<(ReceiveWords<'a>, Vec<u8>), Error> {
+    ) -> Result<(ReceivingWords<'a>, Vec<u8>), Error> {
         let mut flips = BitVec::zeros(parts.iter().map(|part| part.0.len()).sum());
         let (mut at, mut keys) = (0, Vec::with_capacity(parts.len()));
         for (choices, _) in parts {
@@ -221,11 +221,11 @@ impl OtReceiver {
             at += n;
             keys.push(own);
         }
-        Ok((ReceiveWords { parts, keys }, flips.to_bytes()))
+        Ok((ReceivingWords { parts, keys }, flips.to_bytes()))
     }
 }
 
-impl ReceiveWords<'_> {
+impl ReceivingWords<'_> {
     /// Bytes of the sender's message.
     #[must_use]
     pub fn message_len(&self) -> usize {
@@ -235,7 +235,7 @@ impl ReceiveWords<'_> {
     /// The last step: from the sender's message, r + b·x mod 2^l of every part.
     ///
     /// # Panics
-    /// If the message is not [`ReceiveWords::message_len`] bytes long.
+    /// If the message is not [`ReceivingWords::message_len`] bytes long.
     #[must_use]
     pub fn finish(self, message: &[u8]) -> Vec<Vec<u64>> {
         assert_eq!(message.len(), self.message_len(), "the whole message");
@@ -254,17 +254,17 @@ pub(crate) fn message_len(parts: impl IntoIterator<Item = (usize, Bits)>) -> usi
     parts.into_iter().map(|(n, bits)| packed_len(n, bits)).sum()
 }
 
-impl fmt::Debug for SendWords {
+impl fmt::Debug for SendingWords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendWords")
+        f.debug_struct("SendingWords")
             .field("len", &self.len())
             .finish_non_exhaustive()
     }
 }
 
-impl fmt::Debug for ReceiveWords<'_> {
+impl fmt::Debug for ReceivingWords<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReceiveWords")
+        f.debug_struct("ReceivingWords")
             .field("message_len", &self.message_len())
             .finish_non_exhaustive()
     }
