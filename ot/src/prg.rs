@@ -78,7 +78,7 @@ impl Prg {
 
 /// Writes words `offset_words ..` of the stream of `seed`: full-width little-endian words.
 ///
-/// The same stream as [`Prg`], for a seed used once: keeps no state.
+/// This is the stream of [`Prg`], for a seed that is used once. Nothing is kept between calls.
 ///
 /// # Panics
 /// If the offset is 2⁶⁴ bytes or more.
