@@ -143,6 +143,10 @@ impl Layer {
         self.server_to_client_bytes += other.server_to_client_bytes;
         self.flights += other.flights;
         self.seconds += other.seconds;
+        if let (Some(planned), Some(other)) = (&mut self.planned, &other.planned) {
+            planned.refill_client_to_server_bytes += other.refill_client_to_server_bytes;
+            planned.refill_server_to_client_bytes += other.refill_server_to_client_bytes;
+        }
     }
 }
 

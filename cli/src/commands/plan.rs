@@ -59,8 +59,11 @@ fn of_file(name: &str, args: &PlanArgs, speed: &Speed) -> Outcome<Estimate> {
     let model = model::from_file(name)?;
     match args.preset.system() {
         (preset, Some(settings)) => {
-            let name = model.public.name.clone();
-            estimate::of_history(name, &model.float, preset, settings, speed)
+            let (name, views) = (
+                model.public.name.clone(),
+                model.public.preprocessing.views(),
+            );
+            estimate::of_history(name, &model.float, views, preset, settings, speed)
         }
         (_, None) => ours(&model, model.float.parameters(), args, speed),
     }
@@ -82,7 +85,8 @@ fn of_backbone(name: &str, args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Es
             e => Failure::input(e),
         })?;
     if let (preset, Some(settings)) = args.preset.system() {
-        return estimate::of_history(name.to_owned(), &source.float, preset, settings, speed);
+        let (name, views) = (name.to_owned(), source.preprocessing.views());
+        return estimate::of_history(name, &source.float, views, preset, settings, speed);
     }
     ui.note(&format!(
         "{name} gets random weights, and widths from noise"

@@ -139,6 +139,24 @@ fn crops_and_filters_travel_with_the_model() {
         .map(|l| l["client_to_server_bytes"].as_u64().expect("bytes"))
         .sum();
     assert_eq!(report["comm"]["client_to_server_bytes"].as_u64(), Some(sum));
+    // The plan of an image is that of all its views.
+    let plan = json(&["plan", "--json", "--model", text(&model)]).remove(0);
+    assert_eq!(plan["views"], 10);
+    for part in ["comm", "bits"] {
+        assert_eq!(plan[part], report[part], "{part}");
+    }
+    let costs = |report: &Value| -> Vec<[Value; 4]> {
+        let layers = report["layers"].as_array().expect("layers").iter();
+        let keys = ["name", "macs", "client_to_server_bytes", "flights"];
+        layers.map(|l| keys.map(|key| l[key].clone())).collect()
+    };
+    assert_eq!(costs(&plan), costs(&report));
+    let shown = run(&["plan", "--model", text(&model)]);
+    let shown = String::from_utf8_lossy(&shown.stdout);
+    assert!(
+        shown.contains("traffic of one image in 10 views: "),
+        "{shown}"
+    );
     fails(&run(&[&args[..], &[text(&image)]].concat()), 1, "2 images");
 
     let model = folder.path().join("none.bray");

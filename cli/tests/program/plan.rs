@@ -48,6 +48,7 @@ fn totals_are_the_sums_of_layers() {
         let total = report["time"]["total_s"].as_f64().expect("seconds");
         assert!((seconds - total).abs() < 1e-6 * total, "{seconds} {total}");
         assert!(total > 0.0 && number(&report, "parameters") > 0);
+        assert_eq!(report["views"], 1);
     }
 }
 
