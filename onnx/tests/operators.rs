@@ -366,6 +366,10 @@ fn contradictions_name_the_node() {
         conv(&[1, 2, 4, 4], 32, &[]),
         "layer `y`: a kernel of 4 is larger than the padded height of 2x3x3"
     );
+    assert_eq!(
+        conv(&[1, 2, 3, 3], 18, &[Attr::Ints("pads", &[100_000; 4])]),
+        "layer `y`: a padding of the height by 100000 and 100000 is not below the kernel of 3"
+    );
     assert!(conv(&[1, 2, 1, 1], 3, &[]).starts_with("tensor `w`: 3 values"));
     assert!(conv(&[1, -2, 1, 1], 2, &[]).contains("negative"));
     assert!(conv(&[1 << 40, 1 << 40], 2, &[]).contains("too large"));
