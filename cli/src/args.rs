@@ -165,16 +165,16 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
     /// Address to listen on; port 0 picks a free one.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7700")]
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7700")]
     pub(crate) listen: SocketAddr,
     /// Stop after this many sessions.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) sessions: Option<u64>,
-    /// Serve this many sessions at the same time; others wait.
-    #[arg(long, value_name = "N", default_value_t = 4)]
-    pub(crate) parallel: usize,
-    /// Let a client ask about this many images in a session.
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    /// Serve at most this many sessions at the same time; a further client is refused, and may call again.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) parallel: u32,
+    /// Let a client ask about at most this many images in a session; one that asks about more is refused.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_images: u32,
     #[command(flatten)]
     pub(crate) link: LinkArgs,
@@ -260,8 +260,8 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) calibrate: PathBuf,
     /// Use at most this many calibration images.
-    #[arg(long, value_name = "N", default_value_t = 64)]
-    pub(crate) images: usize,
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) images: u32,
     /// Bits of a weight, 4 to 16; `auto` takes the fewest that keep to --accuracy.
     #[arg(long, value_name = "BITS", default_value = "auto", value_parser = weight_bits)]
     pub(crate) weight_bits: Auto,

@@ -62,9 +62,21 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
     }
 }
 
+/// Refuses, before the long work, places where its result could not be written.
+fn writable(out: &Path, public: &Path) -> Outcome<()> {
+    if out == public {
+        return Err(Failure::input("--out and --public name the same file"));
+    }
+    for path in [out, public] {
+        file::try_writing(path)
+            .map_err(|e| Failure::input(format!("cannot write {}: {e}", path.display())))?;
+    }
+    Ok(())
+}
+
 /// Inputs from the calibration images: of each image one view, and all views take their turn.
 fn samples(args: &ImportArgs, preprocessing: &Preprocessing, ui: Ui) -> Outcome<Vec<Vec<f32>>> {
-    let files = images::find(&args.calibrate, args.images)?;
+    let files = images::find(&args.calibrate, args.images as usize)?;
     ui.note(&format!("calibrating on {}", counted(files.len(), "image")));
     let views = preprocessing.views();
     let sample = |(i, file): (usize, &PathBuf)| {
