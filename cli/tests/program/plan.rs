@@ -307,6 +307,7 @@ fn bad_requests_say_what_would_do() {
     for (args, cause) in [
         (&["--model", "vgg"][..], "densenet121"),
         (&["--model", "chestnet", "--size", "64"], "leave it out"),
+        (&["--model", "chestnet", "--classes", "2"], "leave it out"),
         (&["--model", "squeezenet", "--size", "8"], "a larger --size"),
         (
             &[
