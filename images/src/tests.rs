@@ -90,7 +90,7 @@ fn png_of_every_kind() {
 }
 
 /// A chunk of a PNG file.
-fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
+fn chunk(name: [u8; 4], data: &[u8]) -> Vec<u8> {
     let checked = [&name[..], data].concat();
     // CRC-32 of ISO 3309, bit by bit.
     let crc = !checked.iter().fold(u32::MAX, |crc, &byte| {
@@ -105,7 +105,7 @@ fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
 /// The signature and the header of a PNG file.
 fn png_header(width: u32, height: u32, depth: u8, colour: u8) -> Vec<u8> {
     let sides = [width.to_be_bytes(), height.to_be_bytes()].concat();
-    let header = chunk(b"IHDR", &[&sides[..], &[depth, colour, 0, 0, 0]].concat());
+    let header = chunk(*b"IHDR", &[&sides[..], &[depth, colour, 0, 0, 0]].concat());
     [&b"\x89PNG\r\n\x1a\n"[..], &header].concat()
 }
 
@@ -129,8 +129,8 @@ fn no_picture() {
     enormous.extend([0; 64]);
     // Few enough pixels, 16,000 x 6,000 of 6 bytes, and no data to fill them: the header and an empty chunk are whole.
     let mut hollow = png_header(16_000, 6_000, 16, 2);
-    hollow.extend(chunk(b"IDAT", &[]));
-    hollow.extend(chunk(b"IEND", &[]));
+    hollow.extend(chunk(*b"IDAT", &[]));
+    hollow.extend(chunk(*b"IEND", &[]));
     for (bytes, cause) in [
         (&b""[..], "empty"),
         (b"no image", "neither PNG nor JPEG nor DICOM"),

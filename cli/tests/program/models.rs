@@ -163,7 +163,11 @@ fn crops_and_filters_travel_with_the_model() {
         "{shown}"
     );
     fails(&run(&[&args[..], &[text(&image)]].concat()), 1, "2 images");
+}
 
+#[test]
+fn options_of_an_import_that_do_not_fit() {
+    let folder = tempfile::tempdir().expect("a folder");
     let model = folder.path().join("none.bray");
     let nowhere = folder.path().join("absent/public.json");
     for (options, cause) in [
