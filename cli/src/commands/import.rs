@@ -243,7 +243,7 @@ fn tried(report: &ImportReport) -> String {
         ]);
     }
     format!(
-        "\nWeights have {} bits and activations {}. These widths were tried on {}, {seen}:\n{table}\n",
+        "\nWeights have {} bits, or up to 4 more where every channel has weights of its own, and activations at most {}. These widths were tried on {}, {seen}:\n{table}\n",
         report.weight_bits,
         report.activation_bits,
         counted(first.images, "image")
