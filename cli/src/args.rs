@@ -51,7 +51,7 @@ pub(crate) enum Command {
     Clear(ClearArgs),
     /// Make a model file from trained weights and calibration images.
     #[command(
-        after_help = "Examples:\n  blindray import --onnx net.onnx --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --resize 256 --calibrate images/ --out net.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out resnet20.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out far.bray --objective time --network wan\n\nThe command also writes net.public.json, the public part of the model. Give it to your clients: with `infer --public net.public.json` they accept no other model."
+        after_help = "Examples:\n  blindray import --onnx net.onnx --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --resize 256 --calibrate images/ --out net.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out resnet20.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out far.bray --objective time --network wan\n\nThe command also writes net.public.json, the public part of the model. Give it to your clients: with `infer --public net.public.json` they accept no other model.\n\nThe table of layers gives bits. `weights`: of a weight. `ring`: of the integers that products are summed in. `proved`: what the sums need whatever the image shows. `calibrated`: what twice the largest sum of the calibration images needs. `output`: of the sums after their truncation. Where the ring is narrower than proved, an image unlike all of the calibration images could wrap.\n\nThe table of widths compares the integer network with the float network on calibration images. `where undecided`: how much the errors of the logits would move a probability where the float network is undecided; the root mean square over the images. It and the largest difference must be within --accuracy."
     )]
     Import(ImportArgs),
     /// Say what an inference costs, layer by layer, before anything runs.
@@ -142,12 +142,12 @@ pub(crate) struct ModelArgs {
     /// A .bray file, `chestnet` for the embedded network, or a backbone with random weights, for studies of cost (densenet121, mobilenet-v2, resnet18, resnet50, squeezenet, …).
     #[arg(long, value_name = "M")]
     pub(crate) model: String,
-    /// Rows and columns of the input, for a backbone.
-    #[arg(long, value_name = "N", default_value_t = 224, value_parser = clap::value_parser!(u32).range(8..=2048))]
-    pub(crate) size: u32,
-    /// Number of outputs, for a backbone.
-    #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    pub(crate) classes: u32,
+    /// Rows and columns of a backbone's input; default: 224.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=2048))]
+    pub(crate) size: Option<u32>,
+    /// Number of a backbone's outputs; default: 14.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) classes: Option<u32>,
 }
 
 #[derive(Debug, Args)]
@@ -165,16 +165,16 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
     /// Address to listen on; port 0 picks a free one.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7700")]
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7700")]
     pub(crate) listen: SocketAddr,
     /// Stop after this many sessions.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) sessions: Option<u64>,
-    /// Serve this many sessions at the same time; others wait.
-    #[arg(long, value_name = "N", default_value_t = 4)]
-    pub(crate) parallel: usize,
-    /// Let a client ask about this many images in a session.
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    /// Serve at most this many sessions at the same time; a further client is refused, and may call again.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) parallel: u32,
+    /// Let a client ask about at most this many images in a session; one that asks about more is refused.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_images: u32,
     #[command(flatten)]
     pub(crate) link: LinkArgs,
@@ -182,8 +182,8 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct InferArgs {
-    /// Address of the server.
-    #[arg(long, value_name = "ADDR")]
+    /// Address of the server, with its port.
+    #[arg(long, value_name = "HOST:PORT")]
     pub(crate) connect: String,
     /// Images to read: PNG, JPEG or DICOM.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
@@ -223,7 +223,7 @@ pub(crate) struct ImportArgs {
         conflicts_with = "arch"
     )]
     pub(crate) onnx: Option<PathBuf>,
-    /// Instead of --onnx: a built-in architecture (chestnet, resnet20, densenet-bc100, mobilenet-v2, …), with --weights.
+    /// Instead of --onnx: a built-in architecture (resnet20, densenet-bc100, mobilenet-v2, …), with --weights; NAME-x is the one with X-operators.
     #[arg(long, value_name = "NAME", requires = "weights")]
     pub(crate) arch: Option<String>,
     /// The weights of --arch: a safetensors file with the names of its PyTorch state dict.
@@ -234,12 +234,13 @@ pub(crate) struct ImportArgs {
         long,
         value_name = "M,…",
         value_delimiter = ',',
+        value_parser = finite,
         requires = "onnx",
         allow_hyphen_values = true
     )]
     pub(crate) mean: Vec<f64>,
     /// Standard deviation of each channel, by which the difference is divided.
-    #[arg(long, value_name = "S,…", value_delimiter = ',', requires = "onnx")]
+    #[arg(long, value_name = "S,…", value_delimiter = ',', value_parser = deviation, requires = "onnx")]
     pub(crate) std: Vec<f64>,
     /// Each output is a finding of its own (sigmoid); without it the outputs exclude each other (softmax).
     #[arg(long, requires = "onnx")]
@@ -247,7 +248,7 @@ pub(crate) struct ImportArgs {
     /// Resize the shorter side of an image to this length, then crop; without it the image is stretched to the input.
     #[arg(long, value_name = "N")]
     pub(crate) resize: Option<usize>,
-    /// The crop of the resized image.
+    /// The crop of the resized image; `ten` needs --resize.
     #[arg(long, value_enum, default_value_t = Crop::Centre)]
     pub(crate) crop: Crop,
     /// The same as --crop ten.
@@ -260,13 +261,13 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) calibrate: PathBuf,
     /// Use at most this many calibration images.
-    #[arg(long, value_name = "N", default_value_t = 64)]
-    pub(crate) images: usize,
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) images: u32,
     /// Bits of a weight, 4 to 16; `auto` takes the fewest that keep to --accuracy.
     #[arg(long, value_name = "BITS", default_value = "auto", value_parser = weight_bits)]
     pub(crate) weight_bits: Auto,
     /// With `--weight-bits auto`: the largest difference that is allowed between a probability of the integer network and of the float network.
-    #[arg(long, value_name = "P", default_value_t = 0.01)]
+    #[arg(long, value_name = "P", default_value_t = 0.01, value_parser = accuracy)]
     pub(crate) accuracy: f64,
     /// Bits of an activation, 8 to 32; `--weight-bits auto` takes up to 4 more where --accuracy needs them.
     #[arg(long, value_name = "BITS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(8..=32))]
@@ -290,6 +291,22 @@ pub(crate) struct ImportArgs {
 /// A number, or nothing where the program chooses.
 pub(crate) type Auto = Option<u32>;
 
+/// A number that is no infinity.
+fn finite(given: &str) -> Result<f64, String> {
+    let number = given.parse().ok().filter(|n: &f64| n.is_finite());
+    number.ok_or_else(|| "it is no finite number".into())
+}
+
+fn deviation(given: &str) -> Result<f64, String> {
+    let number = finite(given).ok().filter(|n| *n > 0.0);
+    number.ok_or_else(|| "it is no number above 0".into())
+}
+
+fn accuracy(given: &str) -> Result<f64, String> {
+    let number = finite(given).ok().filter(|n| 0.0 < *n && *n < 1.0);
+    number.ok_or_else(|| "it is no number above 0 and below 1".into())
+}
+
 fn weight_bits(given: &str) -> Result<Auto, String> {
     match given.parse() {
         _ if given == "auto" => Ok(None),
@@ -306,9 +323,9 @@ pub(crate) struct PlanArgs {
     /// Rows and columns of a backbone's input; default: 224, with --ablation 320.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=2048))]
     pub(crate) size: Option<u32>,
-    /// Number of outputs, for a backbone.
-    #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    pub(crate) classes: u32,
+    /// Number of a backbone's outputs; default: 14.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub(crate) classes: Option<u32>,
     /// Which system's protocols to plan.
     #[arg(long, value_enum, default_value_t = PlanPreset::Ot)]
     pub(crate) preset: PlanPreset,

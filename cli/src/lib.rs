@@ -6,6 +6,7 @@ mod commands;
 mod cost;
 mod entropy;
 mod failure;
+mod file;
 mod link;
 mod model;
 mod report;

@@ -9,7 +9,11 @@ use crate::failure::{Failure, Outcome};
 pub(crate) fn resolve(address: &str, link: &LinkArgs) -> Outcome<SocketAddr> {
     let resolved = address
         .to_socket_addrs()
-        .map_err(|e| Failure::input(format!("{address} is no address: {e}")))?
+        .map_err(|e| {
+            Failure::input(format!(
+                "{address} is no address: {e}; it takes a host and a port, such as 127.0.0.1:7700"
+            ))
+        })?
         .next()
         .ok_or_else(|| Failure::input(format!("{address} is no address")))?;
     require_loopback(resolved, link)?;

@@ -4,31 +4,51 @@ mod embedded;
 mod noise;
 mod seeded;
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
-use nets::{MAX_PUBLIC_BYTES, Model, PublicModel};
+use nets::{Error, MAX_PUBLIC_BYTES, Model, PublicModel};
 
 use crate::args::ModelArgs;
 use crate::failure::{Failure, Outcome};
+use crate::file;
 use crate::ui::Ui;
 
 pub(crate) use embedded::{EMBEDDED, XRAYS, embedded};
-pub(crate) use seeded::{CostWidths, is_backbone, quantised, seeded};
+pub(crate) use seeded::{CostWidths, is_backbone, not_built, quantised, seeded};
+
+/// Rows and columns of a backbone's input, and the number of its outputs, unless said otherwise.
+pub(crate) const SIZE: u32 = 224;
+pub(crate) const CLASSES: u32 = 14;
 
 /// Loads the model named on the command line: `chestnet`, the path of a .bray file, or a backbone.
 pub(crate) fn load(args: &ModelArgs, ui: Ui) -> Outcome<Model> {
     let name = args.model.as_str();
     if !is_backbone(name) {
-        return from_file(name);
+        let model = from_file(name)?;
+        let given = [
+            ("--size", args.size.is_some()),
+            ("--classes", args.classes.is_some()),
+        ];
+        refuse_backbone_options(name, &given)?;
+        return Ok(model);
     }
     ui.note(&format!(
         "WARNING: {name} gets RANDOM weights: its costs are real, its findings mean nothing"
     ));
-    let (size, classes) = (args.size as usize, args.classes as usize);
-    let source = seeded(name, size, classes, None).map_err(Failure::input)?;
+    let (size, classes) = (args.size.unwrap_or(SIZE), args.classes.unwrap_or(CLASSES));
+    let source = seeded(name, size as usize, classes as usize, None);
+    let source = source.map_err(|error| not_built(name, error))?;
     quantised(source, CostWidths::default())
+}
+
+/// Refuses the options of backbones with random weights, of which each was given or not, for a model that has weights.
+pub(crate) fn refuse_backbone_options(name: &str, options: &[(&str, bool)]) -> Outcome<()> {
+    match options.iter().find(|(_, given)| *given) {
+        Some((option, _)) => Err(Failure::input(format!(
+            "{option} is for backbones with random weights; {name} has its own: leave it out, or import the network anew"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// `chestnet`, or the path of a .bray file.
@@ -43,17 +63,31 @@ pub(crate) fn from_file(name: &str) -> Outcome<Model> {
             seeded::backbones().join(", ")
         )));
     }
-    Model::load(path).map_err(Failure::input)
+    Model::load(path).map_err(|error| match &error {
+        Error::InFile { source, .. } if matches!(**source, Error::FormatVersion { .. }) => {
+            Failure::input(format!("{error}; import the network again"))
+        }
+        _ => Failure::input(error),
+    })
 }
 
 /// Reads the public part of a model, as `import` writes it.
 pub(crate) fn public(path: &Path) -> Outcome<PublicModel> {
     let name = path.display();
-    let unreadable = |e| Failure::input(format!("cannot read {name}: {e}"));
-    let file = File::open(path).map_err(unreadable)?;
-    let mut json = Vec::new();
-    file.take(MAX_PUBLIC_BYTES as u64 + 1)
-        .read_to_end(&mut json)
-        .map_err(unreadable)?;
-    PublicModel::from_json(&json).map_err(|e| Failure::input(format!("{name}: {e}")))
+    let json = file::read(path, MAX_PUBLIC_BYTES as u64)
+        .map_err(|e| Failure::input(format!("cannot read {name}: {e}")))?;
+    PublicModel::from_json(&json).map_err(|error| {
+        let problem = problem(&error);
+        Failure::input(format!(
+            "{name} is no public part of a model, the .public.json that `import` writes beside a .bray file: {problem}"
+        ))
+    })
+}
+
+/// What is wrong, where the words of [`Error::Damaged`] would blame a model file for the fault of an option.
+pub(crate) fn problem(error: &Error) -> String {
+    match error {
+        Error::Damaged(problem) => problem.clone(),
+        other => other.to_string(),
+    }
 }

@@ -38,6 +38,7 @@ pub(crate) struct Report {
 /// Bits of the widest integers of the network, by kind.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Widths {
+    /// Of what an activation function takes.
     pub(crate) activation: u32,
     pub(crate) weight: u32,
     pub(crate) accumulator: u32,
@@ -91,7 +92,31 @@ pub(crate) fn widths(graph: &IntGraph) -> Widths {
             IntOp::Relu | IntOp::SignedRelu | IntOp::Clip { .. } => {
                 widest.activation = widest.activation.max(bits);
             }
-            _ => {}
+            // Unlike those, it gives a result as wide as an accumulator.
+            IntOp::HardSwish { .. } => {
+                let ring = graph.types()[node.inputs[0]].bits().get();
+                widest.activation = widest.activation.max(ring);
+            }
+            // Parts of a hard-sigmoid, whose clip counts; products, and sums of them, that are truncated at once.
+            IntOp::Affine { .. }
+            | IntOp::Gate
+            | IntOp::MeanPool { .. }
+            | IntOp::TruncReduce { .. }
+            | IntOp::Trunc { .. }
+            // These pass on what they are given, perhaps in another ring.
+            | IntOp::Input { .. }
+            | IntOp::Extend { .. }
+            | IntOp::Narrow { .. }
+            | IntOp::MaxPool { .. }
+            | IntOp::Add
+            | IntOp::Concat
+            | IntOp::ChannelShuffle { .. }
+            | IntOp::Slice { .. }
+            | IntOp::SumPool { .. }
+            | IntOp::Subsample { .. }
+            | IntOp::PadChannels { .. }
+            | IntOp::Flatten
+            | IntOp::Output => {}
         }
     }
     widest
@@ -143,6 +168,10 @@ impl Layer {
         self.server_to_client_bytes += other.server_to_client_bytes;
         self.flights += other.flights;
         self.seconds += other.seconds;
+        if let (Some(planned), Some(other)) = (&mut self.planned, &other.planned) {
+            planned.refill_client_to_server_bytes += other.refill_client_to_server_bytes;
+            planned.refill_server_to_client_bytes += other.refill_server_to_client_bytes;
+        }
     }
 }
 
@@ -242,5 +271,38 @@ impl Report {
             ]);
         }
         table.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nets::{GraphBuilder, Shape};
+
+    use super::*;
+
+    /// The activation bits of a network of one operation, on 16 bits, and a truncation that leaves 20.
+    fn activation(op: IntOp) -> u32 {
+        let (shape, bits, scale) = (Shape::new(2, 1, 1), 16, 4);
+        let mut builder = GraphBuilder::new();
+        let input = builder.push("input", IntOp::Input { shape, bits, scale }, &[]);
+        let acts = builder.push("acts", op, &[input]);
+        let wide = builder.push("wide", IntOp::Extend { to: 24 }, &[acts]);
+        let (shift, rounded) = (4, false);
+        let cut = builder.push("cut", IntOp::TruncReduce { shift, rounded }, &[wide]);
+        builder.push("output", IntOp::Output, &[cut]);
+        widths(&builder.finish().expect("a network")).activation
+    }
+
+    #[test]
+    fn activation_functions_have_the_width_of_their_input() {
+        let (fraction, top) = (2, 6 << 4);
+        for op in [
+            IntOp::Relu,
+            IntOp::Clip { top },
+            IntOp::HardSwish { fraction, to: 22 },
+        ] {
+            assert_eq!(activation(op.clone()), 16, "{op:?}");
+        }
+        assert_eq!(activation(IntOp::ChannelShuffle { groups: 2 }), 0);
     }
 }

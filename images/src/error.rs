@@ -65,6 +65,9 @@ pub enum DecodeError {
     /// JPEG data without their end; a decoder would fill the rest with grey.
     #[error("the JPEG data is cut off")]
     JpegCutOff,
+    /// Fewer PNG data than its header needs at the best compression there is.
+    #[error("the PNG data is cut off")]
+    PngCutOff,
     /// A picture without pixels.
     #[error("it has no pixels")]
     NoPixels,

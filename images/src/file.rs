@@ -1,6 +1,6 @@
 //! One image file: read within bounds, decoded, and its digest.
 
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use nets::Picture;
@@ -28,7 +28,7 @@ pub struct Image {
 }
 
 impl Image {
-    /// Reads and decodes a PNG, JPEG or DICOM file of at most [`MAX_FILE_BYTES`] bytes.
+    /// Reads and decodes a PNG, JPEG or DICOM file of at most [`MAX_FILE_BYTES`] bytes. Folders, pipes and devices are refused.
     ///
     /// # Errors
     /// [`Error::Read`], [`Error::TooLong`] or [`Error::Decode`], which name the file.
@@ -90,10 +90,15 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
         path: path.to_owned(),
         limit: MAX_FILE_BYTES,
     };
-    let file = std::fs::File::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.len() > MAX_FILE_BYTES {
+    let metadata = path.metadata().map_err(failed)?;
+    // Opening a pipe could wait forever.
+    if !metadata.is_file() {
+        return Err(failed(io::Error::other("it is no regular file")));
+    }
+    if metadata.len() > MAX_FILE_BYTES {
         return Err(too_long());
     }
+    let file = std::fs::File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
     file.take(MAX_FILE_BYTES + 1)
         .read_to_end(&mut bytes)

@@ -12,7 +12,7 @@ const ENDINGS: [&str; 5] = ["png", "jpg", "jpeg", "dcm", "dicom"];
 /// Finds up to `most` image files under a folder, its subfolders included, evenly spread over their sorted
 /// names; `most` below 1 counts as 1.
 ///
-/// A file is taken for an image by the ending of its name. The same folder gives the same files in the same
+/// A file is taken for an image by the ending of its name; pipes, sockets and devices are passed over. The same folder gives the same files in the same
 /// order on every machine. Symbolic links to folders are followed; each folder is searched once, so a link back up does no harm.
 ///
 /// # Errors
@@ -37,7 +37,7 @@ pub fn find(folder: &Path, most: usize) -> Result<Vec<PathBuf>, Error> {
         for path in paths {
             if path.is_dir() {
                 folders.push(path);
-            } else if has_image_ending(&path) {
+            } else if has_image_ending(&path) && !is_special(&path) {
                 files.push(path);
             }
         }
@@ -52,6 +52,11 @@ pub fn find(folder: &Path, most: usize) -> Result<Vec<PathBuf>, Error> {
     Ok((0..kept)
         .map(|i| files[i * files.len() / kept].clone())
         .collect())
+}
+
+/// Whether it is there and is no regular file. A link that leads nowhere stays in the list, so that reading it names it.
+fn is_special(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| !metadata.is_file())
 }
 
 fn has_image_ending(path: &Path) -> bool {

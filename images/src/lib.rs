@@ -14,8 +14,8 @@ pub use folder::find;
 
 /// Decodes the bytes of a PNG, JPEG or DICOM file; which of them they are follows from the first bytes, not from a name.
 ///
-/// Nothing is allocated for what a header claims before the rest of the bytes can bear it out, and hostile bytes give an error,
-/// never a panic.
+/// No memory is taken for the pixels that a header claims unless the bytes at hand can hold as many, and hostile bytes give an
+/// error, never a panic.
 ///
 /// # Errors
 /// What is wrong with the bytes, in one sentence.

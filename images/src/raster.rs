@@ -16,6 +16,9 @@ pub(crate) const MAX_PIXELS: u64 = 100_000_000;
 /// Most memory a decoder may take.
 pub(crate) const MAX_DECODED_BYTES: u64 = 1 << 30;
 
+/// Most bytes that a byte of DEFLATE, the compression of PNG, makes: 258 for every two bits (RFC 1951).
+const DEFLATE: u64 = 1032;
+
 /// Decodes a PNG or JPEG file.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
     let (mut decoded, orientation) = raster(bytes)?;
@@ -48,9 +51,13 @@ pub(crate) fn raster(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Decode
     let mut decoder = reader.into_decoder().map_err(said)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height)?;
+    let pixels = u64::from(width) * u64::from(height);
     // Each block of 64 pixels takes a bit.
-    if is_jpeg && !can_hold(bytes, (u64::from(width) * u64::from(height)).div_ceil(64)) {
+    if is_jpeg && !can_hold(bytes, pixels.div_ceil(64)) {
         return Err(DecodeError::JpegCutOff);
+    }
+    if !is_jpeg && bytes.len() as u64 * DEFLATE < pixels * png_bits(bytes) / 8 {
+        return Err(DecodeError::PngCutOff);
     }
     // Damaged EXIF data turn nothing: they say nothing about the pixels.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
@@ -79,6 +86,20 @@ pub(crate) fn has_jpeg_end(bytes: &[u8]) -> bool {
 /// Whether there is a bit for each of so many codes: the decoders of JPEG would make up what is missing.
 pub(crate) const fn can_hold(bytes: &[u8], codes: u64) -> bool {
     bytes.len() as u64 * 8 >= codes
+}
+
+/// Bits of a pixel of a PNG file whose header was read: the ninth and the tenth byte of the first chunk's data are the depth
+/// and the kind of colour.
+fn png_bits(bytes: &[u8]) -> u64 {
+    let [depth, colour] = [24, 25].map(|at| bytes.get(at).copied().unwrap_or(1));
+    let samples = match colour {
+        2 => 3,
+        4 => 2,
+        6 => 4,
+        // Grey, or a place in a palette.
+        _ => 1,
+    };
+    u64::from(depth) * samples
 }
 
 /// Refuses a picture without pixels or too large to be one, before anything is decoded.

@@ -8,6 +8,7 @@
 
 use std::io::Cursor;
 
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, Rgb};
 use nets::Samples;
 
@@ -88,6 +89,37 @@ fn png_of_every_kind() {
     assert!(found == nets::Picture::new(2, 2, 3, Samples::Eight(eight)).unwrap());
 }
 
+/// A chunk of a PNG file.
+fn chunk(name: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let checked = [&name[..], data].concat();
+    // CRC-32 of ISO 3309, bit by bit.
+    let crc = !checked.iter().fold(u32::MAX, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            crc >> 1 ^ (0xEDB8_8320 * (crc & 1))
+        })
+    });
+    let length = (data.len() as u32).to_be_bytes();
+    [&length[..], &checked, &crc.to_be_bytes()].concat()
+}
+
+/// The signature and the header of a PNG file.
+fn png_header(width: u32, height: u32, depth: u8, colour: u8) -> Vec<u8> {
+    let sides = [width.to_be_bytes(), height.to_be_bytes()].concat();
+    let header = chunk(*b"IHDR", &[&sides[..], &[depth, colour, 0, 0, 0]].concat());
+    [&b"\x89PNG\r\n\x1a\n"[..], &header].concat()
+}
+
+/// As much picture as DEFLATE can make of so few bytes is still read.
+#[test]
+fn the_best_compressed_png() {
+    let black = GrayImage::new(4_000, 4_000);
+    let mut file = Vec::new();
+    let best = PngEncoder::new_with_quality(&mut file, CompressionType::Best, FilterType::NoFilter);
+    black.write_with_encoder(best).unwrap();
+    assert!(file.len() < 4_000 * 4_000 / 900, "{} bytes", file.len());
+    assert!(decode(&file).unwrap() == grey(4_000, 4_000, black.into_raw()));
+}
+
 #[test]
 fn no_picture() {
     let jpeg = encode(&GrayImage::new(40, 40).into(), ImageFormat::Jpeg);
@@ -95,6 +127,10 @@ fn no_picture() {
     // A PNG header that promises 2^14 pixels a side, each of 8 bytes.
     let mut enormous = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x40\0\0\0\x40\0\x10\x06\0\0\0".to_vec();
     enormous.extend([0; 64]);
+    // Few enough pixels, 16,000 x 6,000 of 6 bytes, and no data to fill them: the header and an empty chunk are whole.
+    let mut hollow = png_header(16_000, 6_000, 16, 2);
+    hollow.extend(chunk(*b"IDAT", &[]));
+    hollow.extend(chunk(*b"IEND", &[]));
     for (bytes, cause) in [
         (&b""[..], "empty"),
         (b"no image", "neither PNG nor JPEG nor DICOM"),
@@ -103,6 +139,7 @@ fn no_picture() {
         (&jpeg[..3], "cut off"),
         (&png[..png.len() - 20], ""),
         (&enormous, ""),
+        (&hollow, "the PNG data is cut off"),
     ] {
         let said = decode(bytes).expect_err("no picture").to_string();
         assert!(said.contains(cause), "expected `{cause}` in: {said}");
@@ -166,6 +203,29 @@ fn every_bad_file_is_named() {
         said.contains("notes.txt: neither") && said.contains("absent.png: "),
         "{said}"
     );
+}
+
+/// Opening a pipe waits for somebody who writes: a test that hangs here has failed.
+#[cfg(unix)]
+#[test]
+fn pipes_are_not_opened() {
+    let folder = folder();
+    let pipe = folder.path().join("a-pipe.png");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let found = find(folder.path(), 64).unwrap();
+    assert!(found.len() == 2 && !found.contains(&pipe), "{found:?}");
+    for path in [pipe.as_path(), folder.path()] {
+        let said = Image::open(path).unwrap_err().to_string();
+        let name = path.display().to_string();
+        assert!(
+            said.contains(&name) && said.ends_with("it is no regular file"),
+            "{said}"
+        );
+    }
+    let lost = folder.path().join("lost.png");
+    std::os::unix::fs::symlink("nowhere.png", &lost).unwrap();
+    assert!(find(folder.path(), 64).unwrap().contains(&lost));
 }
 
 #[test]

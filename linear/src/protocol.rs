@@ -60,15 +60,17 @@ pub trait LinearProtocol: fmt::Debug + Send + Sync {
     /// [`LinearProtocol::serve`].
     ///
     /// # Errors
-    /// If the number of weights or biases is not the layer's, or a weight exceeds its width.
+    /// [`Error::Parameters`] if the number of weights or biases is not the layer's,
+    /// [`Error::WeightRange`] if a weight exceeds its width: as [`LinearLayer::check_parameters`].
     fn prepare(&self, parameters: LayerParameters<'_>) -> Result<Prepared, Error>;
 
     /// The server's side: its share of the result. `prepared` is what [`LinearProtocol::prepare`] made of
     /// the same parameters.
     ///
     /// # Errors
-    /// If the session fails. Also, before anything is sent, if the parameters are not the layer's, or
-    /// `x` does not have the layer's number of inputs. After an error the session refuses to go on.
+    /// If the session fails. Before anything is sent, those of [`LinearProtocol::prepare`], and
+    /// [`Error::Inputs`] if `x` does not have the layer's number of inputs. After an error the session
+    /// refuses to go on.
     ///
     /// # Panics
     /// If the session is the client's, or `prepared` was made by another protocol.
@@ -83,8 +85,8 @@ pub trait LinearProtocol: fmt::Debug + Send + Sync {
     /// The client's side: its share of the result.
     ///
     /// # Errors
-    /// If the session fails. Also, before anything is sent, if `x` does not have the layer's number of
-    /// inputs. After an error the session refuses to go on.
+    /// If the session fails. Before anything is sent, [`Error::Inputs`] if `x` does not have the layer's
+    /// number of inputs. After an error the session refuses to go on.
     ///
     /// # Panics
     /// If the session is the server's.

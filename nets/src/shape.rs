@@ -173,13 +173,13 @@ impl Window {
             let sides = 1..=MAX_SIDE;
             if !(sides.contains(&k) && sides.contains(&stride) && sides.contains(&dilation)) {
                 return Err(format!(
-                    "kernel, stride and dilation lie in 1..={MAX_SIDE} ({self:?})"
+                    "along its {name} a kernel of {k}, a stride of {stride} and a dilation of {dilation} do not all lie in 1..={MAX_SIDE}"
                 ));
             }
             let k = (k - 1) * dilation + 1;
             if before >= k || after >= k {
                 return Err(format!(
-                    "padding of the {name} is not below the kernel ({self:?})"
+                    "a padding of the {name} by {before} and {after} is not below the kernel of {k}"
                 ));
             }
             (size + before + after)

@@ -15,7 +15,8 @@ use crate::{Drelu, Error};
 /// for all other inputs [`crate::clear::arg_max`] defines the result.
 ///
 /// **Protocol.** A tournament in which neighbours meet: with d = [a − b ≥ 0], the value is b +
-/// d·(a − b) and the index i_b + d·(i_a − i_b) [RRK+20, one value after the other].
+/// d·(a − b) and the index i_b + d·(i_a − i_b). (The protocol of [RRK+20] compares one value after the
+/// other instead.)
 ///
 /// **Security.** That of [`Drelu`] and [`Mux`].
 ///

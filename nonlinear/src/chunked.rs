@@ -2,15 +2,15 @@
 
 use channel::Cost;
 
-/// Cuts values into pieces of at most so many, one after the other. The size is AGREEMENT: a larger
-/// one takes fewer flights and more memory.
+/// Runs a protocol on pieces of its input, one after the other. The size of a piece is AGREEMENT. A
+/// larger one takes fewer flights and more memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Chunked {
     size: usize,
 }
 
 impl Chunked {
-    /// Pieces of at most `size`.
+    /// Pieces of at most `size` values, or rows.
     ///
     /// # Panics
     /// If it is 0.
@@ -20,13 +20,13 @@ impl Chunked {
         Self { size }
     }
 
-    /// The most that a piece has.
+    /// The size of the largest piece.
     #[must_use]
     pub const fn size(&self) -> usize {
         self.size
     }
 
-    /// What `run` gives for the pieces of `x`, one after the other.
+    /// Calls `run` on every piece of `x`, and joins the results.
     ///
     /// # Errors
     /// The first error of `run`.
@@ -38,7 +38,7 @@ impl Chunked {
         self.run_rows(x, 1, run)
     }
 
-    /// As [`Chunked::run`], where the pieces have so many rows of `width` values.
+    /// As [`Chunked::run`], with pieces that are counted in rows of `width` values.
     ///
     /// # Errors
     /// The first error of `run`.
@@ -64,7 +64,7 @@ impl Chunked {
         Ok(y)
     }
 
-    /// The cost for `n`, given that of a piece.
+    /// The cost for `n` values or rows, given a function that says what a piece costs.
     #[must_use]
     pub fn cost(&self, n: usize, cost: impl Fn(usize) -> Cost) -> Cost {
         let whole = match n / self.size {
@@ -93,6 +93,20 @@ mod tests {
             assert!(sizes.iter().all(|&s| s > 0 && s <= 3 * width));
             assert_eq!(sizes.len(), x.len().div_ceil(3 * width));
         }
+    }
+
+    #[test]
+    fn the_first_error_ends_the_run() {
+        let mut runs = 0;
+        let outcome = Chunked::new(2).run(&[0; 9], |piece| {
+            runs += 1;
+            if runs == 3 {
+                Err(runs)
+            } else {
+                Ok(piece.to_vec())
+            }
+        });
+        assert_eq!((outcome, runs), (Err(3), 3));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The same functions on clear signed integers: what every protocol of this crate computes.
 //!
-//! Values are canonical signed integers of their ring, −2^(l−1) ≤ x < 2^(l−1); so are results. They
-//! hold for every input, overflowing ones included. Not constant-time.
+//! Values and results are canonical signed integers of their ring, −2^(l−1) ≤ x < 2^(l−1). The functions
+//! agree with the protocols on every input, also where something overflows. They are not constant-time.
 
 use ring_arith::Bits;
 
@@ -18,16 +18,6 @@ pub const fn drelu(x: i64) -> bool {
 #[must_use]
 pub const fn relu(x: i64) -> i64 {
     if drelu(x) { x } else { 0 }
-}
-
-/// [`crate::Relu::narrow`]: x where bit `value_bits` − 1 of x is 0, else 0.
-#[must_use]
-pub const fn relu_narrow(value_bits: Bits, x: i64) -> i64 {
-    if drelu(value_bits.to_signed(value_bits.from_signed(x))) {
-        x
-    } else {
-        0
-    }
 }
 
 /// [`crate::TruncFaithful`] and the exact [`crate::TruncReduce`]: floor(x / 2^shift).

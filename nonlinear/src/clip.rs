@@ -13,8 +13,8 @@ use crate::{Drelu, Error};
 ///
 /// **Protocol.** With b = \[x ≥ 0\] and t = \[x − top ≥ 0\], both in one batch of [`Drelu`]s, and
 /// c = b ∧ t: the result is x·(b ⊕ c) + top·c, a [`Mux`] and a [`B2a`]. Where x − top wraps, x is
-/// negative, so b and with it c are 0. Against a second comparison after a first `ReLU` this has
-/// half the flights, and saves a mux for a conjunction and the conversion of a bit.
+/// negative, so that b and with it c are 0. Compared with one `ReLU` after another this takes half of
+/// the flights, and one AND and the conversion of one bit in place of a second mux.
 ///
 /// **Security.** Semi-honest.
 ///

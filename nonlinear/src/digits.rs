@@ -27,8 +27,8 @@ pub struct Digits {
 }
 
 impl Digits {
-    /// The digits that cost least for operands of `bits` bits when one COT costs `cot_price` bits
-    /// of traffic. Among equals, the ones with the fewest COTs.
+    /// The digits that cost least for operands of `bits` bits where one COT has this price. Among equally
+    /// cheap ones, those with the fewest COTs.
     ///
     /// # Panics
     /// If `bits` is above 64.

@@ -9,12 +9,12 @@ use crate::{Error, Millionaire, wrap};
 /// The derivative of `ReLU`: is a shared value at least 0?
 ///
 /// **Functionality.** From arithmetic shares of a signed x mod 2^bits, boolean shares of [x ≥ 0].
-/// Bits of the shares above `bits` are ignored, so a value known to fit m bits is compared on the
-/// narrow ring by naming m here: what results is 1 − (bit m−1 of x).
+/// Bits of the shares above `bits` are ignored. So a value of a wider ring that is known to fit `bits`
+/// bits can be given as it is; the result is 1 − (bit `bits` − 1 of x).
 ///
 /// **Protocol.** [RRK+20, Algorithm 2]: msb(x) is the XOR of the shares' highest bits and of the
 /// carry out of the bits below, and the carry is a comparison of `bits` − 1 bits: S' > 2^(bits−1)
-/// − 1 − C'. (There the carry is found with "less" and the offset on the other side.)
+/// − 1 − C'. (The paper finds the carry with "less than", and has the offset on the other side.)
 ///
 /// **Security.** That of [`Millionaire`].
 ///

@@ -7,8 +7,8 @@ use sharing::{CotPrice, Session};
 use crate::wrap::{self, Bit};
 use crate::{Error, Millionaire};
 
-/// What the caller knows of signed values of l bits. Values outside give shares of an unrelated
-/// number, so it must be proved.
+/// What the caller knows about signed values of l bits. It must be certain: for a value outside of the
+/// range, the results are shares of an unrelated number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[expect(clippy::exhaustive_enums, reason = "callers choose one")]
 pub enum Range {
@@ -79,15 +79,15 @@ impl Extension {
 ///
 /// **Functionality.** From shares of x mod 2^from, 0 ≤ x < 2^from, fresh shares of x mod 2^to.
 ///
-/// **Protocol.** [RRG+21]: the wrap S + C ≥ 2^from by [`Millionaire`], then as a number
-/// mod 2^(to−from), subtracted 2^from-fold. For values known to be below 2^(from−1) the wrap is the
-/// OR of the shares' highest bits, one COT [RRG+21, "MSB-to-wrap"].
+/// **Protocol.** [RRG+21]: a [`Millionaire`] finds the wrap, whether S + C ≥ 2^from. It is turned into
+/// a number mod 2^(to−from), and 2^from times it is subtracted. For values known to be below 2^(from−1)
+/// the wrap is the OR of the shares' highest bits, which takes one COT [RRG+21, "MSB-to-wrap"].
 ///
 /// **Security.** Semi-honest.
 ///
 /// **Cost.** [`Millionaire`] of `from` bits, then one COT each with the server as sender: ceil(n/8)
-/// bytes to the server, ceil(n·(to−from−1)/8) to the client (none of it where to − from = 1). Known
-/// to be small: only that COT, of to − from bits. Nothing where `from` = `to`.
+/// bytes to the server, ceil(n·(to−from−1)/8) to the client (none of it where to − from = 1). For values
+/// known to be below half of the ring, only that COT, of to − from bits. Nothing where `from` = `to`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ZeroExtend {
     inner: Extension,
@@ -130,9 +130,9 @@ impl ZeroExtend {
 ///
 /// **Functionality.** From shares of a signed x mod 2^from, fresh shares of x mod 2^to.
 ///
-/// **Protocol.** [RRG+21]: zero-extension of x + 2^(from−1), which is unsigned, less
-/// 2^(from−1). Where more is known ([`Range`]) the shift is by 0 or 2^(from−2), into the lower half
-/// of the ring, and the wrap costs one COT.
+/// **Protocol.** [RRG+21]: zero-extension of x + 2^(from−1), which is unsigned, from which 2^(from−1)
+/// is then subtracted. Where more is known ([`Range`]), 0 or 2^(from−2) is added instead, which moves
+/// the values into the lower half of the ring, and the wrap costs one COT.
 ///
 /// **Security.** Semi-honest.
 ///

@@ -2,9 +2,8 @@
 
 use channel::{Cost, Role};
 use ring_arith::{BitVec, Bits};
-use sharing::{And, B2a, CotPrice, Mux, Session};
+use sharing::{And, B2a, BitProducts, CotPrice, Mux, Session};
 
-use crate::products::{self, Own, Part, mask};
 use crate::{Drelu, Error, ZeroExtend};
 
 /// Hard-swish of fixed-point numbers, without the truncation at its end.
@@ -12,10 +11,10 @@ use crate::{Drelu, Error, ZeroExtend};
 /// **Functionality.** With T = 3·2^scale and from shares of a signed h mod 2^bits, where h is
 /// x + T: let c = clip(h, 0, 2T) and r = max(h − 2T, 0). The result is fresh shares of
 /// m·c·(c − T) + 2^(scale + fraction)·r mod 2^output, where m is 2^fraction / 6 rounded to
-/// nearest, for every h. Where x + T does not overflow this is 2^(2·scale + fraction) times
-/// hard-swish, since x·clip(x + T, 0, 2T) = c·(c − T) + 2T·r; the rounding of m makes it wrong by at
-/// most 6·2^−fraction in units of the numbers, by nothing where x ≤ −3, and in proportion to
-/// c·(c − T), which is at most 18.
+/// nearest, for every h. Where x + T does not overflow, this is 2^(2·scale + fraction) times
+/// hard-swish, since x·clip(x + T, 0, 2T) = c·(c − T) + 2T·r, up to the rounding of m. The error of
+/// that is in proportion to c·(c − T), which is 0 where x ≤ −3 and at most 18; so it is at most
+/// 6·2^−fraction in units of the numbers.
 ///
 /// **Protocol.** With b = \[h ≥ 0\] and t = \[h − 2T ≥ 0\], both in one batch of [`Drelu`]s, and b ∧ t:
 /// c = h·(b ⊕ (b ∧ t)) + 2T·(b ∧ t) and r = (h − 2T)·(b ∧ t), one [`Mux`] of two values and a
@@ -25,9 +24,9 @@ use crate::{Drelu, Error, ZeroExtend};
 ///
 /// c·(c − T) = u·(u − T) + v·(v − T) + 2·u·v + a·b·2^n·(2u + 2v + 2^n − T).
 ///
-/// Of that 2·u·v + a·b·2^n·(2u + 2^n − T) are COTs with the server's numbers and the choices of the
-/// bits of v, and 2^(n+1)·a·(b·v) is one with the choice a. A product of x and c instead would take
-/// an extension of x to the ring of the product, and twice the COTs.
+/// Of that, 2·u·v + a·b·2^n·(2u + 2^n − T) is made of COTs with numbers of the server and the bits of v
+/// as choices, and 2^(n+1)·a·(b·v) of one with the choice a. A product of x and c would instead take an
+/// extension of x to the ring of the product, and twice as many COTs.
 ///
 /// **Security.** Semi-honest, by that of its parts and of COT.
 ///
@@ -106,11 +105,8 @@ impl HardSwish {
             .then(self.select().cost(2 * n))
             .then(B2a { bits: STEP }.cost(n))
             .then(self.extend.map_or_else(Cost::none, |extend| extend.cost(n)))
-            .then(products::cost(Role::Server, &parts(self.planes())))
-            .then(products::cost(
-                Role::Client,
-                &parts(self.rest().into_iter().collect()),
-            ))
+            .then(SERVER_SENDS.cost(&parts(self.planes())))
+            .then(CLIENT_SENDS.cost(&parts(self.rest().into_iter().collect())))
     }
 
     /// Without secrecy.
@@ -157,43 +153,11 @@ impl HardSwish {
         let (n, t) = (self.narrow(), self.threshold().cast_unsigned());
         let own: Vec<u64> = c.iter().map(|&c| n.to_signed(c).cast_unsigned()).collect();
         let top = BitVec::bit_of(c, n.get() - 1);
-        let server = s.role().is_server();
-        let planes = self.planes();
-        let choices: Vec<BitVec> = (0..n.get()).map(|j| BitVec::bit_of(c, j)).collect();
-        let correlations = |j: usize| {
-            if j + 1 < n.get() as usize {
-                return own.clone();
-            }
-            // (2a − 1)·u + a·(2^n − T).
-            let step = 1_u64.unbounded_shl(n.get()).wrapping_sub(t);
-            let value = |(i, u): (usize, &u64)| {
-                let set = mask(&top, i);
-                let signed = (u ^ !set).wrapping_sub(!set);
-                signed.wrapping_add(step & set)
-            };
-            own.iter().enumerate().map(value).collect()
+        let (products, rest) = if s.role().is_server() {
+            self.server_products(s, &own, &top)?
+        } else {
+            self.client_products(s, c, &own, &top)?
         };
-        let parts = planes.iter().enumerate().map(|(j, &bits)| Part {
-            own: match server {
-                true => Own::Numbers(correlations(j)),
-                false => Own::Bits(&choices[j]),
-            },
-            bits,
-        });
-        let products = products::run(s, Role::Server, &parts.collect::<Vec<_>>())?;
-        let rest = self.rest().map(|bits| Part {
-            own: match server {
-                true => Own::Bits(&top),
-                false => Own::Numbers(
-                    (own.iter().enumerate())
-                        .map(|(i, v)| v & mask(&top, i))
-                        .collect(),
-                ),
-            },
-            bits,
-        });
-        let rest: Vec<Part<'_>> = rest.into_iter().collect();
-        let rest = products::run(s, Role::Client, &rest)?;
         let mut squares: Vec<u64> = (own.iter())
             .map(|u| u.wrapping_mul(u.wrapping_sub(t)))
             .collect();
@@ -204,6 +168,47 @@ impl HardSwish {
             }
         }
         Ok(squares)
+    }
+
+    /// The server's shares of the products of its numbers with the bits of v, and of its highest bits with b·v.
+    fn server_products(&self, s: &mut Session, u: &[u64], top: &BitVec) -> Result<Products, Error> {
+        // (2a − 1)·u + a·(2^n − T), which goes with the highest bit of v.
+        let n = self.narrow().get();
+        let step = 1_u64
+            .unbounded_shl(n)
+            .wrapping_sub(self.threshold().cast_unsigned());
+        let signed = u.iter().enumerate().map(|(i, u)| {
+            let set = mask(top, i);
+            let signed = (u ^ !set).wrapping_sub(!set);
+            signed.wrapping_add(step & set)
+        });
+        let signed: Vec<u64> = signed.collect();
+        let numbers = (1..=n).zip(self.planes()).map(|(j, bits)| {
+            let numbers = if j < n { u } else { &signed };
+            (numbers, bits)
+        });
+        let products = SERVER_SENDS.run_sender(s, &numbers.collect::<Vec<_>>())?;
+        let rest: Vec<_> = self.rest().map(|bits| (top, bits)).into_iter().collect();
+        Ok((products, CLIENT_SENDS.run_receiver(s, &rest)?))
+    }
+
+    /// The client's shares of the same products.
+    fn client_products(
+        &self,
+        s: &mut Session,
+        c: &[u64],
+        v: &[u64],
+        top: &BitVec,
+    ) -> Result<Products, Error> {
+        let choices = (0..self.narrow().get()).map(|j| BitVec::bit_of(c, j));
+        let choices: Vec<BitVec> = choices.collect();
+        let planes: Vec<_> = choices.iter().zip(self.planes()).collect();
+        let products = SERVER_SENDS.run_receiver(s, &planes)?;
+        let kept = v.iter().enumerate().map(|(i, v)| v & mask(top, i));
+        let kept: Vec<u64> = kept.collect();
+        let rest = self.rest().map(|bits| (kept.as_slice(), bits));
+        let rest: Vec<_> = rest.into_iter().collect();
+        Ok((products, CLIENT_SENDS.run_sender(s, &rest)?))
     }
 
     /// The ring of c.
@@ -242,3 +247,18 @@ impl HardSwish {
 
 /// The ring in which \[h ≥ 2T\] times 2T = 6·2^scale is needed, before the factor 2^(scale + 1).
 const STEP: Bits = Bits::of(3);
+
+const SERVER_SENDS: BitProducts = BitProducts {
+    sender: Role::Server,
+};
+const CLIENT_SENDS: BitProducts = BitProducts {
+    sender: Role::Client,
+};
+
+/// Shares of the products with the bits of v, and of the one with the highest bits of u where it is needed.
+type Products = (Vec<Vec<u64>>, Vec<Vec<u64>>);
+
+/// All ones where bit `i` is set.
+fn mask(bits: &BitVec, i: usize) -> u64 {
+    (bits.words()[i / 64] >> (i % 64) & 1).wrapping_neg()
+}

@@ -16,10 +16,10 @@ use crate::{Error, Pool2d, Relu};
 /// For all other inputs, too, the result is one of the values: the one that [`crate::clear::max_pool`]
 /// defines by the same tournament on differences mod 2^bits.
 ///
-/// **Protocol.** Tournaments by max(a, b) = b + `ReLU`(a − b) [RRK+20, which compares one value after
-/// the other instead]: first of every used row along the columns of a window, then of
-/// these along the rows, so that windows share what they have in common; neighbours meet, a value
-/// without a neighbour waits. Padding takes no part.
+/// **Protocol.** Tournaments by max(a, b) = b + `ReLU`(a − b), in which neighbours meet and a value
+/// without a neighbour waits. They are held first within each used row, along the columns of a window,
+/// and then among the winners of the rows, so that overlapping windows share what they have in common.
+/// Padding takes no part. ([RRK+20] compares one value after the other instead.)
 ///
 /// **Security.** That of [`Relu`].
 ///

@@ -30,15 +30,15 @@ use crate::leaves::{self, Node};
 /// node and 3 for the others that meet. `bits` COTs in which the server sends and q − 1 more in each
 /// direction. Each flight is rounded up to bytes over all n.
 ///
-/// Memory: between the first two flights the client keeps `bits` bits per number and 2 per digit, the
-/// server its messages.
+/// Memory: between the first two flights the client keeps `bits` bits for each number and 2 for each
+/// digit, and the server keeps its messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Millionaire {
     digits: Digits,
 }
 
 impl Millionaire {
-    /// Numbers of `bits` bits, cut so that it costs least at `cot_price` bits of traffic per COT.
+    /// Numbers of `bits` bits, cut into the digits that cost least where one COT has this price.
     #[must_use]
     pub fn new(bits: Bits, cot_price: CotPrice) -> Self {
         Self::with_digits(Digits::cheapest(bits.get(), cot_price))
@@ -105,8 +105,8 @@ pub struct Comparison {
 }
 
 impl SplitMillionaire {
-    /// Numbers of `bits` bits, also compared on their `low` lowest bits, cut so that it costs least
-    /// at `cot_price` bits of traffic per COT.
+    /// Numbers of `bits` bits that are also compared on their `low` lowest bits, cut into the digits that
+    /// cost least where one COT has this price.
     ///
     /// # Panics
     /// If `low` is above `bits`.

@@ -74,12 +74,6 @@ impl Pool2d {
         [self.rows.windows, self.columns.windows]
     }
 
-    /// Positions of a window, padding included.
-    #[must_use]
-    pub const fn kernel_positions(&self) -> usize {
-        self.rows.kernel * self.columns.kernel
-    }
-
     /// Values in a plane.
     pub(crate) const fn input_len(&self) -> usize {
         self.rows.len * self.columns.len

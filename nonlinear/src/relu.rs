@@ -8,9 +8,7 @@ use crate::{Drelu, Error};
 
 /// max(x, 0).
 ///
-/// **Functionality.** From shares of a signed x mod 2^bits, fresh shares of max(x, 0). With
-/// [`Relu::narrow`], x·[bit m−1 of x is 0], which is max(x, 0) for x in [−2^(m−1), 2^(m−1)); the
-/// oracle is [`crate::clear::relu_narrow`].
+/// **Functionality.** From shares of a signed x mod 2^bits, fresh shares of max(x, 0).
 ///
 /// **Protocol.** [RRK+20]: [`Drelu`], then [`Mux`].
 ///
@@ -27,20 +25,7 @@ impl Relu {
     /// Values of `bits` bits, where one COT has this price.
     #[must_use]
     pub fn new(bits: Bits, cot_price: CotPrice) -> Self {
-        Self::narrow(bits, bits, cot_price)
-    }
-
-    /// Values mod 2^bits that are known to fit `value_bits`, so that the sign is read there.
-    ///
-    /// # Panics
-    /// If `value_bits` is above `bits`.
-    #[must_use]
-    pub fn narrow(bits: Bits, value_bits: Bits, cot_price: CotPrice) -> Self {
-        assert!(
-            value_bits <= bits,
-            "values of {value_bits} bits mod 2^{bits}"
-        );
-        let sign = Drelu::new(value_bits, cot_price);
+        let sign = Drelu::new(bits, cot_price);
         Self { bits, sign }
     }
 

@@ -1,4 +1,4 @@
-//! The rectifier whose direction, channel by channel, only the server knows.
+//! A rectifier of channels, some of which keep their negative part; only the server knows which.
 
 use channel::Cost;
 use ring_arith::{BitVec, Bits, slices};
@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::{Chunked, Drelu, Error};
 
-/// The server's secret parameters of a [`SignedRelu`], one of each for every channel.
+/// The secret parameters of a [`SignedRelu`], which the server has: one of each for every channel.
 #[derive(Clone, Copy)]
 #[expect(clippy::exhaustive_structs, reason = "callers fill it in")]
 pub struct ChannelSigns<'a> {
@@ -45,20 +45,22 @@ pub struct SignedRelu {
 }
 
 impl SignedRelu {
-    /// Values of `bits` bits, so many at a time, where one COT has this price.
+    /// Values of `bits` bits, in pieces of `chunks`, where one COT has this price.
     #[must_use]
     pub fn new(bits: Bits, chunks: Chunked, cot_price: CotPrice) -> Self {
         let sign = Drelu::new(bits, cot_price);
         Self { bits, sign, chunks }
     }
 
-    /// Shares of a whole tensor's result, channel after channel; the server gives its parameters.
+    /// Shares of the results of a whole tensor, channel after channel. The server gives its parameters,
+    /// the client `None`.
     ///
     /// # Errors
     /// When the stream or the pools fail.
     ///
     /// # Panics
-    /// If the channels do not divide `x`, or there are more signs than shifts or the other way round.
+    /// If the number of channels does not divide that of the values, or there are not as many signs as
+    /// shifts.
     pub fn run(
         &self,
         s: &mut Session,

@@ -15,10 +15,10 @@ use crate::{Error, Millionaire, Range, SplitMillionaire};
 /// **Protocol.** [RRK+20; RRG+21]. With x' = x + 2^(bits−1), unsigned, and
 /// shares S, C of x': floor(x'/2^d) = (S >> d) + (C >> d) + carry − 2^(bits−d)·wrap, where carry =
 /// [S mod 2^d + C mod 2^d ≥ 2^d] and wrap = [S + C ≥ 2^bits]. Both come from one
-/// [`SplitMillionaire`] with shared leaves; then they become numbers in the same two flights, the
-/// wrap mod 2^d only. (There: a comparison of its own for the low bits, and a 1-of-4 OT.) Where more
-/// is known of x ([`Range`]), x + 0 or x + 2^(bits−2) takes the place of x', and the wrap is the OR
-/// of the shares' highest bits [RRG+21; HLHD22, there without the carry].
+/// [`SplitMillionaire`] with shared leaves. Then they become numbers in the same two flights, of which
+/// the wrap is needed mod 2^d only. (The papers take a comparison of its own for the low bits, and a
+/// 1-of-4 OT.) Where more is known of x ([`Range`]), x + 0 or x + 2^(bits−2) takes the place of x', and
+/// the wrap is the OR of the shares' highest bits [RRG+21; in HLHD22 without the carry].
 ///
 /// **Security.** Semi-honest.
 ///

@@ -2,13 +2,14 @@
 
 use channel::{Cost, Role};
 use ring_arith::{BitVec, Bits};
-use sharing::Session;
+use sharing::{BitProducts, Session};
 
 use crate::Error;
-use crate::products::{self, Own, Part};
 
-/// The sender of what turns bits into numbers. The client chooses, so it speaks first.
-const SENDER: Role = Role::Server;
+/// The products that turn bits into numbers. The server sends, so the client speaks first.
+const PRODUCTS: BitProducts = BitProducts {
+    sender: Role::Server,
+};
 
 /// The client's side of a comparison that decides a wrap: S + C ≥ 2^m iff S > 2^m − 1 − C, and
 /// 2^m − 1 − C is the complement of C on every m lowest bits.
@@ -59,19 +60,25 @@ pub(crate) fn to_arithmetic(
     s: &mut Session,
     wanted: &[(Bit, Bits)],
 ) -> Result<Vec<Vec<u64>>, Error> {
-    let part = |(bit, bits): &'_ (Bit, Bits)| Bits::new(bits.get() - bit.doubling());
-    let sends = s.role() == SENDER;
-    let parts = wanted.iter().filter_map(|wanted| {
-        Some(Part {
-            own: Own::bits(wanted.0.own(), sends),
-            bits: part(wanted)?,
-        })
-    });
-    let mut products = products::run(s, SENDER, &parts.collect::<Vec<_>>())?.into_iter();
+    let product = |(bit, bits): &(Bit, Bits)| Bits::new(bits.get() - bit.doubling());
+    let factors = wanted.iter();
+    let factors: Vec<_> = factors
+        .filter_map(|wanted| Some((wanted.0.own(), product(wanted)?)))
+        .collect();
+    let products = if s.role() == PRODUCTS.sender {
+        let numbers = factors.iter().map(|(bits, _)| bits.to_values());
+        let numbers: Vec<_> = numbers.collect();
+        let numbers = numbers.iter().zip(&factors);
+        let numbers: Vec<_> = numbers.map(|(x, part)| (x.as_slice(), part.1)).collect();
+        PRODUCTS.run_sender(s, &numbers)?
+    } else {
+        PRODUCTS.run_receiver(s, &factors)?
+    };
+    let mut products = products.into_iter();
     let shares = wanted.iter().map(|wanted| {
         let (bit, bits) = wanted;
         let mut share = bit.own().to_values();
-        if part(wanted).is_some() {
+        if product(wanted).is_some() {
             let product = products.next().expect("one result per part");
             for (share, product) in share.iter_mut().zip(product) {
                 *share = bits.reduce(share.wrapping_sub(product << bit.doubling()));
@@ -87,5 +94,5 @@ pub(crate) fn to_arithmetic_cost(n: usize, wanted: &[(bool, Bits)]) -> Cost {
     let parts = wanted
         .iter()
         .filter_map(|&(shared, bits)| Some((n, Bits::new(bits.get() - u32::from(shared))?)));
-    products::cost(SENDER, &parts.collect::<Vec<_>>())
+    PRODUCTS.cost(&parts.collect::<Vec<_>>())
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use channel::{Connection, Role, Way};
 use common::{random_shares, run};
 use nonlinear::{
-    ArgMax, Chunked, Clip, Error, HardSwish, MaxPool, Pool2d, Range, Relu, SignExtend, SignedRelu,
-    TruncFaithful, TruncReduce,
+    ArgMax, ChannelSigns, Chunked, Clip, Error, HardSwish, MaxPool, Pool2d, Range, Relu,
+    SignExtend, SignedRelu, TruncFaithful, TruncReduce,
 };
 use ring_arith::Bits;
 use sharing::{CotPrice, Session};
@@ -29,13 +29,17 @@ fn everything(s: &mut Session, x: &[u64]) -> Result<(), Error> {
         .run(s, x)?;
     MaxPool::new(window, BITS, CotPrice::bits(32)).run(s, x)?;
     clip().run(s, x)?;
-    signed_relu().run(s, x, None)?;
+    let channels = ChannelSigns {
+        signs: &[1, -1, 1],
+        shifts: &[0, 3, -3],
+    };
+    signed_relu().run(s, x, s.role().is_server().then_some(channels))?;
     ArgMax::new(12, BITS, CotPrice::bits(32)).run(s, x)?;
     hard_swish().run(s, x)?;
     Ok(())
 }
 
-/// With every part of the protocol.
+/// With every part of its protocol.
 fn hard_swish() -> HardSwish {
     HardSwish::new(BITS, 4, 3, Bits::of(30), CotPrice::bits(32)).expect("it fits")
 }
@@ -44,8 +48,9 @@ fn clip() -> Clip {
     Clip::new(BITS, 100, CotPrice::bits(32))
 }
 
+/// In two chunks.
 fn signed_relu() -> SignedRelu {
-    SignedRelu::new(BITS, Chunked::new(50), CotPrice::bits(32))
+    SignedRelu::new(BITS, Chunked::new(20), CotPrice::bits(32))
 }
 
 /// The cost of [`everything`].

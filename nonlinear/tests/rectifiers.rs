@@ -1,9 +1,9 @@
-//! Clipping, and rectifiers with secret signs.
+//! Clipping, rectifiers with secret signs, and protocols in chunks.
 
 mod common;
 
 use common::{LENGTHS, PRICES, Shares, edge_shares, every_share, run, run_signed, signed, values};
-use nonlinear::{ChannelSigns, Chunked, Clip, SignedRelu, clear};
+use nonlinear::{ChannelSigns, Chunked, Clip, Relu, SignedRelu, clear};
 use proptest::prelude::*;
 use ring_arith::Bits;
 use sharing::CotPrice;
@@ -80,6 +80,43 @@ fn channels_and_chunks_do_not_meet() {
             .collect();
         for chunk in [1, 4, 7, 1 << 10] {
             check_signed(bits, chunk, &signs, &shifts, &inputs);
+        }
+    }
+}
+
+#[test]
+fn no_channels_have_no_values() {
+    check_signed(Bits::of(8), 4, &[], &[], &(Vec::new(), Vec::new()));
+}
+
+#[test]
+#[should_panic(expected = "3 signs and 3 shifts for 7 values")]
+fn channels_that_do_not_divide_the_values_are_refused() {
+    let inputs = edge_shares(Bits::of(8), 7, &mut rng(1));
+    check_signed(Bits::of(8), 100, &[0; 3], &[0; 3], &inputs);
+}
+
+/// A chunked protocol is the protocol: the same values, and as much traffic as its pieces.
+#[test]
+fn chunks_of_a_protocol() {
+    let bits = Bits::of(9);
+    let relu = Relu::new(bits, CotPrice::bits(32));
+    for n in LENGTHS {
+        let inputs = edge_shares(bits, n, &mut rng(n as u64));
+        for size in [1, 64, 1000, 4000] {
+            if n > 300 * size {
+                continue;
+            }
+            let chunks = Chunked::new(size);
+            let cost = chunks.cost(n, |n| relu.cost(n));
+            let pieces = (0..n).step_by(size).map(|at| relu.cost(size.min(n - at)));
+            assert_eq!(cost, pieces.sum());
+            let result = run_signed(&inputs, bits, &cost, |s, x| {
+                chunks.run(x, |piece| relu.run(s, piece))
+            });
+            let expected = values(&inputs, bits).into_iter();
+            let expected: Vec<i64> = expected.map(clear::relu).collect();
+            assert_eq!(result, expected, "{n} in chunks of {size}");
         }
     }
 }

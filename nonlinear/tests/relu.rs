@@ -26,25 +26,12 @@ fn check(bits: Bits, inputs: &Shares, price: u32) {
     assert_eq!(result, expected, "{relu:?}");
 }
 
-fn check_narrow(bits: Bits, narrow: Bits, inputs: &Shares) {
-    let relu = Relu::narrow(bits, narrow, CotPrice::bits(32));
-    let result = run_signed(inputs, bits, &relu.cost(inputs.0.len()), |s, x| {
-        relu.run(s, x)
-    });
-    let x = values(inputs, bits);
-    let expected: Vec<i64> = x.iter().map(|&x| clear::relu_narrow(narrow, x)).collect();
-    assert_eq!(result, expected, "{relu:?}");
-}
-
 #[test]
 fn every_secret_and_every_share() {
     for bits in (1..=5).map(Bits::of) {
         let inputs = every_share(bits);
         for price in [0, 32] {
             check(bits, &inputs, price);
-        }
-        for narrow in (1..=bits.get()).map(Bits::of) {
-            check_narrow(bits, narrow, &inputs);
         }
     }
 }
@@ -92,12 +79,10 @@ proptest! {
         l in 2_u32..=64,
         n in 0_usize..300,
         price in prop::sample::select(PRICES.to_vec()),
-        narrow in 0_u32..64,
         seed: u64,
     ) {
         let bits = Bits::of(l);
         let inputs = edge_shares(bits, n, &mut rng(seed));
         check(bits, &inputs, price);
-        check_narrow(bits, Bits::of(1 + narrow % l), &inputs);
     }
 }

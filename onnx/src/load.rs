@@ -43,7 +43,12 @@ pub fn load(path: &Path) -> Result<Network, Error> {
         path: path.to_path_buf(),
         source: Box::new(e),
     };
-    let size = std::fs::metadata(path).map_err(unreadable)?.len();
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    // Opening a pipe could wait forever.
+    if !metadata.is_file() {
+        return Err(unreadable(std::io::Error::other("it is no regular file")));
+    }
+    let size = metadata.len();
     if usize::try_from(size).is_ok_and(|n| n > MAX_FILE_BYTES) {
         return Err(in_file(Error::TooLarge {
             what: "bytes",

@@ -43,6 +43,18 @@ fn the_file_as_a_whole() {
     );
 }
 
+/// Opening a pipe waits for somebody who writes: a test that hangs here has failed.
+#[cfg(unix)]
+#[test]
+fn pipes_are_not_opened() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("net.onnx");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo runs").success());
+    let said = onnx::load(&pipe).expect_err("a pipe").to_string();
+    assert!(said.contains("net.onnx: it is no regular file"), "{said}");
+}
+
 #[test]
 fn names_are_shown_without_their_control_characters() {
     let name = format!("a\u{1b}[2J{}", "b".repeat(10_000));

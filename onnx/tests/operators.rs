@@ -250,6 +250,41 @@ fn factors_per_channel_go_into_the_batch_norm_before() {
 }
 
 #[test]
+fn layers_in_training_mode_are_refused() {
+    // With a constant input, the dropout is folded instead of lowered.
+    for input in ["x", "c"] {
+        let file = |mode: &str, on: i64| {
+            let mask = format!("{input} - {mode}");
+            File::new(&[1, 2])
+                .floats("c", &[1, 2], &[1.0, 2.0])
+                .ints("mode", &[on])
+                .node("Dropout", &mask, "same mask", &[])
+                .node("Add", "x same", "y", &[])
+        };
+        let said = file("mode", 1).error();
+        assert!(
+            said.contains("Dropout `same mask` (in training mode)"),
+            "{said}"
+        );
+        let sums = if input == "x" {
+            [20.0, 40.0]
+        } else {
+            [11.0, 22.0]
+        };
+        for (mode, on) in [("mode", 0), ("-", 1)] {
+            assert_eq!(file(mode, on).run(&[10.0, 20.0]), sums);
+        }
+    }
+    let norm = File::new(&[1, 1, 1, 1]).floats("v", &[1], &[1.0]).node(
+        "BatchNormalization",
+        "x v v v v",
+        "y",
+        &[Attr::Int("training_mode", 1)],
+    );
+    assert!(norm.error().contains("(in training mode)"));
+}
+
+#[test]
 fn a_shared_value_is_not_changed() {
     let file = File::new(&[1, 1, 1, 1])
         .floats("w", &[1, 1, 1, 1], &[1.0])
@@ -330,6 +365,10 @@ fn contradictions_name_the_node() {
     assert_eq!(
         conv(&[1, 2, 4, 4], 32, &[]),
         "layer `y`: a kernel of 4 is larger than the padded height of 2x3x3"
+    );
+    assert_eq!(
+        conv(&[1, 2, 3, 3], 18, &[Attr::Ints("pads", &[100_000; 4])]),
+        "layer `y`: a padding of the height by 100000 and 100000 is not below the kernel of 3"
     );
     assert!(conv(&[1, 2, 1, 1], 3, &[]).starts_with("tensor `w`: 3 values"));
     assert!(conv(&[1, -2, 1, 1], 2, &[]).contains("negative"));

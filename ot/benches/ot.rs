@@ -11,12 +11,14 @@ use channel::{
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ot::{
-    BATCH, OtReceiver, OtSender, RcotReceiver, RcotSender, ReceiveRows, SendRows,
+    OtReceiver, OtSender, RcotReceiver, RcotSender, ReceiveRows, SendRows, SoftSpoken,
     SoftSpokenReceiver, SoftSpokenSender,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 use ring_arith::{BitVec, Bits};
+
+const BATCH: usize = SoftSpoken::BATCH;
 
 /// The CPU time of this thread so far, or the wall time where the system does not tell.
 struct Clock(Instant, Option<Duration>);
@@ -221,16 +223,6 @@ fn forms(c: &mut Criterion) {
         |ot, chan| ot.cot_words(chan, &corr, bits).expect(OK),
         |ot, chan| ot.cot_words(chan, &choices, bits).expect(OK),
     );
-    for (k, width) in [(1, 2), (2, 2), (3, 2), (4, 2)] {
-        let (tables, values) = (vec![0; n], vec![0; n]);
-        form(
-            c,
-            &format!("leaves {k} {width}"),
-            n,
-            |ot, chan| ot.leaves(chan, k, width, &tables).expect(OK),
-            |ot, chan| ot.leaves(chan, k, width, &values).expect(OK),
-        );
-    }
 }
 
 /// Rows of a convolution: `count` rows of `len` words, l = 32 - (row mod 12).

@@ -1,4 +1,4 @@
-//! Two parties make correlated OTs and use them in three ways; prints what that costs.
+//! Two parties make random OTs and use them in two ways; prints what that costs.
 //!
 //! `cargo run --release -p blindray-ot --example rcot`
 
@@ -13,6 +13,18 @@ use ring_arith::{BitVec, Bits};
 /// Seeds per group of k bits of Δ: 2^4.
 const K: u32 = 4;
 const COUNT: usize = 100_000;
+/// The ring of the sum.
+const L: Bits = Bits::of(40);
+
+/// What the server knows: a weight for each of the client's bits.
+fn weight(i: usize) -> u64 {
+    i as u64 * 7 % 1000
+}
+
+/// What the client knows.
+const fn is_chosen(i: usize) -> bool {
+    i % 5 < 2
+}
 
 fn main() -> Result<(), Error> {
     let (server, client) = memory_pair(1 << 16);
@@ -21,16 +33,18 @@ fn main() -> Result<(), Error> {
         let received = receive(&client);
         (sender.join().expect("the sender does not panic"), received)
     });
-    let ((keys, shares, costs), (choices, chosen, mine)) = (sent?, received?);
+    let ((keys, share, costs), (choices, chosen, other)) = (sent?, received?);
 
     for (i, key) in chosen.iter().enumerate() {
         assert_eq!(*key, keys[i][usize::from(choices.bit(i))]);
     }
     println!("{COUNT} random OTs: the receiver has exactly the keys it chose");
-    for (i, (s, c)) in shares.iter().zip(&mine).enumerate() {
-        assert_eq!(l().reduce(s.wrapping_add(*c)), square(i as u64 % 16));
-    }
-    println!("{COUNT} table look-ups: the shares add up to the entries");
+
+    let clear: u64 = (0..COUNT).filter(|&i| is_chosen(i)).map(weight).sum();
+    let sum = L.reduce(share.wrapping_add(other));
+    assert_eq!(sum, clear);
+    println!("{COUNT} correlated OTs: shares of the sum of the chosen weights, {sum}");
+
     for (name, cost) in costs {
         let (up, down) = (cost.bytes_to_server(), cost.bytes_to_client());
         println!(
@@ -41,16 +55,7 @@ fn main() -> Result<(), Error> {
     Ok(())
 }
 
-/// The server's table, looked up by the client's numbers.
-fn square(x: u64) -> u64 {
-    x * x % 4
-}
-
-fn l() -> Bits {
-    Bits::of(20)
-}
-
-type Sent = (Vec<[u128; 2]>, Vec<u64>, Vec<(String, Cost)>);
+type Sent = (Vec<[u128; 2]>, u64, Vec<(String, Cost)>);
 
 fn send(connection: &Connection) -> Result<Sent, Error> {
     let (refill, mut chan) = (
@@ -62,24 +67,13 @@ fn send(connection: &Connection) -> Result<Sent, Error> {
     let mut rng = ChaCha20Rng::seed_from_u64(1);
     let pool = SoftSpokenSender::setup(refill, K, &id, &mut rng)?;
     let mut ot = OtSender::new(Box::new(pool), &id, Role::Server);
+
     let keys = ot.rot(COUNT)?;
-    // Boolean shares of a 2-bit entry, then bit by bit to shares mod 2^20 by correlated OT: b_s ^
-    // b_c = b_s + b_c·(1 - 2·b_s).
-    let table = (0..16).fold(0, |table, x| table | square(x) << (2 * x));
-    let planes = ot.leaves(&mut chan, 4, 2, &vec![table; COUNT])?;
-    let mut shares = vec![0_u64; COUNT];
-    for (j, plane) in planes.iter().enumerate() {
-        let own = plane.to_values();
-        let corr: Vec<u64> = own.iter().map(|b| 1_u64.wrapping_sub(2 * b)).collect();
-        for ((share, b), r) in
-            shares
-                .iter_mut()
-                .zip(own)
-                .zip(ot.cot_words(&mut chan, &corr, l())?)
-        {
-            *share = l().reduce(share.wrapping_add(b.wrapping_sub(r) << j));
-        }
-    }
+    // The client gets r + weight where its bit is set, r elsewhere: what the parties hold adds up to the weight or to 0.
+    let weights: Vec<u64> = (0..COUNT).map(weight).collect();
+    let r = ot.cot_words(&mut chan, &weights, L)?;
+    let share = r.iter().fold(0, |sum: u64, r| sum.wrapping_sub(*r));
+
     let ledger = ot.ledger().expect("a real pool has a channel");
     let mut costs: Vec<_> = ledger
         .phases()
@@ -87,10 +81,10 @@ fn send(connection: &Connection) -> Result<Sent, Error> {
         .map(|p| (p.name().to_owned(), p.cost().clone()))
         .collect();
     costs.push(("online".to_owned(), chan.measured()));
-    Ok((keys, shares, costs))
+    Ok((keys, share, costs))
 }
 
-fn receive(connection: &Connection) -> Result<(BitVec, Vec<u128>, Vec<u64>), Error> {
+fn receive(connection: &Connection) -> Result<(BitVec, Vec<u128>, u64), Error> {
     let (refill, mut chan) = (
         connection.open(REFILL_SERVER_SENDS)?,
         connection.open(ONLINE)?,
@@ -99,14 +93,10 @@ fn receive(connection: &Connection) -> Result<(BitVec, Vec<u128>, Vec<u64>), Err
     let mut rng = ChaCha20Rng::seed_from_u64(2);
     let pool = SoftSpokenReceiver::setup(refill, K, &id, &mut rng)?;
     let mut ot = OtReceiver::new(Box::new(pool), &id, Role::Server);
-    let (choices, chosen) = ot.rot(COUNT)?;
-    let values: Vec<u8> = (0..16).cycle().take(COUNT).collect();
-    let planes = ot.leaves(&mut chan, 4, 2, &values)?;
-    let mut shares = vec![0_u64; COUNT];
-    for (j, plane) in planes.iter().enumerate() {
-        for (share, y) in shares.iter_mut().zip(ot.cot_words(&mut chan, plane, l())?) {
-            *share = l().reduce(share.wrapping_add(y << j));
-        }
-    }
-    Ok((choices, chosen, shares))
+
+    let (choices, keys) = ot.rot(COUNT)?;
+    let bits = BitVec::from_fn(COUNT, is_chosen);
+    let y = ot.cot_words(&mut chan, &bits, L)?;
+    let share = y.iter().fold(0, |sum: u64, y| sum.wrapping_add(*y));
+    Ok((choices, keys, share))
 }

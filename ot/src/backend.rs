@@ -156,6 +156,25 @@ mod tests {
         Block::from_str_radix(hex, 16).unwrap().swap_bytes()
     }
 
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn the_fastest_of_this_processor_is_chosen_and_in_a_portable_build_the_portable_one() {
+        let available = Backend::available();
+        assert_eq!(Backend::detect(), available[available.len() - 1]);
+        #[cfg(blindray_portable)]
+        {
+            assert_eq!(available, [Backend::PORTABLE]);
+            assert!(avx2::Avx2::new().is_none());
+        }
+        #[cfg(not(blindray_portable))]
+        {
+            let aes = is_x86_feature_detected!("aes") && is_x86_feature_detected!("ssse3");
+            assert_eq!(available.len() > 1, aes);
+            let avx2 = is_x86_feature_detected!("avx2");
+            assert_eq!(avx2::Avx2::new().is_some(), avx2);
+        }
+    }
+
     fn check(key: &str, pairs: &[(&str, &str)]) {
         let plain: Vec<_> = pairs.iter().map(|(plain, _)| block(plain)).collect();
         let expected: Vec<_> = pairs.iter().map(|(_, cipher)| block(cipher)).collect();

@@ -6,13 +6,14 @@
 //! **Protocol.** The one-round endemic OT of [MR19] from Diffie-Hellman. For choice b the receiver
 //! takes a random point P of unknown logarithm for the other slot and rG - H(b, P) for slot b; the
 //! sender adds H(slot, other point) to each, which in slot b leaves rG, and multiplies by its own
-//! scalar a. Departures: none in the algebra; every OT has its own a, so that nothing has to be
-//! argued about reusing it (compare [MRR21]); the two messages follow each other, because the
-//! sender's travels with what the extension adds to it. Hash and key derivation (BLAKE3) bind
-//! session, direction, number of the OT, slot, and the key derivation also all three points.
+//! scalar a. The algebra is that of the paper. Two details differ: every OT has an a of its own, so
+//! that no argument about reusing it is needed (compare [MRR21]); and the sender's message follows
+//! the receiver's instead of crossing it, because it travels with what the extension adds to it. The
+//! hash and the key derivation (BLAKE3) are bound to the session, the direction, the number of the OT
+//! and the slot, and the key derivation also to all three points.
 //!
 //! **Security.** [MR19] prove it against malicious parties under a Diffie-Hellman assumption in the
-//! (programmable) random oracle model; points are checked on arrival and the neutral element is
+//! (programmable) random oracle model. Points are checked on arrival, and the neutral element is
 //! refused.
 //!
 //! **Cost.** [`cost`]: 64·n bytes to the sender, then 32·n bytes back.

@@ -5,7 +5,6 @@ use ring_arith::BitVec;
 use zerocopy::IntoBytes;
 
 use crate::endpoint::TILE;
-use crate::words::{recv_bits, send_bits};
 use crate::{Block, Error, OtReceiver, OtSender};
 
 impl OtSender {
@@ -14,8 +13,8 @@ impl OtSender {
     /// **Functionality.** The receiver gets message b_i of pair i and nothing else; the sender
     /// learns nothing.
     ///
-    /// **Protocol.** As in [Bea95], the receiver sends b_i ^ c_i, the sender masks message b with
-    /// the key that this names.
+    /// **Protocol.** As in [Bea95], the receiver sends b_i ^ c_i, which says whether the two keys change
+    /// places, and the sender sends each message masked by its key.
     ///
     /// **Security.** Semi-honest, see [`OtSender`].
     ///
@@ -28,7 +27,9 @@ impl OtSender {
     /// [Bea95]: crate#papers
     pub fn chosen(&mut self, chan: &mut Channel, messages: &[[Block; 2]]) -> Result<(), Error> {
         let mut keys = self.rot(messages.len())?;
-        let swaps = recv_bits(chan, messages.len())?;
+        let mut swaps = vec![0; BitVec::byte_len(messages.len())];
+        chan.recv(&mut swaps)?;
+        let swaps = BitVec::from_bytes(messages.len(), &swaps);
         for ((key, message), swap) in keys.iter_mut().zip(messages).zip(swaps.iter()) {
             let difference = (key[0] ^ key[1]) & Block::from(swap).wrapping_neg();
             key[0] = (key[0] ^ difference ^ message[0]).to_le();
@@ -48,8 +49,10 @@ impl OtReceiver {
     pub fn chosen(&mut self, chan: &mut Channel, choices: &BitVec) -> Result<Vec<Block>, Error> {
         let n = choices.len();
         let mut out = Vec::with_capacity(n);
-        let random = self.keys(n, TILE, |_, k| out.extend_from_slice(k))?;
-        send_bits(chan, random, choices)?;
+        let mut swaps = self.keys(n, TILE, |_, k| out.extend_from_slice(k))?;
+        swaps.xor_assign(choices);
+        chan.send(&swaps.to_bytes())?;
+        chan.flush()?;
         let mut message = vec![[0; 2]; n];
         chan.recv(message.as_mut_bytes())?;
         for ((out, [m0, m1]), choice) in out.iter_mut().zip(message).zip(choices.iter()) {

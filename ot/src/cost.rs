@@ -4,8 +4,9 @@ use channel::{Cost, Role};
 use ring_arith::{Bits, packed_len};
 
 use crate::SUPER_TILE;
+use crate::words::message_len;
 
-/// Correlations of the forms without traffic: `rot`, `rot_bits`, `rot_words`.
+/// Correlations of the forms without traffic: `rot`, `rot_bits`.
 #[must_use]
 pub fn rot_cost(n: usize, sender: Role) -> Cost {
     match sender {
@@ -17,26 +18,21 @@ pub fn rot_cost(n: usize, sender: Role) -> Cost {
 /// Exact traffic and correlations of [`OtSender::cot_words`](crate::OtSender::cot_words).
 #[must_use]
 pub fn cot_words_cost(n: usize, bits: Bits, sender: Role) -> Cost {
-    two_flights(n, packed_len(n, bits), n, sender)
+    cot_words_batch_cost(&[(n, bits)], sender)
+}
+
+/// Exact traffic and correlations of [`OtSender::cot_words_batch`](crate::OtSender::cot_words_batch)
+/// on parts of these lengths and widths.
+#[must_use]
+pub fn cot_words_batch_cost(parts: &[(usize, Bits)], sender: Role) -> Cost {
+    let n = parts.iter().map(|part| part.0).sum();
+    two_flights(n, message_len(parts.iter().copied()), n, sender)
 }
 
 /// Exact traffic and correlations of [`OtSender::chosen`](crate::OtSender::chosen).
 #[must_use]
 pub fn chosen_cost(n: usize, sender: Role) -> Cost {
     two_flights(n, 32 * n, n, sender)
-}
-
-/// Exact traffic and correlations of [`OtSender::leaves`](crate::OtSender::leaves) on `m`
-/// instances.
-///
-/// # Panics
-/// As [`OtSender::leaves`](crate::OtSender::leaves).
-#[must_use]
-pub fn leaves_cost(m: usize, k: u32, width: u32, sender: Role) -> Cost {
-    crate::leaves::check_shape(k, width);
-    let choices = m * k as usize;
-    let payload = m * (((1 << k) - 1) * width) as usize;
-    two_flights(choices, payload.div_ceil(8), choices, sender)
 }
 
 /// Exact traffic and correlations of [`OtSender::cot_rows`](crate::OtSender::cot_rows) over rows of

@@ -1,7 +1,6 @@
 //! The two ends of the derived forms: a pool, and the hash that breaks its correlation.
 
 use core::fmt;
-use std::sync::Arc;
 
 use channel::{Ledger, Role, SessionId};
 use ring_arith::BitVec;
@@ -13,19 +12,18 @@ use crate::{Block, Error, RcotReceiver, RcotSender};
 /// Correlations drawn and hashed at a time. LOCAL.
 pub(crate) const TILE: usize = 1024;
 
-/// The sender's end of every derived form: random OT, COT over Z_2^l, chosen OT, 1-of-2^k OT.
+/// The sender's end of every derived form: random OT, COT over Z_2^l, OT of chosen messages.
 ///
 /// Key `b` of correlation `i` is `H(q_i ^ b*delta, tweak i)`, with H tweakable circular
 /// correlation-robust [GKWY20]. The tweak is (direction of the OT, index of the correlation), and
-/// every correlation is used by one form once, so no tweak is ever used twice under one `delta`;
-/// children of [`Self::detach`] keep their parent's indices.
+/// every correlation is used once by one form, so no tweak is ever used twice under one `delta`.
 ///
 /// The concrete security is about 128 - log2(h) bits after h hashes in a session.
 ///
 /// [GKWY20]: crate#papers
 pub struct OtSender {
     pub(crate) pool: Box<dyn RcotSender>,
-    pub(crate) hash: Arc<TccrHash>,
+    pub(crate) hash: TccrHash,
     pub(crate) sender: Role,
     /// Correlations in use, kept between calls.
     pub(crate) q: Vec<Block>,
@@ -36,7 +34,7 @@ pub struct OtSender {
 /// The key of correlation `i` is `H(t_i, tweak i)`: the sender's key number `c_i`.
 pub struct OtReceiver {
     pub(crate) pool: Box<dyn RcotReceiver>,
-    pub(crate) hash: Arc<TccrHash>,
+    pub(crate) hash: TccrHash,
     pub(crate) sender: Role,
     /// Correlations in use, kept between calls.
     pub(crate) t: Vec<Block>,
@@ -60,32 +58,18 @@ impl OtSender {
     pub fn new(pool: Box<dyn RcotSender>, session: &SessionId, sender: Role) -> Self {
         Self {
             pool,
-            hash: Arc::new(TccrHash::new(session)),
+            hash: TccrHash::new(session),
             sender,
             q: Vec::new(),
         }
     }
 
-    /// A child over exactly the next `n` correlations; the peer detaches the same number.
-    ///
-    /// # Errors
-    /// The refill channel failed, or this is a child with fewer than `n` left.
-    pub fn detach(&mut self, n: usize) -> Result<Self, Error> {
-        let pool = self.pool.detach(n)?;
-        Ok(Self {
-            pool,
-            hash: Arc::clone(&self.hash),
-            sender: self.sender,
-            q: Vec::new(),
-        })
-    }
-
-    /// Says that at least `n` more correlations will be drawn.
+    /// Announces that at least `n` more correlations will be drawn.
     pub fn reserve(&mut self, n: u64) {
         self.pool.reserve(n);
     }
 
-    /// Correlations drawn so far, detached ones included.
+    /// Correlations drawn so far.
     #[must_use]
     pub fn drawn(&self) -> u64 {
         self.pool.drawn()
@@ -132,32 +116,18 @@ impl OtReceiver {
     pub fn new(pool: Box<dyn RcotReceiver>, session: &SessionId, sender: Role) -> Self {
         Self {
             pool,
-            hash: Arc::new(TccrHash::new(session)),
+            hash: TccrHash::new(session),
             sender,
             t: Vec::new(),
         }
     }
 
-    /// A child over exactly the next `n` correlations; the peer detaches the same number.
-    ///
-    /// # Errors
-    /// The refill channel failed, or this is a child with fewer than `n` left.
-    pub fn detach(&mut self, n: usize) -> Result<Self, Error> {
-        let pool = self.pool.detach(n)?;
-        Ok(Self {
-            pool,
-            hash: Arc::clone(&self.hash),
-            sender: self.sender,
-            t: Vec::new(),
-        })
-    }
-
-    /// Says that at least `n` more correlations will be drawn.
+    /// Announces that at least `n` more correlations will be drawn.
     pub fn reserve(&mut self, n: u64) {
         self.pool.reserve(n);
     }
 
-    /// Correlations drawn so far, detached ones included.
+    /// Correlations drawn so far.
     #[must_use]
     pub fn drawn(&self) -> u64 {
         self.pool.drawn()

@@ -1,7 +1,6 @@
 //! What can go wrong in this crate.
 
-/// Failure of an oblivious-transfer step. A peer or the network can cause all but
-/// [`Error::Exhausted`].
+/// Failure of an oblivious-transfer step. A peer or the network caused it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -13,13 +12,5 @@ pub enum Error {
     InvalidPoint {
         /// Number of the base OT, from 0.
         index: usize,
-    },
-    /// A fixed-size pool (a detached child) was asked for more than it holds.
-    #[error("a pool of correlated OTs holds {left} but {wanted} were asked for")]
-    Exhausted {
-        /// Correlations asked for.
-        wanted: u64,
-        /// Correlations left.
-        left: u64,
     },
 }

@@ -1,4 +1,4 @@
-//! OT extensions as values: what a session is given to make its correlations with.
+//! OT extensions as values. A session is given one, and makes its correlations with it.
 
 use std::fmt;
 
@@ -8,16 +8,16 @@ use rand_core::CryptoRng;
 use crate::softspoken::{self, SoftSpokenReceiver, SoftSpokenSender};
 use crate::{CotPrice, Error, RcotReceiver, RcotSender};
 
-/// A way to make random correlated OTs: its set-up, its pools, and what they cost. Its parameters are
-/// AGREEMENT: both parties use the same.
+/// A way to make random correlated OTs: how it is set up, the pools that it makes, and what they
+/// cost. Its parameters are AGREEMENT, which means that both parties must use the same ones.
 pub trait Extension: fmt::Debug + Send + Sync {
     /// Its name, for reports.
     fn name(&self) -> &'static str;
 
-    /// What both parties must have in common, by name.
+    /// The parameters that both parties must have in common, by name.
     fn agreement(&self) -> Vec<(&'static str, u64)>;
 
-    /// The traffic of one correlation, amortised over many.
+    /// The traffic of one correlation, averaged over many.
     fn price(&self) -> CotPrice;
 
     /// Sets up the sender's end of a pool, which refills on `refill`. `rng` is this party's own.
@@ -49,7 +49,7 @@ pub trait Extension: fmt::Debug + Send + Sync {
     fn refill_cost(&self, cots: u64, sender: Role) -> Cost;
 }
 
-/// The extension of who has no reason to choose another one.
+/// The extension for callers that have no reason to choose another one.
 #[must_use]
 pub fn default_extension() -> &'static dyn Extension {
     const DEFAULT: SoftSpoken = SoftSpoken::new(4);
@@ -63,7 +63,11 @@ pub struct SoftSpoken {
 }
 
 impl SoftSpoken {
-    /// With the parameter k: 128/k bits of traffic for a correlation, against 2^k hashes.
+    /// Correlations made by one refill.
+    pub const BATCH: usize = softspoken::BATCH;
+
+    /// The extension with parameter k. A larger k means less traffic, about 128/k bits for a correlation,
+    /// and more computation, which grows as 2^k/k.
     ///
     /// # Panics
     /// Unless 1 <= k <= 8.
@@ -121,6 +125,6 @@ impl Extension for SoftSpoken {
     }
 
     fn refill_cost(&self, cots: u64, sender: Role) -> Cost {
-        softspoken::refill_cost(self.k, softspoken::refills(cots), sender)
+        softspoken::refill_cost(self.k, cots, sender)
     }
 }

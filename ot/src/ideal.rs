@@ -10,7 +10,6 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use ring_arith::BitVec;
 
-use crate::detached::{DetachedReceiver, DetachedSender};
 use crate::{Block, Error, RcotReceiver, RcotSender};
 
 /// Both ends of an ideal pool. Two parties call it with the same seed and keep one end each; the
@@ -42,10 +41,6 @@ impl RcotSender for IdealSender {
         Ok(first)
     }
 
-    fn detach(&mut self, n: usize) -> Result<Box<dyn RcotSender>, Error> {
-        DetachedSender::boxed(self, n)
-    }
-
     fn drawn(&self) -> u64 {
         self.0.drawn
     }
@@ -64,10 +59,6 @@ impl RcotReceiver for IdealReceiver {
             }
         }
         Ok(first)
-    }
-
-    fn detach(&mut self, n: usize) -> Result<Box<dyn RcotReceiver>, Error> {
-        DetachedReceiver::boxed(self, n)
     }
 
     fn drawn(&self) -> u64 {

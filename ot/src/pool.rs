@@ -10,7 +10,7 @@ use crate::{Block, Error};
 /// **Functionality.** A global secret `delta` is fixed when the pool is made. Correlation `i` is
 /// `q_i` for the sender, and a random bit `c_i` with `t_i = q_i ^ (c_i * delta)` for the receiver.
 /// Both ends must draw the same numbers in the same order; the index of a correlation is unique
-/// under its `delta` for the life of the pool, children included, and is meant as hash tweak.
+/// under its `delta` for the life of the pool, and is meant to be the tweak of a hash.
 pub trait RcotSender: Send {
     /// The global correlation.
     fn delta(&self) -> Block;
@@ -19,23 +19,16 @@ pub trait RcotSender: Send {
     /// it.
     ///
     /// # Errors
-    /// The refill channel failed, or a fixed-size pool is exhausted.
+    /// The refill channel failed.
     fn draw(&mut self, q: &mut [Block]) -> Result<u64, Error>;
 
-    /// Splits the next `n` correlations off into a child that holds exactly those, with the same
-    /// indices. They are drawn at once and kept in memory, 16 bytes each.
-    ///
-    /// # Errors
-    /// As [`RcotSender::draw`].
-    fn detach(&mut self, n: usize) -> Result<Box<dyn RcotSender>, Error>;
-
-    /// Says that at least `n` more correlations will be drawn, so that refills can be sized for them.
-    /// Both ends are told the same. The default ignores it.
+    /// Announces that at least `n` more correlations will be drawn, so that the pool can size its
+    /// refills. Both ends must be told the same number. The default ignores it.
     fn reserve(&mut self, n: u64) {
         let _ = n;
     }
 
-    /// Correlations drawn so far, detached ones included.
+    /// Correlations drawn so far.
     fn drawn(&self) -> u64;
 
     /// Traffic of the refill channel, if this pool has one.
@@ -55,20 +48,13 @@ pub trait RcotReceiver: Send {
     /// If `choices` and `t` differ in length.
     fn draw(&mut self, choices: &mut BitVec, t: &mut [Block]) -> Result<u64, Error>;
 
-    /// Splits the next `n` correlations off into a child that holds exactly those, with the same
-    /// indices. They are drawn at once and kept in memory, 16 bytes each.
-    ///
-    /// # Errors
-    /// As [`RcotSender::draw`].
-    fn detach(&mut self, n: usize) -> Result<Box<dyn RcotReceiver>, Error>;
-
-    /// Says that at least `n` more correlations will be drawn, so that refills can be sized for them.
-    /// Both ends are told the same. The default ignores it.
+    /// Announces that at least `n` more correlations will be drawn, so that the pool can size its
+    /// refills. Both ends must be told the same number. The default ignores it.
     fn reserve(&mut self, n: u64) {
         let _ = n;
     }
 
-    /// Correlations drawn so far, detached ones included.
+    /// Correlations drawn so far.
     fn drawn(&self) -> u64;
 
     /// Traffic of the refill channel, if this pool has one.

@@ -78,7 +78,7 @@ impl Prg {
 
 /// Writes words `offset_words ..` of the stream of `seed`: full-width little-endian words.
 ///
-/// The same stream as [`Prg`], for a seed used once: keeps no state.
+/// This is the stream of [`Prg`], for a seed that is used once. Nothing is kept between calls.
 ///
 /// # Panics
 /// If the offset is 2⁶⁴ bytes or more.
@@ -238,6 +238,22 @@ mod tests {
         let mut words = [0_u32; 4];
         fill_words(seed, 4, &mut words);
         assert_eq!(words[0], (expected[1] & 0xffff_ffff) as u32);
+    }
+
+    /// The counter mode of a crate that shares nothing with ours.
+    #[test]
+    fn stream_is_that_of_ctr() {
+        use ctr::cipher::{KeyIvInit as _, StreamCipher as _, StreamCipherSeek as _};
+        proptest!(|(seed: u128, block in 0..1_u64 << 40, len in 0..600_usize)| {
+            let mut theirs = vec![0; len];
+            let (key, start) = (seed.to_le_bytes(), [0; 16]);
+            let mut ctr = ctr::Ctr128LE::<aes::Aes128>::new(&key.into(), &start.into());
+            ctr.seek(16 * block);
+            ctr.apply_keystream(&mut theirs);
+            let mut ours = vec![0; len];
+            Prg::new(seed).at(block).fill(&mut ours);
+            prop_assert_eq!(ours, theirs);
+        });
     }
 
     #[test]

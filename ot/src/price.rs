@@ -2,43 +2,44 @@
 
 use std::fmt;
 
-/// The traffic that making one correlated OT takes, both ways, amortised: what the choice between
-/// protocols goes by. Extensions may need less than a bit for one, so it is counted in thousandths.
+/// The traffic of making one correlated OT, in both directions together and averaged over many.
+/// Whoever chooses between protocols compares their costs by it. Some extensions need less than a bit
+/// for one, so it is counted in thousandths of a bit.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct CotPrice {
     millibits: u64,
 }
 
 impl CotPrice {
-    /// Nothing: correlations that are there already.
+    /// The price of correlations that are there already: nothing.
     pub const FREE: Self = Self::millibits(0);
 
-    /// So many bits.
+    /// A price of so many bits.
     #[must_use]
     pub const fn bits(bits: u32) -> Self {
         Self::millibits(bits as u64 * 1000)
     }
 
-    /// So many thousandths of a bit.
+    /// A price of so many thousandths of a bit.
     #[must_use]
     pub const fn millibits(millibits: u64) -> Self {
         Self { millibits }
     }
 
-    /// In thousandths of a bit.
+    /// The price in thousandths of a bit.
     #[must_use]
     pub const fn as_millibits(self) -> u64 {
         self.millibits
     }
 
-    /// In bits.
+    /// The price in bits.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "prices are small")]
     pub const fn as_bits(self) -> f64 {
         self.millibits as f64 / 1000.0
     }
 
-    /// Thousandths of a bit for so many bits of traffic and so many correlations: what is compared.
+    /// The whole cost of `bits` of traffic and `cots` correlations, in thousandths of a bit.
     #[must_use]
     pub const fn total(self, bits: u64, cots: u64) -> u128 {
         bits as u128 * 1000 + cots as u128 * self.millibits as u128

@@ -1,21 +1,20 @@
-//! Random OT: keys, bits and words.
+//! Random OT: keys and bits.
 
-use ring_arith::{BitVec, Bits};
+use ring_arith::BitVec;
 
 use crate::endpoint::TILE;
-use crate::kernel::bits::low;
 use crate::kernel::planes::low_planes;
 use crate::{Block, Error, OtReceiver, OtSender};
 
 impl OtSender {
     /// `n` pairs of random keys.
     ///
-    /// **Functionality** of this, [`Self::rot_bits`] and [`Self::rot_words`]. Per OT the sender
-    /// gets two random messages, the receiver a random choice bit and the message it names. Public:
-    /// how many, and their size.
+    /// **Functionality** of this and of [`Self::rot_bits`]. For each OT the sender gets two random
+    /// messages, and the receiver gets a random choice bit and the message that it names. How many OTs
+    /// there are and how long their messages are is public.
     ///
-    /// **Protocol.** Both hash their side of a correlation, see [`OtSender`]; bits and words are
-    /// the lowest bits of the key.
+    /// **Protocol.** Both parties hash their side of a correlation, see [`OtSender`]. The bits are the
+    /// lowest bits of the key.
     ///
     /// **Security.** Semi-honest, see [`OtSender`].
     ///
@@ -31,8 +30,8 @@ impl OtSender {
         Ok(out)
     }
 
-    /// `n` random OTs of `width` bits: `width` planes of `n` bits for message 0, and for message 1.
-    /// See [`Self::rot`].
+    /// `n` random OTs of messages of `width` bits; see [`Self::rot`]. The result is `width` planes of
+    /// `n` bits for the messages 0, and as many for the messages 1.
     ///
     /// # Errors
     /// The pool failed.
@@ -46,19 +45,6 @@ impl OtSender {
             low_planes(k1, start, &mut planes[1]);
         })?;
         Ok(planes)
-    }
-
-    /// `n` random OTs of ring elements: messages 0, messages 1. See [`Self::rot`].
-    ///
-    /// # Errors
-    /// The pool failed.
-    pub fn rot_words(&mut self, n: usize, bits: Bits) -> Result<[Vec<u64>; 2], Error> {
-        let mut out = [Vec::with_capacity(n), Vec::with_capacity(n)];
-        self.keys(n, TILE, |_, k0, k1| {
-            out[0].extend(k0.iter().map(|&k| bits.reduce(low(k))));
-            out[1].extend(k1.iter().map(|&k| bits.reduce(low(k))));
-        })?;
-        Ok(out)
     }
 }
 
@@ -85,17 +71,5 @@ impl OtReceiver {
         let mut planes = vec![BitVec::zeros(n); width];
         let choices = self.keys(n, TILE, |start, k| low_planes(k, start, &mut planes))?;
         Ok((choices, planes))
-    }
-
-    /// `n` random choices and the ring elements they name; see [`OtSender::rot`].
-    ///
-    /// # Errors
-    /// The pool failed.
-    pub fn rot_words(&mut self, n: usize, bits: Bits) -> Result<(BitVec, Vec<u64>), Error> {
-        let mut out = Vec::with_capacity(n);
-        let choices = self.keys(n, TILE, |_, k| {
-            out.extend(k.iter().map(|&k| bits.reduce(low(k))));
-        })?;
-        Ok((choices, out))
     }
 }

@@ -1,4 +1,4 @@
-//! Correlated OT with vector messages, streamed row by row: what linear layers are made of.
+//! Correlated OT with vectors as messages, streamed row by row. Linear layers are made of it.
 
 use std::ops::Range;
 
@@ -18,35 +18,35 @@ const SUB_TILE: usize = 1024;
 /// Bytes sent or received at a time, longer rows aside. LOCAL.
 const CHUNK: usize = 1 << 17;
 
-/// What the sender of [`OtSender::cot_rows`] supplies; every method is called with ascending `i`.
+/// What the sender of [`OtSender::cot_rows`] supplies. Every method is called with ascending `i`.
 pub trait SendRows<W> {
     /// Number of rows.
     fn count(&self) -> usize;
 
-    /// Length and width of row `i`; public, the same on both sides.
+    /// Length and width of row `i`, which are public and the same on both sides.
     fn shape(&self, i: usize) -> (usize, Bits);
 
-    /// The correlation of row `i`, as long as its shape says; bits above its width are ignored.
+    /// The correlation of row `i`, as long as its shape says. Bits above its width are ignored.
     fn correlation(&mut self, i: usize) -> &[W];
 
-    /// Takes the sender's random row r, reduced. Called right after the correlation of the same
-    /// row.
+    /// Is given the sender's random row r, reduced mod 2^l, right after the correlation of the same
+    /// row was asked for.
     fn absorb(&mut self, i: usize, r: &[W]);
 }
 
-/// What the receiver of [`OtReceiver::cot_rows`] supplies; every method is called with ascending
+/// What the receiver of [`OtReceiver::cot_rows`] supplies. Every method is called with ascending
 /// `i`.
 pub trait ReceiveRows<W> {
     /// Number of rows.
     fn count(&self) -> usize;
 
-    /// Length and width of row `i`; public, the same on both sides.
+    /// Length and width of row `i`, which are public and the same on both sides.
     fn shape(&self, i: usize) -> (usize, Bits);
 
     /// The secret choice of row `i`.
     fn choice(&self, i: usize) -> bool;
 
-    /// Takes r + choice·correlation mod 2^l.
+    /// Is given r + choice·correlation mod 2^l.
     fn absorb(&mut self, i: usize, y: &[W]);
 }
 
@@ -77,13 +77,14 @@ impl OtSender {
     /// COT over vectors in Z_2^l, each row with its own length and l.
     ///
     /// **Functionality.** The sender has rows x_i, the receiver choices b_i. The sender gets random
-    /// rows r_i, the receiver r_i + b_i·x_i mod 2^l. Public: how many, lengths and widths.
+    /// rows r_i, the receiver r_i + b_i·x_i mod 2^l. The number of rows, their lengths and their widths
+    /// are public.
     ///
     /// **Protocol.** [ALSZ13] on random OTs: the receiver sends d_i = b_i ^ c_i, which renames the
     /// sender's keys; both expand keys to rows (the lowest bits of the key itself where a row has
-    /// at most 128 bits, AES-CTR else); the sender sends G(k) + x - G(k') and keeps r = G(k). In
-    /// super-tiles of [`SUPER_TILE`] rows, whose rows are streamed in order, so memory stays
-    /// bounded.
+    /// at most 128 bits, AES-CTR otherwise); the sender sends G(k) + x - G(k') and keeps r = G(k).
+    /// Rows are handled in super-tiles of [`SUPER_TILE`] and streamed in their order, so that memory
+    /// stays bounded.
     ///
     /// **Security.** Semi-honest, see [`OtSender`]; AES-128 as PRG on up to 2^32 blocks of a key.
     ///

@@ -11,7 +11,7 @@ pub use sender::SoftSpokenSender;
 
 /// COTs made by one refill: enough to make streams of AES-CTR fast, little enough that the matrix
 /// stays in the second-level cache and little is left over. AGREEMENT.
-pub const BATCH: usize = 1 << 14;
+pub(crate) const BATCH: usize = 1 << 14;
 
 /// Bits of Δ, and rows of the extension. SECURITY.
 const LAMBDA: usize = 128;
@@ -24,26 +24,15 @@ const REFILL: &str = "refill";
 const ROW: usize = BATCH / 64;
 
 /// Exact traffic of the set-up of a pool in which `sender` sends.
-#[must_use]
-pub fn setup_cost(sender: Role) -> Cost {
+pub(crate) fn setup_cost(sender: Role) -> Cost {
     let corrections = Cost::speak(sender.peer(), (2 * 16 * LAMBDA) as u64);
     crate::base::cost(LAMBDA, sender.peer()).then(corrections)
 }
 
-/// Exact traffic of `refills` refills, with 2^k seeds per group.
-///
-/// # Panics
-/// Unless 1 <= k <= 8.
-#[must_use]
-pub fn refill_cost(k: u32, refills: u64, sender: Role) -> Cost {
-    let rows = groups(k).count() as u64 - 1;
+/// Exact traffic of the refills until `cots` COTs are drawn, with 2^k seeds per group.
+pub(crate) fn refill_cost(k: u32, cots: u64, sender: Role) -> Cost {
+    let (rows, refills) = (groups(k).count() as u64 - 1, cots.div_ceil(BATCH as u64));
     Cost::speak(sender.peer(), refills * rows * (BATCH / 8) as u64)
-}
-
-/// How many refills a pool makes until `cots` COTs are drawn.
-#[must_use]
-pub fn refills(cots: u64) -> u64 {
-    cots.div_ceil(BATCH as u64)
 }
 
 /// First row and number of rows of every group.

@@ -1,19 +1,41 @@
 //! Correlated OT over Z_2^l, one ring element each.
 
+use core::fmt;
+
 use channel::Channel;
-use ring_arith::{BitVec, Bits, pack, packed_len, unpack};
+use ring_arith::{BitVec, Bits, packed_len};
 use zeroize::Zeroizing;
 
 use crate::endpoint::TILE;
-use crate::kernel::bits::low;
+use crate::kernel::bits::{copy_bits, low};
+use crate::kernel::correct::{correct, select};
 use crate::{Error, OtReceiver, OtSender};
+
+/// The sender's end of a batch of COTs whose random OTs are drawn, between [`OtSender::begin_cot_words`] and
+/// [`SendingWords::answer`].
+pub struct SendingWords {
+    parts: Vec<Keys>,
+}
+
+/// Both keys of every OT of a part.
+struct Keys {
+    first: Zeroizing<Vec<u64>>,
+    second: Zeroizing<Vec<u64>>,
+}
+
+/// The receiver's end of a batch of COTs whose random OTs are drawn, between [`OtReceiver::begin_cot_words`] and
+/// [`ReceivingWords::finish`].
+pub struct ReceivingWords<'a> {
+    parts: &'a [(&'a BitVec, Bits)],
+    keys: Vec<Vec<u64>>,
+}
 
 impl OtSender {
     /// COT over Z_2^l.
     ///
     /// **Functionality.** The sender has correlations x_i, the receiver choices b_i. The sender
     /// gets random r_i, the receiver r_i + b_i·x_i mod 2^l. Bits of x_i above l are
-    /// ignored. Public: how many, and l.
+    /// ignored. The number of OTs and l are public.
     ///
     /// **Protocol.** [ALSZ13] on random OTs: the receiver sends d_i = b_i ^ c_i, which renames the
     /// sender's keys so that r_i is key 0; the sender sends r_i + x_i - r'_i, where r'_i is key 1.
@@ -34,31 +56,110 @@ impl OtSender {
         corr: &[u64],
         bits: Bits,
     ) -> Result<Vec<u64>, Error> {
-        let n = corr.len();
-        let mut r = Vec::with_capacity(n);
-        let mut other = Zeroizing::new(Vec::with_capacity(n));
-        self.keys(n, TILE, |_, k0, k1| {
-            r.extend(k0.iter().map(|&k| low(k)));
-            other.extend(k1.iter().map(|&k| low(k)));
-        })?;
-        let swaps = recv_bits(chan, n)?;
-        let rows = r
-            .chunks_mut(64)
-            .zip(other.chunks_mut(64))
-            .zip(corr.chunks(64));
-        for (&swap, ((r, other), x)) in swaps.words().iter().zip(rows) {
-            for (i, ((r, other), &x)) in r.iter_mut().zip(other).zip(x).enumerate() {
-                let difference = (*r ^ *other) & (swap >> i & 1).wrapping_neg();
-                *r ^= difference;
-                *other = r.wrapping_add(x).wrapping_sub(*other ^ difference);
-                *r = bits.reduce(*r);
-            }
+        Ok(self.cot_words_batch(chan, &[(corr, bits)])?.swap_remove(0))
+    }
+
+    /// COTs over several rings, each part with its own correlations and l, in two flights for all of them; otherwise
+    /// as [`OtSender::cot_words`].
+    ///
+    /// **Cost.** [`cot_words_batch_cost`](crate::cot_words_batch_cost): one bit for each COT to the sender, rounded up to a
+    /// byte over all parts, then n·l bits back for each part, rounded up to a byte.
+    ///
+    /// # Errors
+    /// The channel or the pool failed.
+    pub fn cot_words_batch(
+        &mut self,
+        chan: &mut Channel,
+        parts: &[(&[u64], Bits)],
+    ) -> Result<Vec<Vec<u64>>, Error> {
+        let pending = self.begin_cot_words(parts.iter().map(|part| part.0.len()))?;
+        let mut flips = vec![0; BitVec::byte_len(pending.len())];
+        chan.recv(&mut flips)?;
+        let flips = BitVec::from_bytes(pending.len(), &flips);
+        let (mut at, mut bytes) = (0, Vec::new());
+        let mut all = Vec::with_capacity(parts.len());
+        for (&(x, bits), keys) in parts.iter().zip(pending.parts) {
+            bytes.resize(packed_len(x.len(), bits), 0);
+            all.push(keys.answer(x, bits, (&flips, at), &mut bytes));
+            chan.send(&bytes)?;
+            at += x.len();
         }
-        let mut message = vec![0; packed_len(n, bits)];
-        pack(&other, bits, &mut message);
-        chan.send(&message)?;
         chan.flush()?;
-        Ok(r)
+        Ok(all)
+    }
+
+    /// The first step of [`OtSender::cot_words_batch`], for protocols that send the messages in flights of their own:
+    /// draws the random OTs for parts of these lengths.
+    ///
+    /// # Errors
+    /// The pool failed.
+    pub fn begin_cot_words(
+        &mut self,
+        lengths: impl IntoIterator<Item = usize>,
+    ) -> Result<SendingWords, Error> {
+        let mut parts = Vec::new();
+        for n in lengths {
+            let [mut first, mut second] = [(); 2].map(|()| Zeroizing::new(Vec::with_capacity(n)));
+            self.keys(n, TILE, |_, k0, k1| {
+                first.extend(k0.iter().map(|&k| low(k)));
+                second.extend(k1.iter().map(|&k| low(k)));
+            })?;
+            parts.push(Keys { first, second });
+        }
+        Ok(SendingWords { parts })
+    }
+}
+
+impl SendingWords {
+    /// The number of COTs.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.parts.iter().map(|keys| keys.first.len()).sum()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The last step: from the receiver's message and the correlations of the parts that were begun, the random r of
+    /// every part and the message to the receiver, of ceil(n·l / 8) bytes for each part.
+    ///
+    /// # Panics
+    /// If the message has not one bit for each COT, rounded up to a byte, or the correlations are not as many as were
+    /// begun.
+    #[must_use]
+    pub fn answer(self, flips: &[u8], parts: &[(&[u64], Bits)]) -> (Vec<Vec<u64>>, Vec<u8>) {
+        assert_eq!(parts.len(), self.parts.len(), "the parts that were begun");
+        let flips = BitVec::from_bytes(self.len(), flips);
+        let mut message = vec![0; message_len(parts.iter().map(|part| (part.0.len(), part.1)))];
+        let (mut at, mut rest) = (0, message.as_mut_slice());
+        let mut all = Vec::with_capacity(parts.len());
+        for (&(x, bits), keys) in parts.iter().zip(self.parts) {
+            let bytes;
+            (bytes, rest) = rest.split_at_mut(packed_len(x.len(), bits));
+            all.push(keys.answer(x, bits, (&flips, at), bytes));
+            at += x.len();
+        }
+        (all, message)
+    }
+}
+
+impl Keys {
+    /// The random r; writes the packed corrections to `out`. Those of the choices begin at bit `at` of `flips`.
+    fn answer(
+        mut self,
+        x: &[u64],
+        bits: Bits,
+        flips: (&BitVec, usize),
+        out: &mut [u8],
+    ) -> Vec<u64> {
+        let mut r = core::mem::take(&mut *self.first);
+        // It will hold what is sent, which needs no erasure.
+        let mut other = core::mem::take(&mut *self.second);
+        correct([&mut r, &mut other], x, bits, flips, out);
+        r
     }
 }
 
@@ -73,43 +174,98 @@ impl OtReceiver {
         choices: &BitVec,
         bits: Bits,
     ) -> Result<Vec<u64>, Error> {
-        let n = choices.len();
-        let mut y: Vec<u64> = Vec::with_capacity(n);
-        let random = self.keys(n, TILE, |_, k| y.extend(k.iter().map(|&k| low(k))))?;
-        send_bits(chan, random, choices)?;
-        let mut message = vec![0; packed_len(n, bits)];
-        chan.recv(&mut message)?;
-        let mut corr = vec![0_u64; n];
-        unpack(&message, bits, &mut corr);
-        for (&choice, (y, corr)) in choices
-            .words()
-            .iter()
-            .zip(y.chunks_mut(64).zip(corr.chunks(64)))
-        {
-            for (i, (y, &corr)) in y.iter_mut().zip(corr).enumerate() {
-                let selected = corr & (choice >> i & 1).wrapping_neg();
-                *y = bits.reduce(y.wrapping_add(selected));
-            }
+        let mut y = self.cot_words_batch(chan, &[(choices, bits)])?;
+        Ok(y.swap_remove(0))
+    }
+
+    /// COTs over several rings in two flights, each part with its own choices and l; see
+    /// [`OtSender::cot_words_batch`].
+    ///
+    /// # Errors
+    /// The channel or the pool failed.
+    pub fn cot_words_batch(
+        &mut self,
+        chan: &mut Channel,
+        parts: &[(&BitVec, Bits)],
+    ) -> Result<Vec<Vec<u64>>, Error> {
+        let (pending, flips) = self.begin_cot_words(parts)?;
+        chan.send(&flips)?;
+        chan.flush()?;
+        let ReceivingWords { mut keys, .. } = pending;
+        let mut bytes = Vec::new();
+        for (&(choices, bits), keys) in parts.iter().zip(&mut keys) {
+            bytes.resize(packed_len(choices.len(), bits), 0);
+            chan.recv(&mut bytes)?;
+            select(keys, choices, bits, &bytes);
         }
-        Ok(y)
+        Ok(keys)
+    }
+
+    /// The first step of [`OtReceiver::cot_words_batch`], for protocols that send the messages in flights of their own:
+    /// draws the random OTs, and returns the message to the sender, one bit for each COT.
+    ///
+    /// # Errors
+    /// The pool failed.
+    pub fn begin_cot_words<'a>(
+        &mut self,
+        parts: &'a [(&'a BitVec, Bits)],
+    ) -> Result<(ReceivingWords<'a>, Vec<u8>), Error> {
+        let mut flips = BitVec::zeros(parts.iter().map(|part| part.0.len()).sum());
+        let (mut at, mut keys) = (0, Vec::with_capacity(parts.len()));
+        for (choices, _) in parts {
+            let n = choices.len();
+            let mut own = Vec::with_capacity(n);
+            let mut random = self.keys(n, TILE, |_, k| own.extend(k.iter().map(|&k| low(k))))?;
+            random.xor_assign(choices);
+            copy_bits(flips.words_mut(), at, random.words(), 0, n);
+            at += n;
+            keys.push(own);
+        }
+        Ok((ReceivingWords { parts, keys }, flips.to_bytes()))
     }
 }
 
-/// Receives `n` choice corrections.
-pub(crate) fn recv_bits(chan: &mut Channel, n: usize) -> Result<BitVec, Error> {
-    let mut bytes = vec![0; BitVec::byte_len(n)];
-    chan.recv(&mut bytes)?;
-    Ok(BitVec::from_bytes(n, &bytes))
+impl ReceivingWords<'_> {
+    /// Bytes of the sender's message.
+    #[must_use]
+    pub fn message_len(&self) -> usize {
+        message_len(self.parts.iter().map(|part| (part.0.len(), part.1)))
+    }
+
+    /// The last step: from the sender's message, r + b·x mod 2^l of every part.
+    ///
+    /// # Panics
+    /// If the message is not [`ReceivingWords::message_len`] bytes long.
+    #[must_use]
+    pub fn finish(self, message: &[u8]) -> Vec<Vec<u64>> {
+        assert_eq!(message.len(), self.message_len(), "the whole message");
+        let (mut keys, mut rest) = (self.keys, message);
+        for (&(choices, bits), keys) in self.parts.iter().zip(&mut keys) {
+            let bytes;
+            (bytes, rest) = rest.split_at(packed_len(choices.len(), bits));
+            select(keys, choices, bits, bytes);
+        }
+        keys
+    }
 }
 
-/// Sends the choice corrections `random ^ wanted`.
-pub(crate) fn send_bits(
-    chan: &mut Channel,
-    mut random: BitVec,
-    wanted: &BitVec,
-) -> Result<(), Error> {
-    random.xor_assign(wanted);
-    chan.send(&random.to_bytes())?;
-    chan.flush()?;
-    Ok(())
+/// Bytes of the corrections of parts of these lengths and widths.
+pub(crate) fn message_len(parts: impl IntoIterator<Item = (usize, Bits)>) -> usize {
+    parts.into_iter().map(|(n, bits)| packed_len(n, bits)).sum()
+}
+
+impl fmt::Debug for SendingWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendingWords")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ReceivingWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceivingWords")
+            .field("message_len", &self.message_len())
+            .finish_non_exhaustive()
+    }
 }

@@ -4,7 +4,7 @@ mod common;
 
 use channel::Role;
 use common::{Pool, bits, run_form, words};
-use ot::{Block, chosen_cost, cot_words_cost, leaves_cost, rot_cost};
+use ot::{Block, chosen_cost, cot_words_batch_cost, cot_words_cost, rot_cost};
 use proptest::prelude::*;
 use ring_arith::{BitVec, Bits};
 
@@ -62,21 +62,6 @@ proptest! {
     }
 
     #[test]
-    fn random_words(pool in pool(), n in length(), l in 1..=64_u32) {
-        let l = Bits::of(l);
-        let (pairs, (choices, chosen), cost) = run_form(
-            pool,
-            |ot, _| ot.rot_words(n, l).expect("the protocol succeeds"),
-            |ot, _| ot.rot_words(n, l).expect("the protocol succeeds"),
-        );
-        for (i, &word) in chosen.iter().enumerate() {
-            prop_assert_eq!(pairs[usize::from(choices.bit(i))][i], word);
-            prop_assert_eq!(l.reduce(word), word);
-        }
-        prop_assert_eq!(cost, rot_cost(n, Role::Server));
-    }
-
-    #[test]
     fn correlated_words(pool in pool(), n in length(), l in 1..=64_u32, seed: u64) {
         let l = Bits::of(l);
         let (x, b) = (words(seed, n), bits(!seed, n));
@@ -95,6 +80,39 @@ proptest! {
     }
 
     #[test]
+    fn correlated_words_of_several_rings(
+        pool in pool(),
+        parts in proptest::collection::vec((length(), 1..=64_u32), 0..5),
+        seed: u64,
+    ) {
+        let l = |i: usize| Bits::of(parts[i].1);
+        let x: Vec<_> = (0..).zip(&parts).map(|(i, p)| words(seed ^ i, p.0)).collect();
+        let b: Vec<_> = (0..).zip(&parts).map(|(i, p)| bits(!seed ^ i, p.0)).collect();
+        let (r, y, cost) = run_form(
+            pool,
+            |ot, chan| {
+                let x: Vec<_> = (0..).zip(&x).map(|(i, x)| (x.as_slice(), l(i))).collect();
+                ot.cot_words_batch(chan, &x).expect("the protocol succeeds")
+            },
+            |ot, chan| {
+                let b: Vec<_> = (0..).zip(&b).map(|(i, b)| (b, l(i))).collect();
+                ot.cot_words_batch(chan, &b).expect("the protocol succeeds")
+            },
+        );
+        prop_assert_eq!((r.len(), y.len()), (parts.len(), parts.len()));
+        for (i, (r, y)) in r.iter().zip(&y).enumerate() {
+            prop_assert_eq!((r.len(), y.len()), (parts[i].0, parts[i].0));
+            for (j, (&r, &y)) in r.iter().zip(y).enumerate() {
+                let expected = r.wrapping_add(x[i][j] * u64::from(b[i].bit(j)));
+                prop_assert_eq!(y, l(i).reduce(expected));
+                prop_assert_eq!(l(i).reduce(r), r);
+            }
+        }
+        let shapes: Vec<_> = parts.iter().map(|&(n, l)| (n, Bits::of(l))).collect();
+        prop_assert_eq!(cost, cot_words_batch_cost(&shapes, Role::Server));
+    }
+
+    #[test]
     fn chosen_messages(pool in pool(), n in length(), seed: u64) {
         let w = words(seed, 4 * n);
         let block = |i: usize| Block::from(w[i]) << 64 | Block::from(w[i + 1]);
@@ -109,58 +127,6 @@ proptest! {
             prop_assert_eq!(got, messages[i][usize::from(b.bit(i))]);
         }
         prop_assert_eq!(cost, chosen_cost(n, Role::Server));
-    }
-
-    #[test]
-    fn leaf_tables(
-        pool in pool(),
-        m in length(),
-        (k, width) in (1..=6_u32).prop_flat_map(|k| (Just(k), 1..=(64 >> k).min(9_u32))),
-        seed: u64,
-    ) {
-        let tables = words(seed, m);
-        let values: Vec<u8> = words(!seed, m).iter().map(|w| w.to_le_bytes()[0] % (1 << k)).collect();
-        let (s, c, cost) = run_form(
-            pool,
-            |ot, chan| ot.leaves(chan, k, width, &tables).expect("the protocol succeeds"),
-            |ot, chan| ot.leaves(chan, k, width, &values).expect("the protocol succeeds"),
-        );
-        prop_assert_eq!((s.len(), c.len()), (width as usize, width as usize));
-        for p in 0..width {
-            let opened = s[p as usize].xor(&c[p as usize]);
-            for i in 0..m {
-                let expected = tables[i] >> (u32::from(values[i]) * width + p) & 1 == 1;
-                prop_assert_eq!(opened.bit(i), expected);
-            }
-        }
-        prop_assert_eq!(cost, leaves_cost(m, k, width, Role::Server));
-    }
-}
-
-/// Every table of k = 1 and 2 with every value, in one batch each.
-#[test]
-fn every_small_table() {
-    for (k, width) in [(1, 1), (1, 2), (2, 1), (2, 2)] {
-        let (tables, values): (Vec<u64>, Vec<u8>) = (0..1_u64 << (width << k))
-            .flat_map(|table| (0..1_u8 << k).map(move |value| (table, value)))
-            .unzip();
-        let (s, c, _) = run_form(
-            Pool::Ideal,
-            |ot, chan| {
-                ot.leaves(chan, k, width, &tables)
-                    .expect("the protocol succeeds")
-            },
-            |ot, chan| {
-                ot.leaves(chan, k, width, &values)
-                    .expect("the protocol succeeds")
-            },
-        );
-        for (i, (table, value)) in tables.iter().zip(&values).enumerate() {
-            for (p, (s, c)) in (0..).zip(s.iter().zip(&c)) {
-                let expected = table >> (u32::from(*value) * width + p) & 1 == 1;
-                assert_eq!(s.bit(i) ^ c.bit(i), expected);
-            }
-        }
     }
 }
 
@@ -183,62 +149,47 @@ fn every_small_correlation() {
 }
 
 #[test]
-fn shares_are_balanced() {
-    let (tables, values) = (vec![0; 4096], vec![5; 4096]);
-    let (s, ..) = run_form(
+fn random_shares_are_balanced() {
+    let (x, b) = (vec![0; 4096], BitVec::zeros(4096));
+    let (r, ..) = run_form(
         Pool::SoftSpoken(2),
         |ot, chan| {
-            ot.leaves(chan, 3, 2, &tables)
+            ot.cot_words(chan, &x, Bits::of(7))
                 .expect("the protocol succeeds")
         },
         |ot, chan| {
-            ot.leaves(chan, 3, 2, &values)
+            ot.cot_words(chan, &b, Bits::of(7))
                 .expect("the protocol succeeds")
         },
     );
-    for plane in s {
-        let ones = plane.iter().filter(|&bit| bit).count();
+    for j in 0..7 {
+        let ones = r.iter().filter(|&r| r >> j & 1 == 1).count();
         // Seven standard deviations.
         assert!(ones.abs_diff(2048) < 7 * 32, "{ones} of 4096");
     }
 }
 
 #[test]
-fn forms_follow_each_other_on_one_pool_and_its_children() {
+fn forms_follow_each_other_on_one_pool() {
     let bits8 = Bits::of(8);
     let (x, b) = (words(1, 300), bits(2, 300));
     let (r, y, _) = run_form(
         Pool::SoftSpoken(4),
         |ot, chan| {
             ot.rot(77).expect("the protocol succeeds");
-            let mut child = ot.detach(300).expect("a child is split off");
+            let r = ot.cot_words(chan, &x, bits8).expect("the first");
             ot.rot_bits(100, 1).expect("the protocol succeeds");
-            let r = child
-                .cot_words(chan, &x, bits8)
-                .expect("the protocol succeeds");
-            assert!(child.rot(1).is_err());
-            (
-                r,
-                ot.cot_words(chan, &x, bits8)
-                    .expect("the protocol succeeds"),
-            )
+            [r, ot.cot_words(chan, &x, bits8).expect("the second")]
         },
         |ot, chan| {
             ot.rot(77).expect("the protocol succeeds");
-            let mut child = ot.detach(300).expect("a child is split off");
+            let y = ot.cot_words(chan, &b, bits8).expect("the first");
             ot.rot_bits(100, 1).expect("the protocol succeeds");
-            let y = child
-                .cot_words(chan, &b, bits8)
-                .expect("the protocol succeeds");
-            assert!(child.rot(1).is_err());
-            (
-                y,
-                ot.cot_words(chan, &b, bits8)
-                    .expect("the protocol succeeds"),
-            )
+            [y, ot.cot_words(chan, &b, bits8).expect("the second")]
         },
     );
-    for (r, y) in [(&r.0, &y.0), (&r.1, &y.1)] {
+    assert_ne!(r[0], r[1]);
+    for (r, y) in r.iter().zip(&y) {
         for i in 0..300 {
             let expected = r[i].wrapping_add(x[i] * u64::from(b.bit(i)));
             assert_eq!(y[i], bits8.reduce(expected));

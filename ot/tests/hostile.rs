@@ -4,7 +4,7 @@ mod common;
 
 use channel::{Channel, Connection, ONLINE, REFILL_SERVER_SENDS};
 use common::{Pool, bits, run, words};
-use ot::{Error, OtReceiver, OtSender, SoftSpokenReceiver, SoftSpokenSender};
+use ot::{Error, OtReceiver, OtSender, SoftSpoken, SoftSpokenReceiver, SoftSpokenSender};
 use proptest::prelude::*;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -92,7 +92,7 @@ fn an_end_in_the_middle_of_a_refill_is_an_error() {
         |connection| {
             let mut pool = Pool::SoftSpoken(4).sender(&connection);
             pool.draw(&mut [0; 100])
-                .and_then(|_| pool.draw(&mut vec![0; ot::BATCH]))
+                .and_then(|_| pool.draw(&mut vec![0; SoftSpoken::BATCH]))
         },
         |connection| {
             let mut pool = Pool::SoftSpoken(4).receiver(&connection);
@@ -108,10 +108,9 @@ fn an_end_in_the_middle_of_a_refill_is_an_error() {
 /// comes.
 fn sender_fed(bytes: &[u8], hang_up: bool) -> Vec<Result<(), Error>> {
     type Form = fn(&mut OtSender, &mut Channel) -> Result<(), Error>;
-    let forms: [Form; 4] = [
+    let forms: [Form; 3] = [
         |ot, chan| ot.cot_words(chan, &[5; 1000], Bits::of(9)).map(drop),
         |ot, chan| ot.chosen(chan, &[[1, 2]; 1000]),
-        |ot, chan| ot.leaves(chan, 2, 2, &[7; 500]).map(drop),
         |ot, chan| ot.cot_rows(chan, &mut common::Rows::<u32>::new(1000, 5)),
     ];
     let feed = |connection: Connection| {
@@ -139,10 +138,9 @@ fn sender_fed(bytes: &[u8], hang_up: bool) -> Vec<Result<(), Error>> {
 /// What the receiver of every form says of a peer that sends these bytes and hangs up.
 fn receiver_fed(bytes: &[u8]) -> Vec<Result<(), Error>> {
     type Form = fn(&mut OtReceiver, &mut Channel) -> Result<(), Error>;
-    let forms: [Form; 4] = [
+    let forms: [Form; 3] = [
         |ot, chan| ot.cot_words(chan, &bits(1, 1000), Bits::of(9)).map(drop),
         |ot, chan| ot.chosen(chan, &bits(1, 1000)).map(drop),
-        |ot, chan| ot.leaves(chan, 2, 2, &[3; 500]).map(drop),
         |ot, chan| ot.cot_rows(chan, &mut common::Rows::<u32>::new(1000, 5)),
     ];
     let feed = |connection: Connection| {

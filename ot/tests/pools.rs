@@ -4,21 +4,13 @@ mod common;
 
 use channel::{Cost, Role};
 use common::{Pool, run};
-use ot::{BATCH, Block, Error, RcotReceiver, RcotSender, refill_cost, refills, setup_cost};
+use ot::{Block, Extension, RcotReceiver, RcotSender, SoftSpoken};
 use ring_arith::BitVec;
 
-/// What is drawn in the conformance test; `true` through a child.
-const DRAWS: [(usize, bool); 9] = [
-    (0, false),
-    (1, false),
-    (127, false),
-    (128, true),
-    (129, false),
-    (5000, true),
-    (BATCH, false),
-    (2 * BATCH + 3, true),
-    (64, false),
-];
+const BATCH: usize = SoftSpoken::BATCH;
+
+/// How many are drawn at a time in the conformance test.
+const DRAWS: [usize; 9] = [0, 1, 127, 128, 129, 5000, BATCH, 2 * BATCH + 3, 64];
 
 type Sent = (u64, Vec<Block>);
 type Received = (u64, BitVec, Vec<Block>);
@@ -40,51 +32,18 @@ fn draw_receiver(pool: &mut dyn RcotReceiver, n: usize) -> Received {
 }
 
 fn conforms(kind: Pool) {
+    let total = DRAWS.iter().sum::<usize>() as u64;
     let ((delta, sent), received) = run(
         |connection| {
             let mut pool = kind.sender(&connection);
-            let mut sent = Vec::new();
-            for (n, child) in DRAWS {
-                if child {
-                    let mut child = pool.detach(n).expect("a child is split off");
-                    let part = draw_sender(child.as_mut(), n / 3);
-                    sent.push(part);
-                    let mut grandchild = child.detach(n / 3).expect("children have children");
-                    sent.push(draw_sender(grandchild.as_mut(), n / 3));
-                    sent.push(draw_sender(child.as_mut(), n - n / 3 * 2));
-                    assert!(matches!(
-                        child.draw(&mut [0]),
-                        Err(Error::Exhausted { wanted: 1, left: 0 })
-                    ));
-                    assert_eq!(child.drawn(), n as u64);
-                    assert_eq!(child.delta(), pool.delta());
-                } else {
-                    sent.push(draw_sender(pool.as_mut(), n));
-                }
-            }
-            assert_eq!(pool.drawn(), DRAWS.iter().map(|d| d.0 as u64).sum::<u64>());
+            let sent: Vec<Sent> = DRAWS.map(|n| draw_sender(pool.as_mut(), n)).into();
+            assert_eq!(pool.drawn(), total);
             (pool.delta(), sent)
         },
         |connection| {
             let mut pool = kind.receiver(&connection);
-            let mut received = Vec::new();
-            for (n, child) in DRAWS {
-                if child {
-                    let mut child = pool.detach(n).expect("a child is split off");
-                    received.push(draw_receiver(child.as_mut(), n / 3));
-                    let mut grandchild = child.detach(n / 3).expect("children have children");
-                    received.push(draw_receiver(grandchild.as_mut(), n / 3));
-                    received.push(draw_receiver(child.as_mut(), n - n / 3 * 2));
-                    let exhausted = child.draw(&mut BitVec::zeros(2), &mut [0, 0]);
-                    assert!(matches!(
-                        exhausted,
-                        Err(Error::Exhausted { wanted: 2, left: 0 })
-                    ));
-                } else {
-                    received.push(draw_receiver(pool.as_mut(), n));
-                }
-            }
-            assert_eq!(pool.drawn(), DRAWS.iter().map(|d| d.0 as u64).sum::<u64>());
+            let received: Vec<Received> = DRAWS.map(|n| draw_receiver(pool.as_mut(), n)).into();
+            assert_eq!(pool.drawn(), total);
             received
         },
     );
@@ -142,11 +101,12 @@ fn set_up_and_refills_cost_what_they_say() {
                     phases(pool.ledger().expect("a real pool has a channel"))
                 },
             );
+            let extension = SoftSpoken::new(k);
             let expected = [
-                ("setup".to_owned(), setup_cost(Role::Server)),
+                ("setup".to_owned(), extension.setup_cost(Role::Server)),
                 (
                     "refill".to_owned(),
-                    refill_cost(k, refills(n as u64), Role::Server),
+                    extension.refill_cost(n as u64, Role::Server),
                 ),
             ];
             assert_eq!(measured, expected);

@@ -77,7 +77,6 @@ fn derived_forms() {
             ot.cot_words(&mut chan, &words(1, n), bits9)
                 .expect("cot_words");
             ot.chosen(&mut chan, &vec![[5, 6]; n]).expect("chosen");
-            ot.leaves(&mut chan, 3, 2, &words(2, n)).expect("leaves");
             ot.cot_rows(&mut chan, &mut Rows::<u32>::new(20, 3))
                 .expect("short rows");
             ot.cot_rows(&mut chan, &mut Rows::<u64>::new(20, n))
@@ -90,7 +89,6 @@ fn derived_forms() {
             ot.cot_words(&mut chan, &bits(3, n), bits9)
                 .expect("cot_words");
             ot.chosen(&mut chan, &bits(4, n)).expect("chosen");
-            ot.leaves(&mut chan, 3, 2, &vec![6; n]).expect("leaves");
             ot.cot_rows(&mut chan, &mut Rows::<u32>::new(20, 3))
                 .expect("short rows");
             ot.cot_rows(&mut chan, &mut Rows::<u64>::new(20, n))
@@ -100,12 +98,40 @@ fn derived_forms() {
     assert_eq!(got, DERIVED_FORMS);
 }
 
+#[test]
+fn words_in_batches() {
+    let session = [9; 16];
+    let (x, y) = (words(5, 130), words(6, 300));
+    let (b, c) = (bits(7, 130), bits(8, 300));
+    let [narrow, wide] = [5, 47].map(Bits::of);
+    let got = tapped(
+        ONLINE,
+        |mut chan| {
+            let pool = Box::new(ot::ideal::ideal_pair([3; 32]).0);
+            let mut ot = OtSender::new(pool, &session, Role::Server);
+            ot.cot_words_batch(&mut chan, &[(&x, wide), (&y, narrow)])
+                .expect("two parts");
+        },
+        |mut chan| {
+            let pool = Box::new(ot::ideal::ideal_pair([3; 32]).1);
+            let mut ot = OtReceiver::new(pool, &session, Role::Server);
+            ot.cot_words_batch(&mut chan, &[(&b, wide), (&c, narrow)])
+                .expect("two parts");
+        },
+    );
+    assert_eq!(got, WORDS_IN_BATCHES);
+}
+
 /// Bytes and digest from the sender, from the receiver.
 const SET_UP_AND_REFILL: [&str; 2] = [
     "8192 bytes 935cb1f317ba7f2d9a0c078889d1396f",
     "38912 bytes a1a71bc15a665d0fcd83bee5071fc1b1",
 ];
+const WORDS_IN_BATCHES: [&str; 2] = [
+    "952 bytes edf05aa3b7cbe932d731f60cb4149715",
+    "54 bytes 2d986406c5196527f7b4c5e16474f98c",
+];
 const DERIVED_FORMS: [&str; 2] = [
-    "17303 bytes 0fadd5785c3f076bb82120536e873be6",
-    "195 bytes 54dea7bbd556c238c556085845531df4",
+    "16778 bytes bc55ad2e8eb4eb282802514d3ad1f873",
+    "82 bytes aa39f8d569744e0510eb70adc001f091",
 ];

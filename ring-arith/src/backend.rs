@@ -13,7 +13,7 @@ pub trait Kernel {
     fn run(self);
 }
 
-/// Runs `kernel` in the best copy this processor supports. The result does not depend on which.
+/// Runs the best copy of `kernel` that this processor supports. The result does not depend on which one that is.
 ///
 /// ```
 /// use ring_arith::{Kernel, dispatch};

@@ -1,4 +1,4 @@
-//! What can go wrong with values that come from outside.
+//! What can be wrong with values that come from outside.
 
 /// Errors of this crate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -30,18 +30,6 @@ impl Fixed {
     pub fn decode(self, v: i64) -> f64 {
         v as f64 * 2f64.powi(-self.scale)
     }
-
-    /// `floor((x + 2^(d-1)) / 2^d)` where the sum wraps mod 2^l into the signed range first; `x`
-    /// itself, reduced, for d = 0. Halves round towards plus infinity.
-    ///
-    /// # Panics
-    /// If `d` is not below l.
-    #[must_use]
-    pub const fn rounded_shift(self, x: i64, d: u32) -> i64 {
-        assert!(d < self.bits.get(), "the shift must be below the bitwidth");
-        let half = (1 << d) >> 1;
-        self.bits.to_signed(x.wrapping_add(half).cast_unsigned()) >> d
-    }
 }
 
 #[cfg(test)]
@@ -64,17 +52,5 @@ mod tests {
         for v in -128..=127 {
             assert_eq!(F.encode(F.decode(v)), v);
         }
-    }
-
-    #[test]
-    fn rounded_shift_wraps_like_the_ring() {
-        for x in -128..=127i64 {
-            for d in 0..8 {
-                let sum = F.bits.to_signed((x + (1 << d >> 1)).cast_unsigned());
-                assert_eq!(F.rounded_shift(x, d), sum.div_euclid(1 << d), "x={x} d={d}");
-            }
-        }
-        assert_eq!(F.rounded_shift(-1, 1), 0);
-        assert_eq!(F.rounded_shift(127, 1), -64);
     }
 }

@@ -5,7 +5,7 @@
 //! B-bit words; the words of the eight lanes are interleaved, little-endian. What does not fill a
 //! word of each lane (eight fragments of equal length), and then the last `n mod 8` values, follow
 //! as one plain stream of bits, least significant first. So a loop over the lanes is a loop over a
-//! vector, and short or odd rows cost at most fifteen scalar steps.
+//! vector, and whatever the length, at most fifteen steps are not.
 
 mod tail;
 
@@ -16,6 +16,10 @@ use zerocopy::IntoBytes;
 
 /// Lanes packed side by side.
 const LANES: usize = 8;
+
+/// A number of values that fills whole words in every lane, whatever the width. How a multiple of so many values is packed
+/// does not depend on what follows, so long vectors can be packed and unpacked in pieces.
+pub const PACK_BLOCK: usize = LANES * 64;
 
 /// The bytes that `n` values of `bits` bits take, `ceil(n * bits / 8)`.
 ///
@@ -210,6 +214,34 @@ mod tests {
                 check(&values, Bits::of(l));
                 if l <= 32 {
                     check(&narrow, Bits::of(l));
+                }
+            }
+        }
+    }
+
+    fn check_blocks<W: Word>(values: &[W], bits: Bits) {
+        let whole = reference(values, bits);
+        for blocks in [1, 3] {
+            let pieces = values.chunks(blocks * PACK_BLOCK).map(|piece| {
+                let mut bytes = vec![0; packed_len(piece.len(), bits)];
+                pack(piece, bits, &mut bytes);
+                bytes
+            });
+            assert_eq!(pieces.collect::<Vec<_>>().concat(), whole);
+        }
+    }
+
+    #[test]
+    fn blocks_are_packed_as_by_themselves() {
+        for n in [511u64, 512, 513, 1536, 2047] {
+            let values: Vec<u64> = (1..=n)
+                .map(|i| (i * 0x9E37_79B9_7F4A_7C15).rotate_left(17))
+                .collect();
+            let narrow: Vec<u32> = values.iter().map(|&v| Word::from_u64(v)).collect();
+            for l in 1..=64 {
+                check_blocks(&values, Bits::of(l));
+                if l <= 32 {
+                    check_blocks(&narrow, Bits::of(l));
                 }
             }
         }

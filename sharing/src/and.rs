@@ -40,45 +40,6 @@ impl And {
     }
 }
 
-/// Products of shared bits with an operand in common: a·b and a·c.
-///
-/// **Functionality.** From shares of a, b, c of one length, fresh shares of a·b and a·c.
-///
-/// **Protocol.** [`AndLevel`] with pairs only.
-///
-/// **Security.** Semi-honest; what is opened is masked by bits of random OTs.
-///
-/// **Cost** for n pairs: one flight in which each party sends ceil(3n/8) bytes; n COTs in each
-/// direction.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct AndPair;
-
-impl AndPair {
-    /// Shares of `a·b` and `a·c`.
-    ///
-    /// # Errors
-    /// When the stream or the pools fail.
-    ///
-    /// # Panics
-    /// When the lengths differ.
-    pub fn run(
-        self,
-        s: &mut Session,
-        a: &BitVec,
-        b: &BitVec,
-        c: &BitVec,
-    ) -> Result<(BitVec, BitVec), Error> {
-        let (_, mut pairs) = AndLevel.run(s, &[], &[(a, b, c)])?;
-        Ok(pairs.pop().expect("one triple of operands, one pair"))
-    }
-
-    /// The cost of n pairs.
-    #[must_use]
-    pub fn cost(self, n: usize) -> Cost {
-        AndLevel.cost(0, n)
-    }
-}
-
 /// One level of a tree of ANDs: any number of products x·y and of pairs (a·b, a·c), in one flight.
 ///
 /// **Functionality.** Fresh shares of every product.
@@ -86,13 +47,13 @@ impl AndPair {
 /// **Protocol.** Beaver's \[Beaver91\]: with a shared random triple (u, v, w = u·v), open d = x ⊕ u
 /// and e = y ⊕ v, and let x·y = w ⊕ d·v ⊕ e·u ⊕ d·e. The triples come from random OTs without
 /// traffic \[ALSZ13\]. In a pair one u masks the common operand of both products, so that three bits
-/// are opened instead of four, as with the correlated triples of \[RRK+20\]; here the random OTs are
-/// two bits wide, so that one COT in each direction serves both.
+/// are opened instead of four, as with the correlated triples of \[RRK+20\]. Here the random OTs are
+/// two bits wide, so that one COT in each direction serves both products.
 ///
 /// **Security.** Semi-honest. The opened bits are one-time padded.
 ///
-/// **Cost** for s singles and p pairs (bits, over all operands of the call): one flight in which
-/// each party sends ceil((2s + 3p)/8) bytes; s + p COTs in each direction.
+/// **Cost** for s single products and p pairs, counted in bits over all operands of the call: one
+/// flight in which each party sends ceil((2s + 3p)/8) bytes; s + p COTs in each direction.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct AndLevel;
 

@@ -16,11 +16,11 @@ const SEED: usize = 32;
 /// **Functionality.** From `owner`'s x, uniformly random shares of x mod 2^bits. The length is
 /// public.
 ///
-/// **Protocol.** The owner sends a fresh seed; the other party's share is what a generator makes
-/// of it, the owner's the difference.
+/// **Protocol.** The owner sends a fresh seed. The other party expands it to its share, and the
+/// owner's share is the difference.
 ///
-/// **Security.** The other party sees a random seed. The owner knows both shares, which with x is
-/// nothing new.
+/// **Security.** The other party sees a random seed. The owner can compute both shares, which tells it
+/// nothing new, since it knows x.
 ///
 /// **Cost**: 32 bytes from the owner; nothing for an empty vector.
 ///
@@ -67,10 +67,10 @@ impl Input {
         })
     }
 
-    /// The trivial shares: the owner's is x, the other's 0. Without traffic.
+    /// The trivial shares, which take no traffic: the owner's share is x and the other party's is 0.
     ///
-    /// Every protocol here is secure on any sharing. What needs uniform shares is the error law of
-    /// probabilistic truncations: for those take [`Input::run`].
+    /// Every protocol of this crate is secure whatever the sharing is. Only the error law of a
+    /// probabilistic truncation needs uniform shares; use [`Input::run`] before one.
     ///
     /// # Panics
     /// When `x` is not given by the owner alone, or not `n` long.
@@ -108,8 +108,8 @@ impl Input {
 ///
 /// **Protocol.** The other party sends its share.
 ///
-/// **Security.** Perfect: the share is x minus the receiver's own. What the receiver learns is x,
-/// all of it: narrow or mask first what is not to be seen.
+/// **Security.** Perfect: the share that is sent is x minus the receiver's own share. The receiver
+/// learns all of x, so a caller first removes or masks the bits that must stay secret.
 ///
 /// **Cost** for n values: ceil(n·bits/8) bytes to `to`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -7,8 +7,8 @@ use ring_arith::BitVec;
 use crate::error::Error;
 use crate::session::Session;
 
-/// Trivial shares of bits that one party knows: its share is the bits, the other's zero. Without
-/// traffic; every protocol here is secure on any sharing.
+/// The trivial shares of bits that one party knows, which take no traffic: the owner's share is the
+/// bits, and the other party's is zero. Every protocol of this crate is secure whatever the sharing is.
 ///
 /// # Panics
 /// When `x` is not given by `owner` alone, or not `n` long.

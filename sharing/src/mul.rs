@@ -4,24 +4,25 @@ use channel::Cost;
 use ot::SUPER_TILE;
 use ring_arith::{BitVec, Bits};
 
-use crate::cross::{Part, cross, cross_cost};
+use crate::cross::{Part, Terms, cross, cross_cost};
 use crate::error::Error;
 use crate::session::Session;
 
 /// Products of two shared vectors, element by element: x·y mod 2^bits.
 ///
-/// **Functionality.** From shares of x and y mod 2^bits, fresh shares of x·y mod 2^bits. The ring
-/// does not know signs: products of signed and of unsigned numbers are the same.
+/// **Functionality.** From shares of x and y mod 2^bits, fresh shares of x·y mod 2^bits. Products of
+/// signed and of unsigned numbers are the same in the ring.
 ///
 /// **Protocol.** x·y = x_S·y_S + x_C·y_C + x_S·y_C + x_C·y_S. Either mixed term is a sum over the
 /// bits j of the factor y: a COT with choice y_j and correlation x mod 2^(bits−j), shifted by j
-/// \[Gilboa99\]. Both terms side by side.
+/// \[Gilboa99\]. Both terms are computed side by side.
 ///
 /// **Security.** Semi-honest, by the security of COT.
 ///
-/// **Cost** for n products, by tiles of m elements, m = 2^20/bits rounded down to a multiple of
-/// 64 and the rest: two flights in which both speak, of ceil(m·bits/8) and of
-/// Σ_{j<bits} ceil(m·(bits−j)/8) bytes each way; n·bits COTs in each direction.
+/// **Cost** for n products. They are cut into tiles of 2^20/bits elements, rounded down to a multiple
+/// of 64, and a last tile with the rest. A tile of m elements takes two flights in which both speak,
+/// of ceil(m·bits/8) and of Σ_{j<bits} ceil(m·(bits−j)/8) bytes each way, and m·bits COTs in each
+/// direction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(
     clippy::exhaustive_structs,
@@ -62,11 +63,11 @@ impl Mul {
                 bits,
             })
             .collect();
-        let shares = cross(s, &parts)?;
+        let terms = cross(s, &parts)?;
         let mut out: Vec<u64> = x.iter().zip(y).map(|(x, y)| x.wrapping_mul(*y)).collect();
-        for (j, share) in shares.iter().enumerate() {
-            for (out, share) in out.iter_mut().zip(share) {
-                *out = out.wrapping_add(share << j);
+        for (j, Terms { received, sent }) in terms.iter().enumerate() {
+            for (out, (received, sent)) in out.iter_mut().zip(received.iter().zip(sent)) {
+                *out = out.wrapping_add(received.wrapping_sub(*sent) << j);
             }
         }
         ring_arith::slices::reduce_slice(self.bits, &mut out);

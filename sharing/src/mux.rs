@@ -4,7 +4,7 @@ use channel::Cost;
 use ot::SUPER_TILE;
 use ring_arith::{BitVec, Bits};
 
-use crate::cross::{Part, cross, cross_cost, mask};
+use crate::cross::{Part, Terms, cross, cross_cost};
 use crate::error::Error;
 use crate::session::Session;
 
@@ -14,8 +14,8 @@ use crate::session::Session;
 /// of x where b = 1 and of 0 where b = 0.
 ///
 /// **Protocol.** For either party P with peer Q, x_P·(b_P ⊕ b_Q) = x_P·b_P + b_Q·x_P·(1 − 2·b_P):
-/// a COT from P with Q's choice b_Q \[RRK+20\]. The two COTs run side by
-/// side, as COTs rather than chosen OTs, so that bits instead of 2·bits travel for each.
+/// a COT from P with Q's choice b_Q \[RRK+20\]. The COTs of the two directions run side by side. COTs
+/// rather than OTs of chosen messages, because each then sends `bits` bits instead of twice as many.
 ///
 /// **Security.** Semi-honest, by the security of COT.
 ///
@@ -60,10 +60,14 @@ impl Mux {
             correlations: &signed(choices, x),
             bits: self.bits,
         };
-        let mut share = cross(s, &[part])?.pop().expect("one part, one share");
-        for ((share, x), &choices) in share.chunks_mut(64).zip(x.chunks(64)).zip(choices.words()) {
-            for (i, (share, x)) in share.iter_mut().zip(x).enumerate() {
-                *share = self.bits.reduce(share.wrapping_add(x & mask(choices, i)));
+        let terms = cross(s, &[part])?.pop().expect("the terms of one part");
+        let Terms { received, sent } = terms;
+        let mut share = received;
+        let inputs = sent.chunks(64).zip(x.chunks(64)).zip(choices.words());
+        for (share, ((sent, x), &choices)) in share.chunks_mut(64).zip(inputs) {
+            for (i, (share, (sent, x))) in share.iter_mut().zip(sent.iter().zip(x)).enumerate() {
+                let own = (x & mask(choices, i)).wrapping_sub(*sent);
+                *share = self.bits.reduce(share.wrapping_add(own));
             }
         }
         Ok(share)
@@ -89,4 +93,9 @@ fn signed(choices: &BitVec, x: &[u64]) -> Vec<u64> {
         }
     }
     signed
+}
+
+/// All ones where bit `i` of `word` is set.
+const fn mask(word: u64, i: usize) -> u64 {
+    (word >> i & 1).wrapping_neg()
 }

@@ -10,12 +10,12 @@ use crate::session::Session;
 /// Products of shared rows with one shared scalar each, as in squeeze and excitation.
 ///
 /// **Functionality.** From shares mod 2^n (n = `scalar_bits`) of g_0 … g_(m−1) and shares mod 2^bits
-/// of an m × `width` matrix x, fresh shares mod 2^bits of g_i·x_i, row by row. Scalars of a ring
-/// narrower than `bits` must be known to lie in 0 ≤ g < 2^(n−1); else nothing is asked of them.
+/// of an m × `width` matrix x, fresh shares mod 2^bits of g_i·x_i, row by row. If n is below
+/// `bits`, the scalars must be known to lie in 0 ≤ g < 2^(n−1); if it is not, they may be anything.
 ///
 /// **Protocol.** As [`Mul`](crate::Mul), with the bits of the scalars as choices: a COT carries a
 /// whole row, so a row costs no more COTs than an element, and only as many as a scalar has bits.
-/// First the terms x_S·g_C with the server as sender, then x_C·g_S. A narrow scalar needs no
+/// The terms x_S·g_C come first, with the server as sender, and then x_C·g_S. A narrow scalar needs no
 /// extension, which is a departure from \[RRG+21\]: as an integer it is g_S + g_C − 2^n·w, where w is
 /// the OR of the shares' highest bits a_S, a_C. Of 2^n·w·x the server has the part 2^n·a_S·x_S, the
 /// client 2^n·a_C·x_C, and what is left, 2^n·(a_C·(1−a_S)·x_S + a_S·(1−a_C)·x_C), has the choices and

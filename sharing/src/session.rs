@@ -76,8 +76,8 @@ impl Session {
     }
 
     /// A session on pools that are there already: `sender` for the transfers in which this party
-    /// sends, `receiver` for those in which it receives. `price` is what a correlation is worth when
-    /// protocols are chosen; both parties give the same.
+    /// sends, `receiver` for those in which it receives. `price` is what a correlation is worth where a
+    /// protocol has a choice; both parties must give the same.
     #[must_use]
     pub fn with_pools(
         online: Channel,
@@ -134,9 +134,9 @@ impl Session {
         &mut self.rng
     }
 
-    /// The online stream and the oblivious transfers of both directions, for protocols that
-    /// speak them directly. The direction in which the server is the sender comes first wherever
-    /// a step draws in both.
+    /// The online stream and the oblivious transfers of both directions, for protocols that use them
+    /// directly. A step that draws in both directions must draw first in the one in which the server is
+    /// the sender.
     pub const fn ot(&mut self) -> (&mut Channel, &mut OtSender, &mut OtReceiver) {
         (&mut self.online, &mut self.sender, &mut self.receiver)
     }
@@ -144,10 +144,10 @@ impl Session {
     /// Runs `step` unless the session is dead, delivers what it said, and kills the session if it
     /// fails.
     ///
-    /// Every protocol of this crate does this; a protocol built on [`Session::ot`] or
-    /// [`Session::channel`] should as well. An error between two of its messages leaves the parties
-    /// in different states; and words that stay in the buffer while this party waits for a refill,
-    /// which is on another stream, are words the peer may wait for before it refills.
+    /// Every protocol of this crate runs inside of this, and a protocol that is built on [`Session::ot`]
+    /// or [`Session::channel`] should as well, for two reasons. An error between two messages leaves the
+    /// parties in different states. And a refill is on another stream: if a message stayed in this
+    /// party's buffer while it waits for a refill, the peer might wait for the message before it refills.
     ///
     /// # Errors
     /// [`Error::Dead`] after an earlier error, else what `step` returns.
@@ -180,12 +180,12 @@ impl Session {
         self.dead
     }
 
-    /// Names what follows, in the ledger of the online stream and in time-outs.
+    /// Names the phase that begins, for the ledger of the online stream and for the messages of time-outs.
     pub fn enter_phase(&mut self, name: impl Into<Cow<'static, str>>) {
         self.online.enter_phase(name);
     }
 
-    /// Starts measuring afresh: [`Session::measured`] counts from here.
+    /// Starts measuring anew: [`Session::measured`] counts from here.
     pub fn mark(&mut self) {
         let drawn = self.drawn();
         self.meter.mark(&mut self.online, drawn);

@@ -7,7 +7,7 @@ use common::{LENGTHS, clear_bits, digit, own, run, share_bits};
 use proptest::prelude::*;
 use ring_arith::BitVec;
 use sharing::ideal::and;
-use sharing::{And, AndLevel, AndPair};
+use sharing::{And, AndLevel};
 use testkit::{bits, rng};
 
 /// Times every case is repeated, so that it meets every value of the random OTs.
@@ -26,9 +26,10 @@ fn every_secret_and_every_share() {
     let z = run(&And.cost(n), |s| And.run(s, own(s, &a), own(s, &b)));
     assert_eq!(clear_bits(&z), and(&clear_bits(&a), &clear_bits(&b)));
 
-    let [server, client] = run(&AndPair.cost(n), |s| {
-        AndPair.run(s, own(s, &a), own(s, &b), own(s, &c))
+    let pairs = run(&AndLevel.cost(0, n), |s| {
+        AndLevel.run(s, &[], &[(own(s, &a), own(s, &b), own(s, &c))])
     });
+    let [server, client] = pairs.map(|(_, mut pairs)| pairs.remove(0));
     let (first, second) = ([server.0, client.0], [server.1, client.1]);
     assert_eq!(clear_bits(&first), and(&clear_bits(&a), &clear_bits(&b)));
     assert_eq!(clear_bits(&second), and(&clear_bits(&a), &clear_bits(&c)));

@@ -6,7 +6,7 @@ mod common;
 use channel::Role;
 use common::values;
 use ring_arith::Bits;
-use sharing::{And, AndPair, B2a, Error, Input, Mul, Mux, Open, OpenBits, ScaleRows, Session};
+use sharing::{And, AndLevel, B2a, Error, Input, Mul, Mux, Open, OpenBits, ScaleRows, Session};
 use testkit::{Transcript, bits, rng, run_sessions_over};
 
 fn everything(s: &mut Session) -> Result<(), Error> {
@@ -20,8 +20,8 @@ fn everything(s: &mut Session) -> Result<(), Error> {
     let z = input.run(s, (!s.role().is_server()).then_some(&x), 130)?;
     Open { bits: ring }.run(s, &z)?;
     And.run(s, &b, &b)?;
-    let (ab, _) = AndPair.run(s, &b, &b, &b)?;
-    OpenBits.run(s, &ab)?;
+    let (_, pairs) = AndLevel.run(s, &[], &[(&b, &b, &b)])?;
+    OpenBits.run(s, &pairs[0].0)?;
     let z = B2a { bits: ring }.run(s, &b)?;
     Open { bits: ring }.run(s, &z)?;
     let z = Mux { bits: ring }.run(s, &b, &x)?;

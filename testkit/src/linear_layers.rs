@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use channel::{Cost, ONLINE, Role, Way, memory_pair};
+use channel::{Cost, Memory, ONLINE, Role, Way};
 use linear::{
-    AheadProtocol, ConvSpec, LayerParameters, LinearAlgorithm, LinearLayer, LinearProtocol,
+    AheadProtocol, ConvSpec, Error, LayerParameters, LinearAlgorithm, LinearLayer, LinearProtocol,
     LinearShape, Refusal,
 };
 use proptest::prelude::*;
@@ -12,6 +12,7 @@ use rand_core::Rng;
 use ring_arith::Bits;
 use sharing::{Session, default_extension};
 
+use crate::parties::line;
 use crate::{
     Harm, Mangle, Transcript, elements, ideal_session, memory_pair_mangled, reconstruct, rng,
     run_over, run_sessions, run_sessions_over, run_sessions_real, share,
@@ -19,6 +20,9 @@ use crate::{
 
 /// How long a party waits for a peer whose line was harmed.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a party waits that should not wait at all.
+const IMPATIENCE: Duration = Duration::from_millis(500);
 
 /// From this ring on, two independent shares are never equal by chance.
 const NEVER_EQUAL: u32 = 40;
@@ -43,7 +47,8 @@ pub fn any_linear_layer() -> impl Strategy<Value = LinearLayer> {
 
 /// Convolutions of all kinds.
 pub fn any_conv() -> impl Strategy<Value = ConvSpec> {
-    let shape = (1_usize..4, 1_usize..4, 1_usize..4, 1_usize..9, 1_usize..9);
+    // With few and many outputs of a group, which may be computed in different ways.
+    let shape = (1_usize..4, 1_usize..4, 1_usize..6, 1_usize..9, 1_usize..9);
     // Often no steps between outputs or under the kernel, as some algorithms take no others.
     let steps = || prop_oneof![Just([1_usize; 2]), [1_usize..4, 1..4]];
     let kernel = prop_oneof![Just([3_usize; 2]), [1_usize..6, 1..6]];
@@ -338,10 +343,12 @@ impl<'a> Case<'a> {
             let (weights, bias) = (&vec![0; weights], &vec![0; biases]);
             let parameters = LayerParameters { weights, bias };
             let prepared = self.protocol.prepare(parameters);
-            assert!(prepared.is_err(), "prepares {parameters:?}");
+            let counted = |error: &Error| matches!(error, Error::Parameters { .. });
+            let refused = prepared.as_ref().is_err_and(counted);
+            assert!(refused, "prepares {parameters:?}: {prepared:?}");
             let x = &self.inputs[0].server;
-            self.dies_silently(Role::Server, |s| {
-                self.protocol.serve(s, parameters, &good, x).is_err()
+            self.dies_silently(Role::Server, counted, |s| {
+                self.protocol.serve(s, parameters, &good, x)
             });
         }
         let bits = self.protocol.layer().weight_bits;
@@ -357,10 +364,13 @@ impl<'a> Case<'a> {
                 ..self.parameters(0)
             };
             let prepared = self.protocol.prepare(parameters);
-            assert!(prepared.is_err(), "prepares weights of {beyond}");
+            let noticed =
+                |error: &Error| matches!(error, Error::WeightRange { index, .. } if *index == at);
+            let refused = prepared.as_ref().is_err_and(noticed);
+            assert!(refused, "prepares weights of {beyond}: {prepared:?}");
             let x = &self.inputs[0].server;
-            self.dies_silently(Role::Server, |s| {
-                self.protocol.serve(s, parameters, &good, x).is_err()
+            self.dies_silently(Role::Server, noticed, |s| {
+                self.protocol.serve(s, parameters, &good, x)
             });
         }
     }
@@ -374,24 +384,33 @@ impl<'a> Case<'a> {
             .flatten()
         {
             let x = vec![0; wrong];
-            self.dies_silently(Role::Server, |s| {
-                let y = self.protocol.serve(s, self.parameters(0), &prepared, &x);
-                y.is_err()
+            let counted = |error: &Error| matches!(error, Error::Inputs { .. });
+            self.dies_silently(Role::Server, counted, |s| {
+                let parameters = self.parameters(0);
+                self.protocol.serve(s, parameters, &prepared, &x)
             });
-            self.dies_silently(Role::Client, |s| self.protocol.request(s, &x).is_err());
+            self.dies_silently(Role::Client, counted, |s| self.protocol.request(s, &x));
         }
     }
 
-    /// Asserts that a step fails before it says a word, and that the session then refuses to go on.
-    fn dies_silently(&self, role: Role, fails: impl FnOnce(&mut Session) -> bool) {
-        let (at_server, at_client) = memory_pair(1 << 12);
-        let connection = if role.is_server() {
-            &at_server
-        } else {
-            &at_client
+    /// Asserts that a step fails as expected before it says a word, and that the session then refuses to
+    /// go on.
+    fn dies_silently(
+        &self,
+        role: Role,
+        expected: impl Fn(&Error) -> bool,
+        step: impl FnOnce(&mut Session) -> Result<Vec<u64>, Error>,
+    ) {
+        let timeout = IMPATIENCE;
+        let (at_server, at_client) = Memory { timeout, ..line() }.pair();
+        let connection = match role {
+            Role::Server => &at_server,
+            Role::Client => &at_client,
         };
         let mut session = ideal_session(connection, self.seed);
-        assert!(fails(&mut session), "{role:?} serves: {:?}", self.protocol);
+        let y = step(&mut session);
+        let refused = y.as_ref().is_err_and(expected);
+        assert!(refused, "{role:?} serves: {y:?}, {:?}", self.protocol);
         assert_eq!(session.measured(), Cost::none(), "{role:?} spoke");
         self.assert_dead(&mut session);
     }
@@ -404,7 +423,7 @@ impl<'a> Case<'a> {
     }
 
     /// One run of the party that the session is of.
-    fn run(&self, session: &mut Session) -> Result<Vec<u64>, linear::Error> {
+    fn run(&self, session: &mut Session) -> Result<Vec<u64>, Error> {
         let input = &self.inputs[0];
         if session.role() == Role::Client {
             return self.protocol.request(session, &input.client);

@@ -1,3 +1,5 @@
+//! Lines that harm what passes.
+
 use std::sync::Arc;
 use std::time::Duration;
 

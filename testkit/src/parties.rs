@@ -1,3 +1,5 @@
+//! Both parties on threads of one process.
+
 use std::time::Duration;
 
 use channel::{Config, Connection, Listener, Memory, Terms, connect};

@@ -1,3 +1,5 @@
+//! Reproducible inputs, and shares of them.
+
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use ring_arith::{BitVec, Bits, slices};

@@ -1,3 +1,5 @@
+//! Both parties in sessions, with the cost that they measured.
+
 use channel::{Connection, Cost, Memory, Role};
 use sharing::{Extension, Session};
 

@@ -1,3 +1,5 @@
+//! Digests of what was said on a line.
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -5,32 +5,40 @@ use std::path::{Path, PathBuf};
 use backbones::backbone;
 use images::Image;
 use import::{ImportOptions, ImportReport, WeightBits, quantise};
-use nets::{Head, Preprocessing, Source, StateDict};
+use nets::{Crops, Head, Preprocessing, Source, StateDict};
 use secure::{Algorithms, choose_algorithms};
 use sharing::default_extension;
 
 use crate::args::ImportArgs;
 use crate::failure::{Failure, Outcome};
+use crate::file;
+use crate::model::problem;
 use crate::text::{Side, Table, counted, put};
 use crate::ui::Ui;
 
 /// Makes a model file and reports what quantisation did to it.
 pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
+    let public = args.public.clone();
+    let public = public.unwrap_or_else(|| args.out.with_extension("public.json"));
+    writable(&args.out, &public)?;
     let mut source = match (&args.onnx, &args.arch, &args.weights) {
         (Some(file), ..) => from_onnx(file, args)?,
-        (None, Some(arch), Some(weights)) => {
-            let weights = StateDict::load(weights).map_err(Failure::input)?;
-            backbone(arch, weights).map_err(Failure::input)?
-        }
+        (None, Some(arch), Some(weights)) => from_state_dict(arch, weights)?,
         // The parser asks for one or the other.
         _ => return Err(Failure::input("give --onnx, or --arch and --weights")),
     };
     if !args.labels.is_empty() {
+        let (given, outputs) = (args.labels.len(), source.float.graph.output().len());
+        if given != outputs {
+            return Err(Failure::input(format!(
+                "--labels needs a name for each output of the network: {outputs}, and {given} are given"
+            )));
+        }
         source.labels.clone_from(&args.labels);
     }
     source.preprocessing = with_geometry(args, source.preprocessing)?;
-    let samples = samples(args, &source.preprocessing, ui)?;
     let speed = args.speed.speed()?;
+    let samples = samples(args, &source.preprocessing, ui)?;
     let options = ImportOptions {
         name: model_name(&args.out),
         activation_bits: args.activation_bits,
@@ -42,7 +50,10 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
         },
         ..ImportOptions::default()
     };
-    let (model, mut report) = quantise(&source, &samples, &options).map_err(Failure::input)?;
+    let (model, mut report) = quantise(&source, &samples, &options).map_err(|e| match e {
+        import::Error::Nets(error) => Failure::input(problem(&error)),
+        error => Failure::input(error),
+    })?;
     let algorithms = Algorithms::Auto(args.objective.on(speed.wire.network));
     let price = default_extension().price();
     let (model, choices) =
@@ -50,8 +61,6 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
     for (layer, choice) in report.layers.iter_mut().zip(&choices) {
         layer.algorithm = choice.chosen.to_string();
     }
-    let public = args.public.clone();
-    let public = public.unwrap_or_else(|| args.out.with_extension("public.json"));
     model.save(&args.out).map_err(Failure::run)?;
     std::fs::write(&public, model.public.to_json())
         .map_err(|e| Failure::run(format!("cannot write {}: {e}", public.display())))?;
@@ -62,9 +71,21 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
     }
 }
 
+/// Refuses, before the long work, places where its result could not be written.
+fn writable(out: &Path, public: &Path) -> Outcome<()> {
+    if out == public {
+        return Err(Failure::input("--out and --public name the same file"));
+    }
+    for path in [out, public] {
+        file::try_writing(path)
+            .map_err(|e| Failure::input(format!("cannot write {}: {e}", path.display())))?;
+    }
+    Ok(())
+}
+
 /// Inputs from the calibration images: of each image one view, and all views take their turn.
 fn samples(args: &ImportArgs, preprocessing: &Preprocessing, ui: Ui) -> Outcome<Vec<Vec<f32>>> {
-    let files = images::find(&args.calibrate, args.images)?;
+    let files = images::find(&args.calibrate, args.images as usize)?;
     ui.note(&format!("calibrating on {}", counted(files.len(), "image")));
     let views = preprocessing.views();
     let sample = |(i, file): (usize, &PathBuf)| {
@@ -81,9 +102,31 @@ fn with_geometry(args: &ImportArgs, preprocessing: Preprocessing) -> Outcome<Pre
         geometry: args.geometry(),
         ..preprocessing
     };
+    if with.geometry.crops == Crops::Ten && with.geometry.resize.is_none() {
+        return Err(Failure::input("--crop ten needs --resize"));
+    }
     with.check()
-        .map_err(|e| Failure::input(format!("--resize, --crop: {e}")))?;
+        .map_err(|e| Failure::input(format!("--resize: {}", problem(&e))))?;
     Ok(with)
+}
+
+/// A known network with its weights.
+fn from_state_dict(arch: &str, file: &Path) -> Outcome<Source> {
+    let weights = StateDict::load(file).map_err(Failure::input)?;
+    let told = weights.metadata.get("arch").cloned();
+    backbone(arch, weights).map_err(|error| match (&error, told) {
+        (backbones::Error::UnknownNetwork { .. }, _) => Failure::input(format!(
+            "{error}; and each of them with X-operators, such as resnet20-x"
+        )),
+        (_, Some(told)) if told != arch => {
+            let told: String = told.escape_debug().take(64).collect();
+            Failure::input(format!(
+                "{}: {error}; the file says that it is for --arch {told}",
+                file.display()
+            ))
+        }
+        _ => Failure::input(format!("{}: {error}", file.display())),
+    })
 }
 
 /// A network with the preprocessing and labels that an ONNX file does not carry.
@@ -91,21 +134,22 @@ fn from_onnx(file: &Path, args: &ImportArgs) -> Outcome<Source> {
     let network = onnx::load(file).map_err(Failure::input)?;
     let graph = &network.model.graph;
     let (shape, outputs) = (*graph.input(), graph.output().len());
-    let per_channel = |given: &[f64], default: f64| match given {
-        [] => vec![default; shape.channels],
-        _ => given.to_vec(),
+    let channels = shape.channels;
+    if !matches!(channels, 1 | 3) {
+        return Err(Failure::input(format!(
+            "the network takes {channels} channels, and images have 1 or 3"
+        )));
+    }
+    let per_channel = |option: &str, given: &[f64], default: f64| match given.len() {
+        0 => Ok(vec![default; channels]),
+        count if count == channels => Ok(given.to_vec()),
+        count => Err(Failure::input(format!(
+            "{option} needs a number for each channel of the network: {channels}, and {count} are given"
+        ))),
     };
-    let preprocessing = Preprocessing::new(
-        shape,
-        per_channel(&args.mean, 0.0),
-        per_channel(&args.std, 1.0),
-    );
-    preprocessing.check().map_err(|_| {
-        Failure::input(format!(
-            "--mean and --std need {} numbers each, deviations above zero, for {} channels of 1 or 3",
-            shape.channels, shape.channels
-        ))
-    })?;
+    let mean = per_channel("--mean", &args.mean, 0.0)?;
+    let std = per_channel("--std", &args.std, 1.0)?;
+    let preprocessing = Preprocessing::new(shape, mean, std);
     Ok(Source {
         arch: model_name(file),
         float: network.model,
@@ -199,7 +243,7 @@ fn tried(report: &ImportReport) -> String {
         ]);
     }
     format!(
-        "\nWeights have {} bits and activations {}. These widths were tried on {}, {seen}:\n{table}\n",
+        "\nWeights have {} bits, or up to 4 more where every channel has weights of its own, and activations at most {}. These widths were tried on {}, {seen}:\n{table}\n",
         report.weight_bits,
         report.activation_bits,
         counted(first.images, "image")

@@ -8,11 +8,8 @@ use crate::args::PlanArgs;
 use crate::cost::ablation::{Ablation, Settings};
 use crate::cost::estimate::{self, Estimate, Speed};
 use crate::failure::{Failure, Outcome};
-use crate::model;
+use crate::model::{self, CLASSES, SIZE};
 use crate::ui::Ui;
-
-/// Rows and columns of a backbone's input, unless said otherwise.
-const SIZE: u32 = 224;
 
 /// Prints what one image would cost, before anything runs.
 pub(crate) fn plan(args: &PlanArgs, ui: Ui) -> Outcome<()> {
@@ -31,7 +28,7 @@ pub(crate) fn plan(args: &PlanArgs, ui: Ui) -> Outcome<()> {
 fn ablation(args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<()> {
     let settings = Settings {
         size: args.size.unwrap_or(Settings::SIZE),
-        classes: args.classes,
+        classes: args.classes.unwrap_or(CLASSES),
         widths: args.widths(),
     };
     let table = Ablation::new(settings, speed.constants.clone(), ui)?;
@@ -55,34 +52,40 @@ fn estimate(args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Estimate> {
 }
 
 fn of_file(name: &str, args: &PlanArgs, speed: &Speed) -> Outcome<Estimate> {
-    refuse_backbone_options(args, name)?;
     let model = model::from_file(name)?;
+    let given = [
+        ("--size", args.size.is_some()),
+        ("--classes", args.classes.is_some()),
+        ("--xop-pointwise", args.xop_pointwise.is_some()),
+        ("--weight-bits", args.weight_bits.is_some()),
+        ("--activation-bits", args.activation_bits.is_some()),
+    ];
+    model::refuse_backbone_options(name, &given)?;
     match args.preset.system() {
         (preset, Some(settings)) => {
-            let name = model.public.name.clone();
-            estimate::of_history(name, &model.float, preset, settings, speed)
+            let (name, views) = (
+                model.public.name.clone(),
+                model.public.preprocessing.views(),
+            );
+            estimate::of_history(name, &model.float, views, preset, settings, speed)
         }
         (_, None) => ours(&model, model.float.parameters(), args, speed),
     }
 }
 
 fn of_backbone(name: &str, args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Estimate> {
-    let (size, classes) = (args.size.unwrap_or(SIZE), args.classes);
+    let (size, classes) = (args.size.unwrap_or(SIZE), args.classes.unwrap_or(CLASSES));
     let groups = args.xop_pointwise.map(|groups| groups as usize);
     if groups.is_some() && !name.ends_with("-x") {
         return Err(Failure::input(format!(
             "--xop-pointwise needs a backbone with X-operators: {name}-x"
         )));
     }
-    let source =
-        model::seeded(name, size as usize, classes as usize, groups).map_err(|e| match e {
-            backbones::Error::Nets(nets::Error::Shape { .. }) => {
-                Failure::input(format!("{e}: take a larger --size"))
-            }
-            e => Failure::input(e),
-        })?;
+    let source = model::seeded(name, size as usize, classes as usize, groups);
+    let source = source.map_err(|error| model::not_built(name, error))?;
     if let (preset, Some(settings)) = args.preset.system() {
-        return estimate::of_history(name.to_owned(), &source.float, preset, settings, speed);
+        let (name, views) = (name.to_owned(), source.preprocessing.views());
+        return estimate::of_history(name, &source.float, views, preset, settings, speed);
     }
     ui.note(&format!(
         "{name} gets random weights, and widths from noise"
@@ -90,21 +93,6 @@ fn of_backbone(name: &str, args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Es
     let parameters = source.float.parameters();
     let model = model::quantised(source, args.widths())?;
     ours(&model, parameters, args, speed)
-}
-
-fn refuse_backbone_options(args: &PlanArgs, name: &str) -> Outcome<()> {
-    let given = [
-        ("--size", args.size.is_some()),
-        ("--xop-pointwise", args.xop_pointwise.is_some()),
-        ("--weight-bits", args.weight_bits.is_some()),
-        ("--activation-bits", args.activation_bits.is_some()),
-    ];
-    match given.iter().find(|(_, given)| *given) {
-        Some((option, _)) => Err(Failure::input(format!(
-            "{option} is for backbones with random weights; {name} has its own: leave it out, or import the network anew"
-        ))),
-        None => Ok(()),
-    }
 }
 
 /// The algorithms as the model has them, or chosen anew.

@@ -26,7 +26,7 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     require_loopback(args.listen, &args.link)?;
     let server = server(args, ui)?;
     let config = Config {
-        max_sessions: args.parallel,
+        max_sessions: args.parallel as usize,
         ..args.link.config()
     };
     let listener = Listener::bind(args.listen, config)

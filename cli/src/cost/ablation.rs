@@ -119,7 +119,9 @@ impl Rows {
             ("one cross term", CrypTFlow2::ONE_CROSS_TERM),
         ] {
             let estimate = |speed| {
-                estimate::of_history(BASE.into(), &base.float, "cryptflow2-2022", settings, speed)
+                let (name, views) = (BASE.into(), base.preprocessing.views());
+                let preset = "cryptflow2-2022";
+                estimate::of_history(name, &base.float, views, preset, settings, speed)
             };
             rows.push(row(
                 lever,

@@ -15,7 +15,7 @@ use crate::failure::{Failure, Outcome};
 use crate::report::{Layer, Planned, Widths, traffic, widths};
 use crate::text::{Side, Table, bytes, put};
 
-/// The cost of one image, before it is run.
+/// The cost of one image in all its views, before it is run.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Estimate {
     pub(crate) model: String,
@@ -25,6 +25,8 @@ pub(crate) struct Estimate {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bits: Option<Widths>,
     pub(crate) network: Wire,
+    /// How often the network runs for one image; everything below is the sum.
+    pub(crate) views: usize,
     pub(crate) parameters: u64,
     pub(crate) macs: u64,
     pub(crate) comm: Comm,
@@ -82,11 +84,12 @@ pub(crate) fn with_reasons(
     let price = default_extension().price();
     let graph = Arc::new(public.graph.clone());
     let network = SecureNetwork::new(graph, mode, price).map_err(Failure::input)?;
+    let views = public.preprocessing.views();
     Ok(Estimate {
         mode: Some(mode.to_string()),
         bits: Some(widths(&public.graph)),
         parameters,
-        ..sum(public.name.clone(), "ot", network.plan(), why, speed)
+        ..sum(public.name.clone(), "ot", network.plan(), views, why, speed)
     })
 }
 
@@ -94,21 +97,24 @@ pub(crate) fn with_reasons(
 pub(crate) fn of_history(
     model: String,
     float: &FloatModel,
+    views: usize,
     preset: &'static str,
     settings: CrypTFlow2,
     speed: &Speed,
 ) -> Outcome<Estimate> {
     let layers = settings.plan(float).map_err(Failure::input)?;
-    let mut estimate = sum(model, preset, &layers, &BTreeMap::new(), speed);
+    let mut estimate = sum(model, preset, &layers, views, &BTreeMap::new(), speed);
     estimate.time.cpu_s = None;
     estimate.parameters = float.parameters();
     Ok(estimate)
 }
 
+/// The layers, each summed over the views as a run reports them, and their sum.
 fn sum(
     model: String,
     preset: &'static str,
     plan: &[LayerPlan],
+    views: usize,
     why: &BTreeMap<usize, String>,
     speed: &Speed,
 ) -> Estimate {
@@ -118,6 +124,7 @@ fn sum(
         mode: None,
         bits: None,
         network: speed.wire.clone(),
+        views,
         parameters: 0,
         macs: 0,
         comm: Comm::default(),
@@ -126,14 +133,16 @@ fn sum(
     };
     let mut cpu_s = 0.0;
     let mut drawn = Cots::default();
-    for planned in plan {
-        let (cpu, network) = speed.seconds(planned);
-        let before = drawn;
-        drawn = drawn.plus(planned.cost.cots);
-        cpu_s += cpu;
-        estimate.time.network_s += network;
-        let why = why.get(&planned.node).cloned().unwrap_or_default();
-        estimate.add(layer(planned, before, drawn, cpu + network, why));
+    for _ in 0..views {
+        for (place, planned) in plan.iter().enumerate() {
+            let (cpu, network) = speed.seconds(planned);
+            let before = drawn;
+            drawn = drawn.plus(planned.cost.cots);
+            cpu_s += cpu;
+            estimate.time.network_s += network;
+            let why = why.get(&planned.node).cloned().unwrap_or_default();
+            estimate.add(place, layer(planned, before, drawn, cpu + network, why));
+        }
     }
     estimate.time.cpu_s = Some(cpu_s);
     estimate.time.total_s = cpu_s + estimate.time.network_s;
@@ -169,7 +178,8 @@ fn refill(before: u64, after: u64) -> u64 {
 }
 
 impl Estimate {
-    fn add(&mut self, layer: Layer) {
+    /// Adds one run of the layer at a place.
+    fn add(&mut self, place: usize, layer: Layer) {
         let comm = &mut self.comm;
         self.macs += layer.macs;
         comm.client_to_server_bytes += layer.client_to_server_bytes;
@@ -179,7 +189,10 @@ impl Estimate {
             comm.refill_client_to_server_bytes += planned.refill_client_to_server_bytes;
             comm.refill_server_to_client_bytes += planned.refill_server_to_client_bytes;
         }
-        self.layers.push(layer);
+        match self.layers.get_mut(place) {
+            Some(sum) => sum.add(&layer),
+            None => self.layers.push(layer),
+        }
     }
 
     /// Layer by layer with reasons, and the sums.
@@ -232,16 +245,28 @@ impl Estimate {
                 ),
             );
         }
+        let views = match self.views {
+            1 => String::new(),
+            views => {
+                put(
+                    &mut out,
+                    format_args!(
+                        "views: the network runs {views} times for one image; all figures, those of layers too, are of the {views} together"
+                    ),
+                );
+                format!(" in {views} views")
+            }
+        };
         put(
             &mut out,
             format_args!(
-                "network: {} multiply-accumulates, {} parameters",
+                "network: {} multiply-accumulates{views}, {} parameters",
                 self.macs, self.parameters
             ),
         );
         put(
             &mut out,
-            format_args!("traffic of one image: {}", traffic(&self.comm)),
+            format_args!("traffic of one image{views}: {}", traffic(&self.comm)),
         );
         let cpu = self.time.cpu_s.map_or_else(
             || "CPU time unknown".to_owned(),

@@ -6,6 +6,7 @@ use secure::CpuModel;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Outcome};
+use crate::file;
 
 /// Version of the file format.
 const VERSION: u32 = 2;
@@ -46,11 +47,7 @@ impl Machine {
                 "{name}: {cause}; `blindray bench --calibrate` writes such a file"
             ))
         };
-        let length = path.metadata().map_err(|e| bad(e.to_string()))?.len();
-        if length > MAX_BYTES {
-            return Err(bad(format!("{length} bytes are too many")));
-        }
-        let text = std::fs::read(path).map_err(|e| bad(e.to_string()))?;
+        let text = file::read(path, MAX_BYTES).map_err(|e| bad(e.to_string()))?;
         let machine: Self = serde_json::from_slice(&text).map_err(|e| bad(e.to_string()))?;
         if machine.version != VERSION {
             return Err(bad(format!("version {} is not {VERSION}", machine.version)));

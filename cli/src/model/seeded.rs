@@ -67,6 +67,19 @@ pub(crate) fn seeded(
     Ok(replace_convolutions(&source, &options, seed)?.source)
 }
 
+/// Why a backbone could not be built, in the words of the command line.
+pub(crate) fn not_built(name: &str, error: Error) -> Failure {
+    match error {
+        Error::Nets(nets::Error::Shape { .. }) => {
+            Failure::input(format!("{error}: take a larger --size"))
+        }
+        Error::NothingToReplace => Failure::input(format!(
+            "{name}: besides its first and its last layer, this network has no dense convolution larger than 1 x 1 that an X-operator could replace; `plan` replaces those of 1 x 1 as well with --xop-pointwise"
+        )),
+        other => Failure::input(other),
+    }
+}
+
 /// Its integer network: batch norms and widths from noise.
 pub(crate) fn quantised(mut source: Source, widths: CostWidths) -> Outcome<Model> {
     let samples: Vec<_> = (0..CALIBRATION)

@@ -29,6 +29,67 @@ fn usage() {
     assert!(String::from_utf8_lossy(&help.stdout).contains("Examples:"));
 }
 
+/// What the parser of arguments refuses, with the words that say why.
+#[test]
+fn numbers_out_of_range() {
+    let import = ["import", "--calibrate", ".", "--out", "x", "--onnx", "x"];
+    let serve = ["serve", "--model", "chestnet"];
+    for (args, option, value, cause) in [
+        (&serve[..], "--parallel", "0", "0 is not in 1.."),
+        (&serve, "--sessions", "0", "0 is not in 1.."),
+        (&serve, "--max-images", "0", "0 is not in 1.."),
+        (&import, "--images", "0", "0 is not in 1.."),
+        (&import, "--accuracy", "nan", "above 0 and below 1"),
+        (&import, "--accuracy", "0", "above 0 and below 1"),
+        (&import, "--accuracy", "1", "above 0 and below 1"),
+        (&import, "--mean", "0.5,nan", "no finite number"),
+        (&import, "--std", "0.5,0", "no number above 0"),
+    ] {
+        let output = run(&[args, &[option, value]].concat());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{option}: {errors}");
+        assert!(
+            errors.contains(option) && errors.contains(cause),
+            "{errors}"
+        );
+        assert!(output.stdout.is_empty());
+    }
+}
+
+/// Opening a pipe waits for somebody who writes: a test that hangs here has failed.
+#[cfg(unix)]
+#[test]
+fn pipes_are_not_opened() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("pipe.png");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo runs").success());
+    let (pipe, image, out) = (text(&pipe), xray(), folder.path().join("m.bray"));
+    let weights = assets().join("chestnet.safetensors");
+    let calibrate = ["--calibrate", text(folder.path()), "--out", text(&out)];
+    let arch = ["import", "--arch", "chestnet-x", "--weights"];
+    for args in [
+        &["clear", "--model", "chestnet", "--input", pipe][..],
+        &["clear", "--model", pipe, "--input", text(&image)],
+        &[
+            "infer",
+            "--connect",
+            "127.0.0.1:1",
+            "--input",
+            text(&image),
+            "--public",
+            pipe,
+        ],
+        &["plan", "--model", "chestnet", "--constants", pipe],
+        &[&["import", "--onnx", pipe], &calibrate[..]].concat(),
+        &[&arch[..], &[pipe], &calibrate].concat(),
+    ] {
+        fails(&run(args), 2, "pipe.png");
+    }
+    let args = [&arch[..], &[text(&weights)], &calibrate].concat();
+    fails(&run(&args), 2, "no PNG, JPEG or DICOM files");
+}
+
 #[test]
 fn models_that_are_none() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -56,6 +117,10 @@ fn models_that_are_none() {
             cause,
         );
     }
+    let mut old = whole.clone();
+    old[4] = 1;
+    std::fs::write(&path, old).expect("a file");
+    fails(&clear(&name, text(&image)), 2, "import the network again");
     for at in [0, 4, 8, 40, whole.len() / 2, whole.len() - 40] {
         let mut damaged = whole.clone();
         damaged[at] ^= 0x10;
@@ -79,7 +144,17 @@ fn weights_of_another_shape() {
         .concat())
     };
     fails(&import("resnet20", &weights), 2, "tensor");
-    fails(&import("vgg", &weights), 2, "vgg");
+    fails(
+        &import("chestnet", &weights),
+        2,
+        "it is for --arch chestnet-x",
+    );
+    fails(&import("vgg", &weights), 2, "`vgg`; known: chestnet,");
+    fails(
+        &import("vgg", &weights),
+        2,
+        "with X-operators, such as resnet20-x",
+    );
     let cut = folder.path().join("cut.safetensors");
     let bytes = std::fs::read(&weights).expect("weights");
     std::fs::write(&cut, &bytes[..bytes.len() - 4]).expect("a file");
@@ -174,6 +249,8 @@ fn nobody_there() {
         2,
         "no address",
     );
+    let args = ["infer", "--input", text(&image), "--connect", "127.0.0.1"];
+    fails(&run(&args), 2, "a host and a port");
 }
 
 #[test]

@@ -63,6 +63,11 @@ fn a_client_holds_the_server_to_its_public_part() {
         std::fs::write(&other, damaged).expect("a file");
         fails(&infer(&other), 2, "other.json");
     }
+    fails(
+        &infer(&model),
+        2,
+        "m.bray is no public part of a model, the .public.json",
+    );
     fails(&infer(Path::new("absent.json")), 2, "absent.json");
     // Another client's expectation sent it no session.
     let (code, said) = server.stop();
@@ -139,15 +144,51 @@ fn crops_and_filters_travel_with_the_model() {
         .map(|l| l["client_to_server_bytes"].as_u64().expect("bytes"))
         .sum();
     assert_eq!(report["comm"]["client_to_server_bytes"].as_u64(), Some(sum));
+    // The plan of an image is that of all its views.
+    let plan = json(&["plan", "--json", "--model", text(&model)]).remove(0);
+    assert_eq!(plan["views"], 10);
+    for part in ["comm", "bits"] {
+        assert_eq!(plan[part], report[part], "{part}");
+    }
+    let costs = |report: &Value| -> Vec<[Value; 4]> {
+        let layers = report["layers"].as_array().expect("layers").iter();
+        let keys = ["name", "macs", "client_to_server_bytes", "flights"];
+        layers.map(|l| keys.map(|key| l[key].clone())).collect()
+    };
+    assert_eq!(costs(&plan), costs(&report));
+    let shown = run(&["plan", "--model", text(&model)]);
+    let shown = String::from_utf8_lossy(&shown.stdout);
+    assert!(
+        shown.contains("traffic of one image in 10 views: "),
+        "{shown}"
+    );
     fails(&run(&[&args[..], &[text(&image)]].concat()), 1, "2 images");
+}
 
+#[test]
+fn options_of_an_import_that_do_not_fit() {
+    let folder = tempfile::tempdir().expect("a folder");
     let model = folder.path().join("none.bray");
-    for options in [
-        &["--resize", "3"][..],
-        &["--resize", "100000"],
-        &["--crop", "ten"],
+    let nowhere = folder.path().join("absent/public.json");
+    for (options, cause) in [
+        (&["--resize", "3"][..], "--resize: 1x80x80 cannot be"),
+        (&["--resize", "100000"], "--resize"),
+        (&["--crop", "ten"], "--crop ten needs --resize"),
+        (
+            &["--labels", "a"],
+            "--labels needs a name for each output of the network: 2, and 1",
+        ),
+        (&["--labels", "a,b\tc"], "a name or label"),
+        (&["--public", text(&nowhere)], "absent/public.json"),
+        (&["--public", text(folder.path())], "cannot write"),
+        (&["--public", text(&model)], "the same file"),
     ] {
-        fails(&import(&model, options), 2, "--resize");
+        let output = import(&model, options);
+        fails(&output, 2, cause);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(!errors.contains("damaged model"), "{errors}");
+        let late = errors.contains("calibrating") && options[0] == "--public";
+        assert!(!late, "it is noticed before the work: {errors}");
     }
     assert!(!model.exists());
 }
@@ -206,6 +247,23 @@ fn backbones_with_random_weights() {
         text(&image),
     ]);
     assert_eq!(raw(&secure[0]), raw(&clear));
+    // A model that has its own size.
+    let with = ["--model", "chestnet", "--input", text(&image)];
+    for option in ["--size", "--classes"] {
+        let args = [&["clear"], &with[..], &[option, "100"]].concat();
+        fails(&run(&args), 2, "leave it out");
+        let listen = ["serve", "--listen", "127.0.0.1:0"];
+        let args = [&listen[..], &with[..2], &[option, "100"]].concat();
+        fails(&run(&args), 2, "leave it out");
+    }
+    for command in [&["plan"][..], &["serve", "--listen", "127.0.0.1:0"]] {
+        let output = run(&[command, &["--model", "mobilenet-v2-x"]].concat());
+        fails(
+            &output,
+            2,
+            "`plan` replaces those of 1 x 1 as well with --xop-pointwise",
+        );
+    }
     // A network that is only there with its trained weights.
     fails(
         &run(&["clear", "--model", "resnet20", "--input", text(&image)]),

@@ -48,6 +48,7 @@ fn totals_are_the_sums_of_layers() {
         let total = report["time"]["total_s"].as_f64().expect("seconds");
         assert!((seconds - total).abs() < 1e-6 * total, "{seconds} {total}");
         assert!(total > 0.0 && number(&report, "parameters") > 0);
+        assert_eq!(report["views"], 1);
     }
 }
 
@@ -306,6 +307,7 @@ fn bad_requests_say_what_would_do() {
     for (args, cause) in [
         (&["--model", "vgg"][..], "densenet121"),
         (&["--model", "chestnet", "--size", "64"], "leave it out"),
+        (&["--model", "chestnet", "--classes", "2"], "leave it out"),
         (&["--model", "squeezenet", "--size", "8"], "a larger --size"),
         (
             &[

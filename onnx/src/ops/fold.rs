@@ -6,6 +6,7 @@ use rten_onnx::onnx::DataType;
 
 use super::layout::{flat, permutation, squeezed, target, unsqueezed};
 use super::movement::{SliceArguments, slice_spec};
+use super::norm::{TRAINING_MODE, not_in_training};
 use crate::array::{Array, Data, elements};
 use crate::error::{Fault, invalid, unsupported};
 use crate::node::{Node, axis};
@@ -27,6 +28,11 @@ fn ints(inputs: Inputs<'_>, index: usize) -> Result<Option<&[i64]>, Fault> {
         },
         _ => Ok(None),
     }
+}
+
+pub(super) fn dropout(node: &Node<'_>, inputs: Inputs<'_>) -> Result<Array, Fault> {
+    not_in_training(inputs.get(TRAINING_MODE).and_then(Option::as_deref))?;
+    identity(node, inputs)
 }
 
 pub(super) fn identity(_: &Node<'_>, inputs: Inputs<'_>) -> Result<Array, Fault> {

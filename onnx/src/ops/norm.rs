@@ -1,10 +1,11 @@
-//! Batch normalisation.
+//! Layers that do one thing in training and another at inference: batch normalisation and dropout.
 
 use nets::Op;
 
 use super::{Outputs, feature};
+use crate::array::{Array, Data};
 use crate::context::Context;
-use crate::error::unsupported;
+use crate::error::{Fault, unsupported};
 use crate::node::Node;
 
 pub(super) fn batch<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
@@ -26,4 +27,25 @@ pub(super) fn batch<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     };
     let dims = x.dims.clone();
     feature(context.emit(&node.label(), op, &x, Some(dims))?)
+}
+
+/// Nothing at inference.
+pub(super) fn dropout<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    not_in_training(context.optional(node, TRAINING_MODE)?.as_deref())?;
+    feature(context.viewed(node, 0)?)
+}
+
+/// The input of a dropout that says whether it is in training mode; left out it is not.
+pub(super) const TRAINING_MODE: usize = 2;
+
+/// Refuses a dropout that drops values.
+pub(super) fn not_in_training(mode: Option<&Array>) -> Result<(), Fault> {
+    let set = mode.is_some_and(|mode| match &mode.data {
+        Data::Float(values) => values.iter().any(|&value| value != 0.0),
+        Data::Int(values) => values.iter().any(|&value| value != 0),
+    });
+    if set {
+        return unsupported("in training mode");
+    }
+    Ok(())
 }

@@ -5,6 +5,7 @@
 )]
 
 use super::matrix::portable_xor;
+use super::token::detected;
 use crate::Block;
 use core::arch::x86_64::*;
 use zerocopy::IntoBytes;
@@ -16,7 +17,7 @@ pub(super) struct Avx2(());
 impl Avx2 {
     #[inline]
     pub(super) fn new() -> Option<Self> {
-        std::arch::is_x86_feature_detected!("avx2").then_some(Self(()))
+        detected!("avx2").then_some(Self(()))
     }
 
     #[inline]

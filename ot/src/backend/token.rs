@@ -1,5 +1,12 @@
 //! Tokens that prove that the processor has the instructions of a module of kernels.
 
+/// Whether the processor has every feature. A build with `--cfg blindray_portable` says that it has none.
+macro_rules! detected {
+    ($($feature:tt),+) => {
+        !cfg!(blindray_portable) $(&& std::arch::is_x86_feature_detected!($feature))+
+    };
+}
+
 /// A token for the kernels of a module: its existence proves that their features are there.
 macro_rules! token {
     ($(#[$doc:meta])* $token:ident, [$($feature:tt),+]) => {
@@ -11,7 +18,8 @@ macro_rules! token {
             /// The token, if the processor has every feature.
             #[inline]
             pub(super) fn new() -> Option<Self> {
-                ($(std::arch::is_x86_feature_detected!($feature))&&+).then_some(Self(()))
+                let usable = $crate::backend::token::detected!($($feature),+);
+                usable.then_some(Self(()))
             }
         }
 
@@ -62,4 +70,5 @@ macro_rules! token {
     };
 }
 
+pub(super) use detected;
 pub(super) use token;

@@ -30,18 +30,6 @@ pub(crate) fn read_bits(src: &[u64], at: usize, n: usize) -> u64 {
     bits & u64::MAX >> (64 - n)
 }
 
-/// Bytes as little-endian words, the last one padded with zeros.
-pub(crate) fn words_of(bytes: &[u8]) -> Vec<u64> {
-    bytes
-        .chunks(8)
-        .map(|chunk| {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            u64::from_le_bytes(word)
-        })
-        .collect()
-}
-
 /// The low half of a block.
 #[expect(
     clippy::cast_possible_truncation,
@@ -50,47 +38,6 @@ pub(crate) fn words_of(bytes: &[u8]) -> Vec<u64> {
 #[inline]
 pub(crate) const fn low(block: Block) -> u64 {
     block as u64
-}
-
-/// Appends runs of bits to bytes, least significant bit first.
-#[derive(Debug)]
-pub(crate) struct BitWriter<'a> {
-    out: &'a mut Vec<u8>,
-    pending: u64,
-    filled: u32,
-}
-
-impl<'a> BitWriter<'a> {
-    /// A writer that appends to `out`.
-    pub(crate) fn new(out: &'a mut Vec<u8>) -> Self {
-        Self {
-            out,
-            pending: 0,
-            filled: 0,
-        }
-    }
-
-    /// Appends the low `n` bits of `bits`, n <= 64; its other bits are zero.
-    #[inline]
-    pub(crate) fn push(&mut self, bits: u64, n: u32) {
-        self.pending |= bits << self.filled;
-        let filled = self.filled + n;
-        if filled < 64 {
-            self.filled = filled;
-            return;
-        }
-        self.out.extend_from_slice(&self.pending.to_le_bytes());
-        let used = 64 - self.filled;
-        self.pending = bits.checked_shr(used).unwrap_or(0);
-        self.filled = filled - 64;
-    }
-
-    /// Writes the bits left, padded with zeros to a whole byte.
-    pub(crate) fn finish(self) {
-        let bytes = self.filled.div_ceil(8) as usize;
-        self.out
-            .extend_from_slice(&self.pending.to_le_bytes()[..bytes]);
-    }
 }
 
 #[cfg(test)]
@@ -129,27 +76,6 @@ mod tests {
                     expected,
                     "bit {i} of copy {n} from {from} to {to}"
                 );
-            }
-        }
-    }
-
-    #[test]
-    fn writes_what_is_read() {
-        for n in 1..=64 {
-            let mask = u64::MAX >> (64 - n);
-            let values: Vec<u64> = (0..37u64)
-                .map(|i| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) & mask)
-                .collect();
-            let mut bytes = Vec::new();
-            let mut writer = BitWriter::new(&mut bytes);
-            for &v in &values {
-                writer.push(v, n);
-            }
-            writer.finish();
-            assert_eq!(bytes.len(), (37 * n as usize).div_ceil(8));
-            let words = words_of(&bytes);
-            for (i, &v) in values.iter().enumerate() {
-                assert_eq!(read_bits(&words, i * n as usize, n as usize), v);
             }
         }
     }

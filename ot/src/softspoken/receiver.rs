@@ -9,7 +9,6 @@ use zerocopy::IntoBytes;
 use zeroize::Zeroize;
 
 use super::{BATCH, LAMBDA, Position, REFILL, ROW, SETUP, groups};
-use crate::detached::DetachedReceiver;
 use crate::kernel::bits::copy_bits;
 use crate::kernel::fold::{Scratch, fold};
 use crate::kernel::ggm;
@@ -125,10 +124,6 @@ impl RcotReceiver for SoftSpokenReceiver {
             done += taken;
         }
         Ok(first)
-    }
-
-    fn detach(&mut self, n: usize) -> Result<Box<dyn RcotReceiver>, Error> {
-        DetachedReceiver::boxed(self, n)
     }
 
     fn drawn(&self) -> u64 {

@@ -9,7 +9,6 @@ use zerocopy::IntoBytes;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{BATCH, LAMBDA, Position, REFILL, ROW, SETUP, groups};
-use crate::detached::DetachedSender;
 use crate::kernel::bits::low;
 use crate::kernel::fold::{Scratch, fold};
 use crate::kernel::ggm;
@@ -21,26 +20,30 @@ use crate::{Block, Error, RcotSender, base};
 ///
 /// **Functionality.** A pool of random correlated OTs, see [`RcotSender`].
 ///
-/// **Protocol.** Set-up: 128 base OTs ([`base`]) in which the parties swap sides. The receiver
-/// grows a GGM tree of 2^k seeds for every k bits of Δ; the base OTs give the sender every seed but
-/// the one at its k bits of Δ, a punctured PRF. Refill: both expand their seeds. Of the seeds x,
-/// the receiver's row b is Σ x_b·G(x) and its u is Σ G(x); the sender numbers the seeds x ^ Δ,
-/// lacks number 0 and so gets row b ^ Δ_b·u. To make u the same in all groups of k bits (the
-/// repetition code) the receiver sends u_g ^ u_0 for every group but the first; u_0 is the choice
-/// vector, which is thus random and costs nothing. Transposed rows are COTs. k = 1 is IKNP [IKNP03]
-/// with one column less on the wire. Where k does not divide 128, the last group has the bits that
-/// are left. Streams are AES-CTR, continued from refill to refill; a tree's doubling step is
-/// [`TreePrg`].
+/// **Protocol.** The set-up consists of 128 base OTs ([`base`]), in which the parties swap roles. For
+/// every group of k bits of Δ the receiver grows a GGM tree of 2^k seeds, and the base OTs give the
+/// sender every seed but the one whose number is its k bits of Δ: a punctured PRF. In a refill both
+/// expand their seeds. Let G(x) be the expansion of seed x, and x_b bit b of its number. The receiver
+/// computes the rows Σ x_b·G(x), one for each bit b, and u = Σ G(x). The sender numbers the seeds x ^ Δ
+/// instead, so that the one it lacks has number 0 and counts in no row; its row b is the receiver's
+/// row b ^ Δ_b·u. The groups must all have the same u (the repetition code), so the receiver sends
+/// u_g ^ u_0 for every group g but the first. The choice vector is u_0, which is random and costs
+/// nothing. The columns of the rows are the COTs.
 ///
-/// **Security.** Semi-honest, λ = 128. A malicious receiver could send inconsistent corrections and
-/// so learn bits of Δ; the consistency check of [Roy22] against that is not implemented.
+/// With k = 1 this is IKNP [IKNP03] with one column less on the wire. Where k does not divide 128, the
+/// last group has the bits that are left. The expansion is AES-CTR, continued from refill to refill;
+/// the doubling step of a tree is [`TreePrg`].
 ///
-/// **Cost.** [`setup_cost`](crate::setup_cost): one flight each way.
-/// [`refill_cost`](crate::refill_cost): ceil(128/k) - 1 bits per COT from receiver to sender, in
-/// whole batches of [`BATCH`](crate::BATCH) COTs. A refill happens inside the draw that needs it,
-/// so at the same draw on both sides; the sender waits for it, the receiver for nothing but room in
-/// the line. A party that is sender in one pool and receiver in another must draw in the same order
-/// as its peer.
+/// **Security.** Semi-honest, with λ = 128. A malicious receiver could send inconsistent corrections
+/// and learn bits of Δ from what follows; the consistency check of [Roy22] against that is not
+/// implemented.
+///
+/// **Cost.** [`Extension::setup_cost`](crate::Extension::setup_cost): one flight each way.
+/// [`Extension::refill_cost`](crate::Extension::refill_cost): ceil(128/k) - 1 bits per COT from receiver to sender, in
+/// whole batches of [`SoftSpoken::BATCH`](crate::SoftSpoken::BATCH) COTs. A refill happens inside the draw that needs it, which
+/// is the same draw on both sides. The sender waits for the receiver's corrections; the receiver waits
+/// for nothing but room in the line. A party that is the sender in one pool and the receiver in another
+/// must draw from them in the same order as its peer.
 ///
 /// [IKNP03]: crate#papers
 /// [Roy22]: crate#papers
@@ -154,10 +157,6 @@ impl RcotSender for SoftSpokenSender {
             done += taken;
         }
         Ok(first)
-    }
-
-    fn detach(&mut self, n: usize) -> Result<Box<dyn RcotSender>, Error> {
-        DetachedSender::boxed(self, n)
     }
 
     fn drawn(&self) -> u64 {

@@ -11,13 +11,15 @@ use super::Kernel;
 pub(crate) struct Avx2(());
 
 impl Avx2 {
+    /// The token, if the processor has AVX2 and the build is not `--cfg blindray_portable`.
     #[inline]
     pub(crate) fn new() -> Option<Self> {
         #[cfg(test)]
         if super::FORCE_PORTABLE.with(core::cell::Cell::get) {
             return None;
         }
-        is_x86_feature_detected!("avx2").then_some(Self(()))
+        let usable = !cfg!(blindray_portable) && is_x86_feature_detected!("avx2");
+        usable.then_some(Self(()))
     }
 
     #[inline]
@@ -30,4 +32,18 @@ impl Avx2 {
 #[target_feature(enable = "avx2")]
 fn run_avx2<K: Kernel>(kernel: K) {
     kernel.run();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_is_there_where_avx2_is_and_never_in_a_portable_build() {
+        #[cfg(blindray_portable)]
+        assert!(Avx2::new().is_none());
+        #[cfg(not(blindray_portable))]
+        assert_eq!(Avx2::new().is_some(), is_x86_feature_detected!("avx2"));
+        assert!(super::super::portable(Avx2::new).is_none());
+    }
 }
