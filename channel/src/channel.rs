@@ -1,7 +1,7 @@
 //! A channel: one stream to the peer, buffered and accounted.
 
 use std::borrow::Cow;
-use std::io::{Error as IoError, Result as IoResult};
+use std::io::{Error as IoError, ErrorKind, Result as IoResult};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread::Builder;
@@ -117,27 +117,37 @@ impl Channel {
         self.check(outcome)
     }
 
-    /// This party writes what the line takes, reads what is there, and so on. When the line takes nothing, a second
-    /// thread writes the rest while this one reads.
+    /// Why this cannot hang, for any lengths and any line that holds at least one byte: suppose both
+    /// parties are stuck for good.
     ///
-    /// Why the parties cannot wait for each other: neither waits to read before the line has taken a byte of it since
-    /// its last read, or all of them, or a second thread writes. So of two parties that both wait to read, the one whose
-    /// last write came later has given the other a byte to read.
+    /// A party stuck in `write_all` has received everything, and its outgoing line is full of bytes
+    /// that the peer still wants. The peer then has something to read, so it is not stuck reading;
+    /// were it stuck in `write_all` too, it would have received everything. So both are stuck in
+    /// `recv_some` with both lines empty. Neither has sent everything, else the other would have what
+    /// it waits for. So the last thing each did before it waited was a `try_write` that ended
+    /// because the line was full. Take the later of the two, say B's. A has to read for that line to
+    /// be empty now, after B's attempt and so after its own last attempt. But A tries to write
+    /// after every read. Contradiction. A party whose line cannot tell whether it is full reads and
+    /// writes in two threads, and so waits for nothing but the peer.
     fn both_speak(&mut self, mut send: &[u8], mut recv: &mut [u8]) -> IoResult<()> {
-        let Self { writer, reader, .. } = self;
         while !send.is_empty() && !recv.is_empty() {
-            let sent = writer.try_write(send)?;
-            if sent == 0 {
-                break;
-            }
+            let sent = match self.writer.try_write(send) {
+                Err(error) if error.kind() == ErrorKind::Unsupported => {
+                    return self.both_at_once(send, recv);
+                }
+                sent => sent?,
+            };
             send = &send[sent..];
-            let received = reader.recv_some(recv)?;
+            let received = self.reader.recv_some(recv)?;
             recv = &mut recv[received..];
         }
-        if send.is_empty() || recv.is_empty() {
-            writer.write_all(send)?;
-            return reader.recv(recv);
-        }
+        self.writer.write_all(send)?;
+        self.reader.recv(recv)
+    }
+
+    /// A second thread writes while this one reads.
+    fn both_at_once(&mut self, send: &[u8], recv: &mut [u8]) -> IoResult<()> {
+        let Self { writer, reader, .. } = self;
         let line = Arc::clone(writer.line());
         std::thread::scope(|scope| {
             let write = || {

@@ -32,16 +32,15 @@ pub trait Duplex: Send + Sync {
     /// Writes what the stream takes without waiting, and returns how many bytes that is. It is not called while
     /// another thread reads.
     ///
-    /// 0 means that nothing was taken now, because the stream is full or because it cannot tell; it does not mean that
-    /// the stream has ended, which is an error. Where nothing was taken and a channel has to read as well, it writes by
-    /// [`Duplex::write`] in a second thread. So a stream may do without this call, at the price of a thread for every
-    /// step in which both parties speak.
+    /// 0 means that the stream is full, and takes more once the peer has read. A stream that cannot tell leaves this
+    /// call as it is; then a channel that has to read as well writes by [`Duplex::write`] in a second thread, one for
+    /// every step in which both parties speak.
     ///
     /// # Errors
-    /// What went wrong; a full stream is no error.
+    /// [`ErrorKind::Unsupported`] where the stream cannot do it, else what went wrong; a full stream is no error.
     fn try_write(&self, bytes: &[u8]) -> IoResult<usize> {
         let _ = bytes;
-        Ok(0)
+        Err(ErrorKind::Unsupported.into())
     }
 
     /// Says that no more bytes will come from here. The peer's last bytes can still be read.
