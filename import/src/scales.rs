@@ -190,15 +190,18 @@ fn tops(
     // network: it needs bits, but no other scale.
     let mut widest = top.clone();
     for (index, node) in nodes.iter().enumerate() {
-        match &node.op {
-            Op::SignedRelu { shift, .. } => {
+        match node.op.kind() {
+            Kind::Acts => {
+                let Some(shift) = node.op.offset() else {
+                    continue;
+                };
                 let shifts = model.tensors.tensor(shift)?.data();
                 let largest = shifts.iter().fold(0.0_f32, |top, v| top.max(v.abs()));
                 let before = ranges[node.inputs[0]] * options.margin;
                 widest[root[index]] = widest[root[index]].max(before + f64::from(largest));
             }
             // x + 3, which is clipped at 6.
-            Op::HardSigmoid | Op::HardSwish => {
+            Kind::Rescales(Rescaling::HardSigmoid | Rescaling::HardSwish) => {
                 let group = root[node.inputs[0]];
                 let before = match node.inputs[0] {
                     0 => top[0],
@@ -206,26 +209,14 @@ fn tops(
                 };
                 widest[group] = widest[group].max(before + 3.0).max(6.0);
             }
-            Op::Input { .. }
-            | Op::Conv2d { .. }
-            | Op::Linear { .. }
-            | Op::BatchNorm { .. }
-            | Op::Relu
-            | Op::LeakyRelu { .. }
-            | Op::PRelu { .. }
-            | Op::AddMap { .. }
-            | Op::Clip { .. }
-            | Op::MaxPool { .. }
-            | Op::Gate
-            | Op::AvgPool { .. }
-            | Op::GlobalAvgPool
-            | Op::Add
-            | Op::Concat
-            | Op::ChannelShuffle { .. }
-            | Op::Slice { .. }
-            | Op::Subsample { .. }
-            | Op::PadChannels { .. }
-            | Op::Flatten => {}
+            Kind::Input
+            | Kind::Linear
+            | Kind::Constant
+            | Kind::Norm
+            | Kind::Moves
+            | Kind::Joins
+            | Kind::Averages
+            | Kind::Rescales(Rescaling::Gate) => {}
         }
     }
     Ok((top, widest))
