@@ -1,4 +1,5 @@
-//! Files that a user names: read within bounds, and tried before the long work whose result they are to hold.
+//! Files that a user names: read within bounds, tried before the long work whose result they are to hold, and written
+//! together.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
@@ -31,9 +32,40 @@ pub(crate) fn try_writing(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Writes files that belong together. Where one fails, on a full disk for instance, those that were not there
+/// before are removed again, and the error names the one that failed.
+pub(crate) fn write_together(files: &[(&Path, &[u8])]) -> Result<(), String> {
+    let mut new = Vec::new();
+    for &(path, bytes) in files {
+        if !path.exists() {
+            new.push(path);
+        }
+        if let Err(error) = std::fs::write(path, bytes) {
+            new.iter().for_each(|path| drop(std::fs::remove_file(path)));
+            return Err(format!("cannot write {}: {error}", path.display()));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_are_written_together_or_not_at_all() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [old, new] = ["old", "new"].map(|name| folder.path().join(name));
+        std::fs::write(&old, b"before").expect("a file");
+        let files: [(&Path, &[u8]); 3] = [(&old, b"after"), (&new, b"new"), (folder.path(), b"")];
+        let error = write_together(&files).expect_err("a folder is no file");
+        let name = folder.path().display().to_string();
+        assert!(error.contains(&name), "{error}");
+        assert!(old.exists() && !new.exists());
+        write_together(&files[..2]).expect("both can be written");
+        assert_eq!(std::fs::read(&old).expect("there"), b"after");
+        assert_eq!(std::fs::read(&new).expect("there"), b"new");
+    }
 
     #[test]
     fn nothing_changes_by_trying() {

@@ -61,9 +61,8 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
     for (layer, choice) in report.layers.iter_mut().zip(&choices) {
         layer.algorithm = choice.chosen.to_string();
     }
-    model.save(&args.out).map_err(Failure::run)?;
-    std::fs::write(&public, model.public.to_json())
-        .map_err(|e| Failure::run(format!("cannot write {}: {e}", public.display())))?;
+    let (bytes, json) = (model.to_bytes(), model.public.to_json());
+    file::write_together(&[(&args.out, &bytes), (&public, json.as_ref())]).map_err(Failure::run)?;
     if ui.is_json() {
         ui.json_line(&report)
     } else {
