@@ -1,4 +1,4 @@
-//! AES-128 and bit-matrix back-ends, chosen at run time.
+//! AES-128, bit-matrix and field back-ends, chosen at run time.
 //!
 //! [`Backend`] is a choice of instruction set that the processor is known to have. [`Cipher`] is a
 //! key expanded for one back-end; every operation on it takes a whole batch, so the choice is made
@@ -8,6 +8,7 @@ use crate::Block;
 
 mod bytes;
 mod cipher;
+mod gf128;
 mod matrix;
 mod portable;
 
@@ -15,6 +16,8 @@ mod portable;
 mod aesni;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod clmul;
 #[cfg(target_arch = "x86_64")]
 mod kernels;
 #[cfg(target_arch = "x86_64")]
@@ -33,6 +36,7 @@ use {aesni::AesNi, vaes::Vaes, vaes512::Vaes512};
 
 pub(crate) use bytes::{blocks_from_le, words_from_le};
 pub(crate) use cipher::Cipher;
+pub(crate) use gf128::sum_of_products;
 pub(crate) use matrix::{transpose_128, xor_into};
 
 /// The instruction set used for AES.
