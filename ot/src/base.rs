@@ -18,6 +18,8 @@
 //!
 //! **Cost.** [`cost`]: 64·n bytes to the sender, then 32·n bytes back.
 //!
+//! Both halves also return a digest of all that was said: a protocol on top can bind itself to it.
+//!
 //! [MR19]: crate#papers
 //! [MRR21]: crate#papers
 
@@ -34,6 +36,12 @@ use crate::{Block, Error};
 
 const POINT: usize = 32;
 
+/// BLAKE3 over everything that both parties said in a run.
+pub type Transcript = [u8; 32];
+
+/// What a party has of a run: its keys, and what was said.
+pub type Outcome<K> = (Zeroizing<Vec<K>>, Transcript);
+
 /// Exact traffic of `n` base OTs in which `sender` sends.
 #[must_use]
 pub fn cost(n: usize, sender: Role) -> Cost {
@@ -49,11 +57,11 @@ pub fn send(
     session: &SessionId,
     n: usize,
     rng: &mut (impl CryptoRng + ?Sized),
-) -> Result<Vec<[Block; 2]>, Error> {
+) -> Result<Outcome<[Block; 2]>, Error> {
     let mut request = vec![0; 2 * POINT * n];
     chan.recv(&mut request)?;
     let mut reply = Vec::with_capacity(POINT * n);
-    let mut keys = Vec::with_capacity(n);
+    let mut keys = Zeroizing::new(Vec::with_capacity(n));
     for (index, pair) in request.chunks_exact(2 * POINT).enumerate() {
         let domain = Domain {
             session,
@@ -80,7 +88,8 @@ pub fn send(
     }
     chan.send(&reply)?;
     chan.flush()?;
-    Ok(keys)
+    let said = transcript(session, chan.role(), &request, &reply);
+    Ok((keys, said))
 }
 
 /// The receiver's half: the key of its choice for every OT.
@@ -92,7 +101,7 @@ pub fn receive(
     session: &SessionId,
     choices: &BitVec,
     rng: &mut (impl CryptoRng + ?Sized),
-) -> Result<Vec<Block>, Error> {
+) -> Result<Outcome<Block>, Error> {
     let (n, sender) = (choices.len(), chan.role().peer());
     let domain = |index| Domain {
         session,
@@ -112,20 +121,30 @@ pub fn receive(
         ];
         request.extend_from_slice(points[0].as_bytes());
         request.extend_from_slice(points[1].as_bytes());
-        pending.push((slot, secret, points));
+        pending.push((secret, points));
     }
     chan.send(&request)?;
     let mut reply = vec![0; POINT * n];
     chan.recv(&mut reply)?;
-    let mut keys = Vec::with_capacity(n);
-    for (index, (bytes, (slot, secret, points))) in
-        reply.chunks_exact(POINT).zip(&pending).enumerate()
-    {
+    let mut keys = Zeroizing::new(Vec::with_capacity(n));
+    let replies = reply.chunks_exact(POINT).zip(choices.iter());
+    for (index, ((bytes, choice), (secret, points))) in replies.zip(&pending).enumerate() {
         let domain = domain(index);
         let (encoded, public) = domain.decode(bytes)?;
-        keys.push(domain.key(*slot, &encoded, points, &Zeroizing::new(public * **secret)));
+        let shared = Zeroizing::new(public * **secret);
+        keys.push(domain.key(u8::from(choice), &encoded, points, &shared));
     }
-    Ok(keys)
+    let said = transcript(session, sender, &request, &reply);
+    Ok((keys, said))
+}
+
+fn transcript(session: &SessionId, sender: Role, request: &[u8], reply: &[u8]) -> Transcript {
+    let mut hasher = blake3::Hasher::new_derive_key("Blindray 2026-11-29 base OT, transcript");
+    hasher.update(session);
+    hasher.update(&[u8::from(sender.is_server())]);
+    // Either has so many bytes for each OT, so it is clear where the one ends.
+    hasher.update(request).update(reply);
+    hasher.finalize().into()
 }
 
 /// What every hash of one OT is bound to.
@@ -185,5 +204,25 @@ impl Domain<'_> {
             .filter(|p| !p.is_identity())
             .ok_or_else(invalid)?;
         Ok((encoded, point))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transcripts_are_of_one_session_and_one_direction() {
+        let of =
+            |session, sender, request, reply| transcript(&[session; 16], sender, request, reply);
+        let all = [
+            of(1, Role::Server, b"request", b"reply"),
+            of(2, Role::Server, b"request", b"reply"),
+            of(1, Role::Client, b"request", b"reply"),
+            of(1, Role::Server, b"Request", b"reply"),
+            of(1, Role::Server, b"request", b"Reply"),
+        ];
+        let distinct: std::collections::HashSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
     }
 }

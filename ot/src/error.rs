@@ -13,4 +13,10 @@ pub enum Error {
         /// Number of the base OT, from 0.
         index: usize,
     },
+    /// A batch of correlated OTs failed its consistency check, and none of it was used. The peer deviated from
+    /// the protocol, or the line changed what passed.
+    #[error(
+        "the peer's oblivious transfers are inconsistent: it deviated from the protocol, or the line changed bytes"
+    )]
+    Inconsistent,
 }

@@ -93,6 +93,7 @@ impl Extension for SoftSpoken {
         vec![
             ("softspoken k", self.k.into()),
             ("softspoken batch", softspoken::BATCH as u64),
+            ("softspoken columns", softspoken::COLUMNS as u64),
         ]
     }
 

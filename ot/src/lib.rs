@@ -18,6 +18,9 @@ mod rows;
 mod softspoken;
 mod words;
 
+#[doc = include_str!("../docs/consistency.md")]
+pub mod consistency {}
+
 pub use backend::Backend;
 pub use cost::{chosen_cost, cot_rows_cost, cot_words_batch_cost, cot_words_cost, rot_cost};
 pub use endpoint::{OtReceiver, OtSender};

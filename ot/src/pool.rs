@@ -19,7 +19,7 @@ pub trait RcotSender: Send {
     /// it.
     ///
     /// # Errors
-    /// The refill channel failed.
+    /// The refill channel failed, or the correlations are not what they should be. The pool is dead then.
     fn draw(&mut self, q: &mut [Block]) -> Result<u64, Error>;
 
     /// Announces that at least `n` more correlations will be drawn, so that the pool can size its

@@ -1,6 +1,7 @@
 //! SoftSpokenOT [Roy22]: what both ends share. The protocol is described at
 //! [`SoftSpokenSender`](crate::SoftSpokenSender).
 
+mod check;
 mod receiver;
 mod sender;
 
@@ -9,9 +10,16 @@ use channel::{Cost, Role};
 pub use receiver::SoftSpokenReceiver;
 pub use sender::SoftSpokenSender;
 
-/// COTs made by one refill: enough to make streams of AES-CTR fast, little enough that the matrix
-/// stays in the second-level cache and little is left over. AGREEMENT.
-pub(crate) const BATCH: usize = 1 << 14;
+/// Columns of the matrix of one refill: enough to make streams of AES-CTR fast, little enough that the
+/// matrix stays in the second-level cache and little is left over. AGREEMENT.
+pub(crate) const COLUMNS: usize = 1 << 14;
+
+/// Columns that the consistency check hashes at a time, and the number of those at the end that mask
+/// what it shows. SECURITY.
+const BLOCK: usize = 128;
+
+/// COTs made by one refill: all columns but the last block. AGREEMENT.
+pub(crate) const BATCH: usize = COLUMNS - BLOCK;
 
 /// Bits of Δ, and rows of the extension. SECURITY.
 const LAMBDA: usize = 128;
@@ -20,8 +28,8 @@ const LAMBDA: usize = 128;
 const SETUP: &str = "setup";
 const REFILL: &str = "refill";
 
-/// Words of a row of one batch.
-const ROW: usize = BATCH / 64;
+/// Words of a row of the matrix.
+const ROW: usize = COLUMNS / 64;
 
 /// Exact traffic of the set-up of a pool in which `sender` sends.
 pub(crate) fn setup_cost(sender: Role) -> Cost {
@@ -31,8 +39,18 @@ pub(crate) fn setup_cost(sender: Role) -> Cost {
 
 /// Exact traffic of the refills until `cots` COTs are drawn, with 2^k seeds per group.
 pub(crate) fn refill_cost(k: u32, cots: u64, sender: Role) -> Cost {
-    let (rows, refills) = (groups(k).count() as u64 - 1, cots.div_ceil(BATCH as u64));
-    Cost::speak(sender.peer(), refills * rows * (BATCH / 8) as u64)
+    let refills = cots.div_ceil(BATCH as u64);
+    Cost::speak(sender.peer(), refills * refill_bytes(k))
+}
+
+/// Bytes of one refill: the corrections and the proof that they are consistent.
+pub(crate) fn refill_bytes(k: u32) -> u64 {
+    (corrections(k) * COLUMNS / 8 + check::PROOF) as u64
+}
+
+/// Number of corrections of a refill, which are a row each.
+fn corrections(k: u32) -> usize {
+    groups(k).len() - 1
 }
 
 /// First row and number of rows of every group.

@@ -5,23 +5,21 @@ use zeroize::Zeroizing;
 use crate::Block;
 use crate::prg::TreePrg;
 
-/// The leaves of the tree under `root`, and for every level the sums of its left and of its right
-/// children.
+/// Seeds, all of one level.
+type Nodes = Zeroizing<Vec<Block>>;
+
+/// The leaves of the tree under `root`. Appends to `sums`, for every level, the sums of its left and of
+/// its right children.
 ///
 /// Level j decides bit j of the leaf number.
-pub(crate) fn full(
-    tree: &TreePrg,
-    root: Block,
-    k: usize,
-) -> (Zeroizing<Vec<Block>>, Vec<[Block; 2]>) {
+pub(crate) fn full(tree: &TreePrg, root: Block, k: usize, sums: &mut Vec<[Block; 2]>) -> Nodes {
     let mut nodes = Zeroizing::new(vec![root]);
-    let mut sums = Vec::with_capacity(k);
     for _ in 0..k {
         let (left, right) = double(tree, &nodes);
         sums.push([sum(&left), sum(&right)]);
         nodes = concatenate(&left, &right);
     }
-    (nodes, sums)
+    nodes
 }
 
 /// All leaves but the one at the secret position `alpha`, from the sums of the children off its
@@ -29,7 +27,7 @@ pub(crate) fn full(
 ///
 /// Leaf v of the result is leaf v ^ `alpha` of the full tree, leaf 0 is meaningless: so
 /// nothing here or later depends on where the hole is.
-pub(crate) fn punctured(tree: &TreePrg, alpha: u64, siblings: &[Block]) -> Zeroizing<Vec<Block>> {
+pub(crate) fn punctured(tree: &TreePrg, alpha: u64, siblings: &[Block]) -> Nodes {
     let mut nodes = Zeroizing::new(vec![0]);
     for (j, sibling) in siblings.iter().enumerate() {
         let (mut near, mut far) = double(tree, &nodes);
@@ -44,8 +42,6 @@ pub(crate) fn punctured(tree: &TreePrg, alpha: u64, siblings: &[Block]) -> Zeroi
     }
     nodes
 }
-
-type Nodes = Zeroizing<Vec<Block>>;
 
 fn double(tree: &TreePrg, nodes: &[Block]) -> (Nodes, Nodes) {
     let mut left = Zeroizing::new(vec![0; nodes.len()]);
@@ -73,7 +69,8 @@ mod tests {
     fn punctured_tree_is_the_full_one_but_for_the_hole() {
         let tree = TreePrg::new(&[7; 16]);
         for k in 1..=8 {
-            let (leaves, sums) = full(&tree, 0x1234_5678, k);
+            let mut sums = Vec::new();
+            let leaves = full(&tree, 0x1234_5678, k, &mut sums);
             for alpha in 0..1_usize << k {
                 let siblings: Vec<Block> = sums
                     .iter()

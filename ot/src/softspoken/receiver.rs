@@ -6,9 +6,10 @@ use channel::{Channel, Ledger, SessionId};
 use rand_core::CryptoRng;
 use ring_arith::BitVec;
 use zerocopy::IntoBytes;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
-use super::{BATCH, LAMBDA, Position, REFILL, ROW, SETUP, groups};
+use super::check::Binding;
+use super::{BATCH, COLUMNS, LAMBDA, Position, REFILL, ROW, SETUP, corrections, groups};
 use crate::kernel::bits::copy_bits;
 use crate::kernel::fold::{Scratch, fold};
 use crate::kernel::ggm;
@@ -23,6 +24,7 @@ pub struct SoftSpokenReceiver {
     k: u32,
     /// 2^k streams per group.
     streams: Vec<Vec<Prg>>,
+    binding: Binding,
     batch: Batch,
     position: Position,
 }
@@ -32,8 +34,15 @@ struct Batch {
     choices: Vec<u64>,
     t: Vec<Block>,
     rows: Vec<u64>,
-    sum: Vec<u64>,
+    corrections: Vec<u64>,
     scratch: Box<Scratch>,
+}
+
+/// A tree for every group: the streams of its leaves, and the sums of the left and of the right children on
+/// each of its levels.
+struct Trees {
+    streams: Vec<Vec<Prg>>,
+    sums: Zeroizing<Vec<[Block; 2]>>,
 }
 
 impl SoftSpokenReceiver {
@@ -45,33 +54,38 @@ impl SoftSpokenReceiver {
     /// # Panics
     /// Unless 1 <= k <= 8.
     pub fn setup(
-        mut chan: Channel,
+        chan: Channel,
         k: u32,
         session: &SessionId,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<Self, Error> {
+        let trees = Trees::grow(k, session, rng);
+        Self::offer(chan, k, session, trees, rng)
+    }
+
+    /// Lets the sender have the sums off the path of its missing seed, of every tree.
+    fn offer(
+        mut chan: Channel,
+        k: u32,
+        session: &SessionId,
+        trees: Trees,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Self, Error> {
         chan.enter_phase(SETUP);
-        let tree = TreePrg::new(session);
-        let (mut streams, mut sums) = (Vec::new(), Vec::with_capacity(LAMBDA));
-        for (_, bits) in groups(k) {
-            let [low, high] = [rng.next_u64(), rng.next_u64()].map(Block::from);
-            let (leaves, levels) = ggm::full(&tree, low | high << 64, bits);
-            streams.push(leaves.iter().map(|&leaf| Prg::new(leaf)).collect());
-            sums.extend(levels);
-        }
-        let mut pads = base::send(&mut chan, session, LAMBDA, rng)?;
-        for (pad, sum) in pads.iter_mut().zip(&sums) {
+        let (mut pads, transcript) = base::send(&mut chan, session, LAMBDA, rng)?;
+        for (pad, sum) in pads.iter_mut().zip(trees.sums.iter()) {
             *pad = [(pad[0] ^ sum[0]).to_le(), (pad[1] ^ sum[1]).to_le()];
         }
-        chan.send(pads.as_bytes())?;
+        // The sums hide what the pads were.
+        let masked = pads;
+        chan.send(masked.as_bytes())?;
         chan.flush()?;
-        pads.zeroize();
-        sums.zeroize();
         chan.enter_phase(REFILL);
         Ok(Self {
             chan,
             k,
-            streams,
+            streams: trees.streams,
+            binding: Binding::new(k, &transcript, &masked),
             batch: Batch::empty(),
             position: Position::START,
         })
@@ -79,33 +93,72 @@ impl SoftSpokenReceiver {
 
     /// Makes the next batch.
     fn refill(&mut self) -> Result<(), Error> {
-        self.batch.reserve();
+        self.expand();
+        self.tell()?;
+        self.transpose();
+        Ok(())
+    }
+
+    /// Expands the seeds to choices, rows and corrections.
+    fn expand(&mut self) {
+        self.batch.reserve(self.k);
         let Batch {
             choices,
-            t,
             rows,
-            sum,
+            corrections,
             scratch,
+            ..
         } = &mut self.batch;
-        for ((first, k), streams) in groups(self.k).zip(&mut self.streams) {
+        let mut groups = groups(self.k).zip(&mut self.streams);
+        let ((_, k), streams) = groups.next().expect("there are groups");
+        fold(streams, k, &mut rows[..k * ROW], choices, scratch);
+        for (((first, k), streams), sum) in groups.zip(corrections.chunks_exact_mut(ROW)) {
             let rows = &mut rows[first * ROW..(first + k) * ROW];
-            if first == 0 {
-                fold(streams, k, rows, choices, scratch);
-            } else {
-                fold(streams, k, rows, sum, scratch);
-                for (sum, choice) in sum.iter_mut().zip(choices.iter()) {
-                    *sum ^= choice;
-                }
-                self.chan.send(sum.as_bytes())?;
+            fold(streams, k, rows, sum, scratch);
+            for (sum, choice) in sum.iter_mut().zip(choices.iter()) {
+                *sum ^= choice;
             }
         }
+    }
+
+    /// Sends the corrections, and the proof that they are consistent.
+    fn tell(&mut self) -> Result<(), Error> {
+        let Batch {
+            choices,
+            rows,
+            corrections,
+            ..
+        } = &self.batch;
+        self.chan.send(corrections.as_bytes())?;
+        let challenge = self.binding.challenge(corrections);
+        self.chan.send(&challenge.prove(choices, rows))?;
         self.chan.flush()?;
-        transpose_128(rows.as_bytes(), t);
-        for word in choices.iter_mut() {
+        Ok(())
+    }
+
+    /// Makes COTs of the columns.
+    fn transpose(&mut self) {
+        transpose_128(self.batch.rows.as_bytes(), &mut self.batch.t);
+        for word in &mut self.batch.choices {
             *word = u64::from_le(*word);
         }
         self.position.used = 0;
-        Ok(())
+    }
+}
+
+impl Trees {
+    fn grow(k: u32, session: &SessionId, rng: &mut (impl CryptoRng + ?Sized)) -> Self {
+        let tree = TreePrg::new(session);
+        let mut sums = Zeroizing::new(Vec::with_capacity(LAMBDA));
+        let grow = |(_, bits)| {
+            let [low, high] = [rng.next_u64(), rng.next_u64()].map(Block::from);
+            let leaves = ggm::full(&tree, low | high << 64, bits, &mut sums);
+            leaves.iter().map(|&leaf| Prg::new(leaf)).collect()
+        };
+        Self {
+            streams: groups(k).map(grow).collect(),
+            sums,
+        }
     }
 }
 
@@ -141,17 +194,17 @@ impl Batch {
             choices: Vec::new(),
             t: Vec::new(),
             rows: Vec::new(),
-            sum: Vec::new(),
+            corrections: Vec::new(),
             scratch: Scratch::boxed(),
         }
     }
 
     /// Takes the room for a batch, at the first refill.
-    fn reserve(&mut self) {
+    fn reserve(&mut self, k: u32) {
         self.choices.resize(ROW, 0);
-        self.t.resize(BATCH, 0);
+        self.t.resize(COLUMNS, 0);
         self.rows.resize(LAMBDA * ROW, 0);
-        self.sum.resize(ROW, 0);
+        self.corrections.resize(corrections(k) * ROW, 0);
     }
 }
 
@@ -160,7 +213,6 @@ impl Drop for Batch {
         self.choices.zeroize();
         self.t.zeroize();
         self.rows.zeroize();
-        self.sum.zeroize();
     }
 }
 
@@ -172,3 +224,6 @@ impl fmt::Debug for SoftSpokenReceiver {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,8 @@ use ring_arith::BitVec;
 use zerocopy::IntoBytes;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{BATCH, LAMBDA, Position, REFILL, ROW, SETUP, groups};
+use super::check::{Binding, PROOF};
+use super::{BATCH, COLUMNS, LAMBDA, Position, REFILL, ROW, SETUP, corrections, groups};
 use crate::kernel::bits::low;
 use crate::kernel::fold::{Scratch, fold};
 use crate::kernel::ggm;
@@ -27,20 +28,22 @@ use crate::{Block, Error, RcotSender, base};
 /// computes the rows Σ x_b·G(x), one for each bit b, and u = Σ G(x). The sender numbers the seeds x ^ Δ
 /// instead, so that the one it lacks has number 0 and counts in no row; its row b is the receiver's
 /// row b ^ Δ_b·u. The groups must all have the same u (the repetition code), so the receiver sends
-/// u_g ^ u_0 for every group g but the first. The choice vector is u_0, which is random and costs
-/// nothing. The columns of the rows are the COTs.
+/// u_g ^ u_0 for every group g but the first, and proves that it did. The choice vector is u_0, which is
+/// random and costs nothing. The columns of the rows are the COTs, but for those that the proof takes.
 ///
 /// With k = 1 this is IKNP [IKNP03] with one column less on the wire. Where k does not divide 128, the
 /// last group has the bits that are left. The expansion is AES-CTR, continued from refill to refill;
 /// the doubling step of a tree is [`TreePrg`].
 ///
-/// **Security.** Semi-honest, with λ = 128. A malicious receiver could send inconsistent corrections
-/// and learn bits of Δ from what follows; the consistency check of [Roy22] against that is not
-/// implemented.
+/// **Security.** λ = 128. Both parties may deviate: a receiver that does ends in [`Error::Inconsistent`],
+/// unless it guesses all that it asks of Δ. [`consistency`](crate::consistency) says how, why, and what
+/// it does not give. The base OTs are secure against either party. (Protocols that use the pool are
+/// semi-honest.)
 ///
 /// **Cost.** [`Extension::setup_cost`](crate::Extension::setup_cost): one flight each way.
-/// [`Extension::refill_cost`](crate::Extension::refill_cost): ceil(128/k) - 1 bits per COT from receiver to sender, in
-/// whole batches of [`SoftSpoken::BATCH`](crate::SoftSpoken::BATCH) COTs. A refill happens inside the draw that needs it, which
+/// [`Extension::refill_cost`](crate::Extension::refill_cost): from receiver to sender, for every batch of
+/// [`SoftSpoken::BATCH`](crate::SoftSpoken::BATCH) COTs, ceil(128/k) - 1 bits for each of 128 columns more than there are COTs,
+/// and 48 bytes. A refill happens inside the draw that needs it, which
 /// is the same draw on both sides. The sender waits for the receiver's corrections; the receiver waits
 /// for nothing but room in the line. A party that is the sender in one pool and the receiver in another
 /// must draw from them in the same order as its peer.
@@ -53,6 +56,7 @@ pub struct SoftSpokenSender {
     delta: Block,
     /// 2^k - 1 streams per group, in the order of their distance from the missing one.
     streams: Vec<Vec<Prg>>,
+    binding: Binding,
     batch: Batch,
     position: Position,
 }
@@ -61,8 +65,9 @@ pub struct SoftSpokenSender {
 struct Batch {
     q: Vec<Block>,
     rows: Vec<u64>,
-    /// A group's correction.
-    correction: Vec<u64>,
+    /// The sum of a group's streams, which only the receiver has use for.
+    sum: Vec<u64>,
+    corrections: Vec<u64>,
     scratch: Box<Scratch>,
 }
 
@@ -86,7 +91,7 @@ impl SoftSpokenSender {
         // The base OTs give the sums off the path of the missing seed.
         let choices = BitVec::from_words(LAMBDA, delta.map(|word| !word).to_vec());
         let delta = Block::from(delta[0]) | Block::from(delta[1]) << 64;
-        let mut siblings = Zeroizing::new(base::receive(&mut chan, session, &choices, rng)?);
+        let (mut siblings, transcript) = base::receive(&mut chan, session, &choices, rng)?;
         let mut masked = vec![[0; 2]; LAMBDA];
         chan.recv(masked.as_mut_bytes())?;
         for ((sibling, masked), choice) in siblings.iter_mut().zip(&masked).zip(choices.iter()) {
@@ -107,32 +112,47 @@ impl SoftSpokenSender {
             k,
             delta,
             streams,
+            binding: Binding::new(k, &transcript, &masked),
             batch: Batch::empty(),
             position: Position::START,
         })
     }
 
-    /// Makes the next batch.
+    /// Makes the next batch, and checks it.
     fn refill(&mut self) -> Result<(), Error> {
-        self.batch.reserve();
+        self.batch.reserve(self.k);
         let Batch {
             q,
             rows,
-            correction,
+            sum,
+            corrections,
             scratch,
         } = &mut self.batch;
         for ((first, k), streams) in groups(self.k).zip(&mut self.streams) {
+            fold(
+                streams,
+                k,
+                &mut rows[first * ROW..(first + k) * ROW],
+                sum,
+                scratch,
+            );
+        }
+        self.chan.recv(corrections.as_mut_bytes())?;
+        let mut proof = [0; PROOF];
+        self.chan.recv(&mut proof)?;
+        for ((first, k), correction) in groups(self.k).skip(1).zip(corrections.chunks_exact(ROW)) {
             let rows = &mut rows[first * ROW..(first + k) * ROW];
-            fold(streams, k, rows, correction, scratch);
-            if first != 0 {
-                self.chan.recv(correction.as_mut_bytes())?;
-                for (b, row) in rows.chunks_exact_mut(ROW).enumerate() {
-                    let select = low(self.delta >> (first + b) & 1).wrapping_neg();
-                    for (row, correction) in row.iter_mut().zip(correction.iter()) {
-                        *row ^= correction & select;
-                    }
+            for (b, row) in (first..).zip(rows.chunks_exact_mut(ROW)) {
+                let select = low(self.delta >> b & 1).wrapping_neg();
+                for (row, correction) in row.iter_mut().zip(correction) {
+                    *row ^= correction & select;
                 }
             }
+        }
+        let challenge = self.binding.challenge(corrections);
+        if let Err(error) = challenge.verify(&proof, rows, self.delta) {
+            self.chan.fail();
+            return Err(error);
         }
         transpose_128(rows.as_bytes(), q);
         self.position.used = 0;
@@ -173,16 +193,18 @@ impl Batch {
         Self {
             q: Vec::new(),
             rows: Vec::new(),
-            correction: Vec::new(),
+            sum: Vec::new(),
+            corrections: Vec::new(),
             scratch: Scratch::boxed(),
         }
     }
 
     /// Takes the room for a batch, at the first refill.
-    fn reserve(&mut self) {
-        self.q.resize(BATCH, 0);
+    fn reserve(&mut self, k: u32) {
+        self.q.resize(COLUMNS, 0);
         self.rows.resize(LAMBDA * ROW, 0);
-        self.correction.resize(ROW, 0);
+        self.sum.resize(ROW, 0);
+        self.corrections.resize(corrections(k) * ROW, 0);
     }
 }
 
@@ -190,7 +212,7 @@ impl Drop for Batch {
     fn drop(&mut self) {
         self.q.zeroize();
         self.rows.zeroize();
-        self.correction.zeroize();
+        self.sum.zeroize();
     }
 }
 
