@@ -91,7 +91,9 @@ impl From<sharing::Error> for Error {
         use sharing::Error as E;
         match error {
             E::Channel(error) | E::Ot(ot::Error::Channel(error)) => error.into(),
-            E::Ot(ot::Error::InvalidPoint { .. }) => Self::peer(&error.to_string()),
+            E::Ot(ot::Error::InvalidPoint { .. } | ot::Error::Inconsistent) => {
+                Self::peer(&error.to_string())
+            }
             E::Dead => Self::Ended,
             other => Self::Local(other.into()),
         }
@@ -133,9 +135,13 @@ mod tests {
             let said = "conv1: the peer closed the connection";
             assert!(matches!(&error, Error::Transport(_)) && error.to_string() == said);
         }
-        let bad = sharing::Error::Ot(ot::Error::InvalidPoint { index: 3 });
-        let error = Error::from(secure::Error::Sharing(bad));
-        assert!(error.is_peer_fault(), "{error}");
+        for bad in [
+            ot::Error::InvalidPoint { index: 3 },
+            ot::Error::Inconsistent,
+        ] {
+            let error = Error::from(secure::Error::Sharing(sharing::Error::Ot(bad)));
+            assert!(error.is_peer_fault(), "{error}");
+        }
         let long = channel::Error::FrameTooLong {
             phase: "conv1".into(),
             length: 2,
