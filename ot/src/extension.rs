@@ -98,7 +98,8 @@ impl Extension for SoftSpoken {
     }
 
     fn price(&self) -> CotPrice {
-        CotPrice::bits(128_u32.div_ceil(self.k))
+        let bits = 8 * softspoken::refill_bytes(self.k);
+        CotPrice::millibits((bits * 1000).div_ceil(softspoken::BATCH as u64))
     }
 
     fn sender(

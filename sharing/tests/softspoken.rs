@@ -7,7 +7,7 @@ use common::{clear, own, share, share_bits, values};
 use ot::SoftSpoken;
 use ring_arith::{BitVec, Bits, slices};
 use sharing::ideal::mux;
-use sharing::{And, B2a, CotPrice, Input, Mul, Mux, Reveal, Session, default_extension};
+use sharing::{And, B2a, Extension, Input, Mul, Mux, Reveal, Session, default_extension};
 use testkit::{bits, rng, run_2pc, run_tcp};
 
 const BITS: Bits = Bits::of(21);
@@ -42,7 +42,7 @@ fn nothing_stays_in_the_buffer_while_the_pools_refill() {
 fn party(connection: &Connection, k: u32) -> Vec<u64> {
     let seed = [if connection.role().is_server() { 7 } else { 8 }; 32];
     let mut s = Session::establish(connection, seed, &SoftSpoken::new(k)).expect("set-up succeeds");
-    assert_eq!(s.cot_price(), CotPrice::bits(128_u32.div_ceil(k)));
+    assert_eq!(s.cot_price(), SoftSpoken::new(k).price());
     assert!(s.refill_ledgers().iter().all(Option::is_some));
     let rng = &mut rng(1);
     let (b, x) = (bits(N, rng), values(rng, N, BITS));
