@@ -7,6 +7,7 @@ use ring_arith::BitVec;
 use zeroize::Zeroize;
 
 use crate::hash::{TccrHash, Tweak};
+use crate::kernel::secret::make_room;
 use crate::{Block, Error, RcotReceiver, RcotSender};
 
 /// Correlations drawn and hashed at a time. LOCAL.
@@ -90,9 +91,7 @@ impl OtSender {
         mut sink: impl FnMut(usize, &[Block], &[Block]),
     ) -> Result<(), Error> {
         let most = n.min(tile);
-        if self.q.len() < most {
-            self.q.resize(most, 0);
-        }
+        make_room(&mut self.q, most);
         let delta = self.pool.delta();
         let mut keys = Keys::new(2 * most);
         for start in (0..n).step_by(tile) {
@@ -148,9 +147,7 @@ impl OtReceiver {
         mut sink: impl FnMut(usize, &[Block]),
     ) -> Result<BitVec, Error> {
         let most = n.min(tile);
-        if self.t.len() < most {
-            self.t.resize(most, 0);
-        }
+        make_room(&mut self.t, most);
         let mut choices = BitVec::zeros(n);
         let mut some = BitVec::zeros(most);
         let mut keys = Keys::new(most);

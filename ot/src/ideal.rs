@@ -1,8 +1,9 @@
-//! The ideal functionality of a pool of correlated OTs. **Insecure**: for tests and cost studies
-//! only.
+//! The ideal functionality of a pool of correlated OTs. **Insecure**: for tests and studies of cost, and
+//! never for data that somebody wants to keep from the other party.
 //!
 //! Both parties compute every correlation from a seed they share, so each of them knows the other's
-//! secrets. There is no traffic.
+//! secrets, and nothing erases them. There is no traffic. It is public, and not behind a feature, because
+//! the tests of the crates above use it too.
 
 use core::fmt;
 

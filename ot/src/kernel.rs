@@ -6,4 +6,5 @@ pub(crate) mod fold;
 pub(crate) mod ggm;
 pub(crate) mod planes;
 pub(crate) mod row;
+pub(crate) mod secret;
 pub(crate) mod transpose;

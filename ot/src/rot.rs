@@ -1,6 +1,7 @@
 //! Random OT: keys and bits.
 
 use ring_arith::BitVec;
+use zeroize::Zeroizing;
 
 use crate::endpoint::TILE;
 use crate::kernel::planes::low_planes;
@@ -23,11 +24,11 @@ impl OtSender {
     /// # Errors
     /// The pool failed.
     pub fn rot(&mut self, n: usize) -> Result<Vec<[Block; 2]>, Error> {
-        let mut out = Vec::with_capacity(n);
+        let mut out = Zeroizing::new(Vec::with_capacity(n));
         self.keys(n, TILE, |_, k0, k1| {
             out.extend(k0.iter().zip(k1).map(|(&k0, &k1)| [k0, k1]));
         })?;
-        Ok(out)
+        Ok(core::mem::take(&mut *out))
     }
 
     /// `n` random OTs of messages of `width` bits; see [`Self::rot`]. The result is `width` planes of
@@ -54,9 +55,9 @@ impl OtReceiver {
     /// # Errors
     /// The pool failed.
     pub fn rot(&mut self, n: usize) -> Result<(BitVec, Vec<Block>), Error> {
-        let mut out = Vec::with_capacity(n);
+        let mut out = Zeroizing::new(Vec::with_capacity(n));
         let choices = self.keys(n, TILE, |_, k| out.extend_from_slice(k))?;
-        Ok((choices, out))
+        Ok((choices, core::mem::take(&mut *out)))
     }
 
     /// `n` random choices and the messages they name, as `width` planes of `n` bits; see

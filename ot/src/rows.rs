@@ -7,6 +7,7 @@ use ring_arith::{BitVec, Bits, Word, packed_len};
 
 use crate::endpoint::{Keys, tweak};
 use crate::kernel::row::RowBuffers;
+use crate::kernel::secret::make_room;
 use crate::{Block, Error, OtReceiver, OtSender};
 
 /// Rows whose choice corrections travel in one message. AGREEMENT.
@@ -141,7 +142,7 @@ impl OtSender {
     /// Draws the correlations of a super-tile and takes the receiver's corrections.
     fn begin(&mut self, chan: &mut Channel, tile: Range<usize>) -> Result<Part, Error> {
         let n = tile.len();
-        self.q.resize(n.max(self.q.len()), 0);
+        make_room(&mut self.q, n);
         let first = self.pool.draw(&mut self.q[..n])?;
         let mut swaps = vec![0; BitVec::byte_len(n)];
         chan.recv(&mut swaps)?;
@@ -253,7 +254,7 @@ impl OtReceiver {
         choice: impl Fn(usize) -> bool,
     ) -> Result<Part, Error> {
         let n = tile.len();
-        self.t.resize(n.max(self.t.len()), 0);
+        make_room(&mut self.t, n);
         let mut swaps = BitVec::zeros(n);
         let first = self.pool.draw(&mut swaps, &mut self.t[..n])?;
         swaps.xor_assign(&BitVec::from_fn(n, |i| choice(tile.start + i)));

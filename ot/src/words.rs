@@ -27,7 +27,7 @@ struct Keys {
 /// [`ReceivingWords::finish`].
 pub struct ReceivingWords<'a> {
     parts: &'a [(&'a BitVec, Bits)],
-    keys: Vec<Vec<u64>>,
+    keys: Vec<Zeroizing<Vec<u64>>>,
 }
 
 impl OtSender {
@@ -191,14 +191,9 @@ impl OtReceiver {
         let (pending, flips) = self.begin_cot_words(parts)?;
         chan.send(&flips)?;
         chan.flush()?;
-        let ReceivingWords { mut keys, .. } = pending;
-        let mut bytes = Vec::new();
-        for (&(choices, bits), keys) in parts.iter().zip(&mut keys) {
-            bytes.resize(packed_len(choices.len(), bits), 0);
-            chan.recv(&mut bytes)?;
-            select(keys, choices, bits, &bytes);
-        }
-        Ok(keys)
+        let mut message = vec![0; pending.message_len()];
+        chan.recv(&mut message)?;
+        Ok(pending.finish(&message))
     }
 
     /// The first step of [`OtReceiver::cot_words_batch`], for protocols that send the messages in flights of their own:
@@ -214,7 +209,7 @@ impl OtReceiver {
         let (mut at, mut keys) = (0, Vec::with_capacity(parts.len()));
         for (choices, _) in parts {
             let n = choices.len();
-            let mut own = Vec::with_capacity(n);
+            let mut own = Zeroizing::new(Vec::with_capacity(n));
             let mut random = self.keys(n, TILE, |_, k| own.extend(k.iter().map(|&k| low(k))))?;
             random.xor_assign(choices);
             copy_bits(flips.words_mut(), at, random.words(), 0, n);
@@ -239,13 +234,14 @@ impl ReceivingWords<'_> {
     #[must_use]
     pub fn finish(self, message: &[u8]) -> Vec<Vec<u64>> {
         assert_eq!(message.len(), self.message_len(), "the whole message");
-        let (mut keys, mut rest) = (self.keys, message);
-        for (&(choices, bits), keys) in self.parts.iter().zip(&mut keys) {
+        let (mut all, mut rest) = (Vec::with_capacity(self.parts.len()), message);
+        for (&(choices, bits), mut keys) in self.parts.iter().zip(self.keys) {
             let bytes;
             (bytes, rest) = rest.split_at(packed_len(choices.len(), bits));
-            select(keys, choices, bits, bytes);
+            select(&mut keys, choices, bits, bytes);
+            all.push(core::mem::take(&mut *keys));
         }
-        keys
+        all
     }
 }
 

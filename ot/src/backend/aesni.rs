@@ -25,14 +25,16 @@ aes_kernels!("aes,ssse3");
 #[target_feature(enable = "aes,ssse3")]
 pub(super) fn round_keys(key: Block) -> RoundKeys {
     let mut keys = RoundKeys([0; 11]);
-    for (key, vector) in keys.0.iter_mut().zip(expand(broadcast(key))) {
+    let mut vectors = expand(broadcast(key));
+    for (key, vector) in keys.0.iter_mut().zip(&vectors) {
         store(
-            vector,
+            *vector,
             key.as_mut_bytes()
                 .first_chunk_mut()
                 .expect("a block has 16 bytes"),
         );
     }
+    vectors.zeroize();
     keys
 }
 

@@ -1,10 +1,9 @@
-//! Bit-matrix transposition and exclusive-or with AVX2.
+//! Bit-matrix transposition and plain loops with AVX2.
 #![expect(
     unsafe_code,
     reason = "vector loads and stores, and entry into detected features"
 )]
 
-use super::matrix::portable_xor;
 use super::token::detected;
 use crate::Block;
 use core::arch::x86_64::*;
@@ -26,16 +25,16 @@ impl Avx2 {
         unsafe { transpose_128(rows, out) }
     }
 
+    /// Calls `body`, compiled for AVX2.
     #[inline]
-    pub(super) fn xor_into(self, dst: &mut [u8], src: &[u8]) {
+    pub(super) fn call<T>(self, body: impl FnOnce() -> T) -> T {
+        #[target_feature(enable = "avx2")]
+        fn call<T>(body: impl FnOnce() -> T) -> T {
+            body()
+        }
         // SAFETY: a token exists only where AVX2 was detected.
-        unsafe { xor_into(dst, src) }
+        unsafe { call(body) }
     }
-}
-
-#[target_feature(enable = "avx2")]
-fn xor_into(dst: &mut [u8], src: &[u8]) {
-    portable_xor(dst, src);
 }
 
 /// Bytes of a vector, and columns that it holds of one row.

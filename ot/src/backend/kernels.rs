@@ -70,17 +70,20 @@ macro_rules! aes_kernels {
 
         #[inline]
         #[target_feature(enable = $features)]
-        fn encrypt_vectors(keys: &[Vector; 11], state: &mut [Vector]) {
+        fn encrypt_vectors(key: impl Fn(usize) -> Vector, state: &mut [Vector]) {
+            let first = key(0);
             for s in &mut *state {
-                *s = xor(*s, keys[0]);
+                *s = xor(*s, first);
             }
-            for key in &keys[1..10] {
+            for round in 1..10 {
+                let key = key(round);
                 for s in &mut *state {
-                    *s = encrypt_round(*s, *key);
+                    *s = encrypt_round(*s, key);
                 }
             }
+            let last = key(10);
             for s in state {
-                *s = encrypt_last_round(*s, keys[10]);
+                *s = encrypt_last_round(*s, last);
             }
         }
 
@@ -127,14 +130,14 @@ macro_rules! aes_kernels {
         #[inline]
         #[target_feature(enable = $features)]
         fn stream_groups<'a, const N: usize>(
-            keys: &[Vector; 11],
+            key: impl Fn(usize) -> Vector,
             first: &mut u64,
             out: &'a mut [[u8; BYTES]],
         ) -> &'a mut [[u8; BYTES]] {
             let (groups, rest) = out.as_chunks_mut::<N>();
             for out in groups {
                 let mut state = counters::<N>(Block::from(*first));
-                encrypt_vectors(keys, &mut state);
+                encrypt_vectors(&key, &mut state);
                 store_vectors(&state, out);
                 *first = first.wrapping_add(N as u64 * BLOCKS);
             }
@@ -143,15 +146,15 @@ macro_rules! aes_kernels {
 
         #[inline]
         #[target_feature(enable = $features)]
-        fn stream(keys: &[Vector; 11], mut first: u64, out: &mut [u8]) {
+        fn stream(key: impl Fn(usize) -> Vector, mut first: u64, out: &mut [u8]) {
             let (vectors, last) = out.as_chunks_mut();
-            let rest = stream_groups::<WIDTH>(keys, &mut first, vectors);
-            let rest = stream_groups::<{ WIDTH / 2 }>(keys, &mut first, rest);
-            let rest = stream_groups::<{ WIDTH / 4 }>(keys, &mut first, rest);
-            stream_groups::<1>(keys, &mut first, rest);
+            let rest = stream_groups::<WIDTH>(&key, &mut first, vectors);
+            let rest = stream_groups::<{ WIDTH / 2 }>(&key, &mut first, rest);
+            let rest = stream_groups::<{ WIDTH / 4 }>(&key, &mut first, rest);
+            stream_groups::<1>(&key, &mut first, rest);
             if !last.is_empty() {
                 let mut bytes = [[0; BYTES]];
-                stream_groups::<1>(keys, &mut first, &mut bytes);
+                stream_groups::<1>(&key, &mut first, &mut bytes);
                 copy_short(last, &bytes[0]);
             }
         }
@@ -178,13 +181,14 @@ macro_rules! aes_kernels {
             for (inner, shift) in inner.iter_mut().zip(shifts) {
                 xor_vectors(inner, &[*shift; N]);
             }
-            encrypt_vectors(keys, inner.as_flattened_mut());
+            encrypt_vectors(|round| keys[round], inner.as_flattened_mut());
             let mut state = inner;
             for state in &mut state {
                 xor_vectors(state, tweaks);
             }
             // Opaque, so that the keys are read again and the state stays in registers.
-            encrypt_vectors(black_box(keys), state.as_flattened_mut());
+            let keys = black_box(keys);
+            encrypt_vectors(|round| keys[round], state.as_flattened_mut());
             xor_vectors(state.as_flattened_mut(), inner.as_flattened());
             state
         }
@@ -252,7 +256,7 @@ macro_rules! aes_kernels {
             for (x, out) in whole.iter().zip(whole_out) {
                 let x: [Vector; WIDTH] = load_vectors(x);
                 let mut state = x;
-                encrypt_vectors(wide, &mut state);
+                encrypt_vectors(|round| wide[round], &mut state);
                 xor_vectors(&mut state, &x);
                 store_vectors(&state, out.as_chunks_mut().0);
             }
@@ -265,13 +269,13 @@ macro_rules! aes_kernels {
 
         #[target_feature(enable = $features)]
         fn keystream(keys: &RoundKeys, first: u64, out: &mut [u8]) {
-            stream(&broadcast_keys(keys), first, out);
+            stream(|round| broadcast(keys.0[round]), first, out);
         }
 
         #[target_feature(enable = $features)]
         fn keystream_of_seed(seed: Block, first: u64, out: &mut [u8]) {
             let mut keys = expand(broadcast(seed));
-            stream(&keys, first, out);
+            stream(|round| keys[round], first, out);
             keys.zeroize();
         }
     };

@@ -25,7 +25,7 @@ macro_rules! pair_kernels {
                     *vector = next;
                     next = add(next, broadcast(Block::from(BLOCKS / 2)));
                 }
-                encrypt_vectors(keys, &mut state);
+                encrypt_vectors(|round| keys[round], &mut state);
                 for (vector, (out0, out1)) in state.iter().zip(out0.iter_mut().zip(out1)) {
                     store_halves(*vector, out0, out1);
                 }

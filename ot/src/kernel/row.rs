@@ -5,6 +5,7 @@ use ring_arith::{Bits, Word, pack, packed_len, unpack};
 use zeroize::Zeroize;
 
 use super::bits::low;
+use super::secret::make_room;
 use crate::Block;
 use crate::prg::{fill_words, fill_words_pair};
 
@@ -103,11 +104,9 @@ impl<W: Word> RowBuffers<W> {
             "{bits} bits in a word of {}",
             W::BITS
         );
-        if self.row.len() < len {
-            self.row.resize(len, W::default());
-            self.other.resize(len, W::default());
-            self.difference.resize(len, W::default());
-        }
+        make_room(&mut self.row, len);
+        make_room(&mut self.other, len);
+        make_room(&mut self.difference, len);
     }
 }
 

@@ -13,8 +13,9 @@ use super::{BATCH, COLUMNS, LAMBDA, Position, REFILL, ROW, SETUP, corrections, g
 use crate::kernel::bits::copy_bits;
 use crate::kernel::fold::{Scratch, fold};
 use crate::kernel::ggm;
+use crate::kernel::secret::make_room;
 use crate::kernel::transpose::transpose_128;
-use crate::prg::{Prg, TreePrg};
+use crate::prg::{Prg, TreePrg, xor_into};
 use crate::{Block, Error, RcotReceiver, base};
 
 /// The receiver's end of a pool filled by SoftSpokenOT; the protocol is described at the sender's
@@ -115,9 +116,7 @@ impl SoftSpokenReceiver {
         for (((first, k), streams), sum) in groups.zip(corrections.chunks_exact_mut(ROW)) {
             let rows = &mut rows[first * ROW..(first + k) * ROW];
             fold(streams, k, rows, sum, scratch);
-            for (sum, choice) in sum.iter_mut().zip(choices.iter()) {
-                *sum ^= choice;
-            }
+            xor_into(sum.as_mut_bytes(), choices.as_bytes());
         }
     }
 
@@ -201,10 +200,10 @@ impl Batch {
 
     /// Takes the room for a batch, at the first refill.
     fn reserve(&mut self, k: u32) {
-        self.choices.resize(ROW, 0);
-        self.t.resize(COLUMNS, 0);
-        self.rows.resize(LAMBDA * ROW, 0);
-        self.corrections.resize(corrections(k) * ROW, 0);
+        make_room(&mut self.choices, ROW);
+        make_room(&mut self.t, COLUMNS);
+        make_room(&mut self.rows, LAMBDA * ROW);
+        make_room(&mut self.corrections, corrections(k) * ROW);
     }
 }
 

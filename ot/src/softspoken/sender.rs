@@ -10,9 +10,11 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::check::{Binding, PROOF};
 use super::{BATCH, COLUMNS, LAMBDA, Position, REFILL, ROW, SETUP, corrections, groups};
+use crate::backend::vectorised;
 use crate::kernel::bits::low;
 use crate::kernel::fold::{Scratch, fold};
 use crate::kernel::ggm;
+use crate::kernel::secret::make_room;
 use crate::kernel::transpose::transpose_128;
 use crate::prg::{Prg, TreePrg};
 use crate::{Block, Error, RcotSender, base};
@@ -144,9 +146,11 @@ impl SoftSpokenSender {
             let rows = &mut rows[first * ROW..(first + k) * ROW];
             for (b, row) in (first..).zip(rows.chunks_exact_mut(ROW)) {
                 let select = low(self.delta >> b & 1).wrapping_neg();
-                for (row, correction) in row.iter_mut().zip(correction) {
-                    *row ^= correction & select;
-                }
+                vectorised(|| {
+                    for (row, correction) in row.iter_mut().zip(correction) {
+                        *row ^= correction & select;
+                    }
+                });
             }
         }
         let challenge = self.binding.challenge(corrections);
@@ -201,10 +205,10 @@ impl Batch {
 
     /// Takes the room for a batch, at the first refill.
     fn reserve(&mut self, k: u32) {
-        self.q.resize(COLUMNS, 0);
-        self.rows.resize(LAMBDA * ROW, 0);
-        self.sum.resize(ROW, 0);
-        self.corrections.resize(corrections(k) * ROW, 0);
+        make_room(&mut self.q, COLUMNS);
+        make_room(&mut self.rows, LAMBDA * ROW);
+        make_room(&mut self.sum, ROW);
+        make_room(&mut self.corrections, corrections(k) * ROW);
     }
 }
 
