@@ -192,10 +192,10 @@ fn the_wire_is_the_one_of_the_baseline() {
 
 /// From the server, from the client.
 const FAITHFUL: [&str; 2] = [
-    "2fe72d9ce9d8ce549b656c8622ad940db0088aa1f0512aa40805fabdc93c3a6c",
-    "b64788ac20efa264cb2e33db8a6bb9bfed3d06135d1176b13933578d9f55ba97",
+    "9941db75e3311c15205875fa9d6e033bda0e25ed7523823320a6af792e44300b",
+    "60750f2b7752fe79d4b1f3c034e9fa67ef5c83e724eae8d42de65c3e794c3f67",
 ];
 const FAST: [&str; 2] = [
-    "21cd469b93167c818541f193c1f9b46fc52bb9d141e4e9690eac265f46715b6e",
-    "dabed11f4921e7cde59bb1bab575216fabd0a0fea7de434ac1f4876a1e879e53",
+    "42f2d380c3dc5e23eb73e1d3281c5f035ec5e7f17059fb3decce2512319346b1",
+    "d2bdec65d7c88163594c03a2b08a71161c7fe7109fd48cd362bd407290670056",
 ];
