@@ -218,11 +218,7 @@ pub use crate::kernel::transpose::transpose_128;
 #[inline]
 pub fn xor_into(dst: &mut [u8], src: &[u8]) {
     assert_eq!(dst.len(), src.len(), "operands of one length");
-    backend::vectorised(|| {
-        for (dst, src) in dst.iter_mut().zip(src) {
-            *dst ^= src;
-        }
-    });
+    backend::xor_masked(dst, src, u8::MAX);
 }
 
 #[cfg(test)]

@@ -45,12 +45,8 @@ pub(crate) fn refill_cost(k: u32, cots: u64, sender: Role) -> Cost {
 
 /// Bytes of one refill: the corrections and the proof that they are consistent.
 pub(crate) fn refill_bytes(k: u32) -> u64 {
-    (corrections(k) * COLUMNS / 8 + check::PROOF) as u64
-}
-
-/// Number of corrections of a refill, which are a row each.
-fn corrections(k: u32) -> usize {
-    groups(k).len() - 1
+    let corrections = groups(k).len() - 1;
+    (corrections * COLUMNS / 8 + check::PROOF) as u64
 }
 
 /// First row and number of rows of every group.

@@ -125,7 +125,7 @@ fn words_in_batches() {
 /// Bytes and digest from the sender, from the receiver.
 const SET_UP_AND_REFILL: [&str; 2] = [
     "8192 bytes 935cb1f317ba7f2d9a0c078889d1396f",
-    "38960 bytes 2cde6b0c434ecca0bb0bd3885aa5cd41",
+    "38960 bytes e5b370c3a2ca7b694e303ea6b6bd128a",
 ];
 const WORDS_IN_BATCHES: [&str; 2] = [
     "952 bytes edf05aa3b7cbe932d731f60cb4149715",

@@ -1,9 +1,10 @@
-//! Bit-matrix transposition and plain loops with AVX2.
+//! Bit-matrix transposition and exclusive-or with AVX2.
 #![expect(
     unsafe_code,
     reason = "vector loads and stores, and entry into detected features"
 )]
 
+use super::matrix::portable_xor_masked;
 use super::token::detected;
 use crate::Block;
 use core::arch::x86_64::*;
@@ -25,16 +26,16 @@ impl Avx2 {
         unsafe { transpose_128(rows, out) }
     }
 
-    /// Calls `body`, compiled for AVX2.
     #[inline]
-    pub(super) fn call<T>(self, body: impl FnOnce() -> T) -> T {
-        #[target_feature(enable = "avx2")]
-        fn call<T>(body: impl FnOnce() -> T) -> T {
-            body()
-        }
+    pub(super) fn xor_masked(self, dst: &mut [u8], src: &[u8], mask: u8) {
         // SAFETY: a token exists only where AVX2 was detected.
-        unsafe { call(body) }
+        unsafe { xor_masked(dst, src, mask) }
     }
+}
+
+#[target_feature(enable = "avx2")]
+fn xor_masked(dst: &mut [u8], src: &[u8], mask: u8) {
+    portable_xor_masked(dst, src, mask);
 }
 
 /// Bytes of a vector, and columns that it holds of one row.

@@ -1,4 +1,4 @@
-//! Bit-matrix transposition and plain loops: choice of back-end, and the portable one.
+//! Bit-matrix transposition and long exclusive-ors: choice of back-end, and the portable one.
 
 #[cfg(target_arch = "x86_64")]
 use super::avx2::Avx2;
@@ -13,14 +13,22 @@ pub(crate) fn transpose_128(rows: &[u8], out: &mut [Block]) {
     portable_transpose(rows, out);
 }
 
-/// Calls `body`, a plain loop over whole slices, compiled for the widest vectors that pay.
+/// `dst ^= src & mask`, on slices of one length.
 #[inline]
-pub(crate) fn vectorised<T>(body: impl FnOnce() -> T) -> T {
+pub(crate) fn xor_masked(dst: &mut [u8], src: &[u8], mask: u8) {
     #[cfg(target_arch = "x86_64")]
     if let Some(token) = Avx2::new() {
-        return token.call(body);
+        return token.xor_masked(dst, src, mask);
     }
-    body()
+    portable_xor_masked(dst, src, mask);
+}
+
+/// The loop that every instruction set vectorises.
+#[inline(always)]
+pub(super) fn portable_xor_masked(dst: &mut [u8], src: &[u8], mask: u8) {
+    for (dst, src) in dst.iter_mut().zip(src) {
+        *dst ^= src & mask;
+    }
 }
 
 /// Transposes by 8 × 8 bits.
@@ -84,6 +92,16 @@ mod tests {
             let [mut portable, mut fast] = [vec![0; 128 * tiles], vec![1; 128 * tiles]];
             portable_transpose(&rows, &mut portable);
             transpose_128(&rows, &mut fast);
+            prop_assert_eq!(portable, fast);
+        }
+
+        #[test]
+        fn xor_agrees(a: Vec<u8>, seed: u128, mask: u8) {
+            let mut b = vec![0; a.len()];
+            crate::prg::Prg::new(seed).fill(&mut b);
+            let [mut portable, mut fast] = [a.clone(), a];
+            portable_xor_masked(&mut portable, &b, mask);
+            xor_masked(&mut fast, &b, mask);
             prop_assert_eq!(portable, fast);
         }
     }

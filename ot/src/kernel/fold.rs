@@ -1,9 +1,9 @@
 //! From 2^k pseudorandom streams to k rows: the small-field VOLE of [Roy22].
 
+use ring_arith::{Kernel, dispatch};
 use zerocopy::IntoBytes;
 use zeroize::Zeroize;
 
-use crate::backend::vectorised;
 use crate::prg::Prg;
 
 /// Words of a stream handled at a time, so that the buffers stay in the first-level cache. LOCAL.
@@ -104,27 +104,31 @@ fn add_four(
 
 /// Adds the odd streams to row 0 and the upper two to row 1; the target is the sum of all four.
 fn fold4(row0: &mut [u64], row1: &mut [u64], streams: &[Buffer; 4], target: &mut [u64]) {
-    let [s0, s1, s2, s3] = streams;
-    vectorised(|| {
-        let streams = s0.iter().zip(s1).zip(s2.iter().zip(s3));
-        let rows = row0.iter_mut().zip(row1).zip(target);
-        for (((row0, row1), target), ((s0, s1), (s2, s3))) in rows.zip(streams) {
-            let upper = s2 ^ s3;
-            *row0 ^= s1 ^ s3;
-            *row1 ^= upper;
-            *target = s0 ^ s1 ^ upper;
+    struct Fold<'a>([&'a mut [u64]; 3], &'a [Buffer; 4]);
+
+    impl Kernel for Fold<'_> {
+        #[inline(always)]
+        fn run(self) {
+            let Self([row0, row1, target], [s0, s1, s2, s3]) = self;
+            let streams = s0.iter().zip(s1).zip(s2.iter().zip(s3));
+            let rows = row0.iter_mut().zip(row1).zip(target);
+            for (((row0, row1), target), ((s0, s1), (s2, s3))) in rows.zip(streams) {
+                let upper = s2 ^ s3;
+                *row0 ^= s1 ^ s3;
+                *row1 ^= upper;
+                *target = s0 ^ s1 ^ upper;
+            }
         }
-    });
+    }
+    dispatch(Fold([row0, row1, target], streams));
 }
 
 /// Adds the second stream to the row; the target is the sum of both.
 fn fold2(row: &mut [u64], [s0, s1, ..]: &[Buffer; 4], target: &mut [u64]) {
-    vectorised(|| {
-        for ((row, target), (s0, s1)) in row.iter_mut().zip(target).zip(s0.iter().zip(s1)) {
-            *row ^= s1;
-            *target = s0 ^ s1;
-        }
-    });
+    for ((row, target), (s0, s1)) in row.iter_mut().zip(target).zip(s0.iter().zip(s1)) {
+        *row ^= s1;
+        *target = s0 ^ s1;
+    }
 }
 
 #[cfg(test)]

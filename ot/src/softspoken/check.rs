@@ -35,15 +35,17 @@ impl Binding {
         }
     }
 
-    /// The challenge of the next refill, whose corrections are these.
-    pub(super) fn challenge(&mut self, corrections: &[u64]) -> Challenge {
+    /// The challenge of the next refill, whose corrections these are: a row for each group. The first group has no
+    /// correction; its row takes what else the challenge is bound to. (So there are, for most k, a power of two
+    /// of rows, on which BLAKE3 is fastest.)
+    pub(super) fn challenge(&mut self, corrections: &mut [u64]) -> Challenge {
+        let head = corrections[..ROW].as_mut_bytes();
+        head[..32].copy_from_slice(&self.set_up);
+        head[32..40].copy_from_slice(&self.refills.to_le_bytes());
+        self.refills += 1;
         let context = "Blindray 2026-11-29 SoftSpokenOT, challenge";
         let mut hasher = blake3::Hasher::new_derive_key(context);
-        // First, because BLAKE3 is fastest on whole chunks. Their number follows from k.
         hasher.update(corrections.as_bytes());
-        hasher.update(&self.set_up);
-        hasher.update(&self.refills.to_le_bytes());
-        self.refills += 1;
         let mut chi = [1; COLUMNS / BLOCK];
         let (_, random) = chi.split_last_mut().expect("there are blocks");
         hasher.finalize_xof().fill(random.as_mut_bytes());
@@ -116,17 +118,22 @@ mod tests {
 
     #[test]
     fn every_challenge_is_another() {
-        let (same, other) = ([3; 31 * ROW], [4; 31 * ROW]);
+        let corrections = |value| {
+            let mut corrections = vec![0; 32 * ROW];
+            corrections[32 * ROW - 1] = value;
+            corrections
+        };
+        let (same, other) = (&mut corrections(3), &mut corrections(4));
         let mut first = binding(4, 1, 2);
         let challenges = [
-            first.challenge(&same),
+            first.challenge(same),
             // The next refill.
-            first.challenge(&same),
-            binding(4, 1, 2).challenge(&other),
+            first.challenge(same),
+            binding(4, 1, 2).challenge(other),
             // Other set-ups.
-            binding(5, 1, 2).challenge(&same),
-            binding(4, 0, 2).challenge(&same),
-            binding(4, 1, 3).challenge(&same),
+            binding(5, 1, 2).challenge(same),
+            binding(4, 0, 2).challenge(same),
+            binding(4, 1, 3).challenge(same),
         ];
         let coefficients: Vec<Block> = challenges
             .iter()
@@ -136,13 +143,13 @@ mod tests {
         assert_eq!(distinct.len(), 6 * 127);
         assert!(challenges.iter().all(|challenge| challenge.0[127] == 1));
         // Both ends get the same one.
-        assert_eq!(binding(4, 1, 2).challenge(&same).0, challenges[0].0);
+        assert_eq!(binding(4, 1, 2).challenge(same).0, challenges[0].0);
     }
 
     /// Every column counts, the sacrificed ones too; and sums are mapped to sums.
     #[test]
     fn the_hash_is_linear_and_depends_on_every_column() {
-        let challenge = binding(4, 1, 2).challenge(&[0; 31 * ROW]);
+        let challenge = binding(4, 1, 2).challenge(&mut [0; 32 * ROW]);
         let mut seen = std::collections::HashSet::from([0]);
         for column in 0..COLUMNS {
             let mut row = [0; ROW];

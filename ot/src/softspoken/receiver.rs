@@ -9,7 +9,7 @@ use zerocopy::IntoBytes;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::check::Binding;
-use super::{BATCH, COLUMNS, LAMBDA, Position, REFILL, ROW, SETUP, corrections, groups};
+use super::{BATCH, COLUMNS, LAMBDA, Position, REFILL, ROW, SETUP, groups};
 use crate::kernel::bits::copy_bits;
 use crate::kernel::fold::{Scratch, fold};
 use crate::kernel::ggm;
@@ -35,6 +35,7 @@ struct Batch {
     choices: Vec<u64>,
     t: Vec<Block>,
     rows: Vec<u64>,
+    /// A row for each group, the first of which has none; see [`Binding::challenge`].
     corrections: Vec<u64>,
     scratch: Box<Scratch>,
 }
@@ -113,7 +114,7 @@ impl SoftSpokenReceiver {
         let mut groups = groups(self.k).zip(&mut self.streams);
         let ((_, k), streams) = groups.next().expect("there are groups");
         fold(streams, k, &mut rows[..k * ROW], choices, scratch);
-        for (((first, k), streams), sum) in groups.zip(corrections.chunks_exact_mut(ROW)) {
+        for (((first, k), streams), sum) in groups.zip(corrections[ROW..].chunks_exact_mut(ROW)) {
             let rows = &mut rows[first * ROW..(first + k) * ROW];
             fold(streams, k, rows, sum, scratch);
             xor_into(sum.as_mut_bytes(), choices.as_bytes());
@@ -127,8 +128,8 @@ impl SoftSpokenReceiver {
             rows,
             corrections,
             ..
-        } = &self.batch;
-        self.chan.send(corrections.as_bytes())?;
+        } = &mut self.batch;
+        self.chan.send(corrections[ROW..].as_bytes())?;
         let challenge = self.binding.challenge(corrections);
         self.chan.send(&challenge.prove(choices, rows))?;
         self.chan.flush()?;
@@ -203,7 +204,7 @@ impl Batch {
         make_room(&mut self.choices, ROW);
         make_room(&mut self.t, COLUMNS);
         make_room(&mut self.rows, LAMBDA * ROW);
-        make_room(&mut self.corrections, corrections(k) * ROW);
+        make_room(&mut self.corrections, groups(k).len() * ROW);
     }
 }
 

@@ -9,8 +9,8 @@ use zerocopy::IntoBytes;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::check::{Binding, PROOF};
-use super::{BATCH, COLUMNS, LAMBDA, Position, REFILL, ROW, SETUP, corrections, groups};
-use crate::backend::vectorised;
+use super::{BATCH, COLUMNS, LAMBDA, Position, REFILL, ROW, SETUP, groups};
+use crate::backend::xor_masked;
 use crate::kernel::bits::low;
 use crate::kernel::fold::{Scratch, fold};
 use crate::kernel::ggm;
@@ -69,6 +69,7 @@ struct Batch {
     rows: Vec<u64>,
     /// The sum of a group's streams, which only the receiver has use for.
     sum: Vec<u64>,
+    /// A row for each group, the first of which has none; see [`Binding::challenge`].
     corrections: Vec<u64>,
     scratch: Box<Scratch>,
 }
@@ -139,18 +140,18 @@ impl SoftSpokenSender {
                 scratch,
             );
         }
-        self.chan.recv(corrections.as_mut_bytes())?;
+        self.chan.recv(corrections[ROW..].as_mut_bytes())?;
         let mut proof = [0; PROOF];
         self.chan.recv(&mut proof)?;
-        for ((first, k), correction) in groups(self.k).skip(1).zip(corrections.chunks_exact(ROW)) {
+        for ((first, k), correction) in groups(self.k).zip(corrections.chunks_exact(ROW)).skip(1) {
             let rows = &mut rows[first * ROW..(first + k) * ROW];
             for (b, row) in (first..).zip(rows.chunks_exact_mut(ROW)) {
-                let select = low(self.delta >> b & 1).wrapping_neg();
-                vectorised(|| {
-                    for (row, correction) in row.iter_mut().zip(correction) {
-                        *row ^= correction & select;
-                    }
-                });
+                let bit = u8::from(self.delta >> b & 1 == 1);
+                xor_masked(
+                    row.as_mut_bytes(),
+                    correction.as_bytes(),
+                    bit.wrapping_neg(),
+                );
             }
         }
         let challenge = self.binding.challenge(corrections);
@@ -208,7 +209,7 @@ impl Batch {
         make_room(&mut self.q, COLUMNS);
         make_room(&mut self.rows, LAMBDA * ROW);
         make_room(&mut self.sum, ROW);
-        make_room(&mut self.corrections, corrections(k) * ROW);
+        make_room(&mut self.corrections, groups(k).len() * ROW);
     }
 }
 

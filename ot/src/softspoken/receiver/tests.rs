@@ -79,15 +79,13 @@ fn alter(batch: &mut Batch, k: u32, group: usize, alpha: u64, difference: &[u64]
             add(row, difference);
         }
     }
-    match group.checked_sub(1) {
-        Some(g) => add(&mut batch.corrections[g * ROW..(g + 1) * ROW], difference),
-        None => {
-            batch
-                .corrections
-                .chunks_exact_mut(ROW)
-                .for_each(|c| add(c, difference));
-            add(&mut batch.choices, difference);
-        }
+    let corrections = batch.corrections.chunks_exact_mut(ROW).enumerate().skip(1);
+    // The first group has none: it differs from the others if these all change.
+    for (_, correction) in corrections.filter(|(other, _)| (group == 0) != (*other == group)) {
+        add(correction, difference);
+    }
+    if group == 0 {
+        add(&mut batch.choices, difference);
     }
 }
 
