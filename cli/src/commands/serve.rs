@@ -1,6 +1,7 @@
 //! `blindray serve`.
 
 use std::sync::mpsc;
+use std::time::Duration;
 
 use channel::{Config, Connection, Error, Listener};
 use serde::Serialize;
@@ -12,6 +13,9 @@ use crate::link::require_loopback;
 use crate::text::{counted, hex};
 use crate::ui::Ui;
 use crate::{entropy, model};
+
+/// How long a client may take to hang up after its session.
+const HANG_UP: Duration = Duration::from_secs(10);
 
 /// Printed under `--json` as soon as clients may connect.
 #[derive(Serialize)]
@@ -51,6 +55,8 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
             let (server, ended) = (&server, ended.clone());
             scope.spawn(move || {
                 let served = session(&connection, server, ui);
+                // This process may end next; the client is given time to take what was sent.
+                let _ = connection.close(HANG_UP);
                 // The receiver lives as long as this scope.
                 let _ = ended.send(served);
             });

@@ -1,9 +1,9 @@
 //! A man in the middle of two real processes: whatever he does to the bytes, both end with one sentence.
 //!
-//! He can cut a connection at any byte, go silent, or write bytes of his own, in any direction of any
-//! of the session's connections: the online stream, the greetings, and the two refill streams.
+//! He can cut the connection at any byte, go silent, or write bytes of his own, in either direction, in the greetings and
+//! in any of the session's streams: the online stream, the conversation, and the two refill streams.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Output;
 use std::sync::Arc;
@@ -12,10 +12,16 @@ use std::time::Duration;
 
 use crate::support::{Server, fails, run, xray};
 
-/// The session's connections in the order in which the client makes them.
-const ONLINE: usize = 0;
-const CONTROL: usize = 1;
-const REFILL: [usize; 2] = [2, 3];
+/// What the bytes of a connection belong to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Part {
+    Greeting,
+    Stream(u8),
+}
+
+const ONLINE: Part = Part::Stream(0);
+const REFILL: [Part; 2] = [Part::Stream(1), Part::Stream(2)];
+const CONTROL: Part = Part::Stream(3);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Towards {
@@ -32,55 +38,80 @@ enum Act {
 
 #[derive(Clone, Copy, Debug)]
 struct Attack {
-    connection: usize,
+    part: Part,
     towards: Towards,
     at: usize,
     act: Act,
 }
 
-/// Passes bytes on from one socket to the other, but for the attack.
-fn pass(mut from: TcpStream, mut to: TcpStream, attack: Option<(usize, Act)>, end: &AtomicBool) {
-    let mut seen = 0;
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        // In small steps up to the place of the attack, so that nothing beyond it slips through.
-        let most = match attack {
-            Some((at, _)) if seen < at => buffer.len().min(at - seen),
-            _ => buffer.len(),
+/// Passes the bytes of one direction on, but for the attack: the greeting, and then frames, of which those of kind 1 carry
+/// as many bytes of a stream as they say.
+fn pass(mut from: TcpStream, mut to: TcpStream, attack: Option<Attack>, end: &AtomicBool) {
+    let mut run = || {
+        let mut way = Way {
+            from: &mut from,
+            to: &mut to,
+            attack,
+            seen: 0,
+            end,
         };
-        let Ok(n @ 1..) = from.read(&mut buffer[..most]) else {
-            break;
-        };
-        let bytes = &mut buffer[..n];
-        if let Some((at, act)) = attack
-            && seen + n > at
-        {
-            match act {
-                Act::Cut => break,
-                Act::Stall => {
-                    while !end.load(Ordering::Relaxed) {
-                        std::thread::sleep(Duration::from_millis(20));
-                    }
-                    break;
-                }
-                Act::Write(own) => {
-                    for (k, byte) in own.iter().enumerate() {
-                        if let Some(place) = (at + k).checked_sub(seen)
-                            && place < n
-                        {
-                            bytes[place] = *byte;
-                        }
-                    }
-                }
+        way.carry(Part::Greeting, HELLO)?;
+        loop {
+            let mut header = [0; 8];
+            way.from.read_exact(&mut header)?;
+            way.to.write_all(&header)?;
+            if header[0] == 1 {
+                let length = u32::from_le_bytes(header[4..].try_into().expect("four bytes"));
+                way.carry(Part::Stream(header[1]), length as usize)?;
             }
         }
-        seen += n;
-        if to.write_all(bytes).is_err() {
-            break;
-        }
-    }
+    };
+    let ended: std::io::Result<()> = run();
+    drop(ended);
     let _ = from.shutdown(Shutdown::Both);
     let _ = to.shutdown(Shutdown::Both);
+}
+
+/// One direction of a connection.
+struct Way<'a> {
+    from: &'a mut TcpStream,
+    to: &'a mut TcpStream,
+    attack: Option<Attack>,
+    /// Bytes so far of the part that is attacked.
+    seen: usize,
+    end: &'a AtomicBool,
+}
+
+impl Way<'_> {
+    /// Carries these bytes of a part; an error ends the connection.
+    fn carry(&mut self, part: Part, length: usize) -> std::io::Result<()> {
+        let mut bytes = vec![0; length];
+        self.from.read_exact(&mut bytes)?;
+        let Some(Attack { at, act, .. }) = self.attack.filter(|attack| attack.part == part) else {
+            return self.to.write_all(&bytes);
+        };
+        let seen = self.seen;
+        self.seen += length;
+        match act {
+            Act::Cut | Act::Stall if at < self.seen => {
+                self.to.write_all(&bytes[..at.saturating_sub(seen)])?;
+                while matches!(act, Act::Stall) && !self.end.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err(ErrorKind::ConnectionAborted.into())
+            }
+            Act::Cut | Act::Stall => self.to.write_all(&bytes),
+            Act::Write(own) => {
+                for (place, byte) in (at..).zip(own) {
+                    let place = place.checked_sub(seen).and_then(|k| bytes.get_mut(k));
+                    if let Some(place) = place {
+                        *place = *byte;
+                    }
+                }
+                self.to.write_all(&bytes)
+            }
+        }
+    }
 }
 
 /// Listens in the server's place.
@@ -88,14 +119,13 @@ fn relay(server: SocketAddr, attack: Attack, end: Arc<AtomicBool>) -> SocketAddr
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
     std::thread::spawn(move || {
-        for (number, client) in listener.incoming().enumerate() {
+        for client in listener.incoming() {
             let Ok(client) = client else { return };
             let Ok(upstream) = TcpStream::connect(server) else {
                 return;
             };
             for towards in [Towards::Server, Towards::Client] {
-                let mine = attack.connection == number && attack.towards == towards;
-                let attack = mine.then_some((attack.at, attack.act));
+                let attack = Some(attack).filter(|attack| attack.towards == towards);
                 let ends = (
                     client.try_clone().expect("a socket"),
                     upstream.try_clone().expect("a socket"),
@@ -130,7 +160,7 @@ fn under(attack: Attack) -> (Output, String) {
         input,
     ]);
     // A session that never began leaves the server waiting for another; one that did ends with it.
-    let said = if attack.connection == ONLINE && attack.at < HELLO {
+    let said = if attack.part == Part::Greeting {
         server.stop().1
     } else {
         let (code, said) = server.wait();
@@ -142,17 +172,15 @@ fn under(attack: Attack) -> (Output, String) {
     (output, said)
 }
 
-/// Bytes of a session's greeting.
-const HELLO: usize = 96;
-/// Bytes of the answer to a further stream's greeting.
-const ANSWER: usize = 16;
+/// Bytes of a greeting.
+const HELLO: usize = 97;
 
 #[test]
 fn another_version() {
     let bytes = &[9, 0, 0, 0];
     for towards in [Towards::Server, Towards::Client] {
         let attack = Attack {
-            connection: ONLINE,
+            part: Part::Greeting,
             towards,
             at: 8,
             act: Act::Write(bytes),
@@ -173,7 +201,7 @@ fn another_version() {
 #[test]
 fn other_parameters() {
     let attack = Attack {
-        connection: ONLINE,
+        part: Part::Greeting,
         towards: Towards::Client,
         at: 20,
         act: Act::Write(b"other"),
@@ -185,16 +213,16 @@ fn other_parameters() {
 fn a_length_of_2_to_the_60() {
     let bytes = &[0, 0, 0, 0, 0, 0, 0, 0x10];
     let attack = Attack {
-        connection: CONTROL,
+        part: CONTROL,
         towards: Towards::Client,
-        at: ANSWER,
+        at: 0,
         act: Act::Write(bytes),
     };
     fails(&under(attack).0, 1, "1152921504606846976");
     let attack = Attack {
-        connection: CONTROL,
+        part: CONTROL,
         towards: Towards::Server,
-        at: 35,
+        at: 0,
         act: Act::Write(bytes),
     };
     let (output, said) = under(attack);
@@ -205,9 +233,9 @@ fn a_length_of_2_to_the_60() {
 #[test]
 fn another_model_than_announced() {
     let attack = Attack {
-        connection: CONTROL,
+        part: CONTROL,
         towards: Towards::Client,
-        at: ANSWER + 8 + 12,
+        at: 8 + 12,
         act: Act::Write(b"X"),
     };
     fails(&under(attack).0, 1, "model");
@@ -216,12 +244,12 @@ fn another_model_than_announced() {
 #[test]
 fn invalid_points_in_the_base_ot() {
     let noise = &[0xff; 64];
-    for connection in REFILL {
+    for part in REFILL {
         for towards in [Towards::Server, Towards::Client] {
             let attack = Attack {
-                connection,
+                part,
                 towards,
-                at: 40,
+                at: 5,
                 act: Act::Write(noise),
             };
             fails(&under(attack).0, 1, "");
@@ -231,11 +259,9 @@ fn invalid_points_in_the_base_ot() {
 
 #[test]
 fn a_connection_cut_in_any_phase() {
-    for (connection, places) in [
-        (
-            ONLINE,
-            &[0, 11, HELLO - 1, HELLO + 100, HELLO + 200_000][..],
-        ),
+    for (part, places) in [
+        (Part::Greeting, &[0, 11, HELLO - 1][..]),
+        (ONLINE, &[0, 100, 200_000]),
         (CONTROL, &[1, 20, 60]),
         (REFILL[0], &[0, 50, 3_000]),
         (REFILL[1], &[10, 5_000]),
@@ -243,7 +269,7 @@ fn a_connection_cut_in_any_phase() {
         for &at in places {
             for towards in [Towards::Server, Towards::Client] {
                 let (output, _) = under(Attack {
-                    connection,
+                    part,
                     towards,
                     at,
                     act: Act::Cut,
@@ -256,16 +282,16 @@ fn a_connection_cut_in_any_phase() {
 
 #[test]
 fn a_peer_that_stalls_in_any_phase() {
-    for (connection, towards, at) in [
-        (ONLINE, Towards::Client, 5),
-        (ONLINE, Towards::Client, HELLO + 50_000),
-        (ONLINE, Towards::Server, HELLO + 50_000),
+    for (part, towards, at) in [
+        (Part::Greeting, Towards::Client, 5),
+        (ONLINE, Towards::Client, 50_000),
+        (ONLINE, Towards::Server, 50_000),
         (CONTROL, Towards::Client, 30),
         (REFILL[0], Towards::Client, 40),
         (REFILL[1], Towards::Server, 500),
     ] {
         let (output, _) = under(Attack {
-            connection,
+            part,
             towards,
             at,
             act: Act::Stall,
