@@ -99,7 +99,7 @@ proptest! {
     #[test]
     fn what_is_stored_once_is_said_as_often(recipe in recipe()) {
         let (cost, flights) = (recipe.cost(), recipe.flights());
-        prop_assert_eq!(cost.segments().collect::<Vec<_>>(), flights.clone());
+        prop_assert!(cost.segments().eq(flights.iter().copied()));
         prop_assert_eq!(cost.flights(), flights.len());
         prop_assert_eq!(cost.is_silent(), flights.is_empty());
         prop_assert_eq!(cost.bytes(), flights.iter().map(|s| s.bytes()).sum::<u64>());

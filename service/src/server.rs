@@ -6,7 +6,7 @@ use std::time::Instant;
 use channel::{Connection, Role, Terms};
 use nets::{PrivateWeights, PublicModel};
 use ot::{Extension, default_extension};
-use secure::{Mode, SecureNetwork, ServerWeights};
+use secure::{Limits, Mode, SecureNetwork, ServerWeights};
 use sharing::Session;
 
 use crate::control::{Control, Wish};
@@ -26,6 +26,8 @@ pub struct ServerOptions {
     pub max_images: u32,
     /// The modes that clients may ask for. Only those are planned.
     pub modes: Modes,
+    /// How large the network may be. Clients have limits of their own.
+    pub limits: Limits,
     /// The OT extension; clients must use the same.
     pub extension: &'static dyn Extension,
 }
@@ -35,6 +37,7 @@ impl Default for ServerOptions {
         Self {
             max_images: 64,
             modes: Modes::ALL,
+            limits: Limits::default(),
             extension: default_extension(),
         }
     }
@@ -94,7 +97,7 @@ impl Server {
         let price = options.extension.price();
         let plan = |mode| {
             let allowed = options.modes.allows(mode);
-            let plan = || SecureNetwork::new(Arc::clone(&graph), mode, price);
+            let plan = || SecureNetwork::within(&options.limits, Arc::clone(&graph), mode, price);
             allowed.then(plan).transpose()
         };
         Ok(Self {

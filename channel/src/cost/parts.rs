@@ -8,7 +8,7 @@ pub(super) enum Part {
     One(Segment),
     /// At least one flight, at least twice.
     Loop {
-        body: Box<[Part]>,
+        body: Box<[Self]>,
         times: u64,
     },
 }
