@@ -173,7 +173,7 @@ impl Server {
     }
 
     /// The network as a client wants it run, or why it does not get it.
-    fn network_for(&self, wish: &Wish) -> Result<&SecureNetwork, String> {
+    fn network_for(&self, wish: Wish) -> Result<&SecureNetwork, String> {
         let (wanted, most) = (wish.images, self.options.max_images);
         if !(1..=most).contains(&wanted) {
             return Err(format!(
