@@ -4,7 +4,7 @@ use channel::Cost;
 use ring_arith::{Bits, slices};
 use sharing::{CotPrice, Mux, Session};
 
-use crate::kernel::bracket::Bracket;
+use crate::kernel::bracket::{self, Bracket};
 use crate::{Drelu, Error};
 
 /// Arg-max over rows of `classes` values.
@@ -63,11 +63,12 @@ impl ArgMax {
         }
     }
 
-    /// The ring of the index: ceil(log2 classes) bits, at least one.
+    /// The ring of the index: ceil(log2 classes) bits, at least one, and one for the sign, so that the index is
+    /// the same number read as a signed one.
     #[must_use]
     pub fn index_bits(&self) -> Bits {
         let last = self.classes - 1;
-        Bits::of((usize::BITS - last.leading_zeros()).max(1))
+        Bits::of((usize::BITS - last.leading_zeros()).max(1) + 1)
     }
 
     /// Index and value of the largest of every row.
@@ -121,7 +122,7 @@ impl ArgMax {
                 .then(Mux { bits: self.bits }.cost(n))
                 .then(Mux { bits: index_bits }.cost(n))
         };
-        Bracket::new(vec![self.classes]).rounds().map(round).sum()
+        bracket::rounds(vec![(self.classes, 1)]).map(round).sum()
     }
 }
 

@@ -13,8 +13,9 @@ use sharing::{Input, Session};
 use zeroize::Zeroizing;
 
 use crate::Error;
+use crate::limits::{Limits, Spent};
 use crate::report::{LayerPlan, LayerReport, Mode, Progress, RunReport};
-use crate::step::{ELEMENTS, Step, planes};
+use crate::step::{ELEMENTS, Step, hidden, planes};
 use crate::weights::ServerWeights;
 
 /// A share of a tensor, erased when dropped.
@@ -24,11 +25,14 @@ type Share = Zeroizing<Vec<u64>>;
 ///
 /// **Functionality.** The client gives an input, the server [`PrivateWeights`]; the client learns
 /// the output, the server nothing. In [`Mode::Faithful`] the output is that of
-/// [`nets::run_integer`], whatever the input. In [`Mode::Fast`] every truncation into a narrower
-/// ring gives floor(x / 2^d) + Bernoulli((x mod 2^d) / 2^d), of x *without* the rounding constant.
-/// This is right only while no accumulator exceeds 2^(l-1) - 2^d, which calibration makes likely but not
-/// certain. Truncations inside one ring (uniform widths) are exact in both modes. Graph and mode are
-/// public and must be the same on both sides.
+/// [`nets::run_integer`], whatever the input. In [`Mode::Fast`] a truncation into a narrower ring gives
+/// floor(x / 2^d) + \[x mod 2^d > t\], of x *without* the rounding constant, where the threshold t is uniform
+/// among 0 … 2^d − 1, fresh for every value, and *known to the client*: the ideal functionality hands it over. The
+/// result is right on average, and only while no accumulator exceeds 2^(l-1) - 2^d, which calibration makes likely
+/// but not certain. The output is then a function of the inputs and of the thresholds of truncations that come before
+/// other protocols. Truncations whose results reach the output by local steps alone are exact in both
+/// modes, and so are those inside one ring (uniform widths). Graph and mode are public and must be the same on
+/// both sides.
 ///
 /// **Protocol.** The protocols of `linear` and `nonlinear`, node by node. The client's input x is
 /// shared without traffic, as (0, x). A share of a tensor is erased after its last use.
@@ -58,17 +62,37 @@ enum Secret<'a> {
 }
 
 impl SecureNetwork {
-    /// Plans the runs of a graph. `cot_price` is the [`Session::cot_price`] of the sessions. One plan serves
-    /// any number of images and sessions.
+    /// Plans the runs of a graph within the default [`Limits`]. `cot_price` is the [`Session::cot_price`] of the
+    /// sessions. One plan serves any number of images and sessions.
     ///
     /// # Errors
-    /// [`Error::Algorithm`] for a layer whose algorithm is not known or not possible; [`Error::Linear`] and
-    /// [`Error::Nonlinear`] for a geometry that these crates refuse.
+    /// As [`SecureNetwork::within`].
     pub fn new(graph: Arc<IntGraph>, mode: Mode, cot_price: CotPrice) -> Result<Self, Error> {
+        Self::within(&Limits::default(), graph, mode, cot_price)
+    }
+
+    /// The same within other limits. Time and memory of a plan grow with the nodes of the graph and with what the
+    /// limits allow, whatever its tensors are.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] for a network that exceeds a limit; [`Error::Algorithm`] for a layer whose algorithm is not known or not possible; [`Error::Linear`] and
+    /// [`Error::Nonlinear`] for a geometry that these crates refuse.
+    pub fn within(
+        limits: &Limits,
+        graph: Arc<IntGraph>,
+        mode: Mode,
+        cot_price: CotPrice,
+    ) -> Result<Self, Error> {
+        limits.check_graph(&graph)?;
+        let (mut spent, hidden) = (Spent::default(), hidden(&graph));
         let (mut steps, mut plan, mut layer) = (Vec::new(), Vec::new(), Vec::new());
         for node in 0..graph.len() {
-            let step = Step::new(&graph, node, mode, cot_price)?;
+            let exact = mode == Mode::Faithful || !hidden[node];
+            let step = Step::new(&graph, node, exact, cot_price)?;
             let entry = step.plan(&graph, node);
+            if let Some(layer) = &entry {
+                spent.add(layer, limits)?;
+            }
             layer.push(entry.is_some().then_some(plan.len()));
             plan.extend(entry);
             steps.push(step);
@@ -231,6 +255,7 @@ impl SecureNetwork {
             Step::HardSwish(step) => ELEMENTS.run(x, |x| step.run(s, x))?,
             Step::Gate(step) => step.run(s, inputs[1], x)?,
             Step::MaxPool(step) => planes(shape).run_rows(x, shape.plane(), |x| step.run(s, x))?,
+            Step::ArgMax(step) => step.run(s, x)?.index,
             Step::Reveal(step) => step.run(s, x)?.unwrap_or_default(),
         })
     }

@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use channel::{Cost, Role};
 use linear::LinearProtocol;
-use nets::{IntGraph, IntOp, Operator as _, Shape, TensorType, Window};
+use nets::{IntGraph, IntOp, Operator as _, PathStep, Shape, TensorType, Window};
 use nonlinear::{
-    Chunked, Clip, HardSwish, MaxPool, Pool2d, Range, Relu, SignExtend, SignedRelu, TruncFaithful,
-    TruncReduce,
+    ArgMax, Chunked, Clip, HardSwish, MaxPool, Pool2d, Range, Relu, SignExtend, SignedRelu,
+    TruncFaithful, TruncReduce,
 };
 use ot::CotPrice;
 use ring_arith::Bits;
@@ -15,7 +15,7 @@ use sharing::{Reveal, ScaleRows};
 
 use crate::local::Local;
 use crate::price::nonlinear_work;
-use crate::report::{LayerPlan, Mode};
+use crate::report::LayerPlan;
 use crate::{Error, algorithms};
 
 /// The most elements that an elementwise protocol takes at a time (AGREEMENT). More would need fewer
@@ -56,16 +56,18 @@ pub(crate) enum Step {
     Gate(ScaleRows),
     /// Max-pool.
     MaxPool(MaxPool),
+    /// The number of the largest value.
+    ArgMax(ArgMax),
     /// The client learns the result.
     Reveal(Reveal),
 }
 
 impl Step {
-    /// The step for a node.
+    /// The step for a node, where `exact` says whether a truncation into a narrower ring is.
     pub(crate) fn new(
         graph: &IntGraph,
         node: usize,
-        mode: Mode,
+        exact: bool,
         price: CotPrice,
     ) -> Result<Self, Error> {
         let out = &graph.types()[node];
@@ -82,7 +84,6 @@ impl Step {
                 Self::Linear(algorithms::protocol(graph, node, &layer, by)?)
             }
             IntOp::TruncReduce { shift, rounded } => {
-                let exact = mode == Mode::Faithful;
                 // A fast truncation is right on average without the rounding constant, which would be
                 // a bias.
                 let less = if exact || !rounded {
@@ -117,6 +118,7 @@ impl Step {
             IntOp::MaxPool { window } => {
                 Self::MaxPool(MaxPool::new(pool2d(x.shape, window)?, x.bits(), price))
             }
+            IntOp::ArgMax => Self::ArgMax(ArgMax::new(x.shape.len(), x.bits(), price)),
             IntOp::Output => Self::Reveal(Reveal {
                 to: Role::Client,
                 bits: out.bits(),
@@ -129,11 +131,12 @@ impl Step {
                 counts_padding,
                 divisor,
                 fraction,
-            } => {
-                let shapes = [x.shape, out.shape];
-                let pool = Local::mean_pool(shapes, window, counts_padding, divisor, fraction);
-                Self::Local(pool)
-            }
+            } => Self::Local(Local::MeanPool {
+                window,
+                counts_padding,
+                divisor,
+                fraction,
+            }),
             IntOp::Concat => Self::Local(Local::Concat),
             IntOp::ChannelShuffle { groups } => Self::Local(Local::ChannelShuffle(groups)),
             IntOp::Slice { start, .. } => Self::Local(Local::Slice(start)),
@@ -177,7 +180,7 @@ impl Step {
             Self::Linear(step) => return Some((step.name().into(), step.cost())),
             Self::TruncReduce { step, .. } => {
                 let cost = ELEMENTS.cost(n, |n| step.cost(n));
-                let local = cost == Cost::none();
+                let local = cost.is_silent();
                 (if local { "local" } else { "carry" }, cost)
             }
             Self::Trunc(step) => ("carry and wrap", ELEMENTS.cost(n, |n| step.cost(n))),
@@ -202,10 +205,43 @@ impl Step {
                 let cost = planes(shape).cost(shape.channels, |planes| step.cost(planes));
                 ("tournament", cost)
             }
+            Self::ArgMax(step) => ("tournament", step.cost(1)),
             Self::Reveal(step) => ("open to client", step.cost(n)),
         };
         Some((name.into(), cost))
     }
+}
+
+/// For each node, whether its value stays hidden: whether a protocol comes between it and the output on every path.
+/// Of other values the client sees a function that each party computes by itself.
+pub(crate) fn hidden(graph: &IntGraph) -> Vec<bool> {
+    graph.all_paths_end(|_, op| match op {
+        IntOp::Narrow { .. }
+        | IntOp::Affine { .. }
+        | IntOp::MeanPool { .. }
+        | IntOp::Add
+        | IntOp::Concat
+        | IntOp::ChannelShuffle { .. }
+        | IntOp::Slice { .. }
+        | IntOp::SumPool { .. }
+        | IntOp::Subsample { .. }
+        | IntOp::PadChannels { .. }
+        | IntOp::Flatten => PathStep::Passes,
+        IntOp::Output => PathStep::Blocks,
+        IntOp::Input { .. }
+        | IntOp::Extend { .. }
+        | IntOp::Linear { .. }
+        // It is exact itself, unless its own result stays hidden.
+        | IntOp::TruncReduce { .. }
+        | IntOp::Trunc { .. }
+        | IntOp::Relu
+        | IntOp::SignedRelu
+        | IntOp::Clip { .. }
+        | IntOp::HardSwish { .. }
+        | IntOp::Gate
+        | IntOp::MaxPool { .. }
+        | IntOp::ArgMax => PathStep::Ends,
+    })
 }
 
 /// The name of a rectifier's protocol.

@@ -4,7 +4,7 @@
 //!
 //! | from | message | at most |
 //! |---|---|---|
-//! | server | the public part of its model | 64 MiB |
+//! | server | the public part of its model | 16 MiB |
 //! | client | `{"mode": "faithful" or "fast", "images": n}` | 4096 bytes |
 //! | server | `"accepted"` or `{"refused": why}` | 4096 bytes |
 //!
@@ -69,18 +69,25 @@ impl Control {
         })
     }
 
-    /// Server: presents the model and hears what the client wants.
-    pub(crate) fn present(&mut self, model: &[u8], max_images: u32) -> Result<Wish, Error> {
+    /// Server: presents the model, hears what the client wants, and answers. `grant` says what it gets, or
+    /// why it gets nothing.
+    pub(crate) fn present<T>(
+        &mut self,
+        model: &[u8],
+        grant: impl FnOnce(Wish) -> Result<T, String>,
+    ) -> Result<(Wish, T), Error> {
         self.channel.send_frame(model)?;
         let wish: Wish = self.receive("request")?;
-        if (1..=max_images).contains(&wish.images) {
-            self.send(&Answer::Accepted)?;
-            return Ok(wish);
+        match grant(wish) {
+            Ok(granted) => {
+                self.send(&Answer::Accepted)?;
+                Ok((wish, granted))
+            }
+            Err(reason) => {
+                self.send(&Answer::Refused(reason.clone()))?;
+                Err(Error::Refused { reason })
+            }
         }
-        let wanted = wish.images;
-        let reason = format!("{wanted} images in one session; it allows 1 to {max_images}");
-        self.send(&Answer::Refused(reason.clone()))?;
-        Err(Error::Refused { reason })
     }
 
     /// Client: hears what the model is, and checks it against what the server said it was and what this

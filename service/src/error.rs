@@ -27,10 +27,18 @@ pub enum Error {
     /// The connection failed, or the peer fell silent or went away; by itself or not, nobody can tell.
     #[error(transparent)]
     Transport(channel::Error),
-    /// This party cannot do its part: a model that no protocol computes, weights of another model, or a
+    /// This party cannot do its part: a model that no protocol computes or that exceeds the limits, weights of another model, or a
     /// connection that was used before or lacks one of the [`STREAMS`](crate::STREAMS).
     #[error(transparent)]
     Local(secure::Error),
+    /// The model takes more traffic than this client allows; nothing was asked of the server.
+    #[error("the session would take {planned} bytes, and {allowed} are allowed")]
+    TooMuchTraffic {
+        /// The bytes that the session would take, in both directions.
+        planned: u64,
+        /// The bytes that the request allows.
+        allowed: u64,
+    },
     /// Every image that this client asked for has had its turn.
     #[error("all {images} images of this session have had their turn")]
     NoImagesLeft {

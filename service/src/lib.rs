@@ -4,22 +4,25 @@ mod client;
 mod control;
 mod error;
 mod findings;
+mod modes;
 mod progress;
 mod seed;
 mod server;
 mod tally;
 mod terms;
+mod traffic;
 
 pub use client::{Client, Request};
 pub use error::Error;
 pub use findings::{Comm, Finding, Findings, Times};
+pub use modes::Modes;
 pub use progress::Progress;
 pub use server::{Served, Server, ServerOptions};
 pub use terms::WIRE_VERSION;
 
 // What callers have to name of the crates below, besides `channel` and `nets`.
 pub use ot::{Extension, SoftSpoken, default_extension};
-pub use secure::{LayerPlan, LayerReport, Mode, Progress as Step, SecureNetwork};
+pub use secure::{LayerPlan, LayerReport, Limits, Mode, Progress as Step, SecureNetwork};
 
 /// The streams that a session opens, each once at both ends: online traffic, the refills in which the server and in
 /// which the client is the sender, and the conversation around them.
@@ -29,12 +32,3 @@ pub const STREAMS: [u32; 4] = [
     channel::REFILL_CLIENT_SENDS,
     control::CONTROL,
 ];
-
-/// Tells the pools what all runs of a session will draw; both parties tell them the same.
-fn reserve(session: &mut sharing::Session, network: &SecureNetwork, runs: u64) {
-    let layers = network.plan().iter().map(|layer| layer.cost.cots);
-    let mut cots = layers.fold(channel::Cots::default(), channel::Cots::plus);
-    cots.server_sends = cots.server_sends.saturating_mul(runs);
-    cots.client_sends = cots.client_sends.saturating_mul(runs);
-    session.reserve(cots);
-}

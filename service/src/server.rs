@@ -6,14 +6,14 @@ use std::time::Instant;
 use channel::{Connection, Role, Terms};
 use nets::{PrivateWeights, PublicModel};
 use ot::{Extension, default_extension};
-use secure::{Mode, SecureNetwork, ServerWeights};
+use secure::{Limits, Mode, SecureNetwork, ServerWeights};
 use sharing::Session;
 
-use crate::control::Control;
+use crate::control::{Control, Wish};
 use crate::seed::Seed;
 use crate::tally::Tally;
 use crate::terms::terms;
-use crate::{Comm, Error, Progress, reserve};
+use crate::{Comm, Error, Modes, Progress, traffic};
 
 /// What a server allows and uses.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,10 @@ use crate::{Comm, Error, Progress, reserve};
 pub struct ServerOptions {
     /// The most images of one session, at least one.
     pub max_images: u32,
+    /// The modes that clients may ask for. Only those are planned.
+    pub modes: Modes,
+    /// How large the network may be. Clients have limits of their own.
+    pub limits: Limits,
     /// The OT extension; clients must use the same.
     pub extension: &'static dyn Extension,
 }
@@ -32,6 +36,8 @@ impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             max_images: 64,
+            modes: Modes::ALL,
+            limits: Limits::default(),
             extension: default_extension(),
         }
     }
@@ -49,8 +55,9 @@ pub struct Server {
     json: Vec<u8>,
     terms: Terms,
     weights: ServerWeights,
-    faithful: SecureNetwork,
-    fast: SecureNetwork,
+    /// The network as planned for each mode that is allowed.
+    faithful: Option<SecureNetwork>,
+    fast: Option<SecureNetwork>,
     options: ServerOptions,
 }
 
@@ -88,7 +95,11 @@ impl Server {
         weights.check(&public.graph).map_err(secure::Error::from)?;
         let graph = Arc::new(public.graph.clone());
         let price = options.extension.price();
-        let plan = |mode| SecureNetwork::new(Arc::clone(&graph), mode, price);
+        let plan = |mode| {
+            let allowed = options.modes.allows(mode);
+            let plan = || SecureNetwork::within(&options.limits, Arc::clone(&graph), mode, price);
+            allowed.then(plan).transpose()
+        };
         Ok(Self {
             json: public.to_json(),
             terms: terms(options.extension, Some(public.digest())),
@@ -143,15 +154,11 @@ impl Server {
         );
         let (seed, begin) = (Seed::new(seed), Instant::now());
         let mut control = Control::open(connection, &self.terms)?;
-        let wish = control.present(&self.json, self.options.max_images)?;
-        let network = match wish.mode {
-            Mode::Faithful => &self.faithful,
-            Mode::Fast => &self.fast,
-        };
+        let (wish, network) = control.present(&self.json, |wish| self.network_for(wish))?;
         let extension = self.options.extension;
         let mut session = Session::establish(connection, seed.session(), extension)?;
         let runs = u64::from(wish.images) * self.public.preprocessing.views() as u64;
-        reserve(&mut session, network, runs);
+        session.reserve(traffic::cots(network, runs));
         let mut tally = Tally::start(&session);
         for run in 0..runs {
             let mut tell = |step: secure::Progress<'_>| progress(Progress { run, runs, step });
@@ -163,5 +170,22 @@ impl Server {
             comm: tally.finish(&session).0,
             seconds: begin.elapsed().as_secs_f64(),
         })
+    }
+
+    /// The network as a client wants it run, or why it does not get it.
+    fn network_for(&self, wish: Wish) -> Result<&SecureNetwork, String> {
+        let (wanted, most) = (wish.images, self.options.max_images);
+        if !(1..=most).contains(&wanted) {
+            return Err(format!(
+                "{wanted} images in one session; it allows 1 to {most}"
+            ));
+        }
+        let network = match wish.mode {
+            Mode::Faithful => &self.faithful,
+            Mode::Fast => &self.fast,
+        };
+        network
+            .as_ref()
+            .ok_or_else(|| format!("it does not compute in {} mode", wish.mode))
     }
 }

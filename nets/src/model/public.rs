@@ -3,12 +3,16 @@
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
+use super::opening::Opening;
 use super::preprocess::{Picture, Preprocessing};
 use crate::Error;
 use crate::IntGraph;
 
 /// The most bytes of JSON that a public part may have.
-pub const MAX_PUBLIC_BYTES: usize = 64 << 20;
+pub const MAX_PUBLIC_BYTES: usize = 16 << 20;
+/// The most values that it may have: numbers, texts, lists and objects, each counted at least once. Those that
+/// the reader does not know take memory until it has read the node they are in.
+const MAX_PUBLIC_VALUES: usize = 1 << 20;
 /// The longest name or label.
 const MAX_TEXT: usize = 256;
 
@@ -40,6 +44,9 @@ pub struct PublicModel {
     pub preprocessing: Preprocessing,
     /// The network.
     pub graph: IntGraph,
+    /// What the client learns of its outputs. The graph computes no more than that.
+    #[serde(default, skip_serializing_if = "Opening::is_all")]
+    pub opening: Opening,
 }
 
 impl PublicModel {
@@ -64,6 +71,12 @@ impl PublicModel {
                 bytes.len()
             )));
         }
+        // Every value has a comma before it, or is the first in brackets.
+        let marks = bytes.iter().filter(|b| matches!(b, b',' | b'[' | b'{'));
+        if marks.count() > MAX_PUBLIC_VALUES {
+            let problem = format!("a public part of more than {MAX_PUBLIC_VALUES} values");
+            return Err(Error::Damaged(problem));
+        }
         let public: Self =
             serde_json::from_slice(bytes).map_err(|e| Error::Damaged(e.to_string()))?;
         public.check()?;
@@ -84,21 +97,14 @@ impl PublicModel {
                 return bad("a name or label is too long or unprintable".into());
             }
         }
-        let (input, output) = (self.graph.input(), self.graph.output());
+        let input = self.graph.input();
         if input.shape != self.preprocessing.shape {
             return bad(format!(
                 "{} pixels for {}",
                 self.preprocessing.shape, input.shape
             ));
         }
-        if output.shape.len() != self.labels.len() {
-            return bad(format!(
-                "{} labels for {} outputs",
-                self.labels.len(),
-                output.shape
-            ));
-        }
-        Ok(())
+        self.check_opening().or_else(bad)
     }
 
     /// The digest that the parties compare: BLAKE3 of [`PublicModel::to_json`].

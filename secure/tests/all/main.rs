@@ -2,9 +2,11 @@
 
 mod algorithms;
 mod backbones;
+mod bounds;
 mod chestnet;
 mod densenet;
 mod mobile_block;
+mod openings;
 mod preact;
 mod random;
 mod rescale;

@@ -75,6 +75,7 @@ fn everything() -> IntGraph {
     let direct = graph.push("fc", matrix(Algorithm::DIRECT), &[x]);
     let choosing = graph.push("fc2", matrix(Algorithm::named("client-chooses", 0)), &[x]);
     let x = graph.push("fcs", IntOp::Add, &[direct, choosing]);
+    let x = graph.push("top", IntOp::ArgMax, &[x]);
     graph.push("output", IntOp::Output, &[x]);
     graph.finish().expect("it fits")
 }

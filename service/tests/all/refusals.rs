@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use channel::{Config, Listener};
-use ot::SoftSpoken;
-use service::{Client, Error, Request, Server, ServerOptions};
+use channel::{Config, Cost, Listener, Role};
+use ot::{SoftSpoken, default_extension};
+use service::{Client, Error, Limits, Mode, Modes, Request, Server, ServerOptions};
 
 use crate::common::{CLIENT_SEED, MODEL, Outcomes, SERVER, SERVER_SEED, line, run, run_in_memory};
 
@@ -165,4 +165,68 @@ fn what_does_not_fit_together_is_not_served() {
     public.labels.pop();
     let refused = Server::new(public, MODEL.weights.clone(), options);
     assert!(matches!(refused, Err(Error::Local(_))));
+}
+
+#[test]
+fn another_mode_than_the_server_allows() {
+    let options = ServerOptions {
+        modes: Modes::only(Mode::Faithful),
+        ..ServerOptions::default()
+    };
+    let server = Server::new(MODEL.public.clone(), MODEL.weights.clone(), options);
+    let server = server.expect("it can be served");
+    let request = Request {
+        mode: Mode::Fast,
+        ..Request::default()
+    };
+    for error in errors(run_in_memory(&server, &request)) {
+        let said = error.to_string();
+        assert_eq!(said, "the server refused: it does not compute in fast mode");
+    }
+    assert!(run_in_memory(&server, &Request::default()).1.is_ok());
+    let both = Modes::only(Mode::Fast).and(Mode::Faithful);
+    assert_eq!(both, Modes::default());
+}
+
+/// The plan is what the session takes, to the byte, and the limit is on the plan.
+#[test]
+fn more_traffic_than_the_client_allows() {
+    let ask = |max_traffic| Request {
+        images: 2,
+        max_traffic,
+        ..Request::default()
+    };
+    let [_, error] = errors(run_in_memory(&SERVER, &ask(Some(1000))));
+    let Error::TooMuchTraffic { planned, allowed } = error else {
+        panic!("{error}");
+    };
+    assert_eq!(allowed, 1000);
+    let [_, error] = errors(run_in_memory(&SERVER, &ask(Some(planned - 1))));
+    assert!(matches!(error, Error::TooMuchTraffic { .. }));
+
+    let (_, findings) = run_in_memory(&SERVER, &ask(Some(planned)));
+    let findings = findings.expect("it is allowed");
+    let set_up = [Role::Server, Role::Client].map(|sender| default_extension().setup_cost(sender));
+    let set_up: u64 = set_up.iter().map(Cost::bytes).sum();
+    let sent: u64 = findings.iter().map(|f| f.comm.total_bytes()).sum();
+    assert_eq!(set_up + sent, planned);
+}
+
+#[test]
+fn a_model_that_is_larger_than_the_client_allows() {
+    let limits = Limits {
+        bytes: 1000,
+        ..Limits::default()
+    };
+    let request = Request {
+        limits,
+        ..Request::default()
+    };
+    let [_, error] = errors(run_in_memory(&SERVER, &request));
+    let said = error.to_string();
+    assert!(matches!(error, Error::Local(_)), "{said}");
+    assert!(
+        said.ends_with("bytes or more, and 1000 are allowed"),
+        "{said}"
+    );
 }

@@ -1,0 +1,35 @@
+//! What all runs of a session together will draw and send, known before they begin.
+
+use channel::{Cots, Role};
+use ot::Extension;
+use secure::SecureNetwork;
+
+/// The correlations that `runs` runs of a network draw.
+pub(crate) fn cots(network: &SecureNetwork, runs: u64) -> Cots {
+    let layers = network.plan().iter().map(|layer| layer.cost.cots);
+    let one = layers.fold(Cots::default(), Cots::plus);
+    Cots {
+        server_sends: one.server_sends.saturating_mul(runs),
+        client_sends: one.client_sends.saturating_mul(runs),
+    }
+}
+
+/// The bytes of a session of `runs` runs, in both directions: the set-up, the runs, and the refills of the
+/// correlations that they draw.
+pub(crate) fn bytes(network: &SecureNetwork, runs: u64, extension: &dyn Extension) -> u64 {
+    let one: u64 = network.plan().iter().map(|layer| layer.cost.bytes()).sum();
+    let cots = cots(network, runs);
+    let pools = [
+        (Role::Server, cots.server_sends),
+        (Role::Client, cots.client_sends),
+    ];
+    pools
+        .into_iter()
+        .flat_map(|(sender, n)| {
+            let set_up = extension.setup_cost(sender);
+            [set_up, extension.refill_cost(n, sender)]
+        })
+        .fold(one.saturating_mul(runs), |sum, cost| {
+            sum.saturating_add(cost.bytes())
+        })
+}
