@@ -1,11 +1,11 @@
 //! The command line: what can be written, and its help. What the words mean is in `settings`.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cost::wire::Wire;
+use crate::text::size;
 
 /// Two-party secure neural-network inference.
 ///
@@ -165,17 +165,25 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
     /// Address to listen on; port 0 picks a free one.
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7700")]
-    pub(crate) listen: SocketAddr,
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7700")]
+    pub(crate) listen: String,
     /// Stop after this many sessions.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) sessions: Option<u64>,
     /// Serve at most this many sessions at the same time; a further client is refused, and may call again.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) parallel: u32,
-    /// Let a client ask about at most this many images in a session; one that asks about more is refused.
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Let a client ask about at most this many images in a session; one that asks about more is refused. Each finding tells a
+    /// little about the weights, to a client that does not follow the protocol more than to others: allow no more than are needed.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_images: u32,
+    /// The modes that clients may ask for, separated by commas. In fast mode a client also learns a little about the values
+    /// before the last bits were cut off.
+    #[arg(long, value_enum, value_name = "MODE,…", value_delimiter = ',', default_values_t = [Mode::Faithful, Mode::Fast])]
+    pub(crate) modes: Vec<Mode>,
+    /// End when standard input ends: how `demo` takes its server with it.
+    #[arg(long, hide = true)]
+    pub(crate) end_with_stdin: bool,
     #[command(flatten)]
     pub(crate) link: LinkArgs,
 }
@@ -185,12 +193,16 @@ pub(crate) struct InferArgs {
     /// Address of the server, with its port.
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) connect: String,
-    /// Images to read: PNG, JPEG or DICOM.
+    /// Images to read: PNG, JPEG or DICOM, or folders of them.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     pub(crate) input: Vec<PathBuf>,
     /// How exact the secure result is.
     #[arg(long, value_enum, default_value_t = Mode::Faithful)]
     pub(crate) mode: Mode,
+    /// Ask nothing of the server if the session would take more than this many bytes, both ways, such as 500MB or 2GiB;
+    /// `plan` says what a model takes.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_traffic: Option<u64>,
     /// Accept only the model with this digest (64 hexadecimal digits).
     #[arg(long, value_name = "DIGEST")]
     pub(crate) expect_model: Option<String>,
@@ -205,7 +217,7 @@ pub(crate) struct InferArgs {
 pub(crate) struct ClearArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// Images to read: PNG, JPEG or DICOM.
+    /// Images to read: PNG, JPEG or DICOM, or folders of them.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     pub(crate) input: Vec<PathBuf>,
     /// The arithmetic of the run.

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use channel::Config;
-use secure::{CrypTFlow2, NetworkSpeed};
+use secure::{CrypTFlow2, Mode, NetworkSpeed};
+use service::{Modes, ServerOptions};
 
-use crate::args::{Crop, Filter, ImportArgs, LinkArgs, Objective, PlanArgs, PlanPreset, SpeedArgs};
+use crate::args::{
+    self, Crop, Filter, ImportArgs, LinkArgs, Objective, PlanArgs, PlanPreset, ServeArgs, SpeedArgs,
+};
 use crate::cost::estimate::Speed;
 use crate::cost::machine::Machine;
 use crate::failure::{Failure, Outcome};
@@ -20,6 +23,31 @@ impl LinkArgs {
             timeout,
             handshake_timeout: default.handshake_timeout.min(timeout),
             ..default
+        }
+    }
+}
+
+impl From<args::Mode> for Mode {
+    fn from(mode: args::Mode) -> Self {
+        match mode {
+            args::Mode::Faithful => Self::Faithful,
+            args::Mode::Fast => Self::Fast,
+        }
+    }
+}
+
+impl ServeArgs {
+    /// What the server allows.
+    pub(crate) fn options(&self) -> ServerOptions {
+        let mut modes = self.modes.iter().map(|&mode| Mode::from(mode));
+        // The parser asks for one at least.
+        let modes = modes
+            .next()
+            .map(|first| modes.fold(Modes::only(first), Modes::and));
+        ServerOptions {
+            max_images: self.max_images,
+            modes: modes.unwrap_or_default(),
+            ..ServerOptions::default()
         }
     }
 }

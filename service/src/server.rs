@@ -22,7 +22,8 @@ use crate::{Comm, Error, Modes, Progress, traffic};
     reason = "callers fill it in over the default"
 )]
 pub struct ServerOptions {
-    /// The most images of one session, at least one.
+    /// The most images of one session, at least one. A client that deviates from the protocols takes more of the weights from
+    /// each image than what the findings tell, so that few is the cautious choice.
     pub max_images: u32,
     /// The modes that clients may ask for. Only those are planned.
     pub modes: Modes,
@@ -33,7 +34,7 @@ pub struct ServerOptions {
 impl Default for ServerOptions {
     fn default() -> Self {
         Self {
-            max_images: 64,
+            max_images: 4,
             modes: Modes::ALL,
             extension: default_extension(),
         }

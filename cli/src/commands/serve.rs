@@ -1,17 +1,18 @@
 //! `blindray serve`.
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 
 use channel::{Config, Connection, Error, Listener};
 use serde::Serialize;
-use service::{Served, Server, ServerOptions};
+use service::{Served, Server};
 
 use crate::args::ServeArgs;
 use crate::failure::{Failure, Outcome};
-use crate::link::require_loopback;
+use crate::link::resolve;
 use crate::text::{counted, hex};
 use crate::ui::Ui;
-use crate::{entropy, model};
+use crate::{entropy, interrupt, model};
 
 /// Printed under `--json` as soon as clients may connect.
 #[derive(Serialize)]
@@ -23,16 +24,21 @@ struct Listening<'a> {
 
 /// Serves clients until interrupted, or until `--sessions` have ended.
 pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
-    require_loopback(args.listen, &args.link)?;
-    let server = server(args, ui)?;
+    if args.end_with_stdin {
+        interrupt::end_with_stdin()?;
+    }
+    let addresses = resolve(&args.listen, &args.link)?;
+    let model = model::load(&args.model, ui)?;
+    let server =
+        Server::new(model.public, model.weights, args.options()).map_err(Failure::input)?;
     let config = Config {
         max_sessions: args.parallel as usize,
         ..args.link.config()
     };
-    let listener = Listener::bind(args.listen, config)
+    let listener = Listener::bind(&*addresses, config)
         .map_err(|e| Failure::input(format!("cannot listen on {}: {e}", args.listen)))?;
-    let handle = listener.handle();
-    ctrlc::set_handler(move || handle.close()).map_err(Failure::run)?;
+    let running = Arc::new(AtomicUsize::new(0));
+    close_at_interrupt(&listener, &running, ui)?;
     announce(&listener, &server, ui)?;
 
     std::thread::scope(|scope| {
@@ -48,9 +54,11 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
                 }
             };
             begun += 1;
-            let (server, ended) = (&server, ended.clone());
+            running.fetch_add(1, Ordering::Relaxed);
+            let (server, running, ended) = (&server, &running, ended.clone());
             scope.spawn(move || {
-                let served = session(&connection, server, ui);
+                let served = session(connection, server, ui);
+                running.fetch_sub(1, Ordering::Relaxed);
                 // The receiver lives as long as this scope.
                 let _ = ended.send(served);
             });
@@ -64,14 +72,19 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     })
 }
 
-/// The model, ready to be served.
-fn server(args: &ServeArgs, ui: Ui) -> Outcome<Server> {
-    let model = model::load(&args.model, ui)?;
-    let options = ServerOptions {
-        max_images: args.max_images,
-        ..ServerOptions::default()
-    };
-    Server::new(model.public, model.weights, options).map_err(Failure::input)
+/// When asked to end, takes no more clients, and lets sessions at hand come to their end.
+fn close_at_interrupt(listener: &Listener, running: &Arc<AtomicUsize>, ui: Ui) -> Outcome<()> {
+    let (handle, running) = (listener.handle(), Arc::clone(running));
+    interrupt::first(move || {
+        handle.close();
+        let running = running.load(Ordering::Relaxed);
+        if running > 0 {
+            ui.note(&format!(
+                "no more clients are taken; waiting for {} to end, or for another Ctrl-C",
+                counted(running, "session")
+            ));
+        }
+    })
 }
 
 fn announce(listener: &Listener, server: &Server, ui: Ui) -> Outcome<()> {
@@ -92,9 +105,9 @@ fn announce(listener: &Listener, server: &Server, ui: Ui) -> Outcome<()> {
 }
 
 /// One client, from greeting to goodbye; its failure is its own.
-fn session(connection: &Connection, server: &Server, ui: Ui) -> bool {
+fn session(connection: Connection, server: &Server, ui: Ui) -> bool {
     let peer = connection.peer();
-    let serve = |seed| Ok(server.serve(connection, seed, &mut |_| {})?);
+    let serve = |seed| Ok(server.serve(&connection, seed, &mut |_| {})?);
     match entropy::bytes().and_then(serve) {
         Ok(Served {
             images, seconds, ..

@@ -5,6 +5,9 @@ mod bad_input;
 mod dicom;
 mod end_to_end;
 mod hostile_peer;
+#[cfg(unix)]
+mod interrupts;
 mod models;
 mod plan;
 mod support;
+mod terminal;
