@@ -1,4 +1,5 @@
-//! The thread that takes connections and routes them.
+//! The threads of a listener: one takes connections, one attends to the waiting line, and each greeting has one of its
+//! own, so that a slow peer holds up nobody else.
 
 use std::io::Result as IoResult;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -6,17 +7,24 @@ use std::sync::Arc;
 use std::thread::Builder;
 use std::time::Duration;
 
-use crate::Error;
 use crate::greeter::{Greeter, Greeting};
 use crate::handshake::{Answer, Hello};
 use crate::registry::{Caller, Registry};
+use crate::{Error, HANDSHAKE};
 
-/// Starts the thread; it ends when the registry is over.
-pub(crate) fn start(socket: TcpListener, registry: Arc<Registry>) -> IoResult<()> {
+/// Starts the first two threads; one ends when the registry is over, the other when it is closed.
+pub(crate) fn start(socket: TcpListener, registry: &Arc<Registry>) -> IoResult<()> {
+    let attending = Arc::clone(registry);
+    Builder::new()
+        .name("waiting line".to_owned())
+        .spawn(move || while attending.attend_line() {})?;
+    let accepting = Arc::clone(registry);
     Builder::new()
         .name("acceptor".to_owned())
-        .spawn(move || run(&socket, &registry))
+        .spawn(move || run(&socket, &accepting))
         .map(drop)
+        // Without it there is no listener.
+        .inspect_err(|_| registry.close())
 }
 
 fn run(socket: &TcpListener, registry: &Arc<Registry>) {
@@ -33,34 +41,45 @@ fn run(socket: &TcpListener, registry: &Arc<Registry>) {
     }
 }
 
-/// Reads the greeting on a thread of its own: a slow peer holds up nobody else.
+/// Reads the greeting on a thread of its own.
 fn take(stream: TcpStream, peer: SocketAddr, registry: &Arc<Registry>) {
-    if !registry.begin_greeting() {
-        // Too many already; hanging up is the cheapest answer.
+    let Ok(handle) = stream.try_clone() else {
+        // No free descriptor; hanging up is the cheapest answer.
         return;
-    }
+    };
+    let place = registry.begin_greeting(handle, peer.ip());
     let shared = Arc::clone(registry);
     let thread = Builder::new().name("greeting".to_owned()).spawn(move || {
-        if let Err(error) = greet(stream, peer, &shared) {
+        if let Err(error) = greet(stream, peer, place, &shared) {
+            shared.end_greeting(place);
             shared.report(error);
         }
-        shared.end_greeting();
     });
     if thread.is_err() {
-        registry.end_greeting();
+        registry.end_greeting(place);
     }
 }
 
-fn greet(stream: TcpStream, peer: SocketAddr, registry: &Registry) -> Result<(), Error> {
+fn greet(
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: u64,
+    registry: &Registry,
+) -> Result<(), Error> {
     let allowed = registry.config.handshake_timeout;
     // A socket may inherit this from its listener on some systems.
     stream
         .set_nonblocking(false)
         .and_then(|()| stream.set_nodelay(true))
-        .map_err(|cause| Error::from_io(cause, crate::HANDSHAKE, allowed))?;
+        .map_err(|cause| Error::from_io(cause, HANDSHAKE, allowed))?;
     let mut greeter = Greeter::new(stream, allowed);
     let greeting = greeter.hear()?;
-    if greeting.is_stream() {
+    if !registry.end_greeting(place) {
+        return Err(Error::Closed {
+            phase: HANDSHAKE.to_owned(),
+        });
+    }
+    if greeting.is_lane() {
         return route(greeter, &greeting, registry);
     }
     let version = greeting.version;
@@ -74,20 +93,25 @@ fn greet(stream: TcpStream, peer: SocketAddr, registry: &Registry) -> Result<(),
     }
 }
 
-/// Hands a further stream to its session.
+/// Brings a further connection to its session.
 fn route(mut greeter: Greeter, greeting: &Greeting, registry: &Registry) -> Result<(), Error> {
-    let Hello::Stream { session, stream } = greeting.decode_any()? else {
+    let Hello::Lane { session, lane } = greeting.decode_any()? else {
         return Err(Error::BadHello {
-            reason: "not a stream's",
+            reason: "not a further connection's",
         });
     };
-    let Some(mailbox) = registry.mailbox(&session) else {
+    let Some(lanes) = registry.lanes(&session) else {
         greeter.say(&Hello::Answer(Answer::UnknownSession), greeting.version)?;
         return Err(Error::UnknownSession);
     };
-    let answer = mailbox.announce(stream, registry.config.max_streams);
-    greeter.say(&Hello::Answer(answer), greeting.version)?;
-    answer.into_result(stream)?;
-    mailbox.put(stream, greeter.stream);
-    Ok(())
+    let lane = usize::from(lane);
+    let answer = lanes.announce(lane);
+    let said = greeter.say(&Hello::Answer(answer), greeting.version);
+    answer.into_result(lane)?;
+    let put = said.and_then(|()| {
+        let put = lanes.put_socket(lane, greeter.stream);
+        put.map_err(|cause| Error::from_io(cause, HANDSHAKE, registry.config.handshake_timeout))
+    });
+    // Its client may try again.
+    put.inspect_err(|_| lanes.renounce(lane))
 }

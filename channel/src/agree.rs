@@ -7,7 +7,7 @@ impl Channel {
     /// Compares the session id and the terms of both parties where no handshake did it: on a connection over
     /// streams from outside, or in memory. Returns the peer's terms; both parties come to the same verdict.
     ///
-    /// The greetings are those of the handshake with the session id in place of the entropy, 96 bytes each way,
+    /// The greetings are those of the handshake with the session id in place of the entropy, 97 bytes each way,
     /// the client's first. The id is compared before the terms, as protocols under different ids would run to
     /// their end and give wrong results.
     ///
@@ -21,6 +21,7 @@ impl Channel {
             parameters: ours.parameters,
             model: ours.model,
             entropy: self.session,
+            lanes: 1,
         };
         let greeting = greeting.encode(ours.version);
         let role = self.role();
@@ -65,6 +66,7 @@ impl Channel {
                 parameters,
                 model,
                 entropy: session,
+                lanes: _,
             } => Ok((
                 Terms {
                     version: theirs,
@@ -73,7 +75,7 @@ impl Channel {
                 },
                 session,
             )),
-            Hello::Stream { .. } | Hello::Answer(_) => Err(Error::BadHello {
+            Hello::Lane { .. } | Hello::Answer(_) | Hello::Waiting { .. } => Err(Error::BadHello {
                 reason: "not a session's",
             }),
         }

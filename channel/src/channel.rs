@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::thread::Builder;
 use std::time::Duration;
 
-use crate::buffered::{Reader, Writer};
+use crate::buffered::{self, Reader, Writer};
+use crate::deadline::Deadline;
 use crate::line::Line;
 use crate::{Cost, Error, Ledger, Progress, ReadHalf, Role, SessionId, WriteHalf};
 
@@ -72,8 +73,12 @@ impl Channel {
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.alive()?;
         self.ledger.record(self.role, bytes.len(), 0);
-        let outcome = self.writer.send(bytes);
-        self.check(outcome)
+        if self.writer.gather(bytes) {
+            return Ok(());
+        }
+        let call = self.writer.call(bytes.len());
+        let outcome = self.writer.send(bytes, &call);
+        self.check(outcome, &call)
     }
 
     /// Delivers everything sent so far.
@@ -83,20 +88,26 @@ impl Channel {
     /// As [`Channel::send`].
     pub fn flush(&mut self) -> Result<(), Error> {
         self.alive()?;
-        let outcome = self.writer.flush();
-        self.check(outcome)
+        let call = self.writer.call(0);
+        let outcome = self.writer.flush(&call);
+        self.check(outcome, &call)
     }
 
     /// Fills `out` with the peer's next bytes, after delivering what was sent.
     ///
     /// # Errors
     ///
-    /// As [`Channel::send`]; [`Error::Timeout`] if nothing comes for the time-out.
+    /// As [`Channel::send`]; [`Error::Timeout`] if nothing comes for the time-out, or if the bytes come more slowly than
+    /// the least rate.
     pub fn recv(&mut self, out: &mut [u8]) -> Result<(), Error> {
         self.alive()?;
         self.ledger.record(self.role, 0, out.len());
-        let outcome = self.writer.flush().and_then(|()| self.reader.recv(out));
-        self.check(outcome)
+        let call = self.writer.call(out.len());
+        let outcome = self
+            .writer
+            .flush(&call)
+            .and_then(|()| self.reader.recv(out, &call));
+        self.check(outcome, &call)
     }
 
     /// Both parties speak at once: sends `send` and fills `recv`, whatever the four lengths.
@@ -110,54 +121,59 @@ impl Channel {
     pub fn exchange(&mut self, send: &[u8], recv: &mut [u8]) -> Result<(), Error> {
         self.alive()?;
         self.ledger.record(self.role, send.len(), recv.len());
+        let call = self.writer.call(send.len() + recv.len());
         let outcome = self
             .writer
-            .flush()
-            .and_then(|()| self.both_speak(send, recv));
-        self.check(outcome)
+            .flush(&call)
+            .and_then(|()| self.both_speak(send, recv, &call));
+        self.check(outcome, &call)
     }
 
-    /// Why this cannot hang, for any lengths and any line that holds at least one byte: suppose both
-    /// parties are stuck for good.
+    /// Why this cannot hang, for any lengths: suppose both parties are stuck for good.
     ///
-    /// A party stuck in `write_all` has received everything, and its outgoing line is full of bytes
-    /// that the peer still wants. The peer then has something to read, so it is not stuck reading;
-    /// were it stuck in `write_all` too, it would have received everything. So both are stuck in
-    /// `recv_some` with both lines empty. Neither has sent everything, else the other would have what
-    /// it waits for. So the last thing each did before it waited was a `try_write` that ended
-    /// because the line was full. Take the later of the two, say B's. A has to read for that line to
-    /// be empty now, after B's attempt and so after its own last attempt. But A tries to write
-    /// after every read. Contradiction. A party whose line cannot tell whether it is full reads and
-    /// writes in two threads, and so waits for nothing but the peer.
-    fn both_speak(&mut self, mut send: &[u8], mut recv: &mut [u8]) -> IoResult<()> {
-        while !send.is_empty() && !recv.is_empty() {
-            let sent = match self.writer.try_write(send) {
+    /// *On a line of its own*, whose default exchange writes what the line takes, and then reads. A party stuck in
+    /// `write_all` has received everything, and its outgoing line is full of bytes that the peer still wants. The peer
+    /// then has something to read, so it is not stuck reading; were it stuck in `write_all` too, it would have received
+    /// everything. So both are stuck reading with both lines empty. Neither has sent everything, else the other would
+    /// have what it waits for. So the last thing each did before it waited was a write that ended because the line was
+    /// full. Take the later of the two, say B's. A has to read for that line to be empty now, after B's attempt and so
+    /// after its own last attempt. But A tries to write after every read. Contradiction.
+    ///
+    /// *On a shared lane*, a party that is stuck anywhere reads the lane, or another thread of it does, so all that was
+    /// written has arrived, grants too, and no frame is stuck half-way. Were neither party to have bytes left to send,
+    /// the last of them would have arrived. So one, say A, has, and what it lacks is credit, as `exchange` and
+    /// `write_all` use any credit they have. Its credit is a window less what B has not granted back, and B keeps back less
+    /// than a quarter of a window of what it has consumed, so B has bytes that it has not consumed. They are of this
+    /// exchange, or of what came before it and was consumed by then. B is stuck, so it does not want them: it has
+    /// received everything. Then A has nothing left to send. Contradiction.
+    ///
+    /// A line that cannot tell whether it is full is read and written in two threads, and so waits for nothing but
+    /// the peer.
+    fn both_speak(&mut self, send: &[u8], recv: &mut [u8], call: &Deadline) -> IoResult<()> {
+        let (sent, received) =
+            match buffered::exchange(&self.writer, &mut self.reader, send, recv, call) {
                 Err(error) if error.kind() == ErrorKind::Unsupported => {
-                    return self.both_at_once(send, recv);
+                    return self.both_at_once(send, recv, call);
                 }
-                sent => sent?,
+                done => done?,
             };
-            send = &send[sent..];
-            let received = self.reader.recv_some(recv)?;
-            recv = &mut recv[received..];
-        }
-        self.writer.write_all(send)?;
-        self.reader.recv(recv)
+        self.writer.write_all(&send[sent..], call)?;
+        self.reader.recv(&mut recv[received..], call)
     }
 
     /// A second thread writes while this one reads.
-    fn both_at_once(&mut self, send: &[u8], recv: &mut [u8]) -> IoResult<()> {
+    fn both_at_once(&mut self, send: &[u8], recv: &mut [u8], call: &Deadline) -> IoResult<()> {
         let Self { writer, reader, .. } = self;
         let line = Arc::clone(writer.line());
         std::thread::scope(|scope| {
             let write = || {
-                let outcome = writer.write_all(send);
+                let outcome = writer.write_all(send, call);
                 // The one that fails cuts the line, so that the other need not wait for its time-out.
                 let first = outcome.is_err() && line.kill();
                 (outcome, first)
             };
             let writing = Builder::new().spawn_scoped(scope, write)?;
-            let received = reader.recv(recv);
+            let received = reader.recv(recv, call);
             if received.is_err() {
                 line.kill();
             }
@@ -243,8 +259,8 @@ impl Channel {
         self.ledger.measured()
     }
 
-    /// How long the peer may be silent, or take nothing, before a call gives up. See [`Channel::set_total`] for peers
-    /// whose bytes drip.
+    /// How long the peer may be silent, or take nothing, before a call gives up. A call has that time and the time that its
+    /// bytes take at the least rate of the connection ([`Config::least_rate`](crate::Config)).
     ///
     /// # Errors
     ///
@@ -255,19 +271,15 @@ impl Channel {
     /// If `timeout` is zero.
     pub fn set_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
         assert!(!timeout.is_zero(), "a channel needs a time-out");
+        let call = self.writer.call(0);
         let outcome = self.writer.line().set_timeout(timeout);
-        self.check(outcome)
+        self.check(outcome, &call)
     }
 
-    /// How long all calls from now on may take together, however slowly the peer's bytes drip; `None` sets no such
-    /// limit, as at the start. Past it, a call that has to wait gives up with [`Error::Timeout`].
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`] if the system refuses.
-    pub fn set_total(&mut self, total: Option<Duration>) -> Result<(), Error> {
-        let outcome = self.writer.line().set_total(total);
-        self.check(outcome)
+    /// How long all calls from now on may take together; `None` sets no such limit, as at the start. Past it, a call that
+    /// has to wait gives up with [`Error::Timeout`].
+    pub fn set_total(&mut self, total: Option<Duration>) {
+        self.writer.line().set_total(total);
     }
 
     /// Cuts the line, so that the peer notices, because the peer broke the protocol above.
@@ -333,23 +345,26 @@ impl Channel {
         }
     }
 
-    fn alive(&self) -> Result<(), Error> {
+    fn alive(&mut self) -> Result<(), Error> {
         if self.is_dead() {
-            Err(Error::Dead)
-        } else {
-            Ok(())
+            return Err(Error::Dead);
         }
+        if self.writer.line().session_is_over() {
+            let call = self.writer.call(0);
+            return self.check(Err(ErrorKind::TimedOut.into()), &call);
+        }
+        Ok(())
     }
 
     fn phase(&self) -> String {
         self.ledger.current().name().to_owned()
     }
 
-    fn check<T>(&mut self, outcome: IoResult<T>) -> Result<T, Error> {
+    fn check<T>(&mut self, outcome: IoResult<T>, call: &Deadline) -> Result<T, Error> {
         outcome.map_err(|cause: IoError| {
             self.fail();
-            let after = self.reader.line().waited();
-            Error::from_io(cause, self.ledger.current().name(), after)
+            let phase = self.ledger.current().name();
+            self.writer.line().error(cause, phase, call)
         })
     }
 }

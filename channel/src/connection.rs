@@ -1,16 +1,18 @@
 //! A connection: numbered byte streams to one peer.
 
 use std::collections::HashSet;
-use std::net::TcpStream;
+use std::io::{Error as IoError, ErrorKind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::dial::Dialled;
-use crate::duplex::{Duplex, Transport};
-use crate::line::Line;
-use crate::listener::Accepted;
+use crate::duplex::Transport;
+use crate::handshake::SESSION_HELLO;
+use crate::lanes::Lanes;
+use crate::line::{Limits, Line};
+use crate::listener::Seat;
 use crate::memory::Hub;
-use crate::{Channel, Error, HANDSHAKE, Ledger, Progress, Role, Terms};
+use crate::wire::Wire;
+use crate::{Channel, Config, Error, HANDSHAKE, Ledger, Progress, Role, Terms};
 
 /// Names a session; fresh for every handshake, and the same at both parties.
 pub type SessionId = [u8; 16];
@@ -33,50 +35,40 @@ pub struct Connection {
 }
 
 struct Inner {
-    role: Role,
-    session: SessionId,
-    peer: String,
-    peer_terms: Option<Terms>,
-    timeout: Duration,
-    progress: Arc<Progress>,
+    parts: Parts,
+    limits: Limits,
     opened: Mutex<HashSet<u32>>,
     origin: Origin,
 }
 
+/// What a connection is, wherever its streams come from.
+pub(crate) struct Parts {
+    pub(crate) role: Role,
+    pub(crate) session: SessionId,
+    pub(crate) peer: String,
+    pub(crate) peer_terms: Option<Terms>,
+    pub(crate) progress: Arc<Progress>,
+}
+
 /// Where streams come from.
-pub(crate) enum Origin {
-    Dialled(Dialled),
-    Accepted(Accepted),
+enum Origin {
+    Lanes {
+        lanes: Arc<Lanes>,
+        /// Both parties greeted on the first lane.
+        greeted: bool,
+        /// At a server over TCP.
+        _seat: Option<Seat>,
+    },
     Memory(Arc<Hub>),
     Outside(Box<dyn Transport>),
 }
 
-/// A stream fresh from its origin, and how many bytes each side greeted with.
-pub(crate) struct Greeted {
-    pub(crate) stream: TcpStream,
-    pub(crate) by_client: usize,
-    pub(crate) by_server: usize,
-}
-
 impl Connection {
-    pub(crate) fn new(
-        role: Role,
-        session: SessionId,
-        peer: String,
-        peer_terms: Option<Terms>,
-        timeout: Duration,
-        origin: Origin,
-    ) -> Self {
-        let progress = Arc::default();
-        let opened = Mutex::default();
+    fn new(parts: Parts, config: &Config, origin: Origin) -> Self {
         let inner = Inner {
-            role,
-            session,
-            peer,
-            peer_terms,
-            timeout,
-            progress,
-            opened,
+            parts,
+            limits: Limits::start(config),
+            opened: Mutex::default(),
             origin,
         };
         Self {
@@ -84,7 +76,83 @@ impl Connection {
         }
     }
 
-    /// A connection over streams from outside: TLS, Unix sockets, tunnels.
+    /// After the handshake over TCP.
+    pub(crate) fn on_lanes(
+        parts: Parts,
+        config: &Config,
+        lanes: Arc<Lanes>,
+        seat: Option<Seat>,
+    ) -> Self {
+        let origin = Origin::Lanes {
+            lanes,
+            greeted: true,
+            _seat: seat,
+        };
+        Self::new(parts, config, origin)
+    }
+
+    pub(crate) fn in_memory(
+        role: Role,
+        session: SessionId,
+        timeout: Duration,
+        hub: Arc<Hub>,
+    ) -> Self {
+        let parts = Parts::of(role, session, "memory".to_owned());
+        Self::new(parts, &patient(timeout), Origin::Memory(hub))
+    }
+
+    /// A connection over one stream from outside, such as TLS, a Unix socket or a tunnel, which carries all numbered
+    /// streams as frames, as [`connect`](crate::connect) and [`Listener`](crate::Listener) do with one TCP connection.
+    ///
+    /// Both parties give the same session id, as to [`Connection::over`]. `config` says how long calls may take, how long
+    /// the session, and how often there is a sign of life; the rest of it is for TCP.
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// use channel::{Config, Connection, ONLINE, Role};
+    ///
+    /// let (at_server, at_client) = UnixStream::pair()?;
+    /// let (session, config) = ([7; 16], Config::default());
+    /// let server = Connection::multiplex(Role::Server, session, "a socket", &config, at_server)?;
+    /// let client = Connection::multiplex(Role::Client, session, "a socket", &config, at_client)?;
+    /// // As many streams as are wanted, over the one socket.
+    /// for stream in [ONLINE, 3] {
+    ///     client.open(stream)?.send_u64(7)?;
+    ///     assert_eq!(server.open(stream)?.recv_u64()?, 7);
+    /// }
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the stream cannot be used, the system has no thread to spare, or a limit of `config` is zero.
+    pub fn multiplex(
+        role: Role,
+        session: SessionId,
+        peer: impl Into<String>,
+        config: &Config,
+        wire: impl Wire + 'static,
+    ) -> Result<Self, Error> {
+        let failed = |cause| Error::from_io(cause, "starting a connection", config.timeout);
+        if let Some(fault) = config.fault() {
+            return Err(failed(IoError::new(ErrorKind::InvalidInput, fault)));
+        }
+        let parts = Parts::of(role, session, peer.into());
+        let lanes = Lanes::new(1, config.keep_alive, Arc::clone(&parts.progress));
+        lanes.put(0, wire).map_err(failed)?;
+        let origin = Origin::Lanes {
+            lanes: Arc::new(lanes),
+            greeted: false,
+            _seat: None,
+        };
+        Ok(Self::new(parts, config, origin))
+    }
+
+    /// A connection over streams from outside, one for each number: TLS, Unix sockets, tunnels. For one stream that carries
+    /// all of them there is [`Connection::multiplex`].
     ///
     /// Nothing is said to the peer here; [`Channel::agree`] then compares the id and the terms of the protocol. `peer`
     /// says to people who is at the other end.
@@ -126,14 +194,15 @@ impl Connection {
         timeout: Duration,
         transport: impl Transport + 'static,
     ) -> Self {
+        let parts = Parts::of(role, session, peer.into());
         let origin = Origin::Outside(Box::new(transport));
-        Self::new(role, session, peer.into(), None, timeout, origin)
+        Self::new(parts, &patient(timeout), origin)
     }
 
     /// The party at this end.
     #[must_use]
     pub fn role(&self) -> Role {
-        self.inner.role
+        self.inner.parts.role
     }
 
     /// The session's name.
@@ -142,105 +211,113 @@ impl Connection {
     /// that speaks last can try several values, none can choose it.
     #[must_use]
     pub fn session_id(&self) -> SessionId {
-        self.inner.session
+        self.inner.parts.session
     }
 
     /// Who is at the other end, for people: an address, or `memory`.
     #[must_use]
     pub fn peer(&self) -> &str {
-        &self.inner.peer
+        &self.inner.parts.peer
     }
 
     /// What the peer said in the handshake; `None` where there is none: in memory and over streams from
     /// outside.
     #[must_use]
     pub fn peer_terms(&self) -> Option<&Terms> {
-        self.inner.peer_terms.as_ref()
+        self.inner.parts.peer_terms.as_ref()
     }
 
     /// How long the peer may stay silent on a stream, or refuse to take bytes, before a call gives up.
     #[must_use]
     pub fn timeout(&self) -> Duration {
-        self.inner.timeout
+        self.inner.limits.timeout
     }
 
     /// The bytes of all streams so far, to be read while protocols run.
     #[must_use]
     pub fn progress(&self) -> Arc<Progress> {
-        Arc::clone(&self.inner.progress)
+        Arc::clone(&self.inner.parts.progress)
     }
 
     /// Opens a stream; both parties open the same number, in any order and from any thread, each
-    /// number once.
+    /// number once. Over TCP, numbers are below [`MAX_STREAMS`](crate::MAX_STREAMS), and opening one tells the peer nothing.
     ///
     /// # Errors
     ///
-    /// [`Error::StreamTaken`] if this party opened the number before, [`Error::NoStream`] if a transport from
-    /// outside does not have it, [`Error::Timeout`] or
-    /// [`Error::Closed`] if the peer does not open it or is gone, [`Error::UnknownSession`] or
-    /// [`Error::Refused`] if the server says so, [`Error::Io`] otherwise.
+    /// [`Error::StreamTaken`] if this party opened the number before, [`Error::NoStream`] if it is too high or a
+    /// transport from outside does not have it, [`Error::Timeout`] or
+    /// [`Error::Closed`] if the peer does not bring what it needs or is gone, [`Error::Io`] otherwise.
     pub fn open(&self, stream: u32) -> Result<Channel, Error> {
-        let inner = &self.inner;
-        if !inner
-            .opened
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(stream)
-        {
+        let Inner {
+            parts,
+            limits,
+            opened,
+            origin,
+        } = &*self.inner;
+        let mut opened = opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if !opened.insert(stream) {
             return Err(Error::StreamTaken { stream });
         }
-        match &inner.origin {
-            Origin::Memory(hub) => self.plain(stream, hub.open(inner.role, stream)?),
-            Origin::Outside(transport) => self.plain(stream, transport.open(stream)?),
-            Origin::Dialled(origin) => self.greeted(stream, origin.open(inner.session, stream)?),
-            Origin::Accepted(origin) => self.greeted(stream, origin.open(stream)?),
+        drop(opened);
+        let (duplex, greeted) = match origin {
+            Origin::Memory(hub) => (hub.open(parts.role, stream)?, false),
+            Origin::Outside(transport) => (transport.open(stream)?, false),
+            Origin::Lanes { lanes, greeted, .. } => (
+                lanes.open(stream, limits.timeout)?,
+                *greeted && stream == ONLINE,
+            ),
+        };
+        let line = Line::new(duplex, *limits).map_err(|cause| {
+            let phase = format!("opening stream {stream}");
+            Error::from_io(cause, &phase, limits.timeout)
+        })?;
+        Ok(Channel::new(
+            parts.role,
+            parts.session,
+            line,
+            ledger(greeted),
+            self.progress(),
+        ))
+    }
+}
+
+impl Parts {
+    fn of(role: Role, session: SessionId, peer: String) -> Self {
+        Self {
+            role,
+            session,
+            peer,
+            peer_terms: None,
+            progress: Arc::default(),
         }
     }
+}
 
-    /// A stream without a handshake of its own.
-    fn plain(&self, stream: u32, duplex: Box<dyn Duplex>) -> Result<Channel, Error> {
-        self.channel(stream, duplex, Ledger::new(FIRST_PHASE))
+/// The usual limits with another time-out.
+fn patient(timeout: Duration) -> Config {
+    Config {
+        timeout,
+        ..Config::default()
     }
+}
 
-    fn greeted(&self, stream: u32, greeted: Greeted) -> Result<Channel, Error> {
-        let mut ledger = Ledger::new(HANDSHAKE);
-        ledger.record(Role::Client, greeted.by_client, 0);
-        ledger.record(Role::Server, greeted.by_server, 0);
-        ledger.enter(FIRST_PHASE.into());
-        // Small messages leave at once. The buffers of the socket stay the system's: it grows them with
-        // the delay of the network, and a size set by hand would stop that.
-        let socket = greeted.stream;
-        let nodelay = socket.set_nodelay(true);
-        nodelay.map_err(|cause| self.opening(stream, cause))?;
-        self.channel(stream, Box::new(socket), ledger)
+/// The account of a stream from its start; the handshake is in that of the stream that is opened first by all.
+fn ledger(greeted: bool) -> Ledger {
+    if !greeted {
+        return Ledger::new(FIRST_PHASE);
     }
-
-    fn channel(
-        &self,
-        stream: u32,
-        duplex: Box<dyn Duplex>,
-        ledger: Ledger,
-    ) -> Result<Channel, Error> {
-        let line = Line::new(duplex, self.inner.timeout);
-        let line = line.map_err(|cause| self.opening(stream, cause))?;
-        let (role, session) = (self.role(), self.session_id());
-        Ok(Channel::new(role, session, line, ledger, self.progress()))
-    }
-
-    fn opening(&self, stream: u32, cause: std::io::Error) -> Error {
-        Error::from_io(
-            cause,
-            &format!("opening stream {stream}"),
-            self.inner.timeout,
-        )
-    }
+    let mut ledger = Ledger::new(HANDSHAKE);
+    ledger.record(Role::Client, SESSION_HELLO, 0);
+    ledger.record(Role::Server, SESSION_HELLO, 0);
+    ledger.enter(FIRST_PHASE.into());
+    ledger
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
         match &self.origin {
-            Origin::Memory(hub) => hub.leave(self.role),
-            Origin::Dialled(_) | Origin::Accepted(_) | Origin::Outside(_) => {}
+            Origin::Memory(hub) => hub.leave(self.parts.role),
+            Origin::Lanes { .. } | Origin::Outside(_) => {}
         }
     }
 }
@@ -248,8 +325,8 @@ impl Drop for Inner {
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Connection")
-            .field("role", &self.inner.role)
-            .field("peer", &self.inner.peer)
+            .field("role", &self.inner.parts.role)
+            .field("peer", &self.inner.parts.peer)
             .finish_non_exhaustive()
     }
 }

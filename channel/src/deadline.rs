@@ -1,9 +1,9 @@
-//! When several calls together must be over.
+//! When calls must be over.
 
 use std::io::{ErrorKind, Result as IoResult};
 use std::time::{Duration, Instant};
 
-/// The end of a time that several calls have together.
+/// The end of a time that several calls have together, or several steps of one.
 #[derive(Clone, Copy)]
 pub(crate) struct Deadline {
     /// The whole of it.
@@ -24,14 +24,26 @@ impl Deadline {
     /// # Errors
     /// `TimedOut` when it is over.
     pub(crate) fn left(&self) -> IoResult<Duration> {
+        self.left_at(Instant::now())
+    }
+
+    /// What is left at a moment, never zero.
+    ///
+    /// # Errors
+    /// `TimedOut` when it is over.
+    pub(crate) fn left_at(&self, now: Instant) -> IoResult<Duration> {
         let Some(end) = self.end else {
             return Ok(self.allowed);
         };
-        let left = end.saturating_duration_since(Instant::now());
+        let left = end.saturating_duration_since(now);
         if left.is_zero() {
             Err(ErrorKind::TimedOut.into())
         } else {
             Ok(left)
         }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.left().is_err()
     }
 }

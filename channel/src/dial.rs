@@ -1,33 +1,70 @@
 //! The client's end over TCP.
 
+use std::io::{Error as IoError, ErrorKind};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::connection::{Connection, Greeted, Origin, SessionId};
+use crate::connection::{Connection, Parts};
+use crate::deadline::Deadline;
 use crate::greeter::Greeter;
-use crate::handshake::{ANSWER, Hello, SESSION_HELLO, STREAM_HELLO, compare, session_id};
-use crate::{Config, Error, ONLINE, Role, Terms};
+use crate::handshake::{Hello, compare, session_id};
+use crate::lanes::Lanes;
+use crate::{Config, Error, HANDSHAKE, Role, SessionId, Terms};
 
-/// Connects to a server and agrees on a session.
+/// How long a client pauses before it dials again for a further connection that was hung up on.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What a client in line hears about each second.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Waiting {
+    /// Clients that come before it.
+    pub ahead: u32,
+}
+
+/// Connects to a server and agrees on a session. If the server is busy, waits in line for no longer than
+/// [`Config::max_wait`]; [`connect_in_line`] tells how the line moves.
 ///
 /// `entropy` must be fresh: the session id is new only if one of the parties brings something new.
 ///
 /// # Errors
 ///
-/// [`Error::Io`] if nobody answers at the address, [`Error::NotBlindray`] or [`Error::BadHello`] if
-/// somebody else does, [`Error::VersionMismatch`], [`Error::ParametersMismatch`] or
+/// [`Error::Unreachable`] if nobody answers at the address, whose name may stand for several, which are all tried;
+/// [`Error::Io`] if it is no address or unknown, or `config` cannot be;
+/// [`Error::NotBlindray`] or [`Error::BadHello`] if
+/// somebody else answers, [`Error::VersionMismatch`], [`Error::ParametersMismatch`] or
 /// [`Error::ModelMismatch`] if the parties do not agree (the server gets the same),
 /// [`Error::Refused`] if the server takes no more sessions, [`Error::Timeout`] or [`Error::Closed`]
-/// if it falls silent or hangs up.
+/// if it falls silent or hangs up, or if the wait in line is too long.
 pub fn connect(
     address: impl ToSocketAddrs,
     terms: &Terms,
     config: &Config,
     entropy: [u8; 16],
 ) -> Result<Connection, Error> {
-    let (address, stream) = dial_any(address, config.handshake_timeout)?;
-    let mut greeter = Greeter::new(stream, config.handshake_timeout);
+    connect_in_line(address, terms, config, entropy, &mut |_| {})
+}
+
+/// The same, and tells `waiting` about each second where in line this client is, if it has to wait.
+///
+/// # Errors
+///
+/// As [`connect`].
+pub fn connect_in_line(
+    address: impl ToSocketAddrs,
+    terms: &Terms,
+    config: &Config,
+    entropy: [u8; 16],
+    waiting: &mut dyn FnMut(Waiting),
+) -> Result<Connection, Error> {
+    let allowed = config.handshake_timeout;
+    if let Some(fault) = config.fault() {
+        let fault = IoError::new(ErrorKind::InvalidInput, fault);
+        return Err(Error::from_io(fault, "connecting", allowed));
+    }
+    let (address, stream) = dial_any(address, allowed)?;
+    let mut greeter = Greeter::new(stream, allowed);
     let Terms {
         version,
         parameters,
@@ -38,93 +75,119 @@ pub fn connect(
             parameters,
             model,
             entropy,
+            lanes: u8::try_from(config.connections).expect("a few"),
         },
         version,
     )?;
-    let (theirs, server_entropy) = match greeter.hear()?.decode(version)? {
-        Hello::Session {
-            parameters,
-            model,
-            entropy,
-        } => (
-            Terms {
-                version,
+    let (theirs, server_entropy) = hear_terms(&mut greeter, version, config, waiting)?;
+    compare(Role::Client, terms, &theirs)?;
+    let parts = Parts {
+        role: Role::Client,
+        session: session_id(&theirs, &entropy, &server_entropy),
+        peer: address.to_string(),
+        peer_terms: Some(theirs),
+        progress: Arc::default(),
+    };
+    let lanes = Lanes::new(
+        config.connections,
+        config.keep_alive,
+        Arc::clone(&parts.progress),
+    );
+    let put = |lane, stream| {
+        let put = lanes.put_socket(lane, stream);
+        put.map_err(|cause| Error::from_io(cause, HANDSHAKE, allowed))
+    };
+    put(0, greeter.stream)?;
+    for lane in 1..config.connections {
+        put(
+            lane,
+            dial_lane(address, parts.session, lane, version, allowed)?,
+        )?;
+    }
+    Ok(Connection::on_lanes(parts, config, Arc::new(lanes), None))
+}
+
+/// What the server says when there is a place for this client.
+fn hear_terms(
+    greeter: &mut Greeter,
+    version: u32,
+    config: &Config,
+    waiting: &mut dyn FnMut(Waiting),
+) -> Result<(Terms, [u8; 16]), Error> {
+    let in_line = Deadline::after(config.max_wait);
+    loop {
+        match greeter.hear()?.decode(version)? {
+            Hello::Session {
                 parameters,
                 model,
-            },
-            entropy,
-        ),
-        Hello::Answer(answer) => {
-            answer.into_result(ONLINE)?;
-            return Err(Error::BadHello {
-                reason: "a welcome out of place",
-            });
+                entropy,
+                lanes: _,
+            } => {
+                let theirs = Terms {
+                    version,
+                    parameters,
+                    model,
+                };
+                return Ok((theirs, entropy));
+            }
+            Hello::Waiting { ahead } => {
+                waiting(Waiting { ahead });
+                let left = in_line.left().map_err(|cause| {
+                    Error::from_io(cause, "waiting in line for the server", config.max_wait)
+                })?;
+                greeter.restart(left.min(config.handshake_timeout));
+            }
+            Hello::Answer(answer) => {
+                answer.into_result(0)?;
+                return Err(Error::BadHello {
+                    reason: "a welcome out of place",
+                });
+            }
+            Hello::Lane { .. } => {
+                return Err(Error::BadHello {
+                    reason: "a connection's from a server",
+                });
+            }
         }
-        Hello::Stream { .. } => {
-            return Err(Error::BadHello {
-                reason: "a stream from a server",
-            });
-        }
-    };
-    compare(Role::Client, terms, &theirs)?;
-    let session = session_id(&theirs, &entropy, &server_entropy);
-    let origin = Origin::Dialled(Dialled {
-        address,
-        version,
-        allowed: config.handshake_timeout,
-        first: Mutex::new(Some(greeter.stream)),
-    });
-    let peer = address.to_string();
-    Ok(Connection::new(
-        Role::Client,
-        session,
-        peer,
-        Some(theirs),
-        config.timeout,
-        origin,
-    ))
+    }
 }
 
-/// Dials again for each further stream.
-pub(crate) struct Dialled {
+/// A further connection of a session. A server under many strangers may hang up on it; it is tried again for as long as a
+/// handshake may take.
+fn dial_lane(
     address: SocketAddr,
+    session: SessionId,
+    lane: usize,
     version: u32,
     allowed: Duration,
-    /// The connection of the handshake, which becomes stream 0.
-    first: Mutex<Option<TcpStream>>,
-}
-
-impl Dialled {
-    pub(crate) fn open(&self, session: SessionId, stream: u32) -> Result<Greeted, Error> {
-        if stream == ONLINE {
-            let first = self
-                .first
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
-            let stream = first.expect("the connection hands out each number once");
-            return Ok(Greeted {
-                stream,
-                by_client: SESSION_HELLO,
-                by_server: SESSION_HELLO,
-            });
-        }
-        let socket = dial(self.address, self.allowed)?;
-        let mut greeter = Greeter::new(socket, self.allowed);
-        greeter.say(&Hello::Stream { session, stream }, self.version)?;
-        match greeter.hear()?.decode(self.version)? {
-            Hello::Answer(answer) => answer.into_result(stream)?,
+) -> Result<TcpStream, Error> {
+    let deadline = Deadline::after(allowed);
+    let greet = |left| {
+        let stream = dial(address, left).map_err(|cause| unreachable(vec![(address, cause)]))?;
+        let mut greeter = Greeter::new(stream, left);
+        let number = u8::try_from(lane).expect("a few");
+        let hello = Hello::Lane {
+            session,
+            lane: number,
+        };
+        greeter.say(&hello, version)?;
+        match greeter.hear()?.decode(version)? {
+            Hello::Answer(answer) => answer.into_result(lane)?,
             _ => {
                 return Err(Error::BadHello {
                     reason: "no answer",
                 });
             }
         }
-        Ok(Greeted {
-            stream: greeter.stream,
-            by_client: STREAM_HELLO,
-            by_server: ANSWER,
-        })
+        Ok(greeter.stream)
+    };
+    loop {
+        let left = deadline.left();
+        let left = left.map_err(|cause| Error::from_io(cause, HANDSHAKE, allowed))?;
+        match greet(left) {
+            Err(Error::Closed { .. }) => std::thread::sleep(PAUSE.min(left)),
+            outcome => return outcome,
+        }
     }
 }
 
@@ -132,23 +195,72 @@ fn dial_any(
     address: impl ToSocketAddrs,
     allowed: Duration,
 ) -> Result<(SocketAddr, TcpStream), Error> {
-    let looking_up = "looking up the server's address";
-    let addresses = address
-        .to_socket_addrs()
-        .map_err(|cause| Error::from_io(cause, looking_up, allowed))?;
-    let nothing = std::io::Error::new(std::io::ErrorKind::NotFound, "it names no machine");
-    let mut outcome = Err(Error::from_io(nothing, looking_up, allowed));
-    for address in addresses {
-        outcome = dial(address, allowed).map(|stream| (address, stream));
-        if outcome.is_ok() {
-            break;
+    let looked_up = address.to_socket_addrs().map_err(|cause| {
+        let cause = if cause.kind() == ErrorKind::InvalidInput {
+            let what = format!("{cause}: an address is a name and a port, as in localhost:9000");
+            IoError::new(ErrorKind::InvalidInput, what)
+        } else {
+            cause
+        };
+        Error::from_io(cause, "looking up the server's address", allowed)
+    });
+    let addresses = interleaved(looked_up?);
+    if addresses.is_empty() {
+        let nothing = IoError::new(ErrorKind::NotFound, "it names no machine");
+        let phase = "looking up the server's address";
+        return Err(Error::from_io(nothing, phase, allowed));
+    }
+    let deadline = Deadline::after(allowed);
+    let mut tried = Vec::new();
+    for (place, &address) in (0..).zip(&addresses) {
+        let others = u32::try_from(addresses.len()).unwrap_or(u32::MAX) - place;
+        // One that does not answer leaves as much time to each of the others.
+        let outcome = deadline
+            .left()
+            .and_then(|left| dial(address, left / others));
+        match outcome {
+            Ok(stream) => return Ok((address, stream)),
+            Err(cause) => tried.push((address, cause)),
         }
     }
-    outcome
+    Err(unreachable(tried))
 }
 
-fn dial(address: SocketAddr, allowed: Duration) -> Result<TcpStream, Error> {
-    TcpStream::connect_timeout(&address, allowed)
-        .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
-        .map_err(|cause| Error::from_io(cause, &format!("connecting to {address}"), allowed))
+/// By turns one of each family, in the order in which they came, so that a family that leads nowhere is soon left.
+fn interleaved(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+    let mut ranks = [0_usize; 2];
+    let mut ranked: Vec<_> = addresses
+        .map(|address| {
+            let rank = &mut ranks[usize::from(address.is_ipv6())];
+            *rank += 1;
+            (*rank, address)
+        })
+        .collect();
+    ranked.sort_by_key(|&(rank, _)| rank);
+    ranked.into_iter().map(|(_, address)| address).collect()
+}
+
+fn dial(address: SocketAddr, allowed: Duration) -> std::io::Result<TcpStream> {
+    // The clock of the system may be too coarse for less.
+    let stream = TcpStream::connect_timeout(&address, allowed.max(Duration::from_millis(1)))?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+const fn unreachable(tried: Vec<(SocketAddr, IoError)>) -> Error {
+    Error::Unreachable { tried }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_take_turns() {
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let six = ["[::1]:1", "[::2]:1", "[::3]:1"].map(address);
+        let four = ["10.0.0.1:1", "10.0.0.2:1"].map(address);
+        let sorted = interleaved([six[0], six[1], six[2], four[0], four[1]].into_iter());
+        assert_eq!(sorted, [six[0], four[0], six[1], four[1], six[2]]);
+    }
 }

@@ -43,6 +43,20 @@ pub trait Duplex: Send + Sync {
         Err(ErrorKind::Unsupported.into())
     }
 
+    /// Writes some of one slice and reads some of the other, neither of them empty, and returns how many bytes each
+    /// way. Waits until there was some of either.
+    ///
+    /// As it is here, it writes what the stream takes at once, and then reads. A stream that may find itself able to take
+    /// more without having anything to read must wait for either.
+    ///
+    /// # Errors
+    /// As [`Duplex::read`], [`ErrorKind::UnexpectedEof`] where the peer has ended the stream, and
+    /// [`ErrorKind::Unsupported`] as [`Duplex::try_write`].
+    fn exchange(&self, send: &[u8], recv: &mut [u8]) -> IoResult<(usize, usize)> {
+        let sent = self.try_write(send)?;
+        Ok((sent, crate::line::read_some(self, recv)?))
+    }
+
     /// Says that no more bytes will come from here. The peer's last bytes can still be read.
     fn end(&self);
 

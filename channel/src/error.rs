@@ -1,6 +1,7 @@
 //! What can go wrong between two parties.
 
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::SessionId;
@@ -28,6 +29,14 @@ pub enum Error {
         /// The time-out that passed.
         after: Duration,
     },
+    /// The session has lasted as long as it may.
+    #[error("{phase}: the session has lasted for {after:?}, as long as it may")]
+    SessionOver {
+        /// What was being done.
+        phase: String,
+        /// How long that is.
+        after: Duration,
+    },
     /// The peer ended the connection.
     #[error("{phase}: the peer closed the connection")]
     Closed {
@@ -46,6 +55,20 @@ pub enum Error {
         length: u64,
         /// The most that would have been taken.
         limit: u64,
+    },
+    /// The peer broke the rules by which streams share a connection.
+    #[error("{phase}: the peer sent {reason}")]
+    BadFrame {
+        /// What was being done.
+        phase: String,
+        /// What it sent.
+        reason: &'static str,
+    },
+    /// Nobody answers at any of the server's addresses.
+    #[error("nobody answers at {}", Tried(tried))]
+    Unreachable {
+        /// Each address, and what the system said.
+        tried: Vec<(SocketAddr, std::io::Error)>,
     },
     /// The peer's bytes are not this protocol's.
     #[error("the peer does not speak the Blindray protocol")]
@@ -101,8 +124,14 @@ pub enum Error {
         /// The number asked for.
         stream: u32,
     },
-    /// The transport from outside has no stream of this number.
-    #[error("the transport has no stream {stream}")]
+    /// A connection was brought to a session that has it already, or never asked for it.
+    #[error("the session does not expect connection {connection}")]
+    UnexpectedConnection {
+        /// Its number.
+        connection: usize,
+    },
+    /// There is no stream of this number: the transport from outside lacks it, or it is too high.
+    #[error("there is no stream {stream}")]
     NoStream {
         /// The number asked for.
         stream: u32,
@@ -122,6 +151,10 @@ impl Error {
     /// Sorts what the system reports about a line into the peer's doing and the rest.
     pub(crate) fn from_io(cause: std::io::Error, phase: &str, timeout: Duration) -> Self {
         let phase = phase.to_owned();
+        let bad = cause.get_ref().and_then(|cause| cause.downcast_ref());
+        if let Some(&BadFrame(reason)) = bad {
+            return Self::BadFrame { phase, reason };
+        }
         match cause.kind() {
             // A socket with a time-out reports `WouldBlock` on some systems.
             ErrorKind::TimedOut | ErrorKind::WouldBlock => Self::Timeout {
@@ -135,6 +168,31 @@ impl Error {
             | ErrorKind::NotConnected => Self::Closed { phase },
             _ => Self::Io { phase, cause },
         }
+    }
+}
+
+/// How the peer broke the rules of frames, on its way through an [`std::io::Error`].
+#[derive(Debug)]
+pub(crate) struct BadFrame(pub(crate) &'static str);
+
+impl std::fmt::Display for BadFrame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for BadFrame {}
+
+/// Prints addresses and why nobody answers there.
+struct Tried<'a>(&'a [(SocketAddr, std::io::Error)]);
+
+impl std::fmt::Display for Tried<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (place, (address, cause)) in self.0.iter().enumerate() {
+            let comma = if place > 0 { ", " } else { "" };
+            write!(f, "{comma}{address} ({cause})")?;
+        }
+        Ok(())
     }
 }
 

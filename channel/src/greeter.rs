@@ -30,8 +30,8 @@ impl Greeter {
     }
 
     /// Starts the time anew.
-    pub(crate) fn restart(self) -> Self {
-        Self::new(self.stream, self.deadline.allowed)
+    pub(crate) fn restart(&mut self, allowed: Duration) {
+        self.deadline = Deadline::after(allowed);
     }
 
     pub(crate) fn say(&mut self, hello: &Hello, version: u32) -> Result<(), Error> {
@@ -59,16 +59,24 @@ impl Greeter {
 
     /// Whether the peer has hung up meanwhile.
     pub(crate) fn has_left(&self) -> bool {
-        let peek = || {
-            self.stream.set_nonblocking(true)?;
-            let outcome = self.stream.peek(&mut [0]);
-            self.stream.set_nonblocking(false)?;
-            outcome
-        };
-        match peek() {
+        match self.at_once(|stream| stream.peek(&mut [0])) {
             Ok(count) => count == 0,
             Err(error) => error.kind() != ErrorKind::WouldBlock,
         }
+    }
+
+    /// Says something short without waiting; whether the peer takes it.
+    pub(crate) fn tell(&self, hello: &Hello, version: u32) -> bool {
+        let bytes = hello.encode(version);
+        let written = self.at_once(|mut stream| stream.write(&bytes));
+        written.is_ok_and(|count| count == bytes.len())
+    }
+
+    fn at_once(&self, call: impl FnOnce(&TcpStream) -> IoResult<usize>) -> IoResult<usize> {
+        self.stream.set_nonblocking(true)?;
+        let outcome = call(&self.stream);
+        self.stream.set_nonblocking(false)?;
+        outcome
     }
 
     fn failed(&self, cause: std::io::Error) -> Error {
@@ -118,8 +126,8 @@ impl Greeting {
         Hello::decode(self.kind, &self.body)
     }
 
-    /// Whether it asks for a further stream of a session.
-    pub(crate) fn is_stream(&self) -> bool {
-        self.kind == crate::handshake::KIND_STREAM
+    /// Whether it is of a further connection of a session.
+    pub(crate) fn is_lane(&self) -> bool {
+        self.kind == crate::handshake::KIND_LANE
     }
 }

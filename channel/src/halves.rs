@@ -1,8 +1,11 @@
 //! The two directions of a channel, for two threads.
 
-use std::io::Result as IoResult;
+use std::io::{ErrorKind, Result as IoResult};
+use std::sync::Arc;
 
 use crate::buffered::{Reader, Writer};
+use crate::deadline::Deadline;
+use crate::line::Line;
 use crate::{Error, Ledger, Role, SessionId};
 
 /// The sending half of a [`crate::Channel`]; dropping it ends this direction.
@@ -28,7 +31,7 @@ impl WriteHalf {
     ///
     /// As [`crate::Channel::send`]; an error of one half also ends the other.
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.call(|writer| writer.send(bytes))?;
+        self.call(bytes.len(), |writer, call| writer.send(bytes, call))?;
         self.sent += bytes.len();
         Ok(())
     }
@@ -39,21 +42,21 @@ impl WriteHalf {
     ///
     /// As [`crate::Channel::flush`].
     pub fn flush(&mut self) -> Result<(), Error> {
-        self.call(Writer::flush)
+        self.call(0, Writer::flush)
     }
 
-    fn call(&mut self, act: impl FnOnce(&mut Writer) -> IoResult<()>) -> Result<(), Error> {
-        if self.writer.line().is_dead() {
-            return Err(Error::Dead);
-        }
-        act(&mut self.writer).map_err(|cause| {
-            self.writer.line().kill();
-            Error::from_io(
-                cause,
-                self.ledger.current().name(),
-                self.writer.line().waited(),
-            )
-        })
+    fn call(
+        &mut self,
+        bytes: usize,
+        act: impl FnOnce(&mut Writer, &Deadline) -> IoResult<()>,
+    ) -> Result<(), Error> {
+        let call = self.writer.call(bytes);
+        guard(
+            &Arc::clone(self.writer.line()),
+            self.ledger.current().name(),
+            &call,
+            || act(&mut self.writer, &call),
+        )
     }
 }
 
@@ -64,16 +67,33 @@ impl ReadHalf {
     ///
     /// As [`crate::Channel::recv`]; an error of one half also ends the other.
     pub fn recv(&mut self, out: &mut [u8]) -> Result<(), Error> {
-        if self.reader.line().is_dead() {
-            return Err(Error::Dead);
-        }
-        self.reader.recv(out).map_err(|cause| {
-            self.reader.line().kill();
-            Error::from_io(cause, &self.phase, self.reader.line().waited())
-        })?;
+        let line = Arc::clone(self.reader.line());
+        let call = line.call(out.len());
+        guard(&line, &self.phase, &call, || self.reader.recv(out, &call))?;
         self.received += out.len();
         Ok(())
     }
+}
+
+/// One call of a half: none on a dead line or past the session's time, and an error kills the line.
+fn guard(
+    line: &Line,
+    phase: &str,
+    call: &Deadline,
+    act: impl FnOnce() -> IoResult<()>,
+) -> Result<(), Error> {
+    if line.is_dead() {
+        return Err(Error::Dead);
+    }
+    let outcome = if line.session_is_over() {
+        Err(ErrorKind::TimedOut.into())
+    } else {
+        act()
+    };
+    outcome.map_err(|cause| {
+        line.kill();
+        line.error(cause, phase, call)
+    })
 }
 
 impl std::fmt::Debug for WriteHalf {

@@ -6,14 +6,16 @@
 //!
 //! | greeting | from | body |
 //! |---|---|---|
-//! | `Session` | client, answered in kind by the server | parameters 32, model present 1, model 32, entropy 16 |
-//! | `Stream` | client | session id 16, stream number 4 |
-//! | `Answer` | server, to a `Stream`, or to refuse a session | code 1 |
+//! | `Session` | client, answered in kind by the server | parameters 32, model present 1, model 32, entropy 16, connections 1 |
+//! | `Lane` | client, on a further connection of its session | session id 16, number of the connection 1 |
+//! | `Answer` | server, to a `Lane`, or to refuse a session | code 1 |
+//! | `Waiting` | server, to a client in line, again and again | clients ahead of it 4 |
 //!
 //! A connection over streams from outside has no handshake; there `Session` is the first thing said on a channel,
 //! and has the session id in place of the entropy.
 
 use crate::connection::SessionId;
+use crate::terms::MAX_CONNECTIONS;
 use crate::{Digest, Error, Role, Terms};
 
 const MAGIC: [u8; 8] = *b"BLINDRAY";
@@ -21,18 +23,14 @@ const MAGIC: [u8; 8] = *b"BLINDRAY";
 pub(crate) const PREFIX: usize = 8 + 4 + 1 + 2;
 /// No greeting of any version is longer.
 const MAX_BODY: usize = 1024;
-const SESSION_BODY: usize = 32 + 1 + 32 + 16;
-const STREAM_BODY: usize = 16 + 4;
+const SESSION_BODY: usize = 32 + 1 + 32 + 16 + 1;
 /// All bytes of a session greeting.
 pub(crate) const SESSION_HELLO: usize = PREFIX + SESSION_BODY;
-/// All bytes of a stream greeting.
-pub(crate) const STREAM_HELLO: usize = PREFIX + STREAM_BODY;
-/// All bytes of an answer.
-pub(crate) const ANSWER: usize = PREFIX + 1;
 
 const KIND_SESSION: u8 = 1;
-pub(crate) const KIND_STREAM: u8 = 2;
+pub(crate) const KIND_LANE: u8 = 2;
 const KIND_ANSWER: u8 = 3;
+const KIND_WAITING: u8 = 4;
 
 /// The fixed start of a greeting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,24 +47,28 @@ pub(crate) enum Hello {
         parameters: Digest,
         model: Option<Digest>,
         entropy: [u8; 16],
+        /// How many connections the session runs over; 1 where nothing but the terms is compared.
+        lanes: u8,
     },
-    Stream {
+    Lane {
         session: SessionId,
-        stream: u32,
+        lane: u8,
     },
     Answer(Answer),
+    Waiting {
+        ahead: u32,
+    },
 }
 
-/// What the server says to a stream, or to a session it does not take.
+/// What the server says to a further connection, or to a session it does not take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(crate) enum Answer {
     Welcome = 0,
     UnknownSession = 1,
-    StreamTaken = 2,
+    UnexpectedLane = 2,
     TooManySessions = 3,
-    TooManyStreams = 4,
-    Closing = 5,
+    Closing = 4,
 }
 
 impl Prefix {
@@ -101,21 +103,27 @@ impl Hello {
                 parameters,
                 model,
                 entropy,
+                lanes,
             } => {
                 body.extend(parameters);
                 body.push(u8::from(model.is_some()));
                 body.extend(model.unwrap_or_default());
                 body.extend(entropy);
+                body.push(*lanes);
                 KIND_SESSION
             }
-            Self::Stream { session, stream } => {
+            Self::Lane { session, lane } => {
                 body.extend(session);
-                body.extend(stream.to_le_bytes());
-                KIND_STREAM
+                body.push(*lane);
+                KIND_LANE
             }
             Self::Answer(answer) => {
                 body.push(*answer as u8);
                 KIND_ANSWER
+            }
+            Self::Waiting { ahead } => {
+                body.extend(ahead.to_le_bytes());
+                KIND_WAITING
             }
         };
         let length = u16::try_from(body.len()).expect("greetings are short");
@@ -147,15 +155,27 @@ impl Hello {
                         });
                     }
                 };
+                let entropy = rest.take()?;
+                let [lanes] = rest.take()?;
+                if !(1..=MAX_CONNECTIONS).contains(&usize::from(lanes)) {
+                    return Err(Error::BadHello {
+                        reason: "no allowed number of connections",
+                    });
+                }
                 Self::Session {
                     parameters,
                     model,
-                    entropy: rest.take()?,
+                    entropy,
+                    lanes,
                 }
             }
-            KIND_STREAM => Self::Stream {
-                session: rest.take()?,
-                stream: u32::from_le_bytes(rest.take()?),
+            KIND_LANE => {
+                let session = rest.take()?;
+                let [lane] = rest.take()?;
+                Self::Lane { session, lane }
+            }
+            KIND_WAITING => Self::Waiting {
+                ahead: u32::from_le_bytes(rest.take()?),
             },
             KIND_ANSWER => {
                 let [code] = rest.take()?;
@@ -185,26 +205,22 @@ impl Answer {
         [
             Self::Welcome,
             Self::UnknownSession,
-            Self::StreamTaken,
+            Self::UnexpectedLane,
             Self::TooManySessions,
-            Self::TooManyStreams,
             Self::Closing,
         ]
         .into_iter()
         .find(|answer| *answer as u8 == code)
     }
 
-    /// The error this means for the client that asked for `stream`.
-    pub(crate) fn into_result(self, stream: u32) -> Result<(), Error> {
+    /// The error this means for the client, on its connection of this number.
+    pub(crate) fn into_result(self, lane: usize) -> Result<(), Error> {
         match self {
             Self::Welcome => Ok(()),
             Self::UnknownSession => Err(Error::UnknownSession),
-            Self::StreamTaken => Err(Error::StreamTaken { stream }),
+            Self::UnexpectedLane => Err(Error::UnexpectedConnection { connection: lane }),
             Self::TooManySessions => Err(Error::Refused {
-                reason: "too many sessions",
-            }),
-            Self::TooManyStreams => Err(Error::Refused {
-                reason: "too many streams",
+                reason: "too many clients wait already",
             }),
             Self::Closing => Err(Error::Refused {
                 reason: "it is closing",
@@ -276,16 +292,19 @@ mod tests {
                 parameters: [3; 32],
                 model: Some([5; 32]),
                 entropy: [7; 16],
+                lanes: 3,
             },
             Hello::Session {
                 parameters: [3; 32],
                 model: None,
                 entropy: [7; 16],
+                lanes: 3,
             },
-            Hello::Stream {
+            Hello::Lane {
                 session: [9; 16],
-                stream: u32::MAX,
+                lane: u8::MAX,
             },
+            Hello::Waiting { ahead: u32::MAX },
             Hello::Answer(Answer::Closing),
         ];
         for hello in hellos {
@@ -302,23 +321,19 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_what_they_are_called() {
+    fn a_session_has_its_size_and_some_connections() {
         let session = Hello::Session {
             parameters: [0; 32],
             model: None,
             entropy: [0; 16],
+            lanes: 8,
         };
         assert_eq!(session.encode(1).len(), SESSION_HELLO);
-        assert_eq!(
-            Hello::Stream {
-                session: [0; 16],
-                stream: 1
-            }
-            .encode(1)
-            .len(),
-            STREAM_HELLO
-        );
-        assert_eq!(Hello::Answer(Answer::Welcome).encode(1).len(), ANSWER);
+        for lanes in [0, 9, u8::MAX] {
+            let mut bytes = session.encode(1);
+            *bytes.last_mut().unwrap() = lanes;
+            assert!(Hello::decode(KIND_SESSION, &bytes[PREFIX..]).is_err());
+        }
     }
 
     #[test]

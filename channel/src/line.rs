@@ -1,31 +1,58 @@
 //! The raw line under a channel: any duplex byte stream, cut for good after an error.
 
 use std::io::{Error as IoError, ErrorKind, Result as IoResult};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::deadline::Deadline;
 use crate::duplex::{Duplex, retry};
+use crate::{Config, Error};
 
 /// A duplex byte line. Reading and writing may go on in two threads.
 pub(crate) struct Line {
     stream: Box<dyn Duplex>,
     dead: AtomicBool,
+    limits: Limits,
     patience: Mutex<Patience>,
+    /// What the stream was told last, in nanoseconds; telling it may cost a call of the system.
+    told: AtomicU64,
+}
+
+/// What holds for all lines of a connection.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    /// How long the peer may be silent, at the start.
+    pub(crate) timeout: Duration,
+    /// Bytes a second.
+    least_rate: u64,
+    /// When the session must be over.
+    session: Option<Deadline>,
+}
+
+impl Limits {
+    /// A session begins.
+    pub(crate) fn start(config: &Config) -> Self {
+        Self {
+            timeout: config.timeout,
+            least_rate: config.least_rate,
+            session: config.max_session.map(Deadline::after),
+        }
+    }
 }
 
 /// How long calls may wait.
 #[derive(Clone, Copy)]
 struct Patience {
-    /// Each of them.
+    /// Each step of them.
     timeout: Duration,
     /// All together.
     total: Option<Deadline>,
 }
 
 impl Line {
-    pub(crate) fn new(stream: Box<dyn Duplex>, timeout: Duration) -> IoResult<Self> {
+    pub(crate) fn new(stream: Box<dyn Duplex>, limits: Limits) -> IoResult<Self> {
+        let timeout = limits.timeout;
         stream.set_timeout(timeout)?;
         let patience = Patience {
             timeout,
@@ -34,7 +61,9 @@ impl Line {
         Ok(Self {
             stream,
             dead: AtomicBool::new(false),
+            limits,
             patience: Mutex::new(patience),
+            told: AtomicU64::new(nanos(timeout)),
         })
     }
 
@@ -42,57 +71,115 @@ impl Line {
         self.patience.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long a call may wait for the peer.
+    /// How long the peer may be silent.
     pub(crate) fn set_timeout(&self, timeout: Duration) -> IoResult<()> {
         self.patience().timeout = timeout;
-        self.stream.set_timeout(timeout)
+        self.tell(timeout)
     }
 
     /// How long all calls from now on may take together.
-    pub(crate) fn set_total(&self, total: Option<Duration>) -> IoResult<()> {
-        let mut patience = self.patience();
-        patience.total = total.map(Deadline::after);
-        self.stream.set_timeout(patience.timeout)
+    pub(crate) fn set_total(&self, total: Option<Duration>) {
+        self.patience().total = total.map(Deadline::after);
     }
 
-    /// The time that passed, of a call that timed out just now.
-    pub(crate) fn waited(&self) -> Duration {
-        match *self.patience() {
-            Patience {
-                total: Some(deadline),
-                ..
-            } if deadline.left().is_err() => deadline.allowed,
-            Patience { timeout, .. } => timeout,
+    /// A call that moves so many bytes begins: when it must be over, however they drip.
+    pub(crate) fn call(&self, bytes: usize) -> Deadline {
+        let for_bytes = Duration::from_secs(bytes as u64 / self.limits.least_rate)
+            + Duration::from_nanos(
+                bytes as u64 % self.limits.least_rate * 1_000_000_000 / self.limits.least_rate,
+            );
+        Deadline::after(self.patience().timeout.saturating_add(for_bytes))
+    }
+
+    /// Whether the session has lasted as long as it may.
+    pub(crate) fn session_is_over(&self) -> bool {
+        self.limits.session.is_some_and(|end| end.is_over())
+    }
+
+    /// What a failed call means.
+    pub(crate) fn error(&self, cause: IoError, phase: &str, call: &Deadline) -> Error {
+        let late = matches!(cause.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock);
+        if let Some(session) = self.limits.session
+            && late
+            && session.is_over()
+        {
+            return Error::SessionOver {
+                phase: phase.to_owned(),
+                after: session.allowed,
+            };
+        }
+        let Patience { timeout, total } = *self.patience();
+        let over = [total, Some(*call)].into_iter().flatten();
+        let after = over
+            .filter(Deadline::is_over)
+            .map(|deadline| deadline.allowed)
+            .next();
+        Error::from_io(cause, phase, after.unwrap_or(timeout))
+    }
+
+    /// How long the next step of a call may wait.
+    fn left(&self, call: &Deadline) -> IoResult<Duration> {
+        let Patience { timeout, total } = *self.patience();
+        let now = Instant::now();
+        [Some(*call), total, self.limits.session]
+            .iter()
+            .flatten()
+            .try_fold(timeout, |left, deadline| {
+                Ok(left.min(deadline.left_at(now)?))
+            })
+    }
+
+    fn tell(&self, timeout: Duration) -> IoResult<()> {
+        if self.told.swap(nanos(timeout), Ordering::Relaxed) == nanos(timeout) {
+            return Ok(());
+        }
+        self.stream.set_timeout(timeout)
+    }
+
+    /// One step of a call, as long as it may wait.
+    fn step(
+        &self,
+        call: &Deadline,
+        mut step: impl FnMut(&dyn Duplex) -> IoResult<usize>,
+    ) -> IoResult<usize> {
+        loop {
+            let left = self.left(call)?;
+            let begin = Instant::now();
+            self.tell(left)?;
+            match step(&*self.stream) {
+                // The other direction may have told the stream to wait less than this one may.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock)
+                        && self.told.load(Ordering::Relaxed) != nanos(left)
+                        && begin.elapsed() < left => {}
+                outcome => return outcome,
+            }
         }
     }
 
-    /// Sees to it that the next call waits no longer than it may.
-    fn prepare(&self) -> IoResult<()> {
-        let Patience {
-            timeout,
-            total: Some(deadline),
-        } = *self.patience()
-        else {
-            return Ok(());
-        };
-        self.stream.set_timeout(deadline.left()?.min(timeout))
-    }
-
     /// Reads at least one byte into a slice that is not empty.
-    pub(crate) fn read(&self, out: &mut [u8]) -> IoResult<usize> {
-        self.prepare()?;
-        read_some(&*self.stream, out)
+    pub(crate) fn read(&self, out: &mut [u8], call: &Deadline) -> IoResult<usize> {
+        self.step(call, |stream| read_some(stream, out))
     }
 
     /// Writes at least one byte of a slice that is not empty.
-    pub(crate) fn write(&self, bytes: &[u8]) -> IoResult<usize> {
-        self.prepare()?;
-        write_some(&*self.stream, bytes)
+    pub(crate) fn write(&self, bytes: &[u8], call: &Deadline) -> IoResult<usize> {
+        self.step(call, |stream| write_some(stream, bytes))
     }
 
-    /// Writes what the line takes without waiting, which may be nothing.
-    pub(crate) fn try_write(&self, bytes: &[u8]) -> IoResult<usize> {
-        believable(self.stream.try_write(bytes)?, bytes.len())
+    /// Writes some of one slice and reads some of the other, neither of them empty.
+    pub(crate) fn exchange(
+        &self,
+        send: &[u8],
+        recv: &mut [u8],
+        call: &Deadline,
+    ) -> IoResult<(usize, usize)> {
+        self.tell(self.left(call)?)?;
+        let (sent, received) = self.stream.exchange(send, recv)?;
+        Ok((
+            believable(sent, send.len())?,
+            believable(received, recv.len())?,
+        ))
     }
 
     /// No more bytes will come from us.
@@ -112,8 +199,12 @@ impl Line {
     }
 }
 
+fn nanos(timeout: Duration) -> u64 {
+    u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// Reads at least one byte into a slice that is not empty.
-pub(crate) fn read_some(stream: &dyn Duplex, out: &mut [u8]) -> IoResult<usize> {
+pub(crate) fn read_some(stream: &(impl Duplex + ?Sized), out: &mut [u8]) -> IoResult<usize> {
     debug_assert!(!out.is_empty());
     match retry(|| stream.read(out))? {
         0 => Err(ErrorKind::UnexpectedEof.into()),
@@ -131,7 +222,7 @@ pub(crate) fn write_some(stream: &dyn Duplex, bytes: &[u8]) -> IoResult<usize> {
 }
 
 /// The stream may come from outside, and what it says is checked.
-fn believable(count: usize, given: usize) -> IoResult<usize> {
+pub(crate) fn believable(count: usize, given: usize) -> IoResult<usize> {
     if count > given {
         let what = format!("the stream reports {count} bytes of {given}");
         return Err(IoError::other(what));

@@ -6,18 +6,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::acceptor;
-use crate::connection::{Connection, Greeted, Origin};
+use crate::connection::{Connection, Parts};
 use crate::greeter::Greeting;
-use crate::handshake::{ANSWER, Answer, Hello, SESSION_HELLO, STREAM_HELLO, compare, session_id};
-use crate::registry::{Caller, Mailbox, Registry};
-use crate::{Config, Error, HANDSHAKE, ONLINE, Role, SessionId, Terms};
+use crate::handshake::{Hello, compare, session_id};
+use crate::lanes::Lanes;
+use crate::registry::{Caller, Registry};
+use crate::{Config, Error, HANDSHAKE, Role, SessionId, Terms};
 
 /// Takes the connections of many clients and hands out their sessions.
 ///
 /// Greetings are read in the background, each within its own time, so that a client that says
-/// nothing or nonsense delays nobody. Further streams of the sessions at hand are routed to them,
-/// also after the listener was closed or dropped: the port stays in use until the last
-/// [`Connection`] that came from it is gone.
+/// nothing or nonsense delays nobody. Strangers who say nothing push out each other, and never a client that has
+/// greeted. Clients beyond [`Config::max_sessions`] wait in line, in the order in which they came, and are told their
+/// place; so [`Listener::accept`] returns only when there is a client *and* a place for it.
+///
+/// Further connections of the sessions at hand are routed to them, also after the listener was closed or dropped: the
+/// port stays in use until the last [`Connection`] that came from it is gone.
 pub struct Listener {
     registry: Arc<Registry>,
     address: SocketAddr,
@@ -37,14 +41,13 @@ impl Listener {
     /// [`Error::Io`] if the address cannot be used, or if a limit of `config` is zero, which would refuse everybody.
     pub fn bind(address: impl ToSocketAddrs, config: Config) -> Result<Self, Error> {
         let failed = |cause| Error::from_io(cause, "listening", config.handshake_timeout);
-        if let Some(limit) = config.zero() {
-            let what = format!("{limit} is 0, so that nobody could be served");
-            return Err(failed(IoError::new(ErrorKind::InvalidInput, what)));
+        if let Some(fault) = config.fault() {
+            return Err(failed(IoError::new(ErrorKind::InvalidInput, fault)));
         }
         let socket = TcpListener::bind(address).map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
         let registry = Arc::new(Registry::new(config.clone()));
-        acceptor::start(socket, Arc::clone(&registry)).map_err(failed)?;
+        acceptor::start(socket, &registry).map_err(failed)?;
         Ok(Self { registry, address })
     }
 
@@ -62,7 +65,7 @@ impl Listener {
         }
     }
 
-    /// Waits for the next client and agrees with it on a session.
+    /// Waits for the next client, and for a place among the sessions, and agrees with it on a session.
     ///
     /// An error is one client's, and the listener goes on; only [`Error::ListenerClosed`] is the
     /// end. `entropy` must be fresh: the session id is new only if one of the parties brings
@@ -76,76 +79,64 @@ impl Listener {
     /// [`Error::ModelMismatch`] for a client with other ideas (it gets the same).
     pub fn accept(&self, terms: &Terms, entropy: [u8; 16]) -> Result<Connection, Error> {
         let Caller {
-            greeter,
+            mut greeter,
             greeting,
             peer,
         } = self.registry.next_caller()?;
+        let mut seat = Seat {
+            registry: Arc::clone(&self.registry),
+            address: self.address,
+            session: None,
+        };
+        let config = &self.registry.config;
         if greeter.has_left() {
             return Err(Error::Closed {
                 phase: HANDSHAKE.to_owned(),
             });
         }
-        let mut greeter = greeter.restart();
-        let Terms {
-            version,
-            parameters,
-            model,
-        } = *terms;
-        let ours = Hello::Session {
-            parameters,
-            model,
-            entropy,
-        };
-        let agreed = agree(&greeting, terms).and_then(|(theirs, client_entropy)| {
-            // In the registry before the client can ask for its streams.
+        greeter.restart(config.handshake_timeout);
+        let agreed = agree(&greeting, terms).map(|(theirs, client_entropy, count)| {
+            // At hand before the client can bring its further connections.
             let session = session_id(terms, &client_entropy, &entropy);
-            Ok((theirs, self.admit(session)?))
+            let progress = Arc::default();
+            let lanes = Lanes::new(count, config.keep_alive, Arc::clone(&progress));
+            let lanes = Arc::new(lanes);
+            lanes.announce(0);
+            seat.take(session, Arc::clone(&lanes), peer.ip());
+            (theirs, session, progress, lanes)
         });
-        let answer = match agreed {
-            Err(Error::Refused { .. }) => Hello::Answer(Answer::TooManySessions),
-            // Whatever else is wrong, the client hears our terms and can tell for itself.
-            _ => ours,
+        let ours = Hello::Session {
+            parameters: terms.parameters,
+            model: terms.model,
+            entropy,
+            lanes: 1,
         };
-        let said = greeter.say(&answer, version);
-        let (theirs, accepted) = agreed?;
+        // Whatever is wrong, the client hears our terms and can tell for itself.
+        let said = greeter.say(&ours, terms.version);
+        let (theirs, session, progress, lanes) = agreed?;
         said?;
-        let session = accepted.session;
-        accepted.mailbox.put(ONLINE, greeter.stream);
-        let timeout = self.registry.config.timeout;
-        let origin = Origin::Accepted(accepted);
-        Ok(Connection::new(
-            Role::Server,
+        lanes
+            .put_socket(0, greeter.stream)
+            .map_err(|cause| Error::from_io(cause, HANDSHAKE, config.handshake_timeout))?;
+        let parts = Parts {
+            role: Role::Server,
             session,
-            peer.to_string(),
-            Some(theirs),
-            timeout,
-            origin,
-        ))
-    }
-
-    fn admit(&self, session: SessionId) -> Result<Accepted, Error> {
-        let refused = Error::Refused {
-            reason: "too many sessions",
+            peer: peer.to_string(),
+            peer_terms: Some(theirs),
+            progress,
         };
-        let mailbox = self.registry.admit(session).ok_or(refused)?;
-        mailbox.announce(ONLINE, 1);
-        let registry = Arc::clone(&self.registry);
-        Ok(Accepted {
-            registry,
-            address: self.address,
-            session,
-            mailbox,
-        })
+        Ok(Connection::on_lanes(parts, config, lanes, Some(seat)))
     }
 }
 
 /// What the client said, if it goes with our terms.
-fn agree(greeting: &Greeting, terms: &Terms) -> Result<(Terms, [u8; 16]), Error> {
+fn agree(greeting: &Greeting, terms: &Terms) -> Result<(Terms, [u8; 16], usize), Error> {
     let version = terms.version;
     let Hello::Session {
         parameters,
         model,
         entropy,
+        lanes,
     } = greeting.decode(version)?
     else {
         return Err(Error::BadHello {
@@ -158,11 +149,11 @@ fn agree(greeting: &Greeting, terms: &Terms) -> Result<(Terms, [u8; 16]), Error>
         model,
     };
     compare(Role::Server, terms, &theirs)?;
-    Ok((theirs, entropy))
+    Ok((theirs, entropy, usize::from(lanes)))
 }
 
 impl ListenerHandle {
-    /// Takes no more sessions: `accept` returns [`Error::ListenerClosed`], new clients are refused.
+    /// Takes no more sessions: `accept` returns [`Error::ListenerClosed`], new clients and those in line are refused.
     /// Sessions at hand go on.
     pub fn close(&self) {
         self.registry.close();
@@ -192,33 +183,24 @@ fn wake_if_idle(registry: &Registry, mut address: SocketAddr) {
     drop(TcpStream::connect_timeout(&address, Duration::from_secs(1)));
 }
 
-/// Takes further streams of one session from its mailbox.
-pub(crate) struct Accepted {
+/// A place among the sessions, which comes free when it is dropped.
+pub(crate) struct Seat {
     registry: Arc<Registry>,
     address: SocketAddr,
-    session: SessionId,
-    mailbox: Arc<Mailbox>,
+    session: Option<SessionId>,
 }
 
-impl Accepted {
-    pub(crate) fn open(&self, stream: u32) -> Result<Greeted, Error> {
-        let socket = self.mailbox.take(stream, self.registry.config.timeout)?;
-        let (by_client, by_server) = if stream == ONLINE {
-            (SESSION_HELLO, SESSION_HELLO)
-        } else {
-            (STREAM_HELLO, ANSWER)
-        };
-        Ok(Greeted {
-            stream: socket,
-            by_client,
-            by_server,
-        })
+impl Seat {
+    /// The session is made, and its further connections find it.
+    fn take(&mut self, session: SessionId, lanes: Arc<Lanes>, from: IpAddr) {
+        self.session = Some(session);
+        self.registry.enter(session, lanes, from);
     }
 }
 
-impl Drop for Accepted {
+impl Drop for Seat {
     fn drop(&mut self) {
-        self.registry.dismiss(&self.session);
+        self.registry.leave(self.session.as_ref());
         wake_if_idle(&self.registry, self.address);
     }
 }

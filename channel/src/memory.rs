@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::connection::{Connection, Origin};
+use crate::connection::Connection;
 use crate::duplex::{Duplex, write_ready};
 use crate::pipe::{PipeReader, PipeWriter, pipe};
 use crate::{Error, Relay, Role, Way};
@@ -53,17 +53,7 @@ impl Memory {
             options: self.clone(),
             state: Mutex::default(),
         });
-        let end = |role| {
-            let origin = Origin::Memory(Arc::clone(&hub));
-            Connection::new(
-                role,
-                SESSION,
-                "memory".to_owned(),
-                None,
-                self.timeout,
-                origin,
-            )
-        };
+        let end = |role| Connection::in_memory(role, SESSION, self.timeout, Arc::clone(&hub));
         (end(Role::Server), end(Role::Client))
     }
 }

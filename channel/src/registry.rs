@@ -1,16 +1,19 @@
 //! What the acceptor thread and the server's other threads share.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::net::{SocketAddr, TcpStream};
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::greeter::{Greeter, Greeting};
-use crate::handshake::Answer;
+use crate::handshake::{Answer, Hello};
+use crate::lanes::Lanes;
 use crate::{Config, Error, SessionId};
 
 /// Failed greetings kept for `accept` to report; older ones are forgotten.
 const ERRORS_KEPT: usize = 16;
+/// How often a client in line is told its place: before anything between the parties takes the connection for dead.
+const TELL_AGAIN: Duration = Duration::from_secs(1);
 
 /// Somebody who greeted for a session and waits for `accept`.
 pub(crate) struct Caller {
@@ -19,22 +22,65 @@ pub(crate) struct Caller {
     pub(crate) peer: SocketAddr,
 }
 
-/// Sessions at hand and callers waiting.
+impl Caller {
+    fn tell(&self, hello: &Hello) -> bool {
+        self.greeter.tell(hello, self.greeting.version)
+    }
+}
+
+/// Sessions at hand, callers in line, and strangers who have not greeted yet.
 pub(crate) struct Registry {
     pub(crate) config: Config,
     state: Mutex<State>,
+    /// There is something new for `accept`.
     arrived: Condvar,
+    /// There is something new for the line.
+    line_moved: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    sessions: HashMap<SessionId, Arc<Mailbox>>,
+    sessions: HashMap<SessionId, Session>,
+    /// Sessions, and those being made.
+    seats: usize,
     callers: VecDeque<Caller>,
     errors: VecDeque<Error>,
-    /// Connections whose greeting is being read.
-    greeting: usize,
+    /// Those whose greeting is being read, the oldest first.
+    strangers: VecDeque<Stranger>,
+    /// The number of the next stranger.
+    next: u64,
     closed: bool,
     abandoned: bool,
+}
+
+struct Session {
+    lanes: Arc<Lanes>,
+    from: IpAddr,
+}
+
+struct Stranger {
+    number: u64,
+    socket: TcpStream,
+    from: IpAddr,
+}
+
+impl State {
+    /// Whether a further connection of a session at hand may come from there.
+    fn expects(&self, from: IpAddr) -> bool {
+        let mut sessions = self.sessions.values();
+        sessions.any(|session| session.from == from && session.lanes.has_room())
+    }
+
+    /// Hangs up on the stranger who has been silent for longest of those that `which` names.
+    fn evict(&mut self, which: impl Fn(&Self, &Stranger) -> bool) -> bool {
+        let found = self.strangers.iter().position(|s| which(self, s));
+        let evicted = found.and_then(|place| self.strangers.remove(place));
+        if let Some(stranger) = &evicted {
+            // The thread that reads the greeting sees it, and ends.
+            drop(stranger.socket.shutdown(Shutdown::Both));
+        }
+        evicted.is_some()
+    }
 }
 
 impl Registry {
@@ -43,6 +89,7 @@ impl Registry {
             config,
             state: Mutex::default(),
             arrived: Condvar::new(),
+            line_moved: Condvar::new(),
         }
     }
 
@@ -50,31 +97,48 @@ impl Registry {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reserves one of the places for connections in their greeting.
-    pub(crate) fn begin_greeting(&self) -> bool {
+    /// Takes a place among those in their greeting, and returns its number. Who has been silent for longest makes room:
+    /// of the same address if that has too many, else of any, first those that belong to no session at hand.
+    pub(crate) fn begin_greeting(&self, socket: TcpStream, from: IpAddr) -> u64 {
         let mut state = self.lock();
-        let free = state.greeting < self.config.max_pending;
-        state.greeting += usize::from(free);
-        free
+        let of_address = state.strangers.iter().filter(|s| s.from == from).count();
+        if of_address >= self.config.max_pending_per_address {
+            state.evict(|_, stranger| stranger.from == from);
+        } else if state.strangers.len() >= self.config.max_pending {
+            let _ = state.evict(|state, stranger| !state.expects(stranger.from))
+                || state.evict(|_, _| true);
+        }
+        let number = state.next;
+        state.next += 1;
+        state.strangers.push_back(Stranger {
+            number,
+            socket,
+            from,
+        });
+        number
     }
 
-    /// Gives the place back.
-    pub(crate) fn end_greeting(&self) {
-        self.lock().greeting -= 1;
+    /// Gives the place back; false if it was lost meanwhile.
+    pub(crate) fn end_greeting(&self, number: u64) -> bool {
+        let mut state = self.lock();
+        let place = state.strangers.iter().position(|s| s.number == number);
+        place.and_then(|p| state.strangers.remove(p)).is_some()
     }
 
     /// Lines up a caller, or gives it back with the reason why not.
-    pub(crate) fn line_up(&self, caller: Caller) -> Result<(), (Caller, Answer)> {
+    pub(crate) fn line_up(&self, caller: Caller) -> Result<(), (Box<Caller>, Answer)> {
         let mut state = self.lock();
         if state.closed {
-            return Err((caller, Answer::Closing));
+            return Err((Box::new(caller), Answer::Closing));
         }
-        if state.callers.len() >= self.config.max_pending {
-            return Err((caller, Answer::TooManySessions));
+        let free = self.config.max_sessions - state.seats;
+        if state.callers.len() >= self.config.max_waiting.saturating_add(free) {
+            return Err((Box::new(caller), Answer::TooManySessions));
         }
         state.callers.push_back(caller);
         drop(state);
         self.arrived.notify_one();
+        self.line_moved.notify_all();
         Ok(())
     }
 
@@ -88,14 +152,20 @@ impl Registry {
         self.arrived.notify_one();
     }
 
-    /// Waits for a caller, or for news of one that failed.
+    /// Waits for a caller and a seat for it, or for news of one that failed. The seat is the caller's, until
+    /// [`Registry::leave`].
     pub(crate) fn next_caller(&self) -> Result<Caller, Error> {
         let mut state = self.lock();
         loop {
             if state.closed {
                 return Err(Error::ListenerClosed);
             }
-            if let Some(caller) = state.callers.pop_front() {
+            if state.seats < self.config.max_sessions
+                && let Some(caller) = state.callers.pop_front()
+            {
+                state.seats += 1;
+                drop(state);
+                self.line_moved.notify_all();
                 return Ok(caller);
             }
             if let Some(error) = state.errors.pop_front() {
@@ -108,32 +178,67 @@ impl Registry {
         }
     }
 
-    /// A mailbox for a new session, unless there are too many.
-    pub(crate) fn admit(&self, session: SessionId) -> Option<Arc<Mailbox>> {
+    /// Tells those in line who have no seat their places, once there are any, and after a pause or when the line moves again;
+    /// false once the listener is closed.
+    pub(crate) fn attend_line(&self) -> bool {
         let mut state = self.lock();
-        if state.sessions.len() >= self.config.max_sessions {
-            return None;
+        let free = self.config.max_sessions - state.seats;
+        let mut place = 0_u32;
+        let mut left = 0;
+        state.callers.retain(|caller| {
+            let ahead = place;
+            place += 1;
+            let stays = usize::try_from(ahead).is_ok_and(|ahead| ahead < free)
+                || !caller.greeter.has_left() && caller.tell(&Hello::Waiting { ahead });
+            if !stays {
+                place -= 1;
+                left += 1;
+            }
+            stays
+        });
+        let nobody = state.callers.len() <= free;
+        let pause = if nobody { Duration::MAX } else { TELL_AGAIN };
+        if !state.closed && left == 0 {
+            let woken = self.line_moved.wait_timeout(state, pause);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
-        let mailbox = Arc::<Mailbox>::default();
-        state.sessions.insert(session, Arc::clone(&mailbox));
-        Some(mailbox)
+        !state.closed
     }
 
-    pub(crate) fn dismiss(&self, session: &SessionId) {
-        self.lock().sessions.remove(session);
+    /// The session of a caller with a seat is made.
+    pub(crate) fn enter(&self, session: SessionId, lanes: Arc<Lanes>, from: IpAddr) {
+        let session_at_hand = Session { lanes, from };
+        self.lock().sessions.insert(session, session_at_hand);
     }
 
-    pub(crate) fn mailbox(&self, session: &SessionId) -> Option<Arc<Mailbox>> {
-        self.lock().sessions.get(session).cloned()
+    /// A seat comes free.
+    pub(crate) fn leave(&self, session: Option<&SessionId>) {
+        let mut state = self.lock();
+        if let Some(session) = session {
+            state.sessions.remove(session);
+        }
+        state.seats -= 1;
+        drop(state);
+        self.arrived.notify_one();
     }
 
+    pub(crate) fn lanes(&self, session: &SessionId) -> Option<Arc<Lanes>> {
+        let state = self.lock();
+        let session = state.sessions.get(session)?;
+        Some(Arc::clone(&session.lanes))
+    }
+
+    /// Takes no more sessions, and says so to those in line.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        state.callers.clear();
+        for caller in state.callers.drain(..) {
+            caller.tell(&Hello::Answer(Answer::Closing));
+        }
         state.errors.clear();
         drop(state);
         self.arrived.notify_all();
+        self.line_moved.notify_all();
     }
 
     /// Nobody will call `accept` any more.
@@ -144,63 +249,6 @@ impl Registry {
     /// Whether the acceptor has nothing left to do.
     pub(crate) fn is_over(&self) -> bool {
         let state = self.lock();
-        state.abandoned && state.sessions.is_empty()
-    }
-}
-
-/// Streams of one session that have arrived.
-#[derive(Default)]
-pub(crate) struct Mailbox {
-    state: Mutex<Streams>,
-    arrived: Condvar,
-}
-
-#[derive(Default)]
-struct Streams {
-    waiting: HashMap<u32, TcpStream>,
-    /// Every number that ever came.
-    seen: HashSet<u32>,
-    taken: usize,
-}
-
-impl Mailbox {
-    fn lock(&self) -> MutexGuard<'_, Streams> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether a stream is welcome: its number is new, and fewer than `limit` others wait.
-    pub(crate) fn announce(&self, stream: u32, limit: usize) -> Answer {
-        let mut state = self.lock();
-        if state.seen.contains(&stream) {
-            return Answer::StreamTaken;
-        }
-        if state.seen.len() - state.taken >= limit {
-            return Answer::TooManyStreams;
-        }
-        state.seen.insert(stream);
-        Answer::Welcome
-    }
-
-    /// Puts in a stream that was welcome.
-    pub(crate) fn put(&self, stream: u32, socket: TcpStream) {
-        self.lock().waiting.insert(stream, socket);
-        self.arrived.notify_all();
-    }
-
-    /// Waits until a stream is in.
-    pub(crate) fn take(&self, stream: u32, timeout: Duration) -> Result<TcpStream, Error> {
-        let (mut state, _) = self
-            .arrived
-            .wait_timeout_while(self.lock(), timeout, |state| {
-                !state.waiting.contains_key(&stream)
-            })
-            .unwrap_or_else(PoisonError::into_inner);
-        let late = || Error::Timeout {
-            phase: format!("opening stream {stream}"),
-            after: timeout,
-        };
-        let socket = state.waiting.remove(&stream).ok_or_else(late)?;
-        state.taken += 1;
-        Ok(socket)
+        state.abandoned && state.seats == 0
     }
 }

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::error::Digest;
 
+/// The most TCP connections that a session may run over.
+pub const MAX_CONNECTIONS: usize = 8;
+
 /// What both parties must agree on before the first byte of a protocol.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "callers write it out")]
@@ -17,7 +20,7 @@ pub struct Terms {
     pub model: Option<Digest>,
 }
 
-/// Limits of a connection; local to each party. None of them may be zero.
+/// Limits of a connection; local to each party. None of them may be zero, except `max_waiting`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(
     clippy::exhaustive_structs,
@@ -26,36 +29,73 @@ pub struct Terms {
 pub struct Config {
     /// How long the peer may stay silent, or refuse to take bytes, before a call gives up.
     pub timeout: Duration,
-    /// How long a whole handshake may take, however slowly its bytes drip.
+    /// The least speed, in bytes a second. A call is over within `timeout` and the time that its bytes take at this speed,
+    /// however they drip.
+    pub least_rate: u64,
+    /// How long a session may last in all; past it, every call fails.
+    pub max_session: Option<Duration>,
+    /// A connection on which nothing was sent for this long sends a sign of life, so that no firewall between the
+    /// parties takes it for abandoned.
+    pub keep_alive: Duration,
+    /// The client: how many TCP connections a session runs over, at most [`MAX_CONNECTIONS`]. All must reach the same
+    /// server: more than one does not go with a forwarder of a single connection, nor with a balancer in front of
+    /// several servers.
+    pub connections: usize,
+    /// How long a whole handshake may take, however slowly its bytes drip. Time in the waiting line does not count.
     pub handshake_timeout: Duration,
+    /// The client: how long it waits in line for a server that is busy with others.
+    pub max_wait: Duration,
     /// Sessions a listener serves at the same time.
     pub max_sessions: usize,
-    /// Connections that may be in their handshake, or wait for `accept`, at the same time.
+    /// Clients that may wait in line for a place among them; 0 refuses whoever finds none.
+    pub max_waiting: usize,
+    /// Connections that may be in their greeting at the same time. One more takes the place of the one that has been
+    /// silent for longest.
     pub max_pending: usize,
-    /// Streams of one session that may have arrived without having been opened here.
-    pub max_streams: usize,
+    /// The same for the connections of one address.
+    pub max_pending_per_address: usize,
 }
 
 impl Config {
-    /// The limit that is zero, under which nobody could be served.
-    pub(crate) fn zero(&self) -> Option<&'static str> {
+    /// What is wrong with it, if anything: a limit that is zero, under which nobody could be served, or too many
+    /// connections.
+    pub(crate) fn fault(&self) -> Option<String> {
         let Self {
             timeout,
+            least_rate,
+            max_session,
+            keep_alive,
+            connections,
             handshake_timeout,
+            max_wait,
             max_sessions,
+            max_waiting: _,
             max_pending,
-            max_streams,
+            max_pending_per_address,
         } = self;
         let limits = [
             ("timeout", timeout.is_zero()),
+            ("least_rate", *least_rate == 0),
+            (
+                "max_session",
+                max_session.is_some_and(|most| most.is_zero()),
+            ),
+            ("keep_alive", keep_alive.is_zero()),
+            ("connections", *connections == 0),
             ("handshake_timeout", handshake_timeout.is_zero()),
+            ("max_wait", max_wait.is_zero()),
             ("max_sessions", *max_sessions == 0),
             ("max_pending", *max_pending == 0),
-            ("max_streams", *max_streams == 0),
+            ("max_pending_per_address", *max_pending_per_address == 0),
         ];
-        limits
+        let zero = limits
             .iter()
-            .find_map(|&(name, is_zero)| is_zero.then_some(name))
+            .find_map(|&(name, is_zero)| is_zero.then_some(name));
+        if let Some(name) = zero {
+            return Some(format!("{name} is 0, so that nobody could be served"));
+        }
+        (*connections > MAX_CONNECTIONS)
+            .then(|| format!("connections is {connections}, and may be {MAX_CONNECTIONS}"))
     }
 }
 
@@ -63,10 +103,16 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(120),
+            least_rate: 4 << 10,
+            max_session: None,
+            keep_alive: Duration::from_secs(1),
+            connections: 1,
             handshake_timeout: Duration::from_secs(10),
+            max_wait: Duration::from_secs(600),
             max_sessions: 64,
+            max_waiting: 16,
             max_pending: 64,
-            max_streams: 256,
+            max_pending_per_address: 16,
         }
     }
 }

@@ -52,7 +52,7 @@ impl Control {
     pub(crate) fn open(connection: &Connection, ours: &Terms) -> Result<Self, Error> {
         let mut channel = connection.open(CONTROL)?;
         channel.enter_phase("greeting");
-        channel.set_total(Some(connection.timeout()))?;
+        channel.set_total(Some(connection.timeout()));
         let theirs = match connection.peer_terms() {
             // The handshake compared what it was given, which may have been something else.
             Some(theirs) if theirs.parameters != ours.parameters => {
