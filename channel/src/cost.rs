@@ -1,6 +1,10 @@
 //! The algebra of communication costs: what a protocol is predicted to say, and what it said.
 
+mod parts;
+
 use crate::Role;
+use parts::Part;
+pub use parts::Segments;
 
 /// One flight: a maximal run of bytes in one direction, or both parties speaking at once.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -44,6 +48,13 @@ impl Segment {
             to_client: self.to_client + other.to_client,
         }
     }
+
+    const fn times(self, n: u64) -> Self {
+        Self {
+            to_server: self.to_server * n,
+            to_client: self.to_client * n,
+        }
+    }
 }
 
 /// Random correlated OTs drawn from the two pools.
@@ -71,11 +82,19 @@ impl Cots {
     pub const fn total(self) -> u64 {
         self.server_sends + self.client_sends
     }
+
+    const fn times(self, n: u64) -> Self {
+        Self {
+            server_sends: self.server_sends * n,
+            client_sends: self.client_sends * n,
+        }
+    }
 }
 
 /// What a protocol says on the wire, flight by flight, and the correlated OTs it uses up.
 ///
-/// The traffic that refills the pools of correlations is not part of it.
+/// The traffic that refills the pools of correlations is not part of it. What [`Cost::repeat`] says again is
+/// stored once, however often it is said.
 ///
 /// ```
 /// use channel::Cost;
@@ -84,9 +103,9 @@ impl Cots {
 /// assert_eq!(round.clone().repeat(2).flights(), 4);
 /// assert_eq!(round.clone().beside(round).flights(), 2);
 /// ```
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Cost {
-    segments: Vec<Segment>,
+    parts: Vec<Part>,
     /// Correlations drawn.
     pub cots: Cots,
 }
@@ -143,27 +162,27 @@ impl Cost {
     /// One after the other. A run that goes on in the same direction is still one flight; a flight
     /// in which both speak never merges with a neighbour. Associative, with [`Cost::none`] as unit.
     #[must_use]
-    pub fn then(mut self, next: Self) -> Self {
-        for segment in next.segments {
-            self.push(segment);
-        }
+    pub fn then(mut self, mut next: Self) -> Self {
         self.cots = self.cots.plus(next.cots);
+        let seam = parts::first(&next.parts).zip(parts::last(&self.parts));
+        if seam.is_some_and(|(first, last)| first.continues(last)) {
+            self.push(parts::pop_first(&mut next.parts));
+        }
+        self.parts.append(&mut next.parts);
         self
     }
 
     /// Side by side in the same flights: the first flights travel together, then the second ones, …
+    /// Takes time and memory for every flight, also for those that are repeated.
     #[must_use]
     pub fn beside(self, other: Self) -> Self {
-        let (mut long, short) = if self.segments.len() >= other.segments.len() {
-            (self.segments, other.segments)
-        } else {
-            (other.segments, self.segments)
-        };
-        for (segment, extra) in long.iter_mut().zip(short) {
-            *segment = segment.plus(extra);
-        }
+        let (mut ours, mut theirs) = (self.segments(), other.segments());
+        let both = std::iter::from_fn(|| match (ours.next(), theirs.next()) {
+            (None, None) => None,
+            (a, b) => Some(a.unwrap_or_default().plus(b.unwrap_or_default())),
+        });
         Self {
-            segments: long,
+            parts: both.map(Part::One).collect(),
             cots: self.cots.plus(other.cots),
         }
     }
@@ -171,44 +190,54 @@ impl Cost {
     /// The same cost `times` times, one after the other.
     #[must_use]
     pub fn repeat(self, times: usize) -> Self {
-        let mut total = Self::none();
-        for _ in 0..times {
-            for &segment in &self.segments {
-                total.push(segment);
-            }
-            total.cots = total.cots.plus(self.cots);
+        let n = times as u64;
+        Self {
+            parts: parts::repeat(self.parts, n),
+            cots: self.cots.times(n),
         }
-        total
     }
 
-    /// The flights in order.
+    /// The flights in order, each as often as it is repeated.
     #[must_use]
-    pub fn segments(&self) -> &[Segment] {
-        &self.segments
+    pub fn segments(&self) -> Segments<'_> {
+        Segments::new(&self.parts)
+    }
+
+    /// The sum of `of` over all flights, of which those that are repeated are looked at once.
+    #[must_use]
+    pub fn total(&self, of: impl Fn(Segment) -> u64) -> u64 {
+        parts::total(&self.parts, &of)
     }
 
     /// Bytes from the client to the server.
     #[must_use]
     pub fn bytes_to_server(&self) -> u64 {
-        self.segments.iter().map(|s| s.to_server).sum()
+        self.total(|s| s.to_server)
     }
 
     /// Bytes from the server to the client.
     #[must_use]
     pub fn bytes_to_client(&self) -> u64 {
-        self.segments.iter().map(|s| s.to_client).sum()
+        self.total(|s| s.to_client)
     }
 
     /// Bytes of both directions.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.bytes_to_server() + self.bytes_to_client()
+        self.total(Segment::bytes)
     }
 
     /// How many flights there are.
     #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "usize has 64 bits here")]
     pub fn flights(&self) -> usize {
-        self.segments.len()
+        self.total(|_| 1) as usize
+    }
+
+    /// Whether nothing is said.
+    #[must_use]
+    pub const fn is_silent(&self) -> bool {
+        self.parts.is_empty()
     }
 
     /// Appends a segment, extending the last flight where the direction is the same.
@@ -216,17 +245,29 @@ impl Cost {
         if segment.is_empty() {
             return;
         }
-        match self.segments.last_mut() {
-            Some(last) if segment.continues(*last) => *last = last.plus(segment),
-            _ => self.segments.push(segment),
-        }
+        let segment = match parts::last(&self.parts) {
+            Some(last) if segment.continues(last) => parts::pop_last(&mut self.parts).plus(segment),
+            _ => segment,
+        };
+        self.parts.push(Part::One(segment));
     }
 
     /// Appends without merging: where a phase ends, so does the flight.
-    pub(crate) fn append_phase(&mut self, segments: &[Segment]) {
-        self.segments.extend_from_slice(segments);
+    pub(crate) fn append_phase(&mut self, phase: &Self) {
+        self.parts.extend_from_slice(&phase.parts);
     }
 }
+
+/// Equal if the flights and the correlations are, however they were put together.
+impl PartialEq for Cost {
+    fn eq(&self, other: &Self) -> bool {
+        self.cots == other.cots
+            && (self.parts == other.parts
+                || (self.flights() == other.flights() && self.segments().eq(other.segments())))
+    }
+}
+
+impl Eq for Cost {}
 
 impl std::iter::Sum for Cost {
     fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {

@@ -67,7 +67,7 @@ impl Ledger {
     pub fn measured(&self) -> Cost {
         let mut total = Cost::none();
         for phase in self.phases.iter().filter(|p| p.name != HANDSHAKE) {
-            total.append_phase(phase.cost.segments());
+            total.append_phase(&phase.cost);
         }
         total
     }

@@ -36,7 +36,7 @@ mod wire;
 pub use agreement::Agreement;
 pub use channel::Channel;
 pub use connection::{Connection, ONLINE, REFILL_CLIENT_SENDS, REFILL_SERVER_SENDS, SessionId};
-pub use cost::{Cost, Cots, Segment};
+pub use cost::{Cost, Cots, Segment, Segments};
 pub use dial::{Waiting, connect, connect_in_line};
 pub use draw::draw_session;
 pub use duplex::{Duplex, Transport};

@@ -5,8 +5,8 @@ use ndarray::ArrayView2;
 use ring_arith::slices;
 use sharing::Session;
 
+use crate::batch::words;
 use crate::columns::Columns;
-use crate::direct::words;
 use crate::protocol::{LinearAlgorithm, LinearProtocol, Prepared, Refusal};
 use crate::{Error, LayerParameters, LinearLayer, LinearShape, Work, add_bias, clear, work};
 

@@ -2,12 +2,11 @@
 //! client's share.
 
 use channel::{Cost, Role};
-use ot::{ReceiveRows, SendRows};
-use ring_arith::{Bits, Word, packed_len, slices};
+use ot::{ReceiveRows, RowRun, RowTally, SendRows};
+use ring_arith::{Bits, Word, slices};
 use sharing::Session;
 
 use crate::Error;
-use crate::tally::Tally;
 
 /// The product W·x_C of the server's matrix and the client's share, whose bits choose.
 #[derive(Clone, Copy, Debug)]
@@ -33,11 +32,15 @@ impl Columns {
 
     /// The exact cost.
     pub(crate) fn cost(&self) -> Cost {
-        let mut tally = Tally::new(Role::Server);
+        let mut tally = RowTally::new(Role::Server);
         if self.outputs > 0 {
-            let shapes = (0..self.planes()).map(|j| self.shape(j));
-            let sizes: Vec<u64> = shapes.map(|(n, l)| packed_len(n, l) as u64).collect();
-            tally.add(&sizes, self.inputs);
+            let column = RowRun {
+                len: self.outputs,
+                bits: self.bits,
+                planes: self.bits.get(),
+                times: 1,
+            };
+            tally.add(&[column], self.inputs);
         }
         tally.finish()
     }

@@ -1,7 +1,8 @@
 //! Convolution of a shared image with the server's weights.
 
-use channel::Cost;
+use channel::{Cost, Role};
 use ndarray::{Array4, ArrayView4};
+use ot::{RowRun, RowTally};
 use ring_arith::{Bits, slices};
 use sharing::Session;
 
@@ -146,6 +147,36 @@ impl Conv2d {
     /// # Errors
     /// If the oblivious transfers cannot be counted.
     pub fn cost(&self) -> Result<Cost, Error> {
-        Ok(self.products()?.cost())
+        let spec = &self.spec;
+        // So that their bits can be counted.
+        let countable = spec.weight_len().checked_mul(64);
+        countable.ok_or(Error::TooLarge)?;
+        let mut tally = RowTally::new(Role::Client);
+        // Every channel of the input has the same rows.
+        tally.add(&self.rows_of_channel(), spec.input_shape()[0]);
+        Ok(tally.finish())
+    }
+
+    /// The COTs for the rows of one channel of the input, those of neighbours with equal rows in one run.
+    fn rows_of_channel(&self) -> Vec<RowRun> {
+        let spec = &self.spec;
+        let [height, width] = spec.kernel();
+        let met = |axis, k| spec.valid(axis, k).map_or(0, |positions| positions.len());
+        let outputs = spec.output_shape()[0] / spec.groups();
+        let mut runs: Vec<RowRun> = Vec::new();
+        for (r, s) in (0..height).flat_map(|r| (0..width).map(move |s| (r, s))) {
+            let len = met(0, r) * met(1, s);
+            match runs.last_mut() {
+                Some(last) if last.len == len => last.times += outputs,
+                _ if len == 0 => {}
+                _ => runs.push(RowRun {
+                    len,
+                    bits: self.bits,
+                    planes: self.weight_bits.min(self.bits).get(),
+                    times: outputs,
+                }),
+            }
+        }
+        runs
     }
 }

@@ -5,10 +5,11 @@ use ndarray::{ArrayView2, ArrayView4};
 use ring_arith::slices;
 use sharing::Session;
 
+use crate::batch::words;
 use crate::protocol::{LinearAlgorithm, LinearProtocol, Prepared, Refusal};
 use crate::{
-    ConvSpec, Error, Item, LayerParameters, LinearLayer, LinearShape, MatMul, Products, Work,
-    add_bias, clear, work,
+    Conv2d, Error, LayerParameters, LinearLayer, LinearShape, MatMul, Products, Work, add_bias,
+    clear, work,
 };
 
 /// The plain algorithm, for every layer: each product of a weight with a row of inputs is made by
@@ -24,43 +25,58 @@ impl LinearAlgorithm for Direct {
     }
 
     fn plan(&self, layer: &LinearLayer) -> Result<Box<dyn LinearProtocol>, Refusal> {
-        let products = match &layer.shape {
-            LinearShape::Conv(spec) => conv_products(spec, layer)?,
-            &LinearShape::FullyConnected { inputs, outputs } => MatMul {
-                m: outputs,
-                k: inputs,
-                n: 1,
-                weight_bits: layer.weight_bits,
-                bits: layer.bits,
-            }
-            .products()?,
+        let cost = match OnArrays::new(layer) {
+            OnArrays::Conv(conv) => conv.cost()?,
+            OnArrays::FullyConnected(product) => product.cost()?,
         };
-        Ok(Box::new(DirectProtocol {
-            layer: *layer,
-            cost: products.cost(),
-            products,
-        }))
+        let layer = *layer;
+        Ok(Box::new(DirectProtocol { layer, cost }))
     }
 }
 
-fn conv_products(spec: &ConvSpec, layer: &LinearLayer) -> Result<Products, Error> {
-    let conv = crate::Conv2d {
-        spec: *spec,
-        weight_bits: layer.weight_bits,
-        bits: layer.bits,
-    };
-    conv.products()
+/// A layer as a protocol on arrays.
+enum OnArrays {
+    Conv(Conv2d),
+    FullyConnected(MatMul),
+}
+
+impl OnArrays {
+    const fn new(layer: &LinearLayer) -> Self {
+        let (weight_bits, bits) = (layer.weight_bits, layer.bits);
+        match layer.shape {
+            LinearShape::Conv(spec) => Self::Conv(Conv2d {
+                spec,
+                weight_bits,
+                bits,
+            }),
+            LinearShape::FullyConnected { inputs, outputs } => Self::FullyConnected(MatMul {
+                m: outputs,
+                k: inputs,
+                n: 1,
+                weight_bits,
+                bits,
+            }),
+        }
+    }
 }
 
 /// The protocol of [`Direct`].
 #[derive(Debug)]
 struct DirectProtocol {
     layer: LinearLayer,
-    products: Products,
     cost: Cost,
 }
 
 impl DirectProtocol {
+    /// The batch of products, which has an entry for every row of inputs: it is made for a run and not kept, so
+    /// that a plan takes no memory.
+    fn products(&self) -> Result<Products, Error> {
+        match OnArrays::new(&self.layer) {
+            OnArrays::Conv(conv) => conv.products(),
+            OnArrays::FullyConnected(product) => product.products(),
+        }
+    }
+
     /// W·x for the server's own share x.
     fn own(&self, weights: &[i32], x: &[u64]) -> Vec<u64> {
         let bits = self.layer.bits;
@@ -97,7 +113,13 @@ impl LinearProtocol for DirectProtocol {
     }
 
     fn work(&self) -> Work {
-        products_work(&self.products, &self.cost)
+        let LinearLayer {
+            shape,
+            weight_bits,
+            bits,
+        } = self.layer;
+        let words = shape.macs() * words(weight_bits.get(), bits.get());
+        Work::of([(work::ROWS, self.cost.cots.total()), (work::WORDS, words)])
     }
 
     fn prepare(&self, parameters: LayerParameters<'_>) -> Result<Prepared, Error> {
@@ -117,7 +139,7 @@ impl LinearProtocol for DirectProtocol {
             self.layer.check_input(x)?;
             let mut y = self.own(parameters.weights, x);
             let cross = self
-                .products
+                .products()?
                 .run_server_cross(session, parameters.weights)?;
             slices::add_assign(self.layer.bits, &mut y, &cross);
             add_bias(self.layer.bits, &mut y, parameters.bias);
@@ -128,20 +150,7 @@ impl LinearProtocol for DirectProtocol {
     fn request(&self, session: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
         session.attempt(|session| {
             self.layer.check_input(x)?;
-            self.products.run_client(session, x)
+            self.products()?.run_client(session, x)
         })
     }
-}
-
-/// What the processors of both parties do for a batch of products of this cost.
-#[must_use]
-pub fn products_work(products: &Products, cost: &Cost) -> Work {
-    let words = |item: &Item| item.macs() * words(item.weight_bits.get(), item.bits.get());
-    let words = products.items().iter().map(words).sum();
-    Work::of([(work::ROWS, cost.cots.total()), (work::WORDS, words)])
-}
-
-/// Words of 32 bits in the messages for one product.
-pub(crate) fn words(choosing_bits: u32, bits: u32) -> u64 {
-    u64::from(choosing_bits.min(bits)) * if bits <= 32 { 1 } else { 2 }
 }

@@ -1,5 +1,6 @@
 //! The items of a batch of products: index arithmetic only.
 
+use ot::RowRun;
 use ring_arith::Bits;
 
 /// A rectangle of elements of the flat input, and where its products belong in the flat output.
@@ -93,6 +94,16 @@ impl Item {
     /// Whether bit `j` of a weight counts negatively.
     pub(crate) fn is_sign(&self, j: u32) -> bool {
         j + 1 == self.weight_bits.get()
+    }
+
+    /// The COTs for row `k` of x.
+    pub(crate) fn run(&self, k: usize) -> RowRun {
+        RowRun {
+            len: self.rows[k].len(),
+            bits: self.bits,
+            planes: self.planes(),
+            times: self.m,
+        }
     }
 
     /// Number of COTs for one row of x.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod batch;
 mod bias;
 pub mod clear;
 mod client_chooses;
@@ -15,13 +16,13 @@ mod products;
 mod protocol;
 mod rows;
 mod spec;
-mod tally;
 pub mod work;
 
+pub use batch::{AlikeRows, products_cost, products_work};
 pub use bias::add_bias;
 pub use client_chooses::ClientChooses;
 pub use conv::Conv2d;
-pub use direct::{Direct, products_work};
+pub use direct::Direct;
 pub use error::Error;
 pub use item::{Item, Rect};
 pub use layer::{LayerParameters, LinearLayer, LinearShape};

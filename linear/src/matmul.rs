@@ -6,7 +6,7 @@ use ring_arith::Bits;
 use sharing::Session;
 
 use crate::item::{Item, Rect};
-use crate::{Error, Products};
+use crate::{AlikeRows, Error, Products, products_cost};
 
 /// `W · x` for an m × k matrix of the server and a shared k × n matrix.
 ///
@@ -105,7 +105,20 @@ impl MatMul {
     /// # Errors
     /// If the sizes overflow.
     pub fn cost(&self) -> Result<Cost, Error> {
-        Ok(self.products()?.cost())
+        let sizes = [(self.k, self.n), (self.m, self.n), (self.m, self.k)];
+        // So that the bits of the weights can be counted.
+        let countable = |(a, b): (usize, usize)| a.checked_mul(b)?.checked_mul(64);
+        if sizes.into_iter().any(|size| countable(size).is_none()) {
+            return Err(Error::TooLarge);
+        }
+        let rows = AlikeRows {
+            rows: self.k,
+            len: self.n,
+            m: self.m,
+            weight_bits: self.weight_bits,
+            bits: self.bits,
+        };
+        Ok(products_cost(&[rows]))
     }
 
     fn shaped(&self, y: Vec<u64>) -> Array2<u64> {

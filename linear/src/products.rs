@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use channel::{Cost, Role};
+use ot::RowTally;
 use ring_arith::{Bits, Word};
 use sharing::Session;
 
@@ -10,7 +11,6 @@ use crate::Error;
 use crate::item::Item;
 use crate::local;
 use crate::rows::{ClientRows, CotOrder, ServerRows};
-use crate::tally::Tally;
 
 /// A batch of products of the server's matrices with shared matrices.
 ///
@@ -58,7 +58,9 @@ impl Products {
         output_len: usize,
         weight_len: usize,
     ) -> Result<Self, Error> {
-        let mut spans = Vec::with_capacity(items.len());
+        // Where items of different rings write; there is nothing to find where all have the same.
+        let mut spans = Vec::new();
+        let mixed = items.windows(2).any(|pair| pair[0].bits != pair[1].bits);
         for (number, item) in items.iter().enumerate() {
             let check = |fits: bool, operand| {
                 fits.then_some(()).ok_or(Error::OutOfBounds {
@@ -76,7 +78,7 @@ impl Products {
             )?;
             let end = item.output_end().filter(|&end| end <= output_len);
             check(end.is_some(), "output")?;
-            let span = item.span().filter(|&span| span > 0);
+            let span = item.span().filter(|&span| mixed && span > 0);
             spans.extend(span.into_iter().flat_map(|span| {
                 let start = |m| item.output + m * item.output_stride;
                 (0..item.m).map(move |m| (start(m), start(m) + span, item.bits))
@@ -193,7 +195,7 @@ impl Products {
     /// The exact cost.
     #[must_use]
     pub fn cost(&self) -> Cost {
-        let mut tally = Tally::new(Role::Client);
+        let mut tally = RowTally::new(Role::Client);
         self.narrow.count(&self.items, &mut tally);
         self.wide.count(&self.items, &mut tally);
         tally.finish()

@@ -2,11 +2,10 @@
 
 use std::cell::Cell;
 
-use ot::{ReceiveRows, SendRows};
-use ring_arith::{Bits, Word, packed_len, slices};
+use ot::{ReceiveRows, RowTally, SendRows};
+use ring_arith::{Bits, Word, slices};
 
 use crate::item::{Item, Rect};
-use crate::tally::Tally;
 use crate::{Error, Products};
 
 /// The order of the COTs in words of one length: the rows of x that need any, each with the number of
@@ -47,14 +46,10 @@ impl CotOrder {
     }
 
     /// Adds up the cost of every COT.
-    pub(crate) fn count(&self, items: &[Item], tally: &mut Tally) {
-        let mut sizes = Vec::new();
+    pub(crate) fn count(&self, items: &[Item], tally: &mut RowTally) {
         for row in &self.rows {
             let item = &items[row.item];
-            let len = item.rows[row.k].len();
-            sizes.clear();
-            sizes.extend((0..item.planes()).map(|j| packed_len(len, item.width(j)) as u64));
-            tally.add(&sizes, item.m);
+            tally.add(&[item.run(row.k)], 1);
         }
     }
 }

@@ -4,7 +4,7 @@ use channel::Cost;
 use ring_arith::{Bits, slices};
 use sharing::{CotPrice, Mux, Session};
 
-use crate::kernel::bracket::Bracket;
+use crate::kernel::bracket::{self, Bracket};
 use crate::{Drelu, Error};
 
 /// Arg-max over rows of `classes` values.
@@ -121,7 +121,7 @@ impl ArgMax {
                 .then(Mux { bits: self.bits }.cost(n))
                 .then(Mux { bits: index_bits }.cost(n))
         };
-        Bracket::new(vec![self.classes]).rounds().map(round).sum()
+        bracket::rounds(vec![(self.classes, 1)]).map(round).sum()
     }
 }
 

@@ -1,5 +1,8 @@
 //! How the operands of a comparison are cut into digits, chosen by exact cost.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use crate::kernel::leaf::LeafKind;
 use crate::kernel::tree;
 use sharing::CotPrice;
@@ -101,20 +104,23 @@ impl std::fmt::Debug for Digits {
     }
 }
 
+/// Traffic of the leaves of digits; with `lowest`, the first one is the lowest leaf of a comparison.
+fn leaves(digits: &Digits, lowest: bool) -> u64 {
+    let widths = digits.widths().iter().enumerate();
+    let bits = widths.map(|(i, &width)| {
+        let kind = LeafKind {
+            width: width.into(),
+            equality: i > 0 || !lowest,
+        };
+        kind.bits()
+    });
+    bits.sum()
+}
+
 /// Price of one comparison per element: traffic of the leaves and of the tree, COTs at their price.
 /// The second component breaks ties.
 fn price(low: &Digits, high: &Digits, cot_price: CotPrice) -> (u128, u64) {
-    let widths = low.widths().iter().chain(high.widths());
-    let leaves: u64 = widths
-        .enumerate()
-        .map(|(i, &width)| {
-            let kind = LeafKind {
-                width: width.into(),
-                equality: i > 0,
-            };
-            kind.bits()
-        })
-        .sum();
+    let leaves = leaves(low, true) + leaves(high, low.len() == 0);
     let levels = tree::levels(low.len(), high.len());
     let cots = u64::from(low.bits() + high.bits()) + tree::cots(&levels);
     let traffic = leaves + tree::bits(&levels);
@@ -127,10 +133,20 @@ fn price(low: &Digits, high: &Digits, cot_price: CotPrice) -> (u128, u64) {
 /// For a fixed number of digits only the leaves' traffic depends on the widths. It is convex in the
 /// width, so balanced widths are best, the lowest leaf apart, which is cheaper than its peers.
 ///
+/// What was found is remembered: a graph has tens of thousands of comparisons, but few different ones.
+///
 /// # Panics
 /// If `low + high` is above 64.
 pub(crate) fn cheapest_split(low: u32, high: u32, cot_price: CotPrice) -> (Digits, Digits) {
+    type Found = BTreeMap<(u32, u32, CotPrice), (Digits, Digits)>;
+    static FOUND: Mutex<Found> = Mutex::new(BTreeMap::new());
     assert!(low + high <= 64, "an operand of {} bits", low + high);
+    let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    let search = || search(low, high, cot_price);
+    *found.entry((low, high, cot_price)).or_insert_with(search)
+}
+
+fn search(low: u32, high: u32, cot_price: CotPrice) -> (Digits, Digits) {
     let mut best: Option<((u128, u64), (Digits, Digits))> = None;
     let lows = candidates(low, true);
     let highs = candidates(high, low == 0);
@@ -150,25 +166,26 @@ fn candidates(bits: u32, lowest: bool) -> Vec<Digits> {
     if bits == 0 {
         return vec![Digits::empty()];
     }
-    let mut found = Vec::new();
-    for count in bits.div_ceil(MAX_RADIX)..=bits {
+    let of = |count: u32| {
         if !lowest {
             let mut digits = Digits::empty();
             digits.push_balanced(bits, count);
-            found.push(digits);
-            continue;
+            return Some(digits);
         }
-        for first in 1..=MAX_RADIX.min(bits) {
+        let with_first = |first: u32| {
             let (rest, others) = (bits - first, count - 1);
-            if others <= rest && rest <= others * MAX_RADIX {
+            let possible = others <= rest && rest <= others * MAX_RADIX;
+            possible.then(|| {
                 let mut digits = Digits::empty();
                 digits.push(first);
                 digits.push_balanced(rest, others);
-                found.push(digits);
-            }
-        }
-    }
-    found
+                digits
+            })
+        };
+        let all = (1..=MAX_RADIX.min(bits)).filter_map(with_first);
+        all.min_by_key(|digits| leaves(digits, true))
+    };
+    (bits.div_ceil(MAX_RADIX)..=bits).filter_map(of).collect()
 }
 
 #[cfg(test)]

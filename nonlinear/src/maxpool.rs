@@ -6,7 +6,7 @@ use channel::Cost;
 use ring_arith::{Bits, slices};
 use sharing::{CotPrice, Session};
 
-use crate::kernel::bracket::Bracket;
+use crate::kernel::bracket::{self, Bracket};
 use crate::{Error, Pool2d, Relu};
 
 /// Max-pool.
@@ -63,7 +63,8 @@ impl MaxPool {
     /// The cost for `planes` planes.
     #[must_use]
     pub fn cost(&self, planes: usize) -> Cost {
-        let rounds = brackets(&self.window).into_iter().flat_map(Bracket::rounds);
+        let [columns, rows] = self.window.groups();
+        let rounds = bracket::rounds(columns).chain(bracket::rounds(rows));
         rounds.map(|matches| self.relu.cost(matches * planes)).sum()
     }
 

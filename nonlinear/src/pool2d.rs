@@ -91,12 +91,25 @@ impl Pool2d {
 
     /// The rows that are in some window, ascending.
     pub(crate) fn used_rows(&self) -> Vec<usize> {
-        let mut used: Vec<usize> = (0..self.rows.windows)
-            .flat_map(|i| self.rows.span(i))
-            .collect();
-        used.sort_unstable();
-        used.dedup();
-        used
+        let spans = (0..self.rows.windows).map(|i| self.rows.span(i));
+        let new = |end: &mut usize, span: Range<usize>| {
+            let start = std::mem::replace(end, span.end).max(span.start);
+            Some(start..span.end)
+        };
+        spans.scan(0, new).flatten().collect()
+    }
+
+    /// Size and number of the groups of values that meet along the columns of a plane, and then of those that meet
+    /// along its rows: the groups of a tournament within each used row, and of one among its winners.
+    pub(crate) fn groups(&self) -> [Vec<(usize, usize)>; 2] {
+        let times = |axis: &Axis, n: usize| {
+            let sizes = axis.sizes().into_iter();
+            sizes.map(|(size, number)| (size, number * n)).collect()
+        };
+        [
+            times(&self.columns, self.rows.used()),
+            times(&self.rows, self.columns.windows),
+        ]
     }
 
     /// Number of planes in `len` values.
@@ -139,6 +152,27 @@ impl Axis {
         Ok(axis)
     }
 
+    /// How many values windows hold, and how many windows hold so many: those that meet padding one by one, and
+    /// all others together.
+    fn sizes(&self) -> Vec<(usize, usize)> {
+        let whole_from = self.before.div_ceil(self.stride).min(self.windows);
+        let last_start = (self.before + self.len).checked_sub(self.kernel);
+        let whole_to = last_start.map_or(0, |start| start / self.stride + 1);
+        let whole_to = whole_to.clamp(whole_from, self.windows);
+        let outer = (0..whole_from).chain(whole_to..self.windows);
+        let mut sizes: Vec<_> = outer.map(|i| (self.span(i).len(), 1)).collect();
+        sizes.push((self.kernel, whole_to - whole_from));
+        sizes
+    }
+
+    /// Number of values that are in some window.
+    fn used(&self) -> usize {
+        if self.stride > self.kernel {
+            return self.sizes().iter().map(|(size, n)| size * n).sum();
+        }
+        self.span(self.windows - 1).end - self.span(0).start
+    }
+
     /// The positions of a window that hold values.
     fn span(&self, window: usize) -> Range<usize> {
         let start = window * self.stride;
@@ -162,6 +196,39 @@ mod tests {
         assert_eq!(window.used_rows(), [0, 1, 2, 3, 4]);
         let sparse = Pool2d::new(7, 1, [1, 1], [3, 1], [0; 4]).unwrap();
         assert_eq!(sparse.used_rows(), [0, 3, 6]);
+    }
+
+    #[test]
+    fn groups_are_counted_without_looking_at_each() {
+        let mut seed = 1_usize;
+        let mut below = |n: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) % n
+        };
+        let mut pools = 0;
+        while pools < 1000 {
+            let (sizes, kernel) = ([1 + below(9), 1 + below(9)], [1 + below(5), 1 + below(5)]);
+            let stride = [1 + below(4), 1 + below(4)];
+            let padding = [below(4), below(4), below(4), below(4)];
+            let Ok(pool) = Pool2d::new(sizes[0], sizes[1], kernel, stride, padding) else {
+                continue;
+            };
+            pools += 1;
+            let [height, width] = pool.output_shape();
+            let used = pool.used_rows();
+            let row: Vec<usize> = (0..width).map(|j| pool.column_span(j).len()).collect();
+            let column = (0..height).flat_map(|i| vec![pool.row_span(i).len(); width]);
+            let expected = [row.repeat(used.len()), column.collect()];
+            assert!(used.windows(2).all(|rows| rows[0] < rows[1]));
+            for (groups, mut expected) in pool.groups().into_iter().zip(expected) {
+                let mut sizes: Vec<usize> = (groups.into_iter())
+                    .flat_map(|(size, number)| std::iter::repeat_n(size, number))
+                    .collect();
+                sizes.sort_unstable();
+                expected.sort_unstable();
+                assert_eq!(sizes, expected, "{pool:?}");
+            }
+        }
     }
 
     #[test]

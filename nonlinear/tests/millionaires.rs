@@ -95,7 +95,6 @@ fn costs_are_what_the_documentation_says() {
     let cost = protocol.cost(100);
     let segments: Vec<_> = cost
         .segments()
-        .iter()
         .map(|s| (s.to_server, s.to_client))
         .collect();
     assert_eq!(segments, [(138, 0), (0, 713), (25, 25), (25, 25)]);

@@ -16,6 +16,7 @@ mod price;
 mod rot;
 mod rows;
 mod softspoken;
+mod tally;
 mod words;
 
 pub use backend::Backend;
@@ -27,6 +28,7 @@ pub use pool::{RcotReceiver, RcotSender};
 pub use price::CotPrice;
 pub use rows::{ReceiveRows, SUPER_TILE, SendRows};
 pub use softspoken::{SoftSpokenReceiver, SoftSpokenSender};
+pub use tally::{RowRun, RowTally};
 pub use words::{ReceivingWords, SendingWords};
 
 /// A 128-bit string: an OT key, a correlation, a seed. Bit `j` is `1 << j`; on the wire

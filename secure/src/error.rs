@@ -26,6 +26,16 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// A network that takes more than its [`Limits`](crate::Limits) allow.
+    #[error("the network takes {found} {what} or more, and {allowed} are allowed")]
+    TooLarge {
+        /// What is counted.
+        what: &'static str,
+        /// How many there are up to the layer that exceeds the limit.
+        found: u64,
+        /// The limit.
+        allowed: u64,
+    },
     /// The network itself, its weights, or its input.
     #[error(transparent)]
     Nets(#[from] nets::Error),

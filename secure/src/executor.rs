@@ -13,6 +13,7 @@ use sharing::{Input, Session};
 use zeroize::Zeroizing;
 
 use crate::Error;
+use crate::limits::{Limits, Spent};
 use crate::report::{LayerPlan, LayerReport, Mode, Progress, RunReport};
 use crate::step::{ELEMENTS, Step, planes};
 use crate::weights::ServerWeights;
@@ -58,17 +59,36 @@ enum Secret<'a> {
 }
 
 impl SecureNetwork {
-    /// Plans the runs of a graph. `cot_price` is the [`Session::cot_price`] of the sessions. One plan serves
-    /// any number of images and sessions.
+    /// Plans the runs of a graph within the default [`Limits`]. `cot_price` is the [`Session::cot_price`] of the
+    /// sessions. One plan serves any number of images and sessions.
     ///
     /// # Errors
-    /// [`Error::Algorithm`] for a layer whose algorithm is not known or not possible; [`Error::Linear`] and
-    /// [`Error::Nonlinear`] for a geometry that these crates refuse.
+    /// As [`SecureNetwork::within`].
     pub fn new(graph: Arc<IntGraph>, mode: Mode, cot_price: CotPrice) -> Result<Self, Error> {
+        Self::within(&Limits::default(), graph, mode, cot_price)
+    }
+
+    /// The same within other limits. Time and memory of a plan grow with the nodes of the graph and with what the
+    /// limits allow, whatever its tensors are.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] for a network that exceeds a limit; [`Error::Algorithm`] for a layer whose algorithm is not known or not possible; [`Error::Linear`] and
+    /// [`Error::Nonlinear`] for a geometry that these crates refuse.
+    pub fn within(
+        limits: &Limits,
+        graph: Arc<IntGraph>,
+        mode: Mode,
+        cot_price: CotPrice,
+    ) -> Result<Self, Error> {
+        limits.check_graph(&graph)?;
+        let mut spent = Spent::default();
         let (mut steps, mut plan, mut layer) = (Vec::new(), Vec::new(), Vec::new());
         for node in 0..graph.len() {
             let step = Step::new(&graph, node, mode, cot_price)?;
             let entry = step.plan(&graph, node);
+            if let Some(layer) = &entry {
+                spent.add(layer, limits)?;
+            }
             layer.push(entry.is_some().then_some(plan.len()));
             plan.extend(entry);
             steps.push(step);

@@ -5,6 +5,7 @@ mod choose;
 mod cryptflow2;
 mod error;
 mod executor;
+mod limits;
 mod local;
 mod price;
 mod report;
@@ -16,6 +17,7 @@ pub use choose::{Algorithms, Candidate, LayerChoice, choose_algorithms, reasons}
 pub use cryptflow2::CrypTFlow2;
 pub use error::Error;
 pub use executor::SecureNetwork;
+pub use limits::Limits;
 pub use price::{CpuModel, NetworkSpeed, Objective};
 pub use report::{LayerPlan, LayerReport, Mode, Progress, RunReport};
 pub use step::{AGREEMENT, CHUNK};

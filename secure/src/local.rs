@@ -18,8 +18,14 @@ pub(crate) enum Local {
     Affine { factor: i64, add: i64 },
     /// Sums under a window.
     SumPool(Window),
-    /// Sums under a window, each times a public factor that depends on its position.
-    MeanPool { window: Window, factors: Vec<u64> },
+    /// Sums under a window, each times a public factor that depends on its position; see
+    /// [`nets::IntOp::MeanPool`].
+    MeanPool {
+        window: Window,
+        counts_padding: bool,
+        divisor: u64,
+        fraction: u32,
+    },
     /// Tensors, one after the other.
     Concat,
     /// Channel shuffle with this number of groups.
@@ -33,18 +39,6 @@ pub(crate) enum Local {
 }
 
 impl Local {
-    /// The factors of [`nets::IntOp::MeanPool`].
-    pub(crate) fn mean_pool(
-        [x, out]: [Shape; 2],
-        window: Window,
-        counts_padding: bool,
-        divisor: u64,
-        fraction: u32,
-    ) -> Self {
-        let factors = reciprocals(x, out, window, counts_padding, divisor, fraction);
-        Self::MeanPool { window, factors }
-    }
-
     /// The share of the result, which has the type `out`. `shape` is that of the first input.
     pub(crate) fn run(
         &self,
@@ -63,10 +57,17 @@ impl Local {
                 let add = |a: u64, b: u64| bits.reduce(a.wrapping_add(b));
                 sum_pool(x, shape, out.shape, *window, add)
             }
-            Self::MeanPool { window, factors } => {
-                let mut means = sum_pool(x, shape, out.shape, *window, u64::wrapping_add);
+            &Self::MeanPool {
+                window,
+                counts_padding,
+                divisor,
+                fraction,
+            } => {
+                let factors =
+                    reciprocals(shape, out.shape, window, counts_padding, divisor, fraction);
+                let mut means = sum_pool(x, shape, out.shape, window, u64::wrapping_add);
                 for plane in means.chunks_exact_mut(out.shape.plane()) {
-                    let scaled = plane.iter_mut().zip(factors);
+                    let scaled = plane.iter_mut().zip(&factors);
                     scaled.for_each(|(v, factor)| *v = bits.reduce(v.wrapping_mul(*factor)));
                 }
                 means

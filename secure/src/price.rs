@@ -25,8 +25,7 @@ impl NetworkSpeed {
     /// for each COT, but the flights of the refill are not.
     #[must_use]
     pub fn seconds(&self, cost: &Cost, price: CotPrice) -> f64 {
-        let longest = |s: &channel::Segment| s.to_server.max(s.to_client);
-        let online: u64 = cost.segments().iter().map(longest).sum();
+        let online = cost.total(|s| s.to_server.max(s.to_client));
         let refill = refill_bytes(cost, price);
         let flights = float(cost.flights() as u64);
         (float(online) + refill) / self.bytes_per_s + flights * self.rtt_s / 2.0

@@ -129,11 +129,12 @@ impl Step {
                 counts_padding,
                 divisor,
                 fraction,
-            } => {
-                let shapes = [x.shape, out.shape];
-                let pool = Local::mean_pool(shapes, window, counts_padding, divisor, fraction);
-                Self::Local(pool)
-            }
+            } => Self::Local(Local::MeanPool {
+                window,
+                counts_padding,
+                divisor,
+                fraction,
+            }),
             IntOp::Concat => Self::Local(Local::Concat),
             IntOp::ChannelShuffle { groups } => Self::Local(Local::ChannelShuffle(groups)),
             IntOp::Slice { start, .. } => Self::Local(Local::Slice(start)),
@@ -177,7 +178,7 @@ impl Step {
             Self::Linear(step) => return Some((step.name().into(), step.cost())),
             Self::TruncReduce { step, .. } => {
                 let cost = ELEMENTS.cost(n, |n| step.cost(n));
-                let local = cost == Cost::none();
+                let local = cost.is_silent();
                 (if local { "local" } else { "carry" }, cost)
             }
             Self::Trunc(step) => ("carry and wrap", ELEMENTS.cost(n, |n| step.cost(n))),

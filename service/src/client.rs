@@ -7,7 +7,7 @@ use std::time::Instant;
 use channel::{Config, Connection, Digest, Role, Terms};
 use nets::{Picture, Prepared, PublicModel};
 use ot::{Extension, default_extension};
-use secure::{Mode, SecureNetwork};
+use secure::{Limits, Mode, SecureNetwork};
 use sharing::Session;
 
 use crate::control::{Control, Wish};
@@ -35,6 +35,8 @@ pub struct Request {
     /// views, and the refills of correlations. A plan that takes more ends with [`Error::TooMuchTraffic`]
     /// before the server hears of the request. `None` takes whatever the model needs.
     pub max_traffic: Option<u64>,
+    /// How large the server's network may be.
+    pub limits: Limits,
     /// The OT extension; the server must use the same.
     pub extension: &'static dyn Extension,
 }
@@ -46,6 +48,7 @@ impl Default for Request {
             mode: Mode::Faithful,
             expect: None,
             max_traffic: None,
+            limits: Limits::default(),
             extension: default_extension(),
         }
     }
@@ -103,6 +106,7 @@ impl Client {
     /// # Errors
     /// [`Error::Incompatible`] if the parties do not fit together, [`Error::Refused`] if the server does
     /// not take the request, [`Error::TooMuchTraffic`] if the plan exceeds [`Request::max_traffic`],
+    /// [`Error::Local`] if the model exceeds [`Request::limits`],
     /// [`Error::PeerMisbehaved`] if the server breaks the rules or presents a model that cannot be, [`Error::Transport`] if the connection fails, [`Error::Local`] if it was used before or lacks one
     /// of the [`STREAMS`](crate::STREAMS).
     ///
@@ -130,8 +134,12 @@ impl Client {
         let model = control.meet(request.expect)?;
         let graph = Arc::new(model.graph.clone());
         // The graph is the server's, and so is the fault.
-        let network = SecureNetwork::new(graph, mode, request.extension.price())
-            .map_err(|e| Error::peer(&format!("the server's model cannot be computed: {e}")))?;
+        let price = request.extension.price();
+        let network =
+            SecureNetwork::within(&request.limits, graph, mode, price).map_err(|e| match e {
+                secure::Error::TooLarge { .. } => Error::Local(e),
+                e => Error::peer(&format!("the server's model cannot be computed: {e}")),
+            })?;
         let runs = u64::from(images) * model.preprocessing.views() as u64;
         let planned = traffic::bytes(&network, runs, request.extension);
         if let Some(allowed) = request.max_traffic.filter(|&most| most < planned) {

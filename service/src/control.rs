@@ -74,11 +74,11 @@ impl Control {
     pub(crate) fn present<T>(
         &mut self,
         model: &[u8],
-        grant: impl FnOnce(&Wish) -> Result<T, String>,
+        grant: impl FnOnce(Wish) -> Result<T, String>,
     ) -> Result<(Wish, T), Error> {
         self.channel.send_frame(model)?;
         let wish: Wish = self.receive("request")?;
-        match grant(&wish) {
+        match grant(wish) {
             Ok(granted) => {
                 self.send(&Answer::Accepted)?;
                 Ok((wish, granted))

@@ -27,7 +27,7 @@ pub enum Error {
     /// The connection failed, or the peer fell silent or went away; by itself or not, nobody can tell.
     #[error(transparent)]
     Transport(channel::Error),
-    /// This party cannot do its part: a model that no protocol computes, weights of another model, or a
+    /// This party cannot do its part: a model that no protocol computes or that exceeds the limits, weights of another model, or a
     /// connection that was used before or lacks one of the [`STREAMS`](crate::STREAMS).
     #[error(transparent)]
     Local(secure::Error),

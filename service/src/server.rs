@@ -6,7 +6,7 @@ use std::time::Instant;
 use channel::{Connection, Role, Terms};
 use nets::{PrivateWeights, PublicModel};
 use ot::{Extension, default_extension};
-use secure::{Mode, SecureNetwork, ServerWeights};
+use secure::{Limits, Mode, SecureNetwork, ServerWeights};
 use sharing::Session;
 
 use crate::control::{Control, Wish};
@@ -27,6 +27,8 @@ pub struct ServerOptions {
     pub max_images: u32,
     /// The modes that clients may ask for. Only those are planned.
     pub modes: Modes,
+    /// How large the network may be. Clients have limits of their own.
+    pub limits: Limits,
     /// The OT extension; clients must use the same.
     pub extension: &'static dyn Extension,
 }
@@ -36,6 +38,7 @@ impl Default for ServerOptions {
         Self {
             max_images: 4,
             modes: Modes::ALL,
+            limits: Limits::default(),
             extension: default_extension(),
         }
     }
@@ -95,7 +98,7 @@ impl Server {
         let price = options.extension.price();
         let plan = |mode| {
             let allowed = options.modes.allows(mode);
-            let plan = || SecureNetwork::new(Arc::clone(&graph), mode, price);
+            let plan = || SecureNetwork::within(&options.limits, Arc::clone(&graph), mode, price);
             allowed.then(plan).transpose()
         };
         Ok(Self {
@@ -171,7 +174,7 @@ impl Server {
     }
 
     /// The network as a client wants it run, or why it does not get it.
-    fn network_for(&self, wish: &Wish) -> Result<&SecureNetwork, String> {
+    fn network_for(&self, wish: Wish) -> Result<&SecureNetwork, String> {
         let (wanted, most) = (wish.images, self.options.max_images);
         if !(1..=most).contains(&wanted) {
             return Err(format!(

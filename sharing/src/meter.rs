@@ -14,7 +14,7 @@ pub(crate) struct Meter {
 impl Meter {
     pub(crate) fn start(online: &Channel, drawn: Cots) -> Self {
         Self {
-            skip: online.measured().segments().len(),
+            skip: online.measured().flights(),
             from: drawn,
         }
     }
@@ -29,10 +29,10 @@ impl Meter {
 
     pub(crate) fn measured(&self, online: &Channel, drawn: &Cots) -> Cost {
         let measured = online.measured();
-        let since = measured.segments()[self.skip..].iter();
-        let cost = since.fold(Cost::none(), |cost, segment| {
-            cost.then(Cost::exchange(segment.to_server, segment.to_client))
-        });
+        let since = measured.segments().skip(self.skip);
+        let cost: Cost = since
+            .map(|segment| Cost::exchange(segment.to_server, segment.to_client))
+            .sum();
         cost.with_cots(
             drawn.server_sends - self.from.server_sends,
             drawn.client_sends - self.from.client_sends,

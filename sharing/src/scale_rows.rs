@@ -1,7 +1,7 @@
 //! Products of shared rows with shared scalars.
 
 use channel::{Cost, Role};
-use ot::{ReceiveRows, SendRows, cot_rows_cost};
+use ot::{ReceiveRows, RowRun, RowTally, SendRows};
 use ring_arith::{Bits, Word, slices};
 
 use crate::error::Error;
@@ -102,8 +102,18 @@ impl ScaleRows {
         if self.width == 0 {
             return Cost::none();
         }
-        let shapes = || (0..m * self.planes()).map(|i| self.shape(i));
-        cot_rows_cost(shapes(), Role::Server).then(cot_rows_cost(shapes(), Role::Client))
+        let rows = RowRun {
+            len: self.width,
+            bits: self.bits,
+            planes: self.scalar_bits.get(),
+            times: 1,
+        };
+        let from = |sender| {
+            let mut tally = RowTally::new(sender);
+            tally.add(&[rows], m);
+            tally.finish()
+        };
+        from(Role::Server).then(from(Role::Client))
     }
 
     const fn planes(self) -> usize {

@@ -125,7 +125,7 @@ fn both(
 /// CPU seconds of one party's transforms, the mean of some runs: the clock is coarse.
 fn transform_seconds<W: Word>(conv: &WinogradConv, x: ArrayView4<'_, u64>) -> f64 {
     const RUNS: u32 = 10;
-    let products = vec![W::from_u64(1); conv.products().output_len()];
+    let products = vec![W::from_u64(1); conv.products().expect("countable").output_len()];
     let start = thread_seconds();
     for _ in 0..RUNS {
         let transformed: Vec<W> = conv.transform_input(x);

@@ -1,7 +1,7 @@
 //! The convolution of a shared image with the server's weights.
 
 use channel::Cost;
-use linear::{ConvSpec, Item, Products, Rect};
+use linear::{AlikeRows, ConvSpec, Item, Products, Rect, products_cost};
 use ndarray::{Array4, ArrayView4};
 use ring_arith::{Bits, Word};
 use sharing::Session;
@@ -71,7 +71,8 @@ pub struct WinogradConv {
     bits: Bits,
     ring: Bits,
     layout: Layout,
-    products: Products,
+    /// Number and products of each position of the tile that some product has.
+    positions: Vec<(usize, AlikeRows)>,
 }
 
 impl WinogradConv {
@@ -99,14 +100,10 @@ impl WinogradConv {
             bits: bits.get(),
         })?;
         let layout = Layout::new(&spec, tile).ok_or(linear::Error::TooLarge)?;
-        let items = items(&spec, tile, weight_bits, ring, &layout)?;
-        let [c_out, c_in, ..] = spec.weight_shape();
-        let products = Products::new(
-            items,
-            layout.input_len,
-            layout.output_len,
-            layout.positions.len() * c_out * c_in,
-        )?;
+        let positions = positions(&spec, tile, weight_bits, ring, &layout)?;
+        // So that the bits of the transformed weights can be counted.
+        let weights = spec.weight_len().checked_mul(64 * layout.positions.len());
+        weights.ok_or(linear::Error::TooLarge)?;
         Ok(Self {
             spec,
             tile,
@@ -114,7 +111,7 @@ impl WinogradConv {
             bits,
             ring,
             layout,
-            products,
+            positions,
         })
     }
 
@@ -157,25 +154,39 @@ impl WinogradConv {
     /// Number of multiplications by oblivious transfer.
     #[must_use]
     pub fn multiplications(&self) -> u64 {
-        self.products.macs()
+        self.batch().iter().map(AlikeRows::macs).sum()
     }
 
     /// Bits to the server that the multiplications take before rows are rounded up to bytes: the sum of
     /// Σ_{j<w} (l−j) over all of them, each with its own w and l.
     #[must_use]
     pub fn multiplication_bits(&self) -> u64 {
-        let bits = |item: &Item| -> u64 {
-            let (w, l) = (item.weight_bits.min(item.bits).get(), item.bits.get());
-            item.macs() * (0..w).map(|j| u64::from(l - j)).sum::<u64>()
+        let bits = |rows: &AlikeRows| -> u64 {
+            let (w, l) = (rows.weight_bits.min(rows.bits).get(), rows.bits.get());
+            rows.macs() * (0..w).map(|j| u64::from(l - j)).sum::<u64>()
         };
-        self.products.items().iter().map(bits).sum()
+        self.batch().iter().map(bits).sum()
     }
 
     /// The products between the two transforms: of the weights in [`Filters`] with what
-    /// [`WinogradConv::transform_input`] makes, for [`WinogradConv::transform_output`].
-    #[must_use]
-    pub const fn products(&self) -> &Products {
-        &self.products
+    /// [`WinogradConv::transform_input`] makes, for [`WinogradConv::transform_output`]. It has an entry for every
+    /// row of inputs and is made anew by every call and every run, so that a plan takes no memory.
+    ///
+    /// # Errors
+    /// [`linear::Error`] if memory cannot count the oblivious transfers.
+    pub fn products(&self) -> Result<Products, Error> {
+        let [c_out, c_in, ..] = self.spec.weight_shape();
+        Ok(Products::new(
+            self.items(),
+            self.layout.input_len,
+            self.layout.output_len,
+            self.layout.positions.len() * c_out * c_in,
+        )?)
+    }
+
+    /// The sizes of the products, position by position.
+    pub(crate) fn batch(&self) -> Vec<AlikeRows> {
+        self.positions.iter().map(|&(_, rows)| rows).collect()
     }
 
     /// Transforms the weights, once for any number of runs.
@@ -260,12 +271,13 @@ impl WinogradConv {
             self.tile,
             "the filters are for another tile"
         );
+        let products = self.products().expect("they were counted");
         if self.narrow() {
             let v: Vec<u32> = self.transform_input(x);
-            self.transform_output(&self.products.clear(filters.values(), &v))
+            self.transform_output(&products.clear(filters.values(), &v))
         } else {
             let v: Vec<u64> = self.transform_input(x);
-            self.transform_output(&self.products.clear(filters.values(), &v))
+            self.transform_output(&products.clear(filters.values(), &v))
         }
     }
 
@@ -318,7 +330,7 @@ impl WinogradConv {
         x: ArrayView4<'_, u64>,
     ) -> Result<Array4<u64>, Error> {
         let v: Vec<W> = self.transform_input(x);
-        let y = self.products.run_server(s, filters.values(), &v)?;
+        let y = self.products()?.run_server(s, filters.values(), &v)?;
         // Before the output is made, so that memory need not hold both.
         drop(v);
         Ok(self.transform_output(&y))
@@ -330,7 +342,7 @@ impl WinogradConv {
         x: ArrayView4<'_, u64>,
     ) -> Result<Array4<u64>, Error> {
         let v: Vec<W> = self.transform_input(x);
-        let y = self.products.run_client(s, &v)?;
+        let y = self.products()?.run_client(s, &v)?;
         // Before the output is made, so that memory need not hold both.
         drop(v);
         Ok(self.transform_output(&y))
@@ -339,44 +351,58 @@ impl WinogradConv {
     /// The exact cost.
     #[must_use]
     pub fn cost(&self) -> Cost {
-        self.products.cost()
+        products_cost(&self.batch())
+    }
+
+    /// One item for each position of the tile and each group.
+    fn items(&self) -> Vec<Item> {
+        let ([c_out, channels, ..], groups) = (self.spec.weight_shape(), self.spec.groups());
+        let layout = &self.layout;
+        let mut items = Vec::with_capacity(self.positions.len() * groups);
+        for &(number, at) in &self.positions {
+            let start = layout.positions[number].start;
+            let row = |c| Rect::line(c * layout.stride, at.len);
+            let rows: Vec<_> = (0..channels).map(row).collect();
+            items.extend((0..groups).map(|group| Item {
+                m: at.m,
+                rows: rows.clone(),
+                weight_bits: at.weight_bits,
+                bits: at.bits,
+                weights: (number * c_out + group * at.m) * channels,
+                input: start + group * channels * layout.stride,
+                output: start + group * at.m * layout.stride,
+                output_stride: layout.stride,
+            }));
+        }
+        items
     }
 }
 
-/// One item for each position of the tile and each group.
-fn items(
+/// Number and products of each position of the tile that some product has.
+fn positions(
     spec: &ConvSpec,
     tile: Tile,
     weight_bits: Bits,
     ring: Bits,
     layout: &Layout,
-) -> Result<Vec<Item>, Error> {
-    let ([c_out, channels, ..], groups) = (spec.weight_shape(), spec.groups());
-    let m = c_out / groups;
-    let mut items = Vec::new();
+) -> Result<Vec<(usize, AlikeRows)>, Error> {
+    let mut positions = Vec::with_capacity(layout.positions.len());
     for (number, position) in layout.positions.iter().enumerate() {
         let at = [number / tile.points(), number % tile.points()];
         let weight_bits = tile.weight_bits(weight_bits, at).ok_or(Error::WeightBits {
             tile,
             bits: weight_bits.get(),
         })?;
-        if position.len == 0 {
-            continue;
+        if position.len > 0 {
+            let rows = AlikeRows {
+                rows: spec.input_shape()[0],
+                len: position.len,
+                m: spec.weight_shape()[0] / spec.groups(),
+                weight_bits,
+                bits: Bits::of(ring.get() - position.twos),
+            };
+            positions.push((number, rows));
         }
-        let n = position.len;
-        let rows: Vec<_> = (0..channels)
-            .map(|c| Rect::line(c * layout.stride, n))
-            .collect();
-        items.extend((0..groups).map(|group| Item {
-            m,
-            rows: rows.clone(),
-            weight_bits,
-            bits: Bits::of(ring.get() - position.twos),
-            weights: (number * c_out + group * m) * channels,
-            input: position.start + group * channels * layout.stride,
-            output: position.start + group * m * layout.stride,
-            output_stride: layout.stride,
-        }));
     }
-    Ok(items)
+    Ok(positions)
 }

@@ -2,8 +2,8 @@
 
 use channel::Cost;
 use linear::{
-    ConvSpec, Item, LayerParameters, LinearAlgorithm, LinearLayer, LinearProtocol, LinearShape,
-    Prepared, Refusal, Work, add_bias, work,
+    ConvSpec, LayerParameters, LinearAlgorithm, LinearLayer, LinearProtocol, LinearShape, Prepared,
+    Refusal, Work, add_bias, work,
 };
 use ndarray::ArrayView4;
 use ring_arith::Bits;
@@ -128,14 +128,12 @@ impl LinearProtocol for WinogradProtocol {
     }
 
     fn work(&self) -> Work {
-        let made = |item: &Item| -> usize {
-            let n = item.rows.first().map_or(0, linear::Rect::len);
-            (item.rows.len() + item.m) * n
-        };
-        let products = self.conv.products();
-        let made: usize = products.items().iter().map(made).sum();
-        let transforms = Work::of([(work::ELEMENTS, made as u64)]);
-        linear::products_work(products, &self.cost).plus(&transforms)
+        let spec = self.conv.spec();
+        let channels = (spec.input_shape()[0] + spec.output_shape()[0]) as u64;
+        let batch = self.conv.batch();
+        let made = batch.iter().map(|at| channels * at.len as u64).sum();
+        let transforms = Work::of([(work::ELEMENTS, made)]);
+        linear::products_work(&batch, &self.cost).plus(&transforms)
     }
 
     fn prepare(&self, parameters: LayerParameters<'_>) -> Result<Prepared, linear::Error> {

@@ -23,19 +23,6 @@ impl Bracket {
         self.sizes.iter().sum()
     }
 
-    /// Matches of one repetition.
-    pub(crate) fn matches(&self) -> usize {
-        self.sizes.iter().map(|size| size / 2).sum()
-    }
-
-    /// Matches of every round of one repetition.
-    pub(crate) fn rounds(self) -> impl Iterator<Item = usize> {
-        let open = |bracket: &Self| !bracket.is_over();
-        std::iter::successors(Some(self), |bracket| Some(bracket.next()))
-            .take_while(open)
-            .map(|bracket| bracket.matches())
-    }
-
     /// The groups after a round.
     pub(crate) fn next(&self) -> Self {
         let sizes = self.sizes.iter().map(|size| size.div_ceil(2)).collect();
@@ -73,6 +60,17 @@ impl Bracket {
     }
 }
 
+/// Matches of every round, for groups of which only size and number are known.
+pub(crate) fn rounds(mut groups: Vec<(usize, usize)>) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let matches = groups.iter().map(|(size, number)| size / 2 * number).sum();
+        groups
+            .iter_mut()
+            .for_each(|(size, _)| *size = size.div_ceil(2));
+        Some(matches).filter(|&matches| matches > 0)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,21 +79,23 @@ mod tests {
     fn the_largest_of_every_group_wins() {
         let mut bracket = Bracket::new(vec![3, 1, 5]);
         let mut values: Vec<u64> = vec![1, 2, 3, 4, 9, 8, 7, 6, 5, 2, 3, 1, 0, 4, 4, 4, 4, 8];
-        let mut rounds = 0;
+        let mut matches = Vec::new();
         while !bracket.is_over() {
-            assert_eq!(values.len(), 2 * bracket.len());
             let firsts: Vec<usize> = bracket.firsts(values.len()).collect();
-            assert_eq!(firsts.len(), 2 * bracket.matches());
+            matches.push(firsts.len());
             let winners: Vec<u64> = firsts
                 .iter()
                 .map(|&i| values[i].max(values[i + 1]))
                 .collect();
             values = bracket.advance(&values, &winners);
             bracket = bracket.next();
-            rounds += 1;
         }
         assert_eq!(values, [3, 4, 9, 3, 0, 8]);
-        assert_eq!(rounds, 3);
+        assert_eq!(
+            matches,
+            rounds(vec![(3, 2), (1, 2), (5, 2)]).collect::<Vec<_>>()
+        );
+        assert_eq!(matches.len(), 3);
     }
 
     #[test]

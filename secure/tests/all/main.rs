@@ -2,6 +2,7 @@
 
 mod algorithms;
 mod backbones;
+mod bounds;
 mod chestnet;
 mod densenet;
 mod mobile_block;
