@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use channel::MAX_CONNECTIONS;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cost::wire::Wire;
@@ -170,9 +171,19 @@ pub(crate) struct ServeArgs {
     /// Stop after this many sessions.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) sessions: Option<u64>,
-    /// Serve at most this many sessions at the same time; a further client is refused, and may call again.
+    /// Serve at most this many sessions at the same time; others wait in order, and are told their place.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) parallel: u32,
+    /// Let at most this many clients wait in line; one more is refused, and may call again.
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    pub(crate) waiting: u32,
+    /// End a session that lasts longer than this many seconds, whatever its client does.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) max_session: u64,
+    /// End a session whose client takes longer over a message than --timeout and the time that its bytes take at this many a
+    /// second, such as 4KiB, however they drip.
+    #[arg(long, value_name = "SIZE", default_value = "4KiB", value_parser = size)]
+    pub(crate) least_rate: u64,
     /// Let a client ask about at most this many images in a session; one that asks about more is refused. Each finding tells a
     /// little about the weights, to a client that does not follow the protocol more than to others: allow no more than are needed.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
@@ -203,6 +214,13 @@ pub(crate) struct InferArgs {
     /// `plan` says what a model takes.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_traffic: Option<u64>,
+    /// Run the session over this many TCP connections. More than one may be faster on a line of long delay, and does not go
+    /// through a tunnel of one connection, nor through a balancer in front of several servers.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=MAX_CONNECTIONS as i64))]
+    pub(crate) connections: u8,
+    /// Wait in line for at most this many seconds where the server is busy with others.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) max_wait: u64,
     /// Accept only the model with this digest (64 hexadecimal digits).
     #[arg(long, value_name = "DIGEST")]
     pub(crate) expect_model: Option<String>,
@@ -386,7 +404,7 @@ pub(crate) struct LinkArgs {
     /// Allow an address other than loopback, although this release does not encrypt.
     #[arg(long)]
     pub(crate) insecure: bool,
-    /// Give up when the other party is silent for this many seconds.
+    /// Give up when the other party neither speaks nor listens for this many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) timeout: u64,
 }

@@ -1,13 +1,11 @@
 //! The client's side of one session, from addresses and image files to reports.
 
-use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-use channel::Error as Cause;
+use channel::{Config, Error as Cause, Waiting};
 use images::Image;
 use service::{Client, Error, Request};
 
-use crate::args::LinkArgs;
 use crate::entropy;
 use crate::failure::{Failure, Outcome};
 use crate::report::{Layer, Report, widths};
@@ -19,38 +17,48 @@ pub(crate) fn dial(
     name: &str,
     addresses: &[SocketAddr],
     request: &Request,
-    link: &LinkArgs,
+    config: &Config,
+    ui: Ui,
 ) -> Outcome<Client> {
-    let session = Client::dial(addresses, &link.config(), request, entropy::bytes()?);
-    session.map_err(|error| Failure::Run(no_session(name, &error)))
+    let mut queue = ui.queue();
+    let mut waiting = |place: Waiting| queue.reach(place.ahead);
+    let seed = entropy::bytes()?;
+    let session = Client::dial_in_line(addresses, config, request, seed, &mut waiting);
+    let last = queue.ahead();
+    drop(queue);
+    session.map_err(|error| Failure::Run(no_session(name, &error, last)))
 }
 
-/// Why there is no session, and what to do about it.
-fn no_session(name: &str, error: &Error) -> String {
-    match error {
-        Error::Incompatible(Cause::ModelMismatch { expected, offered }) => {
+/// Why there is no session, and what to do about it. `ahead` is the last place in line, if there was one.
+fn no_session(name: &str, error: &Error, ahead: Option<u32>) -> String {
+    match (error, ahead) {
+        (Error::Transport(Cause::Unreachable { tried }), _) => {
+            let here = match &tried[..] {
+                [(address, _)] if address.to_string() == name => String::new(),
+                _ => format!(" for {name}"),
+            };
+            format!("{error}{here}: is `blindray serve` running there?")
+        }
+        (Error::Transport(Cause::Timeout { after, .. }), Some(ahead)) => format!(
+            "{name} is busy: after {} s in line there are still {ahead} before you; come again later, or give --max-wait more",
+            after.as_secs()
+        ),
+        (Error::Incompatible(Cause::ModelMismatch { expected, offered }), _) => {
             let offered = offered.map_or_else(|| "none".into(), |digest| hex(&digest));
             format!(
                 "{name} offers another model: {offered}, and {} is expected; ask its provider which model it serves now, and for the .public.json of that one",
                 hex(expected)
             )
         }
-        Error::Incompatible(Cause::VersionMismatch { .. } | Cause::ParametersMismatch { .. }) => {
+        (Error::Incompatible(_), _) => {
             format!("{name} runs another release of this program: {error}; both ends need the same")
         }
-        Error::Transport(Cause::Io { cause, .. })
-            if cause.kind() == ErrorKind::ConnectionRefused =>
-        {
-            format!(
-                "nobody listens at {name}: start `blindray serve` there, or look at the address ({error})"
-            )
-        }
-        Error::TooMuchTraffic { planned, allowed } => format!(
+        (Error::TooMuchTraffic { planned, allowed }, _) => format!(
             "the session would take {} and --max-traffic allows {}; nothing was asked of the server",
             bytes(*planned),
             bytes(*allowed)
         ),
-        Error::Refused { .. } => error.to_string(),
+        (Error::Refused { .. }, _) => format!("{name}: {error}"),
         _ => format!("no session with a server at {name}: {error}"),
     }
 }

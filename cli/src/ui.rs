@@ -1,23 +1,21 @@
 //! Standard output and standard error: results on the one, progress and messages on the other. Nothing is printed elsewhere,
 //! so that here every character that a terminal would obey is escaped.
 
+mod bar;
+mod queue;
+
 use std::io::{ErrorKind, IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::sync::Arc;
 
 use channel::Progress;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, WeakProgressBar};
 use serde::Serialize;
 
 use crate::failure::{Failure, Outcome};
+use crate::plain;
 use crate::report::Report;
-use crate::text::bytes;
-use crate::{interrupt, plain};
 
-/// Time between two updates of the byte counter on the screen.
-const TICK: Duration = Duration::from_millis(150);
+pub(crate) use bar::Bar;
+pub(crate) use queue::Queue;
 
 /// How this run talks to its user.
 #[derive(Clone, Copy, Debug)]
@@ -77,11 +75,17 @@ impl Ui {
 
     /// A progress bar over `layers` steps on standard error, with the bytes moved so far.
     pub(crate) fn progress(self, layers: u64, traffic: Arc<Progress>) -> Bar {
-        Bar::new(
-            layers,
-            traffic,
-            self.quiet || !std::io::stderr().is_terminal(),
-        )
+        Bar::new(layers, traffic, self.draws())
+    }
+
+    /// What is said to a user whose client waits in line.
+    pub(crate) fn queue(self) -> Queue {
+        Queue::new(self)
+    }
+
+    /// Whether lines may be drawn over: standard error is a terminal.
+    fn draws(self) -> bool {
+        !self.quiet && std::io::stderr().is_terminal()
     }
 }
 
@@ -97,73 +101,4 @@ fn print(text: &str) -> Outcome<()> {
 /// A line on standard error. Where it is closed, the run goes on.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{}", plain::line(line));
-}
-
-/// The bar on the screen, if there is one.
-static SHOWN: Mutex<Option<WeakProgressBar>> = Mutex::new(None);
-
-/// Takes the bar off the screen, so that what the shell prints next has a line of its own.
-fn clear_shown() {
-    let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(bar) = shown.and_then(|bar| bar.upgrade()) {
-        bar.finish_and_clear();
-    }
-}
-
-/// A progress bar. A thread of its own updates the byte count while a long layer runs.
-pub(crate) struct Bar {
-    bar: ProgressBar,
-    done: Arc<AtomicBool>,
-    ticker: Option<JoinHandle<()>>,
-}
-
-impl Bar {
-    fn new(layers: u64, traffic: Arc<Progress>, hidden: bool) -> Self {
-        let bar = ProgressBar::with_draw_target(
-            Some(layers),
-            if hidden {
-                ProgressDrawTarget::hidden()
-            } else {
-                ProgressDrawTarget::stderr()
-            },
-        );
-        let style = ProgressStyle::with_template(
-            "{bar:30} {pos}/{len} layers  {elapsed} gone, {eta} left  {msg}",
-        )
-        .expect("the template is well formed");
-        bar.set_style(style);
-        if !hidden {
-            *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.downgrade());
-            interrupt::before_end(clear_shown);
-        }
-        let done = Arc::new(AtomicBool::new(false));
-        let ticker = (!hidden).then(|| {
-            let (bar, done) = (bar.clone(), Arc::clone(&done));
-            std::thread::spawn(move || {
-                while !done.load(Ordering::Relaxed) {
-                    let moved = traffic.sent() + traffic.received();
-                    bar.set_message(bytes(moved));
-                    bar.tick();
-                    std::thread::park_timeout(TICK);
-                }
-            })
-        });
-        Self { bar, done, ticker }
-    }
-
-    /// Moves the bar on: this many layers are done.
-    pub(crate) fn reach(&self, layers: u64) {
-        self.bar.set_position(layers);
-    }
-}
-
-impl Drop for Bar {
-    fn drop(&mut self) {
-        self.done.store(true, Ordering::Relaxed);
-        if let Some(ticker) = self.ticker.take() {
-            ticker.thread().unpark();
-            let _ = ticker.join();
-        }
-        self.bar.finish_and_clear();
-    }
 }

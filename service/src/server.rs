@@ -118,6 +118,16 @@ impl Server {
         &self.public
     }
 
+    /// The bytes of the largest session that is allowed, in both directions: its set-up, the runs of all images in all views
+    /// in the mode that takes most, and the refills of correlations.
+    #[must_use]
+    pub fn largest_session(&self) -> u64 {
+        let runs = self.runs(self.options.max_images);
+        let modes = [&self.faithful, &self.fast].into_iter().flatten();
+        let bytes = modes.map(|network| traffic::bytes(network, runs, self.options.extension));
+        bytes.max().unwrap_or_default()
+    }
+
     /// What [`channel::Listener::accept`] must compare.
     #[must_use]
     pub const fn terms(&self) -> &Terms {
@@ -158,7 +168,7 @@ impl Server {
         let (wish, network) = control.present(&self.json, |wish| self.network_for(wish))?;
         let extension = self.options.extension;
         let mut session = Session::establish(connection, seed.session(), extension)?;
-        let runs = u64::from(wish.images) * self.public.preprocessing.views() as u64;
+        let runs = self.runs(wish.images);
         session.reserve(traffic::cots(network, runs));
         let mut tally = Tally::start(&session);
         for run in 0..runs {
@@ -171,6 +181,11 @@ impl Server {
             comm: tally.finish(&session).0,
             seconds: begin.elapsed().as_secs_f64(),
         })
+    }
+
+    /// Runs of the network for so many images.
+    fn runs(&self, images: u32) -> u64 {
+        u64::from(images) * self.public.preprocessing.views() as u64
     }
 
     /// The network as a client wants it run, or why it does not get it.

@@ -3,12 +3,14 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Duration;
 
+use channel::Config;
 use images::Image;
 use serde::Deserialize;
 use service::Request;
 
-use crate::args::{Arithmetic, DemoArgs, LinkArgs};
+use crate::args::{Arithmetic, DemoArgs};
 use crate::client;
 use crate::commands::clear;
 use crate::failure::{Failure, Outcome};
@@ -36,11 +38,12 @@ pub(crate) fn demo(args: &DemoArgs, ui: Ui) -> Outcome<()> {
         mode: args.mode.into(),
         ..Request::default()
     };
-    let link = LinkArgs {
-        insecure: false,
-        timeout: TIMEOUT,
+    let config = Config {
+        timeout: Duration::from_secs(TIMEOUT),
+        ..Config::default()
     };
-    let mut session = client::dial("the server of the demo", &[server.address], &request, &link)?;
+    let address = server.address;
+    let mut session = client::dial(&address.to_string(), &[address], &request, &config, ui)?;
     let mut report = client::infer(&mut session, &picture, ui)?;
     drop(session);
     server.finish()?;

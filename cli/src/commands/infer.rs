@@ -24,7 +24,7 @@ pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
         max_traffic: args.max_traffic,
         ..Request::default()
     };
-    let mut session = client::dial(&args.connect, &addresses, &request, &args.link)?;
+    let mut session = client::dial(&args.connect, &addresses, &request, &args.config(), ui)?;
     let (model, peer) = (&session.model().name, session.connection().peer());
     ui.note(&format!("model {model} from {peer}"));
     for image in inputs {

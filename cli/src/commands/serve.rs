@@ -3,14 +3,14 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
-use channel::{Config, Connection, Error, Listener};
+use channel::{Connection, Error, Listener};
 use serde::Serialize;
 use service::{Served, Server};
 
 use crate::args::ServeArgs;
 use crate::failure::{Failure, Outcome};
 use crate::link::resolve;
-use crate::text::{counted, hex};
+use crate::text::{self, counted, hex};
 use crate::ui::Ui;
 use crate::{entropy, interrupt, model};
 
@@ -31,15 +31,12 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     let model = model::load(&args.model, ui)?;
     let server =
         Server::new(model.public, model.weights, args.options()).map_err(Failure::input)?;
-    let config = Config {
-        max_sessions: args.parallel as usize,
-        ..args.link.config()
-    };
-    let listener = Listener::bind(&*addresses, config)
+    let listener = Listener::bind(&*addresses, args.config())
         .map_err(|e| Failure::input(format!("cannot listen on {}: {e}", args.listen)))?;
     let running = Arc::new(AtomicUsize::new(0));
     close_at_interrupt(&listener, &running, ui)?;
     announce(&listener, &server, ui)?;
+    warn_of_rate(&server, args, ui);
 
     std::thread::scope(|scope| {
         let (ended, endings) = mpsc::channel();
@@ -63,6 +60,8 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
                 let _ = ended.send(served);
             });
         }
+        // Nobody else is served: those in line hear it now.
+        listener.handle().close();
         drop(ended);
         let failed = endings.iter().filter(|served| !served).count();
         if args.sessions.is_some() && failed > 0 {
@@ -102,6 +101,21 @@ fn announce(listener: &Listener, server: &Server, ui: Ui) -> Outcome<()> {
         })?;
     }
     Ok(())
+}
+
+/// Says how fast a line the largest session needs, where that is not a matter of course.
+fn warn_of_rate(server: &Server, args: &ServeArgs, ui: Ui) {
+    /// Bytes per second.
+    const MATTER_OF_COURSE: u64 = 1_000_000;
+    let (bytes, seconds) = (server.largest_session(), args.max_session);
+    if bytes / seconds >= MATTER_OF_COURSE {
+        ui.note(&format!(
+            "a session of {} takes {}: to be over within --max-session {seconds} it needs {} per second on average",
+            counted(args.max_images as usize, "image"),
+            text::bytes(bytes),
+            text::bytes(bytes / seconds)
+        ));
+    }
 }
 
 /// One client, from greeting to goodbye; its failure is its own.

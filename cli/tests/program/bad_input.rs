@@ -41,6 +41,11 @@ fn numbers_out_of_range() {
         (&serve, "--max-images", "0", "0 is not in 1.."),
         (&serve, "--modes", "slow", "faithful, fast"),
         (&infer, "--timeout", "0", "0 is not in 1.."),
+        (&infer, "--connections", "0", "0 is not in 1..=8"),
+        (&infer, "--connections", "9", "9 is not in 1..=8"),
+        (&infer, "--max-wait", "0", "0 is not in 1.."),
+        (&serve, "--max-session", "0", "0 is not in 1.."),
+        (&serve, "--least-rate", "0", "a size above 0"),
         (&infer, "--max-traffic", "0", "a size above 0"),
         (&infer, "--max-traffic", "2 Gbit", "such as 500MB"),
         (&import, "--images", "0", "0 is not in 1.."),
@@ -248,7 +253,11 @@ fn nobody_there() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
     drop(listener);
-    fails(&infer(address, &[]), 1, "nobody listens at 127.0.0.1");
+    fails(
+        &infer(address, &[]),
+        1,
+        "is `blindray serve` running there?",
+    );
     let image = xray();
     let to = |name| run(&["infer", "--input", text(&image), "--connect", name]);
     for name in ["127.0.0.1", "localhost", "localhost:http", "::1:7700"] {
