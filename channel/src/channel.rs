@@ -78,7 +78,7 @@ impl Channel {
         }
         let call = self.writer.call(bytes.len());
         let outcome = self.writer.send(bytes, &call);
-        self.check(outcome, &call)
+        self.check(outcome)
     }
 
     /// Delivers everything sent so far.
@@ -90,7 +90,7 @@ impl Channel {
         self.alive()?;
         let call = self.writer.call(0);
         let outcome = self.writer.flush(&call);
-        self.check(outcome, &call)
+        self.check(outcome)
     }
 
     /// Fills `out` with the peer's next bytes, after delivering what was sent.
@@ -107,7 +107,7 @@ impl Channel {
             .writer
             .flush(&call)
             .and_then(|()| self.reader.recv(out, &call));
-        self.check(outcome, &call)
+        self.check(outcome)
     }
 
     /// Both parties speak at once: sends `send` and fills `recv`, whatever the four lengths.
@@ -126,7 +126,7 @@ impl Channel {
             .writer
             .flush(&call)
             .and_then(|()| self.both_speak(send, recv, &call));
-        self.check(outcome, &call)
+        self.check(outcome)
     }
 
     /// Why this cannot hang, for any lengths: suppose both parties are stuck for good.
@@ -271,9 +271,8 @@ impl Channel {
     /// If `timeout` is zero.
     pub fn set_timeout(&mut self, timeout: Duration) -> Result<(), Error> {
         assert!(!timeout.is_zero(), "a channel needs a time-out");
-        let call = self.writer.call(0);
         let outcome = self.writer.line().set_timeout(timeout);
-        self.check(outcome, &call)
+        self.check(outcome)
     }
 
     /// How long all calls from now on may take together; `None` sets no such limit, as at the start. Past it, a call that
@@ -350,8 +349,7 @@ impl Channel {
             return Err(Error::Dead);
         }
         if self.writer.line().session_is_over() {
-            let call = self.writer.call(0);
-            return self.check(Err(ErrorKind::TimedOut.into()), &call);
+            return self.check(Err(ErrorKind::TimedOut.into()));
         }
         Ok(())
     }
@@ -360,11 +358,11 @@ impl Channel {
         self.ledger.current().name().to_owned()
     }
 
-    fn check<T>(&mut self, outcome: IoResult<T>, call: &Deadline) -> Result<T, Error> {
+    fn check<T>(&mut self, outcome: IoResult<T>) -> Result<T, Error> {
         outcome.map_err(|cause: IoError| {
             self.fail();
             let phase = self.ledger.current().name();
-            self.writer.line().error(cause, phase, call)
+            self.writer.line().error(cause, phase)
         })
     }
 }

@@ -115,8 +115,15 @@ fn hear_terms(
     waiting: &mut dyn FnMut(Waiting),
 ) -> Result<(Terms, [u8; 16]), Error> {
     let in_line = Deadline::after(config.max_wait);
+    let too_long = |cause| Error::from_io(cause, "waiting in line for the server", config.max_wait);
     loop {
-        match greeter.hear()?.decode(version)? {
+        let heard = match greeter.hear() {
+            Err(Error::Timeout { .. }) if in_line.is_over() => {
+                return Err(too_long(ErrorKind::TimedOut.into()));
+            }
+            heard => heard?,
+        };
+        match heard.decode(version)? {
             Hello::Session {
                 parameters,
                 model,
@@ -132,9 +139,7 @@ fn hear_terms(
             }
             Hello::Waiting { ahead } => {
                 waiting(Waiting { ahead });
-                let left = in_line.left().map_err(|cause| {
-                    Error::from_io(cause, "waiting in line for the server", config.max_wait)
-                })?;
+                let left = in_line.left().map_err(too_long)?;
                 greeter.restart(left.min(config.handshake_timeout));
             }
             Hello::Answer(answer) => {

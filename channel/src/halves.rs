@@ -51,12 +51,10 @@ impl WriteHalf {
         act: impl FnOnce(&mut Writer, &Deadline) -> IoResult<()>,
     ) -> Result<(), Error> {
         let call = self.writer.call(bytes);
-        guard(
-            &Arc::clone(self.writer.line()),
-            self.ledger.current().name(),
-            &call,
-            || act(&mut self.writer, &call),
-        )
+        let line = Arc::clone(self.writer.line());
+        guard(&line, self.ledger.current().name(), || {
+            act(&mut self.writer, &call)
+        })
     }
 }
 
@@ -69,19 +67,14 @@ impl ReadHalf {
     pub fn recv(&mut self, out: &mut [u8]) -> Result<(), Error> {
         let line = Arc::clone(self.reader.line());
         let call = line.call(out.len());
-        guard(&line, &self.phase, &call, || self.reader.recv(out, &call))?;
+        guard(&line, &self.phase, || self.reader.recv(out, &call))?;
         self.received += out.len();
         Ok(())
     }
 }
 
 /// One call of a half: none on a dead line or past the session's time, and an error kills the line.
-fn guard(
-    line: &Line,
-    phase: &str,
-    call: &Deadline,
-    act: impl FnOnce() -> IoResult<()>,
-) -> Result<(), Error> {
+fn guard(line: &Line, phase: &str, act: impl FnOnce() -> IoResult<()>) -> Result<(), Error> {
     if line.is_dead() {
         return Err(Error::Dead);
     }
@@ -92,7 +85,7 @@ fn guard(
     };
     outcome.map_err(|cause| {
         line.kill();
-        line.error(cause, phase, call)
+        line.error(cause, phase)
     })
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Line {
     patience: Mutex<Patience>,
     /// What the stream was told last, in nanoseconds; telling it may cost a call of the system.
     told: AtomicU64,
+    /// The limit that the last step ran under, in nanoseconds: what has passed if it timed out.
+    limit: AtomicU64,
 }
 
 /// What holds for all lines of a connection.
@@ -64,6 +66,7 @@ impl Line {
             limits,
             patience: Mutex::new(patience),
             told: AtomicU64::new(nanos(timeout)),
+            limit: AtomicU64::new(nanos(timeout)),
         })
     }
 
@@ -97,36 +100,35 @@ impl Line {
     }
 
     /// What a failed call means.
-    pub(crate) fn error(&self, cause: IoError, phase: &str, call: &Deadline) -> Error {
+    pub(crate) fn error(&self, cause: IoError, phase: &str) -> Error {
         let late = matches!(cause.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock);
-        if let Some(session) = self.limits.session
-            && late
-            && session.is_over()
-        {
-            return Error::SessionOver {
+        match self.limits.session {
+            Some(session) if late && session.is_over() => Error::SessionOver {
                 phase: phase.to_owned(),
                 after: session.allowed,
-            };
+            },
+            _ => {
+                let limit = Duration::from_nanos(self.limit.load(Ordering::Relaxed));
+                Error::from_io(cause, phase, limit)
+            }
         }
-        let Patience { timeout, total } = *self.patience();
-        let over = [total, Some(*call)].into_iter().flatten();
-        let after = over
-            .filter(Deadline::is_over)
-            .map(|deadline| deadline.allowed)
-            .next();
-        Error::from_io(cause, phase, after.unwrap_or(timeout))
     }
 
     /// How long the next step of a call may wait.
     fn left(&self, call: &Deadline) -> IoResult<Duration> {
         let Patience { timeout, total } = *self.patience();
         let now = Instant::now();
-        [Some(*call), total, self.limits.session]
-            .iter()
-            .flatten()
-            .try_fold(timeout, |left, deadline| {
-                Ok(left.min(deadline.left_at(now)?))
-            })
+        let deadlines = [Some(*call), total, self.limits.session];
+        let (mut left, mut limit) = (Ok(timeout), timeout);
+        for deadline in deadlines.into_iter().flatten() {
+            let of_deadline = deadline.left_at(now);
+            // A time that is over is less than any.
+            if of_deadline.as_ref().ok() < left.as_ref().ok() {
+                (left, limit) = (of_deadline, deadline.allowed);
+            }
+        }
+        self.limit.store(nanos(limit), Ordering::Relaxed);
+        left
     }
 
     fn tell(&self, timeout: Duration) -> IoResult<()> {

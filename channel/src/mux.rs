@@ -21,6 +21,9 @@ use crate::wire::{Ready, Wire};
 /// A writer that waits while another thread reads looks this often whether it still does.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
+/// A payload of at most this many bytes is copied behind its header: that costs less than to hand over two slices.
+const SHORT: usize = 4 << 10;
+
 /// One lane, shared by its streams.
 pub(crate) struct Mux {
     wire: Box<dyn Wire>,
@@ -326,7 +329,12 @@ impl Mux {
         let mut rest = self.outgoing.lock().unwrap_or_else(PoisonError::into_inner);
         rest.append(&mut self.lock_owed());
         rest.extend(header.encode());
-        let outcome = self.send_all(&rest, payload, sink, until);
+        let outcome = if payload.len() <= SHORT {
+            rest.extend(payload);
+            self.send_all(&rest, &[], sink, until)
+        } else {
+            self.send_all(&rest, payload, sink, until)
+        };
         // After an error there is nobody left to send it to.
         rest.clear();
         drop(rest);
@@ -350,10 +358,15 @@ impl Mux {
         sink: &mut Sink<'_>,
         until: Instant,
     ) -> IoResult<()> {
-        while !payload.is_empty() {
+        while !(header.is_empty() && payload.is_empty()) {
             let room = header.len() + payload.len();
             let slices = [IoSlice::new(header), IoSlice::new(payload)];
-            let count = match self.wire.try_write(&slices) {
+            let slices = match (header, payload) {
+                ([], _) => &slices[1..],
+                (_, []) => &slices[..1],
+                _ => &slices,
+            };
+            let count = match self.wire.try_write(slices) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(count) => crate::line::believable(count, room)?,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,

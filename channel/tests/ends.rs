@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use channel::{Error, Memory, Role, memory_pair};
+use pairs::wires::multiplexed;
 use pairs::{every_kind, on_stream, tcp_pair};
 
 #[test]
@@ -36,7 +37,7 @@ fn a_dropped_channel_delivers_and_then_ends() {
 #[test]
 fn a_silent_peer_times_out() {
     let patience = Duration::from_millis(100);
-    for (server, client) in [memory_pair(16), tcp_pair()] {
+    for (server, client) in [memory_pair(16), multiplexed(16, 4), tcp_pair()] {
         let _quiet = thread::scope(|scope| {
             let server = scope.spawn(|| server.open(0).expect("open"));
             let mut chan = client.open(0).expect("open");
@@ -61,7 +62,7 @@ fn a_peer_that_takes_nothing_times_out() {
         relay: None,
     }
     .pair();
-    for (server, client) in [memory, tcp_pair()] {
+    for (server, client) in [memory, multiplexed(16, 4), tcp_pair()] {
         thread::scope(|scope| {
             let server = scope.spawn(|| server.open(0).expect("open"));
             let mut chan = client.open(0).expect("open");

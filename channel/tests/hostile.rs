@@ -16,7 +16,7 @@ const SESSION: u8 = 1;
 const ANSWER: u8 = 3;
 
 fn session_greeting() -> Vec<u8> {
-    let body = [[1; 32].as_slice(), &[0], &[0; 32], &[9; 16]].concat();
+    let body = [[1; 32].as_slice(), &[0], &[0; 32], &[9; 16], &[1]].concat();
     greeting(SESSION, &body)
 }
 
@@ -221,10 +221,37 @@ fn nobody_at_the_address_is_an_error() {
         .expect("bind")
         .local_addr()
         .expect("address");
-    let outcome = connect(free, &terms(), &config(), [2; 16]);
-    assert!(matches!(outcome, Err(Error::Io { .. })), "{outcome:?}");
-    let outcome = connect("no port here", &terms(), &config(), [2; 16]);
-    assert!(matches!(outcome, Err(Error::Io { .. })), "{outcome:?}");
+    // All addresses are tried, and each is named with its cause.
+    let dead = SocketAddr::from(([127, 0, 0, 2], free.port()));
+    let error = connect([free, dead].as_slice(), &terms(), &config(), [2; 16]).expect_err("nobody");
+    assert!(
+        matches!(&error, Error::Unreachable { tried } if tried.len() == 2),
+        "{error:?}"
+    );
+    let said = error.to_string();
+    for address in [free, dead] {
+        assert!(said.contains(&address.to_string()), "{said}");
+    }
+    assert!(said.contains("refused"), "{said}");
+    let error = connect("localhost", &terms(), &config(), [2; 16]).expect_err("no port");
+    assert!(matches!(error, Error::Io { .. }), "{error:?}");
+    assert!(error.to_string().contains("a name and a port"), "{error}");
+}
+
+#[test]
+fn an_address_that_answers_is_found_behind_one_that_does_not() {
+    let (listener, address) = listener(config());
+    let free = TcpListener::bind("127.0.0.1:0")
+        .expect("bind")
+        .local_addr()
+        .expect("address");
+    thread::scope(|scope| {
+        let addresses = [free, address];
+        let client =
+            scope.spawn(move || connect(addresses.as_slice(), &terms(), &config(), [2; 16]));
+        listener.accept(&terms(), [1; 16]).expect("it is found");
+        client.join().expect("no panic").expect("it is found");
+    });
 }
 
 proptest! {
@@ -233,14 +260,14 @@ proptest! {
     /// Any bytes, alone or behind a good start, to either side: an error, and life goes on.
     #[test]
     fn random_bytes_are_an_error(
-        keep in 0_usize..96,
+        keep in 0_usize..97,
         noise in prop::collection::vec(any::<u8>(), 1..200),
     ) {
         // 0xff is no byte of the good greeting, so the result always differs from it.
         let bytes = [&session_greeting()[..keep], &[0xff], &noise].concat();
         let (listener, address) = listener(config());
         drop(say(address, &bytes));
-        let entropy_only = keep >= 80;
+        let entropy_only = (80..96).contains(&keep);
         let outcome = listener.accept(&terms(), [1; 16]);
         prop_assert!(outcome.is_err() || entropy_only);
         let outcome = connect(impostor(bytes), &terms(), &config(), [2; 16]);

@@ -3,120 +3,85 @@
 mod servers;
 
 use std::io::Read;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use channel::{Config, Error, Listener, ONLINE, connect};
 use servers::{config, good, greeting, hasty, listener, say, serves, terms};
 
-const STREAM: u8 = 2;
+const SESSION: u8 = 1;
+const LANE: u8 = 2;
 const ANSWER: u8 = 3;
 
-fn stream_greeting(session: [u8; 16], stream: u32) -> Vec<u8> {
-    greeting(
-        STREAM,
-        &[session.as_slice(), &stream.to_le_bytes()].concat(),
-    )
+fn lane_greeting(session: [u8; 16], lane: u8) -> Vec<u8> {
+    greeting(LANE, &[session.as_slice(), &[lane]].concat())
+}
+
+/// A client's, which wants so many connections.
+fn session_greeting(connections: u8) -> Vec<u8> {
+    let body = [[1; 32].as_slice(), &[0], &[0; 32], &[9; 16], &[connections]].concat();
+    greeting(SESSION, &body)
 }
 
 /// The code of the answer to a greeting.
-fn answer(address: SocketAddr, bytes: &[u8]) -> u8 {
+fn answer(mut said: &TcpStream) -> u8 {
     let mut answer = [0; 16];
-    say(address, bytes)
-        .read_exact(&mut answer)
-        .expect("an answer");
+    said.read_exact(&mut answer).expect("an answer");
     assert_eq!(answer[..15], greeting(ANSWER, &[0])[..15]);
     answer[15]
 }
 
 #[test]
-fn streams_of_nobody_and_streams_taken_are_refused() {
-    let (listener, address) = listener(Config {
-        max_streams: 2,
-        timeout: hasty().timeout,
-        ..config()
-    });
-    let (server, client) = good(&listener, address);
-    let id = server.session_id();
-    let code = |session, stream| answer(address, &stream_greeting(session, stream));
+fn connections_of_nobody_and_connections_taken_are_refused() {
+    let (listener, address) = listener(hasty());
+    // A client that wants three connections, and brings one.
+    let mut client = say(address, &session_greeting(3));
+    let server = listener.accept(&terms(), [1; 16]).expect("a good greeting");
+    client.read_exact(&mut [0; 97]).expect("a good greeting");
+    let code = |session, lane| answer(&say(address, &lane_greeting(session, lane)));
 
-    assert_eq!(code([0; 16], 5), 1);
-    assert!(matches!(
-        listener.accept(&terms(), [1; 16]),
-        Err(Error::UnknownSession)
-    ));
-    assert_eq!(code(id, ONLINE), 2);
+    assert_eq!(code([0; 16], 1), 1);
     let outcome = listener.accept(&terms(), [1; 16]);
-    assert!(
-        matches!(outcome, Err(Error::StreamTaken { stream: ONLINE })),
-        "{outcome:?}"
-    );
-
-    // Somebody who knows the session takes the number first: the client is told.
-    assert_eq!(code(id, 5), 0);
-    assert!(matches!(
-        client.open(5),
-        Err(Error::StreamTaken { stream: 5 })
-    ));
-    assert!(matches!(
-        listener.accept(&terms(), [1; 16]),
-        Err(Error::StreamTaken { stream: 5 })
-    ));
-
-    // Number 0 and 5 wait; a third is one too many until one of them is opened.
-    let outcome = client.open(6);
-    assert!(matches!(outcome, Err(Error::Refused { .. })), "{outcome:?}");
-    server.open(ONLINE).expect("open");
-    client.open(7).expect("open");
-    server.open(7).expect("open");
-
-    // Nobody brings number 8.
-    assert!(matches!(server.open(8), Err(Error::Timeout { .. })));
-    drop(server);
-    assert!(matches!(client.open(9), Err(Error::UnknownSession)));
-    while listener
-        .accept(&terms(), [1; 16])
-        .is_err_and(|e| !matches!(e, Error::UnknownSession))
-    {}
-    serves(&listener, address);
-}
-
-#[test]
-fn sessions_are_limited_and_come_free_again() {
-    let (listener, address) = listener(Config {
-        max_sessions: 1,
-        ..config()
-    });
-    let first = good(&listener, address);
-    thread::scope(|scope| {
-        let client = scope.spawn(|| connect(address, &terms(), &config(), [2; 16]));
-        let server = listener.accept(&terms(), [1; 16]);
-        assert!(matches!(server, Err(Error::Refused { .. })), "{server:?}");
-        let client = client.join().expect("no panic");
-        assert!(matches!(client, Err(Error::Refused { .. })), "{client:?}");
-    });
-    drop(first);
-    serves(&listener, address);
-}
-
-#[test]
-fn slow_peers_do_not_use_up_the_listener() {
-    let (listener, address) = listener(Config {
-        max_pending: 4,
-        ..hasty()
-    });
-    let crowd: Vec<_> = (0..40)
-        .map(|_| TcpStream::connect(address).expect("connect"))
-        .collect();
-    for _ in 0..4 {
+    assert!(matches!(outcome, Err(Error::UnknownSession)), "{outcome:?}");
+    // The first is there, and there is no fourth.
+    for lane in [0, 3, 255] {
+        assert_eq!(code(server.session_id(), lane), 2);
         let outcome = listener.accept(&terms(), [1; 16]);
-        assert!(matches!(outcome, Err(Error::Timeout { .. })), "{outcome:?}");
+        let expected = usize::from(lane);
+        assert!(
+            matches!(outcome, Err(Error::UnexpectedConnection { connection }) if connection == expected),
+            "{outcome:?}"
+        );
     }
-    // Give the last of them its moment to go.
-    thread::sleep(Duration::from_millis(50));
+    // Nobody brings what stream 1 travels on; stream 3 is on the first.
+    assert!(matches!(server.open(1), Err(Error::Timeout { .. })));
+    server.open(3).expect("open");
+    assert_eq!(code(server.session_id(), 2), 0);
+    server.open(2).expect("open");
+    assert!(matches!(
+        server.open(channel::MAX_STREAMS),
+        Err(Error::NoStream { .. })
+    ));
+    // With the session goes its name.
+    let session = server.session_id();
+    drop(server);
+    assert_eq!(code(session, 1), 1);
+    let outcome = listener.accept(&terms(), [1; 16]);
+    assert!(matches!(outcome, Err(Error::UnknownSession)), "{outcome:?}");
     serves(&listener, address);
-    drop(crowd);
+}
+
+#[test]
+fn limits_of_a_client_are_checked() {
+    for connections in [0, 9] {
+        let config = Config {
+            connections,
+            ..config()
+        };
+        let error = connect("127.0.0.1:1", &terms(), &config, [2; 16]).expect_err("too many");
+        assert!(matches!(error, Error::Io { .. }), "{error:?}");
+    }
 }
 
 #[test]
@@ -165,9 +130,37 @@ fn limits_under_which_nobody_is_served_are_refused() {
             },
         ),
         (
-            "max_streams",
+            "max_pending_per_address",
             Config {
-                max_streams: 0,
+                max_pending_per_address: 0,
+                ..all.clone()
+            },
+        ),
+        (
+            "keep_alive",
+            Config {
+                keep_alive: zero,
+                ..all.clone()
+            },
+        ),
+        (
+            "least_rate",
+            Config {
+                least_rate: 0,
+                ..all.clone()
+            },
+        ),
+        (
+            "max_session",
+            Config {
+                max_session: Some(zero),
+                ..all.clone()
+            },
+        ),
+        (
+            "max_wait",
+            Config {
+                max_wait: zero,
                 ..all
             },
         ),
@@ -182,7 +175,8 @@ fn limits_under_which_nobody_is_served_are_refused() {
     let (listener, address) = listener(Config {
         max_sessions: 1,
         max_pending: 1,
-        max_streams: 1,
+        max_pending_per_address: 1,
+        max_waiting: 0,
         ..config()
     });
     let (server, client) = good(&listener, address);
@@ -206,10 +200,11 @@ fn closing_ends_accept_and_refuses_the_next() {
     });
     let refused = connect(address, &terms(), &config(), [2; 16]);
     assert!(matches!(refused, Err(Error::Refused { .. })), "{refused:?}");
-    // The session at hand still opens streams, even without its listener.
+    // The session at hand goes on, even without its listener.
     drop(listener);
-    client.open(20).expect("open");
-    server.open(20).expect("open");
+    client.open(5).expect("open").send_u64(5).expect("send");
+    let heard = server.open(5).expect("open").recv_u64();
+    assert_eq!(heard.expect("recv"), 5);
     drop((server, client));
     // Then the port is free.
     let deadline = Instant::now() + Duration::from_secs(5);

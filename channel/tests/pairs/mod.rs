@@ -1,8 +1,13 @@
 //! Pairs of connections, in memory and over TCP.
+#![allow(dead_code, reason = "no test uses all of them")]
+
+#[path = "../wires/mod.rs"]
+pub(crate) mod wires;
 
 use std::thread;
 
 use channel::{Channel, Config, Connection, Listener, Terms, connect, memory_pair};
+use wires::multiplexed;
 
 pub(crate) fn terms() -> Terms {
     Terms {
@@ -13,9 +18,18 @@ pub(crate) fn terms() -> Terms {
 }
 
 pub(crate) fn tcp_pair() -> (Connection, Connection) {
+    tcp_pair_over(1)
+}
+
+/// A session over so many TCP connections.
+pub(crate) fn tcp_pair_over(connections: usize) -> (Connection, Connection) {
     let listener = Listener::bind("127.0.0.1:0", Config::default()).expect("bind");
     let address = listener.local_addr();
-    let client = thread::spawn(move || connect(address, &terms(), &Config::default(), [2; 16]));
+    let config = Config {
+        connections,
+        ..Config::default()
+    };
+    let client = thread::spawn(move || connect(address, &terms(), &config, [2; 16]));
     let server = listener.accept(&terms(), [1; 16]).expect("accept");
     (server, client.join().expect("no panic").expect("connect"))
 }
@@ -25,7 +39,10 @@ pub(crate) fn every_kind() -> Vec<(Connection, Connection)> {
         memory_pair(1),
         memory_pair(7),
         memory_pair(1 << 16),
+        multiplexed(1, 1),
+        multiplexed(1000, 13),
         tcp_pair(),
+        tcp_pair_over(3),
     ]
 }
 

@@ -1,11 +1,12 @@
 //! A listener, and what it takes to be served by it.
+#![allow(dead_code, reason = "no test uses all of it")]
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use channel::{Config, Connection, Listener, ONLINE, Terms, connect};
+use channel::{Config, Connection, Error, Listener, ONLINE, Terms, connect};
 
 pub(crate) fn terms() -> Terms {
     Terms {
@@ -63,24 +64,33 @@ pub(crate) fn good(listener: &Listener, address: SocketAddr) -> (Connection, Con
     })
 }
 
+/// Accepts the next good client, whatever else comes before.
+pub(crate) fn accepting(listener: &Listener) -> impl FnOnce() -> Connection + Send {
+    || {
+        loop {
+            match listener.accept(&terms(), [1; 16]) {
+                Ok(connection) => break connection,
+                Err(Error::ListenerClosed) => panic!("closed"),
+                Err(_) => {}
+            }
+        }
+    }
+}
+
 /// A good client gets through, talks, and leaves.
 pub(crate) fn serves(listener: &Listener, address: SocketAddr) {
-    let (server, client) = good(listener, address);
-    for stream in [ONLINE, 3] {
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                client
-                    .open(stream)
-                    .expect("open")
-                    .send_u64(5)
-                    .expect("send");
-            });
-            assert_eq!(
-                server.open(stream).expect("open").recv_u64().expect("recv"),
-                5
-            );
-        });
-    }
+    thread::scope(|scope| {
+        let server = scope.spawn(accepting(listener));
+        let client = connect(address, &terms(), &config(), [2; 16]).expect("it is served");
+        let server = server.join().expect("no panic");
+        for stream in [ONLINE, 3] {
+            let mut channel = client.open(stream).expect("open");
+            channel.send_u64(5).expect("send");
+            channel.flush().expect("flush");
+            let heard = server.open(stream).expect("open").recv_u64();
+            assert_eq!(heard.expect("recv"), 5);
+        }
+    });
 }
 
 /// Says `bytes` to the address; dropping the result hangs up.
