@@ -7,6 +7,9 @@ mod end_to_end;
 mod hostile_peer;
 #[cfg(unix)]
 mod interrupts;
+#[cfg(unix)]
+mod limits;
+mod many_images;
 mod models;
 mod plan;
 mod support;
