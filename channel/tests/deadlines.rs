@@ -93,11 +93,11 @@ fn a_peer_that_takes_bytes_too_slowly_runs_out_of_time() {
 #[test]
 fn a_session_has_an_end() {
     let most = 2 * TIMEOUT;
+    let begin = Instant::now();
     let (server, client) = session(Config {
         max_session: Some(most),
         ..Config::default()
     });
-    let begin = Instant::now();
     thread::scope(|scope| {
         scope.spawn(|| {
             let mut channel = client.open(ONLINE).expect("open");

@@ -2,6 +2,7 @@
 
 mod linear_layers;
 mod mangle;
+mod middle_box;
 mod parties;
 mod random;
 mod sessions;
@@ -12,6 +13,7 @@ pub use linear_layers::{
     linear_transcript, weights,
 };
 pub use mangle::{Harm, Mangle, memory_pair_mangled};
+pub use middle_box::MiddleBox;
 pub use parties::{run_2pc, run_over, run_tcp};
 pub use random::{
     TestRng, bits, edges, elements, reconstruct, reconstruct_bits, rng, seed, share, share_bits,
