@@ -107,6 +107,9 @@ impl<O: Operator> Graph<O> {
     /// # Errors
     /// [`Error::Shape`] or [`Error::Width`] naming the first node that does not fit.
     pub fn new(nodes: Vec<Node<O>>) -> Result<Self, Error> {
+        if nodes.len() > builder::MAX_NODES {
+            return Err(builder::too_many_nodes());
+        }
         let mut builder = GraphBuilder::new();
         for Node { name, op, inputs } in nodes {
             builder.push(name, op, &inputs);

@@ -131,18 +131,20 @@ impl TruncFaithful {
 /// **Functionality.** From shares of x mod 2^bits, fresh shares mod 2^(bits−shift) of
 ///
 /// - exact: floor(x / 2^shift), signed and unsigned readings alike, for every x;
-/// - otherwise: floor(x / 2^shift) + B with B = 1 with probability (x mod 2^shift) / 2^shift and 0
-///   else, over the randomness of the shares: exact on multiples of 2^shift, unbiased, error 0 or
+/// - otherwise: floor(x / 2^shift) + \[x mod 2^shift > t\], where t is the *client's share* of x mod 2^shift, so that
+///   the client knows it. For fresh shares t is uniform, and the result is one above the floor with
+///   probability (x mod 2^shift) / 2^shift: exact on multiples of 2^shift, unbiased, error 0 or
 ///   +1. As a signed number for −2^(bits−1) ≤ x ≤ 2^(bits−1) − 2^shift; above that the +1 wraps to
 ///   the most negative value. A nonnegative x never becomes negative in that range.
 ///
 /// **Protocol.** (S >> d) + (C >> d) + carry [RRG+21], the carry out of the low d bits
 /// by [`Millionaire`]. Otherwise local: the server adds 2^d − 1 to its share first, and no carry is
-/// added. The sum is then ceil(x / 2^d) less the carry of the low bits of the new shares, which is 1
-/// with probability (2^d − x mod 2^d) / 2^d where x mod 2^d ≠ 0, and 0 where x mod 2^d = 0.
+/// added. With s and t the shares mod 2^d, the sum exceeds the floor by \[s > 0\] − \[s + t ≥ 2^d\], which is
+/// \[(s + t) mod 2^d > t\].
 ///
-/// **Security.** Semi-honest; the local form sends nothing. Its error is a function of the input
-/// shares, which must be fresh and uniform for the law to hold.
+/// **Security.** Semi-honest; the local form sends nothing. Its functionality hands t to the client: whoever
+/// opens such a quotient to the client, by itself or through later layers, tells it on which side of a threshold
+/// that it knows the bits lie that were cut off. The input shares must be fresh and uniform for the law to hold.
 ///
 /// **Cost.** Exact: [`Millionaire`] of `shift` bits, then one COT each with the server as sender:
 /// ceil(n/8) bytes to the server, ceil(n·(bits−shift−1)/8) to the client (none of it where bits −

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::Error;
 use crate::limits::{Limits, Spent};
 use crate::report::{LayerPlan, LayerReport, Mode, Progress, RunReport};
-use crate::step::{ELEMENTS, Step, planes};
+use crate::step::{ELEMENTS, Step, hidden, planes};
 use crate::weights::ServerWeights;
 
 /// A share of a tensor, erased when dropped.
@@ -25,11 +25,14 @@ type Share = Zeroizing<Vec<u64>>;
 ///
 /// **Functionality.** The client gives an input, the server [`PrivateWeights`]; the client learns
 /// the output, the server nothing. In [`Mode::Faithful`] the output is that of
-/// [`nets::run_integer`], whatever the input. In [`Mode::Fast`] every truncation into a narrower
-/// ring gives floor(x / 2^d) + Bernoulli((x mod 2^d) / 2^d), of x *without* the rounding constant.
-/// This is right only while no accumulator exceeds 2^(l-1) - 2^d, which calibration makes likely but not
-/// certain. Truncations inside one ring (uniform widths) are exact in both modes. Graph and mode are
-/// public and must be the same on both sides.
+/// [`nets::run_integer`], whatever the input. In [`Mode::Fast`] a truncation into a narrower ring gives
+/// floor(x / 2^d) + \[x mod 2^d > t\], of x *without* the rounding constant, where the threshold t is uniform
+/// among 0 … 2^d − 1, fresh for every value, and *known to the client*: the ideal functionality hands it over. The
+/// result is right on average, and only while no accumulator exceeds 2^(l-1) - 2^d, which calibration makes likely
+/// but not certain. The output is then a function of the inputs and of the thresholds of truncations that come before
+/// other protocols. Truncations whose results reach the output by local steps alone are exact in both
+/// modes, and so are those inside one ring (uniform widths). Graph and mode are public and must be the same on
+/// both sides.
 ///
 /// **Protocol.** The protocols of `linear` and `nonlinear`, node by node. The client's input x is
 /// shared without traffic, as (0, x). A share of a tensor is erased after its last use.
@@ -81,10 +84,11 @@ impl SecureNetwork {
         cot_price: CotPrice,
     ) -> Result<Self, Error> {
         limits.check_graph(&graph)?;
-        let mut spent = Spent::default();
+        let (mut spent, hidden) = (Spent::default(), hidden(&graph));
         let (mut steps, mut plan, mut layer) = (Vec::new(), Vec::new(), Vec::new());
         for node in 0..graph.len() {
-            let step = Step::new(&graph, node, mode, cot_price)?;
+            let exact = mode == Mode::Faithful || !hidden[node];
+            let step = Step::new(&graph, node, exact, cot_price)?;
             let entry = step.plan(&graph, node);
             if let Some(layer) = &entry {
                 spent.add(layer, limits)?;

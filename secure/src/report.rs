@@ -14,8 +14,9 @@ pub enum Mode {
     /// Equal to the integer reference bit for bit, on every input.
     #[default]
     Faithful,
-    /// Truncations into a narrower ring are done by each party alone: the floor plus a Bernoulli carry. Each
-    /// result is off by less than one unit and right on average, provided that nothing overflows.
+    /// Truncations into a narrower ring are done by each party alone: the floor, or one more where the bits that are
+    /// cut off exceed a random threshold, which the client knows. Each result is off by less than one unit and
+    /// right on average, provided that nothing overflows. Truncations whose results are opened are exact.
     Fast,
 }
 

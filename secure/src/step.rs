@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use channel::{Cost, Role};
 use linear::LinearProtocol;
-use nets::{IntGraph, IntOp, Operator as _, Shape, TensorType, Window};
+use nets::{IntGraph, IntOp, Operator as _, PathStep, Shape, TensorType, Window};
 use nonlinear::{
     Chunked, Clip, HardSwish, MaxPool, Pool2d, Range, Relu, SignExtend, SignedRelu, TruncFaithful,
     TruncReduce,
@@ -15,7 +15,7 @@ use sharing::{Reveal, ScaleRows};
 
 use crate::local::Local;
 use crate::price::nonlinear_work;
-use crate::report::{LayerPlan, Mode};
+use crate::report::LayerPlan;
 use crate::{Error, algorithms};
 
 /// The most elements that an elementwise protocol takes at a time (AGREEMENT). More would need fewer
@@ -61,11 +61,11 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// The step for a node.
+    /// The step for a node, where `exact` says whether a truncation into a narrower ring is.
     pub(crate) fn new(
         graph: &IntGraph,
         node: usize,
-        mode: Mode,
+        exact: bool,
         price: CotPrice,
     ) -> Result<Self, Error> {
         let out = &graph.types()[node];
@@ -82,7 +82,6 @@ impl Step {
                 Self::Linear(algorithms::protocol(graph, node, &layer, by)?)
             }
             IntOp::TruncReduce { shift, rounded } => {
-                let exact = mode == Mode::Faithful;
                 // A fast truncation is right on average without the rounding constant, which would be
                 // a bias.
                 let less = if exact || !rounded {
@@ -207,6 +206,37 @@ impl Step {
         };
         Some((name.into(), cost))
     }
+}
+
+/// For each node, whether its value stays hidden: whether a protocol comes between it and the output on every path.
+/// Of other values the client sees a function that each party computes by itself.
+pub(crate) fn hidden(graph: &IntGraph) -> Vec<bool> {
+    graph.all_paths_end(|_, op| match op {
+        IntOp::Narrow { .. }
+        | IntOp::Affine { .. }
+        | IntOp::MeanPool { .. }
+        | IntOp::Add
+        | IntOp::Concat
+        | IntOp::ChannelShuffle { .. }
+        | IntOp::Slice { .. }
+        | IntOp::SumPool { .. }
+        | IntOp::Subsample { .. }
+        | IntOp::PadChannels { .. }
+        | IntOp::Flatten => PathStep::Passes,
+        IntOp::Output => PathStep::Blocks,
+        IntOp::Input { .. }
+        | IntOp::Extend { .. }
+        | IntOp::Linear { .. }
+        // It is exact itself, unless its own result stays hidden.
+        | IntOp::TruncReduce { .. }
+        | IntOp::Trunc { .. }
+        | IntOp::Relu
+        | IntOp::SignedRelu
+        | IntOp::Clip { .. }
+        | IntOp::HardSwish { .. }
+        | IntOp::Gate
+        | IntOp::MaxPool { .. } => PathStep::Ends,
+    })
 }
 
 /// The name of a rectifier's protocol.

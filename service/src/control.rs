@@ -4,7 +4,7 @@
 //!
 //! | from | message | at most |
 //! |---|---|---|
-//! | server | the public part of its model | 64 MiB |
+//! | server | the public part of its model | 16 MiB |
 //! | client | `{"mode": "faithful" or "fast", "images": n}` | 4096 bytes |
 //! | server | `"accepted"` or `{"refused": why}` | 4096 bytes |
 //!

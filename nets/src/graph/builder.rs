@@ -4,7 +4,12 @@ use super::{Arity, Graph, Node, Operator};
 use crate::Error;
 
 /// The most nodes that a graph may have.
-const MAX_NODES: usize = 1 << 16;
+pub(super) const MAX_NODES: usize = 1 << 16;
+
+/// The error for a graph of more.
+pub(super) fn too_many_nodes() -> Error {
+    Error::shape("graph", format!("it has more than {MAX_NODES} nodes"))
+}
 
 /// A graph that is being built. Every node is checked when it is pushed; the first problem is kept and
 /// reported by [`GraphBuilder::finish`], so that building reads as a plain list of nodes.

@@ -8,7 +8,10 @@ use crate::Error;
 use crate::IntGraph;
 
 /// The most bytes of JSON that a public part may have.
-pub const MAX_PUBLIC_BYTES: usize = 64 << 20;
+pub const MAX_PUBLIC_BYTES: usize = 16 << 20;
+/// The most values that it may have: numbers, texts, lists and objects, each counted at least once. Those that
+/// the reader does not know take memory until it has read the node they are in.
+const MAX_PUBLIC_VALUES: usize = 1 << 20;
 /// The longest name or label.
 const MAX_TEXT: usize = 256;
 
@@ -63,6 +66,12 @@ impl PublicModel {
                 "a public part of {} bytes",
                 bytes.len()
             )));
+        }
+        // Every value has a comma before it, or is the first in brackets.
+        let marks = bytes.iter().filter(|b| matches!(b, b',' | b'[' | b'{'));
+        if marks.count() > MAX_PUBLIC_VALUES {
+            let problem = format!("a public part of more than {MAX_PUBLIC_VALUES} values");
+            return Err(Error::Damaged(problem));
         }
         let public: Self =
             serde_json::from_slice(bytes).map_err(|e| Error::Damaged(e.to_string()))?;

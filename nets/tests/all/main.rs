@@ -4,6 +4,7 @@ mod acts;
 mod folding;
 mod generators;
 mod graph;
+mod hostile;
 mod moves;
 mod products;
 mod resize;

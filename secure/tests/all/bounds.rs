@@ -89,7 +89,7 @@ fn fully_connected_layers_are_planned_in_closed_form() {
             let network = planned(fully_connected(log, n, by));
             let cots = network.cost().cots.total();
             let bits = if by == "direct" { 2 } else { 64 };
-            assert_eq!(cots, n as u64 * bits << log, "{by}");
+            assert_eq!(cots, (n as u64 * bits) << log, "{by}");
         }
     }
     // 65,000 of them in no time either.

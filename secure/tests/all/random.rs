@@ -67,6 +67,67 @@ fn fast_truncation_is_right_on_average() {
     assert!((1100..1460).contains(&carries), "{carries}");
 }
 
+/// What a client opens is the value rounded, exactly, however often it asks and in either mode: fast
+/// truncations, of which it knows the thresholds, would tell it the bits that were cut off.
+#[test]
+fn what_is_opened_is_exact_in_fast_mode() {
+    let (bits, shift) = (28, 12);
+    let value = 6_789_123;
+    let node = |name: &str, op, inputs: &[usize]| Node {
+        name: name.into(),
+        op,
+        inputs: inputs.to_vec(),
+    };
+    let (shape, scale) = (Shape::new(2, 1, 1), 0);
+    let by = Algorithm::named("client-chooses", 0);
+    let weight_scale = 0;
+    let truncate = IntOp::TruncReduce {
+        shift,
+        rounded: true,
+    };
+    // The same value twice: the second one comes to the output by local steps alone.
+    let nodes = vec![
+        node("input", IntOp::Input { shape, bits, scale }, &[]),
+        node(
+            "linear",
+            IntOp::Linear {
+                shape: LayerShape::FullyConnected { out_features: 2 },
+                weight_bits: 2,
+                weight_scale,
+                by,
+            },
+            &[0],
+        ),
+        node("truncate", truncate, &[1]),
+        node("shuffle", IntOp::ChannelShuffle { groups: 2 }, &[2]),
+        node(
+            "twice",
+            IntOp::Affine {
+                factor: 2,
+                add: 1,
+                scale: 1,
+            },
+            &[3],
+        ),
+        node("both", IntOp::Add, &[4, 4]),
+        node("output", IntOp::Output, &[5]),
+    ];
+    let graph = IntGraph::new(nodes).expect("it fits");
+    let layer = LayerWeights {
+        weights: vec![1, 0, 0, 1],
+        bias: vec![1 << (shift - 1); 2],
+    };
+    let weights = PrivateWeights::new(&graph, BTreeMap::from([(1, layer)])).expect("they fit");
+    let input = [value, -value];
+    let expected = run_integer(&graph, &weights, &input).expect("it runs");
+    let rounded = |x: i64| (x + (1 << (shift - 1))) >> shift;
+    assert_eq!(expected, input.map(|x| 2 * (2 * rounded(x) + 1)));
+    for seed in 0..100 {
+        let fast = parties::run(&graph, &weights, &input, Mode::Fast, seed);
+        assert_eq!(fast.output, expected, "run {seed}");
+    }
+}
+
 fn truncated_identity(bits: u32, shift: u32, n: usize) -> IntGraph {
     let node = |name: &str, op, inputs: &[usize]| Node {
         name: name.into(),
@@ -103,7 +164,9 @@ fn truncated_identity(bits: u32, shift: u32, n: usize) -> IntGraph {
             },
             &[1],
         ),
-        node("output", IntOp::Output, &[2]),
+        // A protocol: before the output itself truncations are exact.
+        node("extend", IntOp::Extend { to: bits }, &[2]),
+        node("output", IntOp::Output, &[3]),
     ];
     IntGraph::new(nodes).expect("it fits")
 }

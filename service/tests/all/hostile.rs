@@ -110,7 +110,7 @@ fn models_that_cannot_be() {
         is_misbehaviour(&error, "the server's model is unusable");
     }
     let error = server_that_says(digest, &u64::MAX.to_le_bytes(), b"");
-    is_misbehaviour(&error, "at most 67108864 are allowed");
+    is_misbehaviour(&error, "at most 16777216 are allowed");
     let mut other = MODEL.public.clone();
     other.name = "another".into();
     let error = server_that_says(digest, &frame(&other.to_json()), b"");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use channel::{Config, Cost, Listener, Role};
 use ot::{SoftSpoken, default_extension};
-use service::{Client, Error, Mode, Modes, Request, Server, ServerOptions};
+use service::{Client, Error, Limits, Mode, Modes, Request, Server, ServerOptions};
 
 use crate::common::{CLIENT_SEED, MODEL, Outcomes, SERVER, SERVER_SEED, line, run, run_in_memory};
 
@@ -210,4 +210,23 @@ fn more_traffic_than_the_client_allows() {
     let set_up: u64 = set_up.iter().map(Cost::bytes).sum();
     let sent: u64 = findings.iter().map(|f| f.comm.total_bytes()).sum();
     assert_eq!(set_up + sent, planned);
+}
+
+#[test]
+fn a_model_that_is_larger_than_the_client_allows() {
+    let limits = Limits {
+        bytes: 1000,
+        ..Limits::default()
+    };
+    let request = Request {
+        limits,
+        ..Request::default()
+    };
+    let [_, error] = errors(run_in_memory(&SERVER, &request));
+    let said = error.to_string();
+    assert!(matches!(error, Error::Local(_)), "{said}");
+    assert!(
+        said.ends_with("bytes or more, and 1000 are allowed"),
+        "{said}"
+    );
 }
