@@ -10,6 +10,7 @@ mod interrupts;
 #[cfg(unix)]
 mod limits;
 mod many_images;
+mod middle_boxes;
 mod models;
 mod plan;
 mod support;
