@@ -17,7 +17,7 @@ use crate::text::size;
     name = "blindray",
     version,
     propagate_version = true,
-    after_help = "Results go to standard output, everything else to standard error. The exit code is 0 when all was done, 1 when the command ran and failed, and 2 for bad usage or bad input."
+    after_help = "Results go to standard output, everything else to standard error. The exit code is 0 when all was done, 1 when the command ran and failed, 2 for bad usage or bad input, 130 after Ctrl-C, and 141 when nobody reads the results any more."
 )]
 pub(crate) struct Cli {
     /// Print results as JSON, one object per line.
@@ -37,12 +37,12 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Offer a model to clients: the server's side.
     #[command(
-        after_help = "Examples:\n  blindray serve --model chestnet --listen 127.0.0.1:7700\n  blindray serve --model resnet20.bray --listen 0.0.0.0:7700 --insecure\n  blindray serve --model densenet121 --size 224 --classes 14   # random weights: what would it cost?"
+        after_help = "Examples:\n  blindray serve --model chestnet --listen localhost:7700\n  blindray serve --model resnet20.bray --listen 0.0.0.0:7700 --insecure\n  blindray serve --model net.bray --modes faithful --max-images 1   # one image a session, and no fast mode\n  blindray serve --model net.bray --parallel 2 --waiting 8   # two sessions at a time, eight clients in line, others are refused\n  blindray serve --model net.bray --max-session 600 --least-rate 1MB --timeout 20   # no client holds a place for long\n  blindray serve --model densenet121 --size 224 --classes 14   # random weights: what would it cost?\n\nAt Ctrl-C (or SIGTERM) it takes no more clients and ends with its last session; a second Ctrl-C ends it at once."
     )]
     Serve(ServeArgs),
     /// Ask a server for the findings of images: the client's side.
     #[command(
-        after_help = "Examples:\n  blindray infer --connect 127.0.0.1:7700 --input xray.jpeg\n  blindray infer --connect 127.0.0.1:7700 --input *.dcm --json\n  blindray infer --connect 127.0.0.1:7700 --input xray.png --public net.public.json   # only from a server of exactly this model"
+        after_help = "Examples:\n  blindray infer --connect localhost:7700 --input xray.jpeg\n  blindray infer --connect localhost:7700 --input images/ *.dcm --json   # a folder, and files\n  blindray infer --connect localhost:7700 --input xray.png --public net.public.json   # only from a server of exactly this model\n  blindray infer --connect localhost:7700 --input xray.png --max-traffic 500MB --max-wait 60   # or not at all\n  blindray infer --connect [::1]:7700 --input xray.png --connections 4   # over four TCP connections"
     )]
     Infer(InferArgs),
     /// Run a network without secrecy, for comparison.

@@ -141,9 +141,9 @@ impl Server {
     /// the protocols for each. It learns nothing of images and findings. `seed` must be fresh and secret;
     /// everything random comes from it.
     ///
-    /// All that comes before the protocols has to be over within the time-out of the connection; after it, each wait for
-    /// the client's next bytes ends in that time-out. A panic of `progress` ends the session, and the client hears it at
-    /// once.
+    /// All that comes before the protocols has to be over within the time-out of the connection; after it, each message has
+    /// to be over within that time-out and the time that its bytes take at the least rate of the connection
+    /// ([`channel::Config`]). A panic of `progress` ends the session, and the client hears it at once.
     ///
     /// # Errors
     /// All but [`Error::NoImagesLeft`]. An error ends this session and no other one.

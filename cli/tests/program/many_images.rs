@@ -10,7 +10,8 @@ use crate::support::{Server, fails, json, run, run_watched, text, xray};
 const SIDE: u32 = 4_000;
 
 fn write(path: &Path, shade: u8) {
-    let image = GrayImage::from_fn(SIDE, SIDE, |x, y| Luma([shade ^ (x / 500 + y / 500) as u8]));
+    let stripe = |x: u32, y: u32| u8::try_from((x + y) / 500).expect("few stripes");
+    let image = GrayImage::from_fn(SIDE, SIDE, |x, y| Luma([shade ^ stripe(x, y)]));
     image.save(path).expect("an image");
 }
 
