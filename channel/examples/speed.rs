@@ -18,9 +18,7 @@ const LARGE: usize = 1 << 20;
 const BOTH_WAYS: usize = 64 << 20;
 
 fn main() -> Result<(), Error> {
-    let connections = std::env::args()
-        .nth(1)
-        .and_then(|n| n.parse::<usize>().ok());
+    let connections = std::env::args().nth(1).and_then(|n| n.parse::<u8>().ok());
     let config = Config {
         connections: connections.unwrap_or(1),
         ..Config::default()

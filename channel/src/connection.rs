@@ -5,6 +5,7 @@ use std::io::{Error as IoError, ErrorKind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::deadline::Deadline;
 use crate::duplex::Transport;
 use crate::handshake::SESSION_HELLO;
 use crate::lanes::Lanes;
@@ -237,6 +238,29 @@ impl Connection {
     #[must_use]
     pub fn progress(&self) -> Arc<Progress> {
         Arc::clone(&self.inner.parts.progress)
+    }
+
+    /// Lets go of the connection, and waits until the peer has done so too, for no longer than `within`; whether it has.
+    /// The channels have been dropped before.
+    ///
+    /// What was sent is delivered without this call as well, but not by a process that ends at once: it should close its
+    /// last connections before.
+    #[must_use = "the peer may not have taken everything"]
+    pub fn close(self, within: Duration) -> bool {
+        let Origin::Lanes { lanes, .. } = &self.inner.origin else {
+            return true;
+        };
+        let ends = lanes.ends();
+        drop(self);
+        let deadline = Deadline::after(within);
+        // The last to use a lane is the thread that sees it to its end.
+        while ends.iter().any(|lane| lane.strong_count() > 0) {
+            if deadline.is_over() {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        true
     }
 
     /// Opens a stream; both parties open the same number, in any order and from any thread, each

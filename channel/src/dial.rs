@@ -75,7 +75,7 @@ pub fn connect_in_line(
             parameters,
             model,
             entropy,
-            lanes: u8::try_from(config.connections).expect("a few"),
+            lanes: config.connections,
         },
         version,
     )?;
@@ -89,12 +89,12 @@ pub fn connect_in_line(
         progress: Arc::default(),
     };
     let lanes = Lanes::new(
-        config.connections,
+        config.connections.into(),
         config.keep_alive,
         Arc::clone(&parts.progress),
     );
-    let put = |lane, stream| {
-        let put = lanes.put_socket(lane, stream);
+    let put = |lane: u8, stream| {
+        let put = lanes.put_socket(lane.into(), stream);
         put.map_err(|cause| Error::from_io(cause, HANDSHAKE, allowed))
     };
     put(0, greeter.stream)?;
@@ -162,7 +162,7 @@ fn hear_terms(
 fn dial_lane(
     address: SocketAddr,
     session: SessionId,
-    lane: usize,
+    lane: u8,
     version: u32,
     allowed: Duration,
 ) -> Result<TcpStream, Error> {
@@ -170,14 +170,9 @@ fn dial_lane(
     let greet = |left| {
         let stream = dial(address, left).map_err(|cause| unreachable(vec![(address, cause)]))?;
         let mut greeter = Greeter::new(stream, left);
-        let number = u8::try_from(lane).expect("a few");
-        let hello = Hello::Lane {
-            session,
-            lane: number,
-        };
-        greeter.say(&hello, version)?;
+        greeter.say(&Hello::Lane { session, lane }, version)?;
         match greeter.hear()?.decode(version)? {
-            Hello::Answer(answer) => answer.into_result(lane)?,
+            Hello::Answer(answer) => answer.into_result(lane.into())?,
             _ => {
                 return Err(Error::BadHello {
                     reason: "no answer",

@@ -130,8 +130,8 @@ pub enum Error {
         /// Its number.
         connection: usize,
     },
-    /// There is no stream of this number: the transport from outside lacks it, or it is too high.
-    #[error("there is no stream {stream}")]
+    /// The transport has no stream of this number; over TCP, it is too high.
+    #[error("the transport has no stream {stream}")]
     NoStream {
         /// The number asked for.
         stream: u32,

@@ -157,7 +157,7 @@ impl Hello {
                 };
                 let entropy = rest.take()?;
                 let [lanes] = rest.take()?;
-                if !(1..=MAX_CONNECTIONS).contains(&usize::from(lanes)) {
+                if !(1..=MAX_CONNECTIONS).contains(&lanes) {
                     return Err(Error::BadHello {
                         reason: "no allowed number of connections",
                     });

@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 use crate::mux::Mux;
 use crate::wire::Ready;
 
-/// How long a lane that nobody uses any more waits for the peer to take what was sent.
-const LINGER: Duration = Duration::from_secs(5);
+/// How long a lane that nobody uses any more waits for the peer to take what was sent: in all,
+const LINGER: Duration = Duration::from_secs(30);
+/// and without any sign of life.
+const SILENCE: Duration = Duration::from_secs(5);
 /// How long the thread waits for a full lane before it looks whether it is still needed.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// It calls nothing deep.
@@ -75,7 +77,7 @@ pub(crate) fn keep(mux: Arc<Mux>, keep_alive: Duration) -> IoResult<()> {
 
 fn run(mux: &Mux, keep_alive: Duration) {
     // Twice as often, as it finds out only afterwards that nothing was sent.
-    let pause = keep_alive / 2;
+    let pause = (keep_alive / 2).max(Duration::from_millis(1));
     loop {
         let rung = mux.bell.listen(pause);
         if mux.is_lost() {
@@ -102,14 +104,11 @@ fn linger(mux: &Mux) {
     }
     mux.wire().end();
     let mut rest = [0; 4096];
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            break;
-        }
-        wait(mux, false, left);
+    let mut silent_since = Instant::now();
+    while silent_since.elapsed() < SILENCE && Instant::now() < end {
+        wait(mux, false, LOOK_AGAIN);
         match mux.wire().try_read(&mut [IoSliceMut::new(&mut rest)]) {
-            Ok(1..) => {}
+            Ok(1..) => silent_since = Instant::now(),
             Err(error) if is_early(&error) => {}
             Ok(0) | Err(_) => break,
         }

@@ -3,7 +3,7 @@
 use std::io::{Error as IoError, Result as IoResult};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::duplex::Duplex;
@@ -132,6 +132,16 @@ impl Lanes {
             lanes: Arc::clone(self),
             timeout: AtomicU64::new(u64::MAX),
         }))
+    }
+
+    /// What is alive until the last lane has ended.
+    pub(crate) fn ends(&self) -> Vec<Weak<Mux>> {
+        let state = self.lock();
+        let taken = state.places.iter().filter_map(|place| match place {
+            Place::Taken(Lane(mux)) => Some(Arc::downgrade(mux)),
+            Place::Free | Place::Promised => None,
+        });
+        taken.collect()
     }
 
     /// Ends all lanes at once, also those that are still to come.

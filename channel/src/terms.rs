@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::error::Digest;
 
 /// The most TCP connections that a session may run over.
-pub const MAX_CONNECTIONS: usize = 8;
+pub const MAX_CONNECTIONS: u8 = 8;
 
 /// What both parties must agree on before the first byte of a protocol.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,7 +40,7 @@ pub struct Config {
     /// The client: how many TCP connections a session runs over, at most [`MAX_CONNECTIONS`]. All must reach the same
     /// server: more than one does not go with a forwarder of a single connection, nor with a balancer in front of
     /// several servers.
-    pub connections: usize,
+    pub connections: u8,
     /// How long a whole handshake may take, however slowly its bytes drip. Time in the waiting line does not count.
     pub handshake_timeout: Duration,
     /// The client: how long it waits in line for a server that is busy with others.
@@ -94,8 +94,9 @@ impl Config {
         if let Some(name) = zero {
             return Some(format!("{name} is 0, so that nobody could be served"));
         }
-        (*connections > MAX_CONNECTIONS)
-            .then(|| format!("connections is {connections}, and may be {MAX_CONNECTIONS}"))
+        (*connections > MAX_CONNECTIONS).then(|| {
+            format!("connections is {connections}, at most {MAX_CONNECTIONS} are possible")
+        })
     }
 }
 

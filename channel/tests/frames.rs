@@ -299,6 +299,31 @@ fn what_was_sent_is_delivered_after_everything_is_dropped() {
 }
 
 #[test]
+fn closing_waits_for_the_peer_to_hang_up() {
+    for (server, client) in [multiplexed(10 * MIB, MIB), tcp_pair(), tcp_pair_over(2)] {
+        let mut channel = client.open(0).expect("open");
+        server
+            .open(0)
+            .expect("open")
+            .send(&vec![3; MIB])
+            .expect("send");
+        let begin = Instant::now();
+        let pause = Duration::from_millis(200);
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                thread::sleep(pause);
+                channel.recv(&mut vec![0; MIB]).expect("recv");
+                drop((channel, client));
+            });
+            assert!(server.close(Duration::from_secs(60)), "it hung up");
+        });
+        assert!(begin.elapsed() >= pause && begin.elapsed() < Duration::from_secs(4));
+    }
+    let (server, _client) = tcp_pair();
+    assert!(!server.close(Duration::from_millis(100)), "it did not");
+}
+
+#[test]
 fn an_idle_line_shows_life_and_that_is_no_answer() {
     let config = Config {
         keep_alive: Duration::from_millis(40),

@@ -98,74 +98,23 @@ fn a_client_that_gave_up_waiting_is_not_served() {
 
 #[test]
 fn limits_under_which_nobody_is_served_are_refused() {
-    let zero = Duration::ZERO;
-    let all = config();
-    let configs = [
-        (
-            "timeout",
-            Config {
-                timeout: zero,
-                ..all.clone()
-            },
-        ),
-        (
-            "handshake_timeout",
-            Config {
-                handshake_timeout: zero,
-                ..all.clone()
-            },
-        ),
-        (
-            "max_sessions",
-            Config {
-                max_sessions: 0,
-                ..all.clone()
-            },
-        ),
-        (
-            "max_pending",
-            Config {
-                max_pending: 0,
-                ..all.clone()
-            },
-        ),
-        (
-            "max_pending_per_address",
-            Config {
-                max_pending_per_address: 0,
-                ..all.clone()
-            },
-        ),
-        (
-            "keep_alive",
-            Config {
-                keep_alive: zero,
-                ..all.clone()
-            },
-        ),
-        (
-            "least_rate",
-            Config {
-                least_rate: 0,
-                ..all.clone()
-            },
-        ),
-        (
-            "max_session",
-            Config {
-                max_session: Some(zero),
-                ..all.clone()
-            },
-        ),
-        (
-            "max_wait",
-            Config {
-                max_wait: zero,
-                ..all
-            },
-        ),
+    type Spoil = fn(&mut Config);
+    let spoils: [(&str, Spoil); 9] = [
+        ("timeout", |c| c.timeout = Duration::ZERO),
+        ("least_rate", |c| c.least_rate = 0),
+        ("max_session", |c| c.max_session = Some(Duration::ZERO)),
+        ("keep_alive", |c| c.keep_alive = Duration::ZERO),
+        ("handshake_timeout", |c| {
+            c.handshake_timeout = Duration::ZERO;
+        }),
+        ("max_wait", |c| c.max_wait = Duration::ZERO),
+        ("max_sessions", |c| c.max_sessions = 0),
+        ("max_pending", |c| c.max_pending = 0),
+        ("max_pending_per_address", |c| c.max_pending_per_address = 0),
     ];
-    for (limit, config) in configs {
+    for (limit, spoil) in spoils {
+        let mut config = config();
+        spoil(&mut config);
         let error = Listener::bind("127.0.0.1:0", config).expect_err("a zero");
         assert!(matches!(error, Error::Io { .. }), "{error:?}");
         let said = format!("listening: {limit} is 0, so that nobody could be served");

@@ -310,7 +310,7 @@ fn a_stream_that_nobody_gave_does_not_open() {
     let (server, _client) = pair(&[ONLINE]);
     let error = server.open(1).expect_err("there is none");
     assert!(matches!(error, Error::NoStream { stream: 1 }), "{error:?}");
-    assert_eq!(error.to_string(), "there is no stream 1");
+    assert_eq!(error.to_string(), "the transport has no stream 1");
     let _channel = server.open(ONLINE).expect("it is there");
     assert!(matches!(
         server.open(ONLINE),

@@ -1,5 +1,5 @@
-//! The first bytes of a connection, at both ends: an error or a connection, in time, and the
-//! listener serves on.
+//! The first bytes of a connection, at both ends: an error, or a connection on which what follows is heard or refused, in
+//! time; and the listener serves on.
 #![no_main]
 
 use std::io::{Read as _, Write as _};
@@ -7,7 +7,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use channel::{Config, Listener, ONLINE, Terms, connect};
+use channel::{Config, Connection, Error, Listener, ONLINE, Terms, connect};
 use libfuzzer_sys::fuzz_target;
 
 const TERMS: Terms = Terms {
@@ -39,12 +39,18 @@ fn call(address: SocketAddr, bytes: &[u8]) {
     drop(stream.read_to_end(&mut Vec::new()));
 }
 
+/// What comes on a connection, to its end.
+fn hear_out(connection: Result<Connection, Error>) {
+    let channel = connection.and_then(|connection| connection.open(ONLINE));
+    if let Ok(mut channel) = channel {
+        while channel.recv(&mut [0; 16]).is_ok() {}
+    }
+}
+
 fuzz_target!(|bytes: &[u8]| {
     std::thread::scope(|scope| {
         scope.spawn(|| call(LISTENER.local_addr(), bytes));
-        if let Ok(connection) = LISTENER.accept(&TERMS, [1; 16]) {
-            drop(connection.open(ONLINE));
-        }
+        hear_out(LISTENER.accept(&TERMS, [1; 16]));
     });
     let address = IMPOSTOR.local_addr().expect("address");
     std::thread::scope(|scope| {
@@ -54,6 +60,6 @@ fuzz_target!(|bytes: &[u8]| {
             drop(stream.shutdown(Shutdown::Write));
             drop(stream.read_to_end(&mut Vec::new()));
         });
-        drop(connect(address, &TERMS, &config(), [2; 16]));
+        hear_out(connect(address, &TERMS, &config(), [2; 16]));
     });
 });

@@ -1,16 +1,23 @@
 //! A peer whose bytes are harmed at places of the fuzzer's choice, in the set-up and in a layer: both
-//! ends finish, in time, and an end that failed stays dead.
+//! ends finish, in time, and an end that failed stays dead. And a peer that sends the fuzzer's bytes as the frames
+//! by which streams share a line: every call of every stream ends.
 #![no_main]
 
+use std::io::Write;
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use channel::{Connection, Memory, Relay, Role, Way};
+use channel::{Channel, Config, Connection, Memory, Relay, Role, Way};
 use libfuzzer_sys::fuzz_target;
 use nonlinear::Relu;
 use ring_arith::Bits;
 use sharing::{Error, Session, default_extension};
 use testkit::{ideal_session, run_over};
+
+/// The first byte of an input that is frames. 0 is harm to the set-up and a layer, all others to a layer alone.
+const FRAMES: u8 = 2;
 
 /// Harm to one byte: the stream and who speaks (1 byte), its place (2 bytes), the mask (1 byte; 0 cuts the line).
 const HARM: usize = 4;
@@ -71,10 +78,38 @@ fn party(connection: &Connection, real: bool) {
     }
 }
 
+/// A peer that sends these bytes and ends.
+fn frames(bytes: &[u8]) {
+    let (here, mut there) = UnixStream::pair().expect("a pair of sockets");
+    let config = Config {
+        timeout: Duration::from_secs(5),
+        ..Config::default()
+    };
+    let connection = Connection::multiplex(Role::Server, [7; 16], "a peer", &config, here);
+    let connection = connection.expect("it starts");
+    let calls: [fn(&mut Channel) -> Result<(), channel::Error>; 4] = [
+        |channel| channel.recv(&mut [0; 100]),
+        |channel| channel.send(&[1; 200_000]),
+        |channel| channel.exchange(&[1; 5000], &mut [0; 300]),
+        |channel| channel.recv_frame(1000).map(drop),
+    ];
+    drop(there.write_all(bytes));
+    drop(there.shutdown(Shutdown::Write));
+    let mut channels = [0, 1, 2, 3].map(|stream| connection.open(stream).expect("it opens"));
+    for (channel, call) in channels.iter_mut().zip(calls) {
+        // The peer says no more than it did, and takes nothing.
+        while call(channel).is_ok() {}
+        assert!(channel.is_dead());
+    }
+}
+
 fuzz_target!(|bytes: &[u8]| {
     let Some((&first, harms)) = bytes.split_first() else {
         return;
     };
+    if first == FRAMES {
+        return frames(harms);
+    }
     let memory = Memory {
         timeout: Duration::from_secs(2),
         relay: Some(Arc::new(Harms(harms.to_vec()))),

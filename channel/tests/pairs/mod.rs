@@ -22,7 +22,7 @@ pub(crate) fn tcp_pair() -> (Connection, Connection) {
 }
 
 /// A session over so many TCP connections.
-pub(crate) fn tcp_pair_over(connections: usize) -> (Connection, Connection) {
+pub(crate) fn tcp_pair_over(connections: u8) -> (Connection, Connection) {
     let listener = Listener::bind("127.0.0.1:0", Config::default()).expect("bind");
     let address = listener.local_addr();
     let config = Config {

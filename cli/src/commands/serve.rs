@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use channel::{Connection, Error, Listener};
 use serde::Serialize;
@@ -13,6 +14,9 @@ use crate::link::resolve;
 use crate::text::{self, counted, hex};
 use crate::ui::Ui;
 use crate::{entropy, interrupt, model};
+
+/// How long a client may take to hang up after its session.
+const HANG_UP: Duration = Duration::from_secs(10);
 
 /// Printed under `--json` as soon as clients may connect.
 #[derive(Serialize)]
@@ -54,7 +58,9 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
             running.fetch_add(1, Ordering::Relaxed);
             let (server, running, ended) = (&server, &running, ended.clone());
             scope.spawn(move || {
-                let served = session(connection, server, ui);
+                let served = session(&connection, server, ui);
+                // This process may end next; the client is given time to take what was sent.
+                let _ = connection.close(HANG_UP);
                 running.fetch_sub(1, Ordering::Relaxed);
                 // The receiver lives as long as this scope.
                 let _ = ended.send(served);
@@ -119,9 +125,9 @@ fn warn_of_rate(server: &Server, args: &ServeArgs, ui: Ui) {
 }
 
 /// One client, from greeting to goodbye; its failure is its own.
-fn session(connection: Connection, server: &Server, ui: Ui) -> bool {
+fn session(connection: &Connection, server: &Server, ui: Ui) -> bool {
     let peer = connection.peer();
-    let serve = |seed| Ok(server.serve(&connection, seed, &mut |_| {})?);
+    let serve = |seed| Ok(server.serve(connection, seed, &mut |_| {})?);
     match entropy::bytes().and_then(serve) {
         Ok(Served {
             images, seconds, ..

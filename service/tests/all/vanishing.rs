@@ -32,11 +32,11 @@ fn a_line_that_is_cut() {
     let public = MODEL.public.to_json().len() as u64;
     let cuts = [
         // The greeting, the request; the greeting, the public part, the answer.
-        (CONTROL, Role::Client, vec![0, 50, 96, 103, 110]),
+        (CONTROL, Role::Client, vec![0, 50, 97, 104, 111]),
         (
             CONTROL,
             Role::Server,
-            vec![0, 50, 96, 104, 104 + public / 2, 104 + public, 120 + public],
+            vec![0, 50, 97, 105, 105 + public / 2, 105 + public, 121 + public],
         ),
         (ONLINE, Role::Client, vec![0, 1, 100, 200]),
         (ONLINE, Role::Server, vec![0, 1, 100, 200]),
