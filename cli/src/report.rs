@@ -108,6 +108,7 @@ pub(crate) fn widths(graph: &IntGraph) -> Widths {
             | IntOp::Extend { .. }
             | IntOp::Narrow { .. }
             | IntOp::MaxPool { .. }
+            | IntOp::ArgMax
             | IntOp::Add
             | IntOp::Concat
             | IntOp::ChannelShuffle { .. }
@@ -120,6 +121,20 @@ pub(crate) fn widths(graph: &IntGraph) -> Widths {
         }
     }
     widest
+}
+
+/// What a finding says besides its name.
+fn opened(finding: &Finding) -> String {
+    let raw = finding
+        .raw
+        .map_or_else(String::new, |r| format!("   raw {r:>8}"));
+    match (finding.probability, finding.logit, finding.present) {
+        (Some(probability), Some(logit), _) => {
+            format!("{:6.2} %   logit {logit:+8.4}{raw}", 100.0 * probability)
+        }
+        (_, _, Some(true)) => "yes".to_owned(),
+        _ => "no".to_owned(),
+    }
 }
 
 /// The total of a traffic, and the parts it is made of.
@@ -190,25 +205,20 @@ impl Report {
             format_args!("{} · {} · {how}", self.input, self.model),
         );
         let mut order: Vec<_> = self.outputs.iter().collect();
-        order.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        // Where no probability is opened, what is present comes first.
+        let rank = |f: &Finding| {
+            let present = f64::from(u8::from(f.present == Some(true)));
+            f.probability.unwrap_or(present)
+        };
+        order.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
         let width = order
             .iter()
             .map(|f| f.name.chars().count())
             .max()
             .unwrap_or(0);
         for finding in order {
-            let raw = finding
-                .raw
-                .map_or_else(String::new, |r| format!("   raw {r:>8}"));
-            put(
-                line,
-                format_args!(
-                    "  {:<width$}  {:6.2} %   logit {:+8.4}{raw}",
-                    finding.name,
-                    100.0 * finding.probability,
-                    finding.logit
-                ),
-            );
+            let opened = opened(finding);
+            put(line, format_args!("  {:<width$}  {opened}", finding.name));
         }
         if let Some(exact) = self.exact {
             let verdict = if exact { "yes" } else { "no" };

@@ -48,6 +48,8 @@ pub(crate) fn proved(graph: &IntGraph, weights: &PrivateWeights, input_bound: f6
                 let one = 2f64.powi(fraction.cast_signed()) / divisor as f64;
                 input(0) * (one + window.area() as f64)
             }
+            #[expect(clippy::cast_precision_loss, reason = "a bound")]
+            IntOp::ArgMax => graph.types()[index].max as f64,
             IntOp::Concat => (0..node.inputs.len()).map(input).fold(0.0, f64::max),
             IntOp::SumPool { window } => {
                 let area = u32::try_from(window.area()).unwrap_or(u32::MAX);

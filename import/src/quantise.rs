@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nets::{FloatModel, Model, PrivateWeights, PublicModel, Source, fold};
+use nets::{FloatModel, Model, Opening, PrivateWeights, PublicModel, Source, fold};
 
 use crate::accuracy::{WeightBits, WidthReport, compare, held_out, narrowest};
 use crate::equalise::equalise;
@@ -151,6 +151,7 @@ impl Calibrated {
             head: source.head,
             preprocessing: source.preprocessing.clone(),
             graph: lowered.graph,
+            opening: Opening::All,
         };
         public.check()?;
         Ok(Quantised {

@@ -89,6 +89,14 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// A model whose outputs cannot be opened in that way.
+    #[error("opening {opening}: {problem}")]
+    Opening {
+        /// The way.
+        opening: crate::Opening,
+        /// What is wrong.
+        problem: String,
+    },
     /// An image that cannot be used.
     #[error("image: {0}")]
     Picture(String),

@@ -63,11 +63,12 @@ impl ArgMax {
         }
     }
 
-    /// The ring of the index: ceil(log2 classes) bits, at least one.
+    /// The ring of the index: ceil(log2 classes) bits, at least one, and one for the sign, so that the index is
+    /// the same number read as a signed one.
     #[must_use]
     pub fn index_bits(&self) -> Bits {
         let last = self.classes - 1;
-        Bits::of((usize::BITS - last.leading_zeros()).max(1))
+        Bits::of((usize::BITS - last.leading_zeros()).max(1) + 1)
     }
 
     /// Index and value of the largest of every row.

@@ -77,7 +77,7 @@ const BASELINE: &[(&str, Protocol, [&str; 2])] = &[
     (
         "arg-max",
         |s, x| ArgMax::new(14, BITS, PRICE).run(s, x).map(drop),
-        ["eab701e678cfa66b", "a5fdb14761659ef0"],
+        ["160880e8efcefc63", "1a005846dab2cf27"],
     ),
     (
         "faithful truncation",

@@ -255,6 +255,7 @@ impl SecureNetwork {
             Step::HardSwish(step) => ELEMENTS.run(x, |x| step.run(s, x))?,
             Step::Gate(step) => step.run(s, inputs[1], x)?,
             Step::MaxPool(step) => planes(shape).run_rows(x, shape.plane(), |x| step.run(s, x))?,
+            Step::ArgMax(step) => step.run(s, x)?.index,
             Step::Reveal(step) => step.run(s, x)?.unwrap_or_default(),
         })
     }

@@ -35,7 +35,7 @@ impl Default for Limits {
             values: 1 << 33,
             kernel_positions: 1 << 18,
             products: 1 << 43,
-            flights: 1 << 22,
+            flights: 1 << 20,
             bytes: 1 << 43,
         }
     }
@@ -90,6 +90,7 @@ impl Limits {
                 | IntOp::Affine { .. }
                 | IntOp::HardSwish { .. }
                 | IntOp::Gate
+                | IntOp::ArgMax
                 | IntOp::Add
                 | IntOp::Concat
                 | IntOp::ChannelShuffle { .. }

@@ -6,8 +6,8 @@ use channel::{Cost, Role};
 use linear::LinearProtocol;
 use nets::{IntGraph, IntOp, Operator as _, PathStep, Shape, TensorType, Window};
 use nonlinear::{
-    Chunked, Clip, HardSwish, MaxPool, Pool2d, Range, Relu, SignExtend, SignedRelu, TruncFaithful,
-    TruncReduce,
+    ArgMax, Chunked, Clip, HardSwish, MaxPool, Pool2d, Range, Relu, SignExtend, SignedRelu,
+    TruncFaithful, TruncReduce,
 };
 use ot::CotPrice;
 use ring_arith::Bits;
@@ -56,6 +56,8 @@ pub(crate) enum Step {
     Gate(ScaleRows),
     /// Max-pool.
     MaxPool(MaxPool),
+    /// The number of the largest value.
+    ArgMax(ArgMax),
     /// The client learns the result.
     Reveal(Reveal),
 }
@@ -116,6 +118,7 @@ impl Step {
             IntOp::MaxPool { window } => {
                 Self::MaxPool(MaxPool::new(pool2d(x.shape, window)?, x.bits(), price))
             }
+            IntOp::ArgMax => Self::ArgMax(ArgMax::new(x.shape.len(), x.bits(), price)),
             IntOp::Output => Self::Reveal(Reveal {
                 to: Role::Client,
                 bits: out.bits(),
@@ -202,6 +205,7 @@ impl Step {
                 let cost = planes(shape).cost(shape.channels, |planes| step.cost(planes));
                 ("tournament", cost)
             }
+            Self::ArgMax(step) => ("tournament", step.cost(1)),
             Self::Reveal(step) => ("open to client", step.cost(n)),
         };
         Some((name.into(), cost))
@@ -235,7 +239,8 @@ pub(crate) fn hidden(graph: &IntGraph) -> Vec<bool> {
         | IntOp::Clip { .. }
         | IntOp::HardSwish { .. }
         | IntOp::Gate
-        | IntOp::MaxPool { .. } => PathStep::Ends,
+        | IntOp::MaxPool { .. }
+        | IntOp::ArgMax => PathStep::Ends,
     })
 }
 

@@ -31,7 +31,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let served = serving.join().expect("the server does not panic")?;
 
     for finding in &findings.outputs {
-        println!("{:<12} {:5.1} %", finding.name, 100.0 * finding.probability);
+        let probability = finding.probability.expect("all is opened");
+        println!("{:<12} {:5.1} %", finding.name, 100.0 * probability);
     }
     let (bytes, flights) = (findings.comm.total_bytes(), findings.comm.flights);
     println!("{bytes} bytes in {flights} flights");

@@ -1,22 +1,28 @@
 //! What a client learns of an image, and what it cost.
 
-use nets::PublicModel;
+use nets::{Head, Opening, PublicModel};
 use secure::LayerReport;
 use serde::Serialize;
 
-/// One output of a network.
+/// One output of a network, as far as the model opens it ([`nets::Opening`]).
 #[derive(Clone, PartialEq, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
     /// Its label.
     pub name: String,
-    /// The integer that the network gives, summed over the views; a float network has none.
+    /// The integer that the network gives, summed over the views; a float network has none, and neither has a model
+    /// that opens only which output is the largest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raw: Option<i64>,
-    /// Its logit, the mean over the views.
-    pub logit: f64,
+    /// Its logit, the mean over the views; rounded and clipped where the model opens no more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logit: Option<f64>,
     /// Its probability, of that mean.
-    pub probability: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probability: Option<f64>,
+    /// Of a model that opens no probabilities: whether this is the class, or whether it is more probable than not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub present: Option<bool>,
 }
 
 impl Finding {
@@ -24,16 +30,27 @@ impl Finding {
     /// summed (and would stop at the ends of `i64`), logits are averaged.
     ///
     /// # Panics
-    /// If there is no view, or one has not an output for every label.
+    /// If there is no view, or one has not as many outputs as the model.
     #[must_use]
     pub fn of_integers(model: &PublicModel, views: &[Vec<i64>]) -> Vec<Self> {
         let sum = |i: usize| views.iter().fold(0_i64, |sum, v| sum.saturating_add(v[i]));
-        let raw: Vec<i64> = (0..model.labels.len()).map(sum).collect();
-        let mut logits = model.logits(&raw);
-        for logit in &mut logits {
-            *logit /= count(views.len());
+        let raw: Vec<i64> = (0..model.graph.output().shape.len()).map(sum).collect();
+        match (model.opening, model.head) {
+            (Opening::Top, Head::Sigmoid) => {
+                Self::each(model, |i| (Some(raw[i]), Some(raw[i] > 0), None))
+            }
+            (Opening::Top, _) => {
+                let class = usize::try_from(raw[0]).ok();
+                Self::each(model, |i| (None, Some(class == Some(i)), None))
+            }
+            (Opening::All | Opening::Rounded, _) => {
+                let mut logits = model.logits(&raw);
+                for logit in &mut logits {
+                    *logit /= count(views.len());
+                }
+                Self::of_logits(model, &logits, Some(&raw))
+            }
         }
-        Self::all(model, &logits, Some(&raw))
     }
 
     /// All outputs of a float network that saw one or more views of an image; logits are averaged.
@@ -45,17 +62,35 @@ impl Finding {
         let sum = |i: usize| views.iter().map(|v| f64::from(v[i])).sum::<f64>();
         let mean = |i| sum(i) / count(views.len());
         let logits: Vec<f64> = (0..model.labels.len()).map(mean).collect();
-        Self::all(model, &logits, None)
+        Self::of_logits(model, &logits, None)
     }
 
-    fn all(model: &PublicModel, logits: &[f64], raw: Option<&[i64]>) -> Vec<Self> {
+    fn of_logits(model: &PublicModel, logits: &[f64], raw: Option<&[i64]>) -> Vec<Self> {
         let probabilities = model.probabilities(logits);
+        Self::each(model, |i| {
+            (
+                raw.map(|raw| raw[i]),
+                None,
+                Some((logits[i], probabilities[i])),
+            )
+        })
+    }
+
+    /// One for each label: its integer, whether it is present, and its logit and probability.
+    fn each(
+        model: &PublicModel,
+        of: impl Fn(usize) -> (Option<i64>, Option<bool>, Option<(f64, f64)>),
+    ) -> Vec<Self> {
         let each = model.labels.iter().enumerate();
-        each.map(|(i, name)| Self {
-            name: name.clone(),
-            raw: raw.map(|raw| raw[i]),
-            logit: logits[i],
-            probability: probabilities[i],
+        each.map(|(i, name)| {
+            let (raw, present, value) = of(i);
+            Self {
+                name: name.clone(),
+                raw,
+                logit: value.map(|(logit, _)| logit),
+                probability: value.map(|(_, probability)| probability),
+                present,
+            }
         })
         .collect()
     }

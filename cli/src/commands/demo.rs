@@ -69,7 +69,7 @@ fn compare(report: &mut Report, fixed: &Report, float: &Report) {
         .outputs
         .iter()
         .zip(&float.outputs)
-        .map(|(a, b)| (a.probability - b.probability).abs());
+        .filter_map(|(a, b)| Some((a.probability? - b.probability?).abs()));
     report.deviation = Some(distances.fold(0.0, f64::max));
 }
 

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use ring_arith::{Bits, Word, gemm};
 
 use super::op::{IntGraph, IntOp, LayerShape};
-use super::reference::{HardSwish, max_pool};
+use super::reference::{HardSwish, arg_max, max_pool};
 use super::types::TensorType;
 use super::weights::{LayerWeights, PrivateWeights};
 use crate::Error;
@@ -151,6 +151,7 @@ fn compute(
             means
         }
         &IntOp::MaxPool { window } => max_pool(x, shape, out, window, input.bits()),
+        IntOp::ArgMax => vec![arg_max(x, input.bits())],
         IntOp::Add => {
             let y = &values[node.inputs[1]];
             x.iter().zip(y).map(|(a, b)| a.wrapping_add(*b)).collect()

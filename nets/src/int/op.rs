@@ -177,6 +177,11 @@ pub enum IntOp {
         /// Kernel, stride, padding.
         window: Window,
     },
+    /// The number of the largest value of a vector, from 0, as the winner of a tournament by differences
+    /// modulo 2^l: neighbours meet, the first of two wins unless the difference is negative, and a value without a
+    /// neighbour goes on. Where all differences are below 2^(l-1) it is the largest value, the first among equals.
+    /// The ring has room for it and for a sign.
+    ArgMax,
     /// Sum of two tensors of one type.
     Add,
     /// Channels of one or more tensors of one width and scale, one after the other.
@@ -239,6 +244,7 @@ impl IntOp {
             | Self::Gate
             | Self::MeanPool { .. }
             | Self::MaxPool { .. }
+            | Self::ArgMax
             | Self::Add
             | Self::Concat
             | Self::ChannelShuffle { .. }
@@ -279,6 +285,7 @@ impl IntOp {
             | Self::Clip { .. }
             | Self::HardSwish { .. }
             | Self::MaxPool { .. }
+            | Self::ArgMax
             | Self::Output => false,
         }
     }
@@ -311,6 +318,7 @@ impl Operator for IntOp {
             Self::Gate => "gate",
             Self::MeanPool { .. } => "mean-pool",
             Self::MaxPool { .. } => "max-pool",
+            Self::ArgMax => "arg-max",
             Self::Add => "add",
             Self::Concat => "concat",
             Self::ChannelShuffle { .. } => "channel-shuffle",
@@ -340,6 +348,7 @@ impl Operator for IntOp {
             | Self::HardSwish { .. }
             | Self::MeanPool { .. }
             | Self::MaxPool { .. }
+            | Self::ArgMax
             | Self::ChannelShuffle { .. }
             | Self::Slice { .. }
             | Self::SumPool { .. }

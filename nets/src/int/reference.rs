@@ -61,9 +61,10 @@ pub(super) fn max_pool(
             let rows = span(&window, 0, r, shape.height);
             for c in 0..out.width {
                 let columns = span(&window, 1, c, shape.width);
-                let row = |r: usize| plane[r * shape.width..][columns.clone()].to_vec();
-                let winners = rows.clone().map(|r| winner(bits, row(r))).collect();
-                y.push(winner(bits, winners));
+                let row = |r: usize| plane[r * shape.width..][columns.clone()].iter();
+                let of_row = |r| winner(bits, row(r).map(|&v| (v, ())).collect());
+                let winners = rows.clone().map(of_row).collect();
+                y.push(winner(bits, winners).0);
             }
         }
     }
@@ -77,9 +78,15 @@ fn span(window: &Window, axis: usize, o: usize, size: usize) -> std::ops::Range<
     clip(start)..clip(start + window.kernel[axis])
 }
 
-fn winner(bits: Bits, mut values: Vec<i64>) -> i64 {
-    let meet = |pair: &[i64]| match *pair {
-        [a, b] if bits.to_signed(a.wrapping_sub(b).cast_unsigned()) < 0 => b,
+/// The number of the winner of such a tournament of a whole vector.
+pub(super) fn arg_max(x: &[i64], bits: Bits) -> i64 {
+    winner(bits, x.iter().copied().zip(0..).collect()).1
+}
+
+/// The value that wins, and what came with it.
+fn winner<T: Copy>(bits: Bits, mut values: Vec<(i64, T)>) -> (i64, T) {
+    let meet = |pair: &[(i64, T)]| match *pair {
+        [a, b] if bits.to_signed(a.0.wrapping_sub(b.0).cast_unsigned()) < 0 => b,
         _ => pair[0],
     };
     while values.len() > 1 {

@@ -14,6 +14,8 @@ const MAX_WEIGHTS: usize = 1 << 28;
 const MAX_PATCH: usize = 1 << 22;
 /// The most values all windows of a pool may cover together.
 const MAX_POOLED: usize = 1 << 27;
+/// The most values of which the largest is sought.
+const MAX_CLASSES: usize = 1 << 16;
 /// The most values that a run may have to keep at one time: the memory that a hostile graph can ask for.
 const MAX_LIVE: usize = 1 << 27;
 /// The largest magnitude of a scale.
@@ -131,6 +133,7 @@ pub(super) fn infer(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, Str
         }
         IntOp::MaxPool { window } if l >= 2 => shaped(pooled(window)?),
         IntOp::MaxPool { .. } => return Err("it needs at least 2 bits".into()),
+        IntOp::ArgMax => arg_max_type(x)?,
         IntOp::Add => sum_type(x, inputs[1])?,
         IntOp::Concat => concat_type(inputs)?,
         IntOp::ChannelShuffle { groups } => shaped(shuffled(x.shape, groups)?),
@@ -214,6 +217,23 @@ fn gate_type(x: TensorType, gate: TensorType) -> Result<TensorType, String> {
     let scale = x.fixed.scale.checked_add(gate.fixed.scale);
     let scale = scale.ok_or("its scale is out of range")?;
     Ok(TensorType::new(x.shape, bits, scale, false))
+}
+
+/// The numbers of `classes` values and a sign: one bit more than the last number has.
+fn arg_max_type(x: TensorType) -> Result<TensorType, String> {
+    let classes = x.shape.len();
+    if x.shape.plane() != 1 || classes > MAX_CLASSES || x.bits().get() < 2 {
+        let bits = x.bits();
+        return Err(format!(
+            "it takes a vector of at most {MAX_CLASSES} values of 2 bits or more, not {} of {bits}",
+            x.shape
+        ));
+    }
+    let last = classes as u64 - 1;
+    let bits = ring((u64::BITS - last.leading_zeros()).max(1) + 1)?;
+    let max = last.cast_signed();
+    let index = TensorType::new(Shape::vector(1), bits, 0, true);
+    Ok(TensorType { max, ..index })
 }
 
 /// A sum of terms that are not negative may wrap and be negative.

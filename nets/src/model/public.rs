@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
+use super::opening::Opening;
 use super::preprocess::{Picture, Preprocessing};
 use crate::Error;
 use crate::IntGraph;
@@ -43,6 +44,9 @@ pub struct PublicModel {
     pub preprocessing: Preprocessing,
     /// The network.
     pub graph: IntGraph,
+    /// What the client learns of its outputs. The graph computes no more than that.
+    #[serde(default, skip_serializing_if = "Opening::is_all")]
+    pub opening: Opening,
 }
 
 impl PublicModel {
@@ -93,21 +97,14 @@ impl PublicModel {
                 return bad("a name or label is too long or unprintable".into());
             }
         }
-        let (input, output) = (self.graph.input(), self.graph.output());
+        let input = self.graph.input();
         if input.shape != self.preprocessing.shape {
             return bad(format!(
                 "{} pixels for {}",
                 self.preprocessing.shape, input.shape
             ));
         }
-        if output.shape.len() != self.labels.len() {
-            return bad(format!(
-                "{} labels for {} outputs",
-                self.labels.len(),
-                output.shape
-            ));
-        }
-        Ok(())
+        self.check_opening().or_else(bad)
     }
 
     /// The digest that the parties compare: BLAKE3 of [`PublicModel::to_json`].

@@ -6,6 +6,7 @@ mod bounds;
 mod chestnet;
 mod densenet;
 mod mobile_block;
+mod openings;
 mod preact;
 mod random;
 mod rescale;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use channel::{Config, Connection, Listener};
-use nets::Crops;
-use service::{Client, Error, Findings, Mode, Request, STREAMS, Server};
+use nets::{Crops, Opening};
+use service::{Client, Error, Findings, Mode, Request, STREAMS, Server, ServerOptions};
 
 use crate::common::{
     CLIENT_SEED, MODEL, SERVER, SERVER_SEED, line, model, picture, run, run_in_memory, server,
@@ -49,7 +49,7 @@ fn many_images_in_a_session_are_those_of_the_integer_network() {
         assert_eq!(raw, found.views[0]);
         let labels: Vec<_> = found.outputs.iter().map(|f| &f.name).collect();
         assert_eq!(labels, ["circle", "square", "triangle"]);
-        let sum: f64 = found.outputs.iter().map(|f| f.probability).sum();
+        let sum: f64 = found.outputs.iter().filter_map(|f| f.probability).sum();
         assert!((sum - 1.0).abs() < 1e-9);
         // The set-up belongs to the first.
         assert_eq!(found.time.setup_s > 0.0, number == 0);
@@ -125,10 +125,10 @@ fn ten_views_of_an_image_are_averaged() {
     for (i, output) in found.outputs.iter().enumerate() {
         assert_eq!(output.raw, Some(views.iter().map(|v| v[i]).sum()));
         let logits = views.iter().map(|v| model.public.logits(v)[i]);
-        assert!((output.logit - logits.sum::<f64>() / 10.0).abs() < 1e-9);
+        assert!((output.logit.expect("opened") - logits.sum::<f64>() / 10.0).abs() < 1e-9);
     }
-    let logits: Vec<_> = found.outputs.iter().map(|f| f.logit).collect();
-    let probabilities: Vec<_> = found.outputs.iter().map(|f| f.probability).collect();
+    let logits: Vec<_> = found.outputs.iter().filter_map(|f| f.logit).collect();
+    let probabilities: Vec<_> = found.outputs.iter().filter_map(|f| f.probability).collect();
     assert_eq!(probabilities, model.public.probabilities(&logits));
     // A layer that ran ten times stands there once.
     let layers = found
@@ -287,4 +287,64 @@ fn findings_have_a_json_form() {
         assert!(json["time"][key].is_f64(), "{key}");
     }
     assert!(json["comm"]["refill_client_to_server_bytes"].is_u64());
+}
+
+/// A server may open less, and the client sees that and no more.
+#[test]
+fn a_model_that_opens_less() {
+    let everything = run_in_memory(&SERVER, &asked(1)).1.expect("it infers");
+    let class = |f: &Findings| {
+        let best = f
+            .outputs
+            .iter()
+            .max_by(|a, b| a.logit.partial_cmp(&b.logit).expect("numbers"));
+        best.expect("three").name.clone()
+    };
+    let serve = |opening| {
+        let public = MODEL.public.opened(opening).expect("there is room");
+        let options = ServerOptions::default();
+        Server::new(public, MODEL.weights.clone(), options).expect("it can be served")
+    };
+    let top = run_in_memory(&serve(Opening::Top), &asked(1))
+        .1
+        .expect("it infers");
+    let present: Vec<_> = (top[0].outputs.iter())
+        .filter(|f| f.present == Some(true))
+        .map(|f| f.name.clone())
+        .collect();
+    assert_eq!(present, [class(&everything[0])]);
+    assert_eq!(
+        top[0].views,
+        [[i64::try_from(
+            MODEL
+                .public
+                .labels
+                .iter()
+                .position(|l| *l == present[0])
+                .expect("a label"),
+        )
+        .expect("small")]]
+    );
+    assert!(
+        top[0]
+            .outputs
+            .iter()
+            .all(|f| f.logit.is_none() && f.raw.is_none())
+    );
+
+    let rounded = run_in_memory(&serve(Opening::Rounded), &asked(1))
+        .1
+        .expect("it infers");
+    for (rounded, all) in rounded[0].outputs.iter().zip(&everything[0].outputs) {
+        let (rounded, all) = (rounded.logit.expect("opened"), all.logit.expect("opened"));
+        assert!((rounded - all).abs() <= 1.0 / 32.0, "{all} to {rounded}");
+        assert_eq!((16.0 * rounded).fract(), 0.0);
+    }
+    // Each of ten views would have a class of its own.
+    let ten = model(Crops::Ten).public.opened(Opening::Top);
+    assert!(
+        ten.expect_err("refused")
+            .to_string()
+            .contains("several views")
+    );
 }

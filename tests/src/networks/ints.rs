@@ -164,6 +164,7 @@ fn operation(rng: &mut Rng, graph: &IntGraph, inputs: &mut Vec<usize>) -> IntOp 
             channels: rng.pick(1, x.shape.channels),
         },
         18..=21 => rescaling(rng, graph, inputs),
+        9 if x.shape.plane() == 1 => IntOp::ArgMax,
         9 => IntOp::Subsample {
             stride: rng.pick(1, 3),
         },
@@ -219,11 +220,12 @@ pub const fn number(op: &IntOp) -> usize {
         IntOp::PadChannels { .. } => 20,
         IntOp::Flatten => 21,
         IntOp::Output => 22,
+        IntOp::ArgMax => 23,
     }
 }
 
 /// How many operations there are.
-pub const OPERATIONS: usize = 23;
+pub const OPERATIONS: usize = 24;
 
 /// An operation that changes the scale.
 fn rescaling(rng: &mut Rng, graph: &IntGraph, inputs: &mut Vec<usize>) -> IntOp {

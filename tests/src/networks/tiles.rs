@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use nets::{
     Algorithm, FloatGraph, FloatModel, Head, IntGraph, IntOp, LayerShape, LayerWeights, Model,
-    Node, Op, Preprocessing, PrivateWeights, PublicModel, Shape, Tensors, Window,
+    Node, Op, Opening, Preprocessing, PrivateWeights, PublicModel, Shape, Tensors, Window,
 };
 use secure::{Algorithms, CpuModel, choose_algorithms};
 use sharing::CotPrice;
@@ -182,6 +182,7 @@ pub fn model(graph: IntGraph, weights: PrivateWeights) -> Model {
             vec![1.0; shape.channels],
         ),
         graph,
+        opening: Opening::All,
     };
     let input = Node {
         name: "input".into(),
