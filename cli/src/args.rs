@@ -1,11 +1,12 @@
 //! The command line: what can be written, and its help. What the words mean is in `settings`.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use channel::MAX_CONNECTIONS;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cost::wire::Wire;
+use crate::text::size;
 
 /// Two-party secure neural-network inference.
 ///
@@ -16,7 +17,7 @@ use crate::cost::wire::Wire;
     name = "blindray",
     version,
     propagate_version = true,
-    after_help = "Results go to standard output, everything else to standard error. The exit code is 0 when all was done, 1 when the command ran and failed, and 2 for bad usage or bad input."
+    after_help = "Results go to standard output, everything else to standard error. The exit code is 0 when all was done, 1 when the command ran and failed, 2 for bad usage or bad input, 130 after Ctrl-C, and 141 when nobody reads the results any more."
 )]
 pub(crate) struct Cli {
     /// Print results as JSON, one object per line.
@@ -36,12 +37,12 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Offer a model to clients: the server's side.
     #[command(
-        after_help = "Examples:\n  blindray serve --model chestnet --listen 127.0.0.1:7700\n  blindray serve --model resnet20.bray --listen 0.0.0.0:7700 --insecure\n  blindray serve --model densenet121 --size 224 --classes 14   # random weights: what would it cost?"
+        after_help = "Examples:\n  blindray serve --model chestnet --listen localhost:7700\n  blindray serve --model resnet20.bray --listen 0.0.0.0:7700 --insecure\n  blindray serve --model net.bray --modes faithful --max-images 1   # one image a session, and no fast mode\n  blindray serve --model net.bray --parallel 2 --waiting 8   # two sessions at a time, eight clients in line, others are refused\n  blindray serve --model net.bray --max-session 600 --least-rate 1MB --timeout 20   # no client holds a place for long\n  blindray serve --model densenet121 --size 224 --classes 14   # random weights: what would it cost?\n\nAt Ctrl-C (or SIGTERM) it takes no more clients and ends with its last session; a second Ctrl-C ends it at once."
     )]
     Serve(ServeArgs),
     /// Ask a server for the findings of images: the client's side.
     #[command(
-        after_help = "Examples:\n  blindray infer --connect 127.0.0.1:7700 --input xray.jpeg\n  blindray infer --connect 127.0.0.1:7700 --input *.dcm --json\n  blindray infer --connect 127.0.0.1:7700 --input xray.png --public net.public.json   # only from a server of exactly this model"
+        after_help = "Examples:\n  blindray infer --connect localhost:7700 --input xray.jpeg\n  blindray infer --connect localhost:7700 --input images/ *.dcm --json   # a folder, and files\n  blindray infer --connect localhost:7700 --input xray.png --public net.public.json   # only from a server of exactly this model\n  blindray infer --connect localhost:7700 --input xray.png --max-traffic 500MB --max-wait 60   # or not at all\n  blindray infer --connect [::1]:7700 --input xray.png --connections 4   # over four TCP connections"
     )]
     Infer(InferArgs),
     /// Run a network without secrecy, for comparison.
@@ -165,17 +166,35 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
     /// Address to listen on; port 0 picks a free one.
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7700")]
-    pub(crate) listen: SocketAddr,
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7700")]
+    pub(crate) listen: String,
     /// Stop after this many sessions.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) sessions: Option<u64>,
-    /// Serve at most this many sessions at the same time; a further client is refused, and may call again.
+    /// Serve at most this many sessions at the same time; others wait in order, and are told their place.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) parallel: u32,
-    /// Let a client ask about at most this many images in a session; one that asks about more is refused.
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Let at most this many clients wait in line; one more is refused, and may call again.
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    pub(crate) waiting: u32,
+    /// End a session that lasts longer than this many seconds, whatever its client does.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(crate) max_session: u64,
+    /// End a session whose client takes longer over a message than --timeout and the time that its bytes take at this many a
+    /// second, such as 4KiB, however they drip.
+    #[arg(long, value_name = "SIZE", default_value = "4KiB", value_parser = size)]
+    pub(crate) least_rate: u64,
+    /// Let a client ask about at most this many images in a session; one that asks about more is refused. Each finding tells a
+    /// little about the weights, to a client that does not follow the protocol more than to others: allow no more than are needed.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_images: u32,
+    /// The modes that clients may ask for, separated by commas. In fast mode a client also learns a little about the values
+    /// before the last bits were cut off.
+    #[arg(long, value_enum, value_name = "MODE,…", value_delimiter = ',', default_values_t = [Mode::Faithful, Mode::Fast])]
+    pub(crate) modes: Vec<Mode>,
+    /// End when standard input ends: how `demo` takes its server with it.
+    #[arg(long, hide = true)]
+    pub(crate) end_with_stdin: bool,
     #[command(flatten)]
     pub(crate) link: LinkArgs,
 }
@@ -185,12 +204,23 @@ pub(crate) struct InferArgs {
     /// Address of the server, with its port.
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) connect: String,
-    /// Images to read: PNG, JPEG or DICOM.
+    /// Images to read: PNG, JPEG or DICOM, or folders of them.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     pub(crate) input: Vec<PathBuf>,
     /// How exact the secure result is.
     #[arg(long, value_enum, default_value_t = Mode::Faithful)]
     pub(crate) mode: Mode,
+    /// Ask nothing of the server if the session would take more than this many bytes, both ways, such as 500MB or 2GiB;
+    /// `plan` says what a model takes.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_traffic: Option<u64>,
+    /// Run the session over this many TCP connections. More than one may be faster on a line of long delay, and does not go
+    /// through a tunnel of one connection, nor through a balancer in front of several servers.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=MAX_CONNECTIONS as i64))]
+    pub(crate) connections: u8,
+    /// Wait in line for at most this many seconds where the server is busy with others.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) max_wait: u64,
     /// Accept only the model with this digest (64 hexadecimal digits).
     #[arg(long, value_name = "DIGEST")]
     pub(crate) expect_model: Option<String>,
@@ -205,7 +235,7 @@ pub(crate) struct InferArgs {
 pub(crate) struct ClearArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// Images to read: PNG, JPEG or DICOM.
+    /// Images to read: PNG, JPEG or DICOM, or folders of them.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     pub(crate) input: Vec<PathBuf>,
     /// The arithmetic of the run.
@@ -374,7 +404,7 @@ pub(crate) struct LinkArgs {
     /// Allow an address other than loopback, although this release does not encrypt.
     #[arg(long)]
     pub(crate) insecure: bool,
-    /// Give up when the other party is silent for this many seconds.
+    /// Give up when the other party neither speaks nor listens for this many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) timeout: u64,
 }

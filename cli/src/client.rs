@@ -2,24 +2,65 @@
 
 use std::net::SocketAddr;
 
+use channel::{Config, Error as Cause, Waiting};
 use images::Image;
 use service::{Client, Error, Request};
 
-use crate::args::LinkArgs;
 use crate::entropy;
 use crate::failure::{Failure, Outcome};
 use crate::report::{Layer, Report, widths};
+use crate::text::{bytes, hex};
 use crate::ui::Ui;
 
-/// A session with the server at an address.
-pub(crate) fn dial(address: SocketAddr, request: &Request, link: &LinkArgs) -> Outcome<Client> {
-    let session = Client::dial(address, &link.config(), request, entropy::bytes()?);
-    session.map_err(|error| match error {
-        Error::Transport(cause) => {
-            Failure::run(format!("no session with a server at {address}: {cause}"))
+/// A session with the server at one of the addresses, which are those of `name`.
+pub(crate) fn dial(
+    name: &str,
+    addresses: &[SocketAddr],
+    request: &Request,
+    config: &Config,
+    ui: Ui,
+) -> Outcome<Client> {
+    let mut queue = ui.queue();
+    let mut waiting = |place: Waiting| queue.reach(place.ahead);
+    let seed = entropy::bytes()?;
+    let session = Client::dial_in_line(addresses, config, request, seed, &mut waiting);
+    let last = queue.ahead();
+    drop(queue);
+    session.map_err(|error| Failure::Run(no_session(name, &error, last)))
+}
+
+/// Why there is no session, and what to do about it. `ahead` is the last place in line, if there was one.
+fn no_session(name: &str, error: &Error, ahead: Option<u32>) -> String {
+    match (error, ahead) {
+        (Error::Transport(Cause::Unreachable { tried }), _) => {
+            let here = match &tried[..] {
+                [(address, _)] if address.to_string() == name => String::new(),
+                _ => format!(" for {name}"),
+            };
+            format!("{error}{here}: is `blindray serve` running there?")
         }
-        other => other.into(),
-    })
+        (Error::Transport(Cause::Timeout { after, .. }), Some(ahead)) => format!(
+            "{name} is busy: after {} s in line there are still {ahead} before you; come again later, or give --max-wait more",
+            after.as_secs()
+        ),
+        (Error::Incompatible(Cause::ModelMismatch { expected, offered }), _) => {
+            let offered = offered.map_or_else(|| "none".into(), |digest| hex(&digest));
+            format!(
+                "{name} offers another model: {offered}, and {} is expected; ask its provider which model it serves now, and for the .public.json of that one",
+                hex(expected)
+            )
+        }
+        (Error::Incompatible(_), _) => {
+            format!("{name} runs another release of this program: {error}; both ends need the same")
+        }
+        (Error::TooMuchTraffic { planned, allowed }, _) => format!(
+            "the session would take {} and --max-traffic allows {}; nothing was asked of the server",
+            bytes(*planned),
+            bytes(*allowed)
+        ),
+        (Error::Refused { .. }, _) => format!("{name}: {error}"),
+        _ => format!("no session with a server at {name}: {error}"),
+    }
 }
 
 /// The findings of one image, and what they cost.

@@ -9,6 +9,9 @@ pub(crate) enum Failure {
     Input(String),
     /// It ran and failed: exit code 1.
     Run(String),
+    /// Whoever read the results has closed its end of the pipe, as `head` does: exit code 141, as shells have it for a
+    /// program that the signal of a closed pipe ends.
+    ClosedPipe,
 }
 
 pub(crate) type Outcome<T> = Result<T, Failure>;
@@ -27,6 +30,7 @@ impl Failure {
         match self {
             Self::Input(cause) => Self::Input(format!("image {image}: {cause}")),
             Self::Run(cause) => Self::Run(format!("image {image}: {cause}")),
+            Self::ClosedPipe => Self::ClosedPipe,
         }
     }
 
@@ -34,6 +38,7 @@ impl Failure {
         match self {
             Self::Input(_) => 2,
             Self::Run(_) => 1,
+            Self::ClosedPipe => 141,
         }
     }
 }
@@ -49,6 +54,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Input(cause) | Self::Run(cause) => f.write_str(cause),
+            Self::ClosedPipe => f.write_str("nobody reads the results any more"),
         }
     }
 }

@@ -1,31 +1,91 @@
-//! Which addresses may be used while nothing encrypts.
+//! From HOST:PORT to addresses, and which of them may be used while nothing encrypts.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
 use crate::args::LinkArgs;
 use crate::failure::{Failure, Outcome};
 
-/// Resolves an address and refuses one that others could listen in on.
-pub(crate) fn resolve(address: &str, link: &LinkArgs) -> Outcome<SocketAddr> {
-    let resolved = address
-        .to_socket_addrs()
-        .map_err(|e| {
-            Failure::input(format!(
-                "{address} is no address: {e}; it takes a host and a port, such as 127.0.0.1:7700"
-            ))
-        })?
-        .next()
-        .ok_or_else(|| Failure::input(format!("{address} is no address")))?;
-    require_loopback(resolved, link)?;
-    Ok(resolved)
+/// All addresses of a host and a port, none of which others could listen in on.
+pub(crate) fn resolve(name: &str, link: &LinkArgs) -> Outcome<Vec<SocketAddr>> {
+    let addresses = look_up(name)?;
+    let open = addresses.iter().find(|address| !address.ip().is_loopback());
+    match open {
+        Some(address) if !link.insecure => {
+            let of = if address.to_string() == name {
+                String::new()
+            } else {
+                format!(", of {name},")
+            };
+            Err(Failure::input(format!(
+                "{address}{of} is not a loopback address and this release does not encrypt: use a tunnel, or --insecure if the network is private"
+            )))
+        }
+        _ => Ok(addresses),
+    }
 }
 
-/// Without TLS only loopback is private.
-pub(crate) fn require_loopback(address: SocketAddr, link: &LinkArgs) -> Outcome<()> {
-    if address.ip().is_loopback() || link.insecure {
-        return Ok(());
+fn look_up(name: &str) -> Outcome<Vec<SocketAddr>> {
+    if let Ok(address) = name.parse() {
+        return Ok(vec![address]);
     }
-    Err(Failure::input(format!(
-        "{address} is not a loopback address and this release does not encrypt: use a tunnel, or --insecure if the network is private"
-    )))
+    let malformed = || {
+        Failure::input(format!(
+            "{name} is no address with a port: give HOST:PORT, as in localhost:7700 or [::1]:7700"
+        ))
+    };
+    let (host, port) = name.rsplit_once(':').ok_or_else(malformed)?;
+    let port: u16 = port.parse().map_err(|_| malformed())?;
+    // An IPv6 address stands in brackets, and then the parser above took it.
+    if host.is_empty() || host.contains([':', '[', ']']) {
+        return Err(malformed());
+    }
+    let unknown = |cause: String| Failure::input(format!("no address of {host} is known: {cause}"));
+    let addresses = (host, port)
+        .to_socket_addrs()
+        .map_err(|e| unknown(e.to_string()))?;
+    let addresses: Vec<SocketAddr> = addresses.collect();
+    if addresses.is_empty() {
+        return Err(unknown("the name has none".into()));
+    }
+    Ok(addresses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(name: &str) -> String {
+        let link = LinkArgs {
+            insecure: false,
+            timeout: 1,
+        };
+        resolve(name, &link).map_or_else(|e| e.to_string(), |found| format!("{found:?}"))
+    }
+
+    #[test]
+    fn a_host_and_a_port() {
+        assert_eq!(said("127.0.0.1:7700"), "[127.0.0.1:7700]");
+        assert_eq!(said("[::1]:7700"), "[[::1]:7700]");
+        assert!(said("localhost:7700").contains("127.0.0.1:7700"));
+        for bad in [
+            "",
+            "localhost",
+            "localhost:",
+            ":7700",
+            "localhost:http",
+            "localhost:70000",
+            "127.0.0.1",
+            "::1:7700",
+            "[::1]",
+            "http://localhost:7700/",
+        ] {
+            assert!(said(bad).contains("give HOST:PORT"), "{bad}: {}", said(bad));
+        }
+    }
+
+    #[test]
+    fn only_loopback_is_private() {
+        assert!(said("192.0.2.1:7700").starts_with("192.0.2.1:7700 is not a loopback"));
+        assert!(said("[2001:db8::1]:1").contains("--insecure"));
+    }
 }

@@ -3,23 +3,74 @@
 use std::time::Duration;
 
 use channel::Config;
-use secure::{CrypTFlow2, NetworkSpeed};
+use secure::{CrypTFlow2, Mode, NetworkSpeed};
+use service::{Modes, ServerOptions};
 
-use crate::args::{Crop, Filter, ImportArgs, LinkArgs, Objective, PlanArgs, PlanPreset, SpeedArgs};
+use crate::args::{
+    self, Crop, Filter, ImportArgs, InferArgs, LinkArgs, Objective, PlanArgs, PlanPreset,
+    ServeArgs, SpeedArgs,
+};
 use crate::cost::estimate::Speed;
 use crate::cost::machine::Machine;
 use crate::failure::{Failure, Outcome};
 use crate::model::CostWidths;
 
 impl LinkArgs {
-    /// The limits of a connection.
-    pub(crate) fn config(&self) -> Config {
+    /// The limits of a connection that both parties have.
+    fn config(&self) -> Config {
         let timeout = Duration::from_secs(self.timeout);
         let default = Config::default();
         Config {
             timeout,
             handshake_timeout: default.handshake_timeout.min(timeout),
             ..default
+        }
+    }
+}
+
+impl From<args::Mode> for Mode {
+    fn from(mode: args::Mode) -> Self {
+        match mode {
+            args::Mode::Faithful => Self::Faithful,
+            args::Mode::Fast => Self::Fast,
+        }
+    }
+}
+
+impl InferArgs {
+    /// The limits of the client's connection.
+    pub(crate) fn config(&self) -> Config {
+        Config {
+            connections: self.connections.into(),
+            max_wait: Duration::from_secs(self.max_wait),
+            ..self.link.config()
+        }
+    }
+}
+
+impl ServeArgs {
+    /// The limits of the connections to clients.
+    pub(crate) fn config(&self) -> Config {
+        Config {
+            max_sessions: self.parallel as usize,
+            max_waiting: self.waiting as usize,
+            max_session: Some(Duration::from_secs(self.max_session)),
+            least_rate: self.least_rate,
+            ..self.link.config()
+        }
+    }
+
+    /// What the server allows.
+    pub(crate) fn options(&self) -> ServerOptions {
+        let mut modes = self.modes.iter().map(|&mode| Mode::from(mode));
+        // The parser asks for one at least.
+        let modes = modes
+            .next()
+            .map(|first| modes.fold(Modes::only(first), Modes::and));
+        ServerOptions {
+            max_images: self.max_images,
+            modes: modes.unwrap_or_default(),
+            ..ServerOptions::default()
         }
     }
 }

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::decode;
 use crate::error::Error;
+use crate::format::{FIRST_BYTES, Format};
 
 /// The largest image file that is read, in bytes.
 pub const MAX_FILE_BYTES: u64 = 256 << 20;
@@ -33,7 +34,7 @@ impl Image {
     /// # Errors
     /// [`Error::Read`], [`Error::TooLong`] or [`Error::Decode`], which name the file.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let bytes = read(path)?;
+        let bytes = read(path, MAX_FILE_BYTES + 1)?;
         Self::decode(path.display().to_string(), &bytes)
     }
 
@@ -60,49 +61,53 @@ impl std::fmt::Debug for Image {
     }
 }
 
-/// Opens every file. Where some are no images, the error names all of those, so that a user can mend them at once.
+/// Checks that every path leads to a file that is there and begins as a PNG, JPEG or DICOM file does. Of each, only the first
+/// bytes are read, so that a long list costs little time and no memory; whether the rest is sound, [`Image::open`] says. Where
+/// some are no images, the error names all of those, so that a user can mend them at once.
 ///
 /// # Errors
 /// That of the only file that failed, or [`Error::Several`].
-pub fn open_all(paths: &[PathBuf]) -> Result<Vec<Image>, Error> {
-    let mut images = Vec::with_capacity(paths.len());
-    let mut errors = Vec::new();
-    for path in paths {
-        match Image::open(path) {
-            Ok(image) => images.push(image),
-            Err(error) => errors.push(error),
-        }
-    }
+pub fn check_all(paths: &[PathBuf]) -> Result<(), Error> {
+    let failed = |path: &PathBuf| check(path).err();
+    let mut errors: Vec<Error> = paths.iter().filter_map(failed).collect();
     match errors.len() {
-        0 => Ok(images),
+        0 => Ok(()),
         1 => Err(errors.remove(0)),
         _ => Err(Error::Several(errors)),
     }
 }
 
-/// The content of a file, however long the operating system says that it is.
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
+fn check(path: &Path) -> Result<(), Error> {
+    let first = read(path, FIRST_BYTES as u64)?;
+    let known = Format::of(&first).map(drop);
+    known.map_err(|source| Error::Decode {
+        name: path.display().to_string(),
+        source,
+    })
+}
+
+/// The first `most` bytes of a regular file of at most [`MAX_FILE_BYTES`], or all if it has fewer.
+fn read(path: &Path, most: u64) -> Result<Vec<u8>, Error> {
     let failed = |source| Error::Read {
         path: path.to_owned(),
         source,
-    };
-    let too_long = || Error::TooLong {
-        path: path.to_owned(),
-        limit: MAX_FILE_BYTES,
     };
     let metadata = path.metadata().map_err(failed)?;
     // Opening a pipe could wait forever.
     if !metadata.is_file() {
         return Err(failed(io::Error::other("it is no regular file")));
     }
+    let too_long = || Error::TooLong {
+        path: path.to_owned(),
+        limit: MAX_FILE_BYTES,
+    };
     if metadata.len() > MAX_FILE_BYTES {
         return Err(too_long());
     }
     let file = std::fs::File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
-    file.take(MAX_FILE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    file.take(most).read_to_end(&mut bytes).map_err(failed)?;
+    // The file may hold more than the operating system said.
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(too_long());
     }

@@ -4,13 +4,16 @@ mod dicom;
 mod error;
 mod file;
 mod folder;
+mod format;
 mod raster;
 #[cfg(test)]
 mod tests;
 
 pub use error::{DecodeError, Error};
-pub use file::{Image, MAX_FILE_BYTES, open_all};
+pub use file::{Image, MAX_FILE_BYTES, check_all};
 pub use folder::find;
+
+use format::Format;
 
 /// Decodes the bytes of a PNG, JPEG or DICOM file; which of them they are follows from the first bytes, not from a name.
 ///
@@ -20,11 +23,8 @@ pub use folder::find;
 /// # Errors
 /// What is wrong with the bytes, in one sentence.
 pub fn decode(bytes: &[u8]) -> Result<nets::Picture, DecodeError> {
-    if bytes.is_empty() {
-        return Err(DecodeError::Empty);
+    match Format::of(bytes)? {
+        Format::Raster => raster::decode(bytes),
+        Format::Dicom => dicom::decode(bytes),
     }
-    if dicom::is_dicom(bytes) {
-        return dicom::decode(bytes);
-    }
-    raster::decode(bytes)
 }

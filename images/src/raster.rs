@@ -6,7 +6,6 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use nets::{Picture, Samples};
 
-use crate::dicom;
 use crate::error::DecodeError;
 
 /// Largest side of a decoded image, in pixels.
@@ -33,11 +32,6 @@ pub(crate) fn raster(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Decode
     let is_jpeg = match reader.format() {
         Some(ImageFormat::Png) => false,
         Some(ImageFormat::Jpeg) => true,
-        _ if dicom::is_headless(bytes) => {
-            return Err(DecodeError::unsupported(
-                "a DICOM data set without the preamble and DICM of a DICOM file",
-            ));
-        }
         _ => return Err(DecodeError::UnknownFormat),
     };
     if is_jpeg && !has_jpeg_end(bytes) {

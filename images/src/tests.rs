@@ -12,7 +12,7 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, Rgb};
 use nets::Samples;
 
-use crate::{DecodeError, Error, Image, MAX_FILE_BYTES, decode, find, open_all};
+use crate::{DecodeError, Error, Image, MAX_FILE_BYTES, check_all, decode, find};
 
 fn grey(width: usize, height: usize, samples: Vec<u8>) -> nets::Picture {
     nets::Picture::new(width, height, 1, Samples::Eight(samples)).unwrap()
@@ -187,22 +187,40 @@ fn every_bad_file_is_named() {
     let folder = folder();
     let [good, text, absent] =
         ["a.PNG", "notes.txt", "absent.png"].map(|name| folder.path().join(name));
-    let images = open_all(std::slice::from_ref(&good)).unwrap();
-    assert_eq!(images[0].name, good.display().to_string());
+    check_all(std::slice::from_ref(&good)).unwrap();
+    assert_eq!(Image::open(&good).unwrap().name, good.display().to_string());
     assert!(matches!(
-        open_all(&[good.clone(), text.clone()]),
+        check_all(&[good.clone(), text.clone()]),
         Err(Error::Decode {
             source: DecodeError::UnknownFormat,
             ..
         })
     ));
-    let said = open_all(&[text, good, absent]).unwrap_err();
+    let said = check_all(&[text, good, absent]).unwrap_err();
     assert!(matches!(&said, Error::Several(all) if all.len() == 2));
     let said = said.to_string();
     assert!(
         said.contains("notes.txt: neither") && said.contains("absent.png: "),
         "{said}"
     );
+}
+
+/// A file that only begins as an image passes, and opening it names what is wrong with the rest.
+#[test]
+fn only_the_first_bytes_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let png = encode(&GrayImage::new(2, 2).into(), ImageFormat::Png);
+    let jpeg = encode(&GrayImage::new(2, 2).into(), ImageFormat::Jpeg);
+    let dicom = [&[0; 128][..], b"DICM"].concat();
+    for cut in [&png[..8], &jpeg[..3], &dicom] {
+        let path = folder.path().join("cut.png");
+        std::fs::write(&path, cut).unwrap();
+        check_all(std::slice::from_ref(&path)).unwrap();
+        let said = Image::open(&path).unwrap_err();
+        assert!(matches!(said, Error::Decode { .. }), "{said}");
+        std::fs::write(&path, &cut[..cut.len() - 1]).unwrap();
+        assert!(check_all(&[path]).is_err());
+    }
 }
 
 /// Opening a pipe waits for somebody who writes: a test that hangs here has failed.

@@ -4,7 +4,7 @@ use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::time::Instant;
 
-use channel::{Config, Connection, Digest, Role, Terms};
+use channel::{Config, Connection, Digest, Role, Terms, Waiting};
 use nets::{Picture, Prepared, PublicModel};
 use ot::{Extension, default_extension};
 use secure::{Limits, Mode, SecureNetwork};
@@ -91,8 +91,24 @@ impl Client {
         request: &Request,
         seed: [u8; 32],
     ) -> Result<Self, Error> {
+        Self::dial_in_line(address, config, request, seed, &mut |_| {})
+    }
+
+    /// The same, and tells `waiting` about each second how many clients come before this one, if the server is busy with
+    /// others.
+    ///
+    /// # Errors
+    /// As [`Client::dial`].
+    pub fn dial_in_line(
+        address: impl ToSocketAddrs,
+        config: &Config,
+        request: &Request,
+        seed: [u8; 32],
+        waiting: &mut dyn FnMut(Waiting),
+    ) -> Result<Self, Error> {
         let (seed, begin) = (Seed::new(seed), Instant::now());
-        let connection = channel::connect(address, &request.terms(), config, seed.entropy())?;
+        let (terms, entropy) = (request.terms(), seed.entropy());
+        let connection = channel::connect_in_line(address, &terms, config, entropy, waiting)?;
         Self::start(connection, request, &seed, begin)
     }
 

@@ -77,9 +77,11 @@ impl From<channel::Error> for Error {
     fn from(error: channel::Error) -> Self {
         use channel::Error as E;
         match error {
-            E::FrameTooLong { .. } | E::NotBlindray | E::BadHello { .. } | E::UnknownSession => {
-                Self::peer(&error.to_string())
-            }
+            E::FrameTooLong { .. }
+            | E::BadFrame { .. }
+            | E::NotBlindray
+            | E::BadHello { .. }
+            | E::UnknownSession => Self::peer(&error.to_string()),
             E::VersionMismatch { .. }
             | E::SessionMismatch { .. }
             | E::ParametersMismatch { .. }

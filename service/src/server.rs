@@ -22,7 +22,8 @@ use crate::{Comm, Error, Modes, Progress, traffic};
     reason = "callers fill it in over the default"
 )]
 pub struct ServerOptions {
-    /// The most images of one session, at least one.
+    /// The most images of one session, at least one. A client that deviates from the protocols takes more of the weights from
+    /// each image than what the findings tell, so that few is the cautious choice.
     pub max_images: u32,
     /// The modes that clients may ask for. Only those are planned.
     pub modes: Modes,
@@ -35,7 +36,7 @@ pub struct ServerOptions {
 impl Default for ServerOptions {
     fn default() -> Self {
         Self {
-            max_images: 64,
+            max_images: 4,
             modes: Modes::ALL,
             limits: Limits::default(),
             extension: default_extension(),
@@ -117,6 +118,16 @@ impl Server {
         &self.public
     }
 
+    /// The bytes of the largest session that is allowed, in both directions: its set-up, the runs of all images in all views
+    /// in the mode that takes most, and the refills of correlations.
+    #[must_use]
+    pub fn largest_session(&self) -> u64 {
+        let runs = self.runs(self.options.max_images);
+        let modes = [&self.faithful, &self.fast].into_iter().flatten();
+        let bytes = modes.map(|network| traffic::bytes(network, runs, self.options.extension));
+        bytes.max().unwrap_or_default()
+    }
+
     /// What [`channel::Listener::accept`] must compare.
     #[must_use]
     pub const fn terms(&self) -> &Terms {
@@ -130,9 +141,9 @@ impl Server {
     /// the protocols for each. It learns nothing of images and findings. `seed` must be fresh and secret;
     /// everything random comes from it.
     ///
-    /// All that comes before the protocols has to be over within the time-out of the connection; after it, each wait for
-    /// the client's next bytes ends in that time-out. A panic of `progress` ends the session, and the client hears it at
-    /// once.
+    /// All that comes before the protocols has to be over within the time-out of the connection; after it, each message has
+    /// to be over within that time-out and the time that its bytes take at the least rate of the connection
+    /// ([`channel::Config`]). A panic of `progress` ends the session, and the client hears it at once.
     ///
     /// # Errors
     /// All but [`Error::NoImagesLeft`]. An error ends this session and no other one.
@@ -157,7 +168,7 @@ impl Server {
         let (wish, network) = control.present(&self.json, |wish| self.network_for(wish))?;
         let extension = self.options.extension;
         let mut session = Session::establish(connection, seed.session(), extension)?;
-        let runs = u64::from(wish.images) * self.public.preprocessing.views() as u64;
+        let runs = self.runs(wish.images);
         session.reserve(traffic::cots(network, runs));
         let mut tally = Tally::start(&session);
         for run in 0..runs {
@@ -170,6 +181,11 @@ impl Server {
             comm: tally.finish(&session).0,
             seconds: begin.elapsed().as_secs_f64(),
         })
+    }
+
+    /// Runs of the network for so many images.
+    fn runs(&self, images: u32) -> u64 {
+        u64::from(images) * self.public.preprocessing.views() as u64
     }
 
     /// The network as a client wants it run, or why it does not get it.

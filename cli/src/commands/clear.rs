@@ -8,16 +8,18 @@ use service::{Finding, Times};
 
 use crate::args::{Arithmetic, ClearArgs};
 use crate::failure::{Failure, Outcome};
+use crate::inputs::Inputs;
 use crate::model;
 use crate::report::{Report, seconds, widths};
 use crate::ui::Ui;
 
 /// Runs the network without secrecy on every input.
 pub(crate) fn clear(args: &ClearArgs, ui: Ui) -> Outcome<()> {
-    let images = images::open_all(&args.input)?;
+    let inputs = Inputs::find(&args.input)?;
     let model = model::load(&args.model, ui)?;
-    for image in &images {
-        let report = run(&model, image, args.arithmetic);
+    for image in inputs {
+        let image = image?;
+        let report = run(&model, &image, args.arithmetic);
         ui.result(&report.map_err(|failure| failure.with(&image.name))?)?;
     }
     Ok(())

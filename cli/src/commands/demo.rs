@@ -2,13 +2,15 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Duration;
 
+use channel::Config;
 use images::Image;
 use serde::Deserialize;
 use service::Request;
 
-use crate::args::{Arithmetic, DemoArgs, LinkArgs};
+use crate::args::{Arithmetic, DemoArgs};
 use crate::client;
 use crate::commands::clear;
 use crate::failure::{Failure, Outcome};
@@ -36,11 +38,12 @@ pub(crate) fn demo(args: &DemoArgs, ui: Ui) -> Outcome<()> {
         mode: args.mode.into(),
         ..Request::default()
     };
-    let link = LinkArgs {
-        insecure: false,
-        timeout: TIMEOUT,
+    let config = Config {
+        timeout: Duration::from_secs(TIMEOUT),
+        ..Config::default()
     };
-    let mut session = client::dial(server.address, &request, &link)?;
+    let address = server.address;
+    let mut session = client::dial(&address.to_string(), &[address], &request, &config, ui)?;
     let mut report = client::infer(&mut session, &picture, ui)?;
     drop(session);
     server.finish()?;
@@ -70,9 +73,11 @@ fn compare(report: &mut Report, fixed: &Report, float: &Report) {
     report.deviation = Some(distances.fold(0.0, f64::max));
 }
 
-/// The server's process; ended with this value.
+/// The server's process; ended with this value, and with this process however it ends.
 struct ServerProcess {
     process: Child,
+    /// Its standard input: it ends when this is closed.
+    _lifeline: Option<ChildStdin>,
     address: SocketAddr,
 }
 
@@ -88,15 +93,9 @@ impl ServerProcess {
         let timeout = TIMEOUT.to_string();
         let mut process = Command::new(program)
             .args(["serve", "--model", EMBEDDED, "--listen", "127.0.0.1:0"])
-            .args([
-                "--sessions",
-                "1",
-                "--timeout",
-                &timeout,
-                "--json",
-                "--quiet",
-            ])
-            .stdin(Stdio::null())
+            .args(["--sessions", "1", "--timeout", &timeout])
+            .args(["--end-with-stdin", "--json", "--quiet"])
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|e| failed(e.to_string()))?;
@@ -117,7 +116,12 @@ impl ServerProcess {
             let _ = process.wait();
             return Err(failed("it did not say where it listens".into()));
         };
-        Ok(Self { process, address })
+        Ok(Self {
+            // Waiting for a process would close it.
+            _lifeline: process.stdin.take(),
+            process,
+            address,
+        })
     }
 
     /// Waits for the server to end by itself.

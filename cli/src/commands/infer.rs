@@ -1,45 +1,38 @@
 //! `blindray infer`.
 
-use secure::Mode;
 use service::Request;
 
-use crate::args::{self, InferArgs};
+use crate::args::InferArgs;
 use crate::failure::{Failure, Outcome};
+use crate::inputs::Inputs;
 use crate::link::resolve;
 use crate::ui::Ui;
 use crate::{client, model};
 
 /// Asks a server for the findings of every input.
 pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
-    let address = resolve(&args.connect, &args.link)?;
+    let addresses = resolve(&args.connect, &args.link)?;
     let expect = match &args.public {
         Some(file) => Some(model::public(file)?.digest()),
         None => args.expect_model.as_deref().map(digest).transpose()?,
     };
-    // Every image is read before the server is bothered.
-    let pictures = images::open_all(&args.input)?;
+    let inputs = Inputs::find(&args.input)?;
     let request = Request {
-        images: u32::try_from(pictures.len()).map_err(Failure::input)?,
+        images: inputs.number()?,
         mode: args.mode.into(),
         expect,
+        max_traffic: args.max_traffic,
         ..Request::default()
     };
-    let mut session = client::dial(address, &request, &args.link)?;
-    ui.note(&format!("model {} from {address}", session.model().name));
-    for picture in &pictures {
-        let report = client::infer(&mut session, picture, ui);
-        ui.result(&report.map_err(|failure| failure.with(&picture.name))?)?;
+    let mut session = client::dial(&args.connect, &addresses, &request, &args.config(), ui)?;
+    let (model, peer) = (&session.model().name, session.connection().peer());
+    ui.note(&format!("model {model} from {peer}"));
+    for image in inputs {
+        let image = image?;
+        let report = client::infer(&mut session, &image, ui);
+        ui.result(&report.map_err(|failure| failure.with(&image.name))?)?;
     }
     Ok(())
-}
-
-impl From<args::Mode> for Mode {
-    fn from(mode: args::Mode) -> Self {
-        match mode {
-            args::Mode::Faithful => Self::Faithful,
-            args::Mode::Fast => Self::Fast,
-        }
-    }
 }
 
 fn digest(text: &str) -> Outcome<[u8; 32]> {

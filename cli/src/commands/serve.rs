@@ -1,18 +1,19 @@
 //! `blindray serve`.
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use channel::{Config, Connection, Error, Listener};
+use channel::{Connection, Error, Listener};
 use serde::Serialize;
-use service::{Served, Server, ServerOptions};
+use service::{Served, Server};
 
 use crate::args::ServeArgs;
 use crate::failure::{Failure, Outcome};
-use crate::link::require_loopback;
-use crate::text::{counted, hex};
+use crate::link::resolve;
+use crate::text::{self, counted, hex};
 use crate::ui::Ui;
-use crate::{entropy, model};
+use crate::{entropy, interrupt, model};
 
 /// How long a client may take to hang up after its session.
 const HANG_UP: Duration = Duration::from_secs(10);
@@ -27,17 +28,19 @@ struct Listening<'a> {
 
 /// Serves clients until interrupted, or until `--sessions` have ended.
 pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
-    require_loopback(args.listen, &args.link)?;
-    let server = server(args, ui)?;
-    let config = Config {
-        max_sessions: args.parallel as usize,
-        ..args.link.config()
-    };
-    let listener = Listener::bind(args.listen, config)
+    if args.end_with_stdin {
+        interrupt::end_with_stdin()?;
+    }
+    let addresses = resolve(&args.listen, &args.link)?;
+    let model = model::load(&args.model, ui)?;
+    let server =
+        Server::new(model.public, model.weights, args.options()).map_err(Failure::input)?;
+    let listener = Listener::bind(&*addresses, args.config())
         .map_err(|e| Failure::input(format!("cannot listen on {}: {e}", args.listen)))?;
-    let handle = listener.handle();
-    ctrlc::set_handler(move || handle.close()).map_err(Failure::run)?;
+    let running = Arc::new(AtomicUsize::new(0));
+    close_at_interrupt(&listener, &running, ui)?;
     announce(&listener, &server, ui)?;
+    warn_of_rate(&server, args, ui);
 
     std::thread::scope(|scope| {
         let (ended, endings) = mpsc::channel();
@@ -52,15 +55,19 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
                 }
             };
             begun += 1;
-            let (server, ended) = (&server, ended.clone());
+            running.fetch_add(1, Ordering::Relaxed);
+            let (server, running, ended) = (&server, &running, ended.clone());
             scope.spawn(move || {
                 let served = session(&connection, server, ui);
                 // This process may end next; the client is given time to take what was sent.
                 let _ = connection.close(HANG_UP);
+                running.fetch_sub(1, Ordering::Relaxed);
                 // The receiver lives as long as this scope.
                 let _ = ended.send(served);
             });
         }
+        // Nobody else is served: those in line hear it now.
+        listener.handle().close();
         drop(ended);
         let failed = endings.iter().filter(|served| !served).count();
         if args.sessions.is_some() && failed > 0 {
@@ -70,14 +77,19 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     })
 }
 
-/// The model, ready to be served.
-fn server(args: &ServeArgs, ui: Ui) -> Outcome<Server> {
-    let model = model::load(&args.model, ui)?;
-    let options = ServerOptions {
-        max_images: args.max_images,
-        ..ServerOptions::default()
-    };
-    Server::new(model.public, model.weights, options).map_err(Failure::input)
+/// When asked to end, takes no more clients, and lets sessions at hand come to their end.
+fn close_at_interrupt(listener: &Listener, running: &Arc<AtomicUsize>, ui: Ui) -> Outcome<()> {
+    let (handle, running) = (listener.handle(), Arc::clone(running));
+    interrupt::first(move || {
+        handle.close();
+        let running = running.load(Ordering::Relaxed);
+        if running > 0 {
+            ui.note(&format!(
+                "no more clients are taken; waiting for {} to end, or for another Ctrl-C",
+                counted(running, "session")
+            ));
+        }
+    })
 }
 
 fn announce(listener: &Listener, server: &Server, ui: Ui) -> Outcome<()> {
@@ -95,6 +107,21 @@ fn announce(listener: &Listener, server: &Server, ui: Ui) -> Outcome<()> {
         })?;
     }
     Ok(())
+}
+
+/// Says how fast a line the largest session needs, where that is not a matter of course.
+fn warn_of_rate(server: &Server, args: &ServeArgs, ui: Ui) {
+    /// Bytes per second.
+    const MATTER_OF_COURSE: u64 = 1_000_000;
+    let (bytes, seconds) = (server.largest_session(), args.max_session);
+    if bytes / seconds >= MATTER_OF_COURSE {
+        ui.note(&format!(
+            "a session of {} takes {}: to be over within --max-session {seconds} it needs {} per second on average",
+            counted(args.max_images as usize, "image"),
+            text::bytes(bytes),
+            text::bytes(bytes / seconds)
+        ));
+    }
 }
 
 /// One client, from greeting to goodbye; its failure is its own.

@@ -230,11 +230,11 @@ impl Estimate {
     }
 
     fn summary(&self) -> String {
-        let mut out = String::new();
+        let mut out = String::from("\n");
         let how = self.mode.as_deref().unwrap_or("by formula");
         put(
             &mut out,
-            format_args!("\n{} · preset {} · {how}", self.model, self.preset),
+            format_args!("{} · preset {} · {how}", self.model, self.preset),
         );
         if let Some(bits) = self.bits {
             put(

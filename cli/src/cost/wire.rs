@@ -5,6 +5,8 @@ use std::str::FromStr;
 use secure::NetworkSpeed;
 use serde::Serialize;
 
+use crate::text::quantity;
+
 /// A network between the two parties, and what the user called it.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub(crate) struct Wire {
@@ -60,14 +62,6 @@ impl FromStr for Wire {
         })?;
         Ok(Self::named(text, rate, rtt))
     }
-}
-
-/// A finite number of 0 or more, and one of the units.
-fn quantity(text: &str, units: &[(&str, f64)]) -> Option<f64> {
-    let (number, unit) = text.split_at(text.find(char::is_alphabetic)?);
-    let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
-    let value = number.trim().parse::<f64>().ok()? * factor;
-    (value.is_finite() && value >= 0.0).then_some(value)
 }
 
 #[cfg(test)]

@@ -34,10 +34,20 @@ fn usage() {
 fn numbers_out_of_range() {
     let import = ["import", "--calibrate", ".", "--out", "x", "--onnx", "x"];
     let serve = ["serve", "--model", "chestnet"];
+    let infer = ["infer", "--connect", "localhost:1", "--input", "x"];
     for (args, option, value, cause) in [
         (&serve[..], "--parallel", "0", "0 is not in 1.."),
         (&serve, "--sessions", "0", "0 is not in 1.."),
         (&serve, "--max-images", "0", "0 is not in 1.."),
+        (&serve, "--modes", "slow", "faithful, fast"),
+        (&infer, "--timeout", "0", "0 is not in 1.."),
+        (&infer, "--connections", "0", "0 is not in 1..=8"),
+        (&infer, "--connections", "9", "9 is not in 1..=8"),
+        (&infer, "--max-wait", "0", "0 is not in 1.."),
+        (&serve, "--max-session", "0", "0 is not in 1.."),
+        (&serve, "--least-rate", "0", "a size above 0"),
+        (&infer, "--max-traffic", "0", "a size above 0"),
+        (&infer, "--max-traffic", "2 Gbit", "such as 500MB"),
         (&import, "--images", "0", "0 is not in 1.."),
         (&import, "--accuracy", "nan", "above 0 and below 1"),
         (&import, "--accuracy", "0", "above 0 and below 1"),
@@ -203,10 +213,11 @@ fn images_that_are_none() {
         std::fs::write(&path, bytes).expect("a file");
         fails(&clear("chestnet", text(&path)), 2, "x.png");
     }
+    std::fs::remove_file(&path).expect("it is there");
     fails(
         &clear("chestnet", text(folder.path())),
         2,
-        "cannot read image",
+        "no PNG, JPEG or DICOM files",
     );
 }
 
@@ -242,15 +253,21 @@ fn nobody_there() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
     drop(listener);
-    fails(&infer(address, &[]), 1, "no session with a server");
-    let image = xray();
     fails(
-        &run(&["infer", "--connect", "nowhere", "--input", text(&image)]),
-        2,
-        "no address",
+        &infer(address, &[]),
+        1,
+        "is `blindray serve` running there?",
     );
-    let args = ["infer", "--input", text(&image), "--connect", "127.0.0.1"];
-    fails(&run(&args), 2, "a host and a port");
+    let image = xray();
+    let to = |name| run(&["infer", "--input", text(&image), "--connect", name]);
+    for name in ["127.0.0.1", "localhost", "localhost:http", "::1:7700"] {
+        fails(&to(name), 2, "give HOST:PORT, as in localhost:7700");
+    }
+    fails(
+        &to("nowhere.invalid:7700"),
+        2,
+        "no address of nowhere.invalid",
+    );
 }
 
 #[test]
@@ -281,11 +298,10 @@ fn a_peer_that_stalls_or_closes_at_once() {
 #[test]
 fn another_model_digest() {
     let mut server = Server::start(&["--model", "chestnet", "--sessions", "1"]);
-    fails(
-        &infer(server.address, &["--expect-model", &"00".repeat(32)]),
-        1,
-        "model",
-    );
+    let other = infer(server.address, &["--expect-model", &"00".repeat(32)]);
+    for cause in [&server.digest, &"00".repeat(32), "ask its provider"] {
+        fails(&other, 1, cause);
+    }
     fails(
         &infer(server.address, &["--expect-model", "abc"]),
         2,

@@ -161,7 +161,7 @@ fn resnet20_on_ten_images() {
             .collect()
     };
 
-    let server = Server::start(&["--model", &model]);
+    let server = Server::start(&["--model", &model, "--max-images", "10"]);
     let address = server.connect();
     let args = with(&["infer", "--json", "--connect", &address, "--input"]);
     let (output, client_peak) = run_watched(&args.iter().map(String::as_str).collect::<Vec<_>>());

@@ -1,9 +1,10 @@
 //! A man in the middle of two real processes: whatever he does to the bytes, both end with one sentence.
 //!
-//! He can cut the connection at any byte, go silent, or write bytes of his own, in either direction, in the greetings and
-//! in any of the session's streams: the online stream, the conversation, and the two refill streams.
+//! He can cut the connection at any byte, go silent, or write bytes of his own, in either direction of the greeting, of any of
+//! the streams that share the connection, and of the headers of their frames.
 
-use std::io::{ErrorKind, Read, Write};
+use std::collections::BTreeMap;
+use std::io::{Read, Result as IoResult, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::process::Output;
 use std::sync::Arc;
@@ -12,16 +13,19 @@ use std::time::Duration;
 
 use crate::support::{Server, fails, run, xray};
 
-/// What the bytes of a connection belong to.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Part {
+/// What bytes of a connection belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
     Greeting,
+    /// The headers of all frames.
+    Headers,
+    /// What a stream carries.
     Stream(u8),
 }
 
-const ONLINE: Part = Part::Stream(0);
-const REFILL: [Part; 2] = [Part::Stream(1), Part::Stream(2)];
-const CONTROL: Part = Part::Stream(3);
+const ONLINE: Place = Place::Stream(0);
+const REFILL: [Place; 2] = [Place::Stream(1), Place::Stream(2)];
+const CONTROL: Place = Place::Stream(3);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Towards {
@@ -38,79 +42,79 @@ enum Act {
 
 #[derive(Clone, Copy, Debug)]
 struct Attack {
-    part: Part,
+    place: Place,
     towards: Towards,
+    /// How many bytes of the place pass before.
     at: usize,
     act: Act,
 }
 
-/// Passes the bytes of one direction on, but for the attack: the greeting, and then frames, of which those of kind 1 carry
-/// as many bytes of a stream as they say.
-fn pass(mut from: TcpStream, mut to: TcpStream, attack: Option<Attack>, end: &AtomicBool) {
-    let mut run = || {
-        let mut way = Way {
-            from: &mut from,
-            to: &mut to,
-            attack,
-            seen: 0,
-            end,
-        };
-        way.carry(Part::Greeting, HELLO)?;
+/// One direction of the connection.
+struct Passage {
+    from: TcpStream,
+    to: TcpStream,
+    attack: Option<Attack>,
+    seen: BTreeMap<Place, usize>,
+    end: Arc<AtomicBool>,
+}
+
+impl Passage {
+    /// Passes on the greeting and then frames, until somebody hangs up or the attack ends it.
+    fn run(mut self) {
+        let _ = self.pass();
+        let _ = self.from.shutdown(Shutdown::Both);
+        let _ = self.to.shutdown(Shutdown::Both);
+    }
+
+    fn pass(&mut self) -> IoResult<()> {
+        // Magic, version, kind, and the length of what follows.
+        let mut prefix = self.take(15)?;
+        let length = u16::from_le_bytes([prefix[13], prefix[14]]);
+        prefix.extend(self.take(length.into())?);
+        self.put(Place::Greeting, prefix)?;
         loop {
-            let mut header = [0; 8];
-            way.from.read_exact(&mut header)?;
-            way.to.write_all(&header)?;
-            if header[0] == 1 {
-                let length = u32::from_le_bytes(header[4..].try_into().expect("four bytes"));
-                way.carry(Part::Stream(header[1]), length as usize)?;
+            let header = self.take(8)?;
+            let (kind, stream) = (header[0], header[1]);
+            let length = header
+                .last_chunk()
+                .map_or(0, |&bytes| u32::from_le_bytes(bytes));
+            self.put(Place::Headers, header)?;
+            if kind == 1 {
+                let payload = self.take(length as usize)?;
+                self.put(Place::Stream(stream), payload)?;
             }
         }
-    };
-    let ended: std::io::Result<()> = run();
-    drop(ended);
-    let _ = from.shutdown(Shutdown::Both);
-    let _ = to.shutdown(Shutdown::Both);
-}
+    }
 
-/// One direction of a connection.
-struct Way<'a> {
-    from: &'a mut TcpStream,
-    to: &'a mut TcpStream,
-    attack: Option<Attack>,
-    /// Bytes so far of the part that is attacked.
-    seen: usize,
-    end: &'a AtomicBool,
-}
-
-impl Way<'_> {
-    /// Carries these bytes of a part; an error ends the connection.
-    fn carry(&mut self, part: Part, length: usize) -> std::io::Result<()> {
+    fn take(&mut self, length: usize) -> IoResult<Vec<u8>> {
         let mut bytes = vec![0; length];
         self.from.read_exact(&mut bytes)?;
-        let Some(Attack { at, act, .. }) = self.attack.filter(|attack| attack.part == part) else {
-            return self.to.write_all(&bytes);
-        };
-        let seen = self.seen;
-        self.seen += length;
-        match act {
-            Act::Cut | Act::Stall if at < self.seen => {
-                self.to.write_all(&bytes[..at.saturating_sub(seen)])?;
-                while matches!(act, Act::Stall) && !self.end.load(Ordering::Relaxed) {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                Err(ErrorKind::ConnectionAborted.into())
-            }
-            Act::Cut | Act::Stall => self.to.write_all(&bytes),
-            Act::Write(own) => {
-                for (place, byte) in (at..).zip(own) {
-                    let place = place.checked_sub(seen).and_then(|k| bytes.get_mut(k));
-                    if let Some(place) = place {
-                        *place = *byte;
+        Ok(bytes)
+    }
+
+    fn put(&mut self, place: Place, mut bytes: Vec<u8>) -> IoResult<()> {
+        let seen = self.seen.entry(place).or_default();
+        let begin = *seen;
+        *seen += bytes.len();
+        let here = begin..*seen;
+        if let Some(Attack { at, act, .. }) = self.attack.filter(|attack| attack.place == place) {
+            match act {
+                Act::Write(own) => {
+                    for (place, byte) in (at..).zip(own).filter(|(place, _)| here.contains(place)) {
+                        bytes[place - begin] = *byte;
                     }
                 }
-                self.to.write_all(&bytes)
+                Act::Cut | Act::Stall if here.contains(&at) => {
+                    self.to.write_all(&bytes[..at - begin])?;
+                    while matches!(act, Act::Stall) && !self.end.load(Ordering::Relaxed) {
+                        std::thread::sleep(Duration::from_millis(20));
+                    }
+                    return Err(std::io::ErrorKind::ConnectionAborted.into());
+                }
+                Act::Cut | Act::Stall => {}
             }
         }
+        self.to.write_all(&bytes)
     }
 }
 
@@ -119,24 +123,25 @@ fn relay(server: SocketAddr, attack: Attack, end: Arc<AtomicBool>) -> SocketAddr
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
     std::thread::spawn(move || {
-        for client in listener.incoming() {
-            let Ok(client) = client else { return };
-            let Ok(upstream) = TcpStream::connect(server) else {
-                return;
+        let (client, _) = listener.accept().expect("a client");
+        let upstream = TcpStream::connect(server).expect("the server listens");
+        for towards in [Towards::Server, Towards::Client] {
+            let [client, upstream] = [&client, &upstream].map(|socket| {
+                socket.set_nodelay(true).expect("a socket");
+                socket.try_clone().expect("a socket")
+            });
+            let (from, to) = match towards {
+                Towards::Server => (client, upstream),
+                Towards::Client => (upstream, client),
             };
-            for towards in [Towards::Server, Towards::Client] {
-                let attack = Some(attack).filter(|attack| attack.towards == towards);
-                let ends = (
-                    client.try_clone().expect("a socket"),
-                    upstream.try_clone().expect("a socket"),
-                );
-                let (from, to) = match towards {
-                    Towards::Server => ends,
-                    Towards::Client => (ends.1, ends.0),
-                };
-                let end = Arc::clone(&end);
-                std::thread::spawn(move || pass(from, to, attack, &end));
-            }
+            let passage = Passage {
+                from,
+                to,
+                attack: (attack.towards == towards).then_some(attack),
+                seen: BTreeMap::new(),
+                end: Arc::clone(&end),
+            };
+            std::thread::spawn(move || passage.run());
         }
     });
     address
@@ -160,7 +165,7 @@ fn under(attack: Attack) -> (Output, String) {
         input,
     ]);
     // A session that never began leaves the server waiting for another; one that did ends with it.
-    let said = if attack.part == Part::Greeting {
+    let said = if attack.place == Place::Greeting {
         server.stop().1
     } else {
         let (code, said) = server.wait();
@@ -172,15 +177,12 @@ fn under(attack: Attack) -> (Output, String) {
     (output, said)
 }
 
-/// Bytes of a greeting.
-const HELLO: usize = 97;
-
 #[test]
 fn another_version() {
     let bytes = &[9, 0, 0, 0];
     for towards in [Towards::Server, Towards::Client] {
         let attack = Attack {
-            part: Part::Greeting,
+            place: Place::Greeting,
             towards,
             at: 8,
             act: Act::Write(bytes),
@@ -201,7 +203,7 @@ fn another_version() {
 #[test]
 fn other_parameters() {
     let attack = Attack {
-        part: Part::Greeting,
+        place: Place::Greeting,
         towards: Towards::Client,
         at: 20,
         act: Act::Write(b"other"),
@@ -213,14 +215,14 @@ fn other_parameters() {
 fn a_length_of_2_to_the_60() {
     let bytes = &[0, 0, 0, 0, 0, 0, 0, 0x10];
     let attack = Attack {
-        part: CONTROL,
+        place: CONTROL,
         towards: Towards::Client,
         at: 0,
         act: Act::Write(bytes),
     };
     fails(&under(attack).0, 1, "1152921504606846976");
     let attack = Attack {
-        part: CONTROL,
+        place: CONTROL,
         towards: Towards::Server,
         at: 0,
         act: Act::Write(bytes),
@@ -233,7 +235,7 @@ fn a_length_of_2_to_the_60() {
 #[test]
 fn another_model_than_announced() {
     let attack = Attack {
-        part: CONTROL,
+        place: CONTROL,
         towards: Towards::Client,
         at: 8 + 12,
         act: Act::Write(b"X"),
@@ -241,15 +243,34 @@ fn another_model_than_announced() {
     fails(&under(attack).0, 1, "model");
 }
 
+/// A frame of no kind, and one longer than any is.
+#[test]
+fn frames_that_are_none() {
+    for (at, bytes) in [(0, &[9][..]), (7, &[0x10])] {
+        for towards in [Towards::Server, Towards::Client] {
+            let attack = Attack {
+                place: Place::Headers,
+                towards,
+                at,
+                act: Act::Write(bytes),
+            };
+            let (output, said) = under(attack);
+            fails(&output, 1, "");
+            let both = said + &String::from_utf8_lossy(&output.stderr);
+            assert!(both.contains("the peer sent a "), "{attack:?}: {both}");
+        }
+    }
+}
+
 #[test]
 fn invalid_points_in_the_base_ot() {
     let noise = &[0xff; 64];
-    for part in REFILL {
+    for place in REFILL {
         for towards in [Towards::Server, Towards::Client] {
             let attack = Attack {
-                part,
+                place,
                 towards,
-                at: 5,
+                at: 8,
                 act: Act::Write(noise),
             };
             fails(&under(attack).0, 1, "");
@@ -259,17 +280,18 @@ fn invalid_points_in_the_base_ot() {
 
 #[test]
 fn a_connection_cut_in_any_phase() {
-    for (part, places) in [
-        (Part::Greeting, &[0, 11, HELLO - 1][..]),
+    for (place, bytes) in [
+        (Place::Greeting, &[0, 11, 90][..]),
+        (Place::Headers, &[0, 5, 100]),
         (ONLINE, &[0, 100, 200_000]),
-        (CONTROL, &[1, 20, 60]),
-        (REFILL[0], &[0, 50, 3_000]),
-        (REFILL[1], &[10, 5_000]),
+        (CONTROL, &[0, 5, 25]),
+        (REFILL[0], &[0, 20, 3_000]),
+        (REFILL[1], &[0, 3_000]),
     ] {
-        for &at in places {
+        for &at in bytes {
             for towards in [Towards::Server, Towards::Client] {
                 let (output, _) = under(Attack {
-                    part,
+                    place,
                     towards,
                     at,
                     act: Act::Cut,
@@ -282,8 +304,8 @@ fn a_connection_cut_in_any_phase() {
 
 #[test]
 fn a_peer_that_stalls_in_any_phase() {
-    for (part, towards, at) in [
-        (Part::Greeting, Towards::Client, 5),
+    for (place, towards, at) in [
+        (Place::Greeting, Towards::Client, 5),
         (ONLINE, Towards::Client, 50_000),
         (ONLINE, Towards::Server, 50_000),
         (CONTROL, Towards::Client, 30),
@@ -291,7 +313,7 @@ fn a_peer_that_stalls_in_any_phase() {
         (REFILL[1], Towards::Server, 500),
     ] {
         let (output, _) = under(Attack {
-            part,
+            place,
             towards,
             at,
             act: Act::Stall,

@@ -5,6 +5,13 @@ mod bad_input;
 mod dicom;
 mod end_to_end;
 mod hostile_peer;
+#[cfg(unix)]
+mod interrupts;
+#[cfg(unix)]
+mod limits;
+mod many_images;
+mod middle_boxes;
 mod models;
 mod plan;
 mod support;
+mod terminal;

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -101,15 +101,26 @@ pub(crate) fn top(report: &Value) -> usize {
 /// A server process; ended with this value.
 pub(crate) struct Server {
     process: Child,
+    errors: BufReader<ChildStderr>,
+    /// What came of its standard error so far.
+    said: String,
     pub(crate) address: SocketAddr,
     pub(crate) digest: String,
 }
 
 impl Server {
     pub(crate) fn start(args: &[&str]) -> Self {
-        let mut process = blindray()
-            .args(["serve", "--json", "--listen", "127.0.0.1:0"])
-            .args(args)
+        let mut command = blindray();
+        command
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(args);
+        Self::spawn(command)
+    }
+
+    /// A server by its command, to which `--json` is added.
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        let mut process = command
+            .arg("--json")
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -120,14 +131,32 @@ impl Server {
             .read_line(&mut line)
             .expect("its first line");
         let hello: Value = serde_json::from_str(&line).expect("JSON");
+        let word = |key: &str| hello[key].as_str().expect("text");
         Self {
+            errors: BufReader::new(process.stderr.take().expect("piped")),
+            said: String::new(),
             process,
-            address: hello["listening"]
-                .as_str()
-                .expect("address")
-                .parse()
-                .expect("address"),
-            digest: hello["digest"].as_str().expect("digest").to_owned(),
+            address: word("listening").parse().expect("address"),
+            digest: word("digest").to_owned(),
+        }
+    }
+
+    pub(crate) const fn process(&mut self) -> &mut Child {
+        &mut self.process
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Waits until it says something.
+    pub(crate) fn says(&mut self, words: &str) {
+        let mut line = String::new();
+        while !line.contains(words) {
+            line.clear();
+            let read = self.errors.read_line(&mut line).expect("UTF-8");
+            self.said += &line;
+            assert!(read > 0, "it never says `{words}`: {}", self.said);
         }
     }
 
@@ -142,24 +171,15 @@ impl Server {
 
     /// Asks it to stop, and gives its exit code and what it said.
     pub(crate) fn stop(mut self) -> (Option<i32>, String) {
-        let pid = self.process.id().to_string();
-        Command::new("kill")
-            .args(["-TERM", &pid])
-            .status()
-            .expect("kill runs");
+        signal("-TERM", self.pid());
         self.wait()
     }
 
     /// Waits until it ends by itself.
     pub(crate) fn wait(&mut self) -> (Option<i32>, String) {
-        let mut said = String::new();
-        self.process
-            .stderr
-            .take()
-            .expect("piped")
-            .read_to_string(&mut said)
-            .expect("UTF-8");
-        (self.process.wait().expect("it ends").code(), said)
+        self.errors.read_to_string(&mut self.said).expect("UTF-8");
+        let code = self.process.wait().expect("it ends").code();
+        (code, std::mem::take(&mut self.said))
     }
 }
 
@@ -168,6 +188,12 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Sends a signal, `-INT` for example.
+pub(crate) fn signal(name: &str, pid: u32) {
+    let sent = Command::new("kill").args([name, &pid.to_string()]).status();
+    assert!(sent.expect("kill runs").success());
 }
 
 /// Peak resident memory of a running process in bytes; 0 when it is gone.

@@ -1,0 +1,55 @@
+//! Ctrl-C, and what else asks a process to end: SIGTERM, SIGHUP, a closed console.
+//!
+//! A command that does nothing here ends at once, by the system's own doing.
+
+use std::process::exit;
+use std::sync::{Once, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use crate::failure::{Failure, Outcome};
+
+/// The exit code of a process that was asked to end, as shells have it for Ctrl-C.
+const INTERRUPTED: i32 = 130;
+
+/// Has `act` done at the first request, after which the command comes to its end by itself. The second one ends the process,
+/// even where `act` waits for a terminal that takes no text.
+pub(crate) fn first(act: impl FnOnce() + Send + 'static) -> Outcome<()> {
+    let mut act = Some(act);
+    let handler = move || match act.take() {
+        Some(act) => drop(thread::spawn(act)),
+        None => exit(INTERRUPTED),
+    };
+    ctrlc::set_handler(handler).map_err(Failure::run)
+}
+
+/// Has `clean` done at a request, if it takes no longer than a moment, and then ends the process. Only the first call counts.
+pub(crate) fn before_end(clean: fn()) {
+    const MOMENT: Duration = Duration::from_millis(300);
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let handler = move || {
+            let (done, is_done) = mpsc::channel::<()>();
+            thread::spawn(move || {
+                clean();
+                drop(done);
+            });
+            let _ = is_done.recv_timeout(MOMENT);
+            exit(INTERRUPTED);
+        };
+        // Without a handler the process ends all the same.
+        let _ = ctrlc::set_handler(handler);
+    });
+}
+
+/// Ends the process when its standard input ends. A process that holds the other end of that pipe, and dies of whatever cause,
+/// takes this one with it: the operating system closes the pipe.
+pub(crate) fn end_with_stdin() -> Outcome<()> {
+    let watch = || {
+        // Whatever comes is of no matter, and an error is an end too.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        exit(INTERRUPTED);
+    };
+    let thread = thread::Builder::new().name("lifeline".into());
+    thread.spawn(watch).map(drop).map_err(Failure::run)
+}

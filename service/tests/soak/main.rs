@@ -1,0 +1,138 @@
+//! A server over a day, in short: many sessions one after the other while strangers come, and nothing grows.
+//!
+//! Alone in its process, whose threads, descriptors and memory it counts.
+
+#[path = "../all/common.rs"]
+#[expect(dead_code, reason = "shared with the other tests")]
+mod common;
+mod strangers;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use channel::{Config, Error as ChannelError, Listener};
+use service::{Client, Request};
+
+use common::{CLIENT_SEED, MODEL, SERVER, SERVER_SEED, picture};
+use strangers::Strangers;
+
+/// Code that is not optimised would take minutes.
+const SESSIONS: usize = if cfg!(debug_assertions) { 100 } else { 1000 };
+const STRANGERS: usize = SESSIONS / 5;
+/// Sessions at the same time.
+const CLIENTS: usize = 2;
+/// What memory may differ by for reasons of the allocator: no more than a few bytes for each session.
+const SLACK: u64 = 8 << 20;
+
+/// What a process holds, as Linux counts it; elsewhere nothing is counted.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    threads: u64,
+    descriptors: usize,
+    memory: u64,
+}
+
+fn held() -> Option<Held> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let number = |key: &str| -> Option<u64> {
+        let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+        line.split_whitespace().next()?.parse().ok()
+    };
+    Some(Held {
+        threads: number("Threads:")?,
+        descriptors: std::fs::read_dir("/proc/self/fd").ok()?.count(),
+        memory: number("VmRSS:")? << 10,
+    })
+}
+
+#[test]
+fn nothing_grows() {
+    let config = Config {
+        timeout: Duration::from_secs(10),
+        handshake_timeout: Duration::from_secs(3),
+        ..Config::default()
+    };
+    // What is made once and kept is there before anything is counted.
+    a_day(SESSIONS / 10, STRANGERS / 10, &config);
+    let before = held();
+    let begin = Instant::now();
+    a_day(SESSIONS, STRANGERS, &config);
+    eprintln!(
+        "{SESSIONS} sessions and {STRANGERS} strangers: {:?}",
+        begin.elapsed()
+    );
+    let (Some(before), Some(mut after)) = (before, held()) else {
+        eprintln!("SKIPPED: this system does not say what a process holds");
+        return;
+    };
+    // The last threads come to their end after the last session.
+    let patience = Instant::now() + 2 * config.timeout;
+    while (after.threads > before.threads || after.descriptors > before.descriptors)
+        && Instant::now() < patience
+    {
+        thread::sleep(Duration::from_millis(50));
+        after = held().expect("as before");
+    }
+    eprintln!("before {before:?}, after {after:?}");
+    assert!(after.threads <= before.threads, "{before:?} {after:?}");
+    assert!(
+        after.descriptors <= before.descriptors,
+        "{before:?} {after:?}"
+    );
+    assert!(
+        after.memory <= before.memory + SLACK,
+        "{before:?} {after:?}"
+    );
+}
+
+/// A server from its first client to its last. Every session ends with the right findings, whatever strangers do meanwhile.
+fn a_day(sessions: usize, strangers: usize, config: &Config) {
+    let listener = Listener::bind("127.0.0.1:0", config.clone()).expect("a port");
+    let (address, handle) = (listener.local_addr(), listener.handle());
+    let expected = MODEL.run_integer(MODEL.public.prepare(&picture(0), 0).fixed());
+    let expected = [expected.expect("it runs")];
+    let (served, left) = (AtomicUsize::new(0), AtomicUsize::new(sessions));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            loop {
+                let connection = match listener.accept(SERVER.terms(), [1; 16]) {
+                    Ok(connection) => connection,
+                    Err(ChannelError::ListenerClosed) => return,
+                    Err(_) => continue,
+                };
+                scope.spawn(|| {
+                    let connection = connection;
+                    let done = SERVER.serve(&connection, SERVER_SEED, &mut |_| {});
+                    served.fetch_add(usize::from(done.is_ok()), Ordering::Relaxed);
+                });
+            }
+        });
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|_| {
+                scope.spawn(|| {
+                    let next = || {
+                        left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| {
+                            n.checked_sub(1)
+                        })
+                    };
+                    while let Ok(number) = next() {
+                        let mut seed = CLIENT_SEED;
+                        seed[..8].copy_from_slice(&number.to_le_bytes());
+                        let request = Request::default();
+                        let mut client =
+                            Client::dial(address, config, &request, seed).expect("a session");
+                        let found = client.infer(&picture(0), &mut |_| {}).expect("it infers");
+                        assert_eq!(found.views, expected);
+                    }
+                })
+            })
+            .collect();
+        Strangers::new(address).come(strangers, &|| left.load(Ordering::Relaxed) == 0);
+        let clients = clients.into_iter().map(thread::ScopedJoinHandle::join);
+        let clients: Result<Vec<()>, _> = clients.collect();
+        handle.close();
+        clients.expect("every session ends well");
+    });
+    assert_eq!(served.into_inner(), sessions);
+}
