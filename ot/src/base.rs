@@ -142,7 +142,7 @@ fn transcript(session: &SessionId, sender: Role, request: &[u8], reply: &[u8]) -
     let mut hasher = blake3::Hasher::new_derive_key("Blindray 2026-11-29 base OT, transcript");
     hasher.update(session);
     hasher.update(&[u8::from(sender.is_server())]);
-    // Either has so many bytes for each OT, so it is clear where the one ends.
+    // Their lengths stand in a fixed ratio, so it is clear where the one ends.
     hasher.update(request).update(reply);
     hasher.finalize().into()
 }

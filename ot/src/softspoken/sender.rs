@@ -37,16 +37,17 @@ use crate::{Block, Error, RcotSender, base};
 /// last group has the bits that are left. The expansion is AES-CTR, continued from refill to refill;
 /// the doubling step of a tree is [`TreePrg`].
 ///
-/// **Security.** λ = 128. Both parties may deviate: a receiver that does ends in [`Error::Inconsistent`],
-/// unless it guesses all that it asks of Δ. [`consistency`](crate::consistency) says how, why, and what
-/// it does not give. The base OTs are secure against either party. (Protocols that use the pool are
-/// semi-honest.)
+/// **Security.** λ = 128. Either party may deviate. If the receiver does, the sender's draw fails with
+/// [`Error::Inconsistent`], unless the receiver guesses all the bits of Δ that the draw would have shown it:
+/// [`consistency`](crate::consistency) says how and why, and what that does not give. The sender says
+/// nothing in a refill, and the base OTs are secure against both. Protocols that use the pool are
+/// semi-honest all the same.
 ///
 /// **Cost.** [`Extension::setup_cost`](crate::Extension::setup_cost): one flight each way.
 /// [`Extension::refill_cost`](crate::Extension::refill_cost): from receiver to sender, for every batch of
-/// [`SoftSpoken::BATCH`](crate::SoftSpoken::BATCH) COTs, ceil(128/k) - 1 bits for each of 128 columns more than there are COTs,
-/// and 48 bytes. A refill happens inside the draw that needs it, which
-/// is the same draw on both sides. The sender waits for the receiver's corrections; the receiver waits
+/// [`SoftSpoken::BATCH`](crate::SoftSpoken::BATCH) COTs, ceil(128/k) - 1 bits for each of 128 columns more than
+/// there are COTs, and 48 bytes. A refill happens inside the draw that needs it, which is the same draw on
+/// both sides. The sender waits for the receiver's corrections; the receiver waits
 /// for nothing but room in the line. A party that is the sender in one pool and the receiver in another
 /// must draw from them in the same order as its peer.
 ///
@@ -146,12 +147,8 @@ impl SoftSpokenSender {
         for ((first, k), correction) in groups(self.k).zip(corrections.chunks_exact(ROW)).skip(1) {
             let rows = &mut rows[first * ROW..(first + k) * ROW];
             for (b, row) in (first..).zip(rows.chunks_exact_mut(ROW)) {
-                let bit = u8::from(self.delta >> b & 1 == 1);
-                xor_masked(
-                    row.as_mut_bytes(),
-                    correction.as_bytes(),
-                    bit.wrapping_neg(),
-                );
+                let [select, ..] = (self.delta >> b & 1).wrapping_neg().to_le_bytes();
+                xor_masked(row.as_mut_bytes(), correction.as_bytes(), select);
             }
         }
         let challenge = self.binding.challenge(corrections);
