@@ -262,7 +262,7 @@ fn a_connection_cut_in_any_phase() {
     for (part, places) in [
         (Part::Greeting, &[0, 11, HELLO - 1][..]),
         (ONLINE, &[0, 100, 200_000]),
-        (CONTROL, &[1, 20, 60]),
+        (CONTROL, &[1, 8, 25]),
         (REFILL[0], &[0, 50, 3_000]),
         (REFILL[1], &[10, 5_000]),
     ] {
