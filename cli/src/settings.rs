@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use channel::Config;
+use nets::Opening;
 use secure::{CrypTFlow2, Mode, NetworkSpeed};
 use service::{Modes, ServerOptions};
 
 use crate::args::{
-    self, Crop, Filter, ImportArgs, InferArgs, LinkArgs, Objective, PlanArgs, PlanPreset,
+    self, Crop, Filter, ImportArgs, InferArgs, LinkArgs, Objective, Open, PlanArgs, PlanPreset,
     ServeArgs, SpeedArgs,
 };
 use crate::cost::estimate::Speed;
@@ -24,6 +25,16 @@ impl LinkArgs {
             timeout,
             handshake_timeout: default.handshake_timeout.min(timeout),
             ..default
+        }
+    }
+}
+
+impl From<Open> for Opening {
+    fn from(open: Open) -> Self {
+        match open {
+            Open::All => Self::All,
+            Open::Rounded => Self::Rounded,
+            Open::Top => Self::Top,
         }
     }
 }

@@ -33,8 +33,9 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     }
     let addresses = resolve(&args.listen, &args.link)?;
     let model = model::load(&args.model, ui)?;
-    let server =
-        Server::new(model.public, model.weights, args.options()).map_err(Failure::input)?;
+    let public = model.public.opened(args.open.into());
+    let public = public.map_err(|error| Failure::input(format!("--open: {error}")))?;
+    let server = Server::new(public, model.weights, args.options()).map_err(Failure::input)?;
     let listener = Listener::bind(&*addresses, args.config())
         .map_err(|e| Failure::input(format!("cannot listen on {}: {e}", args.listen)))?;
     let running = Arc::new(AtomicUsize::new(0));
