@@ -6,8 +6,11 @@ use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+#[cfg(unix)]
+use rustix::net::SendFlags;
 
 /// How long a read of a socket waits in the system; longer waits are several reads.
+#[cfg(unix)]
 const TICK: Duration = Duration::from_secs(1);
 
 /// What a stream is ready for, or is waited for to be.
@@ -91,11 +94,10 @@ macro_rules! socket {
             }
 
             fn try_write(&self, bytes: &[IoSlice<'_>]) -> IoResult<usize> {
-                use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
-                let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+                use rustix::net::{SendAncillaryBuffer, send, sendmsg};
                 let count = match bytes {
-                    [bytes] => send(self, bytes, flags)?,
-                    _ => sendmsg(self, bytes, &mut SendAncillaryBuffer::default(), flags)?,
+                    [bytes] => send(self, bytes, AT_ONCE)?,
+                    _ => sendmsg(self, bytes, &mut SendAncillaryBuffer::default(), AT_ONCE)?,
                 };
                 Ok(count)
             }
@@ -127,6 +129,13 @@ macro_rules! socket {
         }
     };
 }
+
+/// Without waiting, and without a signal where the peer is gone; Apple's systems say the latter once for each socket,
+/// which the standard library does.
+#[cfg(all(unix, not(target_vendor = "apple")))]
+const AT_ONCE: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
+#[cfg(target_vendor = "apple")]
+const AT_ONCE: SendFlags = SendFlags::DONTWAIT;
 
 #[cfg(unix)]
 socket!(TcpStream);

@@ -52,7 +52,7 @@ impl InferArgs {
     /// The limits of the client's connection.
     pub(crate) fn config(&self) -> Config {
         Config {
-            connections: self.connections.into(),
+            connections: self.connections,
             max_wait: Duration::from_secs(self.max_wait),
             ..self.link.config()
         }
