@@ -75,8 +75,9 @@ impl SecureNetwork {
     /// limits allow, whatever its tensors are.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] for a network that exceeds a limit; [`Error::Algorithm`] for a layer whose algorithm is not known or not possible; [`Error::Linear`] and
-    /// [`Error::Nonlinear`] for a geometry that these crates refuse.
+    /// [`Error::TooLarge`] for a network that exceeds a limit; [`Error::Algorithm`] for a layer whose algorithm
+    /// is not known or not possible; [`Error::Linear`] and [`Error::Nonlinear`] for a geometry that these crates
+    /// refuse.
     pub fn within(
         limits: &Limits,
         graph: Arc<IntGraph>,

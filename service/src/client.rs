@@ -122,9 +122,9 @@ impl Client {
     /// # Errors
     /// [`Error::Incompatible`] if the parties do not fit together, [`Error::Refused`] if the server does
     /// not take the request, [`Error::TooMuchTraffic`] if the plan exceeds [`Request::max_traffic`],
-    /// [`Error::Local`] if the model exceeds [`Request::limits`],
-    /// [`Error::PeerMisbehaved`] if the server breaks the rules or presents a model that cannot be, [`Error::Transport`] if the connection fails, [`Error::Local`] if it was used before or lacks one
-    /// of the [`STREAMS`](crate::STREAMS).
+    /// [`Error::PeerMisbehaved`] if the server breaks the rules or presents a model that cannot be,
+    /// [`Error::Transport`] if the connection fails, [`Error::Local`] if the model exceeds [`Request::limits`], or
+    /// the connection was used before or lacks one of the [`STREAMS`](crate::STREAMS).
     ///
     /// # Panics
     /// If the connection is the server's end; a client needs the one that [`channel::connect`] returns, or

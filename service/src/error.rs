@@ -27,8 +27,8 @@ pub enum Error {
     /// The connection failed, or the peer fell silent or went away; by itself or not, nobody can tell.
     #[error(transparent)]
     Transport(channel::Error),
-    /// This party cannot do its part: a model that no protocol computes or that exceeds the limits, weights of another model, or a
-    /// connection that was used before or lacks one of the [`STREAMS`](crate::STREAMS).
+    /// This party cannot do its part: a model that no protocol computes or that exceeds its limits, weights of
+    /// another model, or a connection that was used before or lacks one of the [`STREAMS`](crate::STREAMS).
     #[error(transparent)]
     Local(secure::Error),
     /// The model takes more traffic than this client allows; nothing was asked of the server.
