@@ -198,7 +198,7 @@ impl Mux {
             rest.append(&mut self.lock_owed());
             while !rest.is_empty() {
                 match self.wire.try_write(&[IoSlice::new(&rest)]) {
-                    Ok(count) => {
+                    Ok(count @ 1..) => {
                         let count = count.min(rest.len());
                         rest.drain(..count);
                     }
@@ -208,7 +208,7 @@ impl Mux {
                         return false;
                     }
                     // Whoever needs the lane notices; there is nothing left to write to.
-                    Err(_) => {
+                    Ok(0) | Err(_) => {
                         rest.clear();
                         self.lock_owed().clear();
                     }
