@@ -37,12 +37,12 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Offer a model to clients: the server's side.
     #[command(
-        after_help = "Examples:\n  blindray serve --model chestnet --listen localhost:7700\n  blindray serve --model resnet20.bray --listen 0.0.0.0:7700 --insecure\n  blindray serve --model net.bray --modes faithful --max-images 1   # one image a session, and no fast mode\n  blindray serve --model net.bray --parallel 2 --waiting 8   # two sessions at a time, eight clients in line, others are refused\n  blindray serve --model net.bray --max-session 600 --least-rate 1MB --timeout 20   # no client holds a place for long\n  blindray serve --model densenet121 --size 224 --classes 14   # random weights: what would it cost?\n\nAt Ctrl-C (or SIGTERM) it takes no more clients and ends with its last session; a second Ctrl-C ends it at once."
+        after_help = "Examples:\n  blindray serve --model chestnet --listen localhost:7700\n  blindray serve --model resnet20.bray --listen 0.0.0.0:7700 --insecure\n  blindray serve --model net.bray --modes faithful --max-images 1   # one image a session, and no fast mode\n  blindray serve --model net.bray --open top   # clients see the class, and no probability\n  blindray serve --model net.bray --parallel 2 --waiting 8   # two sessions at a time, eight clients in line, others are refused\n  blindray serve --model net.bray --max-session 600 --least-rate 1MB --timeout 20   # no client holds a place for long\n  blindray serve --model densenet121 --size 224 --classes 14   # random weights: what would it cost?\n\nAt Ctrl-C (or SIGTERM) it takes no more clients and ends with its last session; a second Ctrl-C ends it at once."
     )]
     Serve(ServeArgs),
     /// Ask a server for the findings of images: the client's side.
     #[command(
-        after_help = "Examples:\n  blindray infer --connect localhost:7700 --input xray.jpeg\n  blindray infer --connect localhost:7700 --input images/ *.dcm --json   # a folder, and files\n  blindray infer --connect localhost:7700 --input xray.png --public net.public.json   # only from a server of exactly this model\n  blindray infer --connect localhost:7700 --input xray.png --max-traffic 500MB --max-wait 60   # or not at all\n  blindray infer --connect [::1]:7700 --input xray.png --connections 4   # over four TCP connections"
+        after_help = "Examples:\n  blindray infer --connect localhost:7700 --input xray.jpeg\n  blindray infer --connect localhost:7700 --input images/ *.dcm --json   # a folder, and files\n  blindray infer --connect localhost:7700 --input xray.png --public net.public.json   # only from a server of exactly this model\n  blindray infer --connect localhost:7700 --input xray.png --public net.public.json --open top   # the same, from one that opens the class alone\n  blindray infer --connect localhost:7700 --input xray.png --max-traffic 500MB --max-wait 60   # or not at all\n  blindray infer --connect [::1]:7700 --input xray.png --connections 4   # over four TCP connections"
     )]
     Infer(InferArgs),
     /// Run a network without secrecy, for comparison.
@@ -73,6 +73,17 @@ pub(crate) enum Mode {
     Faithful,
     /// Truncations cost nothing, and each may be one unit in the last place too large.
     Fast,
+}
+
+/// How much of its outputs a model opens to clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Open {
+    /// The whole integers of all outputs.
+    All,
+    /// All outputs, rounded to sixteenths of a logit; where each is a finding of its own, clipped to 8 bits too.
+    Rounded,
+    /// The class alone; where each output is a finding of its own, whether it is more probable than not.
+    Top,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -192,6 +203,9 @@ pub(crate) struct ServeArgs {
     /// before the last bits were cut off.
     #[arg(long, value_enum, value_name = "MODE,…", value_delimiter = ',', default_values_t = [Mode::Faithful, Mode::Fast])]
     pub(crate) modes: Vec<Mode>,
+    /// Open no more of the outputs than this: each bit that clients see tells something about the weights.
+    #[arg(long, value_enum, default_value_t = Open::All)]
+    pub(crate) open: Open,
     /// End when standard input ends: how `demo` takes its server with it.
     #[arg(long, hide = true)]
     pub(crate) end_with_stdin: bool,
@@ -227,6 +241,9 @@ pub(crate) struct InferArgs {
     /// Accept only the model whose public part is in this file, as `import` writes it.
     #[arg(long, value_name = "FILE", conflicts_with = "expect_model")]
     pub(crate) public: Option<PathBuf>,
+    /// With --public: what a server with `serve --open` opens of that model.
+    #[arg(long, value_enum, default_value_t = Open::All, requires = "public")]
+    pub(crate) open: Open,
     #[command(flatten)]
     pub(crate) link: LinkArgs,
 }

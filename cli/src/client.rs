@@ -46,7 +46,7 @@ fn no_session(name: &str, error: &Error, ahead: Option<u32>) -> String {
         (Error::Incompatible(Cause::ModelMismatch { expected, offered }), _) => {
             let offered = offered.map_or_else(|| "none".into(), |digest| hex(&digest));
             format!(
-                "{name} offers another model: {offered}, and {} is expected; ask its provider which model it serves now, and for the .public.json of that one",
+                "{name} offers another model: {offered}, and {} is expected; ask its provider which model it serves now, for the .public.json of that one, and whether it serves it with --open",
                 hex(expected)
             )
         }

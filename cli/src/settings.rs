@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use channel::Config;
+use nets::Opening;
 use secure::{CrypTFlow2, Mode, NetworkSpeed};
 use service::{Modes, ServerOptions};
 
 use crate::args::{
-    self, Crop, Filter, ImportArgs, InferArgs, LinkArgs, Objective, PlanArgs, PlanPreset,
+    self, Crop, Filter, ImportArgs, InferArgs, LinkArgs, Objective, Open, PlanArgs, PlanPreset,
     ServeArgs, SpeedArgs,
 };
 use crate::cost::estimate::Speed;
@@ -28,6 +29,16 @@ impl LinkArgs {
     }
 }
 
+impl From<Open> for Opening {
+    fn from(open: Open) -> Self {
+        match open {
+            Open::All => Self::All,
+            Open::Rounded => Self::Rounded,
+            Open::Top => Self::Top,
+        }
+    }
+}
+
 impl From<args::Mode> for Mode {
     fn from(mode: args::Mode) -> Self {
         match mode {
@@ -41,7 +52,7 @@ impl InferArgs {
     /// The limits of the client's connection.
     pub(crate) fn config(&self) -> Config {
         Config {
-            connections: self.connections.into(),
+            connections: self.connections,
             max_wait: Duration::from_secs(self.max_wait),
             ..self.link.config()
         }

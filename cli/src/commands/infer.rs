@@ -13,7 +13,10 @@ use crate::{client, model};
 pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
     let addresses = resolve(&args.connect, &args.link)?;
     let expect = match &args.public {
-        Some(file) => Some(model::public(file)?.digest()),
+        Some(file) => {
+            let opened = model::public(file)?.opened(args.open.into());
+            Some(opened.map_err(Failure::input)?.digest())
+        }
         None => args.expect_model.as_deref().map(digest).transpose()?,
     };
     let inputs = Inputs::find(&args.input)?;

@@ -1,7 +1,7 @@
 //! `blindray serve`.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use channel::{Connection, Error, Listener};
@@ -33,8 +33,9 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     }
     let addresses = resolve(&args.listen, &args.link)?;
     let model = model::load(&args.model, ui)?;
-    let server =
-        Server::new(model.public, model.weights, args.options()).map_err(Failure::input)?;
+    let public = model.public.opened(args.open.into());
+    let public = public.map_err(|error| Failure::input(format!("--open: {error}")))?;
+    let server = Server::new(public, model.weights, args.options()).map_err(Failure::input)?;
     let listener = Listener::bind(&*addresses, args.config())
         .map_err(|e| Failure::input(format!("cannot listen on {}: {e}", args.listen)))?;
     let running = Arc::new(AtomicUsize::new(0));
@@ -42,8 +43,8 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     announce(&listener, &server, ui)?;
     warn_of_rate(&server, args, ui);
 
-    std::thread::scope(|scope| {
-        let (ended, endings) = mpsc::channel();
+    let failed = AtomicU64::new(0);
+    let begun = std::thread::scope(|scope| -> Outcome<u64> {
         let mut begun = 0;
         while args.sessions.is_none_or(|most| begun < most) {
             let connection = match listener.accept(server.terms(), entropy::bytes()?) {
@@ -56,25 +57,25 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
             };
             begun += 1;
             running.fetch_add(1, Ordering::Relaxed);
-            let (server, running, ended) = (&server, &running, ended.clone());
+            let (server, running, failed) = (&server, &running, &failed);
             scope.spawn(move || {
                 let served = session(&connection, server, ui);
+                failed.fetch_add(u64::from(!served), Ordering::Relaxed);
                 // This process may end next; the client is given time to take what was sent.
                 let _ = connection.close(HANG_UP);
                 running.fetch_sub(1, Ordering::Relaxed);
-                // The receiver lives as long as this scope.
-                let _ = ended.send(served);
             });
         }
         // Nobody else is served: those in line hear it now.
         listener.handle().close();
-        drop(ended);
-        let failed = endings.iter().filter(|served| !served).count();
-        if args.sessions.is_some() && failed > 0 {
-            return Err(Failure::run(format!("{failed} of {begun} sessions failed")));
+        Ok(begun)
+    })?;
+    match failed.into_inner() {
+        failed @ 1.. if args.sessions.is_some() => {
+            Err(Failure::run(format!("{failed} of {begun} sessions failed")))
         }
-        Ok(())
-    })
+        _ => Ok(()),
+    }
 }
 
 /// When asked to end, takes no more clients, and lets sessions at hand come to their end.

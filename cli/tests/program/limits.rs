@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use channel::Config;
 use images::Image;
+use nets::Model;
+use serde_json::Value;
 use service::{Client, Request};
 
-use crate::support::{Server, blindray, fails, json, run, signal, text, xray};
+use crate::support::{Server, assets, blindray, fails, json, run, signal, text, xray};
 
 /// A session that has begun and waits for its image.
 fn session(server: &Server) -> Client {
@@ -195,6 +197,57 @@ fn a_mode_that_is_not_allowed() {
         "the server refused: it does not compute in fast mode",
     );
     assert_eq!(json(&infer).len(), 1);
+}
+
+/// Opens no more than it says, and is another model to a client that insists on one.
+#[test]
+fn a_server_that_opens_less() {
+    let model = Model::load(&assets().join("chestnet.bray")).expect("the embedded model");
+    let folder = tempfile::tempdir().expect("a folder");
+    let public = folder.path().join("chestnet.public.json");
+    std::fs::write(&public, model.public.to_json()).expect("a file");
+    let image = xray();
+    let found = |open: &str| {
+        let server = Server::start(&["--model", "chestnet", "--open", open]);
+        let address = server.connect();
+        let infer = [
+            "infer",
+            "--json",
+            "--connect",
+            &address,
+            "--input",
+            text(&image),
+        ];
+        let of_file = [&infer[..], &["--public", text(&public)]].concat();
+        if open != "all" {
+            fails(&run(&of_file), 1, "whether it serves it with --open");
+        }
+        let reports = json(&[&of_file[..], &["--open", open]].concat());
+        reports[0]["outputs"].as_array().expect("outputs").clone()
+    };
+    let logit = |output: &Value| output["logit"].as_f64();
+    let all: Vec<f64> = found("all").iter().filter_map(logit).collect();
+    let rounded: Vec<f64> = found("rounded").iter().filter_map(logit).collect();
+    assert_eq!(all.len(), rounded.len());
+    for (all, rounded) in all.iter().zip(&rounded) {
+        assert!((all - rounded).abs() <= 1.0 / 32.0, "{all} {rounded}");
+        assert_eq!((rounded * 16.0).fract(), 0.0);
+    }
+    let largest = all.iter().copied().fold(f64::MIN, f64::max);
+    for (output, all) in found("top").iter().zip(all) {
+        assert_eq!(output["present"], Value::Bool(all >= largest), "{output}");
+        assert!(output.get("logit").is_none() && output.get("probability").is_none());
+    }
+    let output = run(&[
+        "infer",
+        "--connect",
+        "localhost:1",
+        "--input",
+        text(&image),
+        "--open",
+        "top",
+    ]);
+    assert_eq!(output.status.code(), Some(2), "there is no file of which");
 }
 
 #[test]

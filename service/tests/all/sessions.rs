@@ -252,7 +252,7 @@ fn a_stream_that_is_missing_is_named() {
         let streams: Vec<_> = STREAMS.into_iter().filter(|&s| s != missing).collect();
         let (served, findings) = run(&SERVER, &asked(1), sockets([7, 7], &streams));
         for error in [served.expect_err("no"), findings.expect_err("no")] {
-            let said = format!("there is no stream {missing}");
+            let said = format!("the transport has no stream {missing}");
             assert!(matches!(error, Error::Local(_)) && error.to_string() == said);
         }
     }
