@@ -193,10 +193,10 @@ fn the_wire_is_the_one_of_the_baseline() {
 
 /// From the server, from the client.
 const FAITHFUL: [&str; 2] = [
-    "d02430b08d0e3faba5a7b51d69132bc047c9ff37f29c5c0249f32c77ce1ca270",
-    "773857ffffd05df3e08e9734bf2e1c6358ce6dcc52af89fd92c5d16611d192d0",
+    "26bad94b829446a750dd01d47313fe9b59ab5c8104ea35afdc3458673df57424",
+    "8ca52a80e87e93c3d0138761b393127abd25ecb90353fe89aadeeb8b399fdbec",
 ];
 const FAST: [&str; 2] = [
-    "224535bd3c7ab8e844f10a63133ebc14289fe7adf60d9f73af538e2236a4f4d7",
-    "34cb8f2089db1366166d3e970c330a00b8c0a250397ea77867e4d461bda6d838",
+    "629c0bfec00bdf1b2528a511c67463729c2dde0c91e2cacea300eb5ba17f1263",
+    "f741dfda0a597fdd31bc44c1555a770238b80b4d8d6f4980bb5815a4f3849e35",
 ];
