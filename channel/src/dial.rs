@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use crate::connection::{Connection, Parts};
 use crate::deadline::Deadline;
-use crate::greeter::Greeter;
+use crate::greeter::{Greeter, Greeting};
 use crate::handshake::{Hello, compare, session_id};
 use crate::lanes::Lanes;
 use crate::{Config, Error, HANDSHAKE, Role, SessionId, Terms};
 
-/// How long a client pauses before it dials again for a further connection that was hung up on.
+/// How long a client pauses before it dials again for a connection that was hung up on.
 const PAUSE: Duration = Duration::from_millis(50);
+/// How often a client dials a server that hangs up without an answer.
+const TRIES: usize = 5;
 
 /// What a client in line hears about each second.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,23 +65,19 @@ pub fn connect_in_line(
         let fault = IoError::new(ErrorKind::InvalidInput, fault);
         return Err(Error::from_io(fault, "connecting", allowed));
     }
-    let (address, stream) = dial_any(address, allowed)?;
-    let mut greeter = Greeter::new(stream, allowed);
     let Terms {
         version,
         parameters,
         model,
     } = *terms;
-    greeter.say(
-        &Hello::Session {
-            parameters,
-            model,
-            entropy,
-            lanes: config.connections,
-        },
-        version,
-    )?;
-    let (theirs, server_entropy) = hear_terms(&mut greeter, version, config, waiting)?;
+    let hello = Hello::Session {
+        parameters,
+        model,
+        entropy,
+        lanes: config.connections,
+    };
+    let (address, mut greeter, heard) = greet(&address, &hello, version, allowed)?;
+    let (theirs, server_entropy) = hear_terms(&mut greeter, heard, version, config, waiting)?;
     compare(Role::Client, terms, &theirs)?;
     let parts = Parts {
         role: Role::Client,
@@ -107,9 +105,35 @@ pub fn connect_in_line(
     Ok(Connection::on_lanes(parts, config, Arc::new(lanes), None))
 }
 
-/// What the server says when there is a place for this client.
+/// Greets a server and hears its first answer. A server under many strangers may hang up before it has read the greeting;
+/// then it is greeted again.
+fn greet(
+    address: &impl ToSocketAddrs,
+    hello: &Hello,
+    version: u32,
+    allowed: Duration,
+) -> Result<(SocketAddr, Greeter, Greeting), Error> {
+    let mut hung_up = None;
+    for _ in 0..TRIES {
+        let (address, stream) = match (dial_any(address, allowed), hung_up.take()) {
+            (Err(_), Some(reason)) => return Err(reason),
+            (dialled, _) => dialled?,
+        };
+        let mut greeter = Greeter::new(stream, allowed);
+        let said = greeter.say(hello, version);
+        match said.and_then(|()| greeter.hear()) {
+            Err(reason @ Error::Closed { .. }) => hung_up = Some(reason),
+            heard => return Ok((address, greeter, heard?)),
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Err(hung_up.expect("it was tried"))
+}
+
+/// What the server says, from its first answer on, when there is a place for this client.
 fn hear_terms(
     greeter: &mut Greeter,
+    mut heard: Greeting,
     version: u32,
     config: &Config,
     waiting: &mut dyn FnMut(Waiting),
@@ -117,12 +141,6 @@ fn hear_terms(
     let in_line = Deadline::after(config.max_wait);
     let too_long = |cause| Error::from_io(cause, "waiting in line for the server", config.max_wait);
     loop {
-        let heard = match greeter.hear() {
-            Err(Error::Timeout { .. }) if in_line.is_over() => {
-                return Err(too_long(ErrorKind::TimedOut.into()));
-            }
-            heard => heard?,
-        };
         match heard.decode(version)? {
             Hello::Session {
                 parameters,
@@ -141,6 +159,12 @@ fn hear_terms(
                 waiting(Waiting { ahead });
                 let left = in_line.left().map_err(too_long)?;
                 greeter.restart(left.min(config.handshake_timeout));
+                heard = match greeter.hear() {
+                    Err(Error::Timeout { .. }) if in_line.is_over() => {
+                        return Err(too_long(ErrorKind::TimedOut.into()));
+                    }
+                    heard => heard?,
+                };
             }
             Hello::Answer(answer) => {
                 answer.into_result(0)?;
@@ -192,7 +216,7 @@ fn dial_lane(
 }
 
 fn dial_any(
-    address: impl ToSocketAddrs,
+    address: &impl ToSocketAddrs,
     allowed: Duration,
 ) -> Result<(SocketAddr, TcpStream), Error> {
     let looked_up = address.to_socket_addrs().map_err(|cause| {

@@ -132,7 +132,11 @@ impl Registry {
             return Err((Box::new(caller), Answer::Closing));
         }
         let free = self.config.max_sessions - state.seats;
-        if state.callers.len() >= self.config.max_waiting.saturating_add(free) {
+        let places = self.config.max_waiting.saturating_add(free);
+        if state.callers.len() >= places {
+            state.callers.retain(|caller| !caller.greeter.has_left());
+        }
+        if state.callers.len() >= places {
             return Err((Box::new(caller), Answer::TooManySessions));
         }
         state.callers.push_back(caller);

@@ -4,7 +4,7 @@
 mod servers;
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -254,4 +254,22 @@ fn closing_refuses_those_who_wait() {
         );
     });
     talks(&at_hand, ONLINE);
+}
+
+/// Strangers may have pushed it out before it was read.
+#[test]
+fn a_client_that_is_hung_up_on_greets_again() {
+    let server = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let address = server.local_addr().expect("bound");
+    let greetings = thread::spawn(move || {
+        let mut pushed_out = 0;
+        for mut client in server.incoming().take(5).map(|c| c.expect("accept")) {
+            client.read_exact(&mut [0; 15]).expect("a greeting");
+            pushed_out += 1;
+        }
+        pushed_out
+    });
+    let outcome = connect(address, &terms(), &config(), [2; 16]);
+    assert!(matches!(outcome, Err(Error::Closed { .. })), "{outcome:?}");
+    assert_eq!(greetings.join().expect("no panic"), 5);
 }
