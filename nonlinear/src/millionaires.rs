@@ -22,7 +22,8 @@ use crate::leaves::{self, Node};
 /// bit sends none). The lowest digit has no "equal". Neighbours meet in a tree of logarithmic
 /// depth; the two ANDs of a node open their common operand once.
 ///
-/// **Security.** Semi-honest, from random OTs; shares are fresh.
+/// **Security.** Semi-honest, from random OTs; the shares of the result are fresh. Of those between, each party's share
+/// of "equal" of a digit of one bit is a function of its own bit, which does no harm: it is only opened masked.
 ///
 /// **Cost** for n numbers in q digits of k_i bits: flights: one to the server of ceil(n·bits/8)
 /// bytes, one to the client of 2^(k_0) − 1 bits for the lowest digit and 2^(k_i+1) − 3 for each
