@@ -1,0 +1,178 @@
+//! Correlations row by row, round by round: what both ends do alike.
+
+use channel::{Channel, Role, SessionId};
+use zeroize::Zeroizing;
+
+use super::places::Places;
+use super::set::SilentSet;
+use crate::backend::{Backend, Cipher};
+use crate::hash::session_key;
+use crate::prg::Prg;
+use crate::{Block, Error};
+
+/// One end's way to the leaves of a tree, which are its noise with Δ in it.
+pub(super) trait End {
+    /// Fills `leaves` with the next tree under the public key of `cipher`, using one correlation of `base` for each
+    /// level.
+    fn tree(
+        &mut self,
+        chan: &mut Channel,
+        cipher: &Cipher,
+        base: &[Block],
+        leaves: &mut [Block],
+    ) -> Result<(), Error>;
+}
+
+/// What the public keys of a pool are derived from, next to the set, the stage and the round.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Domain {
+    pub(super) session: SessionId,
+    /// The sender of the OTs.
+    pub(super) sender: Role,
+}
+
+/// An endless supply of correlations of one end. In all of them the choice is the lowest bit: that of the sender's block is
+/// 0, that of the receiver's is the choice, and that of Δ is 1.
+pub(super) struct Rows<E> {
+    end: E,
+    domain: Domain,
+    /// 0 for the set whose base comes from elsewhere, 1 for the next.
+    stage: u32,
+    /// Number of the round in this stage.
+    number: u64,
+    round: Round,
+    row: Zeroizing<Vec<Block>>,
+    /// Correlations of the row that are used up.
+    used: usize,
+}
+
+/// One instance of the assumption.
+struct Round {
+    set: SilentSet,
+    base: Zeroizing<Vec<Block>>,
+    places: Places,
+    /// The public keys of the trees.
+    keys: Prg,
+    /// Rows made.
+    made: usize,
+}
+
+impl Round {
+    /// `number` counts the rounds of a stage.
+    fn new(
+        domain: Domain,
+        stage: u32,
+        number: u64,
+        set: SilentSet,
+        base: Zeroizing<Vec<Block>>,
+    ) -> Self {
+        assert_eq!(
+            base.len(),
+            set.base(),
+            "a base as large as the set asks for"
+        );
+        let key = |purpose: &str| {
+            let label = format!(
+                "silent OT, {purpose}, sender {}, h {}, t {}, k {}, stage {stage}, round {number}",
+                domain.sender,
+                set.depth(),
+                set.rows(),
+                set.table()
+            );
+            session_key(&domain.session, &label)
+        };
+        Self {
+            set,
+            base,
+            places: Places::new(key("places")),
+            keys: Prg::new(key("trees")),
+            made: 0,
+        }
+    }
+
+    /// Makes the next row of the round.
+    fn next(
+        &mut self,
+        end: &mut impl End,
+        chan: &mut Channel,
+        row: &mut [Block],
+    ) -> Result<(), Error> {
+        let (table, levels) = self.base.split_at(self.set.table());
+        let depth = self.set.depth();
+        let base = &levels[self.made * depth..][..depth];
+        let mut key = [0];
+        self.keys.fill_blocks(&mut key);
+        end.tree(chan, &Cipher::new(Backend::detect(), key[0]), base, row)?;
+        self.places.encode(table, row);
+        self.made += 1;
+        Ok(())
+    }
+}
+
+impl<E: End> Rows<E> {
+    /// The first stage, on a base made by another extension.
+    pub(super) fn new(end: E, domain: Domain, set: SilentSet, base: Zeroizing<Vec<Block>>) -> Self {
+        Self {
+            end,
+            domain,
+            stage: 0,
+            number: 0,
+            round: Round::new(domain, 0, 0, set, base),
+            row: empty_row(set),
+            used: set.row(),
+        }
+    }
+
+    /// Goes on with another set, the base of which this one makes.
+    pub(super) fn climb(&mut self, chan: &mut Channel, set: SilentSet) -> Result<(), Error> {
+        let mut base = Zeroizing::new(vec![0; set.base()]);
+        self.draw(chan, &mut base)?;
+        self.stage += 1;
+        self.number = 0;
+        self.round = Round::new(self.domain, self.stage, self.number, set, base);
+        self.row = empty_row(set);
+        self.used = set.row();
+        Ok(())
+    }
+
+    /// Fills `out` with the next correlations.
+    pub(super) fn draw(&mut self, chan: &mut Channel, mut out: &mut [Block]) -> Result<(), Error> {
+        while !out.is_empty() {
+            if self.used == self.row.len() {
+                self.make_row(chan)?;
+            }
+            let taken = out.len().min(self.row.len() - self.used);
+            let (head, rest) = out.split_at_mut(taken);
+            head.copy_from_slice(&self.row[self.used..][..taken]);
+            self.used += taken;
+            out = rest;
+        }
+        Ok(())
+    }
+
+    fn make_row(&mut self, chan: &mut Channel) -> Result<(), Error> {
+        if self.round.made == self.round.set.usable() {
+            self.next_round(chan)?;
+        }
+        self.round.next(&mut self.end, chan, &mut self.row)?;
+        self.used = 0;
+        Ok(())
+    }
+
+    /// Makes the base of the next round of the rows that this one has kept for it.
+    fn next_round(&mut self, chan: &mut Channel) -> Result<(), Error> {
+        let set = self.round.set;
+        let mut base = Zeroizing::new(vec![0; set.base()]);
+        for part in base.chunks_mut(set.row()) {
+            self.round.next(&mut self.end, chan, &mut self.row)?;
+            part.copy_from_slice(&self.row[..part.len()]);
+        }
+        self.number += 1;
+        self.round = Round::new(self.domain, self.stage, self.number, set, base);
+        Ok(())
+    }
+}
+
+fn empty_row(set: SilentSet) -> Zeroizing<Vec<Block>> {
+    Zeroizing::new(vec![0; set.row()])
+}
