@@ -1,9 +1,10 @@
-//! Bit-matrix transposition and exclusive-or with AVX2.
+//! Bit-matrix transposition, exclusive-or and sums of table entries with AVX2.
 #![expect(
     unsafe_code,
     reason = "vector loads and stores, and entry into detected features"
 )]
 
+use super::gather::scale;
 use super::matrix::portable_xor_masked;
 use super::token::detected;
 use crate::Block;
@@ -31,6 +32,39 @@ impl Avx2 {
         // SAFETY: a token exists only where AVX2 was detected.
         unsafe { xor_masked(dst, src, mask) }
     }
+
+    #[inline]
+    pub(super) fn add_entries<const D: usize>(
+        self,
+        table: &[Block],
+        numbers: &mut [[u32; D]],
+        out: &mut [Block],
+    ) {
+        // SAFETY: a token exists only where AVX2 was detected.
+        unsafe { add_entries(table, numbers, out) }
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn add_entries<const D: usize>(table: &[Block], numbers: &mut [[u32; D]], out: &mut [Block]) {
+    scale(numbers.as_flattened_mut(), table.len());
+    for (out, places) in out.iter_mut().zip(&*numbers) {
+        let mut sums = [load_block(out), _mm_setzero_si128()];
+        for (j, at) in places.iter().enumerate() {
+            let sum = &mut sums[j % 2];
+            *sum = _mm_xor_si128(*sum, load_block(&table[*at as usize]));
+        }
+        let sum = _mm_xor_si128(sums[0], sums[1]);
+        // SAFETY: 16 bytes are writable, and the store needs no alignment.
+        unsafe { _mm_storeu_si128(std::ptr::from_mut(out).cast(), sum) }
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load_block(block: &Block) -> __m128i {
+    // SAFETY: 16 bytes are readable, and the load needs no alignment.
+    unsafe { _mm_loadu_si128(std::ptr::from_ref(block).cast()) }
 }
 
 #[target_feature(enable = "avx2")]

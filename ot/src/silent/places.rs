@@ -4,6 +4,7 @@ use zerocopy::IntoBytes;
 
 use super::set::SPARSITY;
 use crate::Block;
+use crate::backend::{add_entries, words_from_le};
 use crate::prg::Prg;
 
 /// Correlations whose places are made at a time; LOCAL. Few, so that places do not drive the table out of the cache.
@@ -13,7 +14,7 @@ const TILE: usize = 256;
 /// are public and pseudorandom.
 pub(super) struct Places {
     stream: Prg,
-    numbers: Box<[u32; TILE * SPARSITY]>,
+    numbers: Box<[[u32; SPARSITY]; TILE]>,
 }
 
 impl Places {
@@ -21,32 +22,19 @@ impl Places {
     pub(super) fn new(key: Block) -> Self {
         Self {
             stream: Prg::new(key),
-            numbers: Box::new([0; TILE * SPARSITY]),
+            numbers: Box::new([[0; SPARSITY]; TILE]),
         }
     }
 
     /// Adds the product of the next rows of the matrix and the table to `out`.
     pub(super) fn encode(&mut self, table: &[Block], out: &mut [Block]) {
-        let k = u64::try_from(table.len()).expect("a table has fewer than 2^32 entries");
         for out in out.chunks_mut(TILE) {
-            let numbers = &mut self.numbers[..out.len() * SPARSITY];
+            let numbers = &mut self.numbers[..out.len()];
             self.stream.fill(numbers.as_mut_bytes());
-            for number in &mut *numbers {
-                *number = place(u32::from_le(*number), k);
-            }
-            for (out, places) in out.iter_mut().zip(numbers.as_chunks::<SPARSITY>().0) {
-                *out = places
-                    .iter()
-                    .fold(*out, |sum, &at| sum ^ table[at as usize]);
-            }
+            words_from_le(numbers.as_flattened_mut());
+            add_entries(table, numbers, out);
         }
     }
-}
-
-/// ⌊r·k / 2^32⌋, which is below k.
-#[inline]
-const fn place(r: u32, k: u64) -> u32 {
-    ((r as u64 * k) >> 32) as u32
 }
 
 #[cfg(test)]
@@ -76,11 +64,5 @@ mod tests {
             places.encode(&table, tail);
             assert_eq!(out, expected);
         }
-    }
-
-    #[test]
-    fn places_reach_both_ends_of_the_table_and_no_further() {
-        assert_eq!(place(0, 81_920), 0);
-        assert_eq!(place(u32::MAX, 81_920), 81_919);
     }
 }
