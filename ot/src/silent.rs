@@ -62,7 +62,7 @@ pub use set::SilentSet;
 /// semi-honest in the same way.
 ///
 /// **Cost.** [`Extension::setup_cost`]: one flight each way. [`Extension::refill_cost`]: from receiver to sender the base,
-/// then from sender to receiver h blocks for each row; exact for a pool that was told that number, and
+/// then from sender to receiver h blocks of 16 bytes for each row; exact for a pool that was told that number, and
 /// [`Silent::refill_cost_announced`] for any other. The sender waits for nothing but the base and room in the line. A party
 /// that is the sender in one pool and the receiver in another must draw from them in the same order as its peer. Computation
 /// is one AES call for each leaf, two and a half for its places, and ten reads of a table of 16·k bytes, which should fit

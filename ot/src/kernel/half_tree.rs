@@ -4,6 +4,7 @@
 //! AES-128 under the public key of the tree. The children of node i of a level of m nodes are nodes i and i + m of the
 //! next one, so level j decides bit j of the number of a leaf.
 
+use ring_arith::{Kernel, dispatch};
 use zeroize::ZeroizeOnDrop;
 
 use crate::Block;
@@ -51,7 +52,8 @@ impl Grower {
 
     /// All leaves of the tree but number `alpha`, from the sums of the nodes off its path: `siblings[j]` is the sum of level
     /// j's nodes on the side that is not bit j of `alpha`. Leaf `alpha` becomes the sum of all others, which is the leaf of
-    /// the full tree ^ Δ. Neither a branch nor a place in memory depends on `alpha`.
+    /// the full tree ^ Δ; then the lowest bit of every leaf becomes 0, but that of leaf `alpha` 1. Neither a branch nor a
+    /// place in memory depends on `alpha`.
     ///
     /// # Panics
     /// Unless there are 2^h leaves for h siblings, and h > 0.
@@ -80,16 +82,20 @@ impl Grower {
             let side = left ^ sum & !right_side ^ of_zero[0];
             let sibling = sibling ^ side;
             let (lefts, rights) = leaves[..2 * m].split_at_mut(m);
-            put(
+            dispatch(Put {
                 lefts,
                 rights,
-                path,
-                [sibling & right_side, sibling & !right_side],
-            );
+                at: path,
+                values: [sibling & right_side, sibling & !right_side],
+            });
             sum ^= sibling;
             path |= bit << j;
         }
-        blend(leaves, path, sum);
+        dispatch(Finish {
+            leaves,
+            at: path,
+            value: sum,
+        });
     }
 
     /// Overwrites a level, which is the first half of `nodes`, with the next one; the sum of the left children.
@@ -121,32 +127,44 @@ const fn sigma(x: Block) -> Block {
     (x << 64 ^ x & !(u64::MAX as Block)) | high
 }
 
-/// Overwrites the nodes at a secret place with a pair of values.
-fn put(lefts: &mut [Block], rights: &mut [Block], at: u64, [left, right]: [Block; 2]) {
-    for ((i, x), y) in (0..).zip(lefts).zip(rights) {
-        let here = equal(i, at);
-        *x ^= (*x ^ left) & here;
-        *y ^= (*y ^ right) & here;
+/// Overwrites the left and the right node at a secret place.
+struct Put<'a> {
+    lefts: &'a mut [Block],
+    rights: &'a mut [Block],
+    at: u64,
+    values: [Block; 2],
+}
+
+impl Kernel for Put<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for ((i, left), right) in (0..).zip(self.lefts).zip(self.rights) {
+            let here = equal(i, self.at);
+            *left ^= (*left ^ self.values[0]) & here;
+            *right ^= (*right ^ self.values[1]) & here;
+        }
     }
 }
 
-/// Overwrites the node at a secret place.
-fn blend(nodes: &mut [Block], at: u64, value: Block) {
-    for (i, node) in (0..).zip(nodes) {
-        *node ^= (*node ^ value) & equal(i, at);
-    }
+/// Overwrites the leaf at a secret place, and makes its lowest bit 1, that of all others 0.
+struct Finish<'a> {
+    leaves: &'a mut [Block],
+    at: u64,
+    value: Block,
 }
 
-/// Makes the lowest bit of every leaf 0, but that of leaf `alpha` 1. Neither a branch nor a place in memory depends on
-/// `alpha`.
-pub(crate) fn mark(leaves: &mut [Block], alpha: u64) {
-    for (i, leaf) in (0..).zip(leaves) {
-        *leaf = *leaf & !1 | equal(i, alpha) & 1;
+impl Kernel for Finish<'_> {
+    #[inline(always)]
+    fn run(self) {
+        for (i, leaf) in (0..).zip(self.leaves) {
+            let here = equal(i, self.at);
+            *leaf = (*leaf ^ (*leaf ^ self.value) & here) & !1 | here & 1;
+        }
     }
 }
 
 /// All ones if the numbers are equal and below 2^63, else 0.
-#[inline]
+#[inline(always)]
 const fn equal(a: u64, b: u64) -> Block {
     let mask = ((a ^ b).wrapping_sub(1).cast_signed() >> 63).cast_unsigned();
     mask as Block | (mask as Block) << 64
@@ -157,10 +175,10 @@ mod tests {
     use super::*;
     use crate::backend::Backend;
 
-    /// The sender's leaves ^ the receiver's are Δ at `alpha` and 0 elsewhere.
+    /// The sender's leaves with even lowest bits ^ the receiver's are Δ at `alpha` and 0 elsewhere.
     fn agrees(backend: Backend, depth: usize, alpha: u64) {
         let cipher = Cipher::new(backend, 99);
-        let (root, delta) = (0x1234_5678_9abc_def0_u128.pow(2), u128::MAX / 7);
+        let (root, delta) = (0x1234_5678_9abc_def0_u128.pow(2), (u128::MAX / 7) | 1);
         let (mut leaves, mut sums) = (vec![0; 1 << depth], vec![0; depth]);
         Grower::new().full(&cipher, root, delta, &mut leaves, &mut sums);
         let siblings: Vec<Block> = (0..depth)
@@ -171,9 +189,9 @@ mod tests {
         for (i, (leaf, known)) in (0..).zip(leaves.iter().zip(&known)) {
             let expected = if i == alpha { delta } else { 0 };
             assert_eq!(
-                leaf ^ known,
+                leaf & !1 ^ known,
                 expected,
-                "leaf {i}, alpha {alpha}, depth {depth}"
+                "leaf {i} of {depth} levels, alpha {alpha}"
             );
         }
         assert_eq!(leaves.iter().fold(0, |sum, leaf| sum ^ leaf), delta);

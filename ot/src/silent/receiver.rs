@@ -13,7 +13,7 @@ use super::rows::{Domain, End, Rows};
 use super::{Silent, SilentSet, Supply};
 use crate::backend::Cipher;
 use crate::kernel::bits::low;
-use crate::kernel::half_tree::{Grower, mark};
+use crate::kernel::half_tree::Grower;
 use crate::{Block, Error, RcotReceiver, SoftSpokenReceiver};
 
 /// The receiver's end of a pool filled by silent OT, described at [`Silent`].
@@ -95,7 +95,6 @@ impl End for Trees {
             alpha |= (!low(*t) & 1) << j;
         }
         self.grower.punctured(cipher, alpha, &siblings, leaves);
-        mark(leaves, alpha);
         Ok(())
     }
 }
