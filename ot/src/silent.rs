@@ -35,8 +35,8 @@ pub use set::SilentSet;
 /// 2. To leaf i both add ten entries of their tables, at the public places of row i of a matrix. The choices become those
 ///    of A·s ^ e, where A is the matrix, s the choices of the table and e the noise, which has one 1 in each row.
 ///
-/// The last rows of a round are the base of the next one. Rows are made when they are drawn, so a pool that stops early has
-/// paid for what it drew. SoftSpokenOT ([`SoftSpokenSender`](crate::SoftSpokenSender)) with k = 8 makes the first base, of
+/// The last rows of a round are the base of the next one. Rows are made when they are drawn, 4,096 correlations at
+/// a time, so a pool that stops early has paid for what it drew. SoftSpokenOT ([`SoftSpokenSender`](crate::SoftSpokenSender)) with k = 8 makes the first base, of
 /// the small set; a larger set takes its base from a round of the small one. The places and the keys of the trees come from
 /// AES-CTR under keys that are public and derived from the session, the sender, the set, the stage and the round.
 ///
@@ -116,6 +116,7 @@ impl Extension for Silent {
             ("silent rows", self.set.rows() as u64),
             ("silent table", self.set.table() as u64),
             ("silent sparsity", set::SPARSITY as u64),
+            ("silent step", set::STEP as u64),
             ("silent base softspoken k", BASE_K.into()),
             ("softspoken batch", softspoken::BATCH as u64),
             ("softspoken columns", softspoken::COLUMNS as u64),

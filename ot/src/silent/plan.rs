@@ -2,7 +2,7 @@
 
 use channel::{Cost, Role};
 
-use super::set::SilentSet;
+use super::set::{STEP, SilentSet};
 use crate::softspoken;
 
 /// SoftSpokenOT's k for the base of the first set, and for pools with a small demand. AGREEMENT.
@@ -58,7 +58,7 @@ impl Plan {
 
 /// Rows made until so many correlations, at least one, are drawn, with those kept for the next rounds.
 const fn rows(set: SilentSet, cots: u64) -> u64 {
-    let drawn = cots.div_ceil(set.row() as u64);
+    let drawn = cots.div_ceil(STEP as u64) * (STEP / set.row()) as u64;
     drawn + (drawn - 1) / set.usable() as u64 * set.reserve() as u64
 }
 
@@ -96,9 +96,9 @@ mod tests {
     #[test]
     fn rows_of_a_round_are_counted_with_those_kept() {
         let row = Small.row() as u64;
-        for (drawn, made) in [(1, 1), (680, 680), (681, 769), (1360, 1448), (1361, 1537)] {
+        for (drawn, made) in [(4, 4), (680, 680), (684, 772), (1360, 1448), (1364, 1540)] {
             assert_eq!(rows(Small, drawn * row), made);
-            assert_eq!(rows(Small, drawn * row - row + 1), made);
+            assert_eq!(rows(Small, drawn * row - 4095), made);
         }
     }
 }

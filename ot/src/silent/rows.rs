@@ -4,7 +4,7 @@ use channel::{Channel, Role, SessionId};
 use zeroize::Zeroizing;
 
 use super::places::Places;
-use super::set::SilentSet;
+use super::set::{STEP, SilentSet};
 use crate::backend::{Backend, Cipher};
 use crate::hash::session_key;
 use crate::prg::Prg;
@@ -41,8 +41,8 @@ pub(super) struct Rows<E> {
     /// Number of the round in this stage.
     number: u64,
     round: Round,
-    row: Zeroizing<Vec<Block>>,
-    /// Correlations of the row that are used up.
+    step: Zeroizing<Vec<Block>>,
+    /// Correlations of the step that are used up.
     used: usize,
 }
 
@@ -90,21 +90,25 @@ impl Round {
         }
     }
 
-    /// Makes the next row of the round.
-    fn next(
+    /// Makes the next rows of the round.
+    fn step(
         &mut self,
         end: &mut impl End,
         chan: &mut Channel,
-        row: &mut [Block],
+        step: &mut [Block],
     ) -> Result<(), Error> {
         let (table, levels) = self.base.split_at(self.set.table());
         let depth = self.set.depth();
-        let base = &levels[self.made * depth..][..depth];
-        let mut key = [0];
-        self.keys.fill_blocks(&mut key);
-        end.tree(chan, &Cipher::new(Backend::detect(), key[0]), base, row)?;
-        self.places.encode(table, row);
-        self.made += 1;
+        for row in step.chunks_mut(self.set.row()) {
+            let base = &levels[self.made * depth..][..depth];
+            let mut key = [0];
+            self.keys.fill_blocks(&mut key);
+            end.tree(chan, &Cipher::new(Backend::detect(), key[0]), base, row)?;
+            self.places.encode(table, row);
+            self.made += 1;
+        }
+        // The sender delivers what the receiver waits for.
+        chan.flush()?;
         Ok(())
     }
 }
@@ -118,8 +122,8 @@ impl<E: End> Rows<E> {
             stage: 0,
             number: 0,
             round: Round::new(domain, 0, 0, set, base),
-            row: empty_row(set),
-            used: set.row(),
+            step: Zeroizing::new(vec![0; STEP]),
+            used: STEP,
         }
     }
 
@@ -130,31 +134,30 @@ impl<E: End> Rows<E> {
         self.stage += 1;
         self.number = 0;
         self.round = Round::new(self.domain, self.stage, self.number, set, base);
-        self.row = empty_row(set);
-        self.used = set.row();
+        self.used = STEP;
         Ok(())
     }
 
     /// Fills `out` with the next correlations.
     pub(super) fn draw(&mut self, chan: &mut Channel, mut out: &mut [Block]) -> Result<(), Error> {
         while !out.is_empty() {
-            if self.used == self.row.len() {
-                self.make_row(chan)?;
+            if self.used == STEP {
+                self.make_step(chan)?;
             }
-            let taken = out.len().min(self.row.len() - self.used);
+            let taken = out.len().min(STEP - self.used);
             let (head, rest) = out.split_at_mut(taken);
-            head.copy_from_slice(&self.row[self.used..][..taken]);
+            head.copy_from_slice(&self.step[self.used..][..taken]);
             self.used += taken;
             out = rest;
         }
         Ok(())
     }
 
-    fn make_row(&mut self, chan: &mut Channel) -> Result<(), Error> {
+    fn make_step(&mut self, chan: &mut Channel) -> Result<(), Error> {
         if self.round.made == self.round.set.usable() {
             self.next_round(chan)?;
         }
-        self.round.next(&mut self.end, chan, &mut self.row)?;
+        self.round.step(&mut self.end, chan, &mut self.step)?;
         self.used = 0;
         Ok(())
     }
@@ -163,16 +166,12 @@ impl<E: End> Rows<E> {
     fn next_round(&mut self, chan: &mut Channel) -> Result<(), Error> {
         let set = self.round.set;
         let mut base = Zeroizing::new(vec![0; set.base()]);
-        for part in base.chunks_mut(set.row()) {
-            self.round.next(&mut self.end, chan, &mut self.row)?;
-            part.copy_from_slice(&self.row[..part.len()]);
+        for part in base.chunks_mut(STEP) {
+            self.round.step(&mut self.end, chan, &mut self.step)?;
+            part.copy_from_slice(&self.step[..part.len()]);
         }
         self.number += 1;
         self.round = Round::new(self.domain, self.stage, self.number, set, base);
         Ok(())
     }
-}
-
-fn empty_row(set: SilentSet) -> Zeroizing<Vec<Block>> {
-    Zeroizing::new(vec![0; set.row()])
 }

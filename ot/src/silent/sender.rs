@@ -105,7 +105,6 @@ impl End for Trees {
             *leaf &= !1;
         }
         chan.send(sums.as_bytes())?;
-        chan.flush()?;
         Ok(())
     }
 }

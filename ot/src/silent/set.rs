@@ -5,6 +5,10 @@ use crate::Block;
 /// Places of the table in one row of the matrix. SECURITY: with fewer, words of low weight appear in the dual code.
 pub(super) const SPARSITY: usize = 10;
 
+/// Correlations made at a time: a whole number of rows of every set, large enough that a message for each is cheap, and
+/// small enough for the second-level cache. AGREEMENT.
+pub(super) const STEP: usize = 4096;
+
 /// Parameters of [`Silent`](super::Silent): how many correlations a round makes of how many.
 ///
 /// A larger set makes a correlation cheaper on the wire and, because its table is larger, dearer to compute. All have the same
@@ -80,6 +84,15 @@ mod tests {
         assert_eq!(of(SilentSet::Small), (81_920, 89_600, 88, 680));
         assert_eq!(of(SilentSet::Medium), (163_840, 175_104, 86, 938));
         assert_eq!(of(SilentSet::Large), (327_680, 343_040, 84, 1196));
+    }
+
+    #[test]
+    fn rounds_are_made_of_whole_steps() {
+        for set in [SilentSet::Small, SilentSet::Medium, SilentSet::Large] {
+            assert!((set.usable() * set.row()).is_multiple_of(STEP));
+            assert!((set.reserve() * set.row()).is_multiple_of(STEP));
+            assert_eq!(set.base().div_ceil(STEP), set.reserve() * set.row() / STEP);
+        }
     }
 
     /// The base of a larger set fits into one round of the small one, so a pool climbs in one step.
