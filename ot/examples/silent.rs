@@ -18,6 +18,7 @@ const DRAW: usize = 1 << 14;
 fn main() -> Result<(), Error> {
     let mut arguments = std::env::args().skip(1);
     let set = match arguments.next().as_deref() {
+        Some("twice") => SilentSet::SmallTwice,
         Some("medium") => SilentSet::Medium,
         Some("large") => SilentSet::Large,
         _ => SilentSet::Small,

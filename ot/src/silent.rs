@@ -24,7 +24,8 @@ pub use set::SilentSet;
 /// **Functionality.** A pool of random correlated OTs, see [`RcotSender`]. Δ is odd, and the choice of every correlation of a
 /// silent row is the lowest bit of the receiver's block.
 ///
-/// **Protocol.** A round makes t·2^h correlations of k + t·h ([`SilentSet`]). k of these are a table; each of the others
+/// **Protocol.** A round makes t·2^h correlations of k + t·h ([`SilentSet`]; twice as many of each if two instances share the
+/// matrix, entry by entry and tree by tree). k of these are a table; each of the others
 /// serves one level of one tree. A row is one tree:
 ///
 /// 1. The sender grows a tree of 2^h leaves under a random root, whose levels all add up to Δ. For each level it sends the sum
@@ -40,10 +41,11 @@ pub use set::SilentSet;
 /// the small set; a larger set takes its base from a round of the small one. The places and the keys of the trees come from
 /// AES-CTR under keys that are public and derived from the session, the sender, the set, the stage and the round.
 ///
-/// **The demand.** A base is too dear for few correlations. So a pool decides at its first draw which way takes the least
-/// traffic for the number that [`RcotSender::reserve`] has announced: SoftSpokenOT for all (up to about 100,000), the small set,
-/// or the whole way. If nothing was announced, it goes the whole way. What was announced is AGREEMENT: both ends must have been
-/// told the same before their first draw, or they wait for each other. Later announcements change nothing.
+/// **The demand.** A base is too dear for few correlations. So a pool decides at its first draw which way to take for the
+/// number that [`RcotSender::reserve`] has announced: SoftSpokenOT for all (up to about 100,000), the small set, or the whole
+/// way; the furthest whose traffic is within a sixteenth of the least. If nothing was announced, it goes the whole way. What was
+/// announced is AGREEMENT: both ends must have been told the same before their first draw, or they wait for each other until
+/// the time-out. Later announcements change nothing.
 ///
 /// **Security.** Against semi-honest parties. *Δ* rests on the hash of the trees alone. Each tree has its own key, and AES under
 /// each key is taken as an ideal permutation: p evaluations of any of them find Δ with a probability of about
@@ -65,7 +67,7 @@ pub use set::SilentSet;
 /// then from sender to receiver h blocks of 16 bytes for each row; exact for a pool that was told that number, and
 /// [`Silent::refill_cost_announced`] for any other. The sender waits for nothing but the base and room in the line. A party
 /// that is the sender in one pool and the receiver in another must draw from them in the same order as its peer. Computation
-/// is one AES call for each leaf, two and a half for its places, and ten reads of a table of 16·k bytes, which should fit
+/// is one AES call for each leaf, two and a half for its places, which instances share, and ten reads of a table of 16·k bytes, which should fit
 /// into the cache with room to spare; each end has one such table, and two while it changes rounds.
 ///
 /// [GYW+22]: crate#papers
@@ -115,6 +117,7 @@ impl Extension for Silent {
             ("silent tree depth", self.set.depth() as u64),
             ("silent rows", self.set.rows() as u64),
             ("silent table", self.set.table() as u64),
+            ("silent instances", self.set.instances() as u64),
             ("silent sparsity", set::SPARSITY as u64),
             ("silent step", set::STEP as u64),
             ("silent base softspoken k", BASE_K.into()),

@@ -85,7 +85,8 @@ fn softspoken_pools_conform() {
 
 #[test]
 fn silent_pools_conform() {
-    for set in [SilentSet::Small, SilentSet::Medium, SilentSet::Large] {
+    use SilentSet::{Large, Medium, Small, SmallTwice};
+    for set in [Small, SmallTwice, Medium, Large] {
         for announced in [None, Some(1), Some(200_000)] {
             conforms(Pool::Silent(set, announced));
         }

@@ -11,7 +11,7 @@ use ot::{Block, Error, Extension, RcotReceiver, Silent, SilentSet, SoftSpoken};
 use ring_arith::BitVec;
 use zerocopy::IntoBytes;
 
-use SilentSet::{Large, Medium, Small};
+use SilentSet::{Large, Medium, Small, SmallTwice};
 
 /// Correlations made at a time.
 const STEP: u64 = 4096;
@@ -20,6 +20,7 @@ const STEP: u64 = 4096;
 fn round(set: SilentSet) -> u64 {
     match set {
         Small => 680 << 10,
+        SmallTwice => 680 << 11,
         Medium => 938 << 11,
         _ => 1196 << 12,
     }
@@ -74,6 +75,11 @@ fn small_rounds_are_right() {
 }
 
 #[test]
+fn rounds_of_two_instances_are_right() {
+    is_right(SmallTwice, 3 * 680 * 2048 / 2);
+}
+
+#[test]
 fn medium_rounds_are_right() {
     is_right(Medium, 3 * 938 * 2048 / 2);
 }
@@ -112,7 +118,7 @@ fn measured(set: SilentSet, announced: Option<u64>, n: u64) -> [[Cost; 2]; 2] {
 
 #[test]
 fn costs_are_exact_at_every_boundary() {
-    for set in [Small, Medium, Large] {
+    for set in [Small, SmallTwice, Medium, Large] {
         let batch = SoftSpoken::BATCH as u64;
         let mut demands = vec![0, 1, batch, batch + 1, 90_000, 110_000];
         for edge in [STEP, 2 * STEP, round(set)] {
@@ -140,7 +146,12 @@ fn costs_are_exact_at_every_boundary() {
 /// The price is what a correlation costs in the long run, which the bars of the design are about.
 #[test]
 fn prices_are_those_of_the_long_run() {
-    for (set, millibits) in [(Small, 1412), (Medium, 751), (Large, 402)] {
+    for (set, millibits) in [
+        (Small, 1412),
+        (SmallTwice, 1412),
+        (Medium, 751),
+        (Large, 402),
+    ] {
         let silent = Silent::new(set);
         assert_eq!(silent.price().as_millibits(), millibits);
         let n = 1 << 40;
@@ -258,6 +269,7 @@ fn a_false_row_spoils_itself_only() {
 fn known_answers() {
     for (set, n, expected) in [
         (Small, 681 * 1024, SMALL),
+        (SmallTwice, 4096, SMALL_TWICE),
         (Medium, 4096, MEDIUM),
         (Large, 8192, LARGE),
     ] {
@@ -287,14 +299,18 @@ fn known_answers() {
 
 /// Digests of the sender's blocks and of the receiver's.
 const SMALL: [&str; 2] = [
-    "2b75f1eb6081afd5571035e83651a0c7",
-    "9c213378c7837cfa8196f2167206b516",
+    "e68b6d46ab1b952fd9bb844be036dc9e",
+    "10496a0304dedef26bc6be2b31e528de",
+];
+const SMALL_TWICE: [&str; 2] = [
+    "0647a949a46f48fe4a9fa69148043315",
+    "e706f064e25709101f48677f3e81d974",
 ];
 const MEDIUM: [&str; 2] = [
-    "9b002f94dbf6bf430127ea28cad7ebb6",
-    "f1ee5b2f26324e1c2772462b3735fffc",
+    "1d6e5c0ef99d19a64087ce285abdccdf",
+    "2eac90573d96f75d31a666aabe8bbdc9",
 ];
 const LARGE: [&str; 2] = [
-    "044f08b43fd7fae67b67119d71e4ae70",
-    "173d7c50063f9b4739be7130d83029b5",
+    "7d2392057a014cded77a7404df8116d2",
+    "f3020c0dd62c9ce54ce10e0668f338c4",
 ];

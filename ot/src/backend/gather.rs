@@ -23,6 +23,42 @@ pub(crate) fn add_entries<const D: usize>(
     portable_add_entries(table, numbers, out);
 }
 
+/// [`add_entries`] of two tables whose entries lie side by side, at the same places.
+///
+/// # Panics
+/// As [`add_entries`].
+pub(crate) fn add_pairs<const D: usize>(
+    table: &[[Block; 2]],
+    numbers: &mut [[u32; D]],
+    out: [&mut [Block]; 2],
+) {
+    assert!(!table.is_empty(), "a table has entries");
+    assert!(
+        out.iter().all(|out| out.len() == numbers.len()),
+        "places for each output"
+    );
+    #[cfg(target_arch = "x86_64")]
+    if let Some(token) = Avx2::new() {
+        return token.add_pairs(table, numbers, out);
+    }
+    portable_add_pairs(table, numbers, out);
+}
+
+fn portable_add_pairs<const D: usize>(
+    table: &[[Block; 2]],
+    numbers: &mut [[u32; D]],
+    [out0, out1]: [&mut [Block]; 2],
+) {
+    scale(numbers.as_flattened_mut(), table.len());
+    for ((out0, out1), places) in out0.iter_mut().zip(out1).zip(&*numbers) {
+        for at in places {
+            let [entry0, entry1] = table[*at as usize];
+            *out0 ^= entry0;
+            *out1 ^= entry1;
+        }
+    }
+}
+
 fn portable_add_entries<const D: usize>(
     table: &[Block],
     numbers: &mut [[u32; D]],
@@ -48,6 +84,7 @@ pub(super) fn scale(numbers: &mut [u32], k: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prg::Prg;
     use zerocopy::IntoBytes;
 
     #[test]
@@ -60,14 +97,20 @@ mod tests {
     #[test]
     fn gathers_agree() {
         let mut table = vec![0; 1000];
-        crate::prg::Prg::new(1).fill_blocks(&mut table);
+        Prg::new(1).fill_blocks(&mut table);
         for n in [0, 1, 3, 4, 5, 256] {
             let mut numbers = vec![[0_u32; 10]; n];
-            crate::prg::Prg::new(2).fill(numbers.as_mut_bytes());
+            Prg::new(2).fill(numbers.as_mut_bytes());
             let [mut portable, mut fast] = [vec![5; n], vec![5; n]];
             portable_add_entries(&table, &mut numbers.clone(), &mut portable);
             add_entries(&table, &mut numbers, &mut fast);
             assert_eq!(portable, fast);
+            let pairs = table.as_chunks::<2>().0;
+            Prg::new(2).fill(numbers.as_mut_bytes());
+            let [mut other, mut same] = [vec![6; n], vec![6; n]];
+            portable_add_pairs(pairs, &mut numbers.clone(), [&mut portable, &mut other]);
+            add_pairs(pairs, &mut numbers, [&mut fast, &mut same]);
+            assert_eq!([portable, other], [fast, same]);
         }
     }
 }

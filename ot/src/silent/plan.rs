@@ -13,27 +13,34 @@ pub(super) const BASE_K: u32 = 8;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Plan(pub(super) &'static [SilentSet]);
 
-/// Demands from here on are alike: the last set wins.
+/// Demands from here on are alike: the last set has won.
 const LARGEST_DEMAND: u64 = 1 << 40;
 
 impl Plan {
     /// The whole way to a set.
     const fn to(set: SilentSet) -> Self {
-        use SilentSet::{Large, Medium, Small};
+        use SilentSet::{Large, Medium, Small, SmallTwice};
         Self(match set {
             Small => &[Small],
+            SmallTwice => &[Small, SmallTwice],
             Medium => &[Small, Medium],
             Large => &[Small, Large],
         })
     }
 
-    /// The way with the least traffic for a demand, no further than to `set`; the whole way if none was announced.
+    /// The way for a demand, no further than to `set`: the furthest whose traffic is within a sixteenth of the least, since
+    /// further sets are better in the long run. The whole way if no demand was announced.
     pub(super) fn for_demand(set: SilentSet, demand: Option<u64>) -> Self {
         let whole = Self::to(set);
         let Some(demand) = demand else { return whole };
-        let bytes = |plan: &Self| plan.cost(demand.min(LARGEST_DEMAND), Role::Server).bytes();
-        let ways = [Self(&[]), Self::to(SilentSet::Small), whole];
-        ways.into_iter().min_by_key(bytes).expect("there are ways")
+        let ways = [whole, Self::to(SilentSet::Small), Self(&[])];
+        let bytes = ways.map(|way| {
+            way.cost(demand.clamp(1, LARGEST_DEMAND), Role::Server)
+                .bytes()
+        });
+        let least = bytes.into_iter().min().unwrap_or_default();
+        let good = bytes.iter().position(|bytes| *bytes <= least + least / 16);
+        good.map_or(whole, |i| ways[i])
     }
 
     /// The exact traffic of the refills until `cots` correlations are drawn.
@@ -65,22 +72,26 @@ const fn rows(set: SilentSet, cots: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use SilentSet::{Large, Medium, Small};
+    use SilentSet::{Large, Medium, Small, SmallTwice};
 
     #[test]
     fn the_demand_decides_the_way() {
         let way = |demand| Plan::for_demand(Large, Some(demand)).0;
-        assert!(way(0).is_empty() && way(1).is_empty() && way(90_000).is_empty());
+        assert!(way(0).is_empty() && way(1).is_empty() && way(80_000).is_empty());
         assert_eq!(way(110_000), [Small]);
-        assert_eq!(way(400_000), [Small]);
+        assert_eq!(way(250_000), [Small]);
         assert_eq!(way(500_000), [Small, Large]);
         assert_eq!(way(u64::MAX), [Small, Large]);
         assert_eq!(Plan::for_demand(Large, None).0, [Small, Large]);
+        assert_eq!(Plan::for_demand(SmallTwice, Some(600_000)).0, [Small]);
+        assert_eq!(
+            Plan::for_demand(SmallTwice, Some(1 << 20)).0,
+            [Small, SmallTwice]
+        );
         assert_eq!(Plan::for_demand(Medium, Some(1 << 30)).0, [Small, Medium]);
         assert_eq!(Plan::for_demand(Small, Some(1 << 30)).0, [Small]);
     }
 
-    /// The way with the least traffic has no more of it for less demand.
     #[test]
     fn more_demand_never_costs_less() {
         let bytes = |n: u64| {

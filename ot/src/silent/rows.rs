@@ -53,8 +53,9 @@ struct Round {
     places: Places,
     /// The public keys of the trees.
     keys: Prg,
-    /// Rows made.
+    /// Rows made, and their trees.
     made: usize,
+    trees: usize,
 }
 
 impl Round {
@@ -73,20 +74,22 @@ impl Round {
         );
         let key = |purpose: &str| {
             let label = format!(
-                "silent OT, {purpose}, sender {}, h {}, t {}, k {}, stage {stage}, round {number}",
+                "silent OT, {purpose}, sender {}, h {}, t {}, k {}, instances {}, stage {stage}, round {number}",
                 domain.sender,
                 set.depth(),
                 set.rows(),
-                set.table()
+                set.table(),
+                set.instances()
             );
             session_key(&domain.session, &label)
         };
         Self {
             set,
             base,
-            places: Places::new(key("places")),
+            places: Places::new(key("places"), set.instances()),
             keys: Prg::new(key("trees")),
             made: 0,
+            trees: 0,
         }
     }
 
@@ -97,13 +100,16 @@ impl Round {
         chan: &mut Channel,
         step: &mut [Block],
     ) -> Result<(), Error> {
-        let (table, levels) = self.base.split_at(self.set.table());
+        let (table, levels) = self.base.split_at(self.set.in_table());
         let depth = self.set.depth();
         for row in step.chunks_mut(self.set.row()) {
-            let base = &levels[self.made * depth..][..depth];
-            let mut key = [0];
-            self.keys.fill_blocks(&mut key);
-            end.tree(chan, &Cipher::new(Backend::detect(), key[0]), base, row)?;
+            for leaves in row.chunks_mut(1 << depth) {
+                let base = &levels[self.trees * depth..][..depth];
+                let mut key = [0];
+                self.keys.fill_blocks(&mut key);
+                end.tree(chan, &Cipher::new(Backend::detect(), key[0]), base, leaves)?;
+                self.trees += 1;
+            }
             self.places.encode(table, row);
             self.made += 1;
         }
