@@ -1,4 +1,5 @@
-//! Estimates of every known attack on the parameters, in log2 of bit operations, memory being free.
+//! Estimates of the attacks that come closest to the parameters, in log2 of bit operations, memory being free. (Further off
+//! are the algebraic attacks of eprint 2023/176 and 2025/1476 and statistical decoding, at 150 bits and more.)
 //!
 //! LPN with regular noise: N samples of a secret of k bits, one error in each of t blocks of b = N/t samples. Each
 //! formula is that of the authors, evaluated at its best point.
@@ -30,7 +31,7 @@ impl Lpn {
         self.samples / self.weight
     }
 
-    /// The same with the sum of each block known to be 1, which halves nothing but takes t unknowns away.
+    /// The same without one sample of each block and t unknowns: the samples of a block add up to a known value.
     fn reduced(self) -> Self {
         Self {
             samples: self.samples - self.weight,
