@@ -3,15 +3,19 @@
 //! "Time" is the CPU time of both parties together (Linux; elsewhere the wall time of the slower
 //! one), set-up excluded.
 
+use std::fmt::Display;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use channel::{
     Config, Connection, Listener, ONLINE, REFILL_SERVER_SENDS, Role, Terms, connect, memory_pair,
 };
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{
+    BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
+};
 use ot::{
-    OtReceiver, OtSender, RcotReceiver, RcotSender, ReceiveRows, SendRows, SoftSpoken,
+    Extension, OtReceiver, OtSender, ReceiveRows, SendRows, Silent, SilentSet, SoftSpoken,
     SoftSpokenReceiver, SoftSpokenSender,
 };
 use rand_chacha::ChaCha20Rng;
@@ -121,37 +125,57 @@ fn set_up(c: &mut Criterion) {
     group.finish();
 }
 
-fn extension(c: &mut Criterion) {
-    let mut group = c.benchmark_group("softspoken");
-    group
-        .sample_size(10)
-        .throughput(Throughput::Elements(BATCH as u64));
-    for k in 1..=8 {
-        group.bench_function(BenchmarkId::from_parameter(k), |b| {
-            b.iter_custom(|iterations| {
-                both(
-                    memory(),
-                    |connection| {
-                        let mut pool = sender_pool(&connection, k);
-                        let mut q = vec![0; BATCH];
-                        let clock = Clock::start();
-                        for _ in 0..iterations {
-                            pool.draw(&mut q).expect("a draw succeeds");
-                        }
-                        clock.elapsed()
-                    },
-                    |connection| {
-                        let mut pool = receiver_pool(&connection, k);
-                        let (mut choices, mut t) = (BitVec::zeros(BATCH), vec![0; BATCH]);
-                        let clock = Clock::start();
-                        for _ in 0..iterations {
-                            pool.draw(&mut choices, &mut t).expect("a draw succeeds");
-                        }
-                        clock.elapsed()
-                    },
-                )
-            });
+/// Draws from both ends of a pool, one batch at a time. The first, which makes what a pool starts from, does not count.
+fn draws(group: &mut BenchmarkGroup<'_, WallTime>, id: impl Display, extension: &dyn Extension) {
+    let refill = |connection: &Connection| {
+        let stream = connection.open(REFILL_SERVER_SENDS);
+        stream.expect("the stream opens")
+    };
+    group.bench_function(BenchmarkId::from_parameter(id), |b| {
+        b.iter_custom(|iterations| {
+            both(
+                memory(),
+                |connection| {
+                    let (id, mut rng) = (connection.session_id(), ChaCha20Rng::seed_from_u64(1));
+                    let pool = extension.sender(refill(&connection), &id, &mut rng);
+                    let (mut pool, mut q) = (pool.expect("set-up succeeds"), vec![0; BATCH]);
+                    pool.draw(&mut q).expect("a draw succeeds");
+                    let clock = Clock::start();
+                    for _ in 0..iterations {
+                        pool.draw(&mut q).expect("a draw succeeds");
+                    }
+                    clock.elapsed()
+                },
+                |connection| {
+                    let (id, mut rng) = (connection.session_id(), ChaCha20Rng::seed_from_u64(2));
+                    let pool = extension.receiver(refill(&connection), &id, &mut rng);
+                    let mut pool = pool.expect("set-up succeeds");
+                    let (mut choices, mut t) = (BitVec::zeros(BATCH), vec![0; BATCH]);
+                    pool.draw(&mut choices, &mut t).expect("a draw succeeds");
+                    let clock = Clock::start();
+                    for _ in 0..iterations {
+                        pool.draw(&mut choices, &mut t).expect("a draw succeeds");
+                    }
+                    clock.elapsed()
+                },
+            )
         });
+    });
+}
+
+fn extensions(c: &mut Criterion) {
+    use SilentSet::{Large, Medium, Small, SmallTwice};
+    let per_batch = Throughput::Elements(BATCH as u64);
+    let mut group = c.benchmark_group("softspoken");
+    group.sample_size(10).throughput(per_batch.clone());
+    for k in 1..=8 {
+        draws(&mut group, k, &SoftSpoken::new(k));
+    }
+    group.finish();
+    let mut group = c.benchmark_group("silent");
+    group.sample_size(10).throughput(per_batch);
+    for set in [Small, SmallTwice, Medium, Large] {
+        draws(&mut group, format!("{set:?}"), &Silent::new(set));
     }
     group.finish();
 }
@@ -334,5 +358,5 @@ fn rows(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, set_up, extension, forms, rows);
+criterion_group!(benches, set_up, extensions, forms, rows);
 criterion_main!(benches);

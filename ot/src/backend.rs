@@ -8,6 +8,7 @@ use crate::Block;
 
 mod bytes;
 mod cipher;
+mod gather;
 mod gf128;
 mod matrix;
 mod portable;
@@ -36,6 +37,7 @@ use {aesni::AesNi, vaes::Vaes, vaes512::Vaes512};
 
 pub(crate) use bytes::{blocks_from_le, words_from_le};
 pub(crate) use cipher::Cipher;
+pub(crate) use gather::{add_entries, add_pairs};
 pub(crate) use gf128::sum_of_products;
 pub(crate) use matrix::{transpose_128, xor_masked};
 

@@ -45,7 +45,8 @@ pub trait Extension: fmt::Debug + Send + Sync {
     /// The exact traffic of setting up a pool in which `sender` sends.
     fn setup_cost(&self, sender: Role) -> Cost;
 
-    /// The exact traffic of the refills of such a pool until `cots` correlations are drawn.
+    /// The exact traffic of the refills of such a pool until `cots` correlations are drawn, if that number was announced
+    /// before the first of them ([`RcotSender::reserve`]).
     fn refill_cost(&self, cots: u64, sender: Role) -> Cost;
 }
 

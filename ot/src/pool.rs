@@ -23,7 +23,7 @@ pub trait RcotSender: Send {
     fn draw(&mut self, q: &mut [Block]) -> Result<u64, Error>;
 
     /// Announces that at least `n` more correlations will be drawn, so that the pool can size its
-    /// refills. Both ends must be told the same number. The default ignores it.
+    /// refills. Both ends must be told the same number, at the same point among their draws. The default ignores it.
     fn reserve(&mut self, n: u64) {
         let _ = n;
     }
@@ -49,7 +49,7 @@ pub trait RcotReceiver: Send {
     fn draw(&mut self, choices: &mut BitVec, t: &mut [Block]) -> Result<u64, Error>;
 
     /// Announces that at least `n` more correlations will be drawn, so that the pool can size its
-    /// refills. Both ends must be told the same number. The default ignores it.
+    /// refills. Both ends must be told the same number, at the same point among their draws. The default ignores it.
     fn reserve(&mut self, n: u64) {
         let _ = n;
     }

@@ -4,7 +4,7 @@ mod common;
 
 use channel::{Cost, Role};
 use common::{Pool, run};
-use ot::{Block, Extension, RcotReceiver, RcotSender, SoftSpoken};
+use ot::{Block, Extension, RcotReceiver, RcotSender, SilentSet, SoftSpoken};
 use ring_arith::BitVec;
 
 const BATCH: usize = SoftSpoken::BATCH;
@@ -80,6 +80,16 @@ fn ideal_pool_conforms() {
 fn softspoken_pools_conform() {
     for k in 1..=8 {
         conforms(Pool::SoftSpoken(k));
+    }
+}
+
+#[test]
+fn silent_pools_conform() {
+    use SilentSet::{Large, Medium, Small, SmallTwice};
+    for set in [Small, SmallTwice, Medium, Large] {
+        for announced in [None, Some(1), Some(200_000)] {
+            conforms(Pool::Silent(set, announced));
+        }
     }
 }
 

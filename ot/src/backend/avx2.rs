@@ -1,9 +1,10 @@
-//! Bit-matrix transposition and exclusive-or with AVX2.
+//! Bit-matrix transposition, exclusive-or and sums of table entries with AVX2.
 #![expect(
     unsafe_code,
     reason = "vector loads and stores, and entry into detected features"
 )]
 
+use super::gather::scale;
 use super::matrix::portable_xor_masked;
 use super::token::detected;
 use crate::Block;
@@ -31,6 +32,78 @@ impl Avx2 {
         // SAFETY: a token exists only where AVX2 was detected.
         unsafe { xor_masked(dst, src, mask) }
     }
+
+    #[inline]
+    pub(super) fn add_entries<const D: usize>(
+        self,
+        table: &[Block],
+        numbers: &mut [[u32; D]],
+        out: &mut [Block],
+    ) {
+        // SAFETY: a token exists only where AVX2 was detected.
+        unsafe { add_entries(table, numbers, out) }
+    }
+
+    #[inline]
+    pub(super) fn add_pairs<const D: usize>(
+        self,
+        table: &[[Block; 2]],
+        numbers: &mut [[u32; D]],
+        out: [&mut [Block]; 2],
+    ) {
+        // SAFETY: a token exists only where AVX2 was detected.
+        unsafe { add_pairs(table, numbers, out) }
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn add_entries<const D: usize>(table: &[Block], numbers: &mut [[u32; D]], out: &mut [Block]) {
+    scale(numbers.as_flattened_mut(), table.len());
+    for (out, places) in out.iter_mut().zip(&*numbers) {
+        let mut sums = [load_block(out), _mm_setzero_si128()];
+        for (j, at) in places.iter().enumerate() {
+            let sum = &mut sums[j % 2];
+            *sum = _mm_xor_si128(*sum, load_block(&table[*at as usize]));
+        }
+        store_block(_mm_xor_si128(sums[0], sums[1]), out);
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn add_pairs<const D: usize>(
+    table: &[[Block; 2]],
+    numbers: &mut [[u32; D]],
+    [out0, out1]: [&mut [Block]; 2],
+) {
+    scale(numbers.as_flattened_mut(), table.len());
+    for ((out0, out1), places) in out0.iter_mut().zip(out1).zip(&*numbers) {
+        let mut sums = [
+            _mm256_set_m128i(load_block(out1), load_block(out0)),
+            _mm256_setzero_si256(),
+        ];
+        for (j, at) in places.iter().enumerate() {
+            let entry: &[u8; BYTES] = zerocopy::transmute_ref!(&table[*at as usize]);
+            let sum = &mut sums[j % 2];
+            *sum = _mm256_xor_si256(*sum, load(entry));
+        }
+        let sum = _mm256_xor_si256(sums[0], sums[1]);
+        store_block(_mm256_castsi256_si128(sum), out0);
+        store_block(_mm256_extracti128_si256::<1>(sum), out1);
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn store_block(x: __m128i, block: &mut Block) {
+    // SAFETY: 16 bytes are writable, and the store needs no alignment.
+    unsafe { _mm_storeu_si128(std::ptr::from_mut(block).cast(), x) }
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+fn load_block(block: &Block) -> __m128i {
+    // SAFETY: 16 bytes are readable, and the load needs no alignment.
+    unsafe { _mm_loadu_si128(std::ptr::from_ref(block).cast()) }
 }
 
 #[target_feature(enable = "avx2")]

@@ -93,6 +93,11 @@ impl SoftSpokenReceiver {
         })
     }
 
+    /// The refill channel, between two refills.
+    pub(crate) const fn channel(&mut self) -> &mut Channel {
+        &mut self.chan
+    }
+
     /// Makes the next batch.
     fn refill(&mut self) -> Result<(), Error> {
         self.expand();

@@ -84,14 +84,25 @@ impl SoftSpokenSender {
     /// # Panics
     /// Unless 1 <= k <= 8.
     pub fn setup(
-        mut chan: Channel,
+        chan: Channel,
         k: u32,
         session: &SessionId,
         rng: &mut (impl CryptoRng + ?Sized),
     ) -> Result<Self, Error> {
+        let delta = Zeroizing::new([rng.next_u64(), rng.next_u64()]);
+        Self::with_delta(chan, k, session, delta, rng)
+    }
+
+    /// [`Self::setup`] with a Δ of the caller's choice, its low half first.
+    pub(crate) fn with_delta(
+        mut chan: Channel,
+        k: u32,
+        session: &SessionId,
+        delta: Zeroizing<[u64; 2]>,
+        rng: &mut (impl CryptoRng + ?Sized),
+    ) -> Result<Self, Error> {
         let groups = groups(k);
         chan.enter_phase(SETUP);
-        let delta = Zeroizing::new([rng.next_u64(), rng.next_u64()]);
         // The base OTs give the sums off the path of the missing seed.
         let choices = BitVec::from_words(LAMBDA, delta.map(|word| !word).to_vec());
         let delta = Block::from(delta[0]) | Block::from(delta[1]) << 64;
@@ -120,6 +131,11 @@ impl SoftSpokenSender {
             batch: Batch::empty(),
             position: Position::START,
         })
+    }
+
+    /// The refill channel, between two refills.
+    pub(crate) const fn channel(&mut self) -> &mut Channel {
+        &mut self.chan
     }
 
     /// Makes the next batch, and checks it.

@@ -5,8 +5,8 @@
 use channel::{Channel, Connection, Cost, ONLINE, REFILL_SERVER_SENDS, Role, memory_pair};
 use ot::ideal::ideal_pair;
 use ot::{
-    OtReceiver, OtSender, RcotReceiver, RcotSender, ReceiveRows, SendRows, SoftSpokenReceiver,
-    SoftSpokenSender,
+    Extension, OtReceiver, OtSender, RcotReceiver, RcotSender, ReceiveRows, SendRows, Silent,
+    SilentSet, SoftSpokenReceiver, SoftSpokenSender,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -20,6 +20,8 @@ const CAPACITY: usize = 1 << 12;
 pub(crate) enum Pool {
     Ideal,
     SoftSpoken(u32),
+    /// With the demand that both ends are told.
+    Silent(SilentSet, Option<u64>),
 }
 
 /// Both parties of a protocol; the server is the sender of the OTs.
@@ -40,27 +42,47 @@ pub(crate) fn run<R: Send, S: Send>(
 
 impl Pool {
     pub(crate) fn sender(self, connection: &Connection) -> Box<dyn RcotSender> {
-        let Self::SoftSpoken(k) = self else {
-            return Box::new(ideal_pair([3; 32]).0);
+        let open = || {
+            connection
+                .open(REFILL_SERVER_SENDS)
+                .expect("the stream opens")
         };
-        let chan = connection
-            .open(REFILL_SERVER_SENDS)
-            .expect("the stream opens");
-        let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let pool = SoftSpokenSender::setup(chan, k, &connection.session_id(), &mut rng);
-        Box::new(pool.expect("the set-up succeeds"))
+        let (id, mut rng) = (connection.session_id(), ChaCha20Rng::seed_from_u64(1));
+        match self {
+            Self::Ideal => Box::new(ideal_pair([3; 32]).0),
+            Self::SoftSpoken(k) => {
+                let pool = SoftSpokenSender::setup(open(), k, &id, &mut rng);
+                Box::new(pool.expect("the set-up succeeds"))
+            }
+            Self::Silent(set, announced) => {
+                let pool = Silent::new(set).sender(open(), &id, &mut rng);
+                let mut pool = pool.expect("the set-up succeeds");
+                announced.into_iter().for_each(|n| pool.reserve(n));
+                pool
+            }
+        }
     }
 
     pub(crate) fn receiver(self, connection: &Connection) -> Box<dyn RcotReceiver> {
-        let Self::SoftSpoken(k) = self else {
-            return Box::new(ideal_pair([3; 32]).1);
+        let open = || {
+            connection
+                .open(REFILL_SERVER_SENDS)
+                .expect("the stream opens")
         };
-        let chan = connection
-            .open(REFILL_SERVER_SENDS)
-            .expect("the stream opens");
-        let mut rng = ChaCha20Rng::seed_from_u64(2);
-        let pool = SoftSpokenReceiver::setup(chan, k, &connection.session_id(), &mut rng);
-        Box::new(pool.expect("the set-up succeeds"))
+        let (id, mut rng) = (connection.session_id(), ChaCha20Rng::seed_from_u64(2));
+        match self {
+            Self::Ideal => Box::new(ideal_pair([3; 32]).1),
+            Self::SoftSpoken(k) => {
+                let pool = SoftSpokenReceiver::setup(open(), k, &id, &mut rng);
+                Box::new(pool.expect("the set-up succeeds"))
+            }
+            Self::Silent(set, announced) => {
+                let pool = Silent::new(set).receiver(open(), &id, &mut rng);
+                let mut pool = pool.expect("the set-up succeeds");
+                announced.into_iter().for_each(|n| pool.reserve(n));
+                pool
+            }
+        }
     }
 }
 
