@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::{Error as IoError, ErrorKind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use crate::deadline::Deadline;
@@ -10,7 +10,7 @@ use crate::duplex::Transport;
 use crate::handshake::SESSION_HELLO;
 use crate::lanes::Lanes;
 use crate::line::{Limits, Line};
-use crate::listener::Seat;
+use crate::listener::Entry;
 use crate::memory::Hub;
 use crate::wire::Wire;
 use crate::{Channel, Config, Error, HANDSHAKE, Ledger, Progress, Role, Terms};
@@ -58,7 +58,7 @@ enum Origin {
         /// Both parties greeted on the first lane.
         greeted: bool,
         /// At a server over TCP.
-        _seat: Option<Seat>,
+        _entry: Option<Entry>,
     },
     Memory(Arc<Hub>),
     Outside(Box<dyn Transport>),
@@ -82,12 +82,12 @@ impl Connection {
         parts: Parts,
         config: &Config,
         lanes: Arc<Lanes>,
-        seat: Option<Seat>,
+        entry: Option<Entry>,
     ) -> Self {
         let origin = Origin::Lanes {
             lanes,
             greeted: true,
-            _seat: seat,
+            _entry: entry,
         };
         Self::new(parts, config, origin)
     }
@@ -142,12 +142,12 @@ impl Connection {
             return Err(failed(IoError::new(ErrorKind::InvalidInput, fault)));
         }
         let parts = Parts::of(role, session, peer.into());
-        let lanes = Lanes::new(1, config.keep_alive, Arc::clone(&parts.progress));
+        let lanes = Lanes::new(1, config.keep_alive, Arc::clone(&parts.progress), None);
         lanes.put(0, wire).map_err(failed)?;
         let origin = Origin::Lanes {
             lanes: Arc::new(lanes),
             greeted: false,
-            _seat: None,
+            _entry: None,
         };
         Ok(Self::new(parts, config, origin))
     }
@@ -241,7 +241,7 @@ impl Connection {
     }
 
     /// Lets go of the connection, and waits until the peer has done so too, for no longer than `within`; whether it has.
-    /// The channels have been dropped before.
+    /// If not, the connection is cut. The channels have been dropped before.
     ///
     /// What was sent is delivered without this call as well, but not by a process that ends at once: it should close its
     /// last connections before.
@@ -256,6 +256,8 @@ impl Connection {
         // The last to use a lane is the thread that sees it to its end.
         while ends.iter().any(|lane| lane.strong_count() > 0) {
             if deadline.is_over() {
+                let late = ends.iter().filter_map(Weak::upgrade);
+                late.for_each(|lane| lane.cut());
                 return false;
             }
             std::thread::sleep(Duration::from_millis(1));

@@ -14,6 +14,8 @@ use crate::{Config, Error, HANDSHAKE, Role, SessionId, Terms};
 
 /// How long a client pauses before it dials again for a connection that was hung up on.
 const PAUSE: Duration = Duration::from_millis(50);
+/// A client in line hears of its place each second; without any news for so long it gives up.
+const NEWS: Duration = Duration::from_secs(5);
 /// How often a client dials a server that hangs up without an answer.
 const TRIES: usize = 5;
 
@@ -90,6 +92,7 @@ pub fn connect_in_line(
         config.connections.into(),
         config.keep_alive,
         Arc::clone(&parts.progress),
+        None,
     );
     let put = |lane: u8, stream| {
         let put = lanes.put_socket(lane.into(), stream);
@@ -113,13 +116,14 @@ fn greet(
     version: u32,
     allowed: Duration,
 ) -> Result<(SocketAddr, Greeter, Greeting), Error> {
-    let mut hung_up = None;
+    let (deadline, mut hung_up) = (Deadline::after(allowed), None);
     for _ in 0..TRIES {
-        let (address, stream) = match (dial_any(address, allowed), hung_up.take()) {
+        let left = deadline.left().unwrap_or(Duration::ZERO);
+        let (address, stream) = match (dial_any(address, left), hung_up.take()) {
             (Err(_), Some(reason)) => return Err(reason),
             (dialled, _) => dialled?,
         };
-        let mut greeter = Greeter::new(stream, allowed);
+        let mut greeter = Greeter::new(stream, deadline.left().unwrap_or(PAUSE));
         let said = greeter.say(hello, version);
         match said.and_then(|()| greeter.hear()) {
             Err(reason @ Error::Closed { .. }) => hung_up = Some(reason),
@@ -158,7 +162,7 @@ fn hear_terms(
             Hello::Waiting { ahead } => {
                 waiting(Waiting { ahead });
                 let left = in_line.left().map_err(too_long)?;
-                greeter.restart(left.min(config.handshake_timeout));
+                greeter.restart(left.min(config.handshake_timeout.max(NEWS)));
                 heard = match greeter.hear() {
                     Err(Error::Timeout { .. }) if in_line.is_over() => {
                         return Err(too_long(ErrorKind::TimedOut.into()));

@@ -13,8 +13,10 @@
 pub(crate) const HEADER: usize = 8;
 /// The longest payload.
 pub(crate) const MAX_PAYLOAD: usize = 128 << 10;
-/// Bytes that a party may send on a stream before the peer grants more, and the most that it ever may.
+/// The most bytes of a stream that may be on their way, and unread at the peer.
 pub(crate) const WINDOW: usize = 4 << 20;
+/// The same as long as the peer has not opened the stream. Opening it grants the rest.
+pub(crate) const FIRST_WINDOW: usize = 64 << 10;
 /// How many streams a connection has: their numbers are below this.
 pub const MAX_STREAMS: u32 = 16;
 

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::frame::WINDOW;
+use crate::frame::{FIRST_WINDOW, WINDOW};
 
 /// An emptied queue keeps no more memory than this.
 const KEPT: usize = 64 << 10;
@@ -26,9 +26,9 @@ impl Default for Inbox {
     fn default() -> Self {
         Self {
             queue: VecDeque::new(),
-            room: WINDOW,
+            room: FIRST_WINDOW,
             untold: 0,
-            credit: WINDOW,
+            credit: FIRST_WINDOW,
             ended: false,
             deaf: false,
         }
@@ -36,6 +36,13 @@ impl Default for Inbox {
 }
 
 impl Inbox {
+    /// Somebody listens; what that grants the peer.
+    pub(crate) fn open(&mut self) -> usize {
+        let bytes = WINDOW - FIRST_WINDOW;
+        self.room += bytes;
+        bytes
+    }
+
     /// The peer announces a payload.
     pub(crate) fn expect(&mut self, length: usize) -> Result<(), &'static str> {
         if self.ended {

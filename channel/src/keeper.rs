@@ -8,11 +8,12 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
+use crate::listener::Seat;
 use crate::mux::Mux;
 use crate::wire::Ready;
 
 /// How long a lane that nobody uses any more waits for the peer to take what was sent: in all,
-const LINGER: Duration = Duration::from_secs(30);
+const LINGER: Duration = Duration::from_secs(10);
 /// and without any sign of life.
 const SILENCE: Duration = Duration::from_secs(5);
 /// How long the thread waits for a full lane before it looks whether it is still needed.
@@ -66,12 +67,17 @@ impl Bell {
     }
 }
 
-/// Starts the thread of a lane that shows life so often.
-pub(crate) fn keep(mux: Arc<Mux>, keep_alive: Duration) -> IoResult<()> {
+/// Starts the thread of a lane that shows life so often. At a server the session keeps its seat until the last lane has ended.
+pub(crate) fn keep(mux: Arc<Mux>, keep_alive: Duration, seat: Option<Arc<Seat>>) -> IoResult<()> {
+    let keep = move || {
+        run(&mux, keep_alive);
+        drop(mux);
+        drop(seat);
+    };
     Builder::new()
         .name("lane".to_owned())
         .stack_size(STACK)
-        .spawn(move || run(&mux, keep_alive))
+        .spawn(keep)
         .map(drop)
 }
 

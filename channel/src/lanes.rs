@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::duplex::Duplex;
 use crate::frame::MAX_STREAMS;
 use crate::handshake::Answer;
+use crate::listener::Seat;
 use crate::mux::Mux;
 use crate::wire::Wire;
 use crate::{Error, Progress, keeper};
@@ -19,6 +20,8 @@ pub(crate) struct Lanes {
     arrived: Condvar,
     keep_alive: Duration,
     progress: Arc<Progress>,
+    /// At a server over TCP.
+    seat: Option<Arc<Seat>>,
 }
 
 struct State {
@@ -43,13 +46,19 @@ impl Drop for Lane {
 }
 
 impl Lanes {
-    pub(crate) fn new(count: usize, keep_alive: Duration, progress: Arc<Progress>) -> Self {
+    pub(crate) fn new(
+        count: usize,
+        keep_alive: Duration,
+        progress: Arc<Progress>,
+        seat: Option<Arc<Seat>>,
+    ) -> Self {
         let places = (0..count).map(|_| Place::Free).collect();
         Self {
             state: Mutex::new(State { places, cut: false }),
             arrived: Condvar::new(),
             keep_alive,
             progress,
+            seat,
         }
     }
 
@@ -83,7 +92,7 @@ impl Lanes {
     /// Puts a lane in its place.
     pub(crate) fn put(&self, lane: usize, wire: impl Wire + 'static) -> IoResult<()> {
         let mux = Arc::new(Mux::new(Box::new(wire), Arc::clone(&self.progress))?);
-        keeper::keep(Arc::clone(&mux), self.keep_alive)?;
+        keeper::keep(Arc::clone(&mux), self.keep_alive, self.seat.clone())?;
         let mut state = self.lock();
         if state.cut {
             mux.cut();
@@ -126,6 +135,7 @@ impl Lanes {
                 after: timeout,
             });
         };
+        mux.open(stream);
         Ok(Box::new(Stream {
             mux: Arc::clone(mux),
             stream,

@@ -83,11 +83,11 @@ impl Listener {
             greeting,
             peer,
         } = self.registry.next_caller()?;
-        let mut seat = Seat {
+        let seat = Arc::new(Seat {
             registry: Arc::clone(&self.registry),
             address: self.address,
-            session: None,
-        };
+            from: peer.ip(),
+        });
         let config = &self.registry.config;
         if greeter.has_left() {
             return Err(Error::Closed {
@@ -99,11 +99,11 @@ impl Listener {
             // At hand before the client can bring its further connections.
             let session = session_id(terms, &client_entropy, &entropy);
             let progress = Arc::default();
-            let lanes = Lanes::new(count, config.keep_alive, Arc::clone(&progress));
+            let lanes = Lanes::new(count, config.keep_alive, Arc::clone(&progress), Some(seat));
             let lanes = Arc::new(lanes);
             lanes.announce(0);
-            seat.take(session, Arc::clone(&lanes), peer.ip());
-            (theirs, session, progress, lanes)
+            let entry = self.enter(session, &lanes, peer.ip());
+            (theirs, progress, lanes, entry)
         });
         let ours = Hello::Session {
             parameters: terms.parameters,
@@ -113,19 +113,26 @@ impl Listener {
         };
         // Whatever is wrong, the client hears our terms and can tell for itself.
         let said = greeter.say(&ours, terms.version);
-        let (theirs, session, progress, lanes) = agreed?;
+        let (theirs, progress, lanes, entry) = agreed?;
         said?;
         lanes
             .put_socket(0, greeter.stream)
             .map_err(|cause| Error::from_io(cause, HANDSHAKE, config.handshake_timeout))?;
         let parts = Parts {
             role: Role::Server,
-            session,
+            session: entry.session,
             peer: peer.to_string(),
             peer_terms: Some(theirs),
             progress,
         };
-        Ok(Connection::on_lanes(parts, config, lanes, Some(seat)))
+        Ok(Connection::on_lanes(parts, config, lanes, Some(entry)))
+    }
+
+    /// The session is made, and its further connections find it.
+    fn enter(&self, session: SessionId, lanes: &Arc<Lanes>, from: IpAddr) -> Entry {
+        self.registry.enter(session, Arc::clone(lanes), from);
+        let registry = Arc::clone(&self.registry);
+        Entry { registry, session }
     }
 }
 
@@ -183,25 +190,30 @@ fn wake_if_idle(registry: &Registry, mut address: SocketAddr) {
     drop(TcpStream::connect_timeout(&address, Duration::from_secs(1)));
 }
 
-/// A place among the sessions, which comes free when it is dropped.
+/// A place among the sessions. It comes free when it is dropped: not with the connection, but when the last of its lanes has
+/// ended, so that a client that does not hang up takes up no more than its place.
 pub(crate) struct Seat {
     registry: Arc<Registry>,
     address: SocketAddr,
-    session: Option<SessionId>,
-}
-
-impl Seat {
-    /// The session is made, and its further connections find it.
-    fn take(&mut self, session: SessionId, lanes: Arc<Lanes>, from: IpAddr) {
-        self.session = Some(session);
-        self.registry.enter(session, lanes, from);
-    }
+    from: IpAddr,
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.registry.leave(self.session.as_ref());
+        self.registry.leave(self.from);
         wake_if_idle(&self.registry, self.address);
+    }
+}
+
+/// A session whose further connections find it until this is dropped.
+pub(crate) struct Entry {
+    registry: Arc<Registry>,
+    session: SessionId,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.registry.dismiss(&self.session);
     }
 }
 

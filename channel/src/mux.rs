@@ -95,6 +95,13 @@ impl Mux {
         &*self.wire
     }
 
+    /// Somebody listens to a stream from now on: the peer may send as much as a window holds.
+    pub(crate) fn open(&self, stream: usize) {
+        let bytes = self.lock().inboxes[stream].open();
+        self.owe(Frame::Grant { stream, bytes });
+        self.flush();
+    }
+
     /// Reads at least one byte of a stream into a slice that is not empty; 0 at the stream's end.
     pub(crate) fn read(&self, stream: usize, out: &mut [u8], until: Instant) -> IoResult<usize> {
         let mut sink = Sink::new(stream, out);
@@ -259,6 +266,8 @@ impl Mux {
         let Some(mut unframer) = state.unframer.take() else {
             return self.follow(state, writing, left);
         };
+        // What another thread read for this one comes before what is read now.
+        sink.take_from_all(&mut state.inboxes);
         drop(state);
         let outcome = unframer.fill(self.wire(), sink, writing, left);
         let mut state = self.lock();

@@ -41,8 +41,8 @@ pub(crate) struct Registry {
 #[derive(Default)]
 struct State {
     sessions: HashMap<SessionId, Session>,
-    /// Sessions, and those being made.
-    seats: usize,
+    /// Where the sessions are from, those being made and those not yet ended included.
+    seats: Vec<IpAddr>,
     callers: VecDeque<Caller>,
     errors: VecDeque<Error>,
     /// Those whose greeting is being read, the oldest first.
@@ -80,6 +80,34 @@ impl State {
             drop(stranger.socket.shutdown(Shutdown::Both));
         }
         evicted.is_some()
+    }
+}
+
+impl State {
+    /// The next caller: the one who came first of those whose address has the fewest seats, so that no address keeps the
+    /// others waiting.
+    fn next_in_line(&mut self) -> Option<Caller> {
+        let seats = |from: IpAddr| self.seats.iter().filter(|&&seat| seat == from).count();
+        let callers = self.callers.iter().enumerate();
+        let (place, _) = callers.min_by_key(|(_, caller)| seats(caller.peer.ip()))?;
+        self.callers.remove(place)
+    }
+
+    /// Refuses the last caller of the address that has most of them, if that has at least two more than `from`.
+    fn make_room_in_line(&mut self, from: IpAddr) -> bool {
+        let count = |from: IpAddr| {
+            let callers = self.callers.iter();
+            callers.filter(|caller| caller.peer.ip() == from).count()
+        };
+        let callers = self.callers.iter().enumerate();
+        let last = callers.max_by_key(|(_, caller)| count(caller.peer.ip()));
+        let last = last.filter(|(_, caller)| count(caller.peer.ip()) > count(from) + 1);
+        let last = last.map(|(place, _)| place);
+        let refused = last.and_then(|place| self.callers.remove(place));
+        if let Some(caller) = &refused {
+            caller.tell(&Hello::Answer(Answer::TooManySessions));
+        }
+        refused.is_some()
     }
 }
 
@@ -131,12 +159,12 @@ impl Registry {
         if state.closed {
             return Err((Box::new(caller), Answer::Closing));
         }
-        let free = self.config.max_sessions - state.seats;
+        let free = self.config.max_sessions - state.seats.len();
         let places = self.config.max_waiting.saturating_add(free);
         if state.callers.len() >= places {
             state.callers.retain(|caller| !caller.greeter.has_left());
         }
-        if state.callers.len() >= places {
+        if state.callers.len() >= places && !state.make_room_in_line(caller.peer.ip()) {
             return Err((Box::new(caller), Answer::TooManySessions));
         }
         state.callers.push_back(caller);
@@ -164,10 +192,10 @@ impl Registry {
             if state.closed {
                 return Err(Error::ListenerClosed);
             }
-            if state.seats < self.config.max_sessions
-                && let Some(caller) = state.callers.pop_front()
+            if state.seats.len() < self.config.max_sessions
+                && let Some(caller) = state.next_in_line()
             {
-                state.seats += 1;
+                state.seats.push(caller.peer.ip());
                 drop(state);
                 self.line_moved.notify_all();
                 return Ok(caller);
@@ -186,7 +214,7 @@ impl Registry {
     /// false once the listener is closed.
     pub(crate) fn attend_line(&self) -> bool {
         let mut state = self.lock();
-        let free = self.config.max_sessions - state.seats;
+        let free = self.config.max_sessions - state.seats.len();
         let mut place = 0_u32;
         let mut left = 0;
         state.callers.retain(|caller| {
@@ -215,13 +243,18 @@ impl Registry {
         self.lock().sessions.insert(session, session_at_hand);
     }
 
+    /// The session is over for this party.
+    pub(crate) fn dismiss(&self, session: &SessionId) {
+        let removed = self.lock().sessions.remove(session);
+        // Its seat may come free now, which asks for the lock.
+        drop(removed);
+    }
+
     /// A seat comes free.
-    pub(crate) fn leave(&self, session: Option<&SessionId>) {
+    pub(crate) fn leave(&self, from: IpAddr) {
         let mut state = self.lock();
-        if let Some(session) = session {
-            state.sessions.remove(session);
-        }
-        state.seats -= 1;
+        let seat = state.seats.iter().position(|&seat| seat == from);
+        state.seats.swap_remove(seat.expect("it was taken"));
         drop(state);
         self.arrived.notify_one();
     }
@@ -253,6 +286,62 @@ impl Registry {
     /// Whether the acceptor has nothing left to do.
     pub(crate) fn is_over(&self) -> bool {
         let state = self.lock();
-        state.abandoned && state.seats == 0
+        state.abandoned && state.seats.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// A caller who says to come from there.
+    fn caller(listener: &TcpListener, from: [u8; 4], number: u16) -> Caller {
+        let address = listener.local_addr().expect("bound");
+        let mut client = TcpStream::connect(address).expect("connect");
+        let hello = Hello::Answer(Answer::Welcome).encode(1);
+        std::io::Write::write_all(&mut client, &hello).expect("written");
+        let (socket, _) = listener.accept().expect("accept");
+        let mut greeter = Greeter::new(socket, Duration::from_secs(5));
+        let greeting = greeter.hear().expect("a greeting");
+        // It stays in line.
+        std::mem::forget(client);
+        let peer = SocketAddr::from((from, number));
+        Caller {
+            greeter,
+            greeting,
+            peer,
+        }
+    }
+
+    #[test]
+    fn no_address_keeps_the_others_waiting() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+        let registry = Registry::new(Config {
+            max_sessions: 2,
+            max_waiting: 3,
+            ..Config::default()
+        });
+        let [greedy, other] = [[10, 0, 0, 1], [10, 0, 0, 2]];
+        let line_up = |from, number| {
+            let outcome = registry.line_up(caller(&listener, from, number));
+            outcome.map_err(|(_, answer)| answer)
+        };
+        for number in 1..=5 {
+            line_up(greedy, number).expect("there is room");
+        }
+        assert_eq!(line_up(greedy, 6), Err(Answer::TooManySessions));
+        // It takes the places of the last of the greedy, as long as those have more.
+        for number in 1..=2 {
+            line_up(other, number).expect("room is made");
+        }
+        assert_eq!(line_up(other, 3), Err(Answer::TooManySessions));
+        let next = || registry.next_caller().expect("somebody").peer;
+        assert_eq!(next(), SocketAddr::from((greedy, 1)));
+        assert_eq!(next(), SocketAddr::from((other, 1)));
+        registry.leave(other.into());
+        assert_eq!(next(), SocketAddr::from((other, 2)));
+        registry.leave(greedy.into());
+        assert_eq!(next(), SocketAddr::from((greedy, 2)));
     }
 }

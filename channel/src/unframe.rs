@@ -37,6 +37,11 @@ impl<'a> Sink<'a> {
         self.filled += inbox.take(&mut self.out[self.filled..]);
     }
 
+    /// Takes what waits already, of the inboxes of all streams.
+    pub(crate) fn take_from_all(&mut self, inboxes: &mut [Inbox]) {
+        self.take_from(&mut inboxes[self.stream]);
+    }
+
     fn room_for(&mut self, stream: usize) -> &mut [u8] {
         if stream == self.stream {
             &mut self.out[self.filled..]

@@ -273,3 +273,21 @@ fn a_client_that_is_hung_up_on_greets_again() {
     assert!(matches!(outcome, Err(Error::Closed { .. })), "{outcome:?}");
     assert_eq!(greetings.join().expect("no panic"), 5);
 }
+
+/// A client that is served and does not hang up takes up its place, and no more than that.
+#[test]
+fn a_session_keeps_its_place_until_its_client_hangs_up() {
+    let (listener, address) = listener(narrow());
+    let (server, client) = good(&listener, address);
+    let begin = Instant::now();
+    let closing = thread::spawn(move || server.close(Duration::from_millis(400)));
+    thread::scope(|scope| {
+        let next = accepting(&listener);
+        let next = scope.spawn(next);
+        let second = connect(address, &terms(), &config(), [3; 16]).expect("a place comes free");
+        assert!(begin.elapsed() >= Duration::from_millis(400));
+        drop((second, next.join().expect("no panic")));
+    });
+    assert!(!closing.join().expect("no panic"));
+    drop(client);
+}

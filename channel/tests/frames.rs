@@ -13,8 +13,10 @@ use pairs::wires::multiplexed;
 use pairs::{tcp_pair, tcp_pair_over};
 use proptest::prelude::*;
 
-/// What a party may send on a stream before it is granted more.
+/// What a party may send on a stream that the peer has opened, before it is granted more.
 const WINDOW: usize = 4 << 20;
+/// The same before the peer has opened it; opening grants the rest.
+const FIRST_WINDOW: usize = 64 << 10;
 const PAYLOAD: usize = 128 << 10;
 const MIB: usize = 1 << 20;
 
@@ -35,6 +37,11 @@ fn bare(config: &Config) -> (Connection, UnixStream) {
 fn frame(kind: u8, stream: u8, number: usize) -> Vec<u8> {
     let number = u32::try_from(number).expect("small").to_le_bytes();
     [[kind, stream, 0, 0], number].concat()
+}
+
+/// What opening a stream says.
+fn opened(stream: u8) -> Vec<u8> {
+    frame(2, stream, WINDOW - FIRST_WINDOW)
 }
 
 fn data(stream: u8, payload: &[u8]) -> Vec<u8> {
@@ -65,9 +72,12 @@ fn frames_carry_what_their_kinds_say() {
 
     online.send(b"hello").expect("send");
     online.flush().expect("flush");
-    let mut heard = [0; 13];
-    peer.read_exact(&mut heard).expect("a frame");
-    assert_eq!(heard[..], data(0, b"hello"));
+    let mut heard = [0; 16 + 13];
+    peer.read_exact(&mut heard).expect("frames");
+    assert_eq!(
+        heard[..],
+        [opened(0), opened(3), data(0, b"hello")].concat()
+    );
     drop(other);
     let mut heard = [0; 8];
     peer.read_exact(&mut heard).expect("a frame");
@@ -75,34 +85,42 @@ fn frames_carry_what_their_kinds_say() {
     let progress = connection.progress();
     assert_eq!(progress.framing_received(), 4 * 8);
     assert_eq!(progress.received(), 4 * 8 + 12);
-    assert_eq!((progress.framing_sent(), progress.sent()), (16, 21));
+    assert_eq!((progress.framing_sent(), progress.sent()), (32, 37));
 }
 
 #[test]
 fn each_broken_rule_ends_the_connection_and_is_named() {
     let window: Vec<u8> = (0..WINDOW / PAYLOAD)
-        .flat_map(|_| data(2, &vec![0; PAYLOAD]))
+        .flat_map(|_| data(7, &vec![0; PAYLOAD]))
         .collect();
-    let cases: [(Vec<u8>, &str); 9] = [
+    let cases: [(Vec<u8>, &str); 10] = [
         (frame(9, 0, 0), "no known kind"),
         (b"GET / HT".to_vec(), "no known form"),
         (frame(1, 16, 1), "too high a number"),
         (frame(1, 0, 0), "no allowed length"),
         (frame(1, 0, PAYLOAD + 1), "no allowed length"),
-        (frame(2, 0, 1), "beyond the window"),
+        (frame(2, 0, WINDOW), "beyond the window"),
         ([frame(3, 1, 0), data(1, b"x")].concat(), "had ended"),
         ([frame(3, 1, 0), frame(3, 1, 0)].concat(), "a second end"),
-        ([window, data(2, b"x")].concat(), "than were granted"),
+        ([window, data(7, b"x")].concat(), "than were granted"),
+        // Nobody has opened that one.
+        (
+            [data(2, &vec![0; FIRST_WINDOW]), data(2, b"x")].concat(),
+            "than were granted",
+        ),
     ];
     for (bytes, words) in cases {
         let (connection, mut peer) = bare(&Config::default());
         let mut online = connection.open(0).expect("open");
         let mut other = connection.open(5).expect("open");
+        let _unread = connection.open(7).expect("open");
         thread::scope(|scope| {
             scope.spawn(|| {
                 drop(peer.write_all(&bytes));
                 // The line is cut.
-                assert_eq!(peer.read(&mut [0]).unwrap_or(0), 0);
+                let mut said = Vec::new();
+                drop(peer.read_to_end(&mut said));
+                assert_eq!(said, [opened(0), opened(5), opened(7)].concat());
             });
             let begin = Instant::now();
             let error = online.recv(&mut [0]).expect_err(words);
@@ -227,6 +245,51 @@ fn two_writers_do_not_stop_each_other() {
     }
 }
 
+/// One thread exchanges on a stream while another reads a second one, so that either may read what is for the other.
+#[test]
+fn bytes_stay_in_order_whoever_reads_them() {
+    const ROUNDS: u32 = 40;
+    const SMALL: usize = 4000;
+    let message = |party: u32, round: u32| -> Vec<u8> {
+        let words = (0..3 << 18).map(|i: u32| i ^ party << 30 ^ round << 22);
+        words.flat_map(u32::to_le_bytes).collect()
+    };
+    let (here, there) = UnixStream::pair().expect("a pair of sockets");
+    let config = Config::default();
+    let over = |role, socket| Connection::multiplex(role, [7; 16], "a test", &config, socket);
+    let server = over(Role::Server, here).expect("it starts");
+    let client = over(Role::Client, there).expect("it starts");
+    let mut small = [&server, &client].map(|c| c.open(1).expect("open"));
+    thread::scope(|scope| {
+        for (mine, connection) in (0..).zip([&server, &client]) {
+            let theirs = 1 - mine;
+            scope.spawn(move || {
+                let mut channel = connection.open(0).expect("open");
+                for round in 0..ROUNDS {
+                    let mut heard = vec![0; 3 * MIB];
+                    channel
+                        .exchange(&message(mine, round), &mut heard)
+                        .expect("exchange");
+                    assert!(heard == message(theirs, round), "round {round}");
+                }
+            });
+        }
+        let [listening, speaking] = &mut small;
+        scope.spawn(|| {
+            for _ in 0..SMALL {
+                listening.recv(&mut [0; 300]).expect("recv");
+            }
+        });
+        for number in 0..SMALL {
+            let said = speaking.send(&[1; 300]).and_then(|()| speaking.flush());
+            said.expect("send");
+            if number % 4 == 0 {
+                thread::sleep(Duration::from_micros(50));
+            }
+        }
+    });
+}
+
 #[test]
 fn an_error_on_one_stream_is_noticed_on_all() {
     for (server, client) in [multiplexed(100, 100), tcp_pair(), tcp_pair_over(4)] {
@@ -276,7 +339,7 @@ fn a_dropped_stream_ends_alone() {
 fn what_was_sent_is_delivered_after_everything_is_dropped() {
     for (server, client) in [multiplexed(10 * MIB, MIB), tcp_pair(), tcp_pair_over(2)] {
         let mut unread = client.open(1).expect("open");
-        unread.send(&vec![1; MIB]).expect("send");
+        unread.send(&vec![1; FIRST_WINDOW]).expect("send");
         unread.flush().expect("flush");
         let mut channel = client.open(0).expect("open");
         thread::scope(|scope| {
@@ -331,6 +394,9 @@ fn an_idle_line_shows_life_and_that_is_no_answer() {
     };
     let (connection, mut peer) = bare(&config);
     let mut channel = connection.open(0).expect("open");
+    let mut grant = [0; 8];
+    peer.read_exact(&mut grant).expect("a grant");
+    assert_eq!(grant[..], opened(0));
     // No call is made here, and still there are pings, about one in each time.
     let mut pings = [0; 10 * 8];
     let begin = Instant::now();

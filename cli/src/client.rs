@@ -39,10 +39,16 @@ fn no_session(name: &str, error: &Error, ahead: Option<u32>) -> String {
             };
             format!("{error}{here}: is `blindray serve` running there?")
         }
-        (Error::Transport(Cause::Timeout { after, .. }), Some(ahead)) => format!(
-            "{name} is busy: after {} s in line there are still {ahead} before you; come again later, or give --max-wait more",
-            after.as_secs()
-        ),
+        (Error::Transport(Cause::Timeout { after, .. }), Some(ahead)) => {
+            let place = match ahead {
+                0 => "you are the next in line".to_owned(),
+                _ => format!("there are {ahead} before you in line"),
+            };
+            let seconds = after.as_secs();
+            format!(
+                "{name} is busy: after {seconds} s {place}; come again later, or give --max-wait more"
+            )
+        }
         (Error::Incompatible(Cause::ModelMismatch { expected, offered }), _) => {
             let offered = offered.map_or_else(|| "none".into(), |digest| hex(&digest));
             format!(

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::thread::Builder;
+use std::time::{Duration, Instant};
 
 use channel::{Connection, Error, Listener};
 use serde::Serialize;
@@ -15,6 +16,8 @@ use crate::text::{self, counted, hex};
 use crate::ui::Ui;
 use crate::{entropy, interrupt, model};
 
+/// The least time between two notes about strangers.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How long a client may take to hang up after its session.
 const HANG_UP: Duration = Duration::from_secs(10);
 
@@ -43,7 +46,7 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     announce(&listener, &server, ui)?;
     warn_of_rate(&server, args, ui);
 
-    let failed = AtomicU64::new(0);
+    let (failed, mut strangers) = (AtomicU64::new(0), Strangers::new(ui));
     let begun = std::thread::scope(|scope| -> Outcome<u64> {
         let mut begun = 0;
         while args.sessions.is_none_or(|most| begun < most) {
@@ -51,20 +54,26 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
                 Ok(connection) => connection,
                 Err(Error::ListenerClosed) => break,
                 Err(error) => {
-                    ui.note(&format!("a client was turned away: {error}"));
+                    strangers.turn_away(&error);
                     continue;
                 }
             };
             begun += 1;
             running.fetch_add(1, Ordering::Relaxed);
             let (server, running, failed) = (&server, &running, &failed);
-            scope.spawn(move || {
+            let serve = move || {
                 let served = session(&connection, server, ui);
                 failed.fetch_add(u64::from(!served), Ordering::Relaxed);
                 // This process may end next; the client is given time to take what was sent.
                 let _ = connection.close(HANG_UP);
                 running.fetch_sub(1, Ordering::Relaxed);
-            });
+            };
+            if let Err(error) = Builder::new().spawn_scoped(scope, serve) {
+                // The system has no thread to spare; the client goes with its connection.
+                ui.note(&format!("a client was turned away: {error}"));
+                failed.fetch_add(1, Ordering::Relaxed);
+                running.fetch_sub(1, Ordering::Relaxed);
+            }
         }
         // Nobody else is served: those in line hear it now.
         listener.handle().close();
@@ -122,6 +131,37 @@ fn warn_of_rate(server: &Server, args: &ServeArgs, ui: Ui) {
             text::bytes(bytes),
             text::bytes(bytes / seconds)
         ));
+    }
+}
+
+/// Notes about clients who did not come to a session: no more than one a second, so that a crowd does not fill the log.
+struct Strangers {
+    ui: Ui,
+    last: Option<Instant>,
+    unsaid: usize,
+}
+
+impl Strangers {
+    const fn new(ui: Ui) -> Self {
+        Self {
+            ui,
+            last: None,
+            unsaid: 0,
+        }
+    }
+
+    fn turn_away(&mut self, error: &Error) {
+        if self.last.is_some_and(|last| last.elapsed() < PAUSE) {
+            self.unsaid += 1;
+            return;
+        }
+        let others = match std::mem::take(&mut self.unsaid) {
+            0 => String::new(),
+            n => format!(" (and {n} others before)"),
+        };
+        self.ui
+            .note(&format!("a client was turned away: {error}{others}"));
+        self.last = Some(Instant::now());
     }
 }
 

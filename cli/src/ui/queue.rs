@@ -1,14 +1,20 @@
 //! What a user sees while a server is busy with others.
 
+use std::time::{Duration, Instant};
+
 use indicatif::ProgressBar;
 
 use super::{Ui, bar};
+
+/// The least time between two notes.
+const PAUSE: Duration = Duration::from_millis(900);
 
 /// A client's place in line: on a terminal one line that changes, elsewhere a note at every change.
 pub(crate) struct Queue {
     ui: Ui,
     line: Option<ProgressBar>,
     ahead: Option<u32>,
+    noted: Option<Instant>,
 }
 
 impl Queue {
@@ -17,20 +23,25 @@ impl Queue {
             ui,
             line: None,
             ahead: None,
+            noted: None,
         }
     }
 
     /// So many clients come before this one.
     pub(crate) fn reach(&mut self, ahead: u32) {
-        let waiting = format!("waiting: {ahead} before you");
+        let waiting = match ahead {
+            0 => "waiting: you are next".to_owned(),
+            _ => format!("waiting: {ahead} before you"),
+        };
         if self.ui.draws() {
             let line = self
                 .line
                 .get_or_insert_with(|| bar::line(None, "{spinner} {msg}  {elapsed} gone"));
             line.set_message(waiting);
             line.tick();
-        } else if self.ahead != Some(ahead) {
+        } else if self.ahead != Some(ahead) && self.noted.is_none_or(|at| at.elapsed() >= PAUSE) {
             self.ui.note(&waiting);
+            self.noted = Some(Instant::now());
         }
         self.ahead = Some(ahead);
     }

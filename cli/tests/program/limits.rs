@@ -68,7 +68,7 @@ fn clients_wait_in_order_and_hear_their_place() {
     let server = Server::start(&["--model", "chestnet", "--parallel", "1"]);
     let first = session(&server);
     let mut second = Waiting::start(&server, &[]);
-    assert_eq!(second.next_note(), "waiting: 0 before you");
+    assert_eq!(second.next_note(), "waiting: you are next");
     let mut third = Waiting::start(&server, &[]);
     assert_eq!(third.next_note(), "waiting: 1 before you");
     // One that leaves the line makes the place of those behind better.
@@ -90,21 +90,21 @@ fn a_line_has_its_limits() {
     let server = Server::start(&["--model", "chestnet", "--parallel", "1", "--waiting", "1"]);
     let first = session(&server);
     let mut waits = Waiting::start(&server, &["--max-wait", "2"]);
-    assert_eq!(waits.next_note(), "waiting: 0 before you");
+    assert_eq!(waits.next_note(), "waiting: you are next");
     let (address, image) = (server.connect(), xray());
     let infer = ["infer", "--connect", &address, "--input", text(&image)];
     fails(&run(&infer), 1, "too many clients wait already");
     let (code, said) = waits.end();
     assert_eq!(code, Some(1), "{said}");
     assert!(
-        said.contains("is busy: after 2 s in line there are still 0 before you"),
+        said.contains("is busy: after 2 s you are the next in line"),
         "{said}"
     );
     // The server finds out within a moment that the place is free.
     let begin = Instant::now();
     let late = loop {
         let mut late = Waiting::start(&server, &[]);
-        if late.next_note() == "waiting: 0 before you" {
+        if late.next_note() == "waiting: you are next" {
             break late;
         }
         assert!(
@@ -122,7 +122,7 @@ fn who_waits_hears_that_a_server_ends() {
     let mut server = Server::start(&["--model", "chestnet", "--parallel", "1"]);
     let first = session(&server);
     let mut waits = Waiting::start(&server, &[]);
-    assert_eq!(waits.next_note(), "waiting: 0 before you");
+    assert_eq!(waits.next_note(), "waiting: you are next");
     signal("-INT", server.pid());
     let (code, said) = waits.end();
     assert_eq!(code, Some(1), "{said}");
