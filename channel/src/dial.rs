@@ -126,7 +126,7 @@ fn greet(
         let mut greeter = Greeter::new(stream, deadline.left().unwrap_or(PAUSE));
         let said = greeter.say(hello, version);
         match said.and_then(|()| greeter.hear()) {
-            Err(reason @ Error::Closed { .. }) => hung_up = Some(reason),
+            Err(reason @ Error::Closed { .. }) if !greeter.heard => hung_up = Some(reason),
             heard => return Ok((address, greeter, heard?)),
         }
         std::thread::sleep(PAUSE);

@@ -12,6 +12,8 @@ use crate::{Error, HANDSHAKE};
 pub(crate) struct Greeter {
     pub(crate) stream: TcpStream,
     deadline: Deadline,
+    /// The peer has said something.
+    pub(crate) heard: bool,
 }
 
 /// A greeting as it came: its body means something only if the versions agree.
@@ -26,6 +28,7 @@ impl Greeter {
         Self {
             stream,
             deadline: Deadline::after(allowed),
+            heard: false,
         }
     }
 
@@ -89,9 +92,10 @@ impl Greeter {
             match self.stream.read(out) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(count) => out = &mut out[count..],
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error),
             }
+            self.heard = true;
         }
         Ok(())
     }
