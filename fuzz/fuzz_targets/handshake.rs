@@ -52,6 +52,10 @@ fuzz_target!(|bytes: &[u8]| {
         scope.spawn(|| call(LISTENER.local_addr(), bytes));
         hear_out(LISTENER.accept(&TERMS, [1; 16]));
     });
+    if bytes.is_empty() {
+        // A server that says nothing is greeted again, and this one answers once.
+        return;
+    }
     let address = IMPOSTOR.local_addr().expect("address");
     std::thread::scope(|scope| {
         scope.spawn(|| {
