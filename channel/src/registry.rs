@@ -71,7 +71,7 @@ impl State {
         sessions.any(|session| session.from == from && session.lanes.has_room())
     }
 
-    /// Hangs up on the stranger who has been silent for longest of those that `which` names.
+    /// Hangs up on the oldest stranger of those that `which` names.
     fn evict(&mut self, which: impl Fn(&Self, &Stranger) -> bool) -> bool {
         let found = self.strangers.iter().position(|s| which(self, s));
         let evicted = found.and_then(|place| self.strangers.remove(place));
@@ -81,9 +81,7 @@ impl State {
         }
         evicted.is_some()
     }
-}
 
-impl State {
     /// The next caller: the one who came first of those whose address has the fewest seats, so that no address keeps the
     /// others waiting.
     fn next_in_line(&mut self) -> Option<Caller> {
@@ -125,7 +123,7 @@ impl Registry {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a place among those in their greeting, and returns its number. Who has been silent for longest makes room:
+    /// Takes a place among those in their greeting, and returns its number. The oldest makes room:
     /// of the same address if that has too many, else of any, first those that belong to no session at hand.
     pub(crate) fn begin_greeting(&self, socket: TcpStream, from: IpAddr) -> u64 {
         let mut state = self.lock();

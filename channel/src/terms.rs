@@ -45,12 +45,12 @@ pub struct Config {
     pub handshake_timeout: Duration,
     /// The client: how long it waits in line for a server that is busy with others.
     pub max_wait: Duration,
-    /// Sessions a listener serves at the same time.
+    /// Sessions a listener serves at the same time. One counts until its client has hung up, ten seconds after its end at most.
     pub max_sessions: usize,
-    /// Clients that may wait in line for a place among them; 0 refuses whoever finds none.
+    /// Clients that may wait in line for a place among them; 0 refuses whoever finds none. A place goes first to an address
+    /// with few sessions, and in a full line one of an address that has more of it makes room for others.
     pub max_waiting: usize,
-    /// Connections that may be in their greeting at the same time. One more takes the place of the one that has been
-    /// silent for longest.
+    /// Connections that may be in their greeting at the same time. One more takes the place of the oldest.
     pub max_pending: usize,
     /// The same for the connections of one address.
     pub max_pending_per_address: usize,
