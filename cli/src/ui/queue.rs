@@ -14,7 +14,8 @@ pub(crate) struct Queue {
     ui: Ui,
     line: Option<ProgressBar>,
     ahead: Option<u32>,
-    noted: Option<Instant>,
+    /// The place that was noted last, and when.
+    noted: Option<(u32, Instant)>,
 }
 
 impl Queue {
@@ -39,9 +40,13 @@ impl Queue {
                 .get_or_insert_with(|| bar::line(None, "{spinner} {msg}  {elapsed} gone"));
             line.set_message(waiting);
             line.tick();
-        } else if self.ahead != Some(ahead) && self.noted.is_none_or(|at| at.elapsed() >= PAUSE) {
+        } else if self
+            .noted
+            .is_none_or(|(place, at)| place != ahead && at.elapsed() >= PAUSE)
+        {
+            // What is left out now is said at the server's next word, if it still holds.
             self.ui.note(&waiting);
-            self.noted = Some(Instant::now());
+            self.noted = Some((ahead, Instant::now()));
         }
         self.ahead = Some(ahead);
     }
