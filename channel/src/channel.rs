@@ -242,7 +242,7 @@ impl Channel {
         Ok(u64::from_le_bytes(bytes))
     }
 
-    /// Starts a new phase of the account; flights never run across its start. Errors name it.
+    /// Starts a new phase of the account. Errors name it.
     pub fn enter_phase(&mut self, name: impl Into<Cow<'static, str>>) {
         self.ledger.enter(name.into());
     }

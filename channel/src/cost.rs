@@ -251,11 +251,6 @@ impl Cost {
         };
         self.parts.push(Part::One(segment));
     }
-
-    /// Appends without merging: where a phase ends, so does the flight.
-    pub(crate) fn append_phase(&mut self, phase: &Self) {
-        self.parts.extend_from_slice(&phase.parts);
-    }
 }
 
 /// Equal if the flights and the correlations are, however they were put together.

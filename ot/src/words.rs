@@ -23,10 +23,10 @@ struct Keys {
     second: Zeroizing<Vec<u64>>,
 }
 
-/// The receiver's end of a batch of COTs whose random OTs are drawn, between [`OtReceiver::begin_cot_words`] and
-/// [`ReceivingWords::finish`].
-pub struct ReceivingWords<'a> {
-    parts: &'a [(&'a BitVec, Bits)],
+/// The receiver's end of a batch of COTs whose random OTs are drawn, between [`OtReceiver::begin_cot_words`] or
+/// [`OtReceiver::random_cot_words`] and [`ReceivingWords::finish`].
+pub struct ReceivingWords {
+    parts: Vec<(BitVec, Bits)>,
     keys: Vec<Zeroizing<Vec<u64>>>,
 }
 
@@ -131,15 +131,30 @@ impl SendingWords {
     /// begun.
     #[must_use]
     pub fn answer(self, flips: &[u8], parts: &[(&[u64], Bits)]) -> (Vec<Vec<u64>>, Vec<u8>) {
-        assert_eq!(parts.len(), self.parts.len(), "the parts that were begun");
         let flips = BitVec::from_bytes(self.len(), flips);
+        self.correct(&flips, parts)
+    }
+
+    /// The only step where the receiver's choices are random ([`OtReceiver::random_cot_words`]); otherwise as
+    /// [`SendingWords::answer`].
+    ///
+    /// # Panics
+    /// If the correlations are not as many as were begun.
+    #[must_use]
+    pub fn offer(self, parts: &[(&[u64], Bits)]) -> (Vec<Vec<u64>>, Vec<u8>) {
+        let flips = BitVec::zeros(self.len());
+        self.correct(&flips, parts)
+    }
+
+    fn correct(self, flips: &BitVec, parts: &[(&[u64], Bits)]) -> (Vec<Vec<u64>>, Vec<u8>) {
+        assert_eq!(parts.len(), self.parts.len(), "the parts that were begun");
         let mut message = vec![0; message_len(parts.iter().map(|part| (part.0.len(), part.1)))];
         let (mut at, mut rest) = (0, message.as_mut_slice());
         let mut all = Vec::with_capacity(parts.len());
         for (&(x, bits), keys) in parts.iter().zip(self.parts) {
             let bytes;
             (bytes, rest) = rest.split_at_mut(packed_len(x.len(), bits));
-            all.push(keys.answer(x, bits, (&flips, at), bytes));
+            all.push(keys.answer(x, bits, (flips, at), bytes));
             at += x.len();
         }
         (all, message)
@@ -201,26 +216,59 @@ impl OtReceiver {
     ///
     /// # Errors
     /// The pool failed.
-    pub fn begin_cot_words<'a>(
+    pub fn begin_cot_words(
         &mut self,
-        parts: &'a [(&'a BitVec, Bits)],
-    ) -> Result<(ReceivingWords<'a>, Vec<u8>), Error> {
+        parts: &[(&BitVec, Bits)],
+    ) -> Result<(ReceivingWords, Vec<u8>), Error> {
         let mut flips = BitVec::zeros(parts.iter().map(|part| part.0.len()).sum());
-        let (mut at, mut keys) = (0, Vec::with_capacity(parts.len()));
-        for (choices, _) in parts {
-            let n = choices.len();
-            let mut own = Zeroizing::new(Vec::with_capacity(n));
-            let mut random = self.keys(n, TILE, |_, k| own.extend(k.iter().map(|&k| low(k))))?;
+        let mut pending = ReceivingWords::new();
+        let mut at = 0;
+        for &(choices, bits) in parts {
+            let mut random = self.draw_words(&mut pending, choices.len())?;
             random.xor_assign(choices);
-            copy_bits(flips.words_mut(), at, random.words(), 0, n);
-            at += n;
-            keys.push(own);
+            copy_bits(flips.words_mut(), at, random.words(), 0, choices.len());
+            at += choices.len();
+            pending.parts.push((choices.clone(), bits));
         }
-        Ok((ReceivingWords { parts, keys }, flips.to_bytes()))
+        Ok((pending, flips.to_bytes()))
+    }
+
+    /// As [`OtReceiver::begin_cot_words`] for parts of these lengths, with random choices
+    /// ([`ReceivingWords::choices`]). Nothing is sent; the sender answers with [`SendingWords::offer`].
+    ///
+    /// # Errors
+    /// The pool failed.
+    pub fn random_cot_words(&mut self, parts: &[(usize, Bits)]) -> Result<ReceivingWords, Error> {
+        let mut pending = ReceivingWords::new();
+        for &(n, bits) in parts {
+            let choices = self.draw_words(&mut pending, n)?;
+            pending.parts.push((choices, bits));
+        }
+        Ok(pending)
+    }
+
+    /// Draws the random OTs of a part. Its random choices.
+    fn draw_words(&mut self, pending: &mut ReceivingWords, n: usize) -> Result<BitVec, Error> {
+        let mut own = Zeroizing::new(Vec::with_capacity(n));
+        let random = self.keys(n, TILE, |_, k| own.extend(k.iter().map(|&k| low(k))))?;
+        pending.keys.push(own);
+        Ok(random)
     }
 }
 
-impl ReceivingWords<'_> {
+impl ReceivingWords {
+    const fn new() -> Self {
+        Self {
+            parts: Vec::new(),
+            keys: Vec::new(),
+        }
+    }
+
+    /// The choices of every part.
+    pub fn choices(&self) -> impl Iterator<Item = &BitVec> {
+        self.parts.iter().map(|part| &part.0)
+    }
+
     /// Bytes of the sender's message.
     #[must_use]
     pub fn message_len(&self) -> usize {
@@ -235,10 +283,10 @@ impl ReceivingWords<'_> {
     pub fn finish(self, message: &[u8]) -> Vec<Vec<u64>> {
         assert_eq!(message.len(), self.message_len(), "the whole message");
         let (mut all, mut rest) = (Vec::with_capacity(self.parts.len()), message);
-        for (&(choices, bits), mut keys) in self.parts.iter().zip(self.keys) {
+        for ((choices, bits), mut keys) in self.parts.into_iter().zip(self.keys) {
             let bytes;
             (bytes, rest) = rest.split_at(packed_len(choices.len(), bits));
-            select(&mut keys, choices, bits, bytes);
+            select(&mut keys, &choices, bits, bytes);
             all.push(core::mem::take(&mut *keys));
         }
         all
@@ -258,7 +306,7 @@ impl fmt::Debug for SendingWords {
     }
 }
 
-impl fmt::Debug for ReceivingWords<'_> {
+impl fmt::Debug for ReceivingWords {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReceivingWords")
             .field("message_len", &self.message_len())

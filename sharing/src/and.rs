@@ -1,10 +1,10 @@
 //! AND of shared bits.
 
-use channel::Cost;
 use ring_arith::BitVec;
 
 use crate::error::Error;
-use crate::session::Session;
+use crate::party::Party;
+use crate::rounds::Rounds;
 use crate::triples;
 
 /// Products of shared bits: x·y.
@@ -28,15 +28,15 @@ impl And {
     ///
     /// # Panics
     /// When the lengths differ.
-    pub fn run(self, s: &mut Session, x: &BitVec, y: &BitVec) -> Result<BitVec, Error> {
-        let (mut singles, _) = AndLevel.run(s, &[(x, y)], &[])?;
+    pub async fn run(self, party: &Party<'_>, x: &BitVec, y: &BitVec) -> Result<BitVec, Error> {
+        let (mut singles, _) = AndLevel.run(party, &[(x, y)], &[]).await?;
         Ok(singles.pop().expect("one operand pair, one product"))
     }
 
-    /// The cost of n products.
+    /// The rounds of n products.
     #[must_use]
-    pub fn cost(self, n: usize) -> Cost {
-        AndLevel.cost(n, 0)
+    pub fn rounds(self, n: usize) -> Rounds {
+        AndLevel.rounds(n, 0)
     }
 }
 
@@ -75,23 +75,23 @@ impl AndLevel {
         clippy::type_complexity,
         reason = "products in the order of their operands"
     )]
-    pub fn run(
+    pub async fn run(
         self,
-        s: &mut Session,
+        party: &Party<'_>,
         singles: &[(&BitVec, &BitVec)],
         pairs: &[(&BitVec, &BitVec, &BitVec)],
     ) -> Result<(Vec<BitVec>, Vec<(BitVec, BitVec)>), Error> {
         let operands = Operands::gather(singles, pairs);
-        let products = s.attempt(|s| operands.multiply(s))?;
+        let products = operands.multiply(party).await?;
         Ok(scatter(&products, singles, pairs))
     }
 
-    /// The cost of `singles` products and `pairs` pairs.
+    /// The round of `singles` products and `pairs` pairs.
     #[must_use]
-    pub fn cost(self, singles: usize, pairs: usize) -> Cost {
+    pub fn rounds(self, singles: usize, pairs: usize) -> Rounds {
         let bytes = BitVec::byte_len(2 * singles + 3 * pairs) as u64;
         let cots = (singles + pairs) as u64;
-        Cost::exchange(bytes, bytes).with_cots(cots, cots)
+        Rounds::exchange(bytes, bytes).with_cots(cots, cots)
     }
 }
 
@@ -139,11 +139,11 @@ impl Operands {
         all
     }
 
-    fn multiply(self, s: &mut Session) -> Result<Products, Error> {
+    async fn multiply(self, party: &Party<'_>) -> Result<Products, Error> {
         let (n, pairs) = (self.x.len(), self.z.len());
         let Self { mut x, y, z } = self;
         let width = if pairs == 0 { 1 } else { 2 };
-        let triples = triples::draw(s, n, width)?;
+        let triples = triples::draw(party, n, width)?;
         // The masked operands, opened in one flight: x ⊕ u, y ⊕ v, z ⊕ v'.
         x.xor_assign(&triples.a);
         let mut masked = x;
@@ -151,12 +151,13 @@ impl Operands {
         if pairs > 0 {
             masked.append(&z.xor(&triples.b[1].slice(0, pairs)));
         }
-        let mut theirs = vec![0; BitVec::byte_len(masked.len())];
-        s.online.exchange(&masked.to_bytes(), &mut theirs)?;
+        let bytes = masked.to_bytes();
+        let n_bytes = bytes.len();
+        let theirs = party.exchange(bytes, n_bytes).await?;
         masked.xor_assign(&BitVec::from_bytes(masked.len(), &theirs));
 
         let d = masked.slice(0, n);
-        let both = s.role().is_server();
+        let both = party.role().is_server();
         let product = |plane: usize, e: &BitVec| {
             unmask(
                 &triples.c[plane],

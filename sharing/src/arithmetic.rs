@@ -1,12 +1,14 @@
 //! Arithmetic shares: input and reveal. Sums and public factors are local, in
 //! [`ring_arith::slices`].
 
-use channel::{Cost, Role};
+use channel::Role;
 use ring_arith::{Bits, pack, packed_len, slices, unpack};
+use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::prg::Prg;
-use crate::session::Session;
+use crate::party::Party;
+use crate::rounds::Rounds;
 
 /// Bytes of the seed that stands for the other party's share of an input.
 const SEED: usize = 32;
@@ -45,26 +47,25 @@ impl Input {
     ///
     /// # Panics
     /// When `x` is not given by the owner alone, or not `n` long.
-    pub fn run(self, s: &mut Session, x: Option<&[u64]>, n: usize) -> Result<Vec<u64>, Error> {
-        self.check(s.role(), x, n);
-        s.attempt(|s| {
-            if n == 0 {
-                return Ok(Vec::new());
-            }
-            let mut seed = match x {
-                Some(_) => s.rng.seed(),
-                None => Default::default(),
-            };
-            match x {
-                Some(_) => s.online.send(&*seed)?,
-                None => s.online.recv(&mut *seed)?,
-            }
-            let mask = Prg::child(&seed, 0).elements(n, self.bits);
-            Ok(match x {
-                Some(x) => slices::sub(self.bits, x, &mask),
-                None => mask,
-            })
-        })
+    pub async fn run(
+        self,
+        party: &Party<'_>,
+        x: Option<&[u64]>,
+        n: usize,
+    ) -> Result<Vec<u64>, Error> {
+        self.check(party.role(), x, n);
+        if n == 0 {
+            return Ok(Vec::new());
+        }
+        let mut seed = Zeroizing::new([0; SEED]);
+        let Some(x) = x else {
+            seed.copy_from_slice(&party.recv(SEED).await?);
+            return Ok(Prg::child(&seed, 0).elements(n, self.bits));
+        };
+        party.with_rng(|rng| rng.fill_bytes(&mut *seed));
+        party.send(seed.to_vec()).await?;
+        let mask = Prg::child(&seed, 0).elements(n, self.bits);
+        Ok(slices::sub(self.bits, x, &mask))
     }
 
     /// The trivial shares, which take no traffic: the owner's share is x and the other party's is 0.
@@ -83,10 +84,13 @@ impl Input {
         }
     }
 
-    /// The cost of [`Input::run`] on n values.
+    /// The round of [`Input::run`] on n values.
     #[must_use]
-    pub fn cost(self, n: usize) -> Cost {
-        Cost::speak(self.owner, if n == 0 { 0 } else { SEED as u64 })
+    pub fn rounds(self, n: usize) -> Rounds {
+        match n {
+            0 => Rounds::none(),
+            _ => Rounds::speak(self.owner, SEED as u64),
+        }
     }
 
     fn check(self, role: Role, x: Option<&[u64]>, n: usize) {
@@ -129,23 +133,19 @@ impl Reveal {
     ///
     /// # Errors
     /// When the stream fails.
-    pub fn run(self, s: &mut Session, share: &[u64]) -> Result<Option<Vec<u64>>, Error> {
-        s.attempt(|s| {
-            let mut bytes = vec![0; packed_len(share.len(), self.bits)];
-            if s.role() == self.to {
-                s.online.recv(&mut bytes)?;
-                return Ok(Some(add_packed(share, &bytes, self.bits)));
-            }
-            pack(share, self.bits, &mut bytes);
-            s.online.send(&bytes)?;
-            Ok(None)
-        })
+    pub async fn run(self, party: &Party<'_>, share: &[u64]) -> Result<Option<Vec<u64>>, Error> {
+        if party.role() == self.to {
+            let bytes = party.recv(packed_len(share.len(), self.bits)).await?;
+            return Ok(Some(add_packed(share, &bytes, self.bits)));
+        }
+        party.send(packed(share, self.bits)).await?;
+        Ok(None)
     }
 
-    /// The cost of n values.
+    /// The round of n values.
     #[must_use]
-    pub fn cost(self, n: usize) -> Cost {
-        Cost::speak(self.to.peer(), packed_len(n, self.bits) as u64)
+    pub fn rounds(self, n: usize) -> Rounds {
+        Rounds::speak(self.to.peer(), packed_len(n, self.bits) as u64)
     }
 }
 
@@ -173,22 +173,25 @@ impl Open {
     ///
     /// # Errors
     /// When the stream fails.
-    pub fn run(self, s: &mut Session, share: &[u64]) -> Result<Vec<u64>, Error> {
-        s.attempt(|s| {
-            let mut mine = vec![0; packed_len(share.len(), self.bits)];
-            pack(share, self.bits, &mut mine);
-            let mut theirs = vec![0; mine.len()];
-            s.online.exchange(&mine, &mut theirs)?;
-            Ok(add_packed(share, &theirs, self.bits))
-        })
+    pub async fn run(self, party: &Party<'_>, share: &[u64]) -> Result<Vec<u64>, Error> {
+        let mine = packed(share, self.bits);
+        let n = mine.len();
+        let theirs = party.exchange(mine, n).await?;
+        Ok(add_packed(share, &theirs, self.bits))
     }
 
-    /// The cost of n values.
+    /// The round of n values.
     #[must_use]
-    pub fn cost(self, n: usize) -> Cost {
+    pub fn rounds(self, n: usize) -> Rounds {
         let bytes = packed_len(n, self.bits) as u64;
-        Cost::exchange(bytes, bytes)
+        Rounds::exchange(bytes, bytes)
     }
+}
+
+fn packed(share: &[u64], bits: Bits) -> Vec<u8> {
+    let mut bytes = vec![0; packed_len(share.len(), bits)];
+    pack(share, bits, &mut bytes);
+    bytes
 }
 
 fn add_packed(share: &[u64], bytes: &[u8], bits: Bits) -> Vec<u64> {

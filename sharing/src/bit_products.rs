@@ -1,11 +1,11 @@
 //! Products of one party's numbers with the other party's bits.
 
-use channel::{Cost, Role};
-use ot::cot_words_batch_cost;
-use ring_arith::{BitVec, Bits, slices};
+use channel::Role;
+use ring_arith::{BitVec, Bits, packed_len, slices};
 
 use crate::error::Error;
-use crate::session::Session;
+use crate::party::Party;
+use crate::rounds::Rounds;
 
 /// Products of numbers that one party knows with bits that the other party knows, in several rings at once.
 ///
@@ -18,7 +18,7 @@ use crate::session::Session;
 ///
 /// **Security.** Semi-honest, by the security of COT.
 ///
-/// **Cost** for vectors of `n_i` numbers mod `2^l_i`: two flights, ceil(Σ `n_i` / 8) bytes to the sender and then
+/// **Cost** for vectors of `n_i` numbers mod `2^l_i`: two rounds, ceil(Σ `n_i` / 8) bytes to the sender and then
 /// Σ ceil(`n_i`·`l_i` / 8) bytes to the other party; Σ `n_i` COTs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(
@@ -38,14 +38,17 @@ impl BitProducts {
     ///
     /// # Panics
     /// When this party is not the sender.
-    pub fn run_sender(
+    pub async fn run_sender(
         self,
-        s: &mut Session,
+        party: &Party<'_>,
         numbers: &[(&[u64], Bits)],
     ) -> Result<Vec<Vec<u64>>, Error> {
-        assert_eq!(s.role(), self.sender, "the sender has the numbers");
-        let mut shares =
-            s.attempt(|s| Ok::<_, Error>(s.sender.cot_words_batch(&mut s.online, numbers)?))?;
+        assert_eq!(party.role(), self.sender, "the sender has the numbers");
+        let lengths = numbers.iter().map(|part| part.0.len());
+        let sending = party.draw(|sender, _| sender.begin_cot_words(lengths))?;
+        let flips = party.recv(BitVec::byte_len(sending.len())).await?;
+        let (mut shares, message) = sending.answer(&flips, numbers);
+        party.send(message).await?;
         for (share, &(_, bits)) in shares.iter_mut().zip(numbers) {
             slices::neg_assign(bits, share);
         }
@@ -59,18 +62,29 @@ impl BitProducts {
     ///
     /// # Panics
     /// When this party is the sender.
-    pub fn run_receiver(
+    pub async fn run_receiver(
         self,
-        s: &mut Session,
+        party: &Party<'_>,
         bits: &[(&BitVec, Bits)],
     ) -> Result<Vec<Vec<u64>>, Error> {
-        assert_eq!(s.role(), self.sender.peer(), "the receiver has the bits");
-        s.attempt(|s| Ok(s.receiver.cot_words_batch(&mut s.online, bits)?))
+        assert_eq!(party.role(), self.sender.peer(), "the receiver has the bits");
+        let (receiving, flips) = party.draw(|_, receiver| receiver.begin_cot_words(bits))?;
+        party.send(flips).await?;
+        let message = party.recv(receiving.message_len()).await?;
+        Ok(receiving.finish(&message))
     }
 
-    /// The cost for vectors of these lengths and rings.
+    /// The rounds for vectors of these lengths and rings.
     #[must_use]
-    pub fn cost(self, parts: &[(usize, Bits)]) -> Cost {
-        cot_words_batch_cost(parts, self.sender)
+    pub fn rounds(self, parts: &[(usize, Bits)]) -> Rounds {
+        let n: usize = parts.iter().map(|part| part.0).sum();
+        let bytes: usize = parts.iter().map(|&(n, bits)| packed_len(n, bits)).sum();
+        let cots = match self.sender {
+            Role::Server => (n as u64, 0),
+            Role::Client => (0, n as u64),
+        };
+        Rounds::speak(self.sender.peer(), BitVec::byte_len(n) as u64)
+            .then(Rounds::speak(self.sender, bytes as u64))
+            .with_cots(cots.0, cots.1)
     }
 }

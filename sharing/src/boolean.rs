@@ -1,11 +1,12 @@
 //! Boolean shares: input and reveal. XOR, NOT (by one party) and public factors are local, in
 //! [`BitVec`].
 
-use channel::{Cost, Role};
+use channel::Role;
 use ring_arith::BitVec;
 
 use crate::error::Error;
-use crate::session::Session;
+use crate::party::Party;
+use crate::rounds::Rounds;
 
 /// The trivial shares of bits that one party knows, which take no traffic: the owner's share is the
 /// bits, and the other party's is zero. Every protocol of this crate is secure whatever the sharing is.
@@ -46,22 +47,23 @@ impl RevealBits {
     ///
     /// # Errors
     /// When the stream fails.
-    pub fn run(self, s: &mut Session, share: &BitVec) -> Result<Option<BitVec>, Error> {
-        s.attempt(|s| {
-            if s.role() == self.to {
-                let mut bytes = vec![0; BitVec::byte_len(share.len())];
-                s.online.recv(&mut bytes)?;
-                return Ok(Some(share.xor(&BitVec::from_bytes(share.len(), &bytes))));
-            }
-            s.online.send(&share.to_bytes())?;
-            Ok(None)
-        })
+    pub async fn run(
+        self,
+        party: &Party<'_>,
+        share: &BitVec,
+    ) -> Result<Option<BitVec>, Error> {
+        if party.role() == self.to {
+            let bytes = party.recv(BitVec::byte_len(share.len())).await?;
+            return Ok(Some(share.xor(&BitVec::from_bytes(share.len(), &bytes))));
+        }
+        party.send(share.to_bytes()).await?;
+        Ok(None)
     }
 
-    /// The cost of n bits.
+    /// The round of n bits.
     #[must_use]
-    pub fn cost(self, n: usize) -> Cost {
-        Cost::speak(self.to.peer(), BitVec::byte_len(n) as u64)
+    pub fn rounds(self, n: usize) -> Rounds {
+        Rounds::speak(self.to.peer(), BitVec::byte_len(n) as u64)
     }
 }
 
@@ -82,18 +84,16 @@ impl OpenBits {
     ///
     /// # Errors
     /// When the stream fails.
-    pub fn run(self, s: &mut Session, share: &BitVec) -> Result<BitVec, Error> {
-        s.attempt(|s| {
-            let mut theirs = vec![0; BitVec::byte_len(share.len())];
-            s.online.exchange(&share.to_bytes(), &mut theirs)?;
-            Ok(share.xor(&BitVec::from_bytes(share.len(), &theirs)))
-        })
+    pub async fn run(self, party: &Party<'_>, share: &BitVec) -> Result<BitVec, Error> {
+        let n = share.len();
+        let theirs = party.exchange(share.to_bytes(), BitVec::byte_len(n));
+        Ok(share.xor(&BitVec::from_bytes(n, &theirs.await?)))
     }
 
-    /// The cost of n bits.
+    /// The round of n bits.
     #[must_use]
-    pub fn cost(self, n: usize) -> Cost {
+    pub fn rounds(self, n: usize) -> Rounds {
         let bytes = BitVec::byte_len(n) as u64;
-        Cost::exchange(bytes, bytes)
+        Rounds::exchange(bytes, bytes)
     }
 }

@@ -2,40 +2,31 @@
 
 use channel::{Channel, Cost, Cots};
 
-/// Follows the online stream's accounts from a mark.
-#[derive(Debug)]
-pub(crate) struct Meter {
-    /// How many of the stream's segments lie before the mark.
-    skip: usize,
-    /// COT counters at the mark.
-    from: Cots,
+/// A point in the accounts of a session.
+#[derive(Clone, Debug)]
+pub(crate) struct Mark {
+    /// Phases of the online stream before it.
+    phases: usize,
+    /// COT counters.
+    drawn: Cots,
 }
 
-impl Meter {
-    pub(crate) fn start(online: &Channel, drawn: Cots) -> Self {
-        Self {
-            skip: online.measured().flights(),
-            from: drawn,
-        }
-    }
-
-    /// Counts from here. The stream starts a new run of its present phase, so that bytes on
-    /// either side of the mark stay apart.
-    pub(crate) fn mark(&mut self, online: &mut Channel, drawn: Cots) {
+impl Mark {
+    /// Marks this point. The stream starts a new phase of the same name, so that bytes on either side stay apart.
+    pub(crate) fn here(online: &mut Channel, drawn: Cots) -> Self {
         let name = online.ledger().current().name().to_owned();
+        let phases = online.ledger().phases().len();
         online.enter_phase(name);
-        *self = Self::start(online, drawn);
+        Self { phases, drawn }
     }
 
-    pub(crate) fn measured(&self, online: &Channel, drawn: &Cots) -> Cost {
-        let measured = online.measured();
-        let since = measured.segments().skip(self.skip);
-        let cost: Cost = since
-            .map(|segment| Cost::exchange(segment.to_server, segment.to_client))
-            .sum();
+    /// What was spent since.
+    pub(crate) fn since(&self, online: &Channel, drawn: &Cots) -> Cost {
+        let phases = online.ledger().phases().iter().skip(self.phases);
+        let cost: Cost = phases.map(|phase| phase.cost().clone()).sum();
         cost.with_cots(
-            drawn.server_sends - self.from.server_sends,
-            drawn.client_sends - self.from.client_sends,
+            drawn.server_sends - self.drawn.server_sends,
+            drawn.client_sends - self.drawn.client_sends,
         )
     }
 }

@@ -1,12 +1,11 @@
 //! Products of two shared values.
 
-use channel::Cost;
-use ot::SUPER_TILE;
 use ring_arith::{BitVec, Bits};
 
-use crate::cross::{Part, Terms, cross, cross_cost};
+use crate::cross::{Part, Terms, cross, cross_rounds};
 use crate::error::Error;
-use crate::session::Session;
+use crate::party::Party;
+use crate::rounds::Rounds;
 
 /// Products of two shared vectors, element by element: x·y mod 2^bits.
 ///
@@ -19,10 +18,8 @@ use crate::session::Session;
 ///
 /// **Security.** Semi-honest, by the security of COT.
 ///
-/// **Cost** for n products. They are cut into tiles of 2^20/bits elements, rounded down to a multiple
-/// of 64, and a last tile with the rest. A tile of m elements takes two flights in which both speak,
-/// of ceil(m·bits/8) and of Σ_{j<bits} ceil(m·(bits−j)/8) bytes each way, and m·bits COTs in each
-/// direction.
+/// **Cost** for n products: two rounds in which both speak, of ceil(n·bits/8) and of
+/// Σ_{j<bits} ceil(n·(bits−j)/8) bytes each way, and n·bits COTs in each direction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(
     clippy::exhaustive_structs,
@@ -41,18 +38,8 @@ impl Mul {
     ///
     /// # Panics
     /// When the lengths differ.
-    pub fn run(self, s: &mut Session, x: &[u64], y: &[u64]) -> Result<Vec<u64>, Error> {
+    pub async fn run(self, party: &Party<'_>, x: &[u64], y: &[u64]) -> Result<Vec<u64>, Error> {
         assert_eq!(x.len(), y.len(), "one factor for the other");
-        s.attempt(|s| {
-            let mut out = Vec::with_capacity(x.len());
-            for (x, y) in x.chunks(self.tile_len()).zip(y.chunks(self.tile_len())) {
-                out.extend(self.tile(s, x, y)?);
-            }
-            Ok(out)
-        })
-    }
-
-    fn tile(self, s: &mut Session, x: &[u64], y: &[u64]) -> Result<Vec<u64>, Error> {
         let l = self.bits.get();
         let planes: Vec<BitVec> = (0..l).map(|j| BitVec::bit_of(y, j)).collect();
         let parts = planes.iter().zip(self.widths());
@@ -63,7 +50,7 @@ impl Mul {
                 bits,
             })
             .collect();
-        let terms = cross(s, &parts)?;
+        let terms = cross(party, &parts).await?;
         let mut out: Vec<u64> = x.iter().zip(y).map(|(x, y)| x.wrapping_mul(*y)).collect();
         for (j, Terms { received, sent }) in terms.iter().enumerate() {
             for (out, (received, sent)) in out.iter_mut().zip(received.iter().zip(sent)) {
@@ -74,21 +61,14 @@ impl Mul {
         Ok(out)
     }
 
-    /// The cost of n products.
+    /// The rounds of n products.
     #[must_use]
-    pub fn cost(self, n: usize) -> Cost {
-        let tile = |m| cross_cost(self.widths().map(|bits| (m, bits)));
-        let full = self.tile_len();
-        tile(full).repeat(n / full).then(tile(n % full))
+    pub fn rounds(self, n: usize) -> Rounds {
+        cross_rounds(self.widths().map(|bits| (n, bits)))
     }
 
     /// The widths of the COTs for the bits of a factor, lowest bit first.
     fn widths(self) -> impl Iterator<Item = Bits> {
         (1..=self.bits.get()).rev().map(Bits::of)
-    }
-
-    /// Elements per tile, so that a tile has at most `SUPER_TILE` COTs in each direction.
-    const fn tile_len(self) -> usize {
-        SUPER_TILE / self.bits.get() as usize / 64 * 64
     }
 }

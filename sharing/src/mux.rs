@@ -1,26 +1,28 @@
 //! Selection by a shared bit.
 
-use channel::Cost;
-use ot::SUPER_TILE;
-use ring_arith::{BitVec, Bits};
+use ring_arith::{BitVec, Bits, packed_len};
+use zeroize::Zeroizing;
 
-use crate::cross::{Part, Terms, cross, cross_cost};
+use crate::boolean::OpenBits;
+use crate::cross::{Random, Terms};
 use crate::error::Error;
-use crate::session::Session;
+use crate::party::Party;
+use crate::rounds::Rounds;
 
 /// Products of shared values with shared bits: x·b.
 ///
 /// **Functionality.** From arithmetic shares of x mod 2^bits and boolean shares of b, fresh shares
 /// of x where b = 1 and of 0 where b = 0.
 ///
-/// **Protocol.** For either party P with peer Q, x_P·(b_P ⊕ b_Q) = x_P·b_P + b_Q·x_P·(1 − 2·b_P):
-/// a COT from P with Q's choice b_Q \[RRK+20\]. The COTs of the two directions run side by side. COTs
-/// rather than OTs of chosen messages, because each then sends `bits` bits instead of twice as many.
+/// **Protocol.** First the product with a random bit q = c_S ⊕ c_C, which needs no b ([`Mux::prepare`]). For either party P
+/// with peer Q, x_P·(c_P ⊕ c_Q) = x_P·c_P + c_Q·x_P·(1 − 2·c_P): a COT from P whose choice c_Q is random \[RRK+20, with chosen
+/// bits\]. Then, when b is there, D = b ⊕ q is opened ([`MaskedValues::select`]), and x·b is q·x where D = 0, x − q·x where D = 1. So
+/// the values travel while b is still computed, and b costs one flight more instead of two.
 ///
-/// **Security.** Semi-honest, by the security of COT.
+/// **Security.** Semi-honest, by the security of COT. D is masked by the random q, which is used for nothing else.
 ///
-/// **Cost** for n values: per super-tile of m ≤ 2^20 values (`ot::SUPER_TILE`) two flights in which
-/// both speak, of ceil(m/8) and of ceil(m·bits/8) bytes each way; n COTs in each direction.
+/// **Cost** for n values: a round in which both speak, of ceil(n·bits/8) bytes each way, and another one of ceil(n/8)
+/// bytes each way; n COTs in each direction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(
     clippy::exhaustive_structs,
@@ -31,6 +33,16 @@ pub struct Mux {
     pub bits: Bits,
 }
 
+/// Shared values and their products with random shared bits, between the two steps of a [`Mux`]. They serve once.
+pub struct MaskedValues {
+    bits: Bits,
+    values: Zeroizing<Vec<u64>>,
+    /// This party's share of the random bits q.
+    masks: BitVec,
+    /// Shares of q·x.
+    masked: Zeroizing<Vec<u64>>,
+}
+
 impl Mux {
     /// Shares of `x·choice`.
     ///
@@ -39,47 +51,91 @@ impl Mux {
     ///
     /// # Panics
     /// When the lengths differ.
-    pub fn run(self, s: &mut Session, choice: &BitVec, x: &[u64]) -> Result<Vec<u64>, Error> {
+    pub async fn run(
+        self,
+        party: &Party<'_>,
+        choice: &BitVec,
+        x: &[u64],
+    ) -> Result<Vec<u64>, Error> {
         assert_eq!(choice.len(), x.len(), "one bit per value");
-        s.attempt(|s| {
-            if x.len() <= SUPER_TILE {
-                return self.tile(s, choice, x);
+        self.prepare(party, x).await?.select(party, choice).await
+    }
+
+    /// The first step, without the bits: one round in which both speak.
+    ///
+    /// # Errors
+    /// When the stream or the pools fail.
+    pub async fn prepare(self, party: &Party<'_>, x: &[u64]) -> Result<MaskedValues, Error> {
+        let random = Random::draw(party, x.len(), self.bits)?;
+        let masks = random.choices();
+        let correlations = Zeroizing::new(signed(&masks, x));
+        let Terms { received, sent } = random.offer(party, &correlations, self.bits).await?;
+        let mut masked = Zeroizing::new(received);
+        let inputs = sent.chunks(64).zip(x.chunks(64)).zip(masks.words());
+        for (masked, ((sent, x), &masks)) in masked.chunks_mut(64).zip(inputs) {
+            for (i, (masked, (sent, x))) in masked.iter_mut().zip(sent.iter().zip(x)).enumerate() {
+                let own = (x & mask(masks, i)).wrapping_sub(*sent);
+                *masked = self.bits.reduce(masked.wrapping_add(own));
             }
-            let mut out = Vec::with_capacity(x.len());
-            for (tile, x) in x.chunks(SUPER_TILE).enumerate() {
-                let choices = choice.slice(tile * SUPER_TILE, x.len());
-                out.extend(self.tile(s, &choices, x)?);
-            }
-            Ok(out)
+        }
+        Ok(MaskedValues {
+            bits: self.bits,
+            values: Zeroizing::new(x.to_vec()),
+            masks,
+            masked,
         })
     }
 
-    fn tile(self, s: &mut Session, choices: &BitVec, x: &[u64]) -> Result<Vec<u64>, Error> {
-        let part = Part {
-            choices,
-            correlations: &signed(choices, x),
-            bits: self.bits,
-        };
-        let terms = cross(s, &[part])?.pop().expect("the terms of one part");
-        let Terms { received, sent } = terms;
-        let mut share = received;
-        let inputs = sent.chunks(64).zip(x.chunks(64)).zip(choices.words());
-        for (share, ((sent, x), &choices)) in share.chunks_mut(64).zip(inputs) {
-            for (i, (share, (sent, x))) in share.iter_mut().zip(sent.iter().zip(x)).enumerate() {
-                let own = (x & mask(choices, i)).wrapping_sub(*sent);
-                *share = self.bits.reduce(share.wrapping_add(own));
-            }
-        }
-        Ok(share)
+    /// The rounds of n values.
+    #[must_use]
+    pub fn rounds(self, n: usize) -> Rounds {
+        self.prepare_rounds(n).then(self.select_rounds(n))
     }
 
-    /// The cost of n values.
+    /// The round of [`Mux::prepare`].
     #[must_use]
-    pub fn cost(self, n: usize) -> Cost {
-        let tile = |m| cross_cost([(m, self.bits)]);
-        tile(SUPER_TILE)
-            .repeat(n / SUPER_TILE)
-            .then(tile(n % SUPER_TILE))
+    pub fn prepare_rounds(self, n: usize) -> Rounds {
+        let bytes = packed_len(n, self.bits) as u64;
+        Rounds::exchange(bytes, bytes).with_cots(n as u64, n as u64)
+    }
+
+    /// The round of [`MaskedValues::select`].
+    #[must_use]
+    pub fn select_rounds(self, n: usize) -> Rounds {
+        OpenBits.rounds(n)
+    }
+}
+
+impl MaskedValues {
+    /// The last step: shares of `x·choice`, in one round in which both speak.
+    ///
+    /// # Errors
+    /// When the stream fails.
+    ///
+    /// # Panics
+    /// When there is not one bit per value.
+    pub async fn select(self, party: &Party<'_>, choice: &BitVec) -> Result<Vec<u64>, Error> {
+        assert_eq!(choice.len(), self.values.len(), "one bit per value");
+        let differs = OpenBits.run(party, &choice.xor(&self.masks)).await?;
+        let values = self.values.chunks(64).zip(self.masked.chunks(64));
+        let mut out = Vec::with_capacity(self.values.len());
+        for ((x, masked), &differs) in values.zip(differs.words()) {
+            out.extend(x.iter().zip(masked).enumerate().map(|(i, (x, masked))| {
+                let other = mask(differs, i);
+                // q·x, or x − q·x.
+                let selected = (x & other).wrapping_add((masked ^ other).wrapping_sub(other));
+                self.bits.reduce(selected)
+            }));
+        }
+        Ok(out)
+    }
+}
+
+impl std::fmt::Debug for MaskedValues {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MaskedValues")
+            .field("values", &self.values.len())
+            .finish_non_exhaustive()
     }
 }
 

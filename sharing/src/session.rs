@@ -12,7 +12,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::meter::Meter;
+use crate::meter::Mark;
 use crate::prg::Prg;
 
 /// Numbers of the children of a session's seed, one per purpose.
@@ -32,7 +32,7 @@ pub struct Session {
     pub(crate) sender: OtSender,
     pub(crate) receiver: OtReceiver,
     pub(crate) rng: Prg,
-    pub(crate) meter: Meter,
+    pub(crate) mark: Mark,
     pub(crate) price: CotPrice,
     pub(crate) dead: bool,
 }
@@ -80,7 +80,7 @@ impl Session {
     /// protocol has a choice; both parties must give the same.
     #[must_use]
     pub fn with_pools(
-        online: Channel,
+        mut online: Channel,
         id: &SessionId,
         sender: Box<dyn RcotSender>,
         receiver: Box<dyn RcotReceiver>,
@@ -91,7 +91,7 @@ impl Session {
         let sender = OtSender::new(sender, id, role);
         let receiver = OtReceiver::new(receiver, id, role.peer());
         Self {
-            meter: Meter::start(&online, drawn(&sender, &receiver, role)),
+            mark: Mark::here(&mut online, drawn(&sender, &receiver, role)),
             online,
             sender,
             receiver,
@@ -187,15 +187,23 @@ impl Session {
 
     /// Starts measuring anew: [`Session::measured`] counts from here.
     pub fn mark(&mut self) {
-        let drawn = self.drawn();
-        self.meter.mark(&mut self.online, drawn);
+        self.mark = self.here();
     }
 
     /// What was spent since the session began or since the last [`Session::mark`]: the segments
     /// of the online stream and the COTs drawn.
     #[must_use]
     pub fn measured(&self) -> Cost {
-        self.meter.measured(&self.online, &self.drawn())
+        self.since(&self.mark)
+    }
+
+    pub(crate) fn here(&mut self) -> Mark {
+        let drawn = self.drawn();
+        Mark::here(&mut self.online, drawn)
+    }
+
+    pub(crate) fn since(&self, mark: &Mark) -> Cost {
+        mark.since(&self.online, &self.drawn())
     }
 
     /// The traffic of the two refill streams, first the one on which the server is the OT sender;

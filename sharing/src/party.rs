@@ -1,0 +1,354 @@
+//! Protocols that run side by side: one party's end of all of them, in common flights.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::ops::Range;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use channel::{Cost, Role};
+use ot::{OtReceiver, OtSender};
+use rand_core::CryptoRng;
+use zeroize::Zeroize as _;
+
+use crate::error::Error;
+use crate::session::Session;
+
+/// One party in protocols that run side by side.
+///
+/// A protocol is an `async fn` that takes a `&Party`. It computes, draws correlations, and speaks in *rounds*: every
+/// `.await` of [`Party::exchange`], [`Party::send`] or [`Party::recv`] is one round, and the round is over when both
+/// parties have what they wait for. Both ends run the same protocols in the same order, so round number k of a protocol is the same at
+/// both. Protocols that are joined ([`Party::both`], [`Party::all`]) share their rounds: what they all say in one
+/// is one message. Nothing else is concurrent: there is one thread, and a protocol is only ever left at an `.await`
+/// of a round.
+///
+/// That is also why no lock-step can be lost. Between two rounds both parties run the same parts of the same protocols in
+/// the same order, so they draw correlations in the same order; and a party enters a round only after it has sent
+/// all that it said in the one before, so neither can wait for a refill while the other one waits for a message.
+///
+/// ```
+/// # use channel::Role;
+/// use sharing::{Error, Party};
+///
+/// /// Each party tells the other one a number.
+/// async fn swap(party: &Party<'_>, number: u8) -> Result<u8, Error> {
+///     let theirs = party.exchange(vec![number], 1).await?;
+///     Ok(theirs[0])
+/// }
+///
+/// let [server, client] = [Role::Server, Role::Client].map(|role| {
+///     move |s: &mut sharing::Session| {
+///         let number = if role.is_server() { 3 } else { 5 };
+///         // Two swaps in one flight.
+///         s.run(async |party| party.both(swap(party, number), swap(party, number + 1)).await)
+///     }
+/// });
+/// let (at_server, at_client, cost) = testkit::run_sessions(1, server, client);
+/// assert_eq!((at_server?, at_client?), ((5, 6), (3, 4)));
+/// assert_eq!(cost.flights(), 1);
+/// # Ok::<(), Error>(())
+/// ```
+pub struct Party<'s> {
+    common: Rc<Common<'s>>,
+    spent: RefCell<Cost>,
+}
+
+/// What all protocols of a run have in common.
+struct Common<'s> {
+    role: Role,
+    session: RefCell<&'s mut Session>,
+    round: RefCell<Round>,
+}
+
+/// The round in the making, and what came in the last one.
+#[derive(Default)]
+struct Round {
+    number: u64,
+    said: Vec<u8>,
+    awaited: usize,
+    came: Vec<u8>,
+}
+
+impl Session {
+    /// Runs a protocol, and with it all that it joins, to its end.
+    ///
+    /// # Errors
+    /// [`Error::Dead`] after an earlier error, else what the protocol returns or the stream fails with; the session is
+    /// dead then.
+    pub fn run<T, E: From<Error>>(
+        &mut self,
+        protocol: impl AsyncFnOnce(&Party<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.attempt(|s| {
+            let common = Rc::new(Common {
+                role: s.role(),
+                session: RefCell::new(s),
+                round: RefCell::default(),
+            });
+            let party = Party::new(Rc::clone(&common));
+            let mut run = pin!(protocol(&party));
+            let mut context = Context::from_waker(Waker::noop());
+            loop {
+                if let Poll::Ready(outcome) = run.as_mut().poll(&mut context) {
+                    return outcome;
+                }
+                common.turn()?;
+            }
+        })
+    }
+}
+
+impl Common<'_> {
+    /// Ends a round: says what was to be said, and takes what is awaited.
+    fn turn(&self) -> Result<(), Error> {
+        let mut round = self.round.borrow_mut();
+        let Round {
+            number,
+            said,
+            awaited,
+            came,
+        } = &mut *round;
+        came.zeroize();
+        came.resize(*awaited, 0);
+        let mut session = self.session.borrow_mut();
+        if !said.is_empty() || !came.is_empty() {
+            session.online.exchange(said, came)?;
+        }
+        said.clear();
+        *awaited = 0;
+        *number += 1;
+        Ok(())
+    }
+}
+
+impl<'s> Party<'s> {
+    fn new(common: Rc<Common<'s>>) -> Self {
+        Self {
+            common,
+            spent: RefCell::default(),
+        }
+    }
+
+    /// The same party with an account of its own, for a protocol that is to be measured apart from others.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self::new(Rc::clone(&self.common))
+    }
+
+    /// What was said and drawn through this value, without what [`Party::apart`] accounts elsewhere.
+    #[must_use]
+    pub fn spent(&self) -> Cost {
+        self.spent.borrow().clone()
+    }
+
+    /// Which party this is.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.common.role
+    }
+
+    /// A round in which both speak: says `bytes`, and gives the `n` bytes of the peer.
+    ///
+    /// # Errors
+    /// Never at this place: a stream that fails ends the whole run.
+    pub async fn exchange(&self, bytes: Vec<u8>, n: usize) -> Result<Vec<u8>, Error> {
+        let (ours, theirs) = (bytes.len() as u64, n as u64);
+        let said = match self.role() {
+            Role::Server => Cost::exchange(theirs, ours),
+            Role::Client => Cost::exchange(ours, theirs),
+        };
+        self.account(said);
+        let waiting = Waiting {
+            common: &self.common,
+            bytes,
+            n,
+            place: None,
+        };
+        Ok(waiting.await)
+    }
+
+    /// A round in which this party speaks.
+    ///
+    /// # Errors
+    /// As [`Party::exchange`].
+    pub async fn send(&self, bytes: Vec<u8>) -> Result<(), Error> {
+        self.exchange(bytes, 0).await.map(drop)
+    }
+
+    /// A round in which the peer speaks, `n` bytes.
+    ///
+    /// # Errors
+    /// As [`Party::exchange`].
+    pub async fn recv(&self, n: usize) -> Result<Vec<u8>, Error> {
+        self.exchange(Vec::new(), n).await
+    }
+
+    /// Rounds in which nobody says anything of this protocol.
+    ///
+    /// # Errors
+    /// As [`Party::exchange`].
+    pub async fn pause(&self, rounds: usize) -> Result<(), Error> {
+        for _ in 0..rounds {
+            self.exchange(Vec::new(), 0).await?;
+        }
+        Ok(())
+    }
+
+    /// Draws correlations, from the pool in which this party sends and from the one in which it receives. Both parties
+    /// must draw the same at the same point; where that is from both pools, first from the one in which the server sends.
+    ///
+    /// # Errors
+    /// Those of the pools.
+    pub fn draw<T>(
+        &self,
+        from: impl FnOnce(&mut OtSender, &mut OtReceiver) -> Result<T, ot::Error>,
+    ) -> Result<T, Error> {
+        let mut session = self.common.session.borrow_mut();
+        let before = session.drawn();
+        let (_, sender, receiver) = session.ot();
+        let drawn = from(sender, receiver)?;
+        let now = session.drawn();
+        let [server, client] = [
+            now.server_sends - before.server_sends,
+            now.client_sends - before.client_sends,
+        ];
+        self.account(Cost::none().with_cots(server, client));
+        Ok(drawn)
+    }
+
+    /// This party's own randomness.
+    pub fn with_rng<T>(&self, take: impl FnOnce(&mut dyn CryptoRng) -> T) -> T {
+        take(&mut self.common.session.borrow_mut().rng)
+    }
+
+    /// A whole protocol that speaks on the stream by itself, between two rounds. Both parties must run the same at the same
+    /// point.
+    ///
+    /// # Errors
+    /// Those of `step`.
+    pub fn alone<T, E>(
+        &self,
+        step: impl FnOnce(&mut Session) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut session = self.common.session.borrow_mut();
+        let mark = session.here();
+        let outcome = step(&mut session)?;
+        self.account(session.since(&mark));
+        Ok(outcome)
+    }
+
+    /// Two protocols side by side.
+    ///
+    /// # Errors
+    /// The first error of either.
+    pub async fn both<A, B, E>(
+        &self,
+        first: impl Future<Output = Result<A, E>>,
+        second: impl Future<Output = Result<B, E>>,
+    ) -> Result<(A, B), E> {
+        let (mut first, mut second) = (pin!(first), pin!(second));
+        let (mut a, mut b) = (None, None);
+        std::future::poll_fn(|context| {
+            let one = advance(&mut a, first.as_mut(), context)?;
+            let other = advance(&mut b, second.as_mut(), context)?;
+            if one && other {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            }
+        })
+        .await?;
+        Ok((
+            a.expect("the first has ended"),
+            b.expect("the second has ended"),
+        ))
+    }
+
+    /// Any number of protocols side by side.
+    ///
+    /// # Errors
+    /// The first error of any.
+    pub async fn all<T, E, F: Future<Output = Result<T, E>>>(
+        &self,
+        protocols: impl IntoIterator<Item = F>,
+    ) -> Result<Vec<T>, E> {
+        let mut live: Vec<_> = protocols
+            .into_iter()
+            .map(|protocol| (Box::pin(protocol), None))
+            .collect();
+        std::future::poll_fn(|context| {
+            let mut over = true;
+            for (protocol, outcome) in &mut live {
+                over &= advance(outcome, protocol.as_mut(), context)?;
+            }
+            if over {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            }
+        })
+        .await?;
+        let outcomes = live.into_iter().map(|(_, outcome)| outcome);
+        Ok(outcomes
+            .map(|outcome| outcome.expect("all have ended"))
+            .collect())
+    }
+
+    fn account(&self, cost: Cost) {
+        let mut spent = self.spent.borrow_mut();
+        *spent = std::mem::take(&mut *spent).then(cost);
+    }
+}
+
+/// Polls `protocol` unless it has ended. Whether it has.
+fn advance<T, E>(
+    outcome: &mut Option<T>,
+    protocol: Pin<&mut impl Future<Output = Result<T, E>>>,
+    context: &mut Context<'_>,
+) -> Result<bool, E> {
+    if outcome.is_none()
+        && let Poll::Ready(ended) = protocol.poll(context)
+    {
+        *outcome = Some(ended?);
+    }
+    Ok(outcome.is_some())
+}
+
+/// A protocol's part of a round.
+struct Waiting<'p, 's> {
+    common: &'p Common<'s>,
+    bytes: Vec<u8>,
+    n: usize,
+    /// The round, and where the peer's bytes will be in what comes.
+    place: Option<(u64, Range<usize>)>,
+}
+
+impl Future for Waiting<'_, '_> {
+    type Output = Vec<u8>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Vec<u8>> {
+        let mut round = self.common.round.borrow_mut();
+        if let Some((number, place)) = self.place.clone() {
+            assert_eq!(round.number, number + 1, "polled once in each round");
+            return Poll::Ready(round.came[place].to_vec());
+        }
+        let place = round.awaited..round.awaited + self.n;
+        round.awaited = place.end;
+        round.said.extend_from_slice(&self.bytes);
+        let number = round.number;
+        drop(round);
+        self.bytes = Vec::new();
+        self.place = Some((number, place));
+        Poll::Pending
+    }
+}
+
+impl std::fmt::Debug for Party<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Party")
+            .field("role", &self.role())
+            .finish_non_exhaustive()
+    }
+}
