@@ -1,7 +1,7 @@
 //! The secure executor: runs an integer graph between two parties.
 
+use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
 use channel::{Cost, Role};
 use linear::Work;
@@ -9,17 +9,19 @@ use nets::{IntGraph, PrivateWeights};
 use nonlinear::ChannelSigns;
 use ot::CotPrice;
 use ring_arith::slices;
-use sharing::{Input, Session};
+use sharing::{Input, Party, Session};
 use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::limits::{Limits, Spent};
-use crate::report::{LayerPlan, LayerReport, Mode, Progress, RunReport};
+use crate::report::{LayerPlan, Mode, Progress, RunReport};
+use crate::run::Run;
 use crate::step::{ELEMENTS, Step, hidden, planes};
+use crate::timetable::Timetable;
 use crate::weights::ServerWeights;
 
 /// A share of a tensor, erased when dropped.
-type Share = Zeroizing<Vec<u64>>;
+pub(crate) type Share = Zeroizing<Vec<u64>>;
 
 /// An integer graph that is planned and ready for secure runs.
 ///
@@ -34,8 +36,9 @@ type Share = Zeroizing<Vec<u64>>;
 /// modes, and so are those inside one ring (uniform widths). Graph and mode are public and must be the same on
 /// both sides.
 ///
-/// **Protocol.** The protocols of `linear` and `nonlinear`, node by node. The client's input x is
-/// shared without traffic, as (0, x). A share of a tensor is erased after its last use.
+/// **Protocol.** The protocols of `linear` and `nonlinear`, each as soon as its inputs are there, so that branches of the graph
+/// run side by side ([`sharing::Party`]). The client's input x is shared without traffic, as (0, x). A share of a tensor is
+/// erased after its last use.
 ///
 /// **Security.** Semi-honest. Each protocol takes shares and gives fresh shares, and only the
 /// output is opened, to the client.
@@ -50,14 +53,14 @@ pub struct SecureNetwork {
     plan: Vec<LayerPlan>,
     /// For each node its place in the plan, if it is there.
     layer: Vec<Option<usize>>,
-    last_use: Vec<usize>,
+    cost: Cost,
 }
 
 /// The secret that a party brings to a run.
-enum Secret<'a> {
+pub(crate) enum Secret<'a> {
     /// The server's weights.
     Weights(&'a ServerWeights),
-    /// The client's image, until it is shared.
+    /// The client's image.
     Image(Share),
 }
 
@@ -87,18 +90,21 @@ impl SecureNetwork {
         limits.check_graph(&graph)?;
         let (mut spent, hidden) = (Spent::default(), hidden(&graph));
         let (mut steps, mut plan, mut layer) = (Vec::new(), Vec::new(), Vec::new());
+        let mut timetable = Timetable::default();
         for node in 0..graph.len() {
             let exact = mode == Mode::Faithful || !hidden[node];
             let step = Step::new(&graph, node, exact, cot_price)?;
-            let entry = step.plan(&graph, node);
+            let timing = step.timing(&graph, node);
+            let entry = step.plan(&graph, node, timing.cost());
             if let Some(layer) = &entry {
                 spent.add(layer, limits)?;
             }
+            timetable.add(&graph.nodes()[node].inputs, timing);
             layer.push(entry.is_some().then_some(plan.len()));
             plan.extend(entry);
             steps.push(step);
         }
-        let last_use = graph.last_use();
+        let cost = timetable.cost();
         Ok(Self {
             graph,
             mode,
@@ -106,7 +112,7 @@ impl SecureNetwork {
             steps,
             plan,
             layer,
-            last_use,
+            cost,
         })
     }
 
@@ -123,10 +129,16 @@ impl SecureNetwork {
         &self.plan
     }
 
-    /// The cost of a whole run, in which each layer is a phase of its own.
+    /// The cost of a whole run. Layers that run side by side share their flights, so it has fewer than the layers have
+    /// by themselves.
     #[must_use]
-    pub fn cost(&self) -> Cost {
-        self.plan.iter().map(|layer| layer.cost.clone()).sum()
+    pub const fn cost(&self) -> &Cost {
+        &self.cost
+    }
+
+    pub(crate) fn layer(&self, node: usize) -> Option<(usize, &LayerPlan)> {
+        let layer = self.layer[node]?;
+        Some((layer, &self.plan[layer]))
     }
 
     /// The work of both CPUs in a whole run, counted in units.
@@ -152,7 +164,7 @@ impl SecureNetwork {
     ) -> Result<RunReport, Error> {
         assert_eq!(session.role(), Role::Server, "the server serves");
         weights.weights().check(&self.graph)?;
-        Ok(self.walk(session, Secret::Weights(weights), progress)?.1)
+        Ok(self.walk(session, &Secret::Weights(weights), progress)?.1)
     }
 
     /// Runs the client's side of the network on `input`, integers as [`nets::PublicModel::prepare`] gives
@@ -177,7 +189,7 @@ impl SecureNetwork {
         let bits = self.graph.input().bits();
         let image = input.iter().map(|&x| bits.from_signed(x)).collect();
         let image = Secret::Image(Zeroizing::new(image));
-        let (output, report) = self.walk(session, image, progress)?;
+        let (output, report) = self.walk(session, &image, progress)?;
         let bits = self.graph.output().bits();
         Ok((output.iter().map(|&y| bits.to_signed(y)).collect(), report))
     }
@@ -185,7 +197,7 @@ impl SecureNetwork {
     fn walk(
         &self,
         session: &mut Session,
-        mut secret: Secret<'_>,
+        secret: &Secret<'_>,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(Share, RunReport), Error> {
         assert_eq!(
@@ -193,76 +205,73 @@ impl SecureNetwork {
             self.price,
             "the plan is for another price"
         );
-        let mut walk = Walk::new(self);
-        let mut shares: Vec<Share> = Vec::with_capacity(self.steps.len());
-        for (index, node) in self.graph.nodes().iter().enumerate() {
-            let start = Instant::now();
-            let plan = walk.enter(session, index, progress);
-            let share = self.step(session, index, &shares, &mut secret)?;
-            shares.push(Zeroizing::new(share));
-            if let Some(plan) = plan {
-                walk.leave(session, plan, start);
-            }
-            for &input in node.inputs.iter().filter(|&&i| self.last_use[i] == index) {
-                shares[input] = Share::default();
-            }
-        }
-        let output = shares.pop().unwrap_or_default();
+        session.mark();
+        let (output, layers) = session.run(async |party| {
+            let run = Run::new(self, party, secret, progress);
+            run.to_the_end().await
+        })?;
         let report = RunReport {
             mode: self.mode,
-            layers: walk.layers,
+            layers,
+            cost: session.measured(),
         };
         Ok((output, report))
     }
 
-    fn step(
+    /// Computes one node.
+    async fn step(
         &self,
-        s: &mut Session,
+        party: &Party<'_>,
         index: usize,
-        shares: &[Share],
-        secret: &mut Secret<'_>,
+        inputs: &[Rc<Share>],
+        secret: &Secret<'_>,
     ) -> Result<Vec<u64>, Error> {
-        let inputs = self.graph.nodes()[index].inputs.iter();
-        let inputs: Vec<&[u64]> = inputs.map(|&i| shares[i].as_slice()).collect();
+        let role = party.role();
+        let inputs: Vec<&[u64]> = inputs.iter().map(|share| share.as_slice()).collect();
         let Some(&x) = inputs.first() else {
-            return Ok(self.input(s.role(), secret));
+            return Ok(self.input(role, secret));
         };
         let shape = self.graph.input_type(index, 0).shape;
         Ok(match &self.steps[index] {
-            Step::Input => self.input(s.role(), secret),
-            Step::Local(step) => step.run(s.role(), &inputs, shape, &self.graph.types()[index]),
+            Step::Input => self.input(role, secret),
+            Step::Local(step) => step.run(role, &inputs, shape, &self.graph.types()[index]),
             Step::Linear(step) => match secret {
                 Secret::Weights(weights) => {
                     let prepared = weights.prepared(index, step.as_ref())?;
-                    step.serve(s, weights.parameters(index), &prepared, x)?
+                    let parameters = weights.parameters(index);
+                    party.alone(|s| step.serve(s, parameters, &prepared, x))?
                 }
-                Secret::Image(_) => step.request(s, x)?,
+                Secret::Image(_) => party.alone(|s| step.request(s, x))?,
             },
             Step::TruncReduce { step, less } => {
-                let lowered = (*less > 0 && s.role().is_server()).then(|| {
+                let lowered = (*less > 0 && role.is_server()).then(|| {
                     let bits = self.graph.input_type(index, 0).bits();
                     let mut y = Zeroizing::new(x.to_vec());
                     slices::add_constant(bits, &mut y, bits.reduce(less.wrapping_neg()));
                     y
                 });
                 let x = lowered.as_ref().map_or(x, |y| y.as_slice());
-                ELEMENTS.run(x, |x| step.run(s, x))?
+                ELEMENTS.run(party, x, async |x| step.run(party, x).await).await?
             }
-            Step::Trunc(step) => ELEMENTS.run(x, |x| step.run(s, x))?,
-            Step::Extend(step) => ELEMENTS.run(x, |x| step.run(s, x))?,
-            Step::Relu(step) => ELEMENTS.run(x, |x| step.run(s, x))?,
-            Step::SignedRelu(step) => step.run(s, x, signs(secret, index))?,
-            Step::Clip(step) => ELEMENTS.run(x, |x| step.run(s, x))?,
-            Step::HardSwish(step) => ELEMENTS.run(x, |x| step.run(s, x))?,
-            Step::Gate(step) => step.run(s, inputs[1], x)?,
-            Step::MaxPool(step) => planes(shape).run_rows(x, shape.plane(), |x| step.run(s, x))?,
-            Step::ArgMax(step) => step.run(s, x)?.index,
-            Step::Reveal(step) => step.run(s, x)?.unwrap_or_default(),
+            Step::Trunc(step) => ELEMENTS.run(party, x, async |x| step.run(party, x).await).await?,
+            Step::Extend(step) => ELEMENTS.run(party, x, async |x| step.run(party, x).await).await?,
+            Step::Relu(step) => ELEMENTS.run(party, x, async |x| step.run(party, x).await).await?,
+            Step::SignedRelu(step) => step.run(party, x, signs(secret, index)).await?,
+            Step::Clip(step) => ELEMENTS.run(party, x, async |x| step.run(party, x).await).await?,
+            Step::HardSwish(step) => {
+                ELEMENTS.run(party, x, async |x| step.run(party, x).await).await?
+            }
+            Step::Gate(step) => party.alone(|s| step.run(s, inputs[1], x))?,
+            Step::MaxPool(step) => {
+                planes(shape).run_rows(party, x, shape.plane(), async |x| step.run(party, x).await).await?
+            }
+            Step::ArgMax(step) => step.run(party, x).await?.index,
+            Step::Reveal(step) => step.run(party, x).await?.unwrap_or_default(),
         })
     }
 
     /// The client's image as shares, (0, x).
-    fn input(&self, role: Role, secret: &mut Secret<'_>) -> Vec<u64> {
+    fn input(&self, role: Role, secret: &Secret<'_>) -> Vec<u64> {
         let x = self.graph.input();
         let sharing = Input {
             owner: Role::Client,
@@ -270,9 +279,8 @@ impl SecureNetwork {
         };
         let image = match secret {
             Secret::Weights(_) => None,
-            Secret::Image(image) => Some(std::mem::take(image)),
+            Secret::Image(image) => Some(image.as_slice()),
         };
-        let image = image.as_ref().map(|x| x.as_slice());
         sharing.local(role, image, x.shape.len())
     }
 }
@@ -289,51 +297,3 @@ fn signs<'a>(secret: &Secret<'a>, node: usize) -> Option<ChannelSigns<'a>> {
     })
 }
 
-/// How far a run has come.
-struct Walk<'a> {
-    network: &'a SecureNetwork,
-    done_bytes: u64,
-    total_bytes: u64,
-    layers: Vec<LayerReport>,
-}
-
-impl<'a> Walk<'a> {
-    fn new(network: &'a SecureNetwork) -> Self {
-        Self {
-            network,
-            done_bytes: 0,
-            total_bytes: network.plan.iter().map(|layer| layer.cost.bytes()).sum(),
-            layers: Vec::with_capacity(network.plan.len()),
-        }
-    }
-
-    /// Begins a node. Returns its entry in the plan, if it has one.
-    fn enter(
-        &mut self,
-        session: &mut Session,
-        node: usize,
-        progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Option<&'a LayerPlan> {
-        let layer = self.network.layer[node]?;
-        let plan = &self.network.plan[layer];
-        progress(Progress {
-            layer,
-            layers: self.network.plan.len(),
-            name: &plan.name,
-            op: plan.op,
-            done_bytes: self.done_bytes,
-            total_bytes: self.total_bytes,
-        });
-        session.enter_phase(plan.name.clone());
-        session.mark();
-        self.done_bytes += plan.cost.bytes();
-        Some(plan)
-    }
-
-    /// Ends a node.
-    fn leave(&mut self, session: &Session, plan: &LayerPlan, start: Instant) {
-        let seconds = start.elapsed().as_secs_f64();
-        self.layers
-            .push(LayerReport::new(plan, session.measured(), seconds));
-    }
-}

@@ -9,7 +9,9 @@ mod limits;
 mod local;
 mod price;
 mod report;
+mod run;
 mod step;
+mod timetable;
 mod weights;
 
 pub use algorithms::algorithms;

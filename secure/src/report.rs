@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use channel::{Cost, Cots};
+use channel::Cost;
 use linear::Work;
 use serde::{Deserialize, Serialize};
 
@@ -69,13 +69,13 @@ pub struct LayerReport {
     pub client_to_server_bytes: u64,
     /// Bytes from the server to the client.
     pub server_to_client_bytes: u64,
-    /// Flights: maximal runs of bytes in one direction.
+    /// Flights: maximal runs of bytes in one direction, some of which other layers share.
     pub flights: u64,
     /// Correlations drawn with the server as sender.
     pub server_cots: u64,
     /// Correlations drawn with the client as sender.
     pub client_cots: u64,
-    /// Seconds that passed at this party.
+    /// Seconds of this party: its computing, and the waiting while no earlier layer was under way.
     pub seconds: f64,
     /// The same as a cost, with every flight.
     #[serde(skip)]
@@ -108,31 +108,12 @@ pub struct RunReport {
     pub mode: Mode,
     /// The layers of the plan, in order.
     pub layers: Vec<LayerReport>,
+    /// All of it, with every flight: those that layers share are counted once.
+    #[serde(skip)]
+    pub cost: Cost,
 }
 
 impl RunReport {
-    /// The sums over all layers of bytes to the server, bytes to the client, and flights.
-    #[must_use]
-    pub fn totals(&self) -> (u64, u64, u64) {
-        self.layers
-            .iter()
-            .fold((0, 0, 0), |(up, down, flights), l| {
-                (
-                    up + l.client_to_server_bytes,
-                    down + l.server_to_client_bytes,
-                    flights + l.flights,
-                )
-            })
-    }
-
-    /// The sum of the correlations of all layers.
-    #[must_use]
-    pub fn cots(&self) -> Cots {
-        self.layers
-            .iter()
-            .fold(Cots::default(), |sum, l| sum.plus(l.cost.cots))
-    }
-
     /// Seconds of all layers together.
     #[must_use]
     pub fn seconds(&self) -> f64 {

@@ -16,11 +16,12 @@ use sharing::{Reveal, ScaleRows};
 use crate::local::Local;
 use crate::price::nonlinear_work;
 use crate::report::LayerPlan;
+use crate::timetable::Timing;
 use crate::{Error, algorithms};
 
-/// The most elements that an elementwise protocol takes at a time (AGREEMENT). More would need fewer
-/// flights and more memory.
-pub const CHUNK: usize = 1 << 16;
+/// The most elements that an elementwise protocol takes at a time (AGREEMENT). The next ones follow one round behind. More would
+/// need fewer flights and more memory.
+pub const CHUNK: usize = 1 << 20;
 
 /// The constants that both parties must have alike besides the public model: part of the digest that the
 /// handshake compares.
@@ -147,10 +148,39 @@ impl Step {
         })
     }
 
-    /// The entry of a node in the plan; `None` for [`Step::Input`] and [`Step::Local`].
-    pub(crate) fn plan(&self, graph: &IntGraph, node: usize) -> Option<LayerPlan> {
-        let source = &graph.nodes()[node];
-        let (algorithm, cost) = self.cost(graph, node)?;
+    /// When the node speaks.
+    pub(crate) fn timing(&self, graph: &IntGraph, node: usize) -> Timing {
+        let n = graph.types()[node].shape.len();
+        Timing::Rounds(match self {
+            Self::Input | Self::Local(_) => return Timing::Local,
+            Self::Linear(step) => return Timing::Alone(step.cost()),
+            Self::Gate(step) => {
+                return Timing::Alone(step.cost(graph.types()[node].shape.channels));
+            }
+            Self::TruncReduce { step, .. } => ELEMENTS.rounds(n, |n| step.rounds(n)),
+            Self::Trunc(step) => ELEMENTS.rounds(n, |n| step.rounds(n)),
+            Self::Extend(step) => ELEMENTS.rounds(n, |n| step.rounds(n)),
+            Self::Relu(step) => ELEMENTS.rounds(n, |n| step.rounds(n)),
+            Self::SignedRelu(step) => step.rounds(n),
+            Self::Clip(step) => ELEMENTS.rounds(n, |n| step.rounds(n)),
+            Self::HardSwish(step) => ELEMENTS.rounds(n, |n| step.rounds(n)),
+            Self::MaxPool(step) => {
+                let shape = graph.input_type(node, 0).shape;
+                planes(shape).rounds(shape.channels, |planes| step.rounds(planes))
+            }
+            Self::ArgMax(step) => step.rounds(1),
+            Self::Reveal(step) => step.rounds(n),
+        })
+    }
+
+    /// The entry of a node in the plan, given what it costs; `None` for [`Step::Input`] and [`Step::Local`].
+    pub(crate) fn plan(
+        &self,
+        graph: &IntGraph,
+        node: usize,
+        cost: Option<Cost>,
+    ) -> Option<LayerPlan> {
+        let (source, cost) = (&graph.nodes()[node], cost?);
         let (macs, work) = match self {
             Self::Linear(step) => (step.layer().shape.macs(), step.work()),
             _ => (0, nonlinear_work(&cost)),
@@ -163,7 +193,7 @@ impl Step {
             node,
             name: source.name.clone(),
             op: source.op.name(),
-            algorithm,
+            algorithm: self.name(graph, node, &cost),
             macs,
             weight_bits,
             ring_bits: graph.input_type(node, 0).bits().get(),
@@ -172,43 +202,23 @@ impl Step {
         })
     }
 
-    /// The name of the protocol, and its cost; `None` for [`Step::Input`] and [`Step::Local`].
-    fn cost(&self, graph: &IntGraph, node: usize) -> Option<(Cow<'static, str>, Cost)> {
-        let n = graph.types()[node].shape.len();
-        let (name, cost) = match self {
-            Self::Input | Self::Local(_) => return None,
-            Self::Linear(step) => return Some((step.name().into(), step.cost())),
-            Self::TruncReduce { step, .. } => {
-                let cost = ELEMENTS.cost(n, |n| step.cost(n));
-                let local = cost.is_silent();
-                (if local { "local" } else { "carry" }, cost)
-            }
-            Self::Trunc(step) => ("carry and wrap", ELEMENTS.cost(n, |n| step.cost(n))),
-            Self::Extend(step) => {
-                let known = graph.input_type(node, 0).nonneg;
-                let name = if known { "known sign" } else { "wrap" };
-                (name, ELEMENTS.cost(n, |n| step.cost(n)))
-            }
-            Self::Relu(step) => (COMPARISON, ELEMENTS.cost(n, |n| step.cost(n))),
-            Self::SignedRelu(step) => (COMPARISON, step.cost(n)),
-            Self::Clip(step) => ("two comparisons", ELEMENTS.cost(n, |n| step.cost(n))),
-            Self::HardSwish(step) => (
-                "two comparisons and a square",
-                ELEMENTS.cost(n, |n| step.cost(n)),
-            ),
-            Self::Gate(step) => {
-                let channels = graph.types()[node].shape.channels;
-                ("ot, both choose", step.cost(channels))
-            }
-            Self::MaxPool(step) => {
-                let shape = graph.input_type(node, 0).shape;
-                let cost = planes(shape).cost(shape.channels, |planes| step.cost(planes));
-                ("tournament", cost)
-            }
-            Self::ArgMax(step) => ("tournament", step.cost(1)),
-            Self::Reveal(step) => ("open to client", step.cost(n)),
-        };
-        Some((name.into(), cost))
+    /// The name of the protocol.
+    fn name(&self, graph: &IntGraph, node: usize, cost: &Cost) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Linear(step) => return step.name().into(),
+            Self::Input | Self::Local(_) => "local",
+            Self::TruncReduce { .. } if cost.is_silent() => "local",
+            Self::TruncReduce { .. } => "carry",
+            Self::Trunc(_) => "carry and wrap",
+            Self::Extend(_) if graph.input_type(node, 0).nonneg => "known sign",
+            Self::Extend(_) => "wrap",
+            Self::Relu(_) | Self::SignedRelu(_) => "millionaires' and mux",
+            Self::Clip(_) => "two comparisons",
+            Self::HardSwish(_) => "two comparisons and a square",
+            Self::Gate(_) => "ot, both choose",
+            Self::MaxPool(_) | Self::ArgMax(_) => "tournament",
+            Self::Reveal(_) => "open to client",
+        })
     }
 }
 
@@ -243,9 +253,6 @@ pub(crate) fn hidden(graph: &IntGraph) -> Vec<bool> {
         | IntOp::ArgMax => PathStep::Ends,
     })
 }
-
-/// The name of a rectifier's protocol.
-const COMPARISON: &str = "millionaires' and mux";
 
 /// How the planes of a pool are divided into chunks.
 pub(crate) fn planes(shape: Shape) -> Chunked {

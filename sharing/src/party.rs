@@ -1,5 +1,6 @@
 //! Protocols that run side by side: one party's end of all of them, in common flights.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::future::Future;
 use std::ops::Range;
@@ -216,6 +217,11 @@ impl<'s> Party<'s> {
         ];
         self.account(Cost::none().with_cots(server, client));
         Ok(drawn)
+    }
+
+    /// Names what begins, for the ledger of the stream and for the messages of time-outs.
+    pub fn enter_phase(&self, name: impl Into<Cow<'static, str>>) {
+        self.common.session.borrow_mut().enter_phase(name);
     }
 
     /// This party's own randomness.

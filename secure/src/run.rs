@@ -1,0 +1,176 @@
+//! One run of a network: which nodes are under way.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use channel::Cost;
+use sharing::Party;
+
+use crate::Error;
+use crate::executor::{SecureNetwork, Secret, Share};
+use crate::report::{LayerReport, Progress};
+
+/// A node under way: its result, and what it cost.
+type Task<'a> = Pin<Box<dyn Future<Output = Result<(Share, Cost), Error>> + 'a>>;
+
+/// A run in progress. Every node begins as soon as its inputs are there, and those under way share their rounds.
+///
+/// Between two rounds the nodes are gone through in the order of the graph, in which an input comes before its
+/// consumers, so both parties begin and go on with the same nodes in the same order.
+pub(crate) struct Run<'a, 's> {
+    network: &'a SecureNetwork,
+    party: &'a Party<'s>,
+    secret: &'a Secret<'a>,
+    progress: &'a mut dyn FnMut(Progress<'_>),
+    /// Nodes that have begun or can begin.
+    ready: BTreeSet<usize>,
+    /// For each node how many of its inputs are missing.
+    missing: Vec<usize>,
+    consumers: Vec<Vec<usize>>,
+    tasks: Vec<Option<Task<'a>>>,
+    /// The results that are still needed.
+    shares: Vec<Option<Rc<Share>>>,
+    /// For each node how many uses of its result are to come.
+    uses: Vec<usize>,
+    reports: Vec<Option<LayerReport>>,
+    seconds: Vec<f64>,
+    done_bytes: u64,
+    total_bytes: u64,
+    /// When the last thing that is accounted for ended.
+    clock: Instant,
+}
+
+impl<'a, 's: 'a> Run<'a, 's> {
+    pub(crate) fn new(
+        network: &'a SecureNetwork,
+        party: &'a Party<'s>,
+        secret: &'a Secret<'a>,
+        progress: &'a mut dyn FnMut(Progress<'_>),
+    ) -> Self {
+        let nodes = network.graph().nodes();
+        let mut consumers = vec![Vec::new(); nodes.len()];
+        let mut uses = vec![0; nodes.len()];
+        for (index, node) in nodes.iter().enumerate() {
+            for &input in &node.inputs {
+                consumers[input].push(index);
+                uses[input] += 1;
+            }
+        }
+        let missing: Vec<usize> = nodes.iter().map(|node| node.inputs.len()).collect();
+        let ready = missing.iter().enumerate().filter(|(_, missing)| **missing == 0);
+        Self {
+            network,
+            party,
+            secret,
+            progress,
+            ready: ready.map(|(index, _)| index).collect(),
+            missing,
+            consumers,
+            tasks: nodes.iter().map(|_| None).collect(),
+            shares: vec![None; nodes.len()],
+            uses,
+            reports: vec![None; network.plan().len()],
+            seconds: vec![0.0; nodes.len()],
+            done_bytes: 0,
+            total_bytes: network.plan().iter().map(|layer| layer.cost.bytes()).sum(),
+            clock: Instant::now(),
+        }
+    }
+
+    /// The share of the output, and what every layer cost.
+    pub(crate) async fn to_the_end(mut self) -> Result<(Share, Vec<LayerReport>), Error> {
+        let output = std::future::poll_fn(|context| self.go_on(context)).await?;
+        let reports = self.reports.into_iter();
+        let reports = reports.map(|report| report.expect("every layer has run"));
+        Ok((output, reports.collect()))
+    }
+
+    /// What can be done before the next round.
+    fn go_on(&mut self, context: &mut Context<'_>) -> Poll<Result<Share, Error>> {
+        let last = self.tasks.len() - 1;
+        // The one that the others wait for is the first.
+        if let Some(&first) = self.ready.first() {
+            self.account(first);
+        }
+        let mut next = self.ready.first().copied();
+        while let Some(node) = next {
+            if self.tasks[node].is_none() {
+                let task = self.begin(node);
+                self.tasks[node] = Some(task);
+            }
+            let task = self.tasks[node].as_mut().expect("it has begun");
+            let outcome = task.as_mut().poll(context);
+            self.account(node);
+            if let Poll::Ready(outcome) = outcome {
+                let (share, cost) = outcome?;
+                if node == last {
+                    self.report(node, cost);
+                    return Poll::Ready(Ok(share));
+                }
+                self.end(node, share, cost);
+            }
+            next = self.ready.range(node + 1..).next().copied();
+        }
+        Poll::Pending
+    }
+
+    fn begin(&mut self, node: usize) -> Task<'a> {
+        let network = self.network;
+        if let Some((layer, plan)) = network.layer(node) {
+            (self.progress)(Progress {
+                layer,
+                layers: network.plan().len(),
+                name: &plan.name,
+                op: plan.op,
+                done_bytes: self.done_bytes,
+                total_bytes: self.total_bytes,
+            });
+            self.party.enter_phase(plan.name.clone());
+        }
+        let inputs = network.graph().nodes()[node].inputs.iter();
+        let inputs = inputs.map(|&input| self.shares[input].clone().expect("it is there"));
+        let inputs: Vec<Rc<Share>> = inputs.collect();
+        let (party, secret) = (self.party.apart(), self.secret);
+        Box::pin(async move {
+            let share = network.step(&party, node, &inputs, secret).await?;
+            Ok((Share::new(share), party.spent()))
+        })
+    }
+
+    fn end(&mut self, node: usize, share: Share, cost: Cost) {
+        self.tasks[node] = None;
+        self.ready.remove(&node);
+        self.report(node, cost);
+        self.shares[node] = (self.uses[node] > 0).then(|| Rc::new(share));
+        for &consumer in &self.consumers[node] {
+            self.missing[consumer] -= 1;
+            if self.missing[consumer] == 0 {
+                self.ready.insert(consumer);
+            }
+        }
+        for &input in &self.network.graph().nodes()[node].inputs {
+            self.uses[input] -= 1;
+            if self.uses[input] == 0 {
+                self.shares[input] = None;
+            }
+        }
+    }
+
+    fn report(&mut self, node: usize, cost: Cost) {
+        if let Some((layer, plan)) = self.network.layer(node) {
+            self.done_bytes += cost.bytes();
+            self.reports[layer] = Some(LayerReport::new(plan, cost, self.seconds[node]));
+        }
+    }
+
+    /// Puts the time since the last call down to a node.
+    fn account(&mut self, node: usize) {
+        let now = Instant::now();
+        self.seconds[node] += (now - self.clock).as_secs_f64();
+        self.clock = now;
+    }
+}

@@ -1,0 +1,99 @@
+//! When the layers of a run speak.
+
+use std::collections::BTreeMap;
+
+use channel::{Cost, Segment};
+use sharing::Rounds;
+
+/// How a node takes part in the rounds of a run.
+#[derive(Clone, Debug)]
+pub(crate) enum Timing {
+    /// Each party computes by itself, between two rounds.
+    Local,
+    /// By itself on the stream, between two rounds.
+    Alone(Cost),
+    /// In rounds, which it shares with whatever else there is.
+    Rounds(Rounds),
+}
+
+impl Timing {
+    /// What the node costs by itself; `None` if it says nothing by its nature.
+    pub(crate) fn cost(&self) -> Option<Cost> {
+        match self {
+            Self::Local => None,
+            Self::Alone(cost) => Some(cost.clone()),
+            Self::Rounds(rounds) => Some(rounds.cost()),
+        }
+    }
+}
+
+/// The rounds of a run: every node begins as soon as its inputs are there, as [`crate::run::Run`] lets it.
+#[derive(Debug, Default)]
+pub(crate) struct Timetable {
+    /// For each node the number of the round before which its result is there.
+    ends: Vec<usize>,
+    rounds: Vec<Segment>,
+    /// What is said before a round by nodes that speak by themselves.
+    alone: BTreeMap<usize, Cost>,
+    /// The correlations of all rounds.
+    drawn: Cost,
+}
+
+impl Timetable {
+    /// Adds the next node.
+    pub(crate) fn add(&mut self, inputs: &[usize], timing: Timing) {
+        let begin = inputs.iter().map(|&input| self.ends[input]).max();
+        let begin = begin.unwrap_or(0);
+        let mut end = begin;
+        match timing {
+            Timing::Local => {}
+            Timing::Alone(cost) => self.alone.entry(begin).or_default().extend([cost]),
+            Timing::Rounds(rounds) => {
+                end += rounds.len();
+                if self.rounds.len() < end {
+                    self.rounds.resize(end, Segment::default());
+                }
+                for (sum, said) in self.rounds[begin..].iter_mut().zip(rounds.segments()) {
+                    sum.to_server += said.to_server;
+                    sum.to_client += said.to_client;
+                }
+                self.drawn.cots = self.drawn.cots.plus(rounds.cots);
+            }
+        }
+        self.ends.push(end);
+    }
+
+    /// What all of it costs.
+    pub(crate) fn cost(mut self) -> Cost {
+        let mut cost = self.drawn;
+        for (number, round) in self.rounds.iter().enumerate() {
+            cost.extend(self.alone.remove(&number));
+            cost.extend([Cost::exchange(round.to_server, round.to_client)]);
+        }
+        cost.extend(self.alone.into_values());
+        cost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn branches_share_their_rounds_and_the_longer_one_decides() {
+        let mut timetable = Timetable::default();
+        timetable.add(&[], Timing::Local);
+        let short = Rounds::to_server(1).with_cots(1, 0);
+        let long = Rounds::to_server(10).then(Rounds::to_client(20));
+        timetable.add(&[0], Timing::Rounds(short));
+        timetable.add(&[0], Timing::Rounds(long.with_cots(0, 2)));
+        // Alone after the short branch, before the second round of the long one.
+        timetable.add(&[1], Timing::Alone(Cost::to_server(100)));
+        timetable.add(&[3, 2], Timing::Rounds(Rounds::exchange(5, 5)));
+        let expected = Cost::to_server(111)
+            .then(Cost::to_client(20))
+            .then(Cost::exchange(5, 5))
+            .with_cots(1, 2);
+        assert_eq!(timetable.cost(), expected);
+    }
+}
