@@ -1,90 +1,107 @@
-//! Products of one party's numbers with the other party's bits.
+//! Products of the server's numbers with the client's bits.
 
-use channel::Role;
-use ring_arith::{BitVec, Bits, packed_len, slices};
+use ring_arith::{BitVec, Bits, slices};
+use zeroize::Zeroizing;
 
+use crate::boolean::RevealBits;
 use crate::error::Error;
 use crate::party::Party;
+use crate::random_products::RandomProducts;
 use crate::rounds::Rounds;
+use channel::Role;
 
-/// Products of numbers that one party knows with bits that the other party knows, in several rings at once.
+/// Products of numbers that the server knows with bits that the client knows.
 ///
-/// **Functionality.** The sender has vectors of numbers x, the other party has as many vectors of bits b, of the same
-/// lengths. Both get fresh shares of b·x mod 2^l, where every pair of vectors has an l of its own. The lengths and rings are
-/// public.
+/// **Functionality.** The server has numbers x, the client as many bits b. Both get fresh shares of b·x mod 2^bits.
 ///
-/// **Protocol.** One correlated OT for each product \[ALSZ13\]: the share of the sender is −r, that of the other party
-/// r + b·x.
+/// **Protocol.** One COT for each product \[ALSZ13\], with a random choice c instead of b, gives shares of c·x; in the same round the
+/// client sends D = b ⊕ c, and b·x is c·x where D = 0, x − c·x where D = 1. So it takes one round, where a chosen bit takes two.
 ///
-/// **Security.** Semi-honest, by the security of COT.
+/// **Security.** Semi-honest, by the security of COT. D is masked by the random c, which is used for nothing else.
 ///
-/// **Cost** for vectors of `n_i` numbers mod `2^l_i`: two rounds, ceil(Σ `n_i` / 8) bytes to the sender and then
-/// Σ ceil(`n_i`·`l_i` / 8) bytes to the other party; Σ `n_i` COTs.
+/// **Cost** for n products: a round in which both speak, ceil(n/8) bytes to the server and ceil(n·bits/8) to the client; n COTs with the
+/// server as sender.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "the public parameters of the protocol"
 )]
 pub struct BitProducts {
-    /// The party that has the numbers, and sends in the OTs.
-    pub sender: Role,
+    /// The ring of the products.
+    pub bits: Bits,
+}
+
+/// What a party brings to [`BitProducts`].
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "two parties")]
+pub enum Factors<'a> {
+    /// The server's numbers; bits above the ring are ignored.
+    Numbers(&'a [u64]),
+    /// The client's bits.
+    Bits(&'a BitVec),
 }
 
 impl BitProducts {
-    /// The sender's shares. Bits of a number above its ring are ignored.
+    /// This party's shares of the products.
     ///
     /// # Errors
     /// When the stream or the pools fail.
     ///
     /// # Panics
-    /// When this party is not the sender.
-    pub async fn run_sender(
-        self,
-        party: &Party<'_>,
-        numbers: &[(&[u64], Bits)],
-    ) -> Result<Vec<Vec<u64>>, Error> {
-        assert_eq!(party.role(), self.sender, "the sender has the numbers");
-        let lengths = numbers.iter().map(|part| part.0.len());
-        let sending = party.draw(|sender, _| sender.begin_cot_words(lengths))?;
-        let flips = party.recv(BitVec::byte_len(sending.len())).await?;
-        let (mut shares, message) = sending.answer(&flips, numbers);
-        party.send(message).await?;
-        for (share, &(_, bits)) in shares.iter_mut().zip(numbers) {
-            slices::neg_assign(bits, share);
+    /// When the server brings bits or the client numbers.
+    pub async fn run(self, party: &Party<'_>, factors: Factors<'_>) -> Result<Vec<u64>, Error> {
+        let to_server = RevealBits { to: Role::Server };
+        match factors {
+            Factors::Numbers(x) => {
+                assert_eq!(party.role(), Role::Server, "the server has the numbers");
+                if x.is_empty() {
+                    return Ok(Vec::new());
+                }
+                let product = RandomProducts::draw(party, x.len(), self.bits)?;
+                let product = product.run(party, x.to_vec());
+                // Its own share of D is nothing.
+                let nothing = BitVec::zeros(x.len());
+                let differs = to_server.run(party, &nothing);
+                let (mut share, differs) = party.both(product, differs).await?;
+                let differs = differs.expect("the server learns it");
+                flip(&mut share, &differs, Some(x));
+                slices::reduce_slice(self.bits, &mut share);
+                Ok(std::mem::take(&mut share))
+            }
+            Factors::Bits(b) => {
+                assert_eq!(party.role(), Role::Client, "the client has the bits");
+                if b.is_empty() {
+                    return Ok(Vec::new());
+                }
+                let product = RandomProducts::draw(party, b.len(), self.bits)?;
+                let differs = b.xor(product.own());
+                let product = product.run(party, Vec::new());
+                let (mut share, _) = party.both(product, to_server.run(party, &differs)).await?;
+                flip(&mut share, &differs, None);
+                slices::reduce_slice(self.bits, &mut share);
+                Ok(std::mem::take(&mut share))
+            }
         }
-        Ok(shares)
     }
 
-    /// The shares of the party with the bits.
-    ///
-    /// # Errors
-    /// When the stream or the pools fail.
-    ///
-    /// # Panics
-    /// When this party is the sender.
-    pub async fn run_receiver(
-        self,
-        party: &Party<'_>,
-        bits: &[(&BitVec, Bits)],
-    ) -> Result<Vec<Vec<u64>>, Error> {
-        assert_eq!(party.role(), self.sender.peer(), "the receiver has the bits");
-        let (receiving, flips) = party.draw(|_, receiver| receiver.begin_cot_words(bits))?;
-        party.send(flips).await?;
-        let message = party.recv(receiving.message_len()).await?;
-        Ok(receiving.finish(&message))
-    }
-
-    /// The rounds for vectors of these lengths and rings.
+    /// The round of n products.
     #[must_use]
-    pub fn rounds(self, parts: &[(usize, Bits)]) -> Rounds {
-        let n: usize = parts.iter().map(|part| part.0).sum();
-        let bytes: usize = parts.iter().map(|&(n, bits)| packed_len(n, bits)).sum();
-        let cots = match self.sender {
-            Role::Server => (n as u64, 0),
-            Role::Client => (0, n as u64),
-        };
-        Rounds::speak(self.sender.peer(), BitVec::byte_len(n) as u64)
-            .then(Rounds::speak(self.sender, bytes as u64))
-            .with_cots(cots.0, cots.1)
+    pub fn rounds(self, n: usize) -> Rounds {
+        if n == 0 {
+            return Rounds::none();
+        }
+        let to_server = RevealBits { to: Role::Server };
+        RandomProducts::rounds(n, self.bits).beside(to_server.rounds(n))
+    }
+}
+
+/// Where D is set, x − the product in place of the product; the server adds its x.
+fn flip(share: &mut Zeroizing<Vec<u64>>, differs: &BitVec, x: Option<&[u64]>) {
+    for (i, share) in share.iter_mut().enumerate() {
+        let differs = (differs.words()[i / 64] >> (i % 64) & 1).wrapping_neg();
+        *share = (*share ^ differs).wrapping_sub(differs);
+        if let Some(x) = x {
+            *share = share.wrapping_add(x[i] & differs);
+        }
     }
 }

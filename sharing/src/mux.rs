@@ -14,15 +14,13 @@ use crate::rounds::Rounds;
 /// **Functionality.** From arithmetic shares of x mod 2^bits and boolean shares of b, fresh shares
 /// of x where b = 1 and of 0 where b = 0.
 ///
-/// **Protocol.** First the product with a random bit q = c_S ⊕ c_C, which needs no b ([`Mux::prepare`]). For either party P
-/// with peer Q, x_P·(c_P ⊕ c_Q) = x_P·c_P + c_Q·x_P·(1 − 2·c_P): a COT from P whose choice c_Q is random \[RRK+20, with chosen
-/// bits\]. Then, when b is there, D = b ⊕ q is opened ([`MaskedValues::select`]), and x·b is q·x where D = 0, x − q·x where D = 1. So
-/// the values travel while b is still computed, and b costs one flight more instead of two.
+/// **Protocol.** With a random bit q = c_S ⊕ c_C in place of b, for either party P with peer Q, x_P·(c_P ⊕ c_Q) = x_P·c_P +
+/// c_Q·x_P·(1 − 2·c_P): a COT from P whose choice c_Q is random \[RRK+20, with chosen bits\]. In the same round D = b ⊕ q is
+/// opened, and x·b is q·x where D = 0, x − q·x where D = 1. So it takes one round, where chosen bits take two.
 ///
 /// **Security.** Semi-honest, by the security of COT. D is masked by the random q, which is used for nothing else.
 ///
-/// **Cost** for n values: a round in which both speak, of ceil(n·bits/8) bytes each way, and another one of ceil(n/8)
-/// bytes each way; n COTs in each direction.
+/// **Cost** for n values: a round in which both speak, of ceil(n·bits/8) + ceil(n/8) bytes each way; n COTs in each direction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(
     clippy::exhaustive_structs,
@@ -31,16 +29,6 @@ use crate::rounds::Rounds;
 pub struct Mux {
     /// The ring of the values.
     pub bits: Bits,
-}
-
-/// Shared values and their products with random shared bits, between the two steps of a [`Mux`]. They serve once.
-pub struct MaskedValues {
-    bits: Bits,
-    values: Zeroizing<Vec<u64>>,
-    /// This party's share of the random bits q.
-    masks: BitVec,
-    /// Shares of q·x.
-    masked: Zeroizing<Vec<u64>>,
 }
 
 impl Mux {
@@ -58,84 +46,43 @@ impl Mux {
         x: &[u64],
     ) -> Result<Vec<u64>, Error> {
         assert_eq!(choice.len(), x.len(), "one bit per value");
-        self.prepare(party, x).await?.select(party, choice).await
-    }
-
-    /// The first step, without the bits: one round in which both speak.
-    ///
-    /// # Errors
-    /// When the stream or the pools fail.
-    pub async fn prepare(self, party: &Party<'_>, x: &[u64]) -> Result<MaskedValues, Error> {
+        if x.is_empty() {
+            return Ok(Vec::new());
+        }
         let random = Random::draw(party, x.len(), self.bits)?;
         let masks = random.choices();
         let correlations = Zeroizing::new(signed(&masks, x));
-        let Terms { received, sent } = random.offer(party, &correlations, self.bits).await?;
-        let mut masked = Zeroizing::new(received);
-        let inputs = sent.chunks(64).zip(x.chunks(64)).zip(masks.words());
-        for (masked, ((sent, x), &masks)) in masked.chunks_mut(64).zip(inputs) {
-            for (i, (masked, (sent, x))) in masked.iter_mut().zip(sent.iter().zip(x)).enumerate() {
-                let own = (x & mask(masks, i)).wrapping_sub(*sent);
-                *masked = self.bits.reduce(masked.wrapping_add(own));
-            }
-        }
-        Ok(MaskedValues {
-            bits: self.bits,
-            values: Zeroizing::new(x.to_vec()),
-            masks,
-            masked,
-        })
-    }
+        let products = random.offer(party, &correlations, self.bits);
+        let differs = choice.xor(&masks);
+        let differs = OpenBits.run(party, &differs);
+        let (Terms { received, sent }, differs) = party.both(products, differs).await?;
 
-    /// The rounds of n values.
-    #[must_use]
-    pub fn rounds(self, n: usize) -> Rounds {
-        self.prepare_rounds(n).then(self.select_rounds(n))
-    }
-
-    /// The round of [`Mux::prepare`].
-    #[must_use]
-    pub fn prepare_rounds(self, n: usize) -> Rounds {
-        let bytes = packed_len(n, self.bits) as u64;
-        Rounds::exchange(bytes, bytes).with_cots(n as u64, n as u64)
-    }
-
-    /// The round of [`MaskedValues::select`].
-    #[must_use]
-    pub fn select_rounds(self, n: usize) -> Rounds {
-        OpenBits.rounds(n)
-    }
-}
-
-impl MaskedValues {
-    /// The last step: shares of `x·choice`, in one round in which both speak.
-    ///
-    /// # Errors
-    /// When the stream fails.
-    ///
-    /// # Panics
-    /// When there is not one bit per value.
-    pub async fn select(self, party: &Party<'_>, choice: &BitVec) -> Result<Vec<u64>, Error> {
-        assert_eq!(choice.len(), self.values.len(), "one bit per value");
-        let differs = OpenBits.run(party, &choice.xor(&self.masks)).await?;
-        let values = self.values.chunks(64).zip(self.masked.chunks(64));
-        let mut out = Vec::with_capacity(self.values.len());
-        for ((x, masked), &differs) in values.zip(differs.words()) {
-            out.extend(x.iter().zip(masked).enumerate().map(|(i, (x, masked))| {
+        let (received, sent) = (Zeroizing::new(received), Zeroizing::new(sent));
+        let terms = received.chunks(64).zip(sent.chunks(64)).zip(x.chunks(64));
+        let bits = masks.words().iter().zip(differs.words());
+        let mut out = Vec::with_capacity(x.len());
+        for (((received, sent), x), (&masks, &differs)) in terms.zip(bits) {
+            for (i, ((received, sent), &x)) in received.iter().zip(sent).zip(x).enumerate() {
+                let masked = (x & mask(masks, i)).wrapping_add(received.wrapping_sub(*sent));
                 let other = mask(differs, i);
                 // q·x, or x − q·x.
                 let selected = (x & other).wrapping_add((masked ^ other).wrapping_sub(other));
-                self.bits.reduce(selected)
-            }));
+                out.push(self.bits.reduce(selected));
+            }
         }
         Ok(out)
     }
-}
 
-impl std::fmt::Debug for MaskedValues {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MaskedValues")
-            .field("values", &self.values.len())
-            .finish_non_exhaustive()
+    /// The round of n values.
+    #[must_use]
+    pub fn rounds(self, n: usize) -> Rounds {
+        if n == 0 {
+            return Rounds::none();
+        }
+        let bytes = packed_len(n, self.bits) as u64;
+        Rounds::exchange(bytes, bytes)
+            .with_cots(n as u64, n as u64)
+            .beside(OpenBits.rounds(n))
     }
 }
 
