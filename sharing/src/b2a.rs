@@ -1,5 +1,6 @@
 //! Boolean to arithmetic.
 
+use channel::Role;
 use ring_arith::{BitVec, Bits};
 
 use crate::boolean::OpenBits;
@@ -42,7 +43,7 @@ impl B2a {
             return Ok(b.to_values());
         };
         // c_S·c_C mod 2^(bits−1).
-        let product = RandomProducts::draw(party, n, half)?;
+        let product = RandomProducts::draw(party, Role::Server, n, half)?;
         let own = product.own().clone();
         let product = product.run(party, own.to_values());
         let differs = b.xor(&own);
@@ -68,7 +69,7 @@ impl B2a {
     #[must_use]
     pub fn rounds(self, n: usize) -> Rounds {
         match self.half() {
-            Some(half) if n > 0 => RandomProducts::rounds(n, half).beside(OpenBits.rounds(n)),
+            Some(half) if n > 0 => RandomProducts::rounds(Role::Server, n, half).beside(OpenBits.rounds(n)),
             _ => Rounds::none(),
         }
     }

@@ -1,5 +1,6 @@
-//! Products of the server's numbers with the client's bits.
+//! Products of one party's numbers with the other party's bits.
 
+use channel::Role;
 use ring_arith::{BitVec, Bits, slices};
 use zeroize::Zeroizing;
 
@@ -8,25 +9,25 @@ use crate::error::Error;
 use crate::party::Party;
 use crate::random_products::RandomProducts;
 use crate::rounds::Rounds;
-use channel::Role;
 
-/// Products of numbers that the server knows with bits that the client knows.
+/// Products of numbers that one party knows with bits that the other party knows.
 ///
-/// **Functionality.** The server has numbers x, the client as many bits b. Both get fresh shares of b·x mod 2^bits.
+/// **Functionality.** The sender has numbers x, the other party as many bits b. Both get fresh shares of b·x mod 2^bits.
 ///
 /// **Protocol.** One COT for each product \[ALSZ13\], with a random choice c instead of b, gives shares of c·x; in the same round the
-/// client sends D = b ⊕ c, and b·x is c·x where D = 0, x − c·x where D = 1. So it takes one round, where a chosen bit takes two.
+/// other party sends D = b ⊕ c, and b·x is c·x where D = 0, x − c·x where D = 1. So it takes one round, where a chosen bit takes two.
 ///
 /// **Security.** Semi-honest, by the security of COT. D is masked by the random c, which is used for nothing else.
 ///
-/// **Cost** for n products: a round in which both speak, ceil(n/8) bytes to the server and ceil(n·bits/8) to the client; n COTs with the
-/// server as sender.
+/// **Cost** for n products: a round in which both speak, ceil(n/8) bytes to the sender and ceil(n·bits/8) from it; n COTs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "the public parameters of the protocol"
 )]
 pub struct BitProducts {
+    /// The party that has the numbers, and sends in the OTs.
+    pub sender: Role,
     /// The ring of the products.
     pub bits: Bits,
 }
@@ -35,9 +36,9 @@ pub struct BitProducts {
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "two parties")]
 pub enum Factors<'a> {
-    /// The server's numbers; bits above the ring are ignored.
+    /// The sender's numbers; bits above the ring are ignored.
     Numbers(&'a [u64]),
-    /// The client's bits.
+    /// The other party's bits.
     Bits(&'a BitVec),
 }
 
@@ -48,40 +49,43 @@ impl BitProducts {
     /// When the stream or the pools fail.
     ///
     /// # Panics
-    /// When the server brings bits or the client numbers.
+    /// When the sender brings bits or the other party numbers.
     pub async fn run(self, party: &Party<'_>, factors: Factors<'_>) -> Result<Vec<u64>, Error> {
-        let to_server = RevealBits { to: Role::Server };
-        match factors {
-            Factors::Numbers(x) => {
-                assert_eq!(party.role(), Role::Server, "the server has the numbers");
-                if x.is_empty() {
-                    return Ok(Vec::new());
-                }
-                let product = RandomProducts::draw(party, x.len(), self.bits)?;
-                let product = product.run(party, x.to_vec());
-                // Its own share of D is nothing.
-                let nothing = BitVec::zeros(x.len());
-                let differs = to_server.run(party, &nothing);
-                let (mut share, differs) = party.both(product, differs).await?;
-                let differs = differs.expect("the server learns it");
-                flip(&mut share, &differs, Some(x));
-                slices::reduce_slice(self.bits, &mut share);
-                Ok(std::mem::take(&mut share))
-            }
-            Factors::Bits(b) => {
-                assert_eq!(party.role(), Role::Client, "the client has the bits");
-                if b.is_empty() {
-                    return Ok(Vec::new());
-                }
-                let product = RandomProducts::draw(party, b.len(), self.bits)?;
-                let differs = b.xor(product.own());
-                let product = product.run(party, Vec::new());
-                let (mut share, _) = party.both(product, to_server.run(party, &differs)).await?;
-                flip(&mut share, &differs, None);
-                slices::reduce_slice(self.bits, &mut share);
-                Ok(std::mem::take(&mut share))
+        let (n, sends) = match factors {
+            Factors::Numbers(x) => (x.len(), true),
+            Factors::Bits(b) => (b.len(), false),
+        };
+        assert_eq!(
+            party.role() == self.sender,
+            sends,
+            "the sender has the numbers"
+        );
+        if n == 0 {
+            return Ok(Vec::new());
+        }
+        let product = RandomProducts::draw(party, self.sender, n, self.bits)?;
+        // D: the sender's share of it is nothing.
+        let (own, numbers) = match factors {
+            Factors::Numbers(x) => (BitVec::zeros(n), x.to_vec()),
+            Factors::Bits(b) => (b.xor(product.own()), Vec::new()),
+        };
+        let product = product.run(party, numbers);
+        let differs = self.open().run(party, &own);
+        let (mut share, differs) = party.both(product, differs).await?;
+        let differs = differs.unwrap_or(own);
+        for (share, &differs) in share.chunks_mut(64).zip(differs.words()) {
+            for (i, share) in share.iter_mut().enumerate() {
+                let flip = mask(differs, i);
+                *share = (*share ^ flip).wrapping_sub(flip);
             }
         }
+        if let Factors::Numbers(x) = factors {
+            for (i, (share, x)) in share.iter_mut().zip(x).enumerate() {
+                *share = share.wrapping_add(x & mask(differs.words()[i / 64], i % 64));
+            }
+        }
+        slices::reduce_slice(self.bits, &mut share);
+        Ok(std::mem::take(&mut share))
     }
 
     /// The round of n products.
@@ -90,18 +94,15 @@ impl BitProducts {
         if n == 0 {
             return Rounds::none();
         }
-        let to_server = RevealBits { to: Role::Server };
-        RandomProducts::rounds(n, self.bits).beside(to_server.rounds(n))
+        RandomProducts::rounds(self.sender, n, self.bits).beside(self.open().rounds(n))
+    }
+
+    const fn open(self) -> RevealBits {
+        RevealBits { to: self.sender }
     }
 }
 
-/// Where D is set, x − the product in place of the product; the server adds its x.
-fn flip(share: &mut Zeroizing<Vec<u64>>, differs: &BitVec, x: Option<&[u64]>) {
-    for (i, share) in share.iter_mut().enumerate() {
-        let differs = (differs.words()[i / 64] >> (i % 64) & 1).wrapping_neg();
-        *share = (*share ^ differs).wrapping_sub(differs);
-        if let Some(x) = x {
-            *share = share.wrapping_add(x[i] & differs);
-        }
-    }
+/// All ones where bit `i` of `word` is set.
+const fn mask(word: u64, i: usize) -> u64 {
+    (word >> i & 1).wrapping_neg()
 }
