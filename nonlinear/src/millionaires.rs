@@ -1,81 +1,102 @@
 //! Comparison of two private numbers.
 
-use channel::Cost;
 use ring_arith::{BitVec, Bits};
-use sharing::{AndLevel, CotPrice, Session};
+use sharing::{CotPrice, Later, Party, Rounds};
 
-use crate::Error;
-use crate::digits::{Digits, cheapest_split};
-use crate::kernel::layout::groups;
-use crate::kernel::tree::{self, Level};
-use crate::leaves::{self, Node};
+use crate::choices::Layout;
+use crate::form::{Form, Pace};
+use crate::{Error, compare};
 
 /// The millionaires' problem: is the server's number greater than the client's?
 ///
 /// **Functionality.** The server holds x, the client y, numbers of `bits` bits. Boolean shares of
 /// \[x > y\]. Bits of the inputs above `bits` are ignored.
 ///
-/// **Protocol.** [RRK+20, Algorithm 1], with these departures. Digits have the widths of [`Digits`],
-/// chosen by exact cost. A leaf compares "greater" rather than "less", as 1-of-2^k OT on random
-/// OTs in which one message is zero by choice of the server's share; "equal" of a digit sends one
-/// message less than "greater", because exactly one value of a digit is equal (so a digit of one
-/// bit sends none). The lowest digit has no "equal". Neighbours meet in a tree of logarithmic
-/// depth; the two ANDs of a node open their common operand once.
+/// **Protocol.** [RRK+20, Algorithm 1], with these departures. Widths of digits are chosen by exact cost. A leaf compares
+/// "greater" rather than "less", as 1-of-2^k OT on random OTs in which one message is zero by choice of the server's
+/// share; "equal" of a digit sends one message less than "greater", because exactly one value of a digit is equal (so a
+/// digit of one bit sends none). The lowest digit has no "equal". A carry goes from the lowest digit up and takes in nodes
+/// of 1, 2, 4, … digits, each the root of a tree; the two ANDs of a meeting of nodes open their common operand once. Where
+/// time permits, or where it is cheaper in the same number of rounds, the carry takes in a digit without a node, by a
+/// direct step: carry' = \[x > y\] ⊕ \[x = y\]·carry, where \[x > v\] ⊕ \[x = v\]·c_S for the server's share c_S of the carry is a
+/// leaf, and the server's share of \[x = y\] times the client's c_C takes one random OT whose message goes ahead.
 ///
 /// **Security.** Semi-honest, from random OTs; the shares of the result are fresh. Of those between, each party's share
 /// of "equal" of a digit of one bit is a function of its own bit, which does no harm: it is only opened masked.
 ///
-/// **Cost** for n numbers in q digits of k_i bits: flights: one to the server of ceil(n·bits/8)
-/// bytes, one to the client of 2^(k_0) − 1 bits for the lowest digit and 2^(k_i+1) − 3 for each
-/// other, then ceil(log2 q) in which both speak: in all of them 2 bits each way for the lowest
-/// node and 3 for the others that meet. `bits` COTs in which the server sends and q − 1 more in each
-/// direction. Each flight is rounded up to bytes over all n.
+/// **Cost** for n numbers, exactly [`Millionaire::rounds`]: a round to the server of ceil(n·bits/8) bytes; one to the client of
+/// 2^k − 1 bits for the lowest digit, 2^(k+1) − 3 for each other of k bits, and 2^k − 1 for one that is taken in directly; then the
+/// exchanges, in which both speak: 2 bits each way where the carry takes in a node, 3 for nodes that meet, and 1 bit to the server
+/// and 2^k − 1 to the client for a direct step. `bits` COTs in which the server sends and one for a direct step, and one each way for
+/// every AND. Each round is rounded up to bytes over all n.
 ///
-/// Memory: between the first two flights the client keeps `bits` bits for each number and 2 for each
-/// digit, and the server keeps its messages.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Memory: between the rounds the server keeps about 10 bits for each bit of a number, the client half of that.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Millionaire {
-    digits: Digits,
+    form: Form,
+    layout: Layout,
 }
 
 impl Millionaire {
-    /// Numbers of `bits` bits, cut into the digits that cost least where one COT has this price.
+    /// Numbers of `bits` bits, in as few rounds as digits of two bits need, and as cheaply as that permits where one COT has
+    /// this price.
     #[must_use]
     pub fn new(bits: Bits, cot_price: CotPrice) -> Self {
-        Self::with_digits(Digits::cheapest(bits.get(), cot_price))
+        Self::of(Form::new(bits.get(), Pace::Prompt, cot_price))
     }
 
-    /// Numbers cut into these digits.
+    /// As cheaply as can be, however many rounds it takes.
     #[must_use]
-    pub const fn with_digits(digits: Digits) -> Self {
-        Self { digits }
+    pub fn leisurely(bits: Bits, cot_price: CotPrice) -> Self {
+        Self::of(Form::new(bits.get(), Pace::Leisurely, cot_price))
     }
 
-    /// The digits.
+    /// Digits of these widths, lowest first, in a balanced tree.
+    ///
+    /// # Panics
+    /// Unless each has 1 to 4 bits, and all together 1 to 64.
     #[must_use]
-    pub const fn digits(&self) -> &Digits {
-        &self.digits
+    pub fn with_digits(widths: &[u32]) -> Self {
+        let bits: u32 = widths.iter().sum();
+        assert!((1..=64).contains(&bits), "an operand of {bits} bits");
+        let sound = widths.iter().all(|width| (1..=4).contains(width));
+        assert!(sound, "digits have 1 to 4 bits");
+        Self::of(Form::balanced(widths))
+    }
+
+    fn of(form: Form) -> Self {
+        let mut layout = Layout::default();
+        layout.add(&form, 0).expect("there is room for one");
+        Self { form, layout }
+    }
+
+    /// The widths of the digits, lowest first.
+    #[must_use]
+    pub fn digits(&self) -> Vec<u32> {
+        let digits = self.form.digits();
+        digits.iter().map(|digit| digit.kind.width).collect()
     }
 
     /// Shares of \[x > y\]; `input` is this party's number.
     ///
     /// # Errors
     /// When the stream or the pools fail.
-    pub fn run(&self, s: &mut Session, input: &[u64]) -> Result<BitVec, Error> {
-        Ok(self.split().run(s, input)?.whole)
-    }
-
-    /// The cost of `n` comparisons.
-    #[must_use]
-    pub fn cost(&self, n: usize) -> Cost {
-        self.split().cost(n)
-    }
-
-    fn split(&self) -> SplitMillionaire {
-        SplitMillionaire {
-            low: Digits::empty(),
-            high: self.digits,
+    pub async fn run(&self, party: &Party<'_>, input: &[u64]) -> Result<BitVec, Error> {
+        if input.is_empty() {
+            return Ok(BitVec::default());
         }
+        let choices = self.layout.fix(party, input).await?;
+        compare::run(party, &self.form, &choices, 0, input, None).await
+    }
+
+    /// The rounds of `n` comparisons.
+    #[must_use]
+    pub fn rounds(&self, n: usize) -> Rounds {
+        if n == 0 {
+            return Rounds::none();
+        }
+        let choices = self.layout.rounds(n);
+        choices.then(compare::rounds(&self.form, n, 0))
     }
 }
 
@@ -83,16 +104,18 @@ impl Millionaire {
 ///
 /// **Functionality.** As [`Millionaire`], and shares of \[x mod 2^low > y mod 2^low\].
 ///
-/// **Protocol.** That of [`Millionaire`] with a digit boundary at bit `low`; the low digits meet in
-/// a node of their own before they meet the others.
+/// **Protocol.** Two of [`Millionaire`], of the low bits and of the others, side by side; the carry of the first is taken in by the
+/// node of the second.
 ///
 /// **Security.** As for [`Millionaire`].
 ///
-/// **Cost.** As for [`Millionaire`], at most one level more.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// **Cost.** Exactly [`SplitMillionaire::rounds`]: as for [`Millionaire`], with one round more.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SplitMillionaire {
-    low: Digits,
-    high: Digits,
+    low_bits: u32,
+    low: Form,
+    high: Form,
+    layout: Layout,
 }
 
 /// Shares of two comparisons.
@@ -106,85 +129,63 @@ pub struct Comparison {
 }
 
 impl SplitMillionaire {
-    /// Numbers of `bits` bits that are also compared on their `low` lowest bits, cut into the digits that
-    /// cost least where one COT has this price.
+    /// Numbers of `bits` bits that are also compared on their `low` lowest bits, as [`Millionaire::new`].
     ///
     /// # Panics
     /// If `low` is above `bits`.
     #[must_use]
-    pub fn new(bits: Bits, low: u32, cot_price: CotPrice) -> Self {
-        assert!(low <= bits.get(), "{low} low bits of {bits}");
-        let (low, high) = cheapest_split(low, bits.get() - low, cot_price);
-        Self { low, high }
+    pub fn new(bits: Bits, low_bits: u32, cot_price: CotPrice) -> Self {
+        let bits = bits.get();
+        assert!(low_bits <= bits, "{low_bits} low bits of {bits}");
+        let low = Form::new(low_bits, Pace::Prompt, cot_price);
+        let high = if low_bits == 0 {
+            Form::new(bits, Pace::Prompt, cot_price)
+        } else {
+            Form::carried(bits - low_bits, Pace::Prompt, cot_price)
+        };
+        let mut layout = Layout::default();
+        for (form, lowest) in [(&low, 0), (&high, low_bits)] {
+            layout.add(form, lowest).expect("there is room for one");
+        }
+        Self {
+            low_bits,
+            low,
+            high,
+            layout,
+        }
     }
 
     /// Shares of both comparisons; `input` is this party's number.
     ///
     /// # Errors
     /// When the stream or the pools fail.
-    pub fn run(&self, s: &mut Session, input: &[u64]) -> Result<Comparison, Error> {
+    pub async fn run(&self, party: &Party<'_>, input: &[u64]) -> Result<Comparison, Error> {
         if input.is_empty() {
-            return Ok(Comparison {
-                low: BitVec::default(),
-                whole: BitVec::default(),
-            });
+            let [low, whole] = [BitVec::default(), BitVec::default()];
+            return Ok(Comparison { low, whole });
         }
-        s.attempt(|s| {
-            let nodes = leaves::run(s, &groups(&self.low, &self.high), input)?;
-            self.tree(s, nodes, input.len())
-        })
-    }
-
-    /// The cost of `n` comparisons.
-    #[must_use]
-    pub fn cost(&self, n: usize) -> Cost {
-        let levels = tree::levels(self.low.len(), self.high.len());
-        let level = |level: &Level| AndLevel.cost(n, level.pairs() * n);
-        leaves::cost(&groups(&self.low, &self.high), n).then(levels.iter().map(level).sum())
-    }
-
-    fn tree(&self, s: &mut Session, mut nodes: Vec<Node>, n: usize) -> Result<Comparison, Error> {
-        // No low digits: the low parts, being empty, are equal.
-        let mut low = (self.low.len() == 0).then(|| BitVec::zeros(n));
-        for level in tree::levels(self.low.len(), self.high.len()) {
-            if level.low == 1 {
-                low = Some(nodes[0].greater.clone());
-            }
-            nodes = meet(s, level, nodes)?;
-        }
-        let whole = nodes.swap_remove(0).greater;
-        let low = low.unwrap_or_else(|| whole.clone());
+        let choices = self.layout.fix(party, input).await?;
+        let carry = Later::new();
+        let low = async {
+            let low = compare::run(party, &self.low, &choices, 0, input, None).await?;
+            carry.set(low.clone());
+            Ok(low)
+        };
+        let above: Vec<u64> = input.iter().map(|x| x.unbounded_shr(self.low_bits)).collect();
+        let high = compare::run(party, &self.high, &choices, 1, &above, Some(&carry));
+        let (low, whole) = party.both::<_, _, Error>(low, high).await?;
         Ok(Comparison { low, whole })
     }
-}
 
-/// One level of the tree: greater = greater_hi ^ equal_hi·greater_lo, equal = equal_hi·equal_lo
-/// [RRK+20, section 3.1].
-fn meet(s: &mut Session, level: Level, mut nodes: Vec<Node>) -> Result<Vec<Node>, Error> {
-    let meetings: Vec<(usize, usize)> = level.meetings().collect();
-    let (lowest, others) = meetings.split_first().expect("a level has a meeting");
-    let single = [(&nodes[lowest.1].equal, &nodes[lowest.0].greater)];
-    let pairs = others.iter().map(|&(lower, higher)| {
-        let (lower, higher) = (&nodes[lower], &nodes[higher]);
-        (&higher.equal, &lower.greater, &lower.equal)
-    });
-    let pairs: Vec<_> = pairs.collect();
-    let (singles, pairs) = AndLevel.run(s, &single, &pairs)?;
-
-    let first = singles
-        .into_iter()
-        .map(|greater| (greater, BitVec::default()));
-    let products = first.chain(pairs);
-    for (&(lower, higher), (mut greater, equal)) in meetings.iter().zip(products) {
-        greater.xor_assign(&nodes[higher].greater);
-        nodes[lower] = Node { greater, equal };
-        nodes[higher] = Node::default();
+    /// The rounds of `n` comparisons.
+    #[must_use]
+    pub fn rounds(&self, n: usize) -> Rounds {
+        if n == 0 {
+            return Rounds::none();
+        }
+        let low = compare::rounds(&self.low, n, 0);
+        let carry = low.len().saturating_sub(1);
+        let both = low.beside(compare::rounds(&self.high, n, carry));
+        self.layout.rounds(n).then(both)
     }
-    // The higher one of two that met is used up.
-    let met: Vec<usize> = meetings.iter().map(|meeting| meeting.1).collect();
-    let left = nodes.into_iter().enumerate();
-    Ok(left
-        .filter(|(i, _)| !met.contains(i))
-        .map(|(_, node)| node)
-        .collect())
 }

@@ -38,7 +38,7 @@ impl OtSender {
     /// The pool failed.
     ///
     /// # Panics
-    /// If `width` exceeds 64.
+    /// If `width` exceeds 128.
     pub fn rot_bits(&mut self, n: usize, width: usize) -> Result<[Vec<BitVec>; 2], Error> {
         let mut planes = [vec![BitVec::zeros(n); width], vec![BitVec::zeros(n); width]];
         self.keys(n, TILE, |start, k0, k1| {
@@ -67,7 +67,7 @@ impl OtReceiver {
     /// The pool failed.
     ///
     /// # Panics
-    /// If `width` exceeds 64.
+    /// If `width` exceeds 128.
     pub fn rot_bits(&mut self, n: usize, width: usize) -> Result<(BitVec, Vec<BitVec>), Error> {
         let mut planes = vec![BitVec::zeros(n); width];
         let choices = self.keys(n, TILE, |start, k| low_planes(k, start, &mut planes))?;

@@ -2,7 +2,6 @@
 
 use channel::Role;
 use ring_arith::{BitVec, Bits, slices};
-use zeroize::Zeroizing;
 
 use crate::boolean::RevealBits;
 use crate::error::Error;

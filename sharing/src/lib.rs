@@ -27,7 +27,7 @@ pub use boolean::{OpenBits, RevealBits, input_bits};
 pub use error::Error;
 pub use mul::Mul;
 pub use mux::Mux;
-pub use party::Party;
+pub use party::{Later, Party};
 pub use rounds::Rounds;
 pub use ot::{CotPrice, Extension, default_extension};
 pub use scale_rows::ScaleRows;

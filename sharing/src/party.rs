@@ -1,7 +1,7 @@
 //! Protocols that run side by side: one party's end of all of them, in common flights.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::future::Future;
 use std::ops::Range;
 use std::pin::{Pin, pin};
@@ -320,6 +320,64 @@ fn advance<T, E>(
         *outcome = Some(ended?);
     }
     Ok(outcome.is_some())
+}
+
+/// A value that one protocol of a run hands to others when it is there. Clones stand for the same value.
+///
+/// Between two rounds the one who sets it must come before those that wait for it, at both ends alike; then they have it between the
+/// same two rounds.
+pub struct Later<T>(Rc<OnceCell<T>>);
+
+impl<T> Later<T> {
+    /// A value that is not there yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Rc::new(OnceCell::new()))
+    }
+
+    /// Hands it over.
+    ///
+    /// # Panics
+    /// If that was done before.
+    pub fn set(&self, value: T) {
+        assert!(self.0.set(value).is_ok(), "a value is handed over once");
+    }
+
+    /// The value, if it is there.
+    #[must_use]
+    pub fn get(&self) -> Option<&T> {
+        self.0.get()
+    }
+
+    /// The value, after as many silent rounds as it takes.
+    pub async fn wait(&self) -> &T {
+        std::future::poll_fn(|_| match self.get() {
+            Some(_) => Poll::Ready(()),
+            None => Poll::Pending,
+        })
+        .await;
+        self.get().expect("it is there")
+    }
+}
+
+impl<T> Clone for Later<T> {
+    fn clone(&self) -> Self {
+        Self(Rc::clone(&self.0))
+    }
+}
+
+impl<T> Default for Later<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> std::fmt::Debug for Later<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Later")
+            .field("is_there", &self.get().is_some())
+            .finish()
+    }
 }
 
 /// A protocol's part of a round.

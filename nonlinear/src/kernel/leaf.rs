@@ -47,19 +47,14 @@ impl LeafKind {
         }
     }
 
-    /// Bits from server to client: messages of "greater", then of "equal".
-    pub(crate) const fn message_bits(self) -> usize {
-        let values = 1 << self.width;
-        if self.equality {
-            2 * values - 3
-        } else {
-            values - 1
-        }
+    /// Message bits of "greater".
+    pub(crate) const fn greater_bits(self) -> usize {
+        self.last()
     }
 
-    /// Bits on the wire, both ways.
-    pub(crate) const fn bits(self) -> u64 {
-        self.width as u64 + self.message_bits() as u64
+    /// Message bits of "equal".
+    pub(crate) const fn equal_bits(self) -> usize {
+        if self.equality { self.last() - 1 } else { 0 }
     }
 
     const fn last(self) -> usize {
@@ -70,84 +65,90 @@ impl LeafKind {
 /// One word of a party's bit planes per entry.
 type Words = [u64; VALUES];
 
-/// The shares of "greater" and "equal" of 64 leaves; "equal" is 0 where it is not wanted.
-pub(crate) type Shares = (u64, u64);
+/// The server's share of "greater" for 64 leaves. `x` are the bits of its digits, `pads(j, b, at)` a bit of message `b` of the random OT
+/// of bit `j` with the client's correction already applied. Where `carry` is set, "greater" is "greater or equal". Writes the messages.
+pub(crate) fn serve_greater(
+    x: &[u64],
+    carry: u64,
+    pads: impl Fn(usize, usize, usize) -> u64,
+    messages: &mut [u64],
+) -> u64 {
+    let (values, equal) = (1 << x.len(), one_hot(x));
+    let mut greater = [0; VALUES];
+    for v in (0..values - 1).rev() {
+        greater[v] = greater[v + 1] ^ equal[v + 1];
+    }
+    for (greater, equal) in greater.iter_mut().zip(equal) {
+        *greater ^= equal & carry;
+    }
+    xor(&mut greater, &pad_table(x.len(), pads), values);
+    for v in 1..values {
+        messages[v - 1] = greater[v] ^ greater[0];
+    }
+    greater[0]
+}
 
-/// The server's part for 64 leaves. `x` are the bits of its digits, `pads[j][b]` message `b` of the
-/// random OT of bit `j` with the client's correction already applied. Writes the messages.
-pub(crate) fn serve(
+/// The server's share of "equal" for 64 leaves, as [`serve_greater`].
+pub(crate) fn serve_equal(
     kind: LeafKind,
     x: &[u64],
     pads: impl Fn(usize, usize, usize) -> u64,
     messages: &mut [u64],
-) -> Shares {
+) -> u64 {
     let mut equal = one_hot(x);
-    let mut greater = [0; VALUES];
-    for v in (0..kind.last()).rev() {
-        greater[v] = greater[v + 1] ^ equal[v + 1];
-    }
-    let values = 1 << kind.width;
-    let greater_pad = pad_table(kind.width, &pads);
-    xor(&mut greater, &greater_pad, values);
-    for v in 1..values {
-        messages[v - 1] = greater[v] ^ greater[0];
-    }
-    if !kind.equality {
-        return (greater[0], 0);
-    }
     equal[kind.last()] ^= u64::MAX;
     let of_equal = |j: usize, b: usize, h: usize| equal_pad(kind, j, h, |at| pads(j, b, at));
-    xor(&mut equal, &pad_table(kind.width, of_equal), values);
+    xor(&mut equal, &pad_table(x.len(), of_equal), 1 << x.len());
     for v in 1..kind.last() {
-        messages[values - 2 + v] = equal[v] ^ equal[0];
+        messages[v - 1] = equal[v] ^ equal[0];
     }
-    (greater[0], equal[0])
+    equal[0]
 }
 
-/// The client's pads P(y) for 64 leaves: `y` are the bits of its digits, `pads(j, at)` its message
-/// of the random OT of bit `j`.
-pub(crate) fn chosen_pads(kind: LeafKind, y: &[u64], pads: impl Fn(usize, usize) -> u64) -> Shares {
-    let (mut greater, mut equal) = (0, 0);
+/// The client's pads P(y) of "greater" for 64 leaves: `y` are the bits of its digits, `pads(j, at)` a bit of its message of the random OT
+/// of bit `j`.
+pub(crate) fn greater_pad(y: &[u64], pads: impl Fn(usize, usize) -> u64) -> u64 {
+    chosen(y, pads)
+}
+
+/// The client's pads P(y) of "equal", as [`greater_pad`].
+pub(crate) fn equal_pads(kind: LeafKind, y: &[u64], pads: impl Fn(usize, usize) -> u64) -> u64 {
+    chosen(y, |j, h| equal_pad(kind, j, h, |at| pads(j, at)))
+}
+
+fn chosen(y: &[u64], pads: impl Fn(usize, usize) -> u64) -> u64 {
     let mut table = [0; VALUES];
-    for j in 0..y.len() {
-        let count = 1 << (y.len() - 1 - j);
-        for (h, entry) in table[..count].iter_mut().enumerate() {
+    (0..y.len()).fold(0, |pad, j| {
+        for (h, entry) in table[..1 << (y.len() - 1 - j)].iter_mut().enumerate() {
             *entry = pads(j, h);
         }
-        greater ^= select(&mut table, &y[j + 1..]);
-        if kind.equality {
-            for (h, entry) in table[..count].iter_mut().enumerate() {
-                *entry = equal_pad(kind, j, h, |at| pads(j, at));
-            }
-            equal ^= select(&mut table, &y[j + 1..]);
-        }
-    }
-    (greater, equal)
+        pad ^ select(&mut table, &y[j + 1..])
+    })
 }
 
-/// The client's shares for 64 leaves from its pads and the server's messages.
-pub(crate) fn receive(
-    kind: LeafKind,
-    y: &[u64],
-    pads: Shares,
-    messages: impl Fn(usize) -> u64,
-) -> Shares {
-    let values = 1 << kind.width;
+/// The client's share of "greater" for 64 leaves from its pad and the server's messages.
+pub(crate) fn receive_greater(y: &[u64], pad: u64, messages: impl Fn(usize) -> u64) -> u64 {
     let mut table = [0; VALUES];
-    for (v, entry) in table[..values].iter_mut().enumerate().skip(1) {
+    for (v, entry) in table[..1 << y.len()].iter_mut().enumerate().skip(1) {
         *entry = messages(v - 1);
     }
-    let greater = pads.0 ^ select(&mut table, y);
-    if !kind.equality {
-        return (greater, 0);
-    }
-    table = [0; VALUES];
+    pad ^ select(&mut table, y)
+}
+
+/// The client's share of "equal", as [`receive_greater`].
+pub(crate) fn receive_equal(
+    kind: LeafKind,
+    y: &[u64],
+    pad: u64,
+    messages: impl Fn(usize) -> u64,
+) -> u64 {
+    let mut table = [0; VALUES];
     for v in 1..kind.last() {
-        table[v] = messages(values - 2 + v);
+        table[v] = messages(v - 1);
         table[kind.last()] ^= table[v];
     }
     let all_ones = y.iter().fold(u64::MAX, |and, bit| and & bit);
-    (greater, pads.1 ^ select(&mut table, y) ^ all_ones)
+    pad ^ select(&mut table, y) ^ all_ones
 }
 
 /// Entry `h` of the "equal" half of random OT `j`, of which `at` reads the bits of both halves. The
@@ -163,10 +164,10 @@ fn equal_pad(kind: LeafKind, j: usize, h: usize, at: impl Fn(usize) -> u64) -> u
 }
 
 /// P(v) for every v, from the highest bit down.
-fn pad_table(width: u32, pads: impl Fn(usize, usize, usize) -> u64) -> Words {
+fn pad_table(width: usize, pads: impl Fn(usize, usize, usize) -> u64) -> Words {
     let mut table = [0; VALUES];
-    for j in (0..width as usize).rev() {
-        let count = 1 << (width as usize - 1 - j);
+    for j in (0..width).rev() {
+        let count = 1 << (width - 1 - j);
         for h in (0..count).rev() {
             let above = table[h];
             table[2 * h] = above ^ pads(j, 0, h);
@@ -258,19 +259,29 @@ mod tests {
             let values = 1 << kind.width;
             for (x, y) in (0..values * values).map(|i| (i / values, i % values)) {
                 let pads = random_pads(kind, &mut words);
-                let mut messages = vec![0; 32];
+                let carry = words.next();
                 let all = |j: usize, b: usize, h: usize| pads[j][b][h];
-                let server = serve(kind, &lanes(x, kind.width), all, &mut messages);
-                let y_bits = lanes(y, kind.width);
-                let own = chosen_pads(kind, &y_bits, chosen(&pads, y));
-                let client = receive(kind, &y_bits, own, |message| {
-                    assert!(message < kind.message_bits());
+                let (x_bits, y_bits) = (lanes(x, kind.width), lanes(y, kind.width));
+                let mut messages = vec![0; VALUES];
+                let server = serve_greater(&x_bits, carry, all, &mut messages);
+                let own = greater_pad(&y_bits, chosen(&pads, y));
+                let client = receive_greater(&y_bits, own, |message| {
+                    assert!(message < kind.greater_bits());
                     messages[message]
                 });
                 let expected = |bit: bool| if bit { u64::MAX } else { 0 };
-                assert_eq!(server.0 ^ client.0, expected(x > y), "{x} > {y}, {kind:?}");
-                let equal = expected(kind.equality && x == y);
-                assert_eq!(server.1 ^ client.1, equal, "{x} = {y}, {kind:?}");
+                let greater = expected(x > y) ^ (expected(x == y) & carry);
+                assert_eq!(server ^ client, greater, "{x} > {y}, {kind:?}");
+                if !kind.equality {
+                    continue;
+                }
+                let server = serve_equal(kind, &x_bits, all, &mut messages);
+                let own = equal_pads(kind, &y_bits, chosen(&pads, y));
+                let client = receive_equal(kind, &y_bits, own, |message| {
+                    assert!(message < kind.equal_bits());
+                    messages[message]
+                });
+                assert_eq!(server ^ client, expected(x == y), "{x} = {y}, {kind:?}");
             }
         }
     }
@@ -280,6 +291,14 @@ mod tests {
     #[test]
     fn messages_are_masked_by_pads_the_client_does_not_have() {
         for kind in kinds() {
+            let all = |pads: &dyn Fn(usize, usize, usize) -> u64| {
+                let (zeros, mut messages) = (lanes(0, kind.width), vec![0; 2 * VALUES]);
+                serve_greater(&zeros, 0, pads, &mut messages);
+                if kind.equality {
+                    serve_equal(kind, &zeros, pads, &mut messages[kind.greater_bits()..]);
+                }
+                messages
+            };
             for y in 0..1 << kind.width {
                 let mut rows = Vec::new();
                 for unknown in
@@ -289,13 +308,12 @@ mod tests {
                         let is_it = (j, h) == (unknown.0 as usize, unknown.1) && b != y >> j & 1;
                         u64::from(is_it)
                     };
-                    let (mut with, mut without) = (vec![0; 32], vec![0; 32]);
-                    serve(kind, &lanes(0, kind.width), pads, &mut with);
-                    serve(kind, &lanes(0, kind.width), |_, _, _| 0, &mut without);
+                    let (with, without) = (all(&pads), all(&|_, _, _| 0));
                     let bits = with.iter().zip(&without).enumerate();
                     rows.push(bits.fold(0_u64, |row, (i, (a, b))| row | ((a ^ b) & 1) << i));
                 }
-                assert_eq!(rank(rows), kind.message_bits(), "{kind:?}, y = {y}");
+                let messages = kind.greater_bits() + kind.equal_bits();
+                assert_eq!(rank(rows), messages, "{kind:?}, y = {y}");
             }
         }
     }
@@ -316,12 +334,9 @@ mod tests {
 
     #[test]
     fn sizes_are_those_of_the_cost() {
-        let bits = |width, equality| LeafKind { width, equality }.bits();
-        assert_eq!([1, 2, 3, 4].map(|width| bits(width, false)), [2, 5, 10, 19]);
-        assert_eq!([1, 2, 3, 4].map(|width| bits(width, true)), [2, 7, 16, 33]);
         for kind in kinds() {
             let pads: usize = (0..kind.width).map(|j| kind.pad_bits(j)).sum();
-            assert_eq!(pads, kind.message_bits());
+            assert_eq!(pads, kind.greater_bits() + kind.equal_bits());
         }
     }
 }

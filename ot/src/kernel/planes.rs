@@ -8,23 +8,27 @@ use crate::Block;
 /// Writes bit `p` of `blocks[i]` to bit `start + i` of `planes[p]`; `start` is a multiple of 64.
 ///
 /// # Panics
-/// If there are more than 64 planes, or a plane is too short.
+/// If there are more than 128 planes, or a plane is too short.
 pub(crate) fn low_planes(blocks: &[Block], start: usize, planes: &mut [BitVec]) {
-    assert!(planes.len() <= 64, "planes of the low half only");
+    assert!(planes.len() <= 128, "a block has 128 bits");
     for (p, plane) in planes.iter_mut().enumerate() {
         let words = &mut plane.words_mut()[start / 64..];
         for (word, blocks) in words.iter_mut().zip(blocks.chunks(64)) {
-            *word = gather(blocks, p);
+            *word = if p < 64 {
+                gather(blocks, |block| low(block) >> p)
+            } else {
+                gather(blocks, |block| low(block >> 64) >> (p - 64))
+            };
         }
     }
 }
 
 #[inline]
-fn gather(blocks: &[Block], p: usize) -> u64 {
+fn gather(blocks: &[Block], bit: impl Fn(Block) -> u64) -> u64 {
     blocks
         .iter()
         .enumerate()
-        .fold(0, |word, (i, &block)| word | (low(block) >> p & 1) << i)
+        .fold(0, |word, (i, &block)| word | (bit(block) & 1) << i)
 }
 
 #[cfg(test)]
@@ -37,7 +41,7 @@ mod tests {
             let blocks: Vec<Block> = (1..=n as u128)
                 .map(|i| i.wrapping_mul(u128::MAX / 7))
                 .collect();
-            let mut planes = vec![BitVec::zeros(64 + n); 3];
+            let mut planes = vec![BitVec::zeros(64 + n); 128];
             low_planes(&blocks, 64, &mut planes);
             for (p, plane) in planes.iter().enumerate() {
                 for (i, block) in blocks.iter().enumerate() {
