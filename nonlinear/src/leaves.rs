@@ -1,8 +1,8 @@
-//! The leaf phase of a comparison: all digits of all elements in two flights.
+//! The leaf phase of a comparison: all digits of all elements in two rounds.
 
-use channel::{Cost, Role};
+use channel::Role;
 use ring_arith::BitVec;
-use sharing::Session;
+use sharing::{Party, Rounds};
 
 use crate::Error;
 use crate::kernel::bitstream::{BitSink, BitSource};
@@ -27,38 +27,52 @@ pub(crate) struct Node {
 
 /// The leaves of all digits, lowest first. `input` are the server's x or the client's y; bits that
 /// belong to no digit are ignored.
-pub(crate) fn run(s: &mut Session, groups: &[Group], input: &[u64]) -> Result<Vec<Node>, Error> {
-    if s.role() == SENDER {
-        serve(s, groups, input)
+pub(crate) async fn run(
+    party: &Party<'_>,
+    groups: &[Group],
+    input: &[u64],
+) -> Result<Vec<Node>, Error> {
+    if party.role() == SENDER {
+        serve(party, groups, input).await
     } else {
-        choose(s, groups, input)
+        choose(party, groups, input).await
     }
 }
 
-/// The cost of [`run`] on `n` elements.
-pub(crate) fn cost(groups: &[Group], n: usize) -> Cost {
-    let (choices, messages) = (choice_bits(groups, n), message_bits(groups, n));
-    Cost::to_server(choices.div_ceil(8) as u64)
-        .then(Cost::to_client(messages.div_ceil(8) as u64))
-        .with_cots(choices as u64, 0)
+/// The rounds of [`run`] on `n` elements.
+pub(crate) fn rounds(groups: &[Group], n: usize) -> Rounds {
+    let (choices, messages) = (choice_bytes(groups, n), message_bytes(groups, n));
+    Rounds::to_server(choices as u64)
+        .then(Rounds::to_client(messages as u64))
+        .with_cots((operand_bits(groups) * n) as u64, 0)
 }
 
-fn serve(s: &mut Session, groups: &[Group], input: &[u64]) -> Result<Vec<Node>, Error> {
-    let mut nodes = empty_nodes(groups, input.len());
-    let mut answer = Vec::new();
-    let (channel, sender, _) = s.ot();
-    for (tile, x) in input.chunks(TILE).enumerate() {
-        // The draws come first: the client's precede what it sends.
-        let mut pads = Vec::with_capacity(groups.len());
-        for group in groups {
-            let m = group.digits.len() * x.len();
-            let draw = |j| sender.rot_bits(m, group.kind.pad_bits(j));
-            let drawn: Result<Vec<_>, _> = (0..group.kind.width).map(draw).collect();
-            pads.push(drawn.map_err(sharing::Error::from)?);
+/// Both messages of every random OT of a group in a tile, by bit of the digit.
+type Pads = Vec<[Vec<BitVec>; 2]>;
+
+async fn serve(party: &Party<'_>, groups: &[Group], input: &[u64]) -> Result<Vec<Node>, Error> {
+    let n = input.len();
+    let pads = party.draw(|sender, _| {
+        let mut tiles = Vec::with_capacity(n.div_ceil(TILE));
+        for x in input.chunks(TILE) {
+            let mut tile = Vec::with_capacity(groups.len());
+            for group in groups {
+                let m = group.digits.len() * x.len();
+                let draw = |j| sender.rot_bits(m, group.kind.pad_bits(j));
+                let pads: Result<Pads, _> = (0..group.kind.width).map(draw).collect();
+                tile.push(pads?);
+            }
+            tiles.push(tile);
         }
-        let mut flips = vec![0; choice_bits(groups, x.len()).div_ceil(8)];
-        channel.recv(&mut flips).map_err(sharing::Error::from)?;
-        let mut flips = BitSource::new(&flips);
+        Ok(tiles)
+    })?;
+    let flips = party.recv(choice_bytes(groups, n)).await?;
+
+    let mut flips = flips.chunks(choice_bytes(groups, TILE));
+    let mut nodes = empty_nodes(groups, n);
+    let mut answer = Vec::with_capacity(message_bytes(groups, n));
+    for (tile, (x, pads)) in input.chunks(TILE).zip(pads).enumerate() {
+        let mut flips = BitSource::new(flips.next().expect("choices for every tile"));
         let mut sink = BitSink::default();
         let planes = planes::split(x, operand_bits(groups));
         for (group, mut pads) in groups.iter().zip(pads) {
@@ -66,74 +80,81 @@ fn serve(s: &mut Session, groups: &[Group], input: &[u64]) -> Result<Vec<Node>, 
             for pads in &mut pads {
                 swap(pads, &flips.take(m));
             }
-            let shares = serve_group(
-                group,
-                &digit_planes(group, &planes, x.len()),
-                &pads,
-                m,
-                &mut sink,
-            );
+            let x_planes = digit_planes(group, &planes, x.len());
+            let shares = serve_group(group, &x_planes, &pads, m, &mut sink);
             place(&mut nodes, group, tile * TILE, x.len(), &shares);
         }
         answer.extend(sink.to_bytes());
     }
-    channel.send(&answer).map_err(sharing::Error::from)?;
-    channel.flush().map_err(sharing::Error::from)?;
+    party.send(answer).await?;
     Ok(nodes)
 }
 
-/// What the client keeps of a group between the two flights.
+/// What the client keeps of a group in a tile between the two rounds.
 struct Pending {
     y: Vec<Vec<u64>>,
     pads: Vec<Shares>,
 }
 
-fn choose(s: &mut Session, groups: &[Group], input: &[u64]) -> Result<Vec<Node>, Error> {
-    let mut pending = Vec::new();
-    let (channel, _, receiver) = s.ot();
-    for y in input.chunks(TILE) {
-        let planes = planes::split(y, operand_bits(groups));
-        let mut sink = BitSink::default();
-        for group in groups {
-            let m = group.digits.len() * y.len();
-            let y = digit_planes(group, &planes, y.len());
-            let mut pads = Vec::with_capacity(y.len());
-            for (j, y) in (0..).zip(&y) {
-                let (mut choices, drawn) = receiver
-                    .rot_bits(m, group.kind.pad_bits(j))
-                    .map_err(sharing::Error::from)?;
-                for (choice, y) in choices.words_mut().iter_mut().zip(y) {
-                    *choice ^= y;
-                }
-                sink.push(choices.words(), m);
-                pads.push(drawn);
+async fn choose(party: &Party<'_>, groups: &[Group], input: &[u64]) -> Result<Vec<Node>, Error> {
+    let n = input.len();
+    let mut flips = Vec::with_capacity(choice_bytes(groups, n));
+    let pending = party.draw(|_, receiver| {
+        let mut tiles = Vec::with_capacity(n.div_ceil(TILE));
+        for y in input.chunks(TILE) {
+            let planes = planes::split(y, operand_bits(groups));
+            let mut sink = BitSink::default();
+            let mut tile = Vec::with_capacity(groups.len());
+            for group in groups {
+                let draw = |m, width| receiver.rot_bits(m, width);
+                tile.push(choose_group(group, &planes, y.len(), draw, &mut sink)?);
             }
-            let pads = choose_group(group.kind, &y, &pads, m);
-            pending.push(Pending { y, pads });
+            tiles.push(tile);
+            flips.extend(sink.to_bytes());
         }
-        channel
-            .send(&sink.to_bytes())
-            .map_err(sharing::Error::from)?;
-        // The server reads this tile before it draws for the next, in which both may refill.
-        channel.flush().map_err(sharing::Error::from)?;
-    }
-    let mut nodes = empty_nodes(groups, input.len());
-    let mut pending = pending.into_iter();
-    for start in (0..input.len()).step_by(TILE) {
-        let n = TILE.min(input.len() - start);
-        let mut answer = vec![0; message_bits(groups, n).div_ceil(8)];
-        channel.recv(&mut answer).map_err(sharing::Error::from)?;
-        let mut answer = BitSource::new(&answer);
-        for (group, pending) in groups.iter().zip(&mut pending) {
+        Ok(tiles)
+    })?;
+    party.send(flips).await?;
+    let answer = party.recv(message_bytes(groups, n)).await?;
+
+    let mut nodes = empty_nodes(groups, n);
+    let answers = answer.chunks(message_bytes(groups, TILE));
+    for (tile, (answer, pending)) in answers.zip(pending).enumerate() {
+        let start = tile * TILE;
+        let n = TILE.min(n - start);
+        let mut answer = BitSource::new(answer);
+        for (group, pending) in groups.iter().zip(pending) {
             let m = group.digits.len() * n;
-            let messages: Vec<_> = (0..group.kind.message_bits())
-                .map(|_| answer.take(m))
-                .collect();
+            let messages = 0..group.kind.message_bits();
+            let messages: Vec<_> = messages.map(|_| answer.take(m)).collect();
             let shares = receive_group(group.kind, &pending, &messages);
             place(&mut nodes, group, start, n, &shares);
         }
     }
     Ok(nodes)
+}
+
+/// The client's draws for a group in a tile of `n` elements. Its choices go to `sink`, one run per bit of a digit.
+fn choose_group<E>(
+    group: &Group,
+    planes: &[Vec<u64>],
+    n: usize,
+    mut draw: impl FnMut(usize, usize) -> Result<(BitVec, Vec<BitVec>), E>,
+    sink: &mut BitSink,
+) -> Result<Pending, E> {
+    let (kind, m) = (group.kind, group.digits.len() * n);
+    let y = digit_planes(group, planes, n);
+    let mut drawn = Vec::with_capacity(y.len());
+    for (j, y) in (0..).zip(&y) {
+        let (mut choices, pads) = draw(m, kind.pad_bits(j))?;
+        for (choice, y) in choices.words_mut().iter_mut().zip(y) {
+            *choice ^= y;
+        }
+        sink.push(choices.words(), m);
+        drawn.push(pads);
+    }
+    let pads = chosen_pads(kind, &y, &drawn, m);
+    Ok(Pending { y, pads })
 }
 
 /// Applies the client's corrections: where a bit is set, the two messages change places.
@@ -178,7 +199,7 @@ fn serve_group(
     shares
 }
 
-fn choose_group(kind: LeafKind, y: &[Vec<u64>], pads: &[Vec<BitVec>], m: usize) -> Vec<Shares> {
+fn chosen_pads(kind: LeafKind, y: &[Vec<u64>], pads: &[Vec<BitVec>], m: usize) -> Vec<Shares> {
     let mut digit = [0; 4];
     let words = 0..m.div_ceil(64);
     let pads = words.map(|w| {
@@ -261,11 +282,13 @@ fn operand_bits(groups: &[Group]) -> usize {
     groups.iter().map(bits).sum()
 }
 
-fn choice_bits(groups: &[Group], n: usize) -> usize {
-    operand_bits(groups) * n
+/// Length of the client's choices for `n` elements, which for a whole tile are whole words.
+fn choice_bytes(groups: &[Group], n: usize) -> usize {
+    BitVec::byte_len(operand_bits(groups) * n)
 }
 
-fn message_bits(groups: &[Group], n: usize) -> usize {
+/// Length of the server's messages.
+fn message_bytes(groups: &[Group], n: usize) -> usize {
     let bits = |group: &Group| group.digits.len() * group.kind.message_bits();
-    groups.iter().map(bits).sum::<usize>() * n
+    BitVec::byte_len(groups.iter().map(bits).sum::<usize>() * n)
 }

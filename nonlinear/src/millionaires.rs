@@ -1,8 +1,7 @@
 //! Comparison of two private numbers.
 
-use channel::Cost;
 use ring_arith::{BitVec, Bits};
-use sharing::{AndLevel, CotPrice, Session};
+use sharing::{AndLevel, CotPrice, Party, Rounds};
 
 use crate::Error;
 use crate::digits::{Digits, cheapest_split};
@@ -61,14 +60,14 @@ impl Millionaire {
     ///
     /// # Errors
     /// When the stream or the pools fail.
-    pub fn run(&self, s: &mut Session, input: &[u64]) -> Result<BitVec, Error> {
-        Ok(self.split().run(s, input)?.whole)
+    pub async fn run(&self, party: &Party<'_>, input: &[u64]) -> Result<BitVec, Error> {
+        Ok(self.split().run(party, input).await?.whole)
     }
 
-    /// The cost of `n` comparisons.
+    /// The rounds of `n` comparisons.
     #[must_use]
-    pub fn cost(&self, n: usize) -> Cost {
-        self.split().cost(n)
+    pub fn rounds(&self, n: usize) -> Rounds {
+        self.split().rounds(n)
     }
 
     fn split(&self) -> SplitMillionaire {
@@ -122,45 +121,43 @@ impl SplitMillionaire {
     ///
     /// # Errors
     /// When the stream or the pools fail.
-    pub fn run(&self, s: &mut Session, input: &[u64]) -> Result<Comparison, Error> {
+    pub async fn run(&self, party: &Party<'_>, input: &[u64]) -> Result<Comparison, Error> {
         if input.is_empty() {
             return Ok(Comparison {
                 low: BitVec::default(),
                 whole: BitVec::default(),
             });
         }
-        s.attempt(|s| {
-            let nodes = leaves::run(s, &groups(&self.low, &self.high), input)?;
-            self.tree(s, nodes, input.len())
-        })
-    }
-
-    /// The cost of `n` comparisons.
-    #[must_use]
-    pub fn cost(&self, n: usize) -> Cost {
-        let levels = tree::levels(self.low.len(), self.high.len());
-        let level = |level: &Level| AndLevel.cost(n, level.pairs() * n);
-        leaves::cost(&groups(&self.low, &self.high), n).then(levels.iter().map(level).sum())
-    }
-
-    fn tree(&self, s: &mut Session, mut nodes: Vec<Node>, n: usize) -> Result<Comparison, Error> {
+        let mut nodes = leaves::run(party, &groups(&self.low, &self.high), input).await?;
         // No low digits: the low parts, being empty, are equal.
-        let mut low = (self.low.len() == 0).then(|| BitVec::zeros(n));
+        let mut low = (self.low.len() == 0).then(|| BitVec::zeros(input.len()));
         for level in tree::levels(self.low.len(), self.high.len()) {
             if level.low == 1 {
                 low = Some(nodes[0].greater.clone());
             }
-            nodes = meet(s, level, nodes)?;
+            nodes = meet(party, level, nodes).await?;
         }
         let whole = nodes.swap_remove(0).greater;
         let low = low.unwrap_or_else(|| whole.clone());
         Ok(Comparison { low, whole })
     }
+
+    /// The rounds of `n` comparisons.
+    #[must_use]
+    pub fn rounds(&self, n: usize) -> Rounds {
+        if n == 0 {
+            return Rounds::none();
+        }
+        let leaves = leaves::rounds(&groups(&self.low, &self.high), n);
+        let levels = tree::levels(self.low.len(), self.high.len());
+        let level = |level: &Level| AndLevel.rounds(n, level.pairs() * n);
+        levels.iter().map(level).fold(leaves, Rounds::then)
+    }
 }
 
 /// One level of the tree: greater = greater_hi ^ equal_hi·greater_lo, equal = equal_hi·equal_lo
 /// [RRK+20, section 3.1].
-fn meet(s: &mut Session, level: Level, mut nodes: Vec<Node>) -> Result<Vec<Node>, Error> {
+async fn meet(party: &Party<'_>, level: Level, mut nodes: Vec<Node>) -> Result<Vec<Node>, Error> {
     let meetings: Vec<(usize, usize)> = level.meetings().collect();
     let (lowest, others) = meetings.split_first().expect("a level has a meeting");
     let single = [(&nodes[lowest.1].equal, &nodes[lowest.0].greater)];
@@ -169,7 +166,7 @@ fn meet(s: &mut Session, level: Level, mut nodes: Vec<Node>) -> Result<Vec<Node>
         (&higher.equal, &lower.greater, &lower.equal)
     });
     let pairs: Vec<_> = pairs.collect();
-    let (singles, pairs) = AndLevel.run(s, &single, &pairs)?;
+    let (singles, pairs) = AndLevel.run(party, &single, &pairs).await?;
 
     let first = singles
         .into_iter()

@@ -1,20 +1,21 @@
 //! The rectifier.
 
-use channel::Cost;
 use ring_arith::Bits;
-use sharing::{CotPrice, Mux, Session};
+use sharing::{CotPrice, Mux, Party, Rounds};
 
+use crate::error::lifted;
 use crate::{Drelu, Error};
 
 /// max(x, 0).
 ///
 /// **Functionality.** From shares of a signed x mod 2^bits, fresh shares of max(x, 0).
 ///
-/// **Protocol.** [RRK+20]: [`Drelu`], then [`Mux`].
+/// **Protocol.** [RRK+20]: [`Drelu`], then [`Mux`], the first step of which runs beside the comparison.
 ///
 /// **Security.** Semi-honest.
 ///
-/// **Cost.** [`Drelu`] then [`Mux`].
+/// **Cost.** [`Drelu`] with [`Mux::prepare`] beside it, then the round of the selection: one round more than the
+/// comparison. Nothing for no values.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Relu {
     bits: Bits,
@@ -33,15 +34,24 @@ impl Relu {
     ///
     /// # Errors
     /// When the stream or the pools fail.
-    pub fn run(&self, s: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
-        let positive = self.sign.run(s, x)?;
-        Ok(self.mux().run(s, &positive, x)?)
+    pub async fn run(&self, party: &Party<'_>, x: &[u64]) -> Result<Vec<u64>, Error> {
+        if x.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sign = self.sign.run(party, x);
+        let values = lifted(self.mux().prepare(party, x));
+        let (positive, values) = party.both(sign, values).await?;
+        Ok(values.select(party, &positive).await?)
     }
 
-    /// The cost for `n` values.
+    /// The rounds of `n` values.
     #[must_use]
-    pub fn cost(&self, n: usize) -> Cost {
-        self.sign.cost(n).then(self.mux().cost(n))
+    pub fn rounds(&self, n: usize) -> Rounds {
+        if n == 0 {
+            return Rounds::none();
+        }
+        let mux = self.mux();
+        (self.sign.rounds(n).beside(mux.prepare_rounds(n))).then(mux.select_rounds(n))
     }
 
     const fn mux(self) -> Mux {

@@ -1,10 +1,10 @@
 //! A rectifier of channels, some of which keep their negative part; only the server knows which.
 
-use channel::Cost;
 use ring_arith::{BitVec, Bits, slices};
-use sharing::{CotPrice, Mux, Session};
+use sharing::{CotPrice, Mux, Party, Rounds};
 use zeroize::Zeroizing;
 
+use crate::error::lifted;
 use crate::{Chunked, Drelu, Error};
 
 /// The secret parameters of a [`SignedRelu`], which the server has: one of each for every channel.
@@ -36,7 +36,7 @@ impl std::fmt::Debug for ChannelSigns<'_> {
 ///
 /// **Security.** Semi-honest; shifts and bits enter the server's own shares only.
 ///
-/// **Cost.** That of a [`crate::Relu`]: [`Drelu`] then [`Mux`], chunk by chunk.
+/// **Cost.** That of a [`crate::Relu`], piece by piece as [`Chunked::rounds`] says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SignedRelu {
     bits: Bits,
@@ -61,9 +61,9 @@ impl SignedRelu {
     /// # Panics
     /// If the number of channels does not divide that of the values, or there are not as many signs as
     /// shifts.
-    pub fn run(
+    pub async fn run(
         &self,
-        s: &mut Session,
+        party: &Party<'_>,
         x: &[u64],
         channels: Option<ChannelSigns<'_>>,
     ) -> Result<Vec<u64>, Error> {
@@ -83,20 +83,27 @@ impl SignedRelu {
             }
             flips = BitVec::from_fn(x.len(), |i| signs[i / plane] < 0);
         }
-        let mut at = 0;
-        self.chunks.run(&shifted, |x| {
-            let mut keep = self.sign.run(s, x)?;
+        let piece = async |party: &Party<'_>, at: usize, x: &[u64]| {
+            let values = lifted(self.mux().prepare(party, x));
+            let (mut keep, values) = party.both(self.sign.run(party, x), values).await?;
             keep.xor_assign(&flips.slice(at, x.len()));
-            at += x.len();
-            Ok(Mux { bits: self.bits }.run(s, &keep, x)?)
-        })
+            Ok(values.select(party, &keep).await?)
+        };
+        self.chunks.run_at(party, &shifted, 1, piece).await
     }
 
-    /// The cost for `n` values.
+    /// The rounds of `n` values.
     #[must_use]
-    pub fn cost(&self, n: usize) -> Cost {
-        let mux = Mux { bits: self.bits };
-        let one = |n| self.sign.cost(n).then(mux.cost(n));
-        self.chunks.cost(n, one)
+    pub fn rounds(&self, n: usize) -> Rounds {
+        let mux = self.mux();
+        let piece = |n| {
+            let first = self.sign.rounds(n).beside(mux.prepare_rounds(n));
+            first.then(mux.select_rounds(n))
+        };
+        self.chunks.rounds(n, piece)
+    }
+
+    const fn mux(&self) -> Mux {
+        Mux { bits: self.bits }
     }
 }
