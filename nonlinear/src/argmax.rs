@@ -1,8 +1,7 @@
 //! The largest of several values, and where it is.
 
-use channel::Cost;
 use ring_arith::{Bits, slices};
-use sharing::{CotPrice, Mux, Session};
+use sharing::{CotPrice, Mux, Party, Rounds};
 
 use crate::kernel::bracket::{self, Bracket};
 use crate::{Drelu, Error};
@@ -20,9 +19,10 @@ use crate::{Drelu, Error};
 ///
 /// **Security.** That of [`Drelu`] and [`Mux`].
 ///
-/// **Cost.** Per round [`Drelu`] and two [`Mux`] on all its matches, ceil(log2 classes) rounds and
-/// `classes` − 1 matches a row.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// **Cost.** A stage of the tournament is [`Drelu`] on all its matches with two [`Mux::prepare`] beside it, then the
+/// round that ends both [`Mux`]; there are ceil(log2 classes) stages and `classes` − 1 matches a row. Nothing for no
+/// rows.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ArgMax {
     classes: usize,
     bits: Bits,
@@ -78,7 +78,7 @@ impl ArgMax {
     ///
     /// # Panics
     /// If `x` is not a whole number of rows.
-    pub fn run(&self, s: &mut Session, x: &[u64]) -> Result<Winner, Error> {
+    pub async fn run(&self, party: &Party<'_>, x: &[u64]) -> Result<Winner, Error> {
         assert_eq!(
             x.len() % self.classes,
             0,
@@ -86,24 +86,31 @@ impl ArgMax {
             x.len(),
             self.classes
         );
+        if x.is_empty() {
+            return Ok(Winner::default());
+        }
         let mut bracket = Bracket::new(vec![self.classes]);
         let mut value = x.to_vec();
         let mut index = vec![0; x.len()];
-        if s.role().is_server() {
+        if party.role().is_server() {
             let indices = (0..self.classes as u64).cycle();
             index = indices.take(x.len()).collect();
         }
+        let [mux, index_mux] = self.muxes();
         while !bracket.is_over() {
             let firsts: Vec<usize> = bracket.firsts(value.len()).collect();
             let (a, b) = matches(&firsts, &value);
             let (i, j) = matches(&firsts, &index);
-            let differences = slices::sub(self.bits, &a, &b);
-            let first_wins = self.sign.run(s, &differences)?;
-            let mut values = Mux { bits: self.bits }.run(s, &first_wins, &differences)?;
-            slices::add_assign(self.bits, &mut values, &b);
-            let bits = self.index_bits();
-            let mut indices = Mux { bits }.run(s, &first_wins, &slices::sub(bits, &i, &j))?;
-            slices::add_assign(bits, &mut indices, &j);
+            let differences = slices::sub(mux.bits, &a, &b);
+            let steps = slices::sub(index_mux.bits, &i, &j);
+            let first_wins = self.sign.run(party, &differences).await?;
+            let selected = party.both(
+                mux.run(party, &first_wins, &differences),
+                index_mux.run(party, &first_wins, &steps),
+            );
+            let (mut values, mut indices) = selected.await?;
+            slices::add_assign(mux.bits, &mut values, &b);
+            slices::add_assign(index_mux.bits, &mut indices, &j);
             value = bracket.advance(&value, &values);
             index = bracket.advance(&index, &indices);
             bracket = bracket.next();
@@ -111,18 +118,25 @@ impl ArgMax {
         Ok(Winner { index, value })
     }
 
-    /// The cost for `rows` rows.
+    /// The rounds of `rows` rows.
     #[must_use]
-    pub fn cost(&self, rows: usize) -> Cost {
-        let index_bits = self.index_bits();
-        let round = |matches: usize| {
+    pub fn rounds(&self, rows: usize) -> Rounds {
+        if rows == 0 {
+            return Rounds::none();
+        }
+        let [mux, index_mux] = self.muxes();
+        let stage = |matches: usize| {
             let n = matches * rows;
-            self.sign
-                .cost(n)
-                .then(Mux { bits: self.bits }.cost(n))
-                .then(Mux { bits: index_bits }.cost(n))
+            let selected = mux.rounds(n).beside(index_mux.rounds(n));
+            self.sign.rounds(n).then(selected)
         };
-        bracket::rounds(vec![(self.classes, 1)]).map(round).sum()
+        let stages = bracket::rounds(vec![(self.classes, 1)]);
+        stages.map(stage).fold(Rounds::none(), Rounds::then)
+    }
+
+    /// The selections of the value and of the index.
+    fn muxes(&self) -> [Mux; 2] {
+        [self.bits, self.index_bits()].map(|bits| Mux { bits })
     }
 }
 

@@ -1,25 +1,26 @@
 //! Clipping between zero and a public bound.
 
-use channel::Cost;
-use ring_arith::{Bits, slices};
-use sharing::{And, B2a, CotPrice, Mux, Session};
+use ring_arith::Bits;
+use sharing::{And, B2a, CotPrice, Mux, Party, Rounds};
+use zeroize::Zeroizing;
 
-use crate::{Drelu, Error};
+use crate::{Drelu, Error, wrap};
 
 /// clip(x, 0, top).
 ///
 /// **Functionality.** From shares of a signed x mod 2^bits, fresh shares of min(max(x, 0), top),
 /// for every x. The bound is public.
 ///
-/// **Protocol.** With b = \[x ≥ 0\] and t = \[x − top ≥ 0\], both in one batch of [`Drelu`]s, and
-/// c = b ∧ t: the result is x·(b ⊕ c) + top·c, a [`Mux`] and a [`B2a`]. Where x − top wraps, x is
-/// negative, so that b and with it c are 0. Compared with one `ReLU` after another this takes half of
-/// the flights, and one AND and the conversion of one bit in place of a second mux.
+/// **Protocol.** With b = \[x ≥ 0\] and t = \[x − top ≥ 0\], two [`Drelu`]s side by side, and
+/// c = b ∧ t: the result is x·(b ⊕ c) + top·c, a [`Mux`] and a [`B2a`], the first steps of which run beside the
+/// comparisons. Where x − top wraps, x is negative, so that b and with it c are 0. Compared with one `ReLU` after
+/// another this takes about half of the rounds, and one AND and the conversion of one bit in place of a second mux.
 ///
 /// **Security.** Semi-honest.
 ///
-/// **Cost.** [`Drelu`] of 2n values, then [`And`], [`Mux`] and [`B2a`] of n.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// **Cost** for n values: two [`Drelu`]s side by side, and beside them [`Mux::prepare`] and [`B2a::prepare`]; then
+/// [`And`]; then the round that ends [`Mux`] and [`B2a`]. So two rounds more than a comparison. Nothing for no values.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Clip {
     bits: Bits,
     top: u64,
@@ -45,30 +46,35 @@ impl Clip {
     ///
     /// # Errors
     /// When the stream or the pools fail.
-    pub fn run(&self, s: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
-        let (bits, n) = (self.bits, x.len());
-        let mut both = [x, x].concat();
-        if s.role().is_server() {
-            let below = bits.reduce(self.top.wrapping_neg());
-            slices::add_constant(bits, &mut both[n..], below);
+    pub async fn run(&self, party: &Party<'_>, x: &[u64]) -> Result<Vec<u64>, Error> {
+        if x.is_empty() {
+            return Ok(Vec::new());
         }
-        let signs = self.sign.run(s, &both)?;
-        let mut inside = signs.slice(0, n);
-        let above = And.run(s, &inside, &signs.slice(n, n))?;
+        let bits = self.bits;
+        let beyond = Zeroizing::new(wrap::add_public(party, x, bits, self.top.wrapping_neg()));
+        let signs = party.both(self.sign.run(party, x), self.sign.run(party, &beyond));
+        let (mut inside, above) = signs.await?;
+        let above = And.run(party, &inside, &above).await?;
         inside.xor_assign(&above);
-        let mut y = Mux { bits }.run(s, &inside, x)?;
-        let above = B2a { bits }.run(s, &above)?;
+        let (mux, b2a) = (Mux { bits }, B2a { bits });
+        let last = party.both(mux.run(party, &inside, x), b2a.run(party, &above));
+        let (mut y, above) = last.await?;
         for (y, above) in y.iter_mut().zip(above) {
             *y = bits.reduce(y.wrapping_add(above.wrapping_mul(self.top)));
         }
         Ok(y)
     }
 
-    /// The cost for `n` values.
+    /// The rounds of `n` values.
     #[must_use]
-    pub fn cost(&self, n: usize) -> Cost {
+    pub fn rounds(&self, n: usize) -> Rounds {
+        if n == 0 {
+            return Rounds::none();
+        }
         let bits = self.bits;
-        let select = Mux { bits }.cost(n).then(B2a { bits }.cost(n));
-        self.sign.cost(2 * n).then(And.cost(n)).then(select)
+        let (sign, mux, b2a) = (self.sign.rounds(n), Mux { bits }, B2a { bits });
+        (sign.clone().beside(sign))
+            .then(And.rounds(n))
+            .then(mux.rounds(n).beside(b2a.rounds(n)))
     }
 }

@@ -1,8 +1,7 @@
 //! The sign of a shared value.
 
-use channel::Cost;
 use ring_arith::{BitVec, Bits};
-use sharing::{CotPrice, Session};
+use sharing::{CotPrice, Party, Rounds};
 
 use crate::{Error, Millionaire, wrap};
 
@@ -19,7 +18,7 @@ use crate::{Error, Millionaire, wrap};
 /// **Security.** That of [`Millionaire`].
 ///
 /// **Cost.** That of a [`Millionaire`] of `bits` − 1 bits; nothing where `bits` is 1.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Drelu {
     bits: Bits,
     carry: Option<Millionaire>,
@@ -37,20 +36,21 @@ impl Drelu {
     ///
     /// # Errors
     /// When the stream or the pools fail.
-    pub fn run(&self, s: &mut Session, x: &[u64]) -> Result<BitVec, Error> {
+    pub async fn run(&self, party: &Party<'_>, x: &[u64]) -> Result<BitVec, Error> {
         let mut sign = BitVec::bit_of(x, self.bits.get() - 1);
-        if let Some(carry) = self.carry {
-            sign.xor_assign(&carry.run(s, &wrap::operand(s, x))?);
+        if let Some(carry) = &self.carry {
+            sign.xor_assign(&carry.run(party, &wrap::operand(party, x)).await?);
         }
-        if s.role().is_server() {
+        if party.role().is_server() {
             sign.not_assign();
         }
         Ok(sign)
     }
 
-    /// The cost for `n` values.
+    /// The rounds of `n` values.
     #[must_use]
-    pub fn cost(&self, n: usize) -> Cost {
-        self.carry.map_or_else(Cost::none, |carry| carry.cost(n))
+    pub fn rounds(&self, n: usize) -> Rounds {
+        let carry = self.carry.as_ref();
+        carry.map_or_else(Rounds::none, |carry| carry.rounds(n))
     }
 }

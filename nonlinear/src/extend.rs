@@ -1,11 +1,10 @@
 //! From a narrow ring to a wide one.
 
-use channel::Cost;
 use ring_arith::{BitVec, Bits};
-use sharing::{CotPrice, Session};
+use sharing::{CotPrice, Party, Rounds};
+use zeroize::Zeroizing;
 
-use crate::wrap::{self, Bit};
-use crate::{Error, Millionaire};
+use crate::{Error, Millionaire, wrap};
 
 /// What the caller knows about signed values of l bits. It must be certain: for a value outside of the
 /// range, the results are shares of an unrelated number.
@@ -22,7 +21,7 @@ pub enum Range {
 }
 
 /// The wrap of shares mod 2^from: how it is found, and in which ring it is wanted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 struct Extension {
     from: Bits,
     to: Bits,
@@ -45,15 +44,20 @@ impl Extension {
     }
 
     /// Shares mod 2^to of the unsigned value: S + C − 2^from·wrap.
-    fn run(&self, s: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
+    async fn run(&self, party: &Party<'_>, x: &[u64]) -> Result<Vec<u64>, Error> {
         let Some(missing) = self.missing() else {
             return Ok(x.to_vec());
         };
-        let wrap = match self.compare {
-            Some(compare) => Bit::Shared(compare.run(s, &wrap::operand(s, x))?),
-            None => Bit::Either(BitVec::bit_of(x, self.from.get() - 1)),
+        if x.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wraps = match &self.compare {
+            Some(compare) => wrap::compared(party, compare, x, missing).await?,
+            None => {
+                let highest = BitVec::bit_of(x, self.from.get() - 1);
+                wrap::either(party, &highest, missing).await?
+            }
         };
-        let wraps = wrap::to_arithmetic(s, &[(wrap, missing)])?.swap_remove(0);
         let wide = x
             .iter()
             .zip(wraps)
@@ -61,17 +65,13 @@ impl Extension {
         Ok(wide.collect())
     }
 
-    fn cost(&self, n: usize) -> Cost {
-        let Some(missing) = self.missing() else {
-            return Cost::none();
-        };
-        let compare = self
-            .compare
-            .map_or_else(Cost::none, |compare| compare.cost(n));
-        compare.then(wrap::to_arithmetic_cost(
-            n,
-            &[(self.compare.is_some(), missing)],
-        ))
+    fn rounds(&self, n: usize) -> Rounds {
+        match (self.missing(), &self.compare) {
+            _ if n == 0 => Rounds::none(),
+            (None, _) => Rounds::none(),
+            (Some(missing), None) => wrap::either_rounds(n, missing),
+            (Some(missing), Some(compare)) => wrap::compared_rounds(n, compare, missing),
+        }
     }
 }
 
@@ -79,16 +79,17 @@ impl Extension {
 ///
 /// **Functionality.** From shares of x mod 2^from, 0 ≤ x < 2^from, fresh shares of x mod 2^to.
 ///
-/// **Protocol.** [RRG+21]: a [`Millionaire`] finds the wrap, whether S + C ≥ 2^from. It is turned into
-/// a number mod 2^(to−from), and 2^from times it is subtracted. For values known to be below 2^(from−1)
-/// the wrap is the OR of the shares' highest bits, which takes one COT [RRG+21, "MSB-to-wrap"].
+/// **Protocol.** [RRG+21]: a [`Millionaire`] finds the wrap, whether S + C ≥ 2^from. [`sharing::B2a`], its first step beside the
+/// comparison, makes a number mod 2^(to−from) of it, and 2^from times that is subtracted. For values known to be below
+/// 2^(from−1) the wrap is the OR of the shares' highest bits, which takes one COT [RRG+21, "MSB-to-wrap"].
 ///
 /// **Security.** Semi-honest.
 ///
-/// **Cost.** [`Millionaire`] of `from` bits, then one COT each with the server as sender: ceil(n/8)
-/// bytes to the server, ceil(n·(to−from−1)/8) to the client (none of it where to − from = 1). For values
-/// known to be below half of the ring, only that COT, of to − from bits. Nothing where `from` = `to`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// **Cost** for n values. [`Millionaire`] of `from` bits, and beside it [`sharing::B2a::prepare`] in a ring of to − from bits; then
+/// the round that ends [`sharing::B2a`] (where to − from = 1 there is no [`sharing::B2a`]). For values known to be below half of the ring,
+/// only two rounds of [`sharing::BitProducts`], ceil(n/8) bytes to the server and then ceil(n·(to−from)/8) to the client. Nothing
+/// where `from` = `to`, or for no values.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ZeroExtend {
     inner: Extension,
 }
@@ -106,7 +107,7 @@ impl ZeroExtend {
 
     /// For values that are known to be below 2^(from−1).
     #[must_use]
-    pub const fn known_nonnegative(mut self) -> Self {
+    pub fn known_nonnegative(mut self) -> Self {
         self.inner.compare = None;
         self
     }
@@ -115,14 +116,14 @@ impl ZeroExtend {
     ///
     /// # Errors
     /// When the stream or the pools fail.
-    pub fn run(&self, s: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
-        self.inner.run(s, x)
+    pub async fn run(&self, party: &Party<'_>, x: &[u64]) -> Result<Vec<u64>, Error> {
+        self.inner.run(party, x).await
     }
 
-    /// The cost for `n` values.
+    /// The rounds of `n` values.
     #[must_use]
-    pub fn cost(&self, n: usize) -> Cost {
-        self.inner.cost(n)
+    pub fn rounds(&self, n: usize) -> Rounds {
+        self.inner.rounds(n)
     }
 }
 
@@ -137,7 +138,7 @@ impl ZeroExtend {
 /// **Security.** Semi-honest.
 ///
 /// **Cost.** That of [`ZeroExtend`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SignExtend {
     inner: Extension,
     range: Range,
@@ -177,21 +178,21 @@ impl SignExtend {
     ///
     /// # Errors
     /// When the stream or the pools fail.
-    pub fn run(&self, s: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
+    pub async fn run(&self, party: &Party<'_>, x: &[u64]) -> Result<Vec<u64>, Error> {
         let Extension { from, to, .. } = self.inner;
         if from == to {
             return Ok(x.to_vec());
         }
         let offset = self.range.offset(from);
-        let shifted = wrap::add_public(s, x, from, offset);
-        let wide = self.inner.run(s, &shifted)?;
-        Ok(wrap::add_public(s, &wide, to, offset.wrapping_neg()))
+        let shifted = Zeroizing::new(wrap::add_public(party, x, from, offset));
+        let wide = self.inner.run(party, &shifted).await?;
+        Ok(wrap::add_public(party, &wide, to, offset.wrapping_neg()))
     }
 
-    /// The cost for `n` values.
+    /// The rounds of `n` values.
     #[must_use]
-    pub fn cost(&self, n: usize) -> Cost {
-        self.inner.cost(n)
+    pub fn rounds(&self, n: usize) -> Rounds {
+        self.inner.rounds(n)
     }
 }
 

@@ -1,10 +1,11 @@
 //! x · clip(x + 3, 0, 6) / 6.
 
-use channel::{Cost, Role};
+use channel::Role;
 use ring_arith::{BitVec, Bits};
-use sharing::{And, B2a, BitProducts, CotPrice, Mux, Session};
+use sharing::{And, B2a, BitProducts, CotPrice, Factors, Mux, Party, Rounds};
+use zeroize::Zeroizing;
 
-use crate::{Drelu, Error, ZeroExtend};
+use crate::{Drelu, Error, ZeroExtend, wrap};
 
 /// Hard-swish of fixed-point numbers, without the truncation at its end.
 ///
@@ -16,9 +17,9 @@ use crate::{Drelu, Error, ZeroExtend};
 /// that is in proportion to c·(c − T), which is 0 where x ≤ −3 and at most 18; so it is at most
 /// 6·2^−fraction in units of the numbers.
 ///
-/// **Protocol.** With b = \[h ≥ 0\] and t = \[h − 2T ≥ 0\], both in one batch of [`Drelu`]s, and b ∧ t:
-/// c = h·(b ⊕ (b ∧ t)) + 2T·(b ∧ t) and r = (h − 2T)·(b ∧ t), one [`Mux`] of two values and a
-/// [`B2a`]. Only a square is left to be multiplied, and of a number of n = scale + 4 bits whose
+/// **Protocol.** With b = \[h ≥ 0\] and t = \[h − 2T ≥ 0\], two [`Drelu`]s side by side, and b ∧ t:
+/// c = h·(b ⊕ (b ∧ t)) + 2T·(b ∧ t) and r = (h − 2T)·(b ∧ t), two [`Mux`] and a [`B2a`], the first steps of which run
+/// beside the comparisons. Only a square is left to be multiplied, and of a number of n = scale + 4 bits whose
 /// highest bit is 0: with the signed readings u, v of its shares and a, b their highest bits,
 /// c = u + v + 2^n·a·b [RRG+21, "MSB-to-wrap"], so that
 ///
@@ -26,16 +27,16 @@ use crate::{Drelu, Error, ZeroExtend};
 ///
 /// Of that, 2·u·v + a·b·2^n·(2u + 2^n − T) is made of COTs with numbers of the server and the bits of v
 /// as choices, and 2^(n+1)·a·(b·v) of one with the choice a. A product of x and c would instead take an
-/// extension of x to the ring of the product, and twice as many COTs.
+/// extension of x to the ring of the product, and twice as many COTs. The extension of r runs beside these products.
 ///
 /// **Security.** Semi-honest, by that of its parts and of COT.
 ///
-/// **Cost** for n values: [`Drelu`] of 2n, [`And`] of n, [`Mux`] of 2n, [`B2a`] of n in a ring of 3
-/// bits; [`ZeroExtend`] of r with known sign, where `output` − scale − fraction exceeds `bits`; then
-/// for each value scale + 4 COTs with the server as sender, of `output` − 1 − j bits each for
-/// j = 0 …, and one with the client as sender, of `output` − scale − 5 bits. [`HardSwish::cost`] is
-/// exact.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// **Cost** for n values: two [`Drelu`]s side by side, and beside them two [`Mux::prepare`] and [`B2a::prepare`] in a ring
+/// of 3 bits; then [`And`]; then the round that ends these; then, side by side in two rounds, [`BitProducts`] from the
+/// server of scale + 4 bits of each value, in rings of `output` − 1 − j bits for j = 0 …, and from the client of
+/// one bit in a ring of `output` − scale − 5 bits, and [`ZeroExtend`] of r with known sign, where `output` − scale −
+/// fraction exceeds `bits`. So four rounds more than a comparison. Nothing for no values. [`HardSwish::rounds`] is exact.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HardSwish {
     bits: Bits,
     scale: u32,
@@ -82,12 +83,17 @@ impl HardSwish {
     ///
     /// # Errors
     /// When the stream or the pools fail.
-    pub fn run(&self, s: &mut Session, h: &[u64]) -> Result<Vec<u64>, Error> {
-        let (c, mut r) = self.split(s, h)?;
-        if let Some(extend) = self.extend {
-            r = extend.run(s, &r)?;
+    pub async fn run(&self, party: &Party<'_>, h: &[u64]) -> Result<Vec<u64>, Error> {
+        if h.is_empty() {
+            return Ok(Vec::new());
         }
-        let squares = self.squares(s, &c)?;
+        let (c, r) = self.split(party, h).await?;
+        let squares = self.squares(party, &c);
+        let (squares, r) = if let Some(extend) = &self.extend {
+            party.both(squares, extend.run(party, &r)).await?
+        } else {
+            (squares.await?, r)
+        };
         let shift = self.scale + self.fraction;
         let sum = |(square, r): (&u64, &u64)| {
             let scaled = square.wrapping_mul(self.sixth());
@@ -96,17 +102,24 @@ impl HardSwish {
         Ok(squares.iter().zip(&r).map(sum).collect())
     }
 
-    /// The cost for `n` values.
+    /// The rounds of `n` values.
     #[must_use]
-    pub fn cost(&self, n: usize) -> Cost {
-        let parts = |parts: Vec<Bits>| parts.into_iter().map(|b| (n, b)).collect::<Vec<_>>();
-        (self.sign.cost(2 * n))
-            .then(And.cost(n))
-            .then(self.select().cost(2 * n))
-            .then(B2a { bits: STEP }.cost(n))
-            .then(self.extend.map_or_else(Cost::none, |extend| extend.cost(n)))
-            .then(SERVER_SENDS.cost(&parts(self.planes())))
-            .then(CLIENT_SENDS.cost(&parts(self.rest().into_iter().collect())))
+    pub fn rounds(&self, n: usize) -> Rounds {
+        if n == 0 {
+            return Rounds::none();
+        }
+        let (sign, mux, step) = (self.sign.rounds(n), self.select(), B2a { bits: STEP });
+        let twice = |rounds: Rounds| rounds.clone().beside(rounds);
+        let split = twice(mux.rounds(n)).beside(step.rounds(n));
+        let products = self.products().into_iter();
+        let squares = products.map(|products| products.rounds(n));
+        let squares = squares.fold(Rounds::none(), Rounds::beside);
+        let extend = self.extend.as_ref();
+        let extend = extend.map_or_else(Rounds::none, |e| e.rounds(n));
+        twice(sign)
+            .then(And.rounds(n))
+            .then(split)
+            .then(squares.beside(extend))
     }
 
     /// Without secrecy.
@@ -123,24 +136,20 @@ impl HardSwish {
     }
 
     /// Shares of c mod 2^(scale + 4), and of r in the ring of the sum or narrower.
-    fn split(&self, s: &mut Session, h: &[u64]) -> Result<(Vec<u64>, Vec<u64>), Error> {
-        let (bits, n) = (self.bits, h.len());
+    async fn split(&self, party: &Party<'_>, h: &[u64]) -> Result<(Vec<u64>, Vec<u64>), Error> {
         let top = (2 * self.threshold()).cast_unsigned();
-        let mut both = [h, h].concat();
-        if s.role().is_server() {
-            let below = bits.reduce(top.wrapping_neg());
-            ring_arith::slices::add_constant(bits, &mut both[n..], below);
-        }
-        let signs = self.sign.run(s, &both)?;
-        let mut kept = signs.slice(0, n);
-        let above = And.run(s, &kept, &signs.slice(n, n))?;
-        kept.xor_assign(&above);
-        kept.append(&above);
-        let select = self.select();
-        ring_arith::slices::reduce_slice(select.bits, &mut both);
-        let mut c = select.run(s, &kept, &both)?;
-        let r = c.split_off(n);
-        let above = B2a { bits: STEP }.run(s, &above)?;
+        let beyond = wrap::add_public(party, h, self.bits, top.wrapping_neg());
+        let beyond = Zeroizing::new(beyond);
+        let signs = party.both(self.sign.run(party, h), self.sign.run(party, &beyond));
+        let (mut inside, above) = signs.await?;
+        let above = And.run(party, &inside, &above).await?;
+        inside.xor_assign(&above);
+        let (select, step) = (self.select(), B2a { bits: STEP });
+        let selected = party.both(
+            select.run(party, &inside, h),
+            select.run(party, &above, &beyond),
+        );
+        let ((mut c, r), above) = party.both(selected, step.run(party, &above)).await?;
         let narrow = self.narrow();
         for (c, above) in c.iter_mut().zip(above) {
             *c = narrow.reduce(c.wrapping_add(above.wrapping_mul(top)));
@@ -149,20 +158,24 @@ impl HardSwish {
     }
 
     /// Shares of c·(c − T) mod 2^output.
-    fn squares(&self, s: &mut Session, c: &[u64]) -> Result<Vec<u64>, Error> {
+    async fn squares(&self, party: &Party<'_>, c: &[u64]) -> Result<Vec<u64>, Error> {
         let (n, t) = (self.narrow(), self.threshold().cast_unsigned());
         let own: Vec<u64> = c.iter().map(|&c| n.to_signed(c).cast_unsigned()).collect();
         let top = BitVec::bit_of(c, n.get() - 1);
-        let (products, rest) = if s.role().is_server() {
-            self.server_products(s, &own, &top)?
+        let factors = if party.role().is_server() {
+            self.server_factors(&own, &top)
         } else {
-            self.client_products(s, c, &own, &top)?
+            self.client_factors(c, &own, &top)
         };
+        let products = self.products().into_iter().zip(&factors);
+        let products = products.map(|(product, factor)| product.run(party, factor.borrow()));
+        let products = party.all(products).await?;
         let mut squares: Vec<u64> = (own.iter())
             .map(|u| u.wrapping_mul(u.wrapping_sub(t)))
             .collect();
-        let shifted = products.iter().zip(1_u32..);
-        for (product, shift) in shifted.chain(rest.iter().zip([n.get() + 1])) {
+        // The last is the one of the server's highest bit.
+        let shifts = (1..=self.planes().len()).chain([n.get() as usize + 1]);
+        for (product, shift) in products.iter().zip(shifts) {
             for (square, product) in squares.iter_mut().zip(product) {
                 *square = square.wrapping_add(product << shift);
             }
@@ -170,8 +183,15 @@ impl HardSwish {
         Ok(squares)
     }
 
-    /// The server's shares of the products of its numbers with the bits of v, and of its highest bits with b·v.
-    fn server_products(&self, s: &mut Session, u: &[u64], top: &BitVec) -> Result<Products, Error> {
+    /// The products of the server's numbers with the bits of v, and that of its highest bits with b·v.
+    fn products(&self) -> Vec<BitProducts> {
+        let of = |sender| move |bits| BitProducts { sender, bits };
+        let planes = self.planes().into_iter().map(of(Role::Server));
+        planes.chain(self.rest().map(of(Role::Client))).collect()
+    }
+
+    /// What the server brings to the products.
+    fn server_factors(&self, u: &[u64], top: &BitVec) -> Vec<Factor> {
         // (2a − 1)·u + a·(2^n − T), which goes with the highest bit of v.
         let n = self.narrow().get();
         let step = 1_u64
@@ -183,32 +203,21 @@ impl HardSwish {
             signed.wrapping_add(step & set)
         });
         let signed: Vec<u64> = signed.collect();
-        let numbers = (1..=n).zip(self.planes()).map(|(j, bits)| {
+        let numbers = (1..=n).zip(self.planes()).map(|(j, _)| {
             let numbers = if j < n { u } else { &signed };
-            (numbers, bits)
+            Factor::Numbers(numbers.to_vec())
         });
-        let products = SERVER_SENDS.run_sender(s, &numbers.collect::<Vec<_>>())?;
-        let rest: Vec<_> = self.rest().map(|bits| (top, bits)).into_iter().collect();
-        Ok((products, CLIENT_SENDS.run_receiver(s, &rest)?))
+        let rest = self.rest().map(|_| Factor::Bits(top.clone()));
+        numbers.chain(rest).collect()
     }
 
-    /// The client's shares of the same products.
-    fn client_products(
-        &self,
-        s: &mut Session,
-        c: &[u64],
-        v: &[u64],
-        top: &BitVec,
-    ) -> Result<Products, Error> {
-        let choices = (0..self.narrow().get()).map(|j| BitVec::bit_of(c, j));
-        let choices: Vec<BitVec> = choices.collect();
-        let planes: Vec<_> = choices.iter().zip(self.planes()).collect();
-        let products = SERVER_SENDS.run_receiver(s, &planes)?;
+    /// What the client brings to the products.
+    fn client_factors(&self, c: &[u64], v: &[u64], top: &BitVec) -> Vec<Factor> {
+        let choices = (0..self.narrow().get()).zip(self.planes());
+        let choices = choices.map(|(j, _)| Factor::Bits(BitVec::bit_of(c, j)));
         let kept = v.iter().enumerate().map(|(i, v)| v & mask(top, i));
-        let kept: Vec<u64> = kept.collect();
-        let rest = self.rest().map(|bits| (kept.as_slice(), bits));
-        let rest: Vec<_> = rest.into_iter().collect();
-        Ok((products, CLIENT_SENDS.run_sender(s, &rest)?))
+        let rest = self.rest().map(|_| Factor::Numbers(kept.collect()));
+        choices.chain(rest).collect()
     }
 
     /// The ring of c.
@@ -248,15 +257,21 @@ impl HardSwish {
 /// The ring in which \[h ≥ 2T\] times 2T = 6·2^scale is needed, before the factor 2^(scale + 1).
 const STEP: Bits = Bits::of(3);
 
-const SERVER_SENDS: BitProducts = BitProducts {
-    sender: Role::Server,
-};
-const CLIENT_SENDS: BitProducts = BitProducts {
-    sender: Role::Client,
-};
 
-/// Shares of the products with the bits of v, and of the one with the highest bits of u where it is needed.
-type Products = (Vec<Vec<u64>>, Vec<Vec<u64>>);
+/// What a party brings to a product.
+enum Factor {
+    Numbers(Vec<u64>),
+    Bits(BitVec),
+}
+
+impl Factor {
+    fn borrow(&self) -> Factors<'_> {
+        match self {
+            Self::Numbers(numbers) => Factors::Numbers(numbers),
+            Self::Bits(bits) => Factors::Bits(bits),
+        }
+    }
+}
 
 /// All ones where bit `i` is set.
 fn mask(bits: &BitVec, i: usize) -> u64 {

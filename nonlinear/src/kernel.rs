@@ -2,7 +2,5 @@
 
 pub(crate) mod bitstream;
 pub(crate) mod bracket;
-pub(crate) mod layout;
 pub(crate) mod leaf;
 pub(crate) mod planes;
-pub(crate) mod tree;

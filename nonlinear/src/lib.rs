@@ -1,19 +1,21 @@
 #![doc = include_str!("../README.md")]
 
 mod argmax;
+mod choices;
 mod chunked;
 pub mod clear;
 mod clip;
-mod digits;
+mod compare;
 mod drelu;
 mod error;
 mod extend;
+mod form;
 mod hard_swish;
 mod kernel;
-mod leaves;
 mod maxpool;
 mod millionaires;
 mod pool2d;
+mod quotient;
 mod relu;
 mod signed_relu;
 mod truncate;
@@ -22,7 +24,6 @@ mod wrap;
 pub use argmax::{ArgMax, Winner};
 pub use chunked::Chunked;
 pub use clip::Clip;
-pub use digits::Digits;
 pub use drelu::Drelu;
 pub use error::Error;
 pub use extend::{Range, SignExtend, ZeroExtend};
@@ -30,10 +31,7 @@ pub use hard_swish::HardSwish;
 pub use maxpool::MaxPool;
 pub use millionaires::{Comparison, Millionaire, SplitMillionaire};
 pub use pool2d::Pool2d;
+pub use quotient::{Quotient, Quotients};
 pub use relu::Relu;
 pub use signed_relu::{ChannelSigns, SignedRelu};
 pub use truncate::{TruncFaithful, TruncReduce};
-
-/// What both parties must have in common, by name: AGREEMENT constants, for the digest that the
-/// handshake compares.
-pub const AGREEMENT: &[(&str, u64)] = &[("nonlinear leaf tile", leaves::TILE as u64)];

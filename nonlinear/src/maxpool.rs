@@ -1,10 +1,7 @@
 //! The largest value of every window.
 
-use std::convert::Infallible;
-
-use channel::Cost;
 use ring_arith::{Bits, slices};
-use sharing::{CotPrice, Session};
+use sharing::{CotPrice, Party, Rounds};
 
 use crate::kernel::bracket::{self, Bracket};
 use crate::{Error, Pool2d, Relu};
@@ -23,10 +20,10 @@ use crate::{Error, Pool2d, Relu};
 ///
 /// **Security.** That of [`Relu`].
 ///
-/// **Cost.** Per round one [`Relu`] on all its matches: ceil(log2 width) + ceil(log2 height) rounds.
-/// A window of w × h takes (w − 1)·u + h − 1 matches where u is the number of rows it does not share
-/// with the window above.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// **Cost.** A stage of a tournament is one [`Relu`] on all its matches, and there are ceil(log2 width) +
+/// ceil(log2 height) stages. A window of w × h takes (w − 1)·u + h − 1 matches where u is the number of rows it does
+/// not share with the window above.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MaxPool {
     window: Pool2d,
     bits: Bits,
@@ -54,46 +51,40 @@ impl MaxPool {
     ///
     /// # Panics
     /// If `x` is not a whole number of planes.
-    pub fn run(&self, s: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
-        pool(&self.window, x, |a, b| {
-            larger(s, self.relu, self.bits, a, b)
-        })
+    pub async fn run(&self, party: &Party<'_>, x: &[u64]) -> Result<Vec<u64>, Error> {
+        let mut tournament = Tournament::new(&self.window, x);
+        while let Some((a, b)) = tournament.matches() {
+            // b + ReLU(a − b).
+            let differences = slices::sub(self.bits, &a, &b);
+            let mut winners = self.relu.run(party, &differences).await?;
+            slices::add_assign(self.bits, &mut winners, &b);
+            tournament.decide(&winners);
+        }
+        Ok(tournament.values)
     }
 
-    /// The cost for `planes` planes.
+    /// The rounds of `planes` planes.
     #[must_use]
-    pub fn cost(&self, planes: usize) -> Cost {
+    pub fn rounds(&self, planes: usize) -> Rounds {
         let [columns, rows] = self.window.groups();
-        let rounds = bracket::rounds(columns).chain(bracket::rounds(rows));
-        rounds.map(|matches| self.relu.cost(matches * planes)).sum()
+        let stages = bracket::rounds(columns).chain(bracket::rounds(rows));
+        stages
+            .map(|matches| self.relu.rounds(matches * planes))
+            .fold(Rounds::none(), Rounds::then)
     }
 
     pub(crate) fn clear(&self, x: &[i64]) -> Vec<i64> {
-        let larger = |a: &[i64], b: &[i64]| {
-            let pairs = a.iter().zip(b);
-            Ok(pairs
-                .map(|(&a, &b)| larger_clear(self.bits, a, b))
-                .collect())
-        };
-        let Ok(pooled) = pool::<_, Infallible>(&self.window, x, larger);
-        pooled
+        let mut tournament = Tournament::new(&self.window, x);
+        while let Some((a, b)) = tournament.matches() {
+            let pairs = a.iter().zip(&b);
+            let winners = pairs.map(|(&a, &b)| larger_clear(self.bits, a, b));
+            tournament.decide(&winners.collect::<Vec<_>>());
+        }
+        tournament.values
     }
 }
 
-/// b + `ReLU`(a − b).
-pub(crate) fn larger(
-    s: &mut Session,
-    relu: Relu,
-    bits: Bits,
-    a: &[u64],
-    b: &[u64],
-) -> Result<Vec<u64>, Error> {
-    let mut winners = relu.run(s, &slices::sub(bits, a, b))?;
-    slices::add_assign(bits, &mut winners, b);
-    Ok(winners)
-}
-
-/// What [`larger`] computes: a where the signed a − b mod 2^bits is not negative.
+/// The winner of a match: a where the signed a − b mod 2^bits is not negative.
 pub(crate) const fn larger_clear(bits: Bits, a: i64, b: i64) -> i64 {
     if bits.to_signed(bits.from_signed(a.wrapping_sub(b))) >= 0 {
         a
@@ -102,19 +93,62 @@ pub(crate) const fn larger_clear(bits: Bits, a: i64, b: i64) -> i64 {
     }
 }
 
-/// The tournaments of every plane, with `larger` deciding all matches of a round at once.
-fn pool<T: Copy, E>(
-    window: &Pool2d,
-    x: &[T],
-    mut larger: impl FnMut(&[T], &[T]) -> Result<Vec<T>, E>,
-) -> Result<Vec<T>, E> {
-    let planes = window.planes(x.len());
-    let [_, width] = window.input_shape();
-    let [out_height, out_width] = window.output_shape();
-    let [columns, rows] = brackets(window);
+/// The tournaments of every plane, stage by stage.
+struct Tournament<'w, T> {
+    window: &'w Pool2d,
+    /// Those under way: first along the rows.
+    bracket: Bracket,
+    /// Those along the columns, until they begin.
+    columns: Option<Bracket>,
+    /// What is left in the tournaments under way.
+    values: Vec<T>,
+}
 
+impl<'w, T: Copy> Tournament<'w, T> {
+    fn new(window: &'w Pool2d, x: &[T]) -> Self {
+        let [bracket, columns] = brackets(window);
+        let mut tournament = Self {
+            window,
+            values: row_entries(window, x),
+            bracket,
+            columns: Some(columns),
+        };
+        tournament.go_on();
+        tournament
+    }
+
+    /// The two sides of every match of the stage; `None` when all is over.
+    fn matches(&self) -> Option<(Vec<T>, Vec<T>)> {
+        let values = &self.values;
+        let firsts = self.bracket.firsts(values.len());
+        (!self.bracket.is_over()).then(|| firsts.map(|i| (values[i], values[i + 1])).unzip())
+    }
+
+    /// Ends the stage.
+    fn decide(&mut self, winners: &[T]) {
+        self.values = self.bracket.advance(&self.values, winners);
+        self.bracket = self.bracket.next();
+        self.go_on();
+    }
+
+    /// From the rows to the columns.
+    fn go_on(&mut self) {
+        if self.bracket.is_over()
+            && let Some(columns) = self.columns.take()
+        {
+            self.values = column_entries(self.window, &self.values);
+            self.bracket = columns;
+        }
+    }
+}
+
+/// The values of every window column in every used row, of all planes.
+fn row_entries<T: Copy>(window: &Pool2d, x: &[T]) -> Vec<T> {
+    let [_, width] = window.input_shape();
+    let [_, out_width] = window.output_shape();
     let used = window.used_rows();
-    let mut entries = Vec::with_capacity(planes * columns.len());
+    let mut entries = Vec::with_capacity(x.len());
+    window.planes(x.len());
     for plane in x.chunks(window.input_len()) {
         for &row in &used {
             for j in 0..out_width {
@@ -123,9 +157,14 @@ fn pool<T: Copy, E>(
             }
         }
     }
-    let of_rows = play(columns, entries, &mut larger)?;
+    entries
+}
 
-    let mut entries = Vec::with_capacity(planes * rows.len());
+/// The winners of the rows that meet in every window, of all planes.
+fn column_entries<T: Copy>(window: &Pool2d, of_rows: &[T]) -> Vec<T> {
+    let [out_height, out_width] = window.output_shape();
+    let used = window.used_rows();
+    let mut entries = Vec::with_capacity(of_rows.len());
     for plane in of_rows.chunks(used.len() * out_width) {
         for i in 0..out_height {
             let span = window.row_span(i);
@@ -136,7 +175,7 @@ fn pool<T: Copy, E>(
             }
         }
     }
-    play(rows, entries, &mut larger)
+    entries
 }
 
 /// The tournaments of a plane along its rows, then along its columns.
@@ -150,21 +189,4 @@ fn brackets(window: &Pool2d) -> [Bracket; 2] {
         Bracket::new(row.repeat(window.used_rows().len())),
         Bracket::new(rows.collect()),
     ]
-}
-
-/// Round after round until each group has its winner.
-fn play<T: Copy, E>(
-    mut bracket: Bracket,
-    mut values: Vec<T>,
-    larger: &mut impl FnMut(&[T], &[T]) -> Result<Vec<T>, E>,
-) -> Result<Vec<T>, E> {
-    while !bracket.is_over() {
-        let pairs = bracket
-            .firsts(values.len())
-            .map(|i| (values[i], values[i + 1]));
-        let (a, b): (Vec<T>, Vec<T>) = pairs.unzip();
-        values = bracket.advance(&values, &larger(&a, &b)?);
-        bracket = bracket.next();
-    }
-    Ok(values)
 }

@@ -117,7 +117,7 @@ impl Quotient {
             to.choices.set(Rc::new(choices));
             return Ok(x.to_vec());
         }
-        let operand = Zeroizing::new(wrap::operand(party, x));
+        let operand = wrap::operand(party, x);
         let choices = Rc::new(self.layout.fix(party, &operand).await?);
         to.choices.set(Rc::clone(&choices));
         let carry = compare::run(party, &self.low, &choices, 0, &operand, None).await?;

@@ -1,8 +1,7 @@
 //! The rectifier.
 
-use channel::Cost;
 use ring_arith::Bits;
-use sharing::{CotPrice, Mux, Session};
+use sharing::{CotPrice, Mux, Party, Rounds};
 
 use crate::{Drelu, Error};
 
@@ -10,12 +9,13 @@ use crate::{Drelu, Error};
 ///
 /// **Functionality.** From shares of a signed x mod 2^bits, fresh shares of max(x, 0).
 ///
-/// **Protocol.** [RRK+20]: [`Drelu`], then [`Mux`].
+/// **Protocol.** [RRK+20]: [`Drelu`], then [`Mux`], the first step of which runs beside the comparison.
 ///
 /// **Security.** Semi-honest.
 ///
-/// **Cost.** [`Drelu`] then [`Mux`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// **Cost.** [`Drelu`] with [`Mux::prepare`] beside it, then the round of the selection: one round more than the
+/// comparison. Nothing for no values.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Relu {
     bits: Bits,
     sign: Drelu,
@@ -33,18 +33,24 @@ impl Relu {
     ///
     /// # Errors
     /// When the stream or the pools fail.
-    pub fn run(&self, s: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
-        let positive = self.sign.run(s, x)?;
-        Ok(self.mux().run(s, &positive, x)?)
+    pub async fn run(&self, party: &Party<'_>, x: &[u64]) -> Result<Vec<u64>, Error> {
+        if x.is_empty() {
+            return Ok(Vec::new());
+        }
+        let positive = self.sign.run(party, x).await?;
+        Ok(self.mux().run(party, &positive, x).await?)
     }
 
-    /// The cost for `n` values.
+    /// The rounds of `n` values.
     #[must_use]
-    pub fn cost(&self, n: usize) -> Cost {
-        self.sign.cost(n).then(self.mux().cost(n))
+    pub fn rounds(&self, n: usize) -> Rounds {
+        if n == 0 {
+            return Rounds::none();
+        }
+        self.sign.rounds(n).then(self.mux().rounds(n))
     }
 
-    const fn mux(self) -> Mux {
+    const fn mux(&self) -> Mux {
         Mux { bits: self.bits }
     }
 }

@@ -1,8 +1,7 @@
 //! A rectifier of channels, some of which keep their negative part; only the server knows which.
 
-use channel::Cost;
 use ring_arith::{BitVec, Bits, slices};
-use sharing::{CotPrice, Mux, Session};
+use sharing::{CotPrice, Mux, Party, Rounds};
 use zeroize::Zeroizing;
 
 use crate::{Chunked, Drelu, Error};
@@ -36,8 +35,8 @@ impl std::fmt::Debug for ChannelSigns<'_> {
 ///
 /// **Security.** Semi-honest; shifts and bits enter the server's own shares only.
 ///
-/// **Cost.** That of a [`crate::Relu`]: [`Drelu`] then [`Mux`], chunk by chunk.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// **Cost.** That of a [`crate::Relu`], piece by piece as [`Chunked::rounds`] says.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SignedRelu {
     bits: Bits,
     sign: Drelu,
@@ -61,42 +60,55 @@ impl SignedRelu {
     /// # Panics
     /// If the number of channels does not divide that of the values, or there are not as many signs as
     /// shifts.
-    pub fn run(
+    pub async fn run(
         &self,
-        s: &mut Session,
+        party: &Party<'_>,
         x: &[u64],
         channels: Option<ChannelSigns<'_>>,
     ) -> Result<Vec<u64>, Error> {
-        let mut shifted = Zeroizing::new(x.to_vec());
-        let mut flips = BitVec::zeros(x.len());
-        if let Some(ChannelSigns { signs, shifts }) = channels {
-            let plane = x.len().checked_div(signs.len()).unwrap_or(0);
-            assert!(
-                signs.len() == shifts.len() && plane * signs.len() == x.len(),
-                "{} signs and {} shifts for {} values",
-                signs.len(),
-                shifts.len(),
-                x.len()
-            );
-            for (y, &shift) in shifted.chunks_exact_mut(plane.max(1)).zip(shifts) {
-                slices::add_constant(self.bits, y, self.bits.from_signed(shift));
-            }
-            flips = BitVec::from_fn(x.len(), |i| signs[i / plane] < 0);
-        }
-        let mut at = 0;
-        self.chunks.run(&shifted, |x| {
-            let mut keep = self.sign.run(s, x)?;
+        let (shifted, flips) = shift_and_flips(self.bits, x, channels);
+        let piece = async |party: &Party<'_>, at: usize, x: &[u64]| {
+            let mut keep = self.sign.run(party, x).await?;
             keep.xor_assign(&flips.slice(at, x.len()));
-            at += x.len();
-            Ok(Mux { bits: self.bits }.run(s, &keep, x)?)
-        })
+            Ok(self.mux().run(party, &keep, x).await?)
+        };
+        self.chunks.run_at(party, &shifted, 1, piece).await
     }
 
-    /// The cost for `n` values.
+    /// The rounds of `n` values.
     #[must_use]
-    pub fn cost(&self, n: usize) -> Cost {
-        let mux = Mux { bits: self.bits };
-        let one = |n| self.sign.cost(n).then(mux.cost(n));
-        self.chunks.cost(n, one)
+    pub fn rounds(&self, n: usize) -> Rounds {
+        let piece = |n| self.sign.rounds(n).then(self.mux().rounds(n));
+        self.chunks.rounds(n, piece)
     }
+
+    const fn mux(&self) -> Mux {
+        Mux { bits: self.bits }
+    }
+}
+
+/// A party's share of x with the shifts added, and its share of the bits n: the server's parameters enter its own, and the client has
+/// none.
+pub(crate) fn shift_and_flips(
+    bits: Bits,
+    x: &[u64],
+    channels: Option<ChannelSigns<'_>>,
+) -> (Zeroizing<Vec<u64>>, BitVec) {
+    let mut shifted = Zeroizing::new(x.to_vec());
+    let Some(ChannelSigns { signs, shifts }) = channels else {
+        return (shifted, BitVec::zeros(x.len()));
+    };
+    let plane = x.len().checked_div(signs.len()).unwrap_or(0);
+    assert!(
+        signs.len() == shifts.len() && plane * signs.len() == x.len(),
+        "{} signs and {} shifts for {} values",
+        signs.len(),
+        shifts.len(),
+        x.len()
+    );
+    for (y, &shift) in shifted.chunks_exact_mut(plane.max(1)).zip(shifts) {
+        slices::add_constant(bits, y, bits.from_signed(shift));
+    }
+    let flips = BitVec::from_fn(x.len(), |i| signs[i / plane] < 0);
+    (shifted, flips)
 }

@@ -1,11 +1,10 @@
 //! Division of shared values by a power of two.
 
-use channel::Cost;
 use ring_arith::{BitVec, Bits};
-use sharing::{CotPrice, Session};
+use sharing::{B2a, CotPrice, Party, Rounds};
+use zeroize::Zeroizing;
 
-use crate::wrap::{self, Bit};
-use crate::{Error, Millionaire, Range, SplitMillionaire};
+use crate::{Error, Millionaire, Range, SplitMillionaire, wrap};
 
 /// Faithful truncation: floor(x / 2^shift), in the same ring.
 ///
@@ -15,25 +14,26 @@ use crate::{Error, Millionaire, Range, SplitMillionaire};
 /// **Protocol.** [RRK+20; RRG+21]. With x' = x + 2^(bits−1), unsigned, and
 /// shares S, C of x': floor(x'/2^d) = (S >> d) + (C >> d) + carry − 2^(bits−d)·wrap, where carry =
 /// [S mod 2^d + C mod 2^d ≥ 2^d] and wrap = [S + C ≥ 2^bits]. Both come from one
-/// [`SplitMillionaire`] with shared leaves. Then they become numbers in the same two flights, of which
-/// the wrap is needed mod 2^d only. (The papers take a comparison of its own for the low bits, and a
+/// [`SplitMillionaire`] with shared leaves. [`B2a`] makes numbers of both, its first step beside the comparison; the
+/// wrap is needed mod 2^d only. (The papers take a comparison of its own for the low bits, and a
 /// 1-of-4 OT.) Where more is known of x ([`Range`]), x + 0 or x + 2^(bits−2) takes the place of x', and
-/// the wrap is the OR of the shares' highest bits [RRG+21; in HLHD22 without the carry].
+/// the wrap is the OR of the shares' highest bits [RRG+21; in HLHD22 without the carry], beside the comparison too.
 ///
 /// **Security.** Semi-honest.
 ///
-/// **Cost.** [`SplitMillionaire`] of `bits` bits split at `shift` (a [`Millionaire`] of `shift`
-/// bits, where the range is known), then two COTs each with the server as sender: ceil(2n/8)
-/// bytes to the server, ceil(n·(bits−1)/8) + ceil(n·(shift−1)/8) to the client (`shift` in place of
-/// `shift` − 1 where the range is known). Nothing where `shift` is 0.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// **Cost** for n values. [`SplitMillionaire`] of `bits` bits split at `shift`, and beside it [`B2a::prepare`] in rings
+/// of `bits` and of `shift` bits; then the round that ends both [`B2a`]. Where the range is known, a [`Millionaire`] of
+/// `shift` bits, and beside it, in place of the second [`B2a`], two rounds of [`sharing::BitProducts`] in a ring of `shift` bits,
+/// ceil(n/8) bytes to the server and then ceil(n·shift/8) to the client. So one round more than a comparison. Nothing
+/// where `shift` is 0, or for no values.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TruncFaithful {
     bits: Bits,
     shift: u32,
     range: Range,
     /// Carry and wrap, where nothing is known of the values.
     both: SplitMillionaire,
-    /// The carry alone.
+    /// The carry alone. `None` where nothing is shifted out.
     low: Option<Millionaire>,
 }
 
@@ -74,55 +74,64 @@ impl TruncFaithful {
     ///
     /// # Errors
     /// When the stream or the pools fail.
-    pub fn run(&self, s: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
-        let Some(wrap_bits) = Bits::new(self.shift) else {
+    pub async fn run(&self, party: &Party<'_>, x: &[u64]) -> Result<Vec<u64>, Error> {
+        let (Some(low), Some(wrap_bits)) = (&self.low, Bits::new(self.shift)) else {
             return Ok(x.to_vec());
         };
+        if x.is_empty() {
+            return Ok(Vec::new());
+        }
         let (bits, shift) = (self.bits, self.shift);
         let offset = self.range.offset(bits);
-        let x = wrap::add_public(s, x, bits, offset);
-        let (carry, wrap) = self.compare(s, &x)?;
-        let wanted = [(Bit::Shared(carry), bits), (wrap, wrap_bits)];
-        let shares = wrap::to_arithmetic(s, &wanted)?;
-        let quotients = x.iter().zip(&shares[0]).zip(&shares[1]);
+        let x = Zeroizing::new(wrap::add_public(party, x, bits, offset));
+        let (carries, wraps) = if self.range == Range::Any {
+            self.carry_and_wrap(party, &x, wrap_bits).await?
+        } else {
+            let highest = BitVec::bit_of(&x, bits.get() - 1);
+            let carries = wrap::compared(party, low, &x, bits);
+            let wraps = wrap::either(party, &highest, wrap_bits);
+            party.both(carries, wraps).await?
+        };
+        let quotients = x.iter().zip(&carries).zip(&wraps);
         let quotients: Vec<u64> = quotients
             .map(|((&x, &carry), &wrap)| {
                 let wrap = wrap << (bits.get() - shift);
                 (x >> shift).wrapping_add(carry).wrapping_sub(wrap)
             })
             .collect();
-        Ok(wrap::add_public(
-            s,
-            &quotients,
-            bits,
-            (offset >> shift).wrapping_neg(),
-        ))
+        let back = (offset >> shift).wrapping_neg();
+        Ok(wrap::add_public(party, &quotients, bits, back))
     }
 
-    /// The cost for `n` values.
+    /// The rounds of `n` values.
     #[must_use]
-    pub fn cost(&self, n: usize) -> Cost {
-        let Some(wrap_bits) = Bits::new(self.shift) else {
-            return Cost::none();
+    pub fn rounds(&self, n: usize) -> Rounds {
+        let (Some(low), Some(wrap_bits)) = (&self.low, Bits::new(self.shift)) else {
+            return Rounds::none();
         };
-        let wrap_is_compared = self.range == Range::Any;
-        let compare = if wrap_is_compared {
-            self.both.cost(n)
-        } else {
-            cost_of(self.low, n)
-        };
-        let wanted = [(true, self.bits), (wrap_is_compared, wrap_bits)];
-        compare.then(wrap::to_arithmetic_cost(n, &wanted))
+        if n == 0 {
+            return Rounds::none();
+        }
+        if self.range == Range::Any {
+            let (carry, wrap) = (B2a { bits: self.bits }, B2a { bits: wrap_bits });
+            let numbers = carry.rounds(n).beside(wrap.rounds(n));
+            return self.both.rounds(n).then(numbers);
+        }
+        wrap::compared_rounds(n, low, self.bits).beside(wrap::either_rounds(n, wrap_bits))
     }
 
-    fn compare(&self, s: &mut Session, x: &[u64]) -> Result<(BitVec, Bit), Error> {
-        let operand = wrap::operand(s, x);
-        if self.range == Range::Any {
-            let bits = self.both.run(s, &operand)?;
-            return Ok((bits.low, Bit::Shared(bits.whole)));
-        }
-        let wrap = BitVec::bit_of(x, self.bits.get() - 1);
-        Ok((carry(s, self.low, &operand)?, Bit::Either(wrap)))
+    /// The carry mod 2^bits, and the wrap in its own ring.
+    async fn carry_and_wrap(
+        &self,
+        party: &Party<'_>,
+        x: &[u64],
+        wrap_bits: Bits,
+    ) -> Result<(Vec<u64>, Vec<u64>), Error> {
+        let (carry, wrap) = (B2a { bits: self.bits }, B2a { bits: wrap_bits });
+        let compared = self.both.run(party, &wrap::operand(party, x)).await?;
+        let carry = carry.run(party, &compared.low);
+        let wrap = wrap.run(party, &compared.whole);
+        Ok(party.both(carry, wrap).await?)
     }
 }
 
@@ -138,7 +147,7 @@ impl TruncFaithful {
 ///   the most negative value. A nonnegative x never becomes negative in that range.
 ///
 /// **Protocol.** (S >> d) + (C >> d) + carry [RRG+21], the carry out of the low d bits
-/// by [`Millionaire`]. Otherwise local: the server adds 2^d − 1 to its share first, and no carry is
+/// by [`Millionaire`], and [`B2a`] with its first step beside it. Otherwise local: the server adds 2^d − 1 to its share first, and no carry is
 /// added. With s and t the shares mod 2^d, the sum exceeds the floor by \[s > 0\] − \[s + t ≥ 2^d\], which is
 /// \[(s + t) mod 2^d > t\].
 ///
@@ -146,16 +155,17 @@ impl TruncFaithful {
 /// opens such a quotient to the client, by itself or through later layers, tells it on which side of a threshold
 /// that it knows the bits lie that were cut off. The input shares must be fresh and uniform for the law to hold.
 ///
-/// **Cost.** Exact: [`Millionaire`] of `shift` bits, then one COT each with the server as sender:
-/// ceil(n/8) bytes to the server, ceil(n·(bits−shift−1)/8) to the client (none of it where bits −
-/// shift = 1). Otherwise nothing.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// **Cost.** Exact: [`Millionaire`] of `shift` bits, and beside it [`B2a::prepare`] in the ring of the result; then the
+/// round that ends [`B2a`] (where bits − shift = 1 there is no [`B2a`]). Nothing where `shift` is 0, for no values, and
+/// in the local form.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TruncReduce {
     bits: Bits,
     shift: u32,
     /// The ring of the result.
     output: Bits,
     exact: bool,
+    /// `None` where nothing is shifted out.
     compare: Option<Millionaire>,
 }
 
@@ -186,47 +196,36 @@ impl TruncReduce {
     ///
     /// # Errors
     /// When the stream or the pools fail.
-    pub fn run(&self, s: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
+    pub async fn run(&self, party: &Party<'_>, x: &[u64]) -> Result<Vec<u64>, Error> {
         let shift = self.shift;
         if !self.exact {
             let last = (1 << shift) - 1;
-            let mut x = wrap::add_public(s, x, self.bits, last);
+            let mut x = wrap::add_public(party, x, self.bits, last);
             x.iter_mut().for_each(|x| *x >>= shift);
             return Ok(x);
         }
-        if shift == 0 {
+        let Some(compare) = &self.compare else {
             return Ok(x.to_vec());
+        };
+        if x.is_empty() {
+            return Ok(Vec::new());
         }
-        let carry = carry(s, self.compare, &wrap::operand(s, x))?;
-        let wanted = [(Bit::Shared(carry), self.output)];
-        let carries = wrap::to_arithmetic(s, &wanted)?.swap_remove(0);
+        let carries = wrap::compared(party, compare, x, self.output).await?;
         let quotients = x.iter().zip(carries);
         let sum = |(&x, carry): (&u64, u64)| self.output.reduce((x >> shift).wrapping_add(carry));
         Ok(quotients.map(sum).collect())
     }
 
-    /// The cost for `n` values.
+    /// The rounds of `n` values.
     #[must_use]
-    pub fn cost(&self, n: usize) -> Cost {
-        if !self.exact || self.shift == 0 {
-            return Cost::none();
+    pub fn rounds(&self, n: usize) -> Rounds {
+        match &self.compare {
+            Some(compare) if self.exact && n > 0 => wrap::compared_rounds(n, compare, self.output),
+            _ => Rounds::none(),
         }
-        cost_of(self.compare, n).then(wrap::to_arithmetic_cost(n, &[(true, self.output)]))
     }
 }
 
 fn low_comparison(shift: u32, cot_price: CotPrice) -> Option<Millionaire> {
     Bits::new(shift).map(|low| Millionaire::new(low, cot_price))
-}
-
-/// The carry out of the low bits, none where there are no low bits.
-fn carry(s: &mut Session, compare: Option<Millionaire>, operand: &[u64]) -> Result<BitVec, Error> {
-    match compare {
-        Some(compare) => compare.run(s, operand),
-        None => Ok(BitVec::zeros(operand.len())),
-    }
-}
-
-fn cost_of(compare: Option<Millionaire>, n: usize) -> Cost {
-    compare.map_or_else(Cost::none, |compare| compare.cost(n))
 }

@@ -14,7 +14,6 @@ pub(crate) fn terms(extension: &dyn Extension, model: Option<Digest>) -> Terms {
     let agreement = Agreement::new()
         .with(ot::AGREEMENT)
         .with(&extension.agreement())
-        .with(nonlinear::AGREEMENT)
         .with(secure::AGREEMENT);
     Terms {
         version: WIRE_VERSION,

@@ -150,6 +150,12 @@ impl<'s> Party<'s> {
         self.common.role
     }
 
+    /// How many rounds of the run are over.
+    #[must_use]
+    pub fn round(&self) -> u64 {
+        self.common.round.borrow().number
+    }
+
     /// A round in which both speak: says `bytes`, and gives the `n` bytes of the peer.
     ///
     /// # Errors
