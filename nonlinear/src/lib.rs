@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod argmax;
+mod channel_extend;
 mod chunked;
 pub mod clear;
 mod clip;
@@ -20,6 +21,7 @@ mod truncate;
 mod wrap;
 
 pub use argmax::{ArgMax, Winner};
+pub use channel_extend::ChannelExtend;
 pub use chunked::Chunked;
 pub use clip::Clip;
 pub use digits::Digits;

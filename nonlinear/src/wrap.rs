@@ -7,7 +7,7 @@ use sharing::{BitProducts, Session};
 use crate::Error;
 
 /// The products that turn bits into numbers. The server sends, so the client speaks first.
-const PRODUCTS: BitProducts = BitProducts {
+pub(crate) const PRODUCTS: BitProducts = BitProducts {
     sender: Role::Server,
 };
 
