@@ -250,6 +250,7 @@ impl SecureNetwork {
             }
             Step::Trunc(step) => ELEMENTS.run(x, |x| step.run(s, x))?,
             Step::Extend(step) => ELEMENTS.run(x, |x| step.run(s, x))?,
+            Step::ChannelExtend { step, after } => step.run(s, x, signs(secret, *after))?,
             Step::Relu(step) => ELEMENTS.run(x, |x| step.run(s, x))?,
             Step::SignedRelu(step) => step.run(s, x, signs(secret, index))?,
             Step::Clip(step) => ELEMENTS.run(x, |x| step.run(s, x))?,

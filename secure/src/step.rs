@@ -6,8 +6,8 @@ use channel::{Cost, Role};
 use linear::LinearProtocol;
 use nets::{IntGraph, IntOp, Operator as _, PathStep, Shape, TensorType, Window};
 use nonlinear::{
-    ArgMax, Chunked, Clip, HardSwish, MaxPool, Pool2d, Range, Relu, SignExtend, SignedRelu,
-    TruncFaithful, TruncReduce,
+    ArgMax, ChannelExtend, Chunked, Clip, HardSwish, MaxPool, Pool2d, Range, Relu, SignExtend,
+    SignedRelu, TruncFaithful, TruncReduce,
 };
 use ot::CotPrice;
 use ring_arith::Bits;
@@ -44,6 +44,8 @@ pub(crate) enum Step {
     Trunc(TruncFaithful),
     /// Extension.
     Extend(SignExtend),
+    /// Extension of what the node `after` gave, a `ReLU` with secret signs.
+    ChannelExtend { step: ChannelExtend, after: usize },
     /// `ReLU`.
     Relu(Relu),
     /// `ReLU` with secret signs.
@@ -99,8 +101,12 @@ impl Step {
                 Self::Trunc(trunc.within(range(x)))
             }
             IntOp::Extend { to } => {
-                let extend = SignExtend::new(x.bits(), Bits::of(to), price);
-                Self::Extend(extend.within(range(x)))
+                let (from, to, after) = (x.bits(), Bits::of(to), source.inputs[0]);
+                if graph.nodes()[after].op == IntOp::SignedRelu {
+                    let step = ChannelExtend::new(from, to, ELEMENTS);
+                    return Ok(Self::ChannelExtend { step, after });
+                }
+                Self::Extend(SignExtend::new(from, to, price).within(range(x)))
             }
             IntOp::Relu => Self::Relu(Relu::new(out.bits(), price)),
             IntOp::SignedRelu => Self::SignedRelu(SignedRelu::new(out.bits(), ELEMENTS, price)),
@@ -189,6 +195,7 @@ impl Step {
                 let name = if known { "known sign" } else { "wrap" };
                 (name, ELEMENTS.cost(n, |n| step.cost(n)))
             }
+            Self::ChannelExtend { step, .. } => ("sign known to the server", step.cost(n)),
             Self::Relu(step) => (COMPARISON, ELEMENTS.cost(n, |n| step.cost(n))),
             Self::SignedRelu(step) => (COMPARISON, step.cost(n)),
             Self::Clip(step) => ("two comparisons", ELEMENTS.cost(n, |n| step.cost(n))),
