@@ -35,7 +35,7 @@ pub const fn zero_extend(from: Bits, to: Bits, x: i64) -> i64 {
     to.to_signed(from.from_signed(x))
 }
 
-/// [`crate::SignExtend`]: the same number.
+/// [`crate::SignExtend`] and [`crate::ChannelExtend`]: the same number.
 #[must_use]
 pub const fn sign_extend(x: i64) -> i64 {
     x

@@ -50,12 +50,11 @@ pub(crate) async fn run(
         });
     }
     let pads = choices.take(place);
-    let own = party.role().is_server().then(|| planes::split(x, form.bits() as usize));
-    let end = End {
-        n,
-        pads,
-        x: own,
-    };
+    let own = party
+        .role()
+        .is_server()
+        .then(|| planes::split(x, form.bits() as usize));
+    let end = End { n, pads, x: own };
     let (start, mut nodes, mut steps) = end.leaves(party, form, &digits).await?;
     let mut progress = Progress::new(form);
     let mut chain = start;
@@ -72,7 +71,14 @@ pub(crate) async fn run(
         }
         let (meet, step) = party
             .both(
-                meet(party, &mut nodes, chain.as_ref().filter(|_| exchange.single).map(|c| (next, c))),
+                meet(
+                    party,
+                    &mut nodes,
+                    chain
+                        .as_ref()
+                        .filter(|_| exchange.single)
+                        .map(|c| (next, c)),
+                ),
                 async {
                     match (exchange.step, &chain) {
                         (Some(_), Some(carry)) => {
@@ -134,7 +140,8 @@ impl End<'_> {
                 };
                 let equal = if digit.kind.equality {
                     self.serve(digit.kind.equal_bits(), &mut sink, |w, messages| {
-                        let pads = |j: usize, b: usize, at: usize| self.server_pad(digit, j, b, at, w);
+                        let pads =
+                            |j: usize, b: usize, at: usize| self.server_pad(digit, j, b, at, w);
                         leaf::serve_equal(digit.kind, self.digit(digit, w).bits(), pads, messages)
                     })
                 } else {
@@ -151,7 +158,9 @@ impl End<'_> {
             party.send(sink.to_bytes()).await?;
         } else {
             // The pads that a share needs are few; the messages are read as they came.
-            let bytes = party.recv(BitVec::byte_len(form.message_bits() * self.n)).await?;
+            let bytes = party
+                .recv(BitVec::byte_len(form.message_bits() * self.n))
+                .await?;
             let mut source = BitSource::new(&bytes);
             for digit in digits {
                 let greater = if digit.direct {
@@ -203,7 +212,12 @@ impl End<'_> {
 
     /// Takes a digit in: carry' = \[x > y\] ⊕ \[x = y\]·carry. In one exchange the server says the table of \[x > v\] ⊕ \[x = v\]·c_S for its
     /// share c_S of the carry, and the client opens c_C ⊕ b, with which b·e_S becomes c_C·e_S.
-    async fn take_in(&self, party: &Party<'_>, step: Step, carry: &BitVec) -> Result<BitVec, Error> {
+    async fn take_in(
+        &self,
+        party: &Party<'_>,
+        step: Step,
+        carry: &BitVec,
+    ) -> Result<BitVec, Error> {
         let Step {
             digit,
             equal,
@@ -354,7 +368,10 @@ async fn meet(
         let node = nodes[part].pop().expect("one node is left");
         (node, carry)
     });
-    let single: Vec<_> = taken.iter().map(|(node, carry)| (&node.equal, *carry)).collect();
+    let single: Vec<_> = taken
+        .iter()
+        .map(|(node, carry)| (&node.equal, *carry))
+        .collect();
     let pairs = nodes.iter().flat_map(|nodes| nodes.chunks_exact(2));
     let pairs: Vec<_> = pairs
         .map(|pair| (&pair[1].equal, &pair[0].greater, &pair[0].equal))

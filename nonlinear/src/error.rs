@@ -1,7 +1,5 @@
 //! The errors of this crate.
 
-use std::future::Future;
-
 /// What can go wrong in a protocol, or in the description of a pooling layer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -35,11 +33,4 @@ pub enum Error {
         /// Padding behind the input.
         after: usize,
     },
-}
-
-/// A protocol of the layer below, with the errors of this one.
-pub(crate) async fn lifted<T>(
-    protocol: impl Future<Output = Result<T, sharing::Error>>,
-) -> Result<T, Error> {
-    Ok(protocol.await?)
 }

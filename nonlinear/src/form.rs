@@ -196,7 +196,10 @@ impl Form {
 
     /// Random OTs for direct steps, with the server as sender.
     pub(crate) fn step_cots(&self) -> u64 {
-        let steps = self.parts.iter().filter(|part| matches!(part, Part::Step(_)));
+        let steps = self
+            .parts
+            .iter()
+            .filter(|part| matches!(part, Part::Step(_)));
         steps.count() as u64
     }
 }
@@ -324,7 +327,10 @@ impl Search {
             for (cost, part) in step.into_iter().chain(merged) {
                 let cost = (below.0 + cost.0, below.1 + cost.1);
                 let total = |cost: Cost| (self.price.total(cost.0, cost.1), cost.1);
-                if best.as_ref().is_none_or(|(known, ..)| total(cost) < total(*known)) {
+                if best
+                    .as_ref()
+                    .is_none_or(|(known, ..)| total(cost) < total(*known))
+                {
                     let mut parts = parts.clone();
                     parts.push(part);
                     best = Some((cost, start, parts));

@@ -257,7 +257,6 @@ impl HardSwish {
 /// The ring in which \[h ≥ 2T\] times 2T = 6·2^scale is needed, before the factor 2^(scale + 1).
 const STEP: Bits = Bits::of(3);
 
-
 /// What a party brings to a product.
 enum Factor {
     Numbers(Vec<u64>),

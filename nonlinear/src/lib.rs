@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod argmax;
+mod channel_extend;
 mod choices;
 mod chunked;
 pub mod clear;
@@ -22,6 +23,7 @@ mod truncate;
 mod wrap;
 
 pub use argmax::{ArgMax, Winner};
+pub use channel_extend::ChannelExtend;
 pub use chunked::Chunked;
 pub use clip::Clip;
 pub use drelu::Drelu;

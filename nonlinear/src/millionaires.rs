@@ -171,7 +171,10 @@ impl SplitMillionaire {
             carry.set(low.clone());
             Ok(low)
         };
-        let above: Vec<u64> = input.iter().map(|x| x.unbounded_shr(self.low_bits)).collect();
+        let above: Vec<u64> = input
+            .iter()
+            .map(|x| x.unbounded_shr(self.low_bits))
+            .collect();
         let high = compare::run(party, &self.high, &choices, 1, &above, Some(&carry));
         let (low, whole) = party.both::<_, _, Error>(low, high).await?;
         Ok(Comparison { low, whole })

@@ -16,6 +16,24 @@ pub struct ChannelSigns<'a> {
     pub shifts: &'a [i64],
 }
 
+impl ChannelSigns<'_> {
+    /// For each of `n` values, channel after channel, whether its channel keeps the negative ones.
+    ///
+    /// # Panics
+    /// If the number of channels does not divide `n`, or there are not as many signs as shifts.
+    pub(crate) fn negative(&self, n: usize) -> BitVec {
+        let Self { signs, shifts } = self;
+        let plane = n.checked_div(signs.len()).unwrap_or(0);
+        assert!(
+            signs.len() == shifts.len() && plane * signs.len() == n,
+            "{} signs and {} shifts for {n} values",
+            signs.len(),
+            shifts.len(),
+        );
+        BitVec::from_fn(n, |i| signs[i / plane] < 0)
+    }
+}
+
 impl std::fmt::Debug for ChannelSigns<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ChannelSigns")
@@ -95,20 +113,13 @@ pub(crate) fn shift_and_flips(
     channels: Option<ChannelSigns<'_>>,
 ) -> (Zeroizing<Vec<u64>>, BitVec) {
     let mut shifted = Zeroizing::new(x.to_vec());
-    let Some(ChannelSigns { signs, shifts }) = channels else {
+    let Some(channels) = channels else {
         return (shifted, BitVec::zeros(x.len()));
     };
-    let plane = x.len().checked_div(signs.len()).unwrap_or(0);
-    assert!(
-        signs.len() == shifts.len() && plane * signs.len() == x.len(),
-        "{} signs and {} shifts for {} values",
-        signs.len(),
-        shifts.len(),
-        x.len()
-    );
-    for (y, &shift) in shifted.chunks_exact_mut(plane.max(1)).zip(shifts) {
+    let flips = channels.negative(x.len());
+    let plane = x.len().checked_div(channels.shifts.len()).unwrap_or(0);
+    for (y, &shift) in shifted.chunks_exact_mut(plane.max(1)).zip(channels.shifts) {
         slices::add_constant(bits, y, bits.from_signed(shift));
     }
-    let flips = BitVec::from_fn(x.len(), |i| signs[i / plane] < 0);
     (shifted, flips)
 }

@@ -9,7 +9,7 @@ use sharing::{B2a, BitProducts, Factors, Party, Rounds};
 use crate::{Error, Millionaire};
 
 /// The product of highest bits. The server sends, so the client speaks first.
-const fn product(bits: Bits) -> BitProducts {
+pub(crate) const fn product(bits: Bits) -> BitProducts {
     let sender = Role::Server;
     BitProducts { sender, bits }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use channel::{Connection, Role, Way};
 use common::{random_shares, run};
 use nonlinear::{
-    ArgMax, ChannelSigns, Chunked, Clip, Error, HardSwish, MaxPool, Pool2d, Range, Relu,
-    SignExtend, SignedRelu, TruncFaithful, TruncReduce,
+    ArgMax, ChannelExtend, ChannelSigns, Chunked, Clip, Error, HardSwish, MaxPool, Pool2d, Range,
+    Relu, SignExtend, SignedRelu, TruncFaithful, TruncReduce,
 };
 use ring_arith::Bits;
 use sharing::{CotPrice, Session};
@@ -33,7 +33,9 @@ fn everything(s: &mut Session, x: &[u64]) -> Result<(), Error> {
         signs: &[1, -1, 1],
         shifts: &[0, 3, -3],
     };
-    signed_relu().run(s, x, s.role().is_server().then_some(channels))?;
+    let channels = s.role().is_server().then_some(channels);
+    signed_relu().run(s, x, channels)?;
+    channel_extend().run(s, x, channels)?;
     ArgMax::new(12, BITS, CotPrice::bits(32)).run(s, x)?;
     hard_swish().run(s, x)?;
     Ok(())
@@ -53,6 +55,11 @@ fn signed_relu() -> SignedRelu {
     SignedRelu::new(BITS, Chunked::new(20), CotPrice::bits(32))
 }
 
+/// In two chunks.
+fn channel_extend() -> ChannelExtend {
+    ChannelExtend::new(BITS, Bits::of(20), Chunked::new(20))
+}
+
 /// The cost of [`everything`].
 fn cost() -> channel::Cost {
     let window = Pool2d::new(6, 6, [3, 3], [2, 2], [1; 4]).expect("a window");
@@ -67,6 +74,7 @@ fn cost() -> channel::Cost {
         MaxPool::new(window, BITS, CotPrice::bits(32)).cost(1),
         clip().cost(N),
         signed_relu().cost(N),
+        channel_extend().cost(N),
         ArgMax::new(12, BITS, CotPrice::bits(32)).cost(3),
         hard_swish().cost(N),
     ]

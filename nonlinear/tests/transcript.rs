@@ -3,9 +3,9 @@
 
 use channel::Role;
 use nonlinear::{
-    ArgMax, ChannelSigns, Chunked, Clip, Digits, Drelu, Error, HardSwish, MaxPool, Millionaire,
-    Pool2d, Range, Relu, SignExtend, SignedRelu, SplitMillionaire, TruncFaithful, TruncReduce,
-    ZeroExtend,
+    ArgMax, ChannelExtend, ChannelSigns, Chunked, Clip, Digits, Drelu, Error, HardSwish, MaxPool,
+    Millionaire, Pool2d, Range, Relu, SignExtend, SignedRelu, SplitMillionaire, TruncFaithful,
+    TruncReduce, ZeroExtend,
 };
 use ring_arith::Bits;
 use sharing::{CotPrice, Session};
@@ -128,15 +128,27 @@ const BASELINE: &[(&str, Protocol, [&str; 2])] = &[
         },
         ["54736dda8f2466a6", "b5b2a47fe81df7c9"],
     ),
+    (
+        "sign-extension of channels",
+        channel_extend,
+        ["dba0b895cbe5464d", "9e23c43e9ab07dd2"],
+    ),
 ];
 
+const CHANNELS: ChannelSigns<'_> = ChannelSigns {
+    signs: &[1, -1, 1],
+    shifts: &[0, 5, -7],
+};
+
 fn signed_relu(s: &mut Session, x: &[u64]) -> Result<(), Error> {
-    let channels = ChannelSigns {
-        signs: &[1, -1, 1],
-        shifts: &[0, 5, -7],
-    };
-    let channels = s.role().is_server().then_some(channels);
+    let channels = s.role().is_server().then_some(CHANNELS);
     let protocol = SignedRelu::new(BITS, Chunked::new(50), PRICE);
+    protocol.run(s, x, channels).map(drop)
+}
+
+fn channel_extend(s: &mut Session, x: &[u64]) -> Result<(), Error> {
+    let channels = s.role().is_server().then_some(CHANNELS);
+    let protocol = ChannelExtend::new(BITS, WIDE, Chunked::new(50));
     protocol.run(s, x, channels).map(drop)
 }
 

@@ -219,7 +219,7 @@ impl SecureNetwork {
     }
 
     /// Computes one node.
-    async fn step(
+    pub(crate) async fn step(
         &self,
         party: &Party<'_>,
         index: usize,
@@ -251,19 +251,46 @@ impl SecureNetwork {
                     y
                 });
                 let x = lowered.as_ref().map_or(x, |y| y.as_slice());
-                ELEMENTS.run(party, x, async |x| step.run(party, x).await).await?
+                ELEMENTS
+                    .run(party, x, async |party, x| step.run(party, x).await)
+                    .await?
             }
-            Step::Trunc(step) => ELEMENTS.run(party, x, async |x| step.run(party, x).await).await?,
-            Step::Extend(step) => ELEMENTS.run(party, x, async |x| step.run(party, x).await).await?,
-            Step::Relu(step) => ELEMENTS.run(party, x, async |x| step.run(party, x).await).await?,
+            Step::Trunc(step) => {
+                ELEMENTS
+                    .run(party, x, async |party, x| step.run(party, x).await)
+                    .await?
+            }
+            Step::Extend(step) => {
+                ELEMENTS
+                    .run(party, x, async |party, x| step.run(party, x).await)
+                    .await?
+            }
+            Step::Relu(step) => {
+                ELEMENTS
+                    .run(party, x, async |party, x| step.run(party, x).await)
+                    .await?
+            }
+            Step::ChannelExtend { step, after } => {
+                step.run(party, x, signs(secret, *after)).await?
+            }
             Step::SignedRelu(step) => step.run(party, x, signs(secret, index)).await?,
-            Step::Clip(step) => ELEMENTS.run(party, x, async |x| step.run(party, x).await).await?,
+            Step::Clip(step) => {
+                ELEMENTS
+                    .run(party, x, async |party, x| step.run(party, x).await)
+                    .await?
+            }
             Step::HardSwish(step) => {
-                ELEMENTS.run(party, x, async |x| step.run(party, x).await).await?
+                ELEMENTS
+                    .run(party, x, async |party, x| step.run(party, x).await)
+                    .await?
             }
             Step::Gate(step) => party.alone(|s| step.run(s, inputs[1], x))?,
             Step::MaxPool(step) => {
-                planes(shape).run_rows(party, x, shape.plane(), async |x| step.run(party, x).await).await?
+                planes(shape)
+                    .run_rows(party, x, shape.plane(), async |party, x| {
+                        step.run(party, x).await
+                    })
+                    .await?
             }
             Step::ArgMax(step) => step.run(party, x).await?.index,
             Step::Reveal(step) => step.run(party, x).await?.unwrap_or_default(),
@@ -296,4 +323,3 @@ fn signs<'a>(secret: &Secret<'a>, node: usize) -> Option<ChannelSigns<'a>> {
         shifts: &layer.bias,
     })
 }
-

@@ -11,7 +11,7 @@ use channel::Cost;
 use sharing::Party;
 
 use crate::Error;
-use crate::executor::{SecureNetwork, Secret, Share};
+use crate::executor::{Secret, SecureNetwork, Share};
 use crate::report::{LayerReport, Progress};
 
 /// A node under way: its result, and what it cost.
@@ -61,7 +61,10 @@ impl<'a, 's: 'a> Run<'a, 's> {
             }
         }
         let missing: Vec<usize> = nodes.iter().map(|node| node.inputs.len()).collect();
-        let ready = missing.iter().enumerate().filter(|(_, missing)| **missing == 0);
+        let ready = missing
+            .iter()
+            .enumerate()
+            .filter(|(_, missing)| **missing == 0);
         Self {
             network,
             party,

@@ -6,8 +6,8 @@ use channel::{Cost, Role};
 use linear::LinearProtocol;
 use nets::{IntGraph, IntOp, Operator as _, PathStep, Shape, TensorType, Window};
 use nonlinear::{
-    ArgMax, Chunked, Clip, HardSwish, MaxPool, Pool2d, Range, Relu, SignExtend, SignedRelu,
-    TruncFaithful, TruncReduce,
+    ArgMax, ChannelExtend, Chunked, Clip, HardSwish, MaxPool, Pool2d, Range, Relu, SignExtend,
+    SignedRelu, TruncFaithful, TruncReduce,
 };
 use ot::CotPrice;
 use ring_arith::Bits;
@@ -45,6 +45,8 @@ pub(crate) enum Step {
     Trunc(TruncFaithful),
     /// Extension.
     Extend(SignExtend),
+    /// Extension of what the node `after` gave, a `ReLU` with secret signs.
+    ChannelExtend { step: ChannelExtend, after: usize },
     /// `ReLU`.
     Relu(Relu),
     /// `ReLU` with secret signs.
@@ -100,8 +102,12 @@ impl Step {
                 Self::Trunc(trunc.within(range(x)))
             }
             IntOp::Extend { to } => {
-                let extend = SignExtend::new(x.bits(), Bits::of(to), price);
-                Self::Extend(extend.within(range(x)))
+                let (from, to, after) = (x.bits(), Bits::of(to), source.inputs[0]);
+                if graph.nodes()[after].op == IntOp::SignedRelu {
+                    let step = ChannelExtend::new(from, to, ELEMENTS);
+                    return Ok(Self::ChannelExtend { step, after });
+                }
+                Self::Extend(SignExtend::new(from, to, price).within(range(x)))
             }
             IntOp::Relu => Self::Relu(Relu::new(out.bits(), price)),
             IntOp::SignedRelu => Self::SignedRelu(SignedRelu::new(out.bits(), ELEMENTS, price)),
@@ -160,6 +166,7 @@ impl Step {
             Self::TruncReduce { step, .. } => ELEMENTS.rounds(n, |n| step.rounds(n)),
             Self::Trunc(step) => ELEMENTS.rounds(n, |n| step.rounds(n)),
             Self::Extend(step) => ELEMENTS.rounds(n, |n| step.rounds(n)),
+            Self::ChannelExtend { step, .. } => step.rounds(n),
             Self::Relu(step) => ELEMENTS.rounds(n, |n| step.rounds(n)),
             Self::SignedRelu(step) => step.rounds(n),
             Self::Clip(step) => ELEMENTS.rounds(n, |n| step.rounds(n)),
@@ -212,6 +219,7 @@ impl Step {
             Self::Trunc(_) => "carry and wrap",
             Self::Extend(_) if graph.input_type(node, 0).nonneg => "known sign",
             Self::Extend(_) => "wrap",
+            Self::ChannelExtend { .. } => "sign known to the server",
             Self::Relu(_) | Self::SignedRelu(_) => "millionaires' and mux",
             Self::Clip(_) => "two comparisons",
             Self::HardSwish(_) => "two comparisons and a square",

@@ -24,10 +24,9 @@ impl Tally {
 
     /// Adds a run.
     pub(crate) fn add(&mut self, run: RunReport) {
-        let (up, down, flights) = run.totals();
-        self.comm.client_to_server_bytes += up;
-        self.comm.server_to_client_bytes += down;
-        self.comm.flights += flights;
+        self.comm.client_to_server_bytes += run.cost.bytes_to_server();
+        self.comm.server_to_client_bytes += run.cost.bytes_to_client();
+        self.comm.flights += run.cost.flights() as u64;
         if self.layers.is_empty() {
             self.layers = run.layers;
             return;

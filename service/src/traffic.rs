@@ -6,8 +6,7 @@ use secure::SecureNetwork;
 
 /// The correlations that `runs` runs of a network draw.
 pub(crate) fn cots(network: &SecureNetwork, runs: u64) -> Cots {
-    let layers = network.plan().iter().map(|layer| layer.cost.cots);
-    let one = layers.fold(Cots::default(), Cots::plus);
+    let one = network.cost().cots;
     Cots {
         server_sends: one.server_sends.saturating_mul(runs),
         client_sends: one.client_sends.saturating_mul(runs),
@@ -17,7 +16,7 @@ pub(crate) fn cots(network: &SecureNetwork, runs: u64) -> Cots {
 /// The bytes of a session of `runs` runs, in both directions: the set-up, the runs, and the refills of the
 /// correlations that they draw.
 pub(crate) fn bytes(network: &SecureNetwork, runs: u64, extension: &dyn Extension) -> u64 {
-    let one: u64 = network.plan().iter().map(|layer| layer.cost.bytes()).sum();
+    let one = network.cost().bytes();
     let cots = cots(network, runs);
     let pools = [
         (Role::Server, cots.server_sends),

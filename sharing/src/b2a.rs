@@ -59,7 +59,8 @@ impl B2a {
                 let flip = differs.wrapping_neg();
                 // q, or 1 − q.
                 let number = (q ^ flip).wrapping_sub(flip);
-                self.bits.reduce(number.wrapping_add(differs & u64::from(server)))
+                self.bits
+                    .reduce(number.wrapping_add(differs & u64::from(server)))
             }));
         }
         Ok(share)
@@ -69,7 +70,9 @@ impl B2a {
     #[must_use]
     pub fn rounds(self, n: usize) -> Rounds {
         match self.half() {
-            Some(half) if n > 0 => RandomProducts::rounds(Role::Server, n, half).beside(OpenBits.rounds(n)),
+            Some(half) if n > 0 => {
+                RandomProducts::rounds(Role::Server, n, half).beside(OpenBits.rounds(n))
+            }
             _ => Rounds::none(),
         }
     }

@@ -32,7 +32,8 @@ impl RandomProducts {
         bits: Bits,
     ) -> Result<Self, Error> {
         if party.role() == sender {
-            let words = |rng: &mut dyn CryptoRng| (0..n.div_ceil(64)).map(|_| rng.next_u64()).collect();
+            let words =
+                |rng: &mut dyn CryptoRng| (0..n.div_ceil(64)).map(|_| rng.next_u64()).collect();
             let own = BitVec::from_words(n, party.with_rng(words));
             let sending = party.draw(|sender, _| sender.begin_cot_words([n]))?;
             let end = End::Sender(sending);

@@ -178,7 +178,7 @@ impl Operation {
             return Ok((ot::rot_cost(self.cots, channel::Role::Server), work));
         }
         let network = self.network()?;
-        Ok((network.cost(), network.work()))
+        Ok((network.cost().clone(), network.work()))
     }
 
     fn serve(&self, session: &mut Session) -> Outcome<()> {

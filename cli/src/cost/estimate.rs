@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use channel::{Cots, Role};
+use channel::{Cost, Cots, Role};
 use nets::{FloatModel, Model};
 use secure::{CpuModel, CrypTFlow2, LayerPlan, Mode, SecureNetwork, reasons};
 use serde::Serialize;
@@ -85,12 +85,13 @@ pub(crate) fn with_reasons(
     let graph = Arc::new(public.graph.clone());
     let network = SecureNetwork::new(graph, mode, price).map_err(Failure::input)?;
     let views = public.preprocessing.views();
-    Ok(Estimate {
+    let estimate = Estimate {
         mode: Some(mode.to_string()),
         bits: Some(widths(&public.graph)),
         parameters,
         ..sum(public.name.clone(), "ot", network.plan(), views, why, speed)
-    })
+    };
+    Ok(estimate.with_shared_flights(network.cost(), speed))
 }
 
 /// What a network cost in an earlier system; what its CPU did is not known.
@@ -178,6 +179,16 @@ fn refill(before: u64, after: u64) -> u64 {
 }
 
 impl Estimate {
+    /// Counts flights as a whole run has them, in which layers share some.
+    fn with_shared_flights(mut self, one: &Cost, speed: &Speed) -> Self {
+        let price = default_extension().price();
+        let runs = u32::try_from(self.views).expect("few views");
+        self.comm.flights = one.flights() as u64 * u64::from(runs);
+        self.time.network_s = speed.wire.network.seconds(one, price) * f64::from(runs);
+        self.time.total_s = self.time.cpu_s.unwrap_or(0.0) + self.time.network_s;
+        self
+    }
+
     /// Adds one run of the layer at a place.
     fn add(&mut self, place: usize, layer: Layer) {
         let comm = &mut self.comm;

@@ -44,11 +44,6 @@ impl BitSink {
         bytes.truncate(self.len.div_ceil(8));
         bytes
     }
-
-    /// The bits as words, the unused bits of the last one zero.
-    pub(crate) fn into_words(self) -> Vec<u64> {
-        self.words
-    }
 }
 
 /// Reads back what a [`BitSink`] wrote.

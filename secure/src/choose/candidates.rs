@@ -47,14 +47,14 @@ impl After {
         let wide = Bits::of(bits.get() + guard);
         let reduce = |shift| {
             let step = TruncReduce::new(wide, shift, true, price);
-            ELEMENTS.cost(n, |n| step.cost(n))
+            ELEMENTS.rounds(n, |n| step.rounds(n)).cost()
         };
         match self {
             Self::Other => reduce(guard),
             Self::Reduce(shift) => reduce(shift + guard),
             Self::Within(shift) => {
                 let step = TruncFaithful::new(wide, shift + guard, price);
-                ELEMENTS.cost(n, |n| step.cost(n))
+                ELEMENTS.rounds(n, |n| step.rounds(n)).cost()
             }
         }
     }

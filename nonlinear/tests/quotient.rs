@@ -1,0 +1,97 @@
+//! A quotient and its rectifiers, for all values and all shares of small rings.
+
+mod common;
+
+use channel::Role;
+use nonlinear::{ChannelSigns, Quotient, Quotients};
+use ring_arith::Bits;
+use sharing::{CotPrice, Party};
+use testkit::run_sessions;
+
+/// What rectifiers there are: the shift, whether negative values are kept, whether it is a prompt one.
+type Rectifiers = Vec<(i64, bool, bool)>;
+
+fn check(bits: u32, shift: u32, rectifiers: &Rectifiers, price: CotPrice, x: &[[u64; 2]]) {
+    let ring = Bits::of(bits);
+    let mut protocol = Quotient::new(ring, shift, price);
+    for &(_, _, prompt) in rectifiers {
+        protocol.add(prompt, price).expect("there is room");
+    }
+    let out = protocol.output_bits();
+    let n = x.len();
+    let party = async |party: &Party<'_>, own: Vec<u64>| {
+        let server = party.role() == Role::Server;
+        let state = Quotients::default();
+        let quotient = protocol.run(party, &own, &state);
+        let each = rectifiers.iter().enumerate().map(async |(i, &(add, negative, _))| {
+            let signs = [if negative { -1 } else { 1 }];
+            let shifts = [add];
+            let channels = ChannelSigns {
+                signs: &signs,
+                shifts: &shifts,
+            };
+            protocol.rectify(party, i, &state, server.then_some(channels)).await
+        });
+        let outcome = party.both(quotient, party.all(each)).await?;
+        Ok::<_, nonlinear::Error>((outcome, party.round()))
+    };
+    let own = |role: usize| x.iter().map(|shares| shares[role]).collect::<Vec<u64>>();
+    let (server, client, cost) = run_sessions(
+        3,
+        |s| s.run(async |p| party(p, own(0)).await).expect("it runs"),
+        |s| s.run(async |p| party(p, own(1)).await).expect("it runs"),
+    );
+    let predicted = (0..rectifiers.len())
+        .map(|i| protocol.rectifier_rounds(i, n))
+        .fold(protocol.rounds(n), sharing::Rounds::beside);
+    assert_eq!(cost, predicted.cost());
+    assert_eq!((server.1, client.1), (predicted.len() as u64, predicted.len() as u64));
+    let ((quotient_s, all_s), (quotient_c, all_c)) = (server.0, client.0);
+    for (i, [s, c]) in x.iter().enumerate() {
+        let value = ring.to_signed(s.wrapping_add(*c)) >> shift;
+        let found = out.to_signed(quotient_s[i].wrapping_add(quotient_c[i]));
+        assert_eq!(found, value, "{s} + {c} mod 2^{bits} >> {shift}");
+        for (j, &(add, negative, _)) in rectifiers.iter().enumerate() {
+            let y = out.to_signed((value + add).cast_unsigned());
+            let expected = if (y >= 0) == negative { 0 } else { y };
+            let found = out.to_signed(all_s[j][i].wrapping_add(all_c[j][i]));
+            assert_eq!(found, expected, "{value} + {add}, {negative}, {bits} bits, {shift}");
+        }
+    }
+}
+
+fn all_shares(bits: u32) -> Vec<[u64; 2]> {
+    let all = 1_u64 << bits;
+    (0..all * all).map(|i| [i / all, i % all]).collect()
+}
+
+#[test]
+fn every_value_and_every_share() {
+    let rectifiers = vec![
+        (0, false, true),
+        (0, true, false),
+        (3, false, false),
+        (-3, true, true),
+        (1, true, false),
+    ];
+    for price in [CotPrice::FREE, CotPrice::bits(32)] {
+        for (bits, shift) in [(1, 0), (2, 1), (5, 0), (6, 2), (7, 3), (7, 6), (7, 5)] {
+            check(bits, shift, &rectifiers, price, &all_shares(bits));
+        }
+    }
+}
+
+#[test]
+fn wide_rings() {
+    let mut rng = testkit::rng(5);
+    for (bits, shift) in [(26, 11), (32, 12), (64, 20), (64, 0), (15, 0)] {
+        let x: Vec<[u64; 2]> = (0..700)
+            .map(|_| {
+                let x = testkit::elements(2, Bits::of(bits), &mut rng);
+                [x[0], x[1]]
+            })
+            .collect();
+        let rectifiers = vec![(-700, false, true), (4000, true, false), (0, true, false)];
+        check(bits, shift, &rectifiers, CotPrice::FREE, &x);
+    }
+}
