@@ -23,15 +23,20 @@ fn check(bits: u32, shift: u32, rectifiers: &Rectifiers, price: CotPrice, x: &[[
         let server = party.role() == Role::Server;
         let state = Quotients::default();
         let quotient = protocol.run(party, &own, &state);
-        let each = rectifiers.iter().enumerate().map(async |(i, &(add, negative, _))| {
-            let signs = [if negative { -1 } else { 1 }];
-            let shifts = [add];
-            let channels = ChannelSigns {
-                signs: &signs,
-                shifts: &shifts,
-            };
-            protocol.rectify(party, i, &state, server.then_some(channels)).await
-        });
+        let each = rectifiers
+            .iter()
+            .enumerate()
+            .map(async |(i, &(add, negative, _))| {
+                let signs = [if negative { -1 } else { 1 }];
+                let shifts = [add];
+                let channels = ChannelSigns {
+                    signs: &signs,
+                    shifts: &shifts,
+                };
+                protocol
+                    .rectify(party, i, &state, server.then_some(channels))
+                    .await
+            });
         let outcome = party.both(quotient, party.all(each)).await?;
         Ok::<_, nonlinear::Error>((outcome, party.round()))
     };
@@ -45,7 +50,10 @@ fn check(bits: u32, shift: u32, rectifiers: &Rectifiers, price: CotPrice, x: &[[
         .map(|i| protocol.rectifier_rounds(i, n))
         .fold(protocol.rounds(n), sharing::Rounds::beside);
     assert_eq!(cost, predicted.cost());
-    assert_eq!((server.1, client.1), (predicted.len() as u64, predicted.len() as u64));
+    assert_eq!(
+        (server.1, client.1),
+        (predicted.len() as u64, predicted.len() as u64)
+    );
     let ((quotient_s, all_s), (quotient_c, all_c)) = (server.0, client.0);
     for (i, [s, c]) in x.iter().enumerate() {
         let value = ring.to_signed(s.wrapping_add(*c)) >> shift;
@@ -55,7 +63,10 @@ fn check(bits: u32, shift: u32, rectifiers: &Rectifiers, price: CotPrice, x: &[[
             let y = out.to_signed((value + add).cast_unsigned());
             let expected = if (y >= 0) == negative { 0 } else { y };
             let found = out.to_signed(all_s[j][i].wrapping_add(all_c[j][i]));
-            assert_eq!(found, expected, "{value} + {add}, {negative}, {bits} bits, {shift}");
+            assert_eq!(
+                found, expected,
+                "{value} + {add}, {negative}, {bits} bits, {shift}"
+            );
         }
     }
 }

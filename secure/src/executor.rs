@@ -6,7 +6,7 @@ use std::sync::Arc;
 use channel::{Cost, Role};
 use linear::Work;
 use nets::{IntGraph, PrivateWeights};
-use nonlinear::ChannelSigns;
+use nonlinear::{ChannelSigns, Quotients};
 use ot::CotPrice;
 use ring_arith::slices;
 use sharing::{Input, Party, Session};
@@ -14,10 +14,12 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::limits::{Limits, Spent};
+use crate::quotients::{Group, Member, Part, groups};
 use crate::report::{LayerPlan, Mode, Progress, RunReport};
 use crate::run::Run;
+use crate::spread::{Origin, Spread};
 use crate::step::{ELEMENTS, Step, hidden, planes};
-use crate::timetable::Timetable;
+use crate::timetable::{Timetable, Timing};
 use crate::weights::ServerWeights;
 
 /// A share of a tensor, erased when dropped.
@@ -49,11 +51,26 @@ pub struct SecureNetwork {
     graph: Arc<IntGraph>,
     mode: Mode,
     price: CotPrice,
+    /// What is run.
+    pub(crate) spread: Spread,
+    /// For each node of the spread graph its protocol.
     steps: Vec<Step>,
+    pub(crate) groups: Vec<Group>,
+    /// For each node of the spread graph the nodes that must have ended before it begins.
+    pub(crate) needs: Vec<Vec<usize>>,
     plan: Vec<LayerPlan>,
-    /// For each node its place in the plan, if it is there.
-    layer: Vec<Option<usize>>,
+    /// For each node of the spread graph its place in the plan, if it is there.
+    pub(crate) layers: Vec<Option<usize>>,
     cost: Cost,
+}
+
+/// A plan of the spread graph.
+struct Draft {
+    steps: Vec<Step>,
+    groups: Vec<Group>,
+    needs: Vec<Vec<usize>>,
+    timings: Vec<Timing>,
+    timetable: Timetable,
 }
 
 /// The secret that a party brings to a run.
@@ -88,31 +105,46 @@ impl SecureNetwork {
         cot_price: CotPrice,
     ) -> Result<Self, Error> {
         limits.check_graph(&graph)?;
-        let (mut spent, hidden) = (Spent::default(), hidden(&graph));
-        let (mut steps, mut plan, mut layer) = (Vec::new(), Vec::new(), Vec::new());
-        let mut timetable = Timetable::default();
-        for node in 0..graph.len() {
-            let exact = mode == Mode::Faithful || !hidden[node];
-            let step = Step::new(&graph, node, exact, cot_price)?;
-            let timing = step.timing(&graph, node);
-            let entry = step.plan(&graph, node, timing.cost());
-            if let Some(layer) = &entry {
-                spent.add(layer, limits)?;
+        let spread = Spread::new(&graph);
+        let prompt = Draft::new(&spread.graph, mode, cot_price, |_| false)?;
+        let draft = prompt.at_leisure(&spread.graph, mode, cot_price)?;
+
+        let mut spent = Spent::default();
+        let mut plan: Vec<LayerPlan> = Vec::new();
+        let mut places = vec![None; graph.len()];
+        let mut layers = Vec::new();
+        let timings = draft.steps.iter().zip(&draft.timings).enumerate();
+        for (node, (step, timing)) in timings {
+            let origin = &spread.origins[node];
+            let Some(entry) = step.plan(&spread.graph, node, timing.cost()) else {
+                layers.push(None);
+                continue;
+            };
+            spent.add(&entry, limits)?;
+            let place = *places[origin.node].get_or_insert(plan.len());
+            layers.push(Some(place));
+            if let Some(sum) = plan.get_mut(place) {
+                sum.add(entry);
+            } else {
+                let name = graph.nodes()[origin.node].name.clone();
+                plan.push(LayerPlan {
+                    node: origin.node,
+                    name,
+                    ..entry
+                });
             }
-            timetable.add(&graph.nodes()[node].inputs, timing);
-            layer.push(entry.is_some().then_some(plan.len()));
-            plan.extend(entry);
-            steps.push(step);
         }
-        let cost = timetable.cost();
         Ok(Self {
             graph,
             mode,
             price: cot_price,
-            steps,
+            spread,
+            steps: draft.steps,
+            groups: draft.groups,
+            needs: draft.needs,
             plan,
-            layer,
-            cost,
+            layers,
+            cost: draft.timetable.cost(),
         })
     }
 
@@ -134,11 +166,6 @@ impl SecureNetwork {
     #[must_use]
     pub const fn cost(&self) -> &Cost {
         &self.cost
-    }
-
-    pub(crate) fn layer(&self, node: usize) -> Option<(usize, &LayerPlan)> {
-        let layer = self.layer[node]?;
-        Some((layer, &self.plan[layer]))
     }
 
     /// The work of both CPUs in a whole run, counted in units.
@@ -218,34 +245,53 @@ impl SecureNetwork {
         Ok((output, report))
     }
 
-    /// Computes one node.
+    /// Computes one node of the spread graph.
     pub(crate) async fn step(
         &self,
         party: &Party<'_>,
         index: usize,
         inputs: &[Rc<Share>],
+        quotients: &[Quotients],
         secret: &Secret<'_>,
     ) -> Result<Vec<u64>, Error> {
-        let role = party.role();
+        let (role, graph) = (party.role(), &self.spread.graph);
         let inputs: Vec<&[u64]> = inputs.iter().map(|share| share.as_slice()).collect();
         let Some(&x) = inputs.first() else {
             return Ok(self.input(role, secret));
         };
-        let shape = self.graph.input_type(index, 0).shape;
+        let shape = graph.input_type(index, 0).shape;
         Ok(match &self.steps[index] {
             Step::Input => self.input(role, secret),
-            Step::Local(step) => step.run(role, &inputs, shape, &self.graph.types()[index]),
+            Step::Local(step) => step.run(role, &inputs, shape, &graph.types()[index]),
             Step::Linear(step) => match secret {
                 Secret::Weights(weights) => {
-                    let prepared = weights.prepared(index, step.as_ref())?;
-                    let parameters = weights.parameters(index);
+                    let node = self.spread.origins[index].node;
+                    let prepared = weights.prepared(node, step.as_ref())?;
+                    let parameters = weights.parameters(node);
                     party.alone(|s| step.serve(s, parameters, &prepared, x))?
                 }
                 Secret::Image(_) => party.alone(|s| step.request(s, x))?,
             },
+            &Step::Grouped(Member { group, part }) => {
+                let (state, group) = (&quotients[group], &self.groups[group]);
+                let protocol = &group.protocol;
+                match part {
+                    Part::Quotient => protocol.run(party, x, state).await?,
+                    Part::Rectifier(number) => {
+                        let signs = self.signs(secret, index);
+                        let rectify = protocol.rectify(party, number, state, signs);
+                        if number == 0 && group.quotient.is_none() {
+                            let first = protocol.run(party, x, state);
+                            party.both(first, rectify).await?.1
+                        } else {
+                            rectify.await?
+                        }
+                    }
+                }
+            }
             Step::TruncReduce { step, less } => {
                 let lowered = (*less > 0 && role.is_server()).then(|| {
-                    let bits = self.graph.input_type(index, 0).bits();
+                    let bits = graph.input_type(index, 0).bits();
                     let mut y = Zeroizing::new(x.to_vec());
                     slices::add_constant(bits, &mut y, bits.reduce(less.wrapping_neg()));
                     y
@@ -271,9 +317,9 @@ impl SecureNetwork {
                     .await?
             }
             Step::ChannelExtend { step, after } => {
-                step.run(party, x, signs(secret, *after)).await?
+                step.run(party, x, self.signs(secret, *after)).await?
             }
-            Step::SignedRelu(step) => step.run(party, x, signs(secret, index)).await?,
+            Step::SignedRelu(step) => step.run(party, x, self.signs(secret, index)).await?,
             Step::Clip(step) => {
                 ELEMENTS
                     .run(party, x, async |party, x| step.run(party, x).await)
@@ -310,16 +356,75 @@ impl SecureNetwork {
         };
         sharing.local(role, image, x.shape.len())
     }
+
+    /// The secret shifts and signs of a node of the spread graph; `None` at the client, and where it has none.
+    fn signs<'a>(&self, secret: &Secret<'a>, node: usize) -> Option<ChannelSigns<'a>> {
+        let Secret::Weights(weights) = secret else {
+            return None;
+        };
+        let Origin { node, channels } = &self.spread.origins[node];
+        let layer = PrivateWeights::layer(weights.weights(), *node)?;
+        Some(ChannelSigns {
+            signs: &layer.weights[channels.clone()],
+            shifts: &layer.bias[channels.clone()],
+        })
+    }
 }
 
-/// The secret shifts and signs of a node; `None` at the client.
-fn signs<'a>(secret: &Secret<'a>, node: usize) -> Option<ChannelSigns<'a>> {
-    let Secret::Weights(weights) = secret else {
-        return None;
-    };
-    let layer = PrivateWeights::layer(weights.weights(), node)?;
-    Some(ChannelSigns {
-        signs: &layer.weights,
-        shifts: &layer.bias,
-    })
+impl Draft {
+    /// Plans a graph, in which some rectifiers are `patient`.
+    fn new(
+        graph: &IntGraph,
+        mode: Mode,
+        price: CotPrice,
+        patient: impl Fn(usize) -> bool,
+    ) -> Result<Self, Error> {
+        let hidden = hidden(graph);
+        let exact = |node: usize| mode == Mode::Faithful || !hidden[node];
+        let (groups, members) = groups(graph, exact, patient, price);
+        let mut draft = Self {
+            steps: Vec::new(),
+            groups,
+            needs: Vec::new(),
+            timings: Vec::new(),
+            timetable: Timetable::default(),
+        };
+        for (node, &member) in members.iter().enumerate() {
+            let step = Step::new(graph, node, exact(node), member, price)?;
+            let timing = step.timing(graph, node, &draft.groups);
+            let needs = match member {
+                // What it takes of the quotient comes in the course of the protocol.
+                Some(member) => vec![draft.groups[member.group].input],
+                None => graph.nodes()[node].inputs.clone(),
+            };
+            draft.timetable.add(&needs, timing.clone());
+            draft.needs.push(needs);
+            draft.timings.push(timing);
+            draft.steps.push(step);
+        }
+        Ok(draft)
+    }
+
+    /// The same plan with rectifiers that take their time where it delays nothing.
+    fn at_leisure(self, graph: &IntGraph, mode: Mode, price: CotPrice) -> Result<Self, Error> {
+        let slack = self.timetable.slack(&self.needs);
+        let more = |group: &Group| {
+            let mut patient = group.protocol.clone();
+            let number = patient.add(false, price)?;
+            let rounds = |number| patient.rectifier_rounds(number, 1).len();
+            Some(rounds(number).saturating_sub(rounds(0)))
+        };
+        let mut patient = vec![false; graph.len()];
+        for group in &self.groups {
+            let more = more(group).unwrap_or(usize::MAX);
+            for &node in &group.rectifiers {
+                patient[node] = slack[node] >= more;
+            }
+        }
+        let other = Self::new(graph, mode, price, |node| patient[node])?;
+        if other.timetable.len() > self.timetable.len() {
+            return Ok(self);
+        }
+        Ok(other)
+    }
 }

@@ -53,6 +53,15 @@ pub struct LayerPlan {
     pub work: Work,
 }
 
+impl LayerPlan {
+    /// Adds what is computed of the same layer for other channels.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.macs += other.macs;
+        self.work = std::mem::take(&mut self.work).plus(&other.work);
+        self.cost = std::mem::take(&mut self.cost).beside(other.cost);
+    }
+}
+
 /// One layer of a run: what it cost.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 #[non_exhaustive]

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use channel::Cost;
+use nonlinear::Quotients;
 use sharing::Party;
 
 use crate::Error;
@@ -36,7 +37,10 @@ pub(crate) struct Run<'a, 's> {
     shares: Vec<Option<Rc<Share>>>,
     /// For each node how many uses of its result are to come.
     uses: Vec<usize>,
-    reports: Vec<Option<LayerReport>>,
+    /// What the groups of nodes hand to each other.
+    quotients: Vec<Quotients>,
+    /// What each node cost, and the seconds it took.
+    costs: Vec<Cost>,
     seconds: Vec<f64>,
     done_bytes: u64,
     total_bytes: u64,
@@ -51,16 +55,12 @@ impl<'a, 's: 'a> Run<'a, 's> {
         secret: &'a Secret<'a>,
         progress: &'a mut dyn FnMut(Progress<'_>),
     ) -> Self {
-        let nodes = network.graph().nodes();
-        let mut consumers = vec![Vec::new(); nodes.len()];
-        let mut uses = vec![0; nodes.len()];
-        for (index, node) in nodes.iter().enumerate() {
-            for &input in &node.inputs {
-                consumers[input].push(index);
-                uses[input] += 1;
-            }
+        let needs = &network.needs;
+        let mut consumers = vec![Vec::new(); needs.len()];
+        for (index, needs) in needs.iter().enumerate() {
+            needs.iter().for_each(|&need| consumers[need].push(index));
         }
-        let missing: Vec<usize> = nodes.iter().map(|node| node.inputs.len()).collect();
+        let missing: Vec<usize> = needs.iter().map(Vec::len).collect();
         let ready = missing
             .iter()
             .enumerate()
@@ -72,12 +72,17 @@ impl<'a, 's: 'a> Run<'a, 's> {
             progress,
             ready: ready.map(|(index, _)| index).collect(),
             missing,
+            tasks: needs.iter().map(|_| None).collect(),
+            shares: vec![None; needs.len()],
+            uses: consumers.iter().map(Vec::len).collect(),
             consumers,
-            tasks: nodes.iter().map(|_| None).collect(),
-            shares: vec![None; nodes.len()],
-            uses,
-            reports: vec![None; network.plan().len()],
-            seconds: vec![0.0; nodes.len()],
+            quotients: network
+                .groups
+                .iter()
+                .map(|_| Quotients::default())
+                .collect(),
+            costs: vec![Cost::none(); needs.len()],
+            seconds: vec![0.0; needs.len()],
             done_bytes: 0,
             total_bytes: network.plan().iter().map(|layer| layer.cost.bytes()).sum(),
             clock: Instant::now(),
@@ -87,9 +92,23 @@ impl<'a, 's: 'a> Run<'a, 's> {
     /// The share of the output, and what every layer cost.
     pub(crate) async fn to_the_end(mut self) -> Result<(Share, Vec<LayerReport>), Error> {
         let output = std::future::poll_fn(|context| self.go_on(context)).await?;
-        let reports = self.reports.into_iter();
-        let reports = reports.map(|report| report.expect("every layer has run"));
-        Ok((output, reports.collect()))
+        let plan = self.network.plan();
+        let mut costs = vec![(Cost::none(), 0.0); plan.len()];
+        let nodes = self
+            .network
+            .layers
+            .iter()
+            .zip(self.costs.into_iter().zip(self.seconds));
+        for (layer, (cost, seconds)) in nodes {
+            if let Some(layer) = *layer {
+                let (sum, time) = &mut costs[layer];
+                *sum = std::mem::take(sum).beside(cost);
+                *time += seconds;
+            }
+        }
+        let layers = plan.iter().zip(costs);
+        let layers = layers.map(|(plan, (cost, seconds))| LayerReport::new(plan, cost, seconds));
+        Ok((output, layers.collect()))
     }
 
     /// What can be done before the next round.
@@ -110,11 +129,12 @@ impl<'a, 's: 'a> Run<'a, 's> {
             self.account(node);
             if let Poll::Ready(outcome) = outcome {
                 let (share, cost) = outcome?;
+                self.done_bytes += cost.bytes();
+                self.costs[node] = cost;
                 if node == last {
-                    self.report(node, cost);
                     return Poll::Ready(Ok(share));
                 }
-                self.end(node, share, cost);
+                self.end(node, share);
             }
             next = self.ready.range(node + 1..).next().copied();
         }
@@ -123,7 +143,8 @@ impl<'a, 's: 'a> Run<'a, 's> {
 
     fn begin(&mut self, node: usize) -> Task<'a> {
         let network = self.network;
-        if let Some((layer, plan)) = network.layer(node) {
+        if let Some(layer) = network.layers[node] {
+            let plan = &network.plan()[layer];
             (self.progress)(Progress {
                 layer,
                 layers: network.plan().len(),
@@ -134,20 +155,21 @@ impl<'a, 's: 'a> Run<'a, 's> {
             });
             self.party.enter_phase(plan.name.clone());
         }
-        let inputs = network.graph().nodes()[node].inputs.iter();
+        let inputs = network.needs[node].iter();
         let inputs = inputs.map(|&input| self.shares[input].clone().expect("it is there"));
         let inputs: Vec<Rc<Share>> = inputs.collect();
-        let (party, secret) = (self.party.apart(), self.secret);
+        let (party, secret, quotients) = (self.party.apart(), self.secret, self.quotients.clone());
         Box::pin(async move {
-            let share = network.step(&party, node, &inputs, secret).await?;
+            let share = network
+                .step(&party, node, &inputs, &quotients, secret)
+                .await?;
             Ok((Share::new(share), party.spent()))
         })
     }
 
-    fn end(&mut self, node: usize, share: Share, cost: Cost) {
+    fn end(&mut self, node: usize, share: Share) {
         self.tasks[node] = None;
         self.ready.remove(&node);
-        self.report(node, cost);
         self.shares[node] = (self.uses[node] > 0).then(|| Rc::new(share));
         for &consumer in &self.consumers[node] {
             self.missing[consumer] -= 1;
@@ -155,18 +177,11 @@ impl<'a, 's: 'a> Run<'a, 's> {
                 self.ready.insert(consumer);
             }
         }
-        for &input in &self.network.graph().nodes()[node].inputs {
+        for &input in &self.network.needs[node] {
             self.uses[input] -= 1;
             if self.uses[input] == 0 {
                 self.shares[input] = None;
             }
-        }
-    }
-
-    fn report(&mut self, node: usize, cost: Cost) {
-        if let Some((layer, plan)) = self.network.layer(node) {
-            self.done_bytes += cost.bytes();
-            self.reports[layer] = Some(LayerReport::new(plan, cost, self.seconds[node]));
         }
     }
 

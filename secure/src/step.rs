@@ -15,6 +15,7 @@ use sharing::{Reveal, ScaleRows};
 
 use crate::local::Local;
 use crate::price::nonlinear_work;
+use crate::quotients::{Group, Member, Part};
 use crate::report::LayerPlan;
 use crate::timetable::Timing;
 use crate::{Error, algorithms};
@@ -39,6 +40,8 @@ pub(crate) enum Step {
     Local(Local),
     /// Product with the server's weights.
     Linear(Box<dyn LinearProtocol>),
+    /// A part of a truncation or comparison that several nodes have in common.
+    Grouped(Member),
     /// Truncation into a narrower ring. The server first subtracts `less` from its share.
     TruncReduce { step: TruncReduce, less: u64 },
     /// Truncation in the same ring.
@@ -71,8 +74,12 @@ impl Step {
         graph: &IntGraph,
         node: usize,
         exact: bool,
+        member: Option<Member>,
         price: CotPrice,
     ) -> Result<Self, Error> {
+        if let Some(member) = member {
+            return Ok(Self::Grouped(member));
+        }
         let out = &graph.types()[node];
         let source = &graph.nodes()[node];
         if source.inputs.is_empty() {
@@ -155,13 +162,25 @@ impl Step {
     }
 
     /// When the node speaks.
-    pub(crate) fn timing(&self, graph: &IntGraph, node: usize) -> Timing {
+    pub(crate) fn timing(&self, graph: &IntGraph, node: usize, groups: &[Group]) -> Timing {
         let n = graph.types()[node].shape.len();
         Timing::Rounds(match self {
             Self::Input | Self::Local(_) => return Timing::Local,
             Self::Linear(step) => return Timing::Alone(step.cost()),
             Self::Gate(step) => {
                 return Timing::Alone(step.cost(graph.types()[node].shape.channels));
+            }
+            Self::Grouped(Member { group, part }) => {
+                let Group {
+                    protocol, quotient, ..
+                } = &groups[*group];
+                match *part {
+                    Part::Quotient => protocol.rounds(n),
+                    Part::Rectifier(0) if quotient.is_none() => {
+                        protocol.rounds(n).beside(protocol.rectifier_rounds(0, n))
+                    }
+                    Part::Rectifier(number) => protocol.rectifier_rounds(number, n),
+                }
             }
             Self::TruncReduce { step, .. } => ELEMENTS.rounds(n, |n| step.rounds(n)),
             Self::Trunc(step) => ELEMENTS.rounds(n, |n| step.rounds(n)),
@@ -214,6 +233,10 @@ impl Step {
         Cow::Borrowed(match self {
             Self::Linear(step) => return step.name().into(),
             Self::Input | Self::Local(_) => "local",
+            Self::Grouped(Member { part, .. }) => match part {
+                Part::Quotient => "carry",
+                Part::Rectifier(_) => "shared comparison and mux",
+            },
             Self::TruncReduce { .. } if cost.is_silent() => "local",
             Self::TruncReduce { .. } => "carry",
             Self::Trunc(_) => "carry and wrap",

@@ -27,11 +27,11 @@ impl Timing {
     }
 }
 
-/// The rounds of a run: every node begins as soon as its inputs are there, as [`crate::run::Run`] lets it.
+/// The rounds of a run: every node begins as soon as what it needs is there, as [`crate::run::Run`] lets it.
 #[derive(Debug, Default)]
 pub(crate) struct Timetable {
-    /// For each node the number of the round before which its result is there.
-    ends: Vec<usize>,
+    /// For each node the round before which it begins, and the one before which its result is there.
+    times: Vec<(usize, usize)>,
     rounds: Vec<Segment>,
     /// What is said before a round by nodes that speak by themselves.
     alone: BTreeMap<usize, Cost>,
@@ -40,9 +40,9 @@ pub(crate) struct Timetable {
 }
 
 impl Timetable {
-    /// Adds the next node.
-    pub(crate) fn add(&mut self, inputs: &[usize], timing: Timing) {
-        let begin = inputs.iter().map(|&input| self.ends[input]).max();
+    /// Adds the next node, which needs the results of some others.
+    pub(crate) fn add(&mut self, needs: &[usize], timing: Timing) {
+        let begin = needs.iter().map(|&need| self.times[need].1).max();
         let begin = begin.unwrap_or(0);
         let mut end = begin;
         match timing {
@@ -60,7 +60,26 @@ impl Timetable {
                 self.drawn.cots = self.drawn.cots.plus(rounds.cots);
             }
         }
-        self.ends.push(end);
+        self.times.push((begin, end));
+    }
+
+    /// The number of rounds.
+    pub(crate) const fn len(&self) -> usize {
+        self.rounds.len()
+    }
+
+    /// For each node by how many rounds it could end later without delaying the last one. `needs` are those of each node.
+    pub(crate) fn slack(&self, needs: &[Vec<usize>]) -> Vec<usize> {
+        let mut latest = vec![self.rounds.len(); self.times.len()];
+        for (node, needs) in needs.iter().enumerate().rev() {
+            let (begin, end) = self.times[node];
+            let begin = latest[node] - (end - begin);
+            for &need in needs {
+                latest[need] = latest[need].min(begin);
+            }
+        }
+        let times = latest.iter().zip(&self.times);
+        times.map(|(latest, (_, end))| latest - end).collect()
     }
 
     /// What all of it costs.
@@ -94,6 +113,8 @@ mod tests {
             .then(Cost::to_client(20))
             .then(Cost::exchange(5, 5))
             .with_cots(1, 2);
+        let needs = [vec![], vec![0], vec![0], vec![1], vec![3, 2]];
+        assert_eq!(timetable.slack(&needs), [0, 1, 0, 1, 0]);
         assert_eq!(timetable.cost(), expected);
     }
 }

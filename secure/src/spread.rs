@@ -1,0 +1,139 @@
+//! Elementwise operations of joined tensors, tensor by tensor.
+
+use std::ops::Range;
+
+use nets::{GraphBuilder, IntGraph, IntOp};
+
+/// The most nodes that a graph is spread to (AGREEMENT). One that would have more is left as it is.
+const MOST: usize = 1 << 14;
+
+/// A graph in which no elementwise operation takes a joined tensor: it is done for each of the tensors, and the results are joined.
+/// So it can begin as soon as a tensor is there, and what is done with the same tensor in several places can be done together. The
+/// integers are the same.
+#[derive(Debug)]
+pub(crate) struct Spread {
+    pub(crate) graph: IntGraph,
+    /// For each node where it comes from.
+    pub(crate) origins: Vec<Origin>,
+}
+
+/// A node of the graph that was spread, and the channels of its output.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Origin {
+    pub(crate) node: usize,
+    pub(crate) channels: Range<usize>,
+}
+
+/// A node before those that nobody needs are left out.
+struct Draft {
+    name: String,
+    op: IntOp,
+    inputs: Vec<usize>,
+    origin: Origin,
+}
+
+impl Spread {
+    pub(crate) fn new(graph: &IntGraph) -> Self {
+        let all = |node: usize| Origin {
+            node,
+            channels: 0..graph.types()[node].shape.channels,
+        };
+        let spread = drafts(graph, all).and_then(|drafts| build(&drafts));
+        spread.unwrap_or_else(|| Self {
+            graph: graph.clone(),
+            origins: (0..graph.len()).map(all).collect(),
+        })
+    }
+}
+
+/// Whether an operation can be done for each channel by itself.
+const fn is_elementwise(op: &IntOp) -> bool {
+    matches!(
+        op,
+        IntOp::Relu | IntOp::SignedRelu | IntOp::Extend { .. } | IntOp::Clip { .. }
+    )
+}
+
+/// The nodes of the spread graph; `None` if they are too many.
+fn drafts(graph: &IntGraph, all: impl Fn(usize) -> Origin) -> Option<Vec<Draft>> {
+    let mut drafts: Vec<Draft> = Vec::new();
+    // For each old node the new ones whose outputs, one after the other, are its own.
+    let mut pieces: Vec<Vec<usize>> = Vec::new();
+    let mut place: Vec<usize> = Vec::new();
+    for (old, node) in graph.nodes().iter().enumerate() {
+        let draft = |op: &IntOp, inputs: Vec<usize>| Draft {
+            name: node.name.clone(),
+            op: op.clone(),
+            inputs,
+            origin: all(old),
+        };
+        let joined = match (&node.op, node.inputs.first()) {
+            (IntOp::Concat, _) => {
+                let inputs = node.inputs.iter();
+                inputs.flat_map(|&input| pieces[input].clone()).collect()
+            }
+            (op, Some(&input)) if is_elementwise(op) && pieces[input].len() > 1 => {
+                let mut channel = 0;
+                let each = pieces[input].clone().into_iter().enumerate();
+                each.map(|(i, piece)| {
+                    let channels = channel..channel + drafts[piece].origin.channels.len();
+                    channel = channels.end;
+                    drafts.push(Draft {
+                        name: format!("{}[{i}]", node.name),
+                        op: op.clone(),
+                        inputs: vec![piece],
+                        origin: Origin {
+                            node: old,
+                            channels,
+                        },
+                    });
+                    drafts.len() - 1
+                })
+                .collect()
+            }
+            (op, _) => {
+                let inputs = node.inputs.iter().map(|&input| place[input]).collect();
+                drafts.push(draft(op, inputs));
+                vec![drafts.len() - 1]
+            }
+        };
+        if joined.len() > 1 {
+            drafts.push(draft(&IntOp::Concat, joined.clone()));
+        }
+        place.push(match *joined {
+            [only] => only,
+            _ => drafts.len() - 1,
+        });
+        pieces.push(joined);
+        if drafts.len() > MOST.max(graph.len()) {
+            return None;
+        }
+    }
+    Some(drafts)
+}
+
+/// The graph of those nodes that the output depends on; `None` if they are none, which does not happen.
+fn build(drafts: &[Draft]) -> Option<Spread> {
+    let mut live = vec![false; drafts.len()];
+    *live.last_mut()? = true;
+    for node in (0..drafts.len()).rev().filter(|&node| node > 0) {
+        if live[node] {
+            drafts[node]
+                .inputs
+                .iter()
+                .for_each(|&input| live[input] = true);
+        }
+    }
+    // The input stays, whether it is used or not.
+    live[0] = true;
+    let mut builder = GraphBuilder::new();
+    let mut place = vec![0; drafts.len()];
+    let mut origins = Vec::new();
+    for (index, draft) in drafts.iter().enumerate().filter(|&(index, _)| live[index]) {
+        let inputs: Vec<usize> = draft.inputs.iter().map(|&input| place[input]).collect();
+        place[index] = builder.push(draft.name.clone(), draft.op.clone(), &inputs);
+        origins.push(draft.origin.clone());
+    }
+    let graph = builder.finish().ok()?;
+    Some(Spread { graph, origins })
+}
