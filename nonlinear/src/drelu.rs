@@ -17,7 +17,7 @@ use crate::{Error, Millionaire, wrap};
 ///
 /// **Security.** That of [`Millionaire`].
 ///
-/// **Cost.** That of a [`Millionaire`] of `bits` − 1 bits; nothing where `bits` is 1.
+/// **Cost.** That of a [`Millionaire`] of `bits` − 1 bits; nothing where `bits` is 1, or for no values.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Drelu {
     bits: Bits,

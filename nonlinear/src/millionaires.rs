@@ -24,14 +24,14 @@ use crate::leaves::{self, Node};
 /// **Security.** Semi-honest, from random OTs; the shares of the result are fresh. Of those between, each party's share
 /// of "equal" of a digit of one bit is a function of its own bit, which does no harm: it is only opened masked.
 ///
-/// **Cost** for n numbers in q digits of k_i bits: flights: one to the server of ceil(n·bits/8)
+/// **Cost** for n numbers in q digits of k_i bits: one round to the server of ceil(n·bits/8)
 /// bytes, one to the client of 2^(k_0) − 1 bits for the lowest digit and 2^(k_i+1) − 3 for each
 /// other, then ceil(log2 q) in which both speak: in all of them 2 bits each way for the lowest
 /// node and 3 for the others that meet. `bits` COTs in which the server sends and q − 1 more in each
-/// direction. Each flight is rounded up to bytes over all n.
+/// direction. Each round is rounded up to bytes over all n. Nothing for no numbers.
 ///
-/// Memory: between the first two flights the client keeps `bits` bits for each number and 2 for each
-/// digit, and the server keeps its messages.
+/// Memory: in the first round the client keeps `bits` bits for each number and 2 for each digit, and the server
+/// 2^(k_0+1) − 2 bits for the lowest digit and 2^(k_i+2) − 6 for each other; in the second the server keeps its messages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Millionaire {
     digits: Digits,
@@ -87,7 +87,7 @@ impl Millionaire {
 ///
 /// **Security.** As for [`Millionaire`].
 ///
-/// **Cost.** As for [`Millionaire`], at most one level more.
+/// **Cost.** As for [`Millionaire`], at most one round more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SplitMillionaire {
     low: Digits,
