@@ -3,6 +3,7 @@
 use channel::Role;
 use ring_arith::BitVec;
 use sharing::{Party, Rounds};
+use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::kernel::bitstream::{BitSink, BitSource};
@@ -68,11 +69,12 @@ async fn serve(party: &Party<'_>, groups: &[Group], input: &[u64]) -> Result<Vec
     })?;
     let flips = party.recv(choice_bytes(groups, n)).await?;
 
-    let mut flips = flips.chunks(choice_bytes(groups, TILE));
     let mut nodes = empty_nodes(groups, n);
     let mut answer = Vec::with_capacity(message_bytes(groups, n));
-    for (tile, (x, pads)) in input.chunks(TILE).zip(pads).enumerate() {
-        let mut flips = BitSource::new(flips.next().expect("choices for every tile"));
+    let flips = flips.chunks(choice_bytes(groups, TILE));
+    let tiles = input.chunks(TILE).zip(flips).zip(pads);
+    for (tile, ((x, flips), pads)) in tiles.enumerate() {
+        let mut flips = BitSource::new(flips);
         let mut sink = BitSink::default();
         let planes = planes::split(x, operand_bits(groups));
         for (group, mut pads) in groups.iter().zip(pads) {
@@ -92,8 +94,8 @@ async fn serve(party: &Party<'_>, groups: &[Group], input: &[u64]) -> Result<Vec
 
 /// What the client keeps of a group in a tile between the two rounds.
 struct Pending {
-    y: Vec<Vec<u64>>,
-    pads: Vec<Shares>,
+    y: Zeroizing<Vec<Vec<u64>>>,
+    pads: Zeroizing<Vec<Shares>>,
 }
 
 async fn choose(party: &Party<'_>, groups: &[Group], input: &[u64]) -> Result<Vec<Node>, Error> {
@@ -143,9 +145,9 @@ fn choose_group<E>(
     sink: &mut BitSink,
 ) -> Result<Pending, E> {
     let (kind, m) = (group.kind, group.digits.len() * n);
-    let y = digit_planes(group, planes, n);
+    let y = Zeroizing::new(digit_planes(group, planes, n));
     let mut drawn = Vec::with_capacity(y.len());
-    for (j, y) in (0..).zip(&y) {
+    for (j, y) in (0..).zip(&*y) {
         let (mut choices, pads) = draw(m, kind.pad_bits(j))?;
         for (choice, y) in choices.words_mut().iter_mut().zip(y) {
             *choice ^= y;
@@ -153,7 +155,7 @@ fn choose_group<E>(
         sink.push(choices.words(), m);
         drawn.push(pads);
     }
-    let pads = chosen_pads(kind, &y, &drawn, m);
+    let pads = Zeroizing::new(chosen_pads(kind, &y, &drawn, m));
     Ok(Pending { y, pads })
 }
 
