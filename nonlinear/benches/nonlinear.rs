@@ -42,9 +42,18 @@ fn nonlinear(c: &mut Criterion) {
         let faithful = TruncFaithful::new(bits, shift, price);
         let reduce = TruncReduce::new(bits, shift, true, price);
         let protocols: [(&str, Box<Protocol>); 3] = [
-            ("relu", Box::new(move |s, x| relu.run(s, x))),
-            ("trunc_faithful", Box::new(move |s, x| faithful.run(s, x))),
-            ("trunc_reduce", Box::new(move |s, x| reduce.run(s, x))),
+            (
+                "relu",
+                Box::new(move |s, x| s.run(async |p| relu.run(p, x).await)),
+            ),
+            (
+                "trunc_faithful",
+                Box::new(move |s, x| s.run(async |p| faithful.run(p, x).await)),
+            ),
+            (
+                "trunc_reduce",
+                Box::new(move |s, x| s.run(async |p| reduce.run(p, x).await)),
+            ),
         ];
         for (name, protocol) in protocols {
             group.bench_function(BenchmarkId::new(name, bits), |b| {

@@ -7,10 +7,10 @@
 
 use std::time::Instant;
 
-use channel::{Connection, Cost};
+use channel::Connection;
 use nonlinear::{Error, Relu, TruncFaithful, clear};
 use ring_arith::Bits;
-use sharing::{Session, default_extension};
+use sharing::{Party, Rounds, Session, default_extension};
 use testkit::{elements, reconstruct, rng, run_tcp, seed, share};
 
 const BITS: Bits = Bits::of(32);
@@ -29,14 +29,16 @@ fn main() {
     let mut rng = rng(1);
     let x = elements(n, BITS, &mut rng);
     let rectified = |x: i64| clear::relu(x);
-    measure("ReLU", &x, rectified, &relu.cost(n), |s, x| relu.run(s, x));
+    measure("ReLU", &x, rectified, &relu.rounds(n), async |party, x| {
+        relu.run(party, x).await
+    });
     let truncated = |x: i64| clear::truncate(x, SHIFT);
     measure(
         "truncation by 12",
         &x,
         truncated,
-        &truncation.cost(n),
-        |s, x| truncation.run(s, x),
+        &truncation.rounds(n),
+        async |party, x| truncation.run(party, x).await,
     );
 }
 
@@ -45,15 +47,16 @@ fn measure(
     name: &str,
     x: &[u64],
     expected: impl Fn(i64) -> i64,
-    predicted: &Cost,
-    protocol: impl Fn(&mut Session, &[u64]) -> Result<Vec<u64>, Error> + Sync,
+    rounds: &Rounds,
+    protocol: impl AsyncFn(&Party<'_>, &[u64]) -> Result<Vec<u64>, Error> + Sync,
 ) {
     let (server, client) = share(x, BITS, &mut rng(2));
     let party = |connection: &Connection, number: u64, x: &[u64]| {
         let mut s = Session::establish(connection, seed(number), default_extension())
             .expect("the set-up succeeds");
         let (cpu, start) = (cpu_seconds(), Instant::now());
-        let y = protocol(&mut s, x).expect("the protocol succeeds");
+        let y = s.run(async |party| protocol(party, x).await);
+        let y = y.expect("the protocol succeeds");
         let refill = s.refill_ledgers().into_iter().flatten();
         let refill: u64 = refill.map(|ledger| ledger.measured().bytes()).sum();
         (y, s.measured(), refill, cpu, start.elapsed())
@@ -64,7 +67,7 @@ fn measure(
     );
     let (y, cost, refill, cpu, wall) = server;
     let cpu = cpu_seconds() - cpu.max(client.3);
-    assert_eq!(cost, *predicted, "a cost is exact");
+    assert_eq!(cost, rounds.cost(), "a cost is exact");
     let result = reconstruct(&y, &client.0, BITS);
     let right = |(&x, &y): (&u64, &u64)| BITS.to_signed(y) == expected(BITS.to_signed(x));
     assert!(x.iter().zip(&result).all(right), "the values are right");

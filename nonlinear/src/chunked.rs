@@ -117,13 +117,13 @@ mod tests {
         for (n, width) in [(0, 1), (1, 1), (3, 1), (4, 1), (7, 1), (12, 3), (15, 3)] {
             let x: Vec<u64> = (0..n).collect();
             let protocol = async |party: &Party<'_>| {
-                let sizes = RefCell::default();
+                let sizes = RefCell::new(Vec::new());
                 let double = async |_: &Party<'_>, piece: &[u64]| {
-                    RefCell::borrow_mut(&sizes).push(piece.len());
+                    sizes.borrow_mut().push(piece.len());
                     Ok::<_, Error>(piece.iter().map(|v| 2 * v).collect())
                 };
                 let y = Chunked::new(3).run_rows(party, &x, width, double).await?;
-                Ok((y, sizes.into_inner()))
+                Ok::<_, Error>((y, sizes.into_inner()))
             };
             let (y, sizes): (Vec<u64>, Vec<usize>) = run(protocol).0.expect("it succeeds");
             assert_eq!(y, x.iter().map(|v| 2 * v).collect::<Vec<_>>());

@@ -109,7 +109,7 @@ impl<'w, T: Copy> Tournament<'w, T> {
         let [bracket, columns] = brackets(window);
         let mut tournament = Self {
             window,
-            values: row_entries(window, x),
+            values: row_entries(window, &bracket, x),
             bracket,
             columns: Some(columns),
         };
@@ -136,19 +136,18 @@ impl<'w, T: Copy> Tournament<'w, T> {
         if self.bracket.is_over()
             && let Some(columns) = self.columns.take()
         {
-            self.values = column_entries(self.window, &self.values);
+            self.values = column_entries(self.window, &columns, &self.values);
             self.bracket = columns;
         }
     }
 }
 
 /// The values of every window column in every used row, of all planes.
-fn row_entries<T: Copy>(window: &Pool2d, x: &[T]) -> Vec<T> {
+fn row_entries<T: Copy>(window: &Pool2d, bracket: &Bracket, x: &[T]) -> Vec<T> {
     let [_, width] = window.input_shape();
     let [_, out_width] = window.output_shape();
     let used = window.used_rows();
-    let mut entries = Vec::with_capacity(x.len());
-    window.planes(x.len());
+    let mut entries = Vec::with_capacity(window.planes(x.len()) * bracket.len());
     for plane in x.chunks(window.input_len()) {
         for &row in &used {
             for j in 0..out_width {
@@ -161,11 +160,12 @@ fn row_entries<T: Copy>(window: &Pool2d, x: &[T]) -> Vec<T> {
 }
 
 /// The winners of the rows that meet in every window, of all planes.
-fn column_entries<T: Copy>(window: &Pool2d, of_rows: &[T]) -> Vec<T> {
+fn column_entries<T: Copy>(window: &Pool2d, bracket: &Bracket, of_rows: &[T]) -> Vec<T> {
     let [out_height, out_width] = window.output_shape();
     let used = window.used_rows();
-    let mut entries = Vec::with_capacity(of_rows.len());
-    for plane in of_rows.chunks(used.len() * out_width) {
+    let plane = used.len() * out_width;
+    let mut entries = Vec::with_capacity(of_rows.len() / plane * bracket.len());
+    for plane in of_rows.chunks(plane) {
         for i in 0..out_height {
             let span = window.row_span(i);
             let first = used.partition_point(|&row| row < span.start);

@@ -27,7 +27,9 @@ fn check(from: Bits, to: Bits, inputs: &Shares, price: u32) {
     ] {
         let inputs = within(inputs, from, range);
         let x = values(&inputs, from);
-        let result = run_signed(&inputs, to, &zero.cost(x.len()), |s, x| zero.run(s, x));
+        let result = run_signed(&inputs, to, &zero.rounds(x.len()), async |party, x| {
+            zero.run(party, x).await
+        });
         let expected: Vec<i64> = x.iter().map(|&x| clear::zero_extend(from, to, x)).collect();
         assert_eq!(result, expected, "{zero:?}");
     }
@@ -38,7 +40,9 @@ fn check(from: Bits, to: Bits, inputs: &Shares, price: u32) {
         let inputs = within(inputs, from, range);
         let x = values(&inputs, from);
         let sign = SignExtend::new(from, to, CotPrice::bits(price)).within(range);
-        let result = run_signed(&inputs, to, &sign.cost(x.len()), |s, x| sign.run(s, x));
+        let result = run_signed(&inputs, to, &sign.rounds(x.len()), async |party, x| {
+            sign.run(party, x).await
+        });
         let expected: Vec<i64> = x.iter().map(|&x| clear::sign_extend(x)).collect();
         assert_eq!(result, expected, "{sign:?}");
     }
@@ -80,7 +84,8 @@ fn the_lengths_at_which_packing_turns() {
 fn costs_are_what_the_documentation_says() {
     let cost = ZeroExtend::new(Bits::of(16), Bits::of(32), CotPrice::bits(32))
         .known_nonnegative()
-        .cost(100);
+        .rounds(100)
+        .cost();
     assert_eq!(
         (
             cost.bytes_to_server(),

@@ -14,9 +14,12 @@ use testkit::rng;
 
 fn check(spec: &HardSwish, bits: Bits, inputs: &Shares) {
     let n = inputs.0.len();
-    let result = run_signed(inputs, spec.output_bits(), &spec.cost(n), |s, h| {
-        spec.run(s, h)
-    });
+    let result = run_signed(
+        inputs,
+        spec.output_bits(),
+        &spec.rounds(n),
+        async |party, h| spec.run(party, h).await,
+    );
     let expected = clear::hard_swish(spec, &values(inputs, bits));
     assert_eq!(result, expected, "{spec:?}");
 }
@@ -69,8 +72,8 @@ fn its_cost_per_value() {
     let spec =
         HardSwish::new(Bits::of(16), 10, 12, Bits::of(38), CotPrice::bits(32)).expect("it fits");
     let n = 1 << 10;
-    let figure = |price| bits_per_value(&spec.cost(n), n, price);
-    assert_eq!((figure(0), figure(32)), (770.0, 2818.0));
+    let figure = |price| bits_per_value(&spec.rounds(n), n, price);
+    assert_eq!((figure(0), figure(32)), (771.0, 2819.0));
 }
 
 proptest! {

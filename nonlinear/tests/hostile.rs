@@ -7,37 +7,48 @@ use std::time::Duration;
 use channel::{Connection, Role, Way};
 use common::{random_shares, run};
 use nonlinear::{
-    ArgMax, ChannelExtend, ChannelSigns, Chunked, Clip, Error, HardSwish, MaxPool, Pool2d, Range,
-    Relu, SignExtend, SignedRelu, TruncFaithful, TruncReduce,
+    ArgMax, ChannelSigns, Chunked, Clip, Error, HardSwish, MaxPool, Pool2d, Range, Relu,
+    SignExtend, SignedRelu, TruncFaithful, TruncReduce,
 };
 use ring_arith::Bits;
-use sharing::{CotPrice, Session};
+use sharing::{CotPrice, Party, Rounds};
 use testkit::{Harm, Mangle, ideal_session, memory_pair_mangled, run_over};
 
 const BITS: Bits = Bits::of(14);
 const N: usize = 36;
 
 /// Every protocol once.
-fn everything(s: &mut Session, x: &[u64]) -> Result<(), Error> {
+async fn everything(party: &Party<'_>, x: &[u64]) -> Result<(), Error> {
     let window = Pool2d::new(6, 6, [3, 3], [2, 2], [1; 4])?;
-    Relu::new(BITS, CotPrice::bits(32)).run(s, x)?;
-    TruncFaithful::new(BITS, 5, CotPrice::bits(0)).run(s, x)?;
-    TruncReduce::new(BITS, 5, true, CotPrice::bits(0)).run(s, x)?;
-    SignExtend::new(BITS, Bits::of(20), CotPrice::bits(0)).run(s, x)?;
+    Relu::new(BITS, CotPrice::bits(32)).run(party, x).await?;
+    TruncFaithful::new(BITS, 5, CotPrice::bits(0))
+        .run(party, x)
+        .await?;
+    TruncReduce::new(BITS, 5, true, CotPrice::bits(0))
+        .run(party, x)
+        .await?;
+    SignExtend::new(BITS, Bits::of(20), CotPrice::bits(0))
+        .run(party, x)
+        .await?;
     SignExtend::new(BITS, Bits::of(20), CotPrice::bits(0))
         .within(Range::Half)
-        .run(s, x)?;
-    MaxPool::new(window, BITS, CotPrice::bits(32)).run(s, x)?;
-    clip().run(s, x)?;
+        .run(party, x)
+        .await?;
+    MaxPool::new(window, BITS, CotPrice::bits(32))
+        .run(party, x)
+        .await?;
+    clip().run(party, x).await?;
     let channels = ChannelSigns {
         signs: &[1, -1, 1],
         shifts: &[0, 3, -3],
     };
-    let channels = s.role().is_server().then_some(channels);
-    signed_relu().run(s, x, channels)?;
-    channel_extend().run(s, x, channels)?;
-    ArgMax::new(12, BITS, CotPrice::bits(32)).run(s, x)?;
-    hard_swish().run(s, x)?;
+    signed_relu()
+        .run(party, x, party.role().is_server().then_some(channels))
+        .await?;
+    ArgMax::new(12, BITS, CotPrice::bits(32))
+        .run(party, x)
+        .await?;
+    hard_swish().run(party, x).await?;
     Ok(())
 }
 
@@ -55,31 +66,25 @@ fn signed_relu() -> SignedRelu {
     SignedRelu::new(BITS, Chunked::new(20), CotPrice::bits(32))
 }
 
-/// In two chunks.
-fn channel_extend() -> ChannelExtend {
-    ChannelExtend::new(BITS, Bits::of(20), Chunked::new(20))
-}
-
-/// The cost of [`everything`].
-fn cost() -> channel::Cost {
+/// The rounds of [`everything`].
+fn rounds() -> Rounds {
     let window = Pool2d::new(6, 6, [3, 3], [2, 2], [1; 4]).expect("a window");
     [
-        Relu::new(BITS, CotPrice::bits(32)).cost(N),
-        TruncFaithful::new(BITS, 5, CotPrice::bits(0)).cost(N),
-        TruncReduce::new(BITS, 5, true, CotPrice::bits(0)).cost(N),
-        SignExtend::new(BITS, Bits::of(20), CotPrice::bits(0)).cost(N),
+        Relu::new(BITS, CotPrice::bits(32)).rounds(N),
+        TruncFaithful::new(BITS, 5, CotPrice::bits(0)).rounds(N),
+        TruncReduce::new(BITS, 5, true, CotPrice::bits(0)).rounds(N),
+        SignExtend::new(BITS, Bits::of(20), CotPrice::bits(0)).rounds(N),
         SignExtend::new(BITS, Bits::of(20), CotPrice::bits(0))
             .within(Range::Half)
-            .cost(N),
-        MaxPool::new(window, BITS, CotPrice::bits(32)).cost(1),
-        clip().cost(N),
-        signed_relu().cost(N),
-        channel_extend().cost(N),
-        ArgMax::new(12, BITS, CotPrice::bits(32)).cost(3),
-        hard_swish().cost(N),
+            .rounds(N),
+        MaxPool::new(window, BITS, CotPrice::bits(32)).rounds(1),
+        clip().rounds(N),
+        signed_relu().rounds(N),
+        ArgMax::new(12, BITS, CotPrice::bits(32)).rounds(3),
+        hard_swish().rounds(N),
     ]
     .into_iter()
-    .sum()
+    .fold(Rounds::none(), Rounds::then)
 }
 
 /// What both parties return over a line that does `harm` to byte `at` of what `from` says.
@@ -91,9 +96,10 @@ fn harmed(from: Role, at: u64, harm: Harm) -> [Result<(), Error>; 2] {
     let inputs = random_shares(BITS, N, 1);
     let party = |connection: &Connection, x: &[u64]| {
         let mut s = ideal_session(connection, 2);
-        let outcome = everything(&mut s, x);
+        let outcome = s.run(async |party| everything(party, x).await);
         if outcome.is_err() {
-            let again = Relu::new(BITS, CotPrice::bits(32)).run(&mut s, x);
+            let relu = Relu::new(BITS, CotPrice::bits(32));
+            let again = s.run(async |party| relu.run(party, x).await);
             assert!(
                 matches!(again, Err(Error::Sharing(sharing::Error::Dead))),
                 "{again:?}"
@@ -111,15 +117,15 @@ fn harmed(from: Role, at: u64, harm: Harm) -> [Result<(), Error>; 2] {
 
 #[test]
 fn protocols_follow_each_other_in_one_session() {
-    run(&random_shares(BITS, N, 1), &cost(), everything);
+    run(&random_shares(BITS, N, 1), &rounds(), everything);
 }
 
 #[test]
 fn a_peer_that_vanishes_anywhere() {
     for from in [Role::Server, Role::Client] {
         let all = match from {
-            Role::Server => cost().bytes_to_client(),
-            Role::Client => cost().bytes_to_server(),
+            Role::Server => rounds().cost().bytes_to_client(),
+            Role::Client => rounds().cost().bytes_to_server(),
         };
         for at in (0..all).step_by(53).chain([all - 1]) {
             let [server, client] = harmed(from, at, Harm::Cut);

@@ -6,21 +6,25 @@ use common::{LENGTHS, PRICES, Shares, bits_of, every_share, random_shares, run};
 use nonlinear::{Digits, Millionaire, SplitMillionaire};
 use proptest::prelude::*;
 use ring_arith::Bits;
-use sharing::CotPrice;
+use sharing::{CotPrice, Rounds};
 
 fn check(protocol: Millionaire, bits: Bits, inputs: &Shares) {
-    let greater = run(inputs, &protocol.cost(inputs.0.len()), |s, x| {
-        protocol.run(s, x)
-    });
+    let greater = run(
+        inputs,
+        &protocol.rounds(inputs.0.len()),
+        async |party, x| protocol.run(party, x).await,
+    );
     let clear = |(&x, &y): (&u64, &u64)| bits.reduce(x) > bits.reduce(y);
     let expected: Vec<bool> = inputs.0.iter().zip(&inputs.1).map(clear).collect();
     assert_eq!(bits_of(&greater), expected, "{protocol:?}");
 }
 
 fn check_split(protocol: SplitMillionaire, bits: Bits, low: u32, inputs: &Shares) {
-    let (server, client) = run(inputs, &protocol.cost(inputs.0.len()), |s, x| {
-        protocol.run(s, x)
-    });
+    let (server, client) = run(
+        inputs,
+        &protocol.rounds(inputs.0.len()),
+        async |party, x| protocol.run(party, x).await,
+    );
     let pairs = || inputs.0.iter().zip(&inputs.1);
     let whole: Vec<bool> = pairs()
         .map(|(&x, &y)| bits.reduce(x) > bits.reduce(y))
@@ -92,7 +96,7 @@ fn the_lengths_at_which_packing_turns() {
 fn costs_are_what_the_documentation_says() {
     // Digits of 4, 4 and 3 bits: messages of 15, 29 and 13 bits; three nodes meet at two levels.
     let protocol = Millionaire::with_digits(Digits::uniform(11, 4));
-    let cost = protocol.cost(100);
+    let cost = protocol.rounds(100).cost();
     let segments: Vec<_> = cost
         .segments()
         .map(|s| (s.to_server, s.to_client))
@@ -102,7 +106,7 @@ fn costs_are_what_the_documentation_says() {
         (cost.cots.server_sends, cost.cots.client_sends),
         (1300, 200)
     );
-    assert_eq!(protocol.cost(0), channel::Cost::none());
+    assert_eq!(protocol.rounds(0), Rounds::none());
 }
 
 proptest! {

@@ -74,10 +74,12 @@ fn check_max_pool(geometry: &Geometry, bits: Bits, planes: usize, seed: u64) {
     };
     let n = planes * geometry.input[0] * geometry.input[1];
     let pool = MaxPool::new(window, bits, CotPrice::bits(32));
-    let cost = pool.cost(planes);
+    let rounds = pool.rounds(planes);
     // Any input at all: the oracle.
     let inputs = edge_shares(bits, n, &mut rng(seed));
-    let result = run_signed(&inputs, bits, &cost, |s, x| pool.run(s, x));
+    let result = run_signed(&inputs, bits, &rounds, async |party, x| {
+        pool.run(party, x).await
+    });
     assert_eq!(
         result,
         clear::max_pool(&pool, &values(&inputs, bits)),
@@ -85,7 +87,9 @@ fn check_max_pool(geometry: &Geometry, bits: Bits, planes: usize, seed: u64) {
     );
     // Inputs in range: the maximum.
     let (inputs, x) = modest(bits, n, seed);
-    let result = run_signed(&inputs, bits, &cost, |s, x| pool.run(s, x));
+    let result = run_signed(&inputs, bits, &rounds, async |party, x| {
+        pool.run(party, x).await
+    });
     assert_eq!(result, plain_max_pool(geometry, &x), "{geometry:?}");
 }
 
@@ -153,11 +157,11 @@ fn windows_share_the_rows_they_have_in_common() {
     // the rows; fewer at the border. Window by window there would be 8 each.
     let window = Pool2d::new(112, 112, [3, 3], [2, 2], [1; 4]).expect("a window");
     let cots = MaxPool::new(window, Bits::of(32), CotPrice::bits(32))
-        .cost(1)
+        .rounds(1)
         .cots
         .total();
     let one = nonlinear::Relu::new(Bits::of(32), CotPrice::bits(32))
-        .cost(1)
+        .rounds(1)
         .cots
         .total();
     let matches = 112 * (2 * 56 - 1) + 56 * (2 * 56 - 1);
@@ -178,9 +182,11 @@ fn check_arg_max(classes: usize, bits: Bits, x: &[i64]) {
     let encoded: Vec<u64> = x.iter().map(|&x| bits.from_signed(x)).collect();
     let inputs = share(&encoded, bits, &mut rng(3));
     let protocol = ArgMax::new(classes, bits, CotPrice::bits(32));
-    let (server, client) = run(&inputs, &protocol.cost(x.len() / classes), |s, x| {
-        protocol.run(s, x)
-    });
+    let (server, client) = run(
+        &inputs,
+        &protocol.rounds(x.len() / classes),
+        async |party, x| protocol.run(party, x).await,
+    );
     let index_bits = protocol.index_bits();
     let index = testkit::reconstruct(&server.index, &client.index, index_bits);
     let index = index

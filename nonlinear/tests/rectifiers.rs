@@ -6,15 +6,18 @@ use common::{LENGTHS, PRICES, Shares, edge_shares, every_share, run, run_signed,
 use nonlinear::{ChannelSigns, Chunked, Clip, Relu, SignedRelu, clear};
 use proptest::prelude::*;
 use ring_arith::Bits;
-use sharing::CotPrice;
+use sharing::{CotPrice, Party};
 use testkit::rng;
 
 fn check_clip(bits: Bits, top: i64, inputs: &Shares) {
     for price in PRICES {
         let clip = Clip::new(bits, top, CotPrice::bits(price));
-        let result = run_signed(inputs, bits, &clip.cost(inputs.0.len()), |s, x| {
-            clip.run(s, x)
-        });
+        let result = run_signed(
+            inputs,
+            bits,
+            &clip.rounds(inputs.0.len()),
+            async |party, x| clip.run(party, x).await,
+        );
         let expected = values(inputs, bits).into_iter();
         let expected: Vec<i64> = expected.map(|x| clear::clip(top, x)).collect();
         assert_eq!(result, expected, "{clip:?}");
@@ -41,10 +44,10 @@ fn a_bound_beyond_the_ring_is_refused() {
 fn check_signed(bits: Bits, chunk: usize, signs: &[i32], shifts: &[i64], inputs: &Shares) {
     let step = SignedRelu::new(bits, Chunked::new(chunk), CotPrice::bits(32));
     let n = inputs.0.len();
-    let (server, client) = run(inputs, &step.cost(n), |s, x| {
-        let server = s.role().is_server();
+    let (server, client) = run(inputs, &step.rounds(n), async |party, x| {
+        let server = party.role().is_server();
         let channels = server.then_some(ChannelSigns { signs, shifts });
-        step.run(s, x, channels)
+        step.run(party, x, channels).await
     });
     let plane = n.checked_div(signs.len()).unwrap_or(0);
     let value = |(i, &x): (usize, &i64)| {
@@ -108,11 +111,13 @@ fn chunks_of_a_protocol() {
                 continue;
             }
             let chunks = Chunked::new(size);
-            let cost = chunks.cost(n, |n| relu.cost(n));
-            let pieces = (0..n).step_by(size).map(|at| relu.cost(size.min(n - at)));
-            assert_eq!(cost, pieces.sum());
-            let result = run_signed(&inputs, bits, &cost, |s, x| {
-                chunks.run(x, |piece| relu.run(s, piece))
+            let rounds = chunks.rounds(n, |n| relu.rounds(n));
+            let pieces = (0..n).step_by(size).map(|at| relu.rounds(size.min(n - at)));
+            let bytes: u64 = pieces.map(|piece| piece.cost().bytes()).sum();
+            assert_eq!(rounds.cost().bytes(), bytes);
+            let result = run_signed(&inputs, bits, &rounds, async |party, x| {
+                let relu = async |party: &Party<'_>, x: &[u64]| relu.run(party, x).await;
+                chunks.run(party, x, relu).await
             });
             let expected = values(&inputs, bits).into_iter();
             let expected: Vec<i64> = expected.map(clear::relu).collect();

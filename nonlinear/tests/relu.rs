@@ -16,12 +16,16 @@ fn check(bits: Bits, inputs: &Shares, price: u32) {
     let x = values(inputs, bits);
     let n = x.len();
     let sign = Drelu::new(bits, CotPrice::bits(price));
-    let positive = run(inputs, &sign.cost(n), |s, x| sign.run(s, x));
+    let positive = run(inputs, &sign.rounds(n), async |party, x| {
+        sign.run(party, x).await
+    });
     let expected: Vec<bool> = x.iter().map(|&x| clear::drelu(x)).collect();
     assert_eq!(bits_of(&positive), expected, "{sign:?}");
 
     let relu = Relu::new(bits, CotPrice::bits(price));
-    let result = run_signed(inputs, bits, &relu.cost(n), |s, x| relu.run(s, x));
+    let result = run_signed(inputs, bits, &relu.rounds(n), async |party, x| {
+        relu.run(party, x).await
+    });
     let expected: Vec<i64> = x.iter().map(|&x| clear::relu(x)).collect();
     assert_eq!(result, expected, "{relu:?}");
 }
@@ -59,15 +63,16 @@ fn the_lengths_at_which_packing_turns() {
 #[test]
 fn a_relu_of_32_bits_costs_less_than_2000_bits() {
     let n = 1 << 16;
-    let cost = Relu::new(Bits::of(32), CotPrice::bits(32)).cost(n);
-    let all = bits_per_value(&cost, n, 32);
+    let rounds = Relu::new(Bits::of(32), CotPrice::bits(32)).rounds(n);
+    let all = bits_per_value(&rounds, n, 32);
     assert!(all < 2000.0, "{all} bits");
-    // One flight to the server, one to the client, three levels, two of the mux.
-    assert_eq!(cost.flights(), 7);
+    // One round for the choices, one for the messages, three levels, and the selection.
+    assert_eq!(rounds.len(), 6);
+    assert_eq!(rounds.cost().flights(), 6);
     // Comparisons at 0 bits per COT stay below the count of DESIGN 4.4 at radix 2.
-    let comparison = bits_per_value(&Drelu::new(Bits::of(32), CotPrice::bits(0)).cost(n), n, 0);
+    let comparison = bits_per_value(&Drelu::new(Bits::of(32), CotPrice::bits(0)).rounds(n), n, 0);
     assert!(comparison < 202.0, "{comparison} bits");
-    let comparison = bits_per_value(&Drelu::new(Bits::of(16), CotPrice::bits(0)).cost(n), n, 0);
+    let comparison = bits_per_value(&Drelu::new(Bits::of(16), CotPrice::bits(0)).rounds(n), n, 0);
     assert!(comparison < 92.0, "{comparison} bits");
 }
 

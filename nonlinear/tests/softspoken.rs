@@ -19,9 +19,12 @@ fn relu_truncation_and_max_pool_on_softspoken_ot() {
     let pool = MaxPool::new(window, bits, price);
     let network = |s: &mut Session, x: &[u64]| {
         assert_eq!(s.cot_price(), price);
-        let x = relu.run(s, x).expect("the rectifier");
-        let x = truncation.run(s, &x).expect("the truncation");
-        pool.run(s, &x).expect("the pool")
+        let outcome = s.run(async |party| {
+            let x = relu.run(party, x).await?;
+            let x = truncation.run(party, &x).await?;
+            pool.run(party, &x).await
+        });
+        outcome.expect("an honest run succeeds")
     };
     let (server, client, cost) = run_sessions_real(
         4,
@@ -30,10 +33,10 @@ fn relu_truncation_and_max_pool_on_softspoken_ot() {
         |s| network(s, &inputs.1),
     );
     let n = inputs.0.len();
-    assert_eq!(
-        cost,
-        relu.cost(n).then(truncation.cost(n)).then(pool.cost(1))
-    );
+    let rounds = (relu.rounds(n))
+        .then(truncation.rounds(n))
+        .then(pool.rounds(1));
+    assert_eq!(cost, rounds.cost());
     let x = values(&inputs, bits).into_iter();
     let x: Vec<i64> = x.map(|x| clear::truncate(clear::relu(x), 12)).collect();
     assert_eq!(signed(&server, &client, bits), clear::max_pool(&pool, &x));

@@ -9,7 +9,7 @@ use common::{
 use nonlinear::{Range, TruncFaithful, TruncReduce, clear};
 use proptest::prelude::*;
 use ring_arith::Bits;
-use sharing::CotPrice;
+use sharing::{CotPrice, Rounds};
 use testkit::{elements, rng, share};
 
 const RANGES: [Range; 3] = [Range::Any, Range::Nonnegative, Range::Half];
@@ -30,17 +30,22 @@ fn check(bits: Bits, shift: u32, inputs: &Shares, price: u32) {
         let inputs = within(inputs, bits, range);
         let x = values(&inputs, bits);
         let protocol = TruncFaithful::new(bits, shift, CotPrice::bits(price)).within(range);
-        let cost = protocol.cost(x.len());
-        let result = run_signed(&inputs, bits, &cost, |s, x| protocol.run(s, x));
+        let rounds = protocol.rounds(x.len());
+        let result = run_signed(&inputs, bits, &rounds, async |party, x| {
+            protocol.run(party, x).await
+        });
         let expected: Vec<i64> = x.iter().map(|&x| clear::truncate(x, shift)).collect();
         assert_eq!(result, expected, "{protocol:?}");
     }
     let x = values(inputs, bits);
     let protocol = TruncReduce::new(bits, shift, true, CotPrice::bits(price));
     let output = protocol.output_bits();
-    let result = run_signed(inputs, output, &protocol.cost(x.len()), |s, x| {
-        protocol.run(s, x)
-    });
+    let result = run_signed(
+        inputs,
+        output,
+        &protocol.rounds(x.len()),
+        async |party, x| protocol.run(party, x).await,
+    );
     let expected: Vec<i64> = x.iter().map(|&x| clear::truncate(x, shift)).collect();
     assert_eq!(result, expected, "{protocol:?}");
 }
@@ -80,18 +85,18 @@ fn the_lengths_at_which_packing_turns() {
 fn a_faithful_truncation_of_32_bits_by_12_costs_less_than_2600_bits() {
     let n = 1 << 16;
     let protocol = TruncFaithful::new(Bits::of(32), 12, CotPrice::bits(32));
-    let all = bits_per_value(&protocol.cost(n), n, 32);
+    let all = bits_per_value(&protocol.rounds(n), n, 32);
     assert!(all < 2600.0, "{all} bits");
-    // Leaves, levels, and the two bits become numbers in the same two flights.
-    assert_eq!(protocol.cost(n).flights(), 2 + 4 + 2);
-    let known = protocol.within(Range::Nonnegative).cost(n);
+    // Leaves, levels, and the last step in which the two bits become numbers.
+    assert_eq!(protocol.rounds(n).len(), 2 + 4 + 1);
+    let known = protocol.within(Range::Nonnegative).rounds(n);
     assert!(bits_per_value(&known, n, 32) < 1000.0);
 }
 
 #[test]
 fn the_local_form_sends_nothing() {
     let protocol = TruncReduce::new(Bits::of(32), 12, false, CotPrice::bits(32));
-    assert_eq!(protocol.cost(100), channel::Cost::none());
+    assert_eq!(protocol.rounds(100), Rounds::none());
     assert_eq!(protocol.output_bits(), Bits::of(20));
 }
 
@@ -109,8 +114,10 @@ fn the_local_form_obeys_its_law_exactly_over_all_shares() {
         for shift in 0..bits.get() {
             let protocol = TruncReduce::new(bits, shift, false, CotPrice::bits(0));
             let output = protocol.output_bits();
-            let none = channel::Cost::none();
-            let result = run_signed(&inputs, output, &none, |s, x| protocol.run(s, x));
+            let none = Rounds::none();
+            let result = run_signed(&inputs, output, &none, async |party, x| {
+                protocol.run(party, x).await
+            });
             let mut above = vec![0_u64; 1 << bits.get()];
             for (&x, &result) in x.iter().zip(&result) {
                 let floor = clear::truncate(x, shift);
@@ -161,8 +168,10 @@ fn the_local_form_obeys_its_law_on_fresh_shares() {
         let inputs = share(&vec![bits.from_signed(x); n], bits, &mut rng);
         let protocol = TruncReduce::new(bits, shift, false, CotPrice::bits(32));
         let output = protocol.output_bits();
-        let none = channel::Cost::none();
-        let result = run_signed(&inputs, output, &none, |s, x| protocol.run(s, x));
+        let none = Rounds::none();
+        let result = run_signed(&inputs, output, &none, async |party, x| {
+            protocol.run(party, x).await
+        });
         let floor = clear::truncate(x, shift);
         assert!(result.iter().all(|y| (0..=1).contains(&(y - floor))));
         let above = result.iter().filter(|&&y| y != floor).count() as f64;

@@ -43,10 +43,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let narrow = TruncReduce::new(ring, shift, true, price);
     let widen = SignExtend::new(activations, ring, price);
     let rescale = |place, n| -> Cost {
-        let cost = narrow.cost(n);
+        let rounds = narrow.rounds(n);
         match place {
-            Rescale::Inner => cost.then(widen.cost(n)),
-            Rescale::Output => cost,
+            Rescale::Inner => rounds.then(widen.rounds(n)).cost(),
+            Rescale::Output => rounds.cost(),
         }
     };
     print!("{}", analyse(layer, widths, rescale)?);

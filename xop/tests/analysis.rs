@@ -21,8 +21,8 @@ fn table(layer: Layer) -> Result<Analysis, Error> {
     let narrow = TruncReduce::new(ring, ring.get() - activations.get(), true, price);
     let widen = SignExtend::new(activations, ring, price);
     analyse(layer, Widths { weights, ring }, |place, n| match place {
-        Rescale::Inner => narrow.cost(n).then(widen.cost(n)),
-        Rescale::Output => narrow.cost(n),
+        Rescale::Inner => narrow.rounds(n).then(widen.rounds(n)).cost(),
+        Rescale::Output => narrow.rounds(n).cost(),
     })
 }
 

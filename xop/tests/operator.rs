@@ -190,7 +190,9 @@ fn secure(
             Operation::Rescale => {
                 let half = if server { (1 << shift) >> 1 } else { 0 };
                 let x = x.mapv(|x| bits.reduce(x.wrapping_add(half)));
-                let y = rescale.run(s, x.as_slice().expect("fresh")).expect("runs");
+                let flat = x.as_slice().expect("fresh");
+                let y = s.run(async |party| rescale.run(party, flat).await);
+                let y = y.expect("runs");
                 Array4::from_shape_vec(x.dim(), y).expect("as many")
             }
             Operation::Subsample { stride } => x.slice(s![.., .., ..;stride, ..;stride]).to_owned(),
@@ -235,7 +237,7 @@ proptest! {
                     truncated = spec.output_len();
                     Conv2d { spec, weight_bits, bits }.cost().expect("countable")
                 }
-                Operation::Rescale => rescale.cost(truncated),
+                Operation::Rescale => rescale.rounds(truncated).cost(),
                 _ => Cost::none(),
             };
             planned = planned.then(cost);

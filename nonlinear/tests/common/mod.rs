@@ -1,10 +1,9 @@
 //! Runs of a protocol on shares, checked against its cost.
 #![allow(dead_code, reason = "each test uses a part")]
 
-use channel::Cost;
 use nonlinear::Error;
 use ring_arith::{BitVec, Bits};
-use sharing::Session;
+use sharing::{Party, Rounds, Session};
 use testkit::{TestRng, edges, elements, rng, run_sessions, share};
 
 /// Lengths around the sizes of bytes, words and tiles.
@@ -16,19 +15,27 @@ pub(crate) const PRICES: [u32; 4] = [0, 16, 32, 128];
 /// The server's and the client's inputs.
 pub(crate) type Shares = (Vec<u64>, Vec<u64>);
 
-/// Runs both parties, and asserts that they spent `cost`.
+/// Runs both parties, and asserts that they took `rounds`, and spent what these cost.
 pub(crate) fn run<T: Send>(
     inputs: &Shares,
-    cost: &Cost,
-    protocol: impl Fn(&mut Session, &[u64]) -> Result<T, Error> + Sync,
+    rounds: &Rounds,
+    protocol: impl AsyncFn(&Party<'_>, &[u64]) -> Result<T, Error> + Sync,
 ) -> (T, T) {
+    let party = |s: &mut Session, x: &[u64]| {
+        let outcome = s.run(async |party| {
+            let y = protocol(party, x).await?;
+            Ok::<_, Error>((y, party.round()))
+        });
+        outcome.expect("an honest run succeeds")
+    };
     let (server, client, measured) = run_sessions(
         inputs.0.len() as u64,
-        |s| protocol(s, &inputs.0).expect("the server succeeds"),
-        |s| protocol(s, &inputs.1).expect("the client succeeds"),
+        |s| party(s, &inputs.0),
+        |s| party(s, &inputs.1),
     );
-    assert_eq!(measured, *cost);
-    (server, client)
+    assert_eq!([server.1, client.1], [rounds.len() as u64; 2]);
+    assert_eq!(measured, rounds.cost());
+    (server.0, client.0)
 }
 
 /// As [`run`], for a protocol from shares to shares; checks that they are canonical and returns
@@ -36,10 +43,10 @@ pub(crate) fn run<T: Send>(
 pub(crate) fn run_signed(
     inputs: &Shares,
     output: Bits,
-    cost: &Cost,
-    protocol: impl Fn(&mut Session, &[u64]) -> Result<Vec<u64>, Error> + Sync,
+    rounds: &Rounds,
+    protocol: impl AsyncFn(&Party<'_>, &[u64]) -> Result<Vec<u64>, Error> + Sync,
 ) -> Vec<i64> {
-    let (server, client) = run(inputs, cost, protocol);
+    let (server, client) = run(inputs, rounds, protocol);
     signed(&server, &client, output)
 }
 
@@ -99,7 +106,8 @@ pub(crate) fn bits_of((server, client): &(BitVec, BitVec)) -> Vec<bool> {
 }
 
 /// Bits on the wire per value, both ways, with COTs at this price.
-pub(crate) fn bits_per_value(cost: &Cost, n: usize, cot_price: u64) -> f64 {
+pub(crate) fn bits_per_value(rounds: &Rounds, n: usize, cot_price: u64) -> f64 {
+    let cost = rounds.cost();
     let bits = 8 * cost.bytes() + cot_price * cost.cots.total();
     bits as f64 / n as f64
 }
