@@ -6,8 +6,8 @@ use ring_arith::{Bits, pack, packed_len, slices, unpack};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::prg::Prg;
 use crate::party::Party;
+use crate::prg::Prg;
 use crate::rounds::Rounds;
 
 /// Bytes of the seed that stands for the other party's share of an input.

@@ -67,7 +67,11 @@ impl BitProducts {
         party: &Party<'_>,
         bits: &[(&BitVec, Bits)],
     ) -> Result<Vec<Vec<u64>>, Error> {
-        assert_eq!(party.role(), self.sender.peer(), "the receiver has the bits");
+        assert_eq!(
+            party.role(),
+            self.sender.peer(),
+            "the receiver has the bits"
+        );
         let (receiving, flips) = party.draw(|_, receiver| receiver.begin_cot_words(bits))?;
         party.send(flips).await?;
         let message = party.recv(receiving.message_len()).await?;

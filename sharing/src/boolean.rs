@@ -47,11 +47,7 @@ impl RevealBits {
     ///
     /// # Errors
     /// When the stream fails.
-    pub async fn run(
-        self,
-        party: &Party<'_>,
-        share: &BitVec,
-    ) -> Result<Option<BitVec>, Error> {
+    pub async fn run(self, party: &Party<'_>, share: &BitVec) -> Result<Option<BitVec>, Error> {
         if party.role() == self.to {
             let bytes = party.recv(BitVec::byte_len(share.len())).await?;
             return Ok(Some(share.xor(&BitVec::from_bytes(share.len(), &bytes))));

@@ -228,10 +228,7 @@ impl<'s> Party<'s> {
     ///
     /// # Errors
     /// Those of `step`.
-    pub fn alone<T, E>(
-        &self,
-        step: impl FnOnce(&mut Session) -> Result<T, E>,
-    ) -> Result<T, E> {
+    pub fn alone<T, E>(&self, step: impl FnOnce(&mut Session) -> Result<T, E>) -> Result<T, E> {
         let mut session = self.common.session.borrow_mut();
         let mark = session.here();
         let outcome = step(&mut session)?;
