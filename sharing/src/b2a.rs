@@ -32,7 +32,20 @@ pub struct B2a {
     pub bits: Bits,
 }
 
-/// Random bits, shared as bits and as numbers, between the two steps of a [`B2a`]. They serve once.
+/// Random bits, shared as bits and as numbers, between the two steps of a [`B2a`].
+///
+/// They serve once, since a second opening with the same random bits would tell how the two vectors of bits differ:
+///
+/// ```compile_fail,E0382
+/// # use ring_arith::{BitVec, Bits};
+/// # use sharing::{B2a, Error, Party};
+/// # async fn twice(party: &Party<'_>, b: &BitVec, c: &BitVec) -> Result<(), Error> {
+/// let random = B2a { bits: Bits::of(8) }.prepare(party, b.len()).await?;
+/// random.convert(party, b).await?;
+/// random.convert(party, c).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct DaBits {
     bits: Bits,
     /// In a ring of one bit there are none.

@@ -33,7 +33,20 @@ pub struct Mux {
     pub bits: Bits,
 }
 
-/// Shared values and their products with random shared bits, between the two steps of a [`Mux`]. They serve once.
+/// Shared values and their products with random shared bits, between the two steps of a [`Mux`].
+///
+/// They serve once, since a second opening with the same random bits would tell how the two choices differ:
+///
+/// ```compile_fail,E0382
+/// # use ring_arith::{BitVec, Bits};
+/// # use sharing::{Error, Mux, Party};
+/// # async fn twice(party: &Party<'_>, x: &[u64], b: &BitVec, c: &BitVec) -> Result<(), Error> {
+/// let masked = Mux { bits: Bits::of(8) }.prepare(party, x).await?;
+/// masked.select(party, b).await?;
+/// masked.select(party, c).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct MaskedValues {
     bits: Bits,
     values: Zeroizing<Vec<u64>>,

@@ -1,7 +1,7 @@
 //! Products of random bits of the two parties.
 
 use channel::Role;
-use rand_core::{CryptoRng, Rng as _};
+use rand_core::CryptoRng;
 use ring_arith::{BitVec, Bits, packed_len};
 use zeroize::Zeroizing;
 
