@@ -26,8 +26,7 @@ use crate::session::Session;
 /// That is also why no lock-step can be lost. Between two rounds both parties run the same parts of the same protocols in
 /// the same order, so they draw correlations in the same order; and a party enters a round only after it has sent
 /// all that it said in the one before, so neither can wait for a refill while the other one waits for a message.
-/// For the same reason a protocol awaits nothing but rounds, and is not dropped in the middle of one: whatever
-/// else it waited for, both parties' rounds would go on without it.
+/// A protocol must await nothing but rounds, since the rounds wait for nothing else.
 ///
 /// ```
 /// # use channel::Role;
@@ -191,6 +190,9 @@ impl<'s> Party<'s> {
     ///
     /// # Errors
     /// Never at this place: a stream that fails ends the whole run.
+    ///
+    /// # Panics
+    /// When the protocol was not polled right after the round, as [`Party::both`] and [`Party::all`] do it.
     pub async fn exchange(&self, bytes: Vec<u8>, n: usize) -> Result<Vec<u8>, Error> {
         let (ours, theirs) = (bytes.len() as u64, n as u64);
         let said = match self.role() {
@@ -262,6 +264,9 @@ impl<'s> Party<'s> {
     ///
     /// # Errors
     /// Those of `step`.
+    ///
+    /// # Panics
+    /// When `step` uses a party of this run; a run of its own is [`Session::run`].
     pub fn alone<T, E>(&self, step: impl FnOnce(&mut Session) -> Result<T, E>) -> Result<T, E> {
         let mut session = self.common.session.borrow_mut();
         let mark = session.here();
