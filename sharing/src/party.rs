@@ -287,19 +287,17 @@ impl<'s> Party<'s> {
         let (mut first, mut second) = (pin!(first), pin!(second));
         let (mut a, mut b) = (None, None);
         std::future::poll_fn(|context| {
-            let one = advance(&mut a, first.as_mut(), context)?;
-            let other = advance(&mut b, second.as_mut(), context)?;
-            if one && other {
-                Poll::Ready(Ok(()))
-            } else {
-                Poll::Pending
+            advance(&mut a, first.as_mut(), context)?;
+            advance(&mut b, second.as_mut(), context)?;
+            match (a.take(), b.take()) {
+                (Some(a), Some(b)) => Poll::Ready(Ok((a, b))),
+                unfinished => {
+                    (a, b) = unfinished;
+                    Poll::Pending
+                }
             }
         })
-        .await?;
-        Ok((
-            a.expect("the first has ended"),
-            b.expect("the second has ended"),
-        ))
+        .await
     }
 
     /// Any number of protocols side by side.
@@ -315,21 +313,16 @@ impl<'s> Party<'s> {
             .map(|protocol| (Box::pin(protocol), None))
             .collect();
         std::future::poll_fn(|context| {
-            let mut over = true;
             for (protocol, outcome) in &mut live {
-                over &= advance(outcome, protocol.as_mut(), context)?;
+                advance(outcome, protocol.as_mut(), context)?;
             }
-            if over {
-                Poll::Ready(Ok(()))
-            } else {
-                Poll::Pending
+            if live.iter().any(|(_, outcome)| outcome.is_none()) {
+                return Poll::Pending;
             }
+            let outcomes = live.iter_mut().filter_map(|(_, outcome)| outcome.take());
+            Poll::Ready(Ok(outcomes.collect()))
         })
-        .await?;
-        let outcomes = live.into_iter().map(|(_, outcome)| outcome);
-        Ok(outcomes
-            .map(|outcome| outcome.expect("all have ended"))
-            .collect())
+        .await
     }
 
     fn account(&self, cost: Cost) {
@@ -338,18 +331,18 @@ impl<'s> Party<'s> {
     }
 }
 
-/// Polls `protocol` unless it has ended. Whether it has.
+/// Polls `protocol` unless it has ended.
 fn advance<T, E>(
     outcome: &mut Option<T>,
     protocol: Pin<&mut impl Future<Output = Result<T, E>>>,
     context: &mut Context<'_>,
-) -> Result<bool, E> {
+) -> Result<(), E> {
     if outcome.is_none()
         && let Poll::Ready(ended) = protocol.poll(context)
     {
         *outcome = Some(ended?);
     }
-    Ok(outcome.is_some())
+    Ok(())
 }
 
 /// Leaves a protocol until the round is over.
