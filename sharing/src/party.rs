@@ -11,7 +11,6 @@ use std::task::{Context, Poll, Waker};
 use channel::{Cost, Role};
 use ot::{OtReceiver, OtSender};
 use rand_core::CryptoRng;
-use zeroize::Zeroize as _;
 
 use crate::error::Error;
 use crate::session::Session;
@@ -28,6 +27,7 @@ use crate::session::Session;
 /// That is also why no lock-step can be lost. Between two rounds both parties run the same parts of the same protocols in
 /// the same order, so they draw correlations in the same order; and a party enters a round only after it has sent
 /// all that it said in the one before, so neither can wait for a refill while the other one waits for a message.
+/// A protocol must await nothing but rounds, since the rounds wait for nothing else.
 ///
 /// ```
 /// # use channel::Role;
@@ -63,13 +63,19 @@ struct Common<'s> {
     round: RefCell<Round>,
 }
 
-/// The round in the making, and what came in the last one.
+/// The round in the making, and what came in the last one. Neither is erased: all of it goes over the wire.
 #[derive(Default)]
 struct Round {
     number: u64,
     said: Vec<u8>,
     awaited: usize,
     came: Vec<u8>,
+}
+
+/// A protocol's part of a round: its number, and where the peer's bytes will be in what comes.
+struct Part {
+    number: u64,
+    place: Range<usize>,
 }
 
 impl Session {
@@ -111,16 +117,45 @@ impl Common<'_> {
             awaited,
             came,
         } = &mut *round;
-        came.zeroize();
+        came.clear();
         came.resize(*awaited, 0);
-        let mut session = self.session.borrow_mut();
         if !said.is_empty() || !came.is_empty() {
+            let mut session = self.session.borrow_mut();
             session.online.exchange(said, came)?;
         }
         said.clear();
         *awaited = 0;
         *number += 1;
         Ok(())
+    }
+}
+
+impl Round {
+    /// Says `bytes` in this round, after what others say, and awaits `n` bytes of the peer.
+    fn join(&mut self, bytes: Vec<u8>, n: usize) -> Part {
+        if self.said.is_empty() {
+            self.said = bytes;
+        } else {
+            self.said.extend_from_slice(&bytes);
+        }
+        let place = self.awaited..self.awaited + n;
+        self.awaited = place.end;
+        Part {
+            number: self.number,
+            place,
+        }
+    }
+
+    /// What came for `part`, right after the end of its round.
+    fn take(&mut self, part: Part) -> Vec<u8> {
+        assert_eq!(self.number, part.number + 1, "polled once in each round");
+        if part.place.is_empty() {
+            Vec::new()
+        } else if part.place == (0..self.came.len()) {
+            std::mem::take(&mut self.came)
+        } else {
+            self.came[part.place].to_vec()
+        }
     }
 }
 
@@ -138,7 +173,9 @@ impl<'s> Party<'s> {
         Self::new(Rc::clone(&self.common))
     }
 
-    /// What was said and drawn through this value, without what [`Party::apart`] accounts elsewhere.
+    /// What was said and drawn through this value, without what [`Party::apart`] accounts elsewhere. Bytes and
+    /// correlations always add up to those of the run; the flights are as if everything had been said one
+    /// after the other, so they are those on the wire only where nothing that uses this value is joined.
     #[must_use]
     pub fn spent(&self) -> Cost {
         self.spent.borrow().clone()
@@ -160,6 +197,9 @@ impl<'s> Party<'s> {
     ///
     /// # Errors
     /// Never at this place: a stream that fails ends the whole run.
+    ///
+    /// # Panics
+    /// When the protocol was not polled right after the round, as [`Party::both`] and [`Party::all`] do it.
     pub async fn exchange(&self, bytes: Vec<u8>, n: usize) -> Result<Vec<u8>, Error> {
         let (ours, theirs) = (bytes.len() as u64, n as u64);
         let said = match self.role() {
@@ -167,13 +207,9 @@ impl<'s> Party<'s> {
             Role::Client => Cost::exchange(ours, theirs),
         };
         self.account(said);
-        let waiting = Waiting {
-            common: &self.common,
-            bytes,
-            n,
-            place: None,
-        };
-        Ok(waiting.await)
+        let part = self.common.round.borrow_mut().join(bytes, n);
+        next_round().await;
+        Ok(self.common.round.borrow_mut().take(part))
     }
 
     /// A round in which this party speaks.
@@ -240,6 +276,9 @@ impl<'s> Party<'s> {
     ///
     /// # Errors
     /// Those of `step`.
+    ///
+    /// # Panics
+    /// When `step` uses a party of this run; a run of its own is [`Session::run`].
     pub fn alone<T, E>(&self, step: impl FnOnce(&mut Session) -> Result<T, E>) -> Result<T, E> {
         let mut session = self.common.session.borrow_mut();
         let mark = session.here();
@@ -260,19 +299,17 @@ impl<'s> Party<'s> {
         let (mut first, mut second) = (pin!(first), pin!(second));
         let (mut a, mut b) = (None, None);
         std::future::poll_fn(|context| {
-            let one = advance(&mut a, first.as_mut(), context)?;
-            let other = advance(&mut b, second.as_mut(), context)?;
-            if one && other {
-                Poll::Ready(Ok(()))
-            } else {
-                Poll::Pending
+            advance(&mut a, first.as_mut(), context)?;
+            advance(&mut b, second.as_mut(), context)?;
+            match (a.take(), b.take()) {
+                (Some(a), Some(b)) => Poll::Ready(Ok((a, b))),
+                unfinished => {
+                    (a, b) = unfinished;
+                    Poll::Pending
+                }
             }
         })
-        .await?;
-        Ok((
-            a.expect("the first has ended"),
-            b.expect("the second has ended"),
-        ))
+        .await
     }
 
     /// Any number of protocols side by side.
@@ -288,21 +325,16 @@ impl<'s> Party<'s> {
             .map(|protocol| (Box::pin(protocol), None))
             .collect();
         std::future::poll_fn(|context| {
-            let mut over = true;
             for (protocol, outcome) in &mut live {
-                over &= advance(outcome, protocol.as_mut(), context)?;
+                advance(outcome, protocol.as_mut(), context)?;
             }
-            if over {
-                Poll::Ready(Ok(()))
-            } else {
-                Poll::Pending
+            if live.iter().any(|(_, outcome)| outcome.is_none()) {
+                return Poll::Pending;
             }
+            let outcomes = live.iter_mut().filter_map(|(_, outcome)| outcome.take());
+            Poll::Ready(Ok(outcomes.collect()))
         })
-        .await?;
-        let outcomes = live.into_iter().map(|(_, outcome)| outcome);
-        Ok(outcomes
-            .map(|outcome| outcome.expect("all have ended"))
-            .collect())
+        .await
     }
 
     fn account(&self, cost: Cost) {
@@ -311,18 +343,28 @@ impl<'s> Party<'s> {
     }
 }
 
-/// Polls `protocol` unless it has ended. Whether it has.
+/// Polls `protocol` unless it has ended.
 fn advance<T, E>(
     outcome: &mut Option<T>,
     protocol: Pin<&mut impl Future<Output = Result<T, E>>>,
     context: &mut Context<'_>,
-) -> Result<bool, E> {
+) -> Result<(), E> {
     if outcome.is_none()
         && let Poll::Ready(ended) = protocol.poll(context)
     {
         *outcome = Some(ended?);
     }
-    Ok(outcome.is_some())
+    Ok(())
+}
+
+/// Leaves a protocol until the round is over.
+async fn next_round() {
+    let mut over = false;
+    std::future::poll_fn(|_| match std::mem::replace(&mut over, true) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    })
+    .await;
 }
 
 /// A value that one protocol of a run hands to others when it is there. Clones stand for the same value.
@@ -380,35 +422,6 @@ impl<T> std::fmt::Debug for Later<T> {
         f.debug_struct("Later")
             .field("is_there", &self.get().is_some())
             .finish()
-    }
-}
-
-/// A protocol's part of a round.
-struct Waiting<'p, 's> {
-    common: &'p Common<'s>,
-    bytes: Vec<u8>,
-    n: usize,
-    /// The round, and where the peer's bytes will be in what comes.
-    place: Option<(u64, Range<usize>)>,
-}
-
-impl Future for Waiting<'_, '_> {
-    type Output = Vec<u8>;
-
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Vec<u8>> {
-        let mut round = self.common.round.borrow_mut();
-        if let Some((number, place)) = self.place.clone() {
-            assert_eq!(round.number, number + 1, "polled once in each round");
-            return Poll::Ready(round.came[place].to_vec());
-        }
-        let place = round.awaited..round.awaited + self.n;
-        round.awaited = place.end;
-        round.said.extend_from_slice(&self.bytes);
-        let number = round.number;
-        drop(round);
-        self.bytes = Vec::new();
-        self.place = Some((number, place));
-        Poll::Pending
     }
 }
 

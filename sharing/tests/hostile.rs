@@ -9,7 +9,8 @@ use channel::{Connection, Memory, Relay, Role, Way};
 use common::values;
 use ring_arith::{BitVec, Bits};
 use sharing::{
-    And, B2a, Error, Input, Mul, Mux, Open, OpenBits, Reveal, ScaleRows, Session, default_extension,
+    And, B2a, Error, Input, Mul, Mux, Open, OpenBits, Party, Reveal, ScaleRows, Session,
+    default_extension,
 };
 use testkit::{bits, ideal_session, rng, run_over, run_sessions};
 
@@ -18,28 +19,41 @@ const N: usize = 70;
 
 /// Every protocol once.
 fn everything(s: &mut Session) -> Result<(), Error> {
+    s.run(protocols)
+}
+
+async fn protocols(party: &Party<'_>) -> Result<(), Error> {
+    let server = party.role().is_server();
     let rng = &mut rng(4);
     let (b, x) = (bits(N, rng), values(rng, N, BITS));
     let input = Input {
         owner: Role::Client,
         bits: BITS,
     };
-    input.run(s, (!s.role().is_server()).then_some(&x), N)?;
-    And.run(s, &b, &b)?;
-    B2a { bits: BITS }.run(s, &b)?;
-    Mux { bits: BITS }.run(s, &b, &x)?;
-    Mul { bits: BITS }.run(s, &x, &x)?;
-    ScaleRows {
+    input.run(party, (!server).then_some(&x), N).await?;
+    And.run(party, &b, &b).await?;
+    B2a { bits: BITS }.run(party, &b).await?;
+    Mux { bits: BITS }.run(party, &b, &x).await?;
+    Mul { bits: BITS }.run(party, &x, &x).await?;
+    let rows = ScaleRows {
         bits: BITS,
         scalar_bits: BITS,
         width: 10,
-    }
-    .run(s, &x[..7], &x)?;
-    OpenBits.run(s, &b)?;
-    Open { bits: BITS }.run(s, &x)?;
+    };
+    party.alone(|s| rows.run(s, &x[..7], &x))?;
+    OpenBits.run(party, &b).await?;
+    Open { bits: BITS }.run(party, &x).await?;
     for to in [Role::Server, Role::Client] {
-        Reveal { to, bits: BITS }.run(s, &x)?;
+        Reveal { to, bits: BITS }.run(party, &x).await?;
     }
+    let (b2a, mux) = (B2a { bits: BITS }, Mux { bits: BITS });
+    let (masked, bits) = (mux.prepare(party, &x), b2a.prepare(party, N));
+    let (masked, bits) = party.both(masked, bits).await?;
+    let converted = async {
+        party.pause(1).await?;
+        bits.convert(party, &b).await
+    };
+    party.both(masked.select(party, &b), converted).await?;
     Ok(())
 }
 
@@ -149,10 +163,11 @@ fn a_peer_that_stalls() {
     let mut s = ideal_session(&server, 1);
     let _idle = ideal_session(&client, 1);
     let bits = BitVec::zeros(9);
-    let outcome = And.run(&mut s, &bits, &bits);
+    let and = |s: &mut Session| s.run(async |party| And.run(party, &bits, &bits).await);
+    let outcome = and(&mut s);
     assert!(matches!(
         outcome,
         Err(Error::Channel(channel::Error::Timeout { .. }))
     ));
-    assert!(matches!(And.run(&mut s, &bits, &bits), Err(Error::Dead)));
+    assert!(matches!(and(&mut s), Err(Error::Dead)));
 }

@@ -6,45 +6,54 @@ mod common;
 use channel::Role;
 use common::values;
 use ring_arith::Bits;
-use sharing::{And, AndLevel, B2a, Error, Input, Mul, Mux, Open, OpenBits, ScaleRows, Session};
+use sharing::{
+    And, AndLevel, B2a, Error, Input, Mul, Mux, Open, OpenBits, Party, ScaleRows, Session,
+};
 use testkit::{Transcript, bits, rng, run_sessions_over};
 
-fn everything(s: &mut Session) -> Result<(), Error> {
+async fn everything(party: &Party<'_>) -> Result<(), Error> {
     let ring = Bits::of(19);
-    let rng = &mut rng(if s.role().is_server() { 1 } else { 2 });
+    let server = party.role().is_server();
+    let rng = &mut rng(if server { 1 } else { 2 });
     let (b, x) = (bits(130, rng), values(rng, 130, ring));
     let input = Input {
         owner: Role::Client,
         bits: ring,
     };
-    let z = input.run(s, (!s.role().is_server()).then_some(&x), 130)?;
-    Open { bits: ring }.run(s, &z)?;
-    And.run(s, &b, &b)?;
-    let (_, pairs) = AndLevel.run(s, &[], &[(&b, &b, &b)])?;
-    OpenBits.run(s, &pairs[0].0)?;
-    let z = B2a { bits: ring }.run(s, &b)?;
-    Open { bits: ring }.run(s, &z)?;
-    let z = Mux { bits: ring }.run(s, &b, &x)?;
-    let z = Mul { bits: ring }.run(s, &z, &x)?;
-    let z = ScaleRows {
+    let z = input.run(party, (!server).then_some(&x), 130).await?;
+    Open { bits: ring }.run(party, &z).await?;
+    And.run(party, &b, &b).await?;
+    let (_, pairs) = AndLevel.run(party, &[], &[(&b, &b, &b)]).await?;
+    OpenBits.run(party, &pairs[0].0).await?;
+    let z = B2a { bits: ring }.run(party, &b).await?;
+    Open { bits: ring }.run(party, &z).await?;
+    let z = Mux { bits: ring }.run(party, &b, &x).await?;
+    let z = Mul { bits: ring }.run(party, &z, &x).await?;
+    let rows = ScaleRows {
         bits: ring,
         scalar_bits: ring,
         width: 13,
-    }
-    .run(s, &z[..10], &z)?;
-    Open { bits: ring }.run(s, &z)?;
+    };
+    let z = party.alone(|s| rows.run(s, &z[..10], &z))?;
+    Open { bits: ring }.run(party, &z).await?;
+    // Joined, they share their messages.
+    let (b2a, mux) = (B2a { bits: ring }, Mux { bits: ring });
+    party
+        .both(b2a.run(party, &b), mux.run(party, &b, &x))
+        .await?;
     Ok(())
 }
 
 #[test]
 fn the_wire_is_the_one_of_the_baseline() {
+    let end = |s: &mut Session| s.run(everything);
     let transcript = Transcript::new();
-    let (server, client, _) = run_sessions_over(&transcript.line(), 1, everything, everything);
+    let (server, client, _) = run_sessions_over(&transcript.line(), 1, end, end);
     assert!(server.is_ok() && client.is_ok());
     let digests = [Role::Server, Role::Client].map(|role| transcript.digest(role));
     let baseline = [
-        "7b66e821feb838f5215b361ef006da7cb6d9b0d8cae9e0c74e0b26f7f6f59cdb",
-        "8c6db0a3b8c7cb60f1146d67e441fe8a6fa1eefdcf940c798bb92c6868f9fcb7",
+        "9e271750520bed53c3b2bb9d0a42233553a45e2968b66e05f654642fb7cdafdd",
+        "4940d1eff39e31e6c4c6a61f4a99560e288597d0b0644a7ca0348506f5436a4c",
     ];
     assert_eq!(digests, baseline);
 }

@@ -3,31 +3,56 @@
 #![allow(dead_code, reason = "every test binary uses its own part")]
 
 use std::borrow::Borrow;
+use std::sync::{Arc, Mutex};
 
-use channel::Cost;
+use channel::{Cost, Cots, Memory, ONLINE, Relay, Role, Way};
 use rand_core::Rng;
 use ring_arith::{BitVec, Bits, slices};
-use sharing::{Error, Session};
-use testkit::{TestRng, edges, elements, run_sessions};
+use sharing::{Error, Party, Rounds, Session};
+use testkit::{TestRng, edges, elements, run_sessions, run_sessions_over};
 
 /// The lengths at which packing and tiling turn.
 pub(crate) const LENGTHS: [usize; 5] = [0, 1, 127, 128, 129];
 
-/// Runs `party` at both ends on ideal correlations and checks that both measured `predicted`. The
+/// Runs `protocol` at both ends on ideal correlations and checks that both measured `predicted`. The
 /// results, the server's first.
 pub(crate) fn run<R: Send>(
-    predicted: &Cost,
-    party: impl Fn(&mut Session) -> Result<R, Error> + Sync,
+    predicted: &Rounds,
+    protocol: impl AsyncFn(&Party<'_>) -> Result<R, Error> + Sync,
 ) -> [R; 2] {
-    let end = |s: &mut Session| party(s).expect("an honest run succeeds");
+    let end = |s: &mut Session| {
+        let run: Result<_, Error> =
+            s.run(async |party| Ok((protocol(party).await?, party.spent())));
+        run.expect("an honest run succeeds")
+    };
+    let ((server, at_server), (client, at_client), measured) = run_sessions(1, end, end);
+    assert_eq!(measured, predicted.cost());
+    // What runs side by side is accounted in the order in which it was said.
+    for spent in [at_server, at_client] {
+        assert_eq!(totals(&spent), totals(&measured));
+    }
+    [server, client]
+}
+
+/// Runs a protocol that speaks on the stream by itself, as [`run`].
+pub(crate) fn run_session<R: Send>(
+    predicted: &Cost,
+    protocol: impl Fn(&mut Session) -> Result<R, Error> + Sync,
+) -> [R; 2] {
+    let end = |s: &mut Session| protocol(s).expect("an honest run succeeds");
     let (server, client, measured) = run_sessions(1, end, end);
     assert_eq!(&measured, predicted);
     [server, client]
 }
 
+/// Bytes and correlations, however they are spread over flights.
+pub(crate) fn totals(cost: &Cost) -> (u64, u64, Cots) {
+    (cost.bytes_to_server(), cost.bytes_to_client(), cost.cots)
+}
+
 /// This party's of two shares.
-pub(crate) fn own<'a, T: ?Sized, S: Borrow<T>>(s: &Session, shares: &'a [S; 2]) -> &'a T {
-    shares[usize::from(!s.role().is_server())].borrow()
+pub(crate) fn own<T: ?Sized, S: Borrow<T>>(role: Role, shares: &[S; 2]) -> &T {
+    shares[usize::from(!role.is_server())].borrow()
 }
 
 /// Random elements, with the edges of the ring among them.
@@ -62,4 +87,45 @@ pub(crate) fn clear_bits(shares: &[BitVec; 2]) -> BitVec {
 /// Digit `i` in base `base` of `number`.
 pub(crate) const fn digit(number: usize, base: usize, i: u32) -> u64 {
     (number / base.pow(i) % base) as u64
+}
+
+/// Whether about half of many bits are set, within seven standard deviations.
+pub(crate) fn balanced(bits: &BitVec) -> bool {
+    let ones = bits.iter().filter(|&bit| bit).count();
+    (2 * ones).abs_diff(bits.len()).pow(2) < 49 * bits.len()
+}
+
+/// Keeps what either party says on the online stream.
+#[derive(Default)]
+struct Recorder([Mutex<Vec<u8>>; 2]);
+
+impl Relay for Recorder {
+    fn pass(&self, way: Way, _offset: u64, bytes: &mut [u8]) -> usize {
+        if way.stream == ONLINE {
+            let said = &self.0[usize::from(!way.from.is_server())];
+            said.lock().expect("no panic").extend_from_slice(bytes);
+        }
+        bytes.len()
+    }
+}
+
+/// The bits that a run opens in its last round, `n` of them.
+pub(crate) fn opened_last(
+    seed: u64,
+    n: usize,
+    protocol: impl AsyncFn(&Party<'_>) -> Result<(), Error> + Sync,
+) -> BitVec {
+    let recorder = Arc::new(Recorder::default());
+    let line = Memory {
+        relay: Some(Arc::clone(&recorder) as Arc<dyn Relay>),
+        ..Memory::default()
+    };
+    let end = |s: &mut Session| s.run(&protocol).expect("an honest run succeeds");
+    run_sessions_over(&line, seed, end, end);
+    let [server, client] = &recorder.0;
+    let last = |said: &Mutex<Vec<u8>>| {
+        let said = said.lock().expect("no panic");
+        BitVec::from_bytes(n, &said[said.len() - BitVec::byte_len(n)..])
+    };
+    last(server).xor(&last(client))
 }
