@@ -8,7 +8,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use channel::{Cost, Role};
+use channel::{Cost, Cots, Role, Segment};
 use ot::{OtReceiver, OtSender};
 use rand_core::CryptoRng;
 
@@ -53,7 +53,50 @@ use crate::session::Session;
 /// ```
 pub struct Party<'s> {
     common: Rc<Common<'s>>,
-    spent: RefCell<Cost>,
+    spent: RefCell<Spent>,
+}
+
+/// What was said and drawn, with the numbers of the rounds: what joined protocols say in one of them is one flight.
+#[derive(Clone, Default)]
+struct Spent {
+    said: Vec<(u64, Said)>,
+    cots: Cots,
+}
+
+#[derive(Clone)]
+enum Said {
+    /// In a round.
+    Round(Segment),
+    /// By a protocol of its own, before the round.
+    Alone(Cost),
+}
+
+impl Spent {
+    fn say(&mut self, round: u64, said: Segment) {
+        if let Some((number, Said::Round(last))) = self.said.last_mut()
+            && *number == round
+        {
+            last.to_server += said.to_server;
+            last.to_client += said.to_client;
+            return;
+        }
+        self.said.push((round, Said::Round(said)));
+    }
+
+    fn add(&mut self, round: u64, cost: Cost) {
+        let before = self.said.pop_if(|(number, _)| *number == round);
+        self.said.push((round, Said::Alone(cost)));
+        self.said.extend(before);
+    }
+
+    fn cost(&self) -> Cost {
+        let said = self.said.iter().map(|(_, said)| match said {
+            Said::Round(said) => Cost::exchange(said.to_server, said.to_client),
+            Said::Alone(cost) => cost.clone(),
+        });
+        let said: Cost = said.sum();
+        said.with_cots(self.cots.server_sends, self.cots.client_sends)
+    }
 }
 
 /// What all protocols of a run have in common.
@@ -178,7 +221,7 @@ impl<'s> Party<'s> {
     /// after the other, so they are those on the wire only where nothing that uses this value is joined.
     #[must_use]
     pub fn spent(&self) -> Cost {
-        self.spent.borrow().clone()
+        self.spent.borrow().cost()
     }
 
     /// Which party this is.
@@ -202,11 +245,15 @@ impl<'s> Party<'s> {
     /// When the protocol was not polled right after the round, as [`Party::both`] and [`Party::all`] do it.
     pub async fn exchange(&self, bytes: Vec<u8>, n: usize) -> Result<Vec<u8>, Error> {
         let (ours, theirs) = (bytes.len() as u64, n as u64);
-        let said = match self.role() {
-            Role::Server => Cost::exchange(theirs, ours),
-            Role::Client => Cost::exchange(ours, theirs),
+        let (to_server, to_client) = match self.role() {
+            Role::Server => (theirs, ours),
+            Role::Client => (ours, theirs),
         };
-        self.account(said);
+        let said = Segment {
+            to_server,
+            to_client,
+        };
+        self.spent.borrow_mut().say(self.round(), said);
         let part = self.common.round.borrow_mut().join(bytes, n);
         next_round().await;
         Ok(self.common.round.borrow_mut().take(part))
@@ -257,7 +304,11 @@ impl<'s> Party<'s> {
             now.server_sends - before.server_sends,
             now.client_sends - before.client_sends,
         ];
-        self.account(Cost::none().with_cots(server, client));
+        let cots = &mut self.spent.borrow_mut().cots;
+        *cots = cots.plus(Cots {
+            server_sends: server,
+            client_sends: client,
+        });
         Ok(drawn)
     }
 
@@ -283,7 +334,8 @@ impl<'s> Party<'s> {
         let mut session = self.common.session.borrow_mut();
         let mark = session.here();
         let outcome = step(&mut session)?;
-        self.account(session.since(&mark));
+        let cost = session.since(&mark);
+        self.spent.borrow_mut().add(self.round(), cost);
         Ok(outcome)
     }
 
@@ -335,11 +387,6 @@ impl<'s> Party<'s> {
             Poll::Ready(Ok(outcomes.collect()))
         })
         .await
-    }
-
-    fn account(&self, cost: Cost) {
-        let mut spent = self.spent.borrow_mut();
-        *spent = std::mem::take(&mut *spent).then(cost);
     }
 }
 
