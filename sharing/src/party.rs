@@ -369,8 +369,31 @@ async fn next_round() {
 
 /// A value that one protocol of a run hands to others when it is there. Clones stand for the same value.
 ///
-/// Between two rounds the one who sets it must come before those that wait for it, at both ends alike; then they have it between the
-/// same two rounds.
+/// Whoever waits and comes after the one who sets it, as the second of [`Party::both`] comes after the first, has it between the same two
+/// rounds; whoever comes before has it after the next round. Both ends join them in the same order. The one who sets it must do that or
+/// fail: a run in which all others wait does not end.
+///
+/// ```
+/// use sharing::{Later, Party};
+///
+/// /// What the peer says first is said back to it in the next round, beside what else there is to say.
+/// async fn echo(party: &Party<'_>, number: u8) -> Result<u8, sharing::Error> {
+///     let heard = Later::new();
+///     let says = async {
+///         heard.set(party.exchange(vec![number], 1).await?[0]);
+///         party.exchange(vec![number + 1], 1).await
+///     };
+///     let echoes = async { party.exchange(vec![*heard.wait().await], 1).await };
+///     let (_, echo) = party.both(says, echoes).await?;
+///     Ok(echo[0])
+/// }
+///
+/// let end = |number| move |s: &mut sharing::Session| s.run(async |party| echo(party, number).await);
+/// let (at_server, at_client, cost) = testkit::run_sessions(1, end(3), end(5));
+/// assert_eq!((at_server?, at_client?), (3, 5));
+/// assert_eq!(cost.flights(), 2);
+/// # Ok::<(), sharing::Error>(())
+/// ```
 pub struct Later<T>(Rc<OnceCell<T>>);
 
 impl<T> Later<T> {
@@ -396,12 +419,7 @@ impl<T> Later<T> {
 
     /// The value, after as many silent rounds as it takes.
     pub async fn wait(&self) -> &T {
-        std::future::poll_fn(|_| match self.get() {
-            Some(_) => Poll::Ready(()),
-            None => Poll::Pending,
-        })
-        .await;
-        self.get().expect("it is there")
+        std::future::poll_fn(|_| self.get().map_or(Poll::Pending, Poll::Ready)).await
     }
 }
 

@@ -184,8 +184,9 @@ fn a_value_that_is_there_takes_no_round() {
 #[should_panic(expected = "a value is handed over once")]
 fn a_value_that_is_handed_over_again_is_our_own_bug() {
     let later = Later::new();
-    later.clone().set(1);
-    later.set(2);
+    let same = later.clone();
+    later.set(1);
+    same.set(2);
 }
 
 /// A value that does not come, since the one who would set it fails: nobody waits for ever.
