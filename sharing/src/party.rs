@@ -8,11 +8,12 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use channel::{Cost, Role};
+use channel::{Cost, Role, Segment};
 use ot::{OtReceiver, OtSender};
 use rand_core::CryptoRng;
 
 use crate::error::Error;
+use crate::meter::Account;
 use crate::session::Session;
 
 /// One party in protocols that run side by side.
@@ -53,7 +54,7 @@ use crate::session::Session;
 /// ```
 pub struct Party<'s> {
     common: Rc<Common<'s>>,
-    spent: RefCell<Cost>,
+    account: RefCell<Account>,
 }
 
 /// What all protocols of a run have in common.
@@ -163,7 +164,7 @@ impl<'s> Party<'s> {
     fn new(common: Rc<Common<'s>>) -> Self {
         Self {
             common,
-            spent: RefCell::default(),
+            account: RefCell::default(),
         }
     }
 
@@ -173,12 +174,11 @@ impl<'s> Party<'s> {
         Self::new(Rc::clone(&self.common))
     }
 
-    /// What was said and drawn through this value, without what [`Party::apart`] accounts elsewhere. Bytes and
-    /// correlations always add up to those of the run; the flights are as if everything had been said one
-    /// after the other, so they are those on the wire only where nothing that uses this value is joined.
+    /// What was said and drawn through this value, without what [`Party::apart`] accounts elsewhere. The flights are those
+    /// on the wire if nobody else says anything meanwhile.
     #[must_use]
     pub fn spent(&self) -> Cost {
-        self.spent.borrow().clone()
+        self.account.borrow().total()
     }
 
     /// Which party this is.
@@ -201,12 +201,15 @@ impl<'s> Party<'s> {
     /// # Panics
     /// When the protocol was not polled right after the round, as [`Party::both`] and [`Party::all`] do it.
     pub async fn exchange(&self, bytes: Vec<u8>, n: usize) -> Result<Vec<u8>, Error> {
-        let (ours, theirs) = (bytes.len() as u64, n as u64);
-        let said = match self.role() {
-            Role::Server => Cost::exchange(theirs, ours),
-            Role::Client => Cost::exchange(ours, theirs),
+        let (to_server, to_client) = match self.role() {
+            Role::Server => (n, bytes.len()),
+            Role::Client => (bytes.len(), n),
         };
-        self.account(said);
+        let said = Segment {
+            to_server: to_server as u64,
+            to_client: to_client as u64,
+        };
+        self.account.borrow_mut().say(self.round(), said);
         let part = self.common.round.borrow_mut().join(bytes, n);
         next_round().await;
         Ok(self.common.round.borrow_mut().take(part))
@@ -257,7 +260,7 @@ impl<'s> Party<'s> {
             now.server_sends - before.server_sends,
             now.client_sends - before.client_sends,
         ];
-        self.account(Cost::none().with_cots(server, client));
+        self.spend(Cost::none().with_cots(server, client));
         Ok(drawn)
     }
 
@@ -283,7 +286,7 @@ impl<'s> Party<'s> {
         let mut session = self.common.session.borrow_mut();
         let mark = session.here();
         let outcome = step(&mut session)?;
-        self.account(session.since(&mark));
+        self.spend(session.since(&mark));
         Ok(outcome)
     }
 
@@ -337,9 +340,8 @@ impl<'s> Party<'s> {
         .await
     }
 
-    fn account(&self, cost: Cost) {
-        let mut spent = self.spent.borrow_mut();
-        *spent = std::mem::take(&mut *spent).then(cost);
+    fn spend(&self, cost: Cost) {
+        self.account.borrow_mut().before(self.round(), cost);
     }
 }
 

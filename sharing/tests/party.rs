@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use channel::{Connection, Cost, Memory, Role};
-use common::{clear, clear_bits, own, run, share, share_bits, totals, values};
+use common::{clear, clear_bits, own, run, share, share_bits, values};
 use ot::{Extension, Silent, SilentSet, SoftSpoken};
 use proptest::prelude::*;
 use ring_arith::{BitVec, Bits};
@@ -365,33 +365,58 @@ fn alone_while_others_wait() {
         let expected = counted(1).cost().then(alone.clone());
         let expected = expected.then(counted(3).cost());
         assert_eq!(*apart, expected);
+        assert_eq!(*others, joined_rounds(50).cost());
         let all = apart.clone().then(others.clone());
-        assert_eq!(totals(&all), totals(&measured));
-        assert_eq!(totals(others), totals(&joined_rounds(50).cost()));
+        assert_eq!((all.bytes(), all.cots), (measured.bytes(), measured.cots));
     }
     check(&inputs, [server.0, client.0]);
 }
 
-/// What runs one after the other through one value is accounted flight by flight.
+/// The flights of a value are those of its rounds, with what is joined and without what others say.
 #[test]
-fn accounts_are_exact_where_nothing_is_joined() {
-    let x = [vec![1; 9], vec![2; 9]];
+fn accounts_are_exact() {
+    let inputs = Inputs::new(9, 3);
     let (mul, open) = (Mul { bits: BITS }, Open { bits: BITS });
+    let opened = run(&mul.rounds(9).then(open.rounds(9)), async |party| {
+        let x: &[u64] = own(party.role(), &inputs.x);
+        let y = mul.run(party, x, x).await?;
+        assert_eq!(party.spent(), mul.rounds(9).cost());
+        open.run(party, &y).await
+    });
+    assert_eq!(opened[0], opened[1]);
+
     let end = |s: &mut Session| {
-        s.run(async |party| {
-            let x: &[u64] = own(party.role(), &x);
-            let first = party.apart();
-            let y = mul.run(&first, x, x).await?;
-            assert_eq!(first.spent(), mul.rounds(9).cost());
-            let opened = open.run(party, &y).await?;
-            assert_eq!(party.spent(), open.rounds(9).cost());
-            Ok::<_, Error>(opened)
-        })
-        .expect("an honest run succeeds")
+        let spent = s.run(async |party| {
+            let (apart, x) = (party.apart(), own::<[u64], _>(party.role(), &inputs.x));
+            let outputs = party.both(joined(party, &inputs), mul.run(&apart, x, x));
+            outputs.await?;
+            Ok::<_, Error>([party.spent(), apart.spent()])
+        });
+        let expected = [joined_rounds(9), mul.rounds(9)].map(|rounds| rounds.cost());
+        assert_eq!(spent.expect("an honest run succeeds"), expected);
     };
-    let (server, client, cost) = run_sessions(1, end, end);
-    assert_eq!((server, client), (vec![9; 9], vec![9; 9]));
-    assert_eq!(cost, mul.rounds(9).then(open.rounds(9)).cost());
+    let (_, _, measured) = run_sessions(1, end, end);
+    let all = joined_rounds(9).beside(mul.rounds(9));
+    assert_eq!(measured, all.cost());
+}
+
+/// What goes on the stream itself comes before the round in the making.
+#[test]
+fn alone_is_accounted_before_the_round() {
+    let wire = counted(1).then(Rounds::to_client(1)).then(counted(2));
+    let heard = run(&wire, async |party| {
+        let between = async {
+            party.pause(1).await?;
+            let mut byte = [7];
+            party.alone(|s| match s.role() {
+                Role::Server => s.attempt(|s| s.channel().send(&byte).map_err(Error::from)),
+                Role::Client => s.attempt(|s| s.channel().recv(&mut byte).map_err(Error::from)),
+            })?;
+            Ok(byte[0])
+        };
+        party.both(count(party, 1, 3), between).await
+    });
+    assert_eq!(heard[1], (vec![1, 2, 3], 7));
 }
 
 #[derive(Debug)]
