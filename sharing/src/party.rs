@@ -8,11 +8,12 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use channel::{Cost, Cots, Role, Segment};
+use channel::{Cost, Role, Segment};
 use ot::{OtReceiver, OtSender};
 use rand_core::CryptoRng;
 
 use crate::error::Error;
+use crate::meter::Account;
 use crate::session::Session;
 
 /// One party in protocols that run side by side.
@@ -53,50 +54,7 @@ use crate::session::Session;
 /// ```
 pub struct Party<'s> {
     common: Rc<Common<'s>>,
-    spent: RefCell<Spent>,
-}
-
-/// What was said and drawn, with the numbers of the rounds: what joined protocols say in one of them is one flight.
-#[derive(Clone, Default)]
-struct Spent {
-    said: Vec<(u64, Said)>,
-    cots: Cots,
-}
-
-#[derive(Clone)]
-enum Said {
-    /// In a round.
-    Round(Segment),
-    /// By a protocol of its own, before the round.
-    Alone(Cost),
-}
-
-impl Spent {
-    fn say(&mut self, round: u64, said: Segment) {
-        if let Some((number, Said::Round(last))) = self.said.last_mut()
-            && *number == round
-        {
-            last.to_server += said.to_server;
-            last.to_client += said.to_client;
-            return;
-        }
-        self.said.push((round, Said::Round(said)));
-    }
-
-    fn add(&mut self, round: u64, cost: Cost) {
-        let before = self.said.pop_if(|(number, _)| *number == round);
-        self.said.push((round, Said::Alone(cost)));
-        self.said.extend(before);
-    }
-
-    fn cost(&self) -> Cost {
-        let said = self.said.iter().map(|(_, said)| match said {
-            Said::Round(said) => Cost::exchange(said.to_server, said.to_client),
-            Said::Alone(cost) => cost.clone(),
-        });
-        let said: Cost = said.sum();
-        said.with_cots(self.cots.server_sends, self.cots.client_sends)
-    }
+    account: RefCell<Account>,
 }
 
 /// What all protocols of a run have in common.
@@ -206,7 +164,7 @@ impl<'s> Party<'s> {
     fn new(common: Rc<Common<'s>>) -> Self {
         Self {
             common,
-            spent: RefCell::default(),
+            account: RefCell::default(),
         }
     }
 
@@ -216,12 +174,11 @@ impl<'s> Party<'s> {
         Self::new(Rc::clone(&self.common))
     }
 
-    /// What was said and drawn through this value, without what [`Party::apart`] accounts elsewhere. Bytes and
-    /// correlations always add up to those of the run; the flights are as if everything had been said one
-    /// after the other, so they are those on the wire only where nothing that uses this value is joined.
+    /// What was said and drawn through this value, without what [`Party::apart`] accounts elsewhere. The flights are those
+    /// on the wire if nobody else says anything meanwhile.
     #[must_use]
     pub fn spent(&self) -> Cost {
-        self.spent.borrow().cost()
+        self.account.borrow().total()
     }
 
     /// Which party this is.
@@ -244,16 +201,15 @@ impl<'s> Party<'s> {
     /// # Panics
     /// When the protocol was not polled right after the round, as [`Party::both`] and [`Party::all`] do it.
     pub async fn exchange(&self, bytes: Vec<u8>, n: usize) -> Result<Vec<u8>, Error> {
-        let (ours, theirs) = (bytes.len() as u64, n as u64);
         let (to_server, to_client) = match self.role() {
-            Role::Server => (theirs, ours),
-            Role::Client => (ours, theirs),
+            Role::Server => (n, bytes.len()),
+            Role::Client => (bytes.len(), n),
         };
         let said = Segment {
-            to_server,
-            to_client,
+            to_server: to_server as u64,
+            to_client: to_client as u64,
         };
-        self.spent.borrow_mut().say(self.round(), said);
+        self.account.borrow_mut().say(self.round(), said);
         let part = self.common.round.borrow_mut().join(bytes, n);
         next_round().await;
         Ok(self.common.round.borrow_mut().take(part))
@@ -304,11 +260,7 @@ impl<'s> Party<'s> {
             now.server_sends - before.server_sends,
             now.client_sends - before.client_sends,
         ];
-        let cots = &mut self.spent.borrow_mut().cots;
-        *cots = cots.plus(Cots {
-            server_sends: server,
-            client_sends: client,
-        });
+        self.spend(Cost::none().with_cots(server, client));
         Ok(drawn)
     }
 
@@ -334,8 +286,7 @@ impl<'s> Party<'s> {
         let mut session = self.common.session.borrow_mut();
         let mark = session.here();
         let outcome = step(&mut session)?;
-        let cost = session.since(&mark);
-        self.spent.borrow_mut().add(self.round(), cost);
+        self.spend(session.since(&mark));
         Ok(outcome)
     }
 
@@ -388,6 +339,10 @@ impl<'s> Party<'s> {
         })
         .await
     }
+
+    fn spend(&self, cost: Cost) {
+        self.account.borrow_mut().before(self.round(), cost);
+    }
 }
 
 /// Polls `protocol` unless it has ended.
@@ -416,8 +371,31 @@ async fn next_round() {
 
 /// A value that one protocol of a run hands to others when it is there. Clones stand for the same value.
 ///
-/// Between two rounds the one who sets it must come before those that wait for it, at both ends alike; then they have it between the
-/// same two rounds.
+/// Whoever waits and comes after the one who sets it, as the second of [`Party::both`] comes after the first, has it between the same two
+/// rounds; whoever comes before has it after the next round. Both ends join them in the same order. The one who sets it must do that or
+/// fail: a run in which all others wait does not end.
+///
+/// ```
+/// use sharing::{Later, Party};
+///
+/// /// What the peer says first is said back to it in the next round, beside what else there is to say.
+/// async fn echo(party: &Party<'_>, number: u8) -> Result<u8, sharing::Error> {
+///     let heard = Later::new();
+///     let says = async {
+///         heard.set(party.exchange(vec![number], 1).await?[0]);
+///         party.exchange(vec![number + 1], 1).await
+///     };
+///     let echoes = async { party.exchange(vec![*heard.wait().await], 1).await };
+///     let (_, echo) = party.both(says, echoes).await?;
+///     Ok(echo[0])
+/// }
+///
+/// let end = |number| move |s: &mut sharing::Session| s.run(async |party| echo(party, number).await);
+/// let (at_server, at_client, cost) = testkit::run_sessions(1, end(3), end(5));
+/// assert_eq!((at_server?, at_client?), (3, 5));
+/// assert_eq!(cost.flights(), 2);
+/// # Ok::<(), sharing::Error>(())
+/// ```
 pub struct Later<T>(Rc<OnceCell<T>>);
 
 impl<T> Later<T> {
@@ -443,12 +421,7 @@ impl<T> Later<T> {
 
     /// The value, after as many silent rounds as it takes.
     pub async fn wait(&self) -> &T {
-        std::future::poll_fn(|_| match self.get() {
-            Some(_) => Poll::Ready(()),
-            None => Poll::Pending,
-        })
-        .await;
-        self.get().expect("it is there")
+        std::future::poll_fn(|_| self.get().map_or(Poll::Pending, Poll::Ready)).await
     }
 }
 

@@ -2,12 +2,12 @@
 
 mod common;
 
-use channel::Cost;
-use common::{LENGTHS, balanced, clear, clear_bits, digit, opened_last, own, run, share_bits};
+use channel::{Cost, Role};
+use common::{LENGTHS, check_fresh, check_masks, clear, clear_bits, digit, own, run, share_bits};
 use proptest::prelude::*;
 use ring_arith::{BitVec, Bits};
 use sharing::ideal::b2a;
-use sharing::{B2a, OpenBits, Rounds};
+use sharing::{B2a, Rounds};
 use testkit::{bits, rng};
 
 fn check(bits: Bits, shares: &[BitVec; 2]) {
@@ -15,18 +15,6 @@ fn check(bits: Bits, shares: &[BitVec; 2]) {
     let n = shares[0].len();
     let arithmetic = run(&protocol.rounds(n), async |party| {
         protocol.run(party, own(party.role(), shares)).await
-    });
-    assert_eq!(clear(&arithmetic, bits), b2a(&clear_bits(shares)));
-
-    // The bits are opened and shared anew after the first step, before the second.
-    let early = protocol.prepare_rounds(n).then(OpenBits.rounds(n));
-    let early = early.then(protocol.convert_rounds(n));
-    let arithmetic = run(&early, async |party| {
-        let random = protocol.prepare(party, n).await?;
-        let b = OpenBits.run(party, own(party.role(), shares)).await?;
-        let zeros = BitVec::zeros(n);
-        let b = if party.role().is_server() { &b } else { &zeros };
-        random.convert(party, b).await
     });
     assert_eq!(clear(&arithmetic, bits), b2a(&clear_bits(shares)));
 }
@@ -54,36 +42,28 @@ fn the_lengths_at_which_packing_turns() {
 #[test]
 fn costs_are_what_the_documentation_says() {
     let of = |l| B2a { bits: Bits::of(l) };
-    let prepared = Rounds::to_client(18).with_cots(9, 0);
-    assert_eq!(of(17).prepare_rounds(9), prepared);
-    assert_eq!(of(17).convert_rounds(9), Rounds::exchange(2, 2));
-    assert_eq!(of(17).rounds(9), prepared.then(Rounds::exchange(2, 2)));
+    // Two bytes of masked bits, nine products of two bytes each.
+    let round = Rounds::exchange(2, 2 + 18).with_cots(9, 0);
+    assert_eq!(of(17).rounds(9), round);
     assert_eq!(of(1).rounds(9), Rounds::none());
     assert_eq!(of(2).rounds(0).cost(), Cost::none());
 }
 
-/// What a conversion of zeros opens is the random bits.
-fn random_bits(seed: u64, n: usize) -> BitVec {
-    opened_last(seed, n, async |party| {
-        let protocol = B2a { bits: Bits::of(3) };
-        protocol.run(party, &BitVec::zeros(n)).await.map(drop)
-    })
-}
-
 #[test]
-fn the_random_bits_are_balanced_and_fresh() {
-    let (first, second) = (random_bits(1, 4096), random_bits(2, 4096));
-    assert!(balanced(&first) && balanced(&second));
-    assert!(balanced(&first.xor(&second)));
-}
-
-#[test]
-#[should_panic(expected = "as many bits as were prepared")]
-fn other_bits_than_were_prepared_are_our_own_bug() {
-    run(&Rounds::none(), async |party| {
-        let random = B2a { bits: Bits::of(3) }.prepare(party, 8).await?;
-        random.convert(party, &BitVec::zeros(9)).await
+fn the_masks_are_balanced_and_fresh() {
+    check_masks(&[Role::Server, Role::Client], async |party, b| {
+        B2a { bits: Bits::of(3) }.run(party, b).await
     });
+}
+
+#[test]
+fn the_shares_are_fresh() {
+    for l in [2, 7] {
+        let b2a = B2a { bits: Bits::of(l) };
+        check_fresh(b2a.bits, &b2a.rounds(4096), async |party| {
+            b2a.run(party, &BitVec::zeros(4096)).await
+        });
+    }
 }
 
 proptest! {

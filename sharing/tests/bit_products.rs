@@ -3,107 +3,143 @@
 mod common;
 
 use channel::{Cost, Role};
-use common::{LENGTHS, clear, run, values};
+use common::{LENGTHS, check_fresh, check_masks, clear, run, values};
 use proptest::prelude::*;
 use ring_arith::{BitVec, Bits};
 use sharing::ideal::mux;
-use sharing::{BitProducts, Rounds};
+use sharing::{BitProducts, Error, Factors, Party, Rounds};
 use testkit::{bits, rng};
 
-/// A vector of numbers, one of bits, and the ring of their products.
-type Part = (Vec<u64>, BitVec, Bits);
+const SENDERS: [Role; 2] = [Role::Server, Role::Client];
 
-fn check(sender: Role, parts: &[Part]) {
-    let protocol = BitProducts { sender };
-    let shapes: Vec<_> = parts.iter().map(|part| (part.0.len(), part.2)).collect();
-    let [server, client] = run(&protocol.rounds(&shapes), async |party| {
-        if party.role() == sender {
-            let numbers: Vec<_> = parts.iter().map(|part| (&part.0[..], part.2)).collect();
-            return protocol.run_sender(party, &numbers).await;
-        }
-        let bits: Vec<_> = parts.iter().map(|part| (&part.1, part.2)).collect();
-        protocol.run_receiver(party, &bits).await
-    });
-    assert_eq!((server.len(), client.len()), (parts.len(), parts.len()));
-    for (shares, (numbers, bits, ring)) in server.into_iter().zip(client).zip(parts) {
-        let reduced: Vec<u64> = numbers.iter().map(|&x| ring.reduce(x)).collect();
-        assert_eq!(clear(&shares.into(), *ring), mux(bits, &reduced));
-    }
+/// This party's end, with the factor that is its own.
+async fn products(
+    party: &Party<'_>,
+    protocol: BitProducts,
+    numbers: &[u64],
+    bits: &BitVec,
+) -> Result<Vec<u64>, Error> {
+    let own = if party.role() == protocol.sender {
+        Factors::Numbers(numbers)
+    } else {
+        Factors::Bits(bits)
+    };
+    protocol.run(party, own).await
 }
 
-fn random(ring: Bits, n: usize, seed: u64) -> Part {
+fn check(protocol: BitProducts, numbers: &[u64], bits: &BitVec) {
+    let shares = run(&protocol.rounds(bits.len()), async |party| {
+        products(party, protocol, numbers, bits).await
+    });
+    let reduced: Vec<u64> = numbers.iter().map(|&x| protocol.bits.reduce(x)).collect();
+    assert_eq!(clear(&shares, protocol.bits), mux(bits, &reduced));
+}
+
+fn check_random(sender: Role, ring: Bits, n: usize, seed: u64) {
     let rng = &mut rng(seed);
     // Bits above the ring, which are ignored.
     let numbers = values(rng, n, Bits::of(64));
-    (numbers, bits(n, rng), ring)
+    let protocol = BitProducts { sender, bits: ring };
+    check(protocol, &numbers, &bits(n, rng));
 }
 
+/// Every number with every bit, many times, so that it meets every random bit.
 #[test]
 fn every_number_and_bit() {
-    let parts: Vec<Part> = (1..=4_u32)
-        .map(|l| {
-            let n = 16_usize << l;
-            let numbers = (0..n as u64).map(|case| case / 2 % (1 << l)).collect();
-            (
-                numbers,
-                BitVec::from_fn(n, |case| case % 2 == 1),
-                Bits::of(l),
-            )
-        })
-        .collect();
-    for sender in [Role::Server, Role::Client] {
-        check(sender, &parts);
-        check(sender, &[]);
+    for (sender, l) in SENDERS
+        .into_iter()
+        .flat_map(|s| (1..=4).map(move |l| (s, l)))
+    {
+        let n = 64_usize << l;
+        let numbers: Vec<u64> = (0..n as u64).map(|case| case / 2 % (1 << l)).collect();
+        let bits = BitVec::from_fn(n, |case| case % 2 == 1);
+        let protocol = BitProducts {
+            sender,
+            bits: Bits::of(l),
+        };
+        check(protocol, &numbers, &bits);
     }
 }
 
 #[test]
 fn every_width_and_the_lengths_at_which_packing_turns() {
-    for sender in [Role::Server, Role::Client] {
-        let widths = (1..=64).map(|l| random(Bits::of(l), 5, u64::from(l)));
-        check(sender, &widths.collect::<Vec<_>>());
-        let lengths = LENGTHS.map(|n| random(Bits::of(13), n, n as u64));
-        check(sender, &lengths);
+    for sender in SENDERS {
+        for l in 1..=64 {
+            check_random(sender, Bits::of(l), 65, u64::from(l));
+        }
+        for n in LENGTHS {
+            check_random(sender, Bits::of(13), n, n as u64);
+        }
     }
 }
 
 #[test]
 fn costs_are_what_the_documentation_says() {
-    let parts = [(9, Bits::of(3)), (2, Bits::of(17))];
-    let of = |sender| BitProducts { sender }.rounds(&parts);
-    let server = Rounds::to_server(2).then(Rounds::to_client(4 + 5));
-    assert_eq!(of(Role::Server), server.with_cots(11, 0));
-    let client = Rounds::to_client(2).then(Rounds::to_server(4 + 5));
-    assert_eq!(of(Role::Client), client.with_cots(0, 11));
-    let sender = Role::Server;
-    assert_eq!(BitProducts { sender }.rounds(&[]).cost(), Cost::none());
+    let of = |sender| BitProducts {
+        sender,
+        bits: Bits::of(3),
+    };
+    // Nine products of three bits each from the sender, two bytes of masked bits to it.
+    let server = Rounds::exchange(2, 4).with_cots(9, 0);
+    assert_eq!(of(Role::Server).rounds(9), server);
+    let client = Rounds::exchange(4, 2).with_cots(0, 9);
+    assert_eq!(of(Role::Client).rounds(9), client);
+    assert_eq!(of(Role::Server).rounds(0).cost(), Cost::none());
+}
+
+#[test]
+fn the_masks_are_balanced_and_fresh() {
+    let bits = Bits::of(1);
+    for sender in SENDERS {
+        let protocol = BitProducts { sender, bits };
+        check_masks(&[sender.peer()], async |party, b| {
+            products(party, protocol, &vec![1; b.len()], b).await
+        });
+    }
+}
+
+#[test]
+fn the_shares_are_fresh() {
+    let bits = Bits::of(5);
+    for (sender, bit) in SENDERS.into_iter().flat_map(|s| [(s, false), (s, true)]) {
+        let protocol = BitProducts { sender, bits };
+        check_fresh(bits, &protocol.rounds(4096), async |party| {
+            let b = BitVec::from_fn(4096, |_| bit);
+            products(party, protocol, &[5; 4096], &b).await
+        });
+    }
+}
+
+/// Both parties bring the same: one of them is wrong.
+fn brings(sender: Role, factors: Factors<'_>) {
+    let bits = Bits::of(3);
+    let protocol = BitProducts { sender, bits };
+    let _ = run(&Rounds::none(), async |party| {
+        if (party.role() == sender) == matches!(factors, Factors::Bits(_)) {
+            return protocol.run(party, factors).await;
+        }
+        Ok(Vec::new())
+    });
 }
 
 #[test]
 #[should_panic(expected = "the sender has the numbers")]
-fn a_receiver_with_numbers_is_our_own_bug() {
-    let protocol = BitProducts {
-        sender: Role::Server,
-    };
-    run(&Rounds::none(), async |party| {
-        if party.role().is_server() {
-            return Ok(Vec::new());
-        }
-        protocol.run_sender(party, &[(&[1], Bits::of(3))]).await
-    });
+fn numbers_of_the_receiver_are_our_own_bug() {
+    brings(Role::Server, Factors::Numbers(&[1]));
+}
+
+#[test]
+#[should_panic(expected = "the sender has the numbers")]
+fn bits_of_the_sender_are_our_own_bug() {
+    brings(Role::Client, Factors::Bits(&BitVec::zeros(1)));
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn any_parts(
-        shapes in prop::collection::vec((0_usize..200, 1_u32..=64), 0..5),
-        server: bool,
-        seed: u64,
-    ) {
-        let parts = (seed..=u64::MAX).zip(shapes);
-        let parts: Vec<_> = parts.map(|(seed, (n, l))| random(Bits::of(l), n, seed)).collect();
-        check(if server { Role::Server } else { Role::Client }, &parts);
+    fn any_width_and_length(l in 1_u32..=64, n in 0_usize..300, server: bool, seed: u64) {
+        let sender = if server { Role::Server } else { Role::Client };
+        check_random(sender, Bits::of(l), n, seed);
     }
 }

@@ -9,8 +9,8 @@ use channel::{Connection, Memory, Relay, Role, Way};
 use common::values;
 use ring_arith::{BitVec, Bits};
 use sharing::{
-    And, B2a, Error, Input, Mul, Mux, Open, OpenBits, Party, Reveal, ScaleRows, Session,
-    default_extension,
+    And, B2a, BitProducts, Error, Factors, Input, Later, Mul, Mux, Open, OpenBits, Party, Reveal,
+    RevealBits, ScaleRows, Session, default_extension,
 };
 use testkit::{bits, ideal_session, rng, run_over, run_sessions};
 
@@ -45,16 +45,39 @@ async fn protocols(party: &Party<'_>) -> Result<(), Error> {
     Open { bits: BITS }.run(party, &x).await?;
     for to in [Role::Server, Role::Client] {
         Reveal { to, bits: BITS }.run(party, &x).await?;
+        RevealBits { to }.run(party, &b).await?;
+        let products = BitProducts {
+            sender: to,
+            bits: BITS,
+        };
+        let own = if party.role() == to {
+            Factors::Numbers(&x)
+        } else {
+            Factors::Bits(&b)
+        };
+        products.run(party, own).await?;
     }
-    let (b2a, mux) = (B2a { bits: BITS }, Mux { bits: BITS });
-    let (masked, bits) = (mux.prepare(party, &x), b2a.prepare(party, N));
-    let (masked, bits) = party.both(masked, bits).await?;
-    let converted = async {
-        party.pause(1).await?;
-        bits.convert(party, &b).await
+    joined(party, &b, &x).await
+}
+
+/// Some of them side by side, and two that wait for what another one hands over.
+async fn joined(party: &Party<'_>, b: &BitVec, x: &[u64]) -> Result<(), Error> {
+    let anded = Later::new();
+    let and = async {
+        anded.set(And.run(party, b, b).await?);
+        Mul { bits: BITS }.run(party, x, x).await
     };
-    party.both(masked.select(party, &b), converted).await?;
-    Ok(())
+    let selected = async {
+        let b = anded.wait().await;
+        Mux { bits: BITS }.run(party, b, x).await
+    };
+    let number = async {
+        party.pause(2).await?;
+        let b = anded.wait().await;
+        B2a { bits: BITS }.run(party, b).await
+    };
+    let waiting = party.both(selected, number);
+    party.both(and, waiting).await.map(drop)
 }
 
 /// Lets `limit` bytes of one way through, then cuts the line.

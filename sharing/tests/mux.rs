@@ -2,14 +2,15 @@
 
 mod common;
 
-use channel::Cost;
+use channel::{Cost, Role};
 use common::{
-    LENGTHS, balanced, clear, clear_bits, digit, opened_last, own, run, share, share_bits, values,
+    LENGTHS, check_fresh, check_masks, clear, clear_bits, digit, own, run, share, share_bits,
+    values,
 };
 use proptest::prelude::*;
 use ring_arith::{BitVec, Bits};
 use sharing::ideal::mux;
-use sharing::{Mux, OpenBits, Rounds};
+use sharing::{Mux, Rounds};
 use testkit::{bits, rng};
 
 fn check(bits: Bits, choices: &[BitVec; 2], x: &[Vec<u64>; 2]) {
@@ -19,19 +20,6 @@ fn check(bits: Bits, choices: &[BitVec; 2], x: &[Vec<u64>; 2]) {
     let z = run(&protocol.rounds(n), async |party| {
         let role = party.role();
         protocol.run(party, own(role, choices), own(role, x)).await
-    });
-    assert_eq!(clear(&z, bits), expected);
-
-    // The bits are opened and shared anew after the first step, before the second.
-    let early = protocol.prepare_rounds(n).then(OpenBits.rounds(n));
-    let early = early.then(protocol.select_rounds(n));
-    let z = run(&early, async |party| {
-        let role = party.role();
-        let masked = protocol.prepare(party, own(role, x)).await?;
-        let b = OpenBits.run(party, own(role, choices)).await?;
-        let zeros = BitVec::zeros(n);
-        let b = if role.is_server() { &b } else { &zeros };
-        masked.select(party, b).await
     });
     assert_eq!(clear(&z, bits), expected);
 }
@@ -68,41 +56,45 @@ fn every_width_and_the_lengths_at_which_packing_turns() {
 #[test]
 fn costs_are_what_the_documentation_says() {
     let protocol = Mux { bits: Bits::of(5) };
-    let prepared = Rounds::exchange(6, 6).with_cots(9, 9);
-    assert_eq!(protocol.prepare_rounds(9), prepared);
-    assert_eq!(protocol.select_rounds(9), Rounds::exchange(2, 2));
-    assert_eq!(protocol.rounds(9), prepared.then(Rounds::exchange(2, 2)));
+    // Nine products of five bits each, two bytes of masked bits.
+    let round = Rounds::exchange(6 + 2, 6 + 2).with_cots(9, 9);
+    assert_eq!(protocol.rounds(9), round);
     assert_eq!(protocol.rounds(0).cost(), Cost::none());
 }
 
-/// However many there are, the rounds are two.
+/// However many there are, the round is one.
 #[test]
 fn many_values() {
-    check_random(Bits::of(3), (1 << 17) + 65, 0);
-}
-
-/// What a selection by zeros opens is the random bits.
-fn random_bits(seed: u64, n: usize) -> BitVec {
-    opened_last(seed, n, async |party| {
-        let protocol = Mux { bits: Bits::of(3) };
-        let (b, x) = (BitVec::zeros(n), vec![5; n]);
-        protocol.run(party, &b, &x).await.map(drop)
-    })
+    let (bits, n) = (Bits::of(3), (1 << 17) + 65);
+    assert_eq!(Mux { bits }.rounds(n).len(), 1);
+    check_random(bits, n, 0);
 }
 
 #[test]
-fn the_random_bits_are_balanced_and_fresh() {
-    let (first, second) = (random_bits(1, 4096), random_bits(2, 4096));
-    assert!(balanced(&first) && balanced(&second));
-    assert!(balanced(&first.xor(&second)));
+fn the_masks_are_balanced_and_fresh() {
+    let mux = Mux { bits: Bits::of(3) };
+    check_masks(&[Role::Server, Role::Client], async |party, b| {
+        mux.run(party, b, &vec![5; b.len()]).await
+    });
+}
+
+#[test]
+fn the_shares_are_fresh() {
+    let mux = Mux { bits: Bits::of(5) };
+    for bit in [false, true] {
+        check_fresh(mux.bits, &mux.rounds(4096), async |party| {
+            let b = BitVec::from_fn(4096, |_| bit && party.role().is_server());
+            mux.run(party, &b, &[5; 4096]).await
+        });
+    }
 }
 
 #[test]
 #[should_panic(expected = "one bit per value")]
 fn a_value_without_a_bit_is_our_own_bug() {
-    run(&Rounds::none(), async |party| {
-        let masked = Mux { bits: Bits::of(3) }.prepare(party, &[1; 8]).await?;
-        masked.select(party, &BitVec::zeros(7)).await
+    let _ = run(&Rounds::none(), async |party| {
+        let mux = Mux { bits: Bits::of(3) };
+        mux.run(party, &BitVec::zeros(7), &[1; 8]).await
     });
 }
 

@@ -6,12 +6,12 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use channel::{Connection, Cost, Memory, Role};
-use common::{clear, clear_bits, own, run, share, share_bits, totals, values};
+use common::{clear, clear_bits, own, run, share, share_bits, values};
 use ot::{Extension, Silent, SilentSet, SoftSpoken};
 use proptest::prelude::*;
 use ring_arith::{BitVec, Bits};
 use sharing::ideal::{and, b2a, mul, mux};
-use sharing::{And, B2a, Error, Mul, Mux, Open, Party, Rounds, Session};
+use sharing::{And, B2a, Error, Later, Mul, Mux, Open, Party, Rounds, Session};
 use testkit::{bits, ideal_session, rng, run_over, run_sessions};
 
 const BITS: Bits = Bits::of(17);
@@ -107,6 +107,107 @@ fn nothing_to_join_is_over_at_once() {
     assert_eq!(none, [vec![], vec![]]);
 }
 
+/// The next protocols go on in the very round for which the value is there, with what else is said in it.
+#[test]
+fn who_waits_has_a_value_between_the_same_two_rounds() {
+    let timetable = counted(4).beside(counted(1).beside(counted(2)).delayed(3));
+    assert_eq!(timetable.cost().flights(), 5);
+    let ends = run(&timetable, async |party| {
+        let later = Later::new();
+        assert!(later.get().is_none());
+        let sets = async {
+            let mut heard = count(party, 1, 3).await?;
+            later.set((party.round(), heard.clone()));
+            heard.extend(count(party, 4, 1).await?);
+            Ok(heard)
+        };
+        let waits = |first, rounds| {
+            let (party, later) = (&party, later.clone());
+            async move {
+                let (round, value) = later.wait().await.clone();
+                assert_eq!((round, party.round()), (3, 3));
+                Ok::<_, Error>((value, count(party, first, rounds).await?))
+            }
+        };
+        let waiting = party.both(waits(20, 1), waits(30, 2));
+        let (heard, waited) = party.both(sets, waiting).await?;
+        assert_eq!((party.round(), later.get().map(|x| x.0)), (5, Some(3)));
+        Ok((heard, waited))
+    });
+    let value = vec![1, 2, 3];
+    let waited = ((value.clone(), vec![20]), (value, vec![30, 31]));
+    let expected = (vec![1, 2, 3, 4], waited);
+    assert_eq!(ends, [expected.clone(), expected]);
+}
+
+/// One who comes before the one who sets it waits until after the next round, which it may leave all silent.
+#[test]
+fn a_value_that_is_set_after_the_one_who_waits() {
+    for more in [0, 1] {
+        let timetable = counted(1 + more).beside(counted(1).delayed(2));
+        let ends = run(&timetable, async |party| {
+            let later = Later::new();
+            let waits = async {
+                let first = *later.wait().await;
+                assert_eq!((first, party.round()), (9, 2));
+                count(party, first, 1).await
+            };
+            let sets = async {
+                count(party, 1, 1).await?;
+                later.set(9);
+                count(party, 2, more).await
+            };
+            let heard = party.both(waits, sets).await?;
+            assert_eq!(party.round(), 3);
+            Ok(heard)
+        });
+        let sets = if more == 0 { vec![] } else { vec![2] };
+        let expected = (vec![9], sets);
+        assert_eq!(ends, [expected.clone(), expected]);
+    }
+}
+
+/// Neither waiting for what is there nor handing it over takes a round.
+#[test]
+fn a_value_that_is_there_takes_no_round() {
+    let _ = run(&Rounds::none(), async |party| {
+        let later = Later::default();
+        later.set(7);
+        let waits = || async { Ok::<_, Error>(*later.wait().await) };
+        assert_eq!(party.both(waits(), waits()).await?, (7, 7));
+        assert_eq!((later.clone().get(), party.round()), (Some(&7), 0));
+        Ok(())
+    });
+}
+
+#[test]
+#[should_panic(expected = "a value is handed over once")]
+fn a_value_that_is_handed_over_again_is_our_own_bug() {
+    let later = Later::new();
+    let same = later.clone();
+    later.set(1);
+    same.set(2);
+}
+
+/// A value that does not come, since the one who would set it fails: nobody waits for ever.
+#[test]
+fn who_waits_ends_with_the_one_who_fails() {
+    let end = |s: &mut Session| {
+        let outcome = s.run(async |party| {
+            let later = Later::<u8>::new();
+            let waits = async { Ok(*later.wait().await) };
+            let fails = async {
+                count(party, 1, 2).await?;
+                Err::<(), _>(Mine::Refused)
+            };
+            party.both(waits, fails).await
+        });
+        assert!(matches!(outcome, Err(Mine::Refused)));
+        assert!(s.is_dead());
+    };
+    run_sessions(1, end, end);
+}
+
 /// Inputs of the protocols that [`joined`] runs.
 struct Inputs {
     b: [BitVec; 2],
@@ -135,25 +236,23 @@ async fn joined(party: &Party<'_>, inputs: &Inputs) -> Result<Outputs, Error> {
     let (b, c) = (own(role, &inputs.b), own(role, &inputs.c));
     let (x, y): (&[u64], &[u64]) = (own(role, &inputs.x), own(role, &inputs.y));
     let (b2a, mux, mul) = (B2a { bits: BITS }, Mux { bits: BITS }, Mul { bits: BITS });
-    // Long and short, the masked values early and their bits late.
-    let anded = async {
-        let (masked, and) = party
-            .both(mux.prepare(party, x), And.run(party, b, c))
-            .await?;
-        let (selected, number) = party
-            .both(masked.select(party, &and), b2a.run(party, &and))
-            .await?;
-        Ok::<_, Error>((and, selected, number))
+    // Long and short, and one that waits for the bits of another one.
+    let anded = Later::new();
+    let number = async {
+        let and = And.run(party, b, c).await?;
+        anded.set(and.clone());
+        Ok::<_, Error>((and, b2a.run(party, anded.wait().await).await?))
     };
-    let ((and, selected, number), product) = party.both(anded, mul.run(party, x, y)).await?;
+    let selected = async { mux.run(party, anded.wait().await, x).await };
+    let bits = party.both(number, selected);
+    let (((and, number), selected), product) = party.both(bits, mul.run(party, x, y)).await?;
     Ok((and, selected, number, product))
 }
 
 fn joined_rounds(n: usize) -> Rounds {
     let (b2a, mux) = (B2a { bits: BITS }, Mux { bits: BITS });
-    let first = mux.prepare_rounds(n).beside(And.rounds(n));
-    let second = mux.select_rounds(n).beside(b2a.rounds(n));
-    first.then(second).beside(Mul { bits: BITS }.rounds(n))
+    let anded = And.rounds(n).then(b2a.rounds(n).beside(mux.rounds(n)));
+    anded.beside(Mul { bits: BITS }.rounds(n))
 }
 
 fn check(inputs: &Inputs, outputs: [Outputs; 2]) {
@@ -266,33 +365,58 @@ fn alone_while_others_wait() {
         let expected = counted(1).cost().then(alone.clone());
         let expected = expected.then(counted(3).cost());
         assert_eq!(*apart, expected);
+        assert_eq!(*others, joined_rounds(50).cost());
         let all = apart.clone().then(others.clone());
-        assert_eq!(totals(&all), totals(&measured));
-        assert_eq!(totals(others), totals(&joined_rounds(50).cost()));
+        assert_eq!((all.bytes(), all.cots), (measured.bytes(), measured.cots));
     }
     check(&inputs, [server.0, client.0]);
 }
 
-/// What runs one after the other through one value is accounted flight by flight.
+/// The flights of a value are those of its rounds, with what is joined and without what others say.
 #[test]
-fn accounts_are_exact_where_nothing_is_joined() {
-    let x = [vec![1; 9], vec![2; 9]];
+fn accounts_are_exact() {
+    let inputs = Inputs::new(9, 3);
     let (mul, open) = (Mul { bits: BITS }, Open { bits: BITS });
+    let opened = run(&mul.rounds(9).then(open.rounds(9)), async |party| {
+        let x: &[u64] = own(party.role(), &inputs.x);
+        let y = mul.run(party, x, x).await?;
+        assert_eq!(party.spent(), mul.rounds(9).cost());
+        open.run(party, &y).await
+    });
+    assert_eq!(opened[0], opened[1]);
+
     let end = |s: &mut Session| {
-        s.run(async |party| {
-            let x: &[u64] = own(party.role(), &x);
-            let first = party.apart();
-            let y = mul.run(&first, x, x).await?;
-            assert_eq!(first.spent(), mul.rounds(9).cost());
-            let opened = open.run(party, &y).await?;
-            assert_eq!(party.spent(), open.rounds(9).cost());
-            Ok::<_, Error>(opened)
-        })
-        .expect("an honest run succeeds")
+        let spent = s.run(async |party| {
+            let (apart, x) = (party.apart(), own::<[u64], _>(party.role(), &inputs.x));
+            let outputs = party.both(joined(party, &inputs), mul.run(&apart, x, x));
+            outputs.await?;
+            Ok::<_, Error>([party.spent(), apart.spent()])
+        });
+        let expected = [joined_rounds(9), mul.rounds(9)].map(|rounds| rounds.cost());
+        assert_eq!(spent.expect("an honest run succeeds"), expected);
     };
-    let (server, client, cost) = run_sessions(1, end, end);
-    assert_eq!((server, client), (vec![9; 9], vec![9; 9]));
-    assert_eq!(cost, mul.rounds(9).then(open.rounds(9)).cost());
+    let (_, _, measured) = run_sessions(1, end, end);
+    let all = joined_rounds(9).beside(mul.rounds(9));
+    assert_eq!(measured, all.cost());
+}
+
+/// What goes on the stream itself comes before the round in the making.
+#[test]
+fn alone_is_accounted_before_the_round() {
+    let wire = counted(1).then(Rounds::to_client(1)).then(counted(2));
+    let heard = run(&wire, async |party| {
+        let between = async {
+            party.pause(1).await?;
+            let mut byte = [7];
+            party.alone(|s| match s.role() {
+                Role::Server => s.attempt(|s| s.channel().send(&byte).map_err(Error::from)),
+                Role::Client => s.attempt(|s| s.channel().recv(&mut byte).map_err(Error::from)),
+            })?;
+            Ok(byte[0])
+        };
+        party.both(count(party, 1, 3), between).await
+    });
+    assert_eq!(heard[1], (vec![1, 2, 3], 7));
 }
 
 #[derive(Debug)]
@@ -453,8 +577,8 @@ fn a_round_that_is_left_out_is_our_own_bug() {
 fn it_prints_no_secrets() {
     let printed = run(&Rounds::none(), async |party| Ok(format!("{party:?}")));
     assert_eq!(printed[0], "Party { role: Server, .. }");
-    let printed = run(&B2a { bits: BITS }.prepare_rounds(3), async |party| {
-        Ok(format!("{:?}", B2a { bits: BITS }.prepare(party, 3).await?))
-    });
-    assert!(printed[0].ends_with(", .. }"), "{}", printed[0]);
+    let later = Later::new();
+    assert_eq!(format!("{later:?}"), "Later { is_there: false }");
+    later.set(vec![1, 2, 3]);
+    assert_eq!(format!("{later:?}"), "Later { is_there: true }");
 }

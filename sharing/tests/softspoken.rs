@@ -67,7 +67,7 @@ fn party(connection: &Connection, k: u32) -> Vec<u64> {
     let joined = mux.rounds(N).beside(b2a.rounds(N));
     let rounds = joined.beside(And.rounds(N).then(b2a.rounds(N)));
     let cost = rounds.cost();
-    assert_eq!(cost.flights(), 3);
+    assert_eq!(cost.flights(), 2);
     let mut all = work(&mut s).expect("an honest run succeeds");
     assert_eq!(s.measured(), cost);
     s.mark();

@@ -5,7 +5,7 @@
 use std::borrow::Borrow;
 use std::sync::{Arc, Mutex};
 
-use channel::{Cost, Cots, Memory, ONLINE, Relay, Role, Way};
+use channel::{Cost, Memory, ONLINE, Relay, Role, Way};
 use rand_core::Rng;
 use ring_arith::{BitVec, Bits, slices};
 use sharing::{Error, Party, Rounds, Session};
@@ -27,10 +27,7 @@ pub(crate) fn run<R: Send>(
     };
     let ((server, at_server), (client, at_client), measured) = run_sessions(1, end, end);
     assert_eq!(measured, predicted.cost());
-    // What runs side by side is accounted in the order in which it was said.
-    for spent in [at_server, at_client] {
-        assert_eq!(totals(&spent), totals(&measured));
-    }
+    assert_eq!([&at_server, &at_client], [&measured; 2]);
     [server, client]
 }
 
@@ -43,11 +40,6 @@ pub(crate) fn run_session<R: Send>(
     let (server, client, measured) = run_sessions(1, end, end);
     assert_eq!(&measured, predicted);
     [server, client]
-}
-
-/// Bytes and correlations, however they are spread over flights.
-pub(crate) fn totals(cost: &Cost) -> (u64, u64, Cots) {
-    (cost.bytes_to_server(), cost.bytes_to_client(), cost.cots)
 }
 
 /// This party's of two shares.
@@ -95,6 +87,58 @@ pub(crate) fn balanced(bits: &BitVec) -> bool {
     (2 * ones).abs_diff(bits.len()).pow(2) < 49 * bits.len()
 }
 
+/// Checks that a protocol gives uniform and fresh shares, thousands of them: every bit of either party's is balanced, and so is what
+/// differs when the same session runs it again on the same secrets.
+pub(crate) fn check_fresh(
+    bits: Bits,
+    rounds: &Rounds,
+    protocol: impl AsyncFn(&Party<'_>) -> Result<Vec<u64>, Error> + Sync,
+) {
+    let twice = rounds.clone().then(rounds.clone());
+    let ends = run(&twice, async |party| {
+        Ok([protocol(party).await?, protocol(party).await?])
+    });
+    for (end, j) in ends
+        .iter()
+        .flat_map(|end| (0..bits.get()).map(move |j| (end, j)))
+    {
+        let [first, second] = end.each_ref().map(|share| BitVec::bit_of(share, j));
+        assert!(balanced(&first) && balanced(&second));
+        assert!(balanced(&first.xor(&second)));
+    }
+}
+
+/// Checks that each of `parties` masks its bits, the last that it says in `protocol`, by balanced and fresh ones.
+pub(crate) fn check_masks(
+    parties: &[Role],
+    protocol: impl AsyncFn(&Party<'_>, &BitVec) -> Result<Vec<u64>, Error> + Sync,
+) {
+    let n = 4096;
+    let last = |times, bit| {
+        let bits = BitVec::from_fn(n, |_| bit);
+        let said = said_last(n, async |party| {
+            for _ in 0..times {
+                protocol(party, &bits).await?;
+            }
+            Ok(())
+        });
+        parties
+            .iter()
+            .map(|&role| own::<BitVec, _>(role, &said).clone())
+            .collect::<Vec<_>>()
+    };
+    let (zeros, ones) = (last(1, false), last(1, true));
+    for (zeros, ones) in zeros.iter().zip(&ones) {
+        assert!(zeros.xor(ones).iter().all(|bit| bit));
+    }
+    // Of either party, in the first run and in the second of one session: no two are alike.
+    let masks = [zeros, last(2, false)].concat();
+    for (i, mask) in masks.iter().enumerate() {
+        assert!(balanced(mask));
+        assert!(masks[..i].iter().all(|other| balanced(&mask.xor(other))));
+    }
+}
+
 /// Keeps what either party says on the online stream.
 #[derive(Default)]
 struct Recorder([Mutex<Vec<u8>>; 2]);
@@ -109,23 +153,20 @@ impl Relay for Recorder {
     }
 }
 
-/// The bits that a run opens in its last round, `n` of them.
-pub(crate) fn opened_last(
-    seed: u64,
+/// The `n` bits that each party says last.
+fn said_last(
     n: usize,
     protocol: impl AsyncFn(&Party<'_>) -> Result<(), Error> + Sync,
-) -> BitVec {
+) -> [BitVec; 2] {
     let recorder = Arc::new(Recorder::default());
     let line = Memory {
         relay: Some(Arc::clone(&recorder) as Arc<dyn Relay>),
         ..Memory::default()
     };
     let end = |s: &mut Session| s.run(&protocol).expect("an honest run succeeds");
-    run_sessions_over(&line, seed, end, end);
-    let [server, client] = &recorder.0;
-    let last = |said: &Mutex<Vec<u8>>| {
+    run_sessions_over(&line, 1, end, end);
+    recorder.0.each_ref().map(|said| {
         let said = said.lock().expect("no panic");
         BitVec::from_bytes(n, &said[said.len() - BitVec::byte_len(n)..])
-    };
-    last(server).xor(&last(client))
+    })
 }
