@@ -12,14 +12,14 @@ use crate::{Drelu, Error, wrap};
 /// for every x. The bound is public.
 ///
 /// **Protocol.** With b = \[x ≥ 0\] and t = \[x − top ≥ 0\], two [`Drelu`]s side by side, and
-/// c = b ∧ t: the result is x·(b ⊕ c) + top·c, a [`Mux`] and a [`B2a`], the first steps of which run beside the
-/// comparisons. Where x − top wraps, x is negative, so that b and with it c are 0. Compared with one `ReLU` after
+/// c = b ∧ t: the result is x·(b ⊕ c) + top·c, a [`Mux`] and a [`B2a`] side by side.
+/// Where x − top wraps, x is negative, so that b and with it c are 0. Compared with one `ReLU` after
 /// another this takes about half of the rounds, and one AND and the conversion of one bit in place of a second mux.
 ///
 /// **Security.** Semi-honest.
 ///
-/// **Cost** for n values: two [`Drelu`]s side by side, and beside them [`Mux::prepare`] and [`B2a::prepare`]; then
-/// [`And`]; then the round that ends [`Mux`] and [`B2a`]. So two rounds more than a comparison. Nothing for no values.
+/// **Cost** for n values: two [`Drelu`]s side by side; then [`And`]; then the round of [`Mux`] and [`B2a`].
+/// So two rounds more than a comparison. Nothing for no values.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Clip {
     bits: Bits,

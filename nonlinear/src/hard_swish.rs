@@ -18,8 +18,8 @@ use crate::{Drelu, Error, ZeroExtend, wrap};
 /// 6·2^−fraction in units of the numbers.
 ///
 /// **Protocol.** With b = \[h ≥ 0\] and t = \[h − 2T ≥ 0\], two [`Drelu`]s side by side, and b ∧ t:
-/// c = h·(b ⊕ (b ∧ t)) + 2T·(b ∧ t) and r = (h − 2T)·(b ∧ t), two [`Mux`] and a [`B2a`], the first steps of which run
-/// beside the comparisons. Only a square is left to be multiplied, and of a number of n = scale + 4 bits whose
+/// c = h·(b ⊕ (b ∧ t)) + 2T·(b ∧ t) and r = (h − 2T)·(b ∧ t), two [`Mux`] and a [`B2a`] side by side.
+/// Only a square is left to be multiplied, and of a number of n = scale + 4 bits whose
 /// highest bit is 0: with the signed readings u, v of its shares and a, b their highest bits,
 /// c = u + v + 2^n·a·b [RRG+21, "MSB-to-wrap"], so that
 ///
@@ -31,11 +31,11 @@ use crate::{Drelu, Error, ZeroExtend, wrap};
 ///
 /// **Security.** Semi-honest, by that of its parts and of COT.
 ///
-/// **Cost** for n values: two [`Drelu`]s side by side, and beside them two [`Mux::prepare`] and [`B2a::prepare`] in a ring
-/// of 3 bits; then [`And`]; then the round that ends these; then, side by side in two rounds, [`BitProducts`] from the
+/// **Cost** for n values: two [`Drelu`]s side by side; then [`And`]; then, in one round, two [`Mux`] and [`B2a`] in a ring
+/// of 3 bits; then, in one round as well, [`BitProducts`] from the
 /// server of scale + 4 bits of each value, in rings of `output` − 1 − j bits for j = 0 …, and from the client of
 /// one bit in a ring of `output` − scale − 5 bits, and [`ZeroExtend`] of r with known sign, where `output` − scale −
-/// fraction exceeds `bits`. So four rounds more than a comparison. Nothing for no values. [`HardSwish::rounds`] is exact.
+/// fraction exceeds `bits`. So three rounds more than a comparison. Nothing for no values. [`HardSwish::rounds`] is exact.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HardSwish {
     bits: Bits,

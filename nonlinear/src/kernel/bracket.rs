@@ -18,6 +18,11 @@ impl Bracket {
         self.sizes.iter().all(|&size| size == 1)
     }
 
+    /// Values of one repetition.
+    pub(crate) fn len(&self) -> usize {
+        self.sizes.iter().sum()
+    }
+
     /// The groups after a round.
     pub(crate) fn next(&self) -> Self {
         let sizes = self.sizes.iter().map(|size| size.div_ceil(2)).collect();
