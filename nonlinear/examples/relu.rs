@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use channel::Connection;
 use nonlinear::{Error, Relu, TruncFaithful, clear};
-use ring_arith::Bits;
 use ot::{Silent, SilentSet};
+use ring_arith::Bits;
 use sharing::{Extension, Party, Rounds, Session, default_extension};
 use testkit::{elements, reconstruct, rng, run_tcp, seed, share};
 
@@ -67,8 +67,8 @@ fn measure(
 ) {
     let (server, client) = share(x, BITS, &mut rng(2));
     let party = |connection: &Connection, number: u64, x: &[u64]| {
-        let mut s = Session::establish(connection, seed(number), extension)
-            .expect("the set-up succeeds");
+        let mut s =
+            Session::establish(connection, seed(number), extension).expect("the set-up succeeds");
         let (cpu, start) = (cpu_seconds(), Instant::now());
         let y = s.run(async |party| protocol(party, x).await);
         let y = y.expect("the protocol succeeds");

@@ -62,6 +62,22 @@ fn every_pair_of_small_numbers_in_every_radix() {
     }
 }
 
+/// Numbers that agree above every bit, and so do the carries.
+#[test]
+fn every_width_at_every_price_and_pace() {
+    for bits in (1..=64).map(Bits::of) {
+        let (x, mut y) = random_shares(bits, 130, 3);
+        for (i, (x, y)) in (0..).zip(x.iter().zip(&mut y)) {
+            *y = *x ^ y.checked_shr(i % (bits.get() + 1)).unwrap_or(0);
+        }
+        let inputs = (x, y);
+        for price in [0, 1, 8, 16, 32, 128].map(CotPrice::bits) {
+            check(Millionaire::new(bits, price), bits, &inputs);
+            check(Millionaire::leisurely(bits, price), bits, &inputs);
+        }
+    }
+}
+
 #[test]
 fn every_pair_of_small_numbers_at_every_split() {
     for bits in (1..=5).map(Bits::of) {

@@ -229,7 +229,10 @@ fn the_local_form_and_an_extension_by_known_sign_divide() {
             });
             for (x, y) in x.into_iter().zip(result) {
                 let error = y - clear::truncate(x, shift);
-                assert!(error == 0 || error == 1, "{x} / 2^{shift} in {bits} bits: {y}");
+                assert!(
+                    error == 0 || error == 1,
+                    "{x} / 2^{shift} in {bits} bits: {y}"
+                );
             }
         }
     }
