@@ -128,7 +128,7 @@ pub(crate) struct Choices {
 
 /// What a party has of one comparison's pads of one bit: of each message of the random OT some bits of all numbers, as bit planes. The
 /// server has two messages, of which number 1 is the one that the client has where its bit is 1; the client has that one.
-pub(crate) struct Pads(Vec<Vec<BitVec>>);
+pub(crate) struct Pads(pub(crate) Vec<Vec<BitVec>>);
 
 impl Choices {
     /// Numbers.
@@ -169,5 +169,152 @@ fn swap([first, second]: &mut [Vec<BitVec>; 2], flips: &[u64]) {
             *first ^= delta;
             *second ^= delta;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use sharing::CotPrice;
+    use testkit::{elements, rng, run_sessions};
+
+    use super::*;
+    use crate::form::Pace;
+
+    const BITS: u32 = 11;
+    const N: usize = 130;
+
+    /// Comparisons of several kinds, from several bits on.
+    fn several() -> Layout {
+        let mut layout = Layout::default();
+        for price in [0, 8].map(CotPrice::bits) {
+            for pace in [Pace::Prompt, Pace::Leisurely] {
+                for lowest in [0, 4, 10] {
+                    let forms = [
+                        Form::new(BITS - lowest, pace, price),
+                        Form::carried(BITS - lowest, pace, price),
+                    ];
+                    for (i, form) in (0..).zip(forms) {
+                        let place = layout.add(&form, lowest).expect("there is room");
+                        assert_eq!(place % 2, i);
+                    }
+                }
+            }
+        }
+        layout
+    }
+
+    /// Draws the choices of several comparisons, and takes the pads of all.
+    fn taken(x: &[u64]) -> [Vec<(Vec<Pads>, Vec<BitVec>)>; 2] {
+        let layout = several();
+        let party = |s: &mut sharing::Session| {
+            let all = s.run(async |party| {
+                let choices = layout.fix(party, x).await?;
+                assert_eq!(choices.len(), N);
+                let places = 0..layout.places.len();
+                Ok::<_, Error>(
+                    places
+                        .map(|place| {
+                            let (pads, bits) = choices.take(place);
+                            (pads, bits.to_vec())
+                        })
+                        .collect(),
+                )
+            });
+            all.expect("an honest run succeeds")
+        };
+        let (server, client, cost) = run_sessions(5, party, party);
+        assert_eq!(cost, layout.rounds(N).cost());
+        [server, client]
+    }
+
+    #[test]
+    fn the_client_has_the_pads_of_its_bits() {
+        let x = elements(N, ring_arith::Bits::of(BITS), &mut rng(1));
+        let [server, client] = taken(&x);
+        for ((at_server, none), (at_client, bits)) in server.into_iter().zip(client) {
+            assert!(none.is_empty());
+            assert_eq!(at_server.len(), at_client.len());
+            assert!(bits.len() >= at_client.len());
+            for ((server, client), bit) in at_server.iter().zip(&at_client).zip(&bits) {
+                let [zero, one] = [&server.0[0], &server.0[1]];
+                assert!(zero.len() == one.len() && zero.len() == client.0[0].len());
+                for (at, pad) in client.0[0].iter().enumerate() {
+                    let chosen = BitVec::from_fn(N, |i| {
+                        if bit.bit(i) {
+                            one[at].bit(i)
+                        } else {
+                            zero[at].bit(i)
+                        }
+                    });
+                    assert!(*pad == chosen);
+                }
+            }
+        }
+    }
+
+    /// No pad serves two comparisons, bits or entries of a table.
+    #[test]
+    fn pads_are_disjoint() {
+        let [server, _] = taken(&[0; N]);
+        let mut seen = HashSet::new();
+        for (pads, _) in server {
+            for pad in pads.iter().flat_map(|bit| &bit.0).flatten() {
+                assert!(seen.insert(pad.words().to_vec()));
+            }
+        }
+        let pads: usize = several().pads.iter().sum();
+        assert_eq!(seen.len(), 2 * pads);
+    }
+
+    #[test]
+    fn a_place_has_the_pads_of_its_digits() {
+        let layout = several();
+        let forms = [0, 8].map(|price| Form::new(BITS, Pace::Prompt, CotPrice::bits(price)));
+        for (form, place) in forms.iter().zip(layout.places.iter().step_by(12)) {
+            let digits = form.digits();
+            let needed = digits
+                .iter()
+                .map(|digit| digit.kind.greater_bits() + digit.kind.equal_bits());
+            assert_eq!(place.pads.iter().sum::<usize>(), needed.sum());
+        }
+    }
+
+    #[test]
+    fn a_random_ot_has_128_bits() {
+        let mut layout = Layout::default();
+        // Eight for the lowest bit, and seven more for "equal".
+        let start = Form::balanced(&[4]);
+        for _ in 0..PADS / 8 {
+            assert!(layout.add(&start, 0).is_some());
+        }
+        assert_eq!(layout.pads, [128, 64, 32, 16]);
+        let before = layout.clone();
+        assert_eq!(layout.add(&Form::balanced(&[1]), 0), None);
+        assert_eq!(layout, before);
+        // There is room in the other bits.
+        assert_eq!(layout.add(&Form::balanced(&[4, 4]), 1), Some(16));
+        let leisurely = Form::carried(3, Pace::Leisurely, CotPrice::FREE);
+        let mut layout = Layout::default();
+        while layout.add(&leisurely, 2).is_some() {}
+        assert_eq!(
+            (layout.places.len(), layout.pads),
+            (128, vec![0, 0, 128, 128, 128])
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "pads serve once")]
+    fn pads_serve_once() {
+        let mut layout = Layout::default();
+        let place = layout.add(&Form::balanced(&[2]), 0).expect("there is room");
+        let messages = layout
+            .pads
+            .iter()
+            .map(|&pads| [vec![BitVec::zeros(1); pads]]);
+        let choices = layout.choices(1, Vec::new(), messages.collect());
+        drop(choices.take(place));
+        drop(choices.take(place));
     }
 }

@@ -373,8 +373,89 @@ const fn ceil_log2(count: u32) -> u32 {
 }
 
 #[cfg(test)]
+impl Form {
+    /// Every form there is for this many bits.
+    pub(crate) fn every(bits: u32, carried: bool) -> Vec<Self> {
+        let starts = if carried {
+            0..=0
+        } else {
+            1..=bits.min(MAX_RADIX)
+        };
+        let forms = starts.flat_map(|start| {
+            let start = (start > 0).then_some(start);
+            let chains = every_chain(bits - start.unwrap_or(0));
+            chains.into_iter().map(move |parts| Self {
+                start,
+                parts: parts.into(),
+            })
+        });
+        forms.collect()
+    }
+}
+
+/// Every way to take `bits` bits in.
+#[cfg(test)]
+fn every_chain(bits: u32) -> Vec<Vec<Part>> {
+    if bits == 0 {
+        return vec![Vec::new()];
+    }
+    let mut chains = Vec::new();
+    for taken in 1..=bits {
+        let step = (taken <= MAX_STEP).then_some(Part::Step(taken));
+        let nodes = every_node(taken).into_iter().map(Part::Node);
+        for part in nodes.chain(step) {
+            for mut chain in every_chain(bits - taken) {
+                chain.push(part.clone());
+                chains.push(chain);
+            }
+        }
+    }
+    chains
+}
+
+/// Every choice of digits.
+#[cfg(test)]
+fn every_node(bits: u32) -> Vec<Vec<u32>> {
+    if bits == 0 {
+        return vec![Vec::new()];
+    }
+    let mut nodes = Vec::new();
+    for width in 1..=bits.min(MAX_RADIX) {
+        for mut node in every_node(bits - width) {
+            node.push(width);
+            nodes.push(node);
+        }
+    }
+    nodes
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is least at a price is least of all forms that keep to the rounds.
+    #[test]
+    fn no_form_is_cheaper() {
+        for price in [0, 1, 4, 32].map(CotPrice::bits) {
+            for bits in 1..=6 {
+                for pace in [Pace::Prompt, Pace::Leisurely] {
+                    let total = |form: &Form| {
+                        let (bits, cots) = cost(form);
+                        price.total(bits, cots)
+                    };
+                    let chosen = Form::new(bits, pace, price);
+                    let depth = match pace {
+                        Pace::Prompt => ceil_log2(bits.div_ceil(2)) as usize,
+                        Pace::Leisurely => usize::MAX,
+                    };
+                    let all = Form::every(bits, false);
+                    let fitting = all.iter().filter(|form| form.exchanges(0).len() <= depth);
+                    let least = fitting.map(total).min();
+                    assert_eq!(Some(total(&chosen)), least, "{bits} {pace:?} {chosen:?}");
+                }
+            }
+        }
+    }
 
     /// Bits and COTs of one comparison apart from the choices.
     fn cost(form: &Form) -> (u64, u64) {
