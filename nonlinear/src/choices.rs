@@ -122,9 +122,12 @@ pub(crate) struct Choices {
     n: usize,
     /// The client's numbers, bit by bit; the server has none.
     bits: Vec<BitVec>,
-    /// For each comparison, until it begins, its lowest bit and the pads of each bit.
-    places: RefCell<Vec<Option<(usize, Vec<Pads>)>>>,
+    /// For each comparison.
+    places: RefCell<Vec<Untaken>>,
 }
+
+/// Until the comparison begins, its lowest bit and its pads of each bit.
+type Untaken = Option<(usize, Vec<Pads>)>;
 
 /// What a party has of one comparison's pads of one bit: of each message of the random OT some bits of all numbers, as bit planes. The
 /// server has two messages, of which number 1 is the one that the client has where its bit is 1; the client has that one.

@@ -559,7 +559,7 @@ mod tests {
                     for (choice, carry) in
                         [(false, false), (false, true), (true, false), (true, true)]
                     {
-                        let messages = said(width, x, y, choice, carry, 0x9E37 ^ x * 77);
+                        let messages = said(width, x, y, choice, carry, 0x9E37 + 77 * x);
                         let n = messages[0].len();
                         let mut seen = vec![false; n];
                         for lane in 0..n {

@@ -262,10 +262,13 @@ impl Progress {
 /// Bits on the wire and COTs beyond one for each bit.
 type Cost = (u64, u64);
 
+/// A chain and what it costs: the width of the lowest digit, and what the carry takes in.
+type Chain = (Cost, Option<u32>, Vec<Part>);
+
 /// The search for the cheapest chain, from the highest part down.
 struct Search {
     price: CotPrice,
-    known: BTreeMap<(u32, u32, bool), Option<(Cost, Option<u32>, Vec<Part>)>>,
+    known: BTreeMap<(u32, u32, bool), Option<Chain>>,
 }
 
 impl Search {
@@ -282,7 +285,7 @@ impl Search {
             Pace::Leisurely => 64,
             // The node of all bits is ready when the carry comes.
             Pace::Prompt if carried => {
-                let widths = node(bits, ceil_log2(digits), price_of(self.price)).1;
+                let widths = node(bits, ceil_log2(digits), self.price).1;
                 let part = (bits > 0).then_some(Part::Node(widths));
                 return Form {
                     start: None,
@@ -299,16 +302,11 @@ impl Search {
     }
 
     /// The cheapest chain of at most `depth` exchanges.
-    fn chain(
-        &mut self,
-        bits: u32,
-        depth: u32,
-        carried: bool,
-    ) -> Option<(Cost, Option<u32>, Vec<Part>)> {
+    fn chain(&mut self, bits: u32, depth: u32, carried: bool) -> Option<Chain> {
         if let Some(known) = self.known.get(&(bits, depth, carried)) {
             return known.clone();
         }
-        let mut best: Option<(Cost, Option<u32>, Vec<Part>)> = None;
+        let mut best: Option<Chain> = None;
         if bits == 0 {
             best = Some(((0, 0), None, Vec::new()));
         } else if !carried && bits <= MAX_RADIX {
@@ -322,7 +320,7 @@ impl Search {
                 continue;
             };
             let step = (taken <= MAX_STEP).then(|| (((2 << taken) - 1, 1), Part::Step(taken)));
-            let ((bits, cots), widths) = node(taken, depth - 1, price_of(self.price));
+            let ((bits, cots), widths) = node(taken, depth - 1, self.price);
             let merged = (!widths.is_empty()).then(|| ((bits + 4, cots + 2), Part::Node(widths)));
             for (cost, part) in step.into_iter().chain(merged) {
                 let cost = (below.0 + cost.0, below.1 + cost.1);
@@ -340,10 +338,6 @@ impl Search {
         self.known.insert((bits, depth, carried), best.clone());
         best
     }
-}
-
-const fn price_of(price: CotPrice) -> CotPrice {
-    price
 }
 
 /// The cheapest digits of a node of `bits` bits whose tree has at most `depth` levels; none if there are none. For a given number of digits
