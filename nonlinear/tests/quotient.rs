@@ -86,6 +86,7 @@ fn every_value_and_every_share() {
         (1, true, false),
     ];
     for price in [CotPrice::FREE, CotPrice::bits(32)] {
+        check(6, 2, &rectifiers, price, &[]);
         for (bits, shift) in [(1, 0), (2, 1), (5, 0), (6, 2), (7, 3), (7, 6), (7, 5)] {
             check(bits, shift, &rectifiers, price, &all_shares(bits));
         }
