@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use nonlinear::{Error, Relu, TruncFaithful, TruncReduce};
+use ot::{Silent, SilentSet};
 use ring_arith::Bits;
-use sharing::{Session, default_extension};
+use sharing::{Extension, Session, default_extension};
 use testkit::{elements, rng, run_sessions_real, share};
 
 const N: usize = 1 << 14;
@@ -13,7 +14,7 @@ const N: usize = 1 << 14;
 type Protocol = dyn Fn(&mut Session, &[u64]) -> Result<Vec<u64>, Error> + Sync;
 
 /// Time of `iterations` runs after the set-up, both parties side by side.
-fn time(bits: Bits, iterations: u64, protocol: &Protocol) -> Duration {
+fn time(extension: &dyn Extension, bits: Bits, iterations: u64, protocol: &Protocol) -> Duration {
     let mut rng = rng(1);
     let x = elements(N, bits, &mut rng);
     let (server, client) = share(&x, bits, &mut rng);
@@ -25,17 +26,23 @@ fn time(bits: Bits, iterations: u64, protocol: &Protocol) -> Duration {
         }
         start.elapsed()
     };
-    let extension = default_extension();
     let (time, _, _) =
         run_sessions_real(2, extension, |s| party(s, &server), |s| party(s, &client));
     time
 }
 
 fn nonlinear(c: &mut Criterion) {
-    let mut group = c.benchmark_group("nonlinear");
+    let silent = Silent::new(SilentSet::SmallTwice);
+    for extension in [default_extension(), &silent] {
+        with(c, extension);
+    }
+}
+
+fn with(c: &mut Criterion, extension: &dyn Extension) {
+    let mut group = c.benchmark_group(format!("nonlinear, {}", extension.name()));
     group.sample_size(10);
     group.throughput(Throughput::Elements(N as u64));
-    let price = default_extension().price();
+    let price = extension.price();
     for bits in [16, 32, 64].map(Bits::of) {
         let shift = bits.get() * 3 / 8;
         let relu = Relu::new(bits, price);
@@ -57,7 +64,7 @@ fn nonlinear(c: &mut Criterion) {
         ];
         for (name, protocol) in protocols {
             group.bench_function(BenchmarkId::new(name, bits), |b| {
-                b.iter_custom(|iterations| time(bits, iterations, protocol.as_ref()));
+                b.iter_custom(|iterations| time(extension, bits, iterations, protocol.as_ref()));
             });
         }
     }

@@ -1,7 +1,7 @@
 //! `ReLU` and faithful truncation of shared values, both parties in this process over loopback TCP:
 //! bytes, flights and CPU time.
 //!
-//! `cargo run --release -p blindray-nonlinear --example relu -- 1048576`
+//! `cargo run --release -p blindray-nonlinear --example relu -- 1048576 silent`, or with `softspoken`, which is the default.
 
 #![expect(clippy::print_stdout, reason = "an example shows what it did")]
 
@@ -9,8 +9,9 @@ use std::time::Instant;
 
 use channel::Connection;
 use nonlinear::{Error, Relu, TruncFaithful, clear};
+use ot::{Silent, SilentSet};
 use ring_arith::Bits;
-use sharing::{Party, Rounds, Session, default_extension};
+use sharing::{Extension, Party, Rounds, Session, default_extension};
 use testkit::{elements, reconstruct, rng, run_tcp, seed, share};
 
 const BITS: Bits = Bits::of(32);
@@ -20,7 +21,14 @@ fn main() {
     let n = std::env::args()
         .nth(1)
         .map_or(1 << 16, |n| n.parse().expect("a number of values"));
-    let price = default_extension().price();
+    let silent = Silent::new(SilentSet::SmallTwice);
+    let extension: &dyn Extension = match std::env::args().nth(2).as_deref() {
+        None | Some("softspoken") => default_extension(),
+        Some("silent") => &silent,
+        Some(other) => panic!("no extension is called {other}"),
+    };
+    let price = extension.price();
+    println!("{extension:?}");
     let (relu, truncation) = (
         Relu::new(BITS, price),
         TruncFaithful::new(BITS, SHIFT, price),
@@ -29,12 +37,18 @@ fn main() {
     let mut rng = rng(1);
     let x = elements(n, BITS, &mut rng);
     let rectified = |x: i64| clear::relu(x);
-    measure("ReLU", &x, rectified, &relu.rounds(n), async |party, x| {
-        relu.run(party, x).await
-    });
+    measure(
+        "ReLU",
+        extension,
+        &x,
+        rectified,
+        &relu.rounds(n),
+        async |party, x| relu.run(party, x).await,
+    );
     let truncated = |x: i64| clear::truncate(x, SHIFT);
     measure(
         "truncation by 12",
+        extension,
         &x,
         truncated,
         &truncation.rounds(n),
@@ -45,6 +59,7 @@ fn main() {
 /// Runs both parties on fresh shares of `x`, checks the results and says what they took.
 fn measure(
     name: &str,
+    extension: &dyn Extension,
     x: &[u64],
     expected: impl Fn(i64) -> i64,
     rounds: &Rounds,
@@ -52,8 +67,8 @@ fn measure(
 ) {
     let (server, client) = share(x, BITS, &mut rng(2));
     let party = |connection: &Connection, number: u64, x: &[u64]| {
-        let mut s = Session::establish(connection, seed(number), default_extension())
-            .expect("the set-up succeeds");
+        let mut s =
+            Session::establish(connection, seed(number), extension).expect("the set-up succeeds");
         let (cpu, start) = (cpu_seconds(), Instant::now());
         let y = s.run(async |party| protocol(party, x).await);
         let y = y.expect("the protocol succeeds");

@@ -19,8 +19,8 @@ use crate::{Drelu, Error};
 ///
 /// **Security.** That of [`Drelu`] and [`Mux`].
 ///
-/// **Cost.** A stage of the tournament is [`Drelu`] on all its matches with two [`Mux::prepare`] beside it, then the
-/// round that ends both [`Mux`]; there are ceil(log2 classes) stages and `classes` − 1 matches a row. Nothing for no
+/// **Cost.** A stage of the tournament is [`Drelu`] on all its matches, then the round of two
+/// [`Mux`] side by side; there are ceil(log2 classes) stages and `classes` − 1 matches a row. Nothing for no
 /// rows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ArgMax {

@@ -19,67 +19,95 @@ const PADS: usize = 128;
 pub(crate) struct Layout {
     /// For each bit of the number the message bits of its random OT.
     pads: Vec<usize>,
-    /// For each comparison the number of its first bit, and its first pad of each of its bits.
-    places: Vec<(u32, Vec<usize>)>,
+    places: Vec<Place>,
+}
+
+/// What a comparison needs: its pads for each bit of the number, from bit `lowest` on. They follow those of the comparisons before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Place {
+    lowest: usize,
+    pads: Vec<usize>,
 }
 
 impl Layout {
     /// Adds a comparison of the bits of the number from `lowest` on. Gives its place, or `None` where the random OTs have no room
     /// left.
     pub(crate) fn add(&mut self, form: &Form, lowest: u32) -> Option<usize> {
+        let digits = form.digits().into_iter();
+        let needed =
+            digits.flat_map(|digit| (0..digit.kind.width).map(move |j| digit.kind.pad_bits(j)));
+        let place = Place {
+            lowest: lowest as usize,
+            pads: needed.collect(),
+        };
         let mut pads = self.pads.clone();
-        pads.resize(pads.len().max((lowest + form.bits()) as usize), 0);
-        let mut firsts = Vec::new();
-        for digit in form.digits() {
-            for j in 0..digit.kind.width {
-                let used = &mut pads[(lowest + digit.offset + j) as usize];
-                firsts.push(*used);
-                *used += digit.kind.pad_bits(j);
-                if *used > PADS {
-                    return None;
-                }
-            }
+        pads.resize(pads.len().max(place.lowest + place.pads.len()), 0);
+        for (used, more) in pads[place.lowest..].iter_mut().zip(&place.pads) {
+            *used += more;
+        }
+        if pads.iter().any(|&used| used > PADS) {
+            return None;
         }
         self.pads = pads;
-        self.places.push((lowest, firsts));
+        self.places.push(place);
         Some(self.places.len() - 1)
     }
 
     /// Fixes the choices: the client's are the bits of `number`, whatever the server gives. One round, in which the client speaks.
     pub(crate) async fn fix(&self, party: &Party<'_>, number: &[u64]) -> Result<Choices, Error> {
-        let (n, mut ends) = (number.len(), Vec::with_capacity(self.pads.len()));
+        let n = number.len();
         if party.role().is_server() {
-            let mut pads = party.draw(|sender, _| {
+            let mut messages = party.draw(|sender, _| {
                 let each = self.pads.iter().map(|&width| sender.rot_bits(n, width));
                 each.collect::<Result<Vec<_>, _>>()
             })?;
             let bytes = party.recv(BitVec::byte_len(n * self.pads.len())).await?;
             let mut flips = BitSource::new(&bytes);
-            for mut pads in pads.drain(..) {
-                swap(&mut pads, &flips.take(n));
-                ends.push(End::Server(pads));
+            for messages in &mut messages {
+                swap(messages, &flips.take(n));
             }
-        } else {
-            let drawn = party.draw(|_, receiver| {
-                let each = self.pads.iter().map(|&width| receiver.rot_bits(n, width));
-                each.collect::<Result<Vec<_>, _>>()
-            })?;
-            let bits = planes::split(number, self.pads.len());
-            let mut sink = BitSink::default();
-            for ((mut choices, pads), own) in drawn.into_iter().zip(bits) {
-                let own = BitVec::from_words(n, own);
-                choices.xor_assign(&own);
-                sink.push(choices.words(), n);
-                ends.push(End::Client(own, pads));
-            }
-            party.send(sink.to_bytes()).await?;
+            return Ok(self.choices(n, Vec::new(), messages));
         }
-        Ok(Choices {
+        let drawn = party.draw(|_, receiver| {
+            let each = self.pads.iter().map(|&width| receiver.rot_bits(n, width));
+            each.collect::<Result<Vec<_>, _>>()
+        })?;
+        let bits = planes::split(number, self.pads.len());
+        let mut sink = BitSink::default();
+        let mut messages = Vec::with_capacity(drawn.len());
+        for ((mut choices, message), bit) in drawn.into_iter().zip(&bits) {
+            choices.xor_assign(bit);
+            sink.push(choices.words(), n);
+            messages.push([message]);
+        }
+        party.send(sink.to_bytes()).await?;
+        Ok(self.choices(n, bits, messages))
+    }
+
+    /// Hands the pads out: `messages` are those of the random OT of each bit, as bit planes.
+    fn choices<const M: usize>(
+        &self,
+        n: usize,
+        bits: Vec<BitVec>,
+        messages: Vec<[Vec<BitVec>; M]>,
+    ) -> Choices {
+        let mut left: Vec<_> = messages
+            .into_iter()
+            .map(|messages| messages.map(Vec::into_iter))
+            .collect();
+        let places = self.places.iter().map(|place| {
+            let own = left[place.lowest..].iter_mut().zip(&place.pads);
+            let pads = own.map(|(left, &pads)| {
+                let messages = left.iter_mut();
+                Pads(messages.map(|left| left.take(pads).collect()).collect())
+            });
+            Some((place.lowest, pads.collect()))
+        });
+        Choices {
             n,
-            places: self.places.clone(),
-            ends,
-            used: RefCell::new(vec![false; self.places.len()]),
-        })
+            bits,
+            places: RefCell::new(places.collect()),
+        }
     }
 
     /// The round of [`Layout::fix`] for `n` numbers.
@@ -92,19 +120,18 @@ impl Layout {
 /// Random OTs in which the client has received by the bits of its numbers.
 pub(crate) struct Choices {
     n: usize,
-    places: Vec<(u32, Vec<usize>)>,
-    /// For each bit.
-    ends: Vec<End>,
-    used: RefCell<Vec<bool>>,
+    /// The client's numbers, bit by bit; the server has none.
+    bits: Vec<BitVec>,
+    /// For each comparison.
+    places: RefCell<Vec<Untaken>>,
 }
 
-/// A party's end of the random OTs of one bit of all numbers, as bit planes.
-enum End {
-    /// Both messages; number 1 is the one that the client has where its bit is 1.
-    Server([Vec<BitVec>; 2]),
-    /// The bits, and the messages.
-    Client(BitVec, Vec<BitVec>),
-}
+/// Until the comparison begins, its lowest bit and its pads of each bit.
+type Untaken = Option<(usize, Vec<Pads>)>;
+
+/// What a party has of one comparison's pads of one bit: of each message of the random OT some bits of all numbers, as bit planes. The
+/// server has two messages, of which number 1 is the one that the client has where its bit is 1; the client has that one.
+pub(crate) struct Pads(pub(crate) Vec<Vec<BitVec>>);
 
 impl Choices {
     /// Numbers.
@@ -112,51 +139,27 @@ impl Choices {
         self.n
     }
 
-    /// The pads of a comparison, which serve once.
+    /// The pads of a comparison, which serve once, and the client's numbers, both bit by bit from the lowest one that is compared. The
+    /// server has none of these numbers.
     ///
     /// # Panics
     /// If they have been taken.
-    pub(crate) fn take(&self, place: usize) -> Pads<'_> {
-        let used = std::mem::replace(&mut self.used.borrow_mut()[place], true);
-        assert!(!used, "pads serve once");
-        let (lowest, firsts) = &self.places[place];
-        let lowest = *lowest as usize;
-        Pads {
-            ends: &self.ends[lowest..lowest + firsts.len()],
-            firsts,
-        }
+    pub(crate) fn take(&self, place: usize) -> (Vec<Pads>, &[BitVec]) {
+        let taken = self.places.borrow_mut()[place].take();
+        let (lowest, pads) = taken.expect("pads serve once");
+        (pads, self.bits.get(lowest..).unwrap_or_default())
     }
 }
 
-/// The pads of one comparison. Bits are counted from its lowest one.
-pub(crate) struct Pads<'a> {
-    ends: &'a [End],
-    firsts: &'a [usize],
-}
-
-impl Pads<'_> {
-    /// Word `w` of message bit `at` of message `b` of the random OT of a bit.
-    pub(crate) fn server(&self, bit: usize, b: usize, at: usize, w: usize) -> u64 {
-        match &self.ends[bit] {
-            End::Server(messages) => messages[b][self.firsts[bit] + at].words()[w],
-            End::Client(..) => unreachable!("the client has one message"),
-        }
+impl Pads {
+    /// Word `w` of pad `at` of message `b`; the client's only message is number 0.
+    pub(crate) fn word(&self, b: usize, at: usize, w: usize) -> u64 {
+        self.0[b][at].words()[w]
     }
 
-    /// Word `w` of message bit `at` of the message that the client has.
-    pub(crate) fn client(&self, bit: usize, at: usize, w: usize) -> u64 {
-        match &self.ends[bit] {
-            End::Client(_, message) => message[self.firsts[bit] + at].words()[w],
-            End::Server(_) => unreachable!("the server has both messages"),
-        }
-    }
-
-    /// Word `w` of a bit of the client's numbers.
-    pub(crate) fn choice(&self, bit: usize, w: usize) -> u64 {
-        match &self.ends[bit] {
-            End::Client(own, _) => own.words()[w],
-            End::Server(_) => unreachable!("the server does not have them"),
-        }
+    /// Drops all but the first `pads`.
+    pub(crate) fn keep(&mut self, pads: usize) {
+        self.0.iter_mut().for_each(|message| message.truncate(pads));
     }
 }
 
@@ -169,5 +172,152 @@ fn swap([first, second]: &mut [Vec<BitVec>; 2], flips: &[u64]) {
             *first ^= delta;
             *second ^= delta;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use sharing::CotPrice;
+    use testkit::{elements, rng, run_sessions};
+
+    use super::*;
+    use crate::form::Pace;
+
+    const BITS: u32 = 11;
+    const N: usize = 130;
+
+    /// Comparisons of several kinds, from several bits on.
+    fn several() -> Layout {
+        let mut layout = Layout::default();
+        for price in [0, 8].map(CotPrice::bits) {
+            for pace in [Pace::Prompt, Pace::Leisurely] {
+                for lowest in [0, 4, 10] {
+                    let forms = [
+                        Form::new(BITS - lowest, pace, price),
+                        Form::carried(BITS - lowest, pace, price),
+                    ];
+                    for (i, form) in (0..).zip(forms) {
+                        let place = layout.add(&form, lowest).expect("there is room");
+                        assert_eq!(place % 2, i);
+                    }
+                }
+            }
+        }
+        layout
+    }
+
+    /// Draws the choices of several comparisons, and takes the pads of all.
+    fn taken(x: &[u64]) -> [Vec<(Vec<Pads>, Vec<BitVec>)>; 2] {
+        let layout = several();
+        let party = |s: &mut sharing::Session| {
+            let all = s.run(async |party| {
+                let choices = layout.fix(party, x).await?;
+                assert_eq!(choices.len(), N);
+                let places = 0..layout.places.len();
+                Ok::<_, Error>(
+                    places
+                        .map(|place| {
+                            let (pads, bits) = choices.take(place);
+                            (pads, bits.to_vec())
+                        })
+                        .collect(),
+                )
+            });
+            all.expect("an honest run succeeds")
+        };
+        let (server, client, cost) = run_sessions(5, party, party);
+        assert_eq!(cost, layout.rounds(N).cost());
+        [server, client]
+    }
+
+    #[test]
+    fn the_client_has_the_pads_of_its_bits() {
+        let x = elements(N, ring_arith::Bits::of(BITS), &mut rng(1));
+        let [server, client] = taken(&x);
+        for ((at_server, none), (at_client, bits)) in server.into_iter().zip(client) {
+            assert!(none.is_empty());
+            assert_eq!(at_server.len(), at_client.len());
+            assert!(bits.len() >= at_client.len());
+            for ((server, client), bit) in at_server.iter().zip(&at_client).zip(&bits) {
+                let [zero, one] = [&server.0[0], &server.0[1]];
+                assert!(zero.len() == one.len() && zero.len() == client.0[0].len());
+                for (at, pad) in client.0[0].iter().enumerate() {
+                    let chosen = BitVec::from_fn(N, |i| {
+                        if bit.bit(i) {
+                            one[at].bit(i)
+                        } else {
+                            zero[at].bit(i)
+                        }
+                    });
+                    assert!(*pad == chosen);
+                }
+            }
+        }
+    }
+
+    /// No pad serves two comparisons, bits or entries of a table.
+    #[test]
+    fn pads_are_disjoint() {
+        let [server, _] = taken(&[0; N]);
+        let mut seen = HashSet::new();
+        for (pads, _) in server {
+            for pad in pads.iter().flat_map(|bit| &bit.0).flatten() {
+                assert!(seen.insert(pad.words().to_vec()));
+            }
+        }
+        let pads: usize = several().pads.iter().sum();
+        assert_eq!(seen.len(), 2 * pads);
+    }
+
+    #[test]
+    fn a_place_has_the_pads_of_its_digits() {
+        let layout = several();
+        let forms = [0, 8].map(|price| Form::new(BITS, Pace::Prompt, CotPrice::bits(price)));
+        for (form, place) in forms.iter().zip(layout.places.iter().step_by(12)) {
+            let digits = form.digits();
+            let needed = digits
+                .iter()
+                .map(|digit| digit.kind.greater_bits() + digit.kind.equal_bits());
+            assert_eq!(place.pads.iter().sum::<usize>(), needed.sum());
+        }
+    }
+
+    #[test]
+    fn a_random_ot_has_128_bits() {
+        let mut layout = Layout::default();
+        // Eight for the lowest bit, and seven more for "equal".
+        let start = Form::balanced(&[4]);
+        for _ in 0..PADS / 8 {
+            assert!(layout.add(&start, 0).is_some());
+        }
+        assert_eq!(layout.pads, [128, 64, 32, 16]);
+        let before = layout.clone();
+        assert_eq!(layout.add(&Form::balanced(&[1]), 0), None);
+        assert_eq!(layout, before);
+        // There is room in the other bits.
+        assert_eq!(layout.add(&Form::balanced(&[4, 4]), 1), Some(16));
+        let leisurely = Form::carried(3, Pace::Leisurely, CotPrice::FREE);
+        let mut layout = Layout::default();
+        while layout.add(&leisurely, 2).is_some() {}
+        assert_eq!(
+            (layout.places.len(), layout.pads),
+            (128, vec![0, 0, 128, 128, 128])
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "pads serve once")]
+    fn pads_serve_once() {
+        let mut layout = Layout::default();
+        let place = layout.add(&Form::balanced(&[2]), 0).expect("there is room");
+        let messages = layout
+            .pads
+            .iter()
+            .map(|&pads| [vec![BitVec::zeros(1); pads]]);
+        let choices = layout.choices(1, Vec::new(), messages.collect());
+        drop(choices.take(place));
+        drop(choices.take(place));
     }
 }

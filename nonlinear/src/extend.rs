@@ -79,15 +79,15 @@ impl Extension {
 ///
 /// **Functionality.** From shares of x mod 2^from, 0 ≤ x < 2^from, fresh shares of x mod 2^to.
 ///
-/// **Protocol.** [RRG+21]: a [`Millionaire`] finds the wrap, whether S + C ≥ 2^from. [`sharing::B2a`], its first step beside the
-/// comparison, makes a number mod 2^(to−from) of it, and 2^from times that is subtracted. For values known to be below
+/// **Protocol.** [RRG+21]: a [`Millionaire`] finds the wrap, whether S + C ≥ 2^from. [`sharing::B2a`]
+/// makes a number mod 2^(to−from) of it, and 2^from times that is subtracted. For values known to be below
 /// 2^(from−1) the wrap is the OR of the shares' highest bits, which takes one COT [RRG+21, "MSB-to-wrap"].
 ///
 /// **Security.** Semi-honest.
 ///
-/// **Cost** for n values. [`Millionaire`] of `from` bits, and beside it [`sharing::B2a::prepare`] in a ring of to − from bits; then
-/// the round that ends [`sharing::B2a`] (where to − from = 1 there is no [`sharing::B2a`]). For values known to be below half of the ring,
-/// only two rounds of [`sharing::BitProducts`], ceil(n/8) bytes to the server and then ceil(n·(to−from)/8) to the client. Nothing
+/// **Cost** for n values. [`Millionaire`] of `from` bits, then [`sharing::B2a`] in a ring of to − from bits
+/// (where to − from = 1 there is no [`sharing::B2a`]). For values known to be below half of the ring,
+/// only one round of [`sharing::BitProducts`], ceil(n/8) bytes to the server and ceil(n·(to−from)/8) to the client. Nothing
 /// where `from` = `to`, or for no values.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ZeroExtend {

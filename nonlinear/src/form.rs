@@ -262,10 +262,13 @@ impl Progress {
 /// Bits on the wire and COTs beyond one for each bit.
 type Cost = (u64, u64);
 
+/// A chain and what it costs: the width of the lowest digit, and what the carry takes in.
+type Chain = (Cost, Option<u32>, Vec<Part>);
+
 /// The search for the cheapest chain, from the highest part down.
 struct Search {
     price: CotPrice,
-    known: BTreeMap<(u32, u32, bool), Option<(Cost, Option<u32>, Vec<Part>)>>,
+    known: BTreeMap<(u32, u32, bool), Option<Chain>>,
 }
 
 impl Search {
@@ -282,7 +285,7 @@ impl Search {
             Pace::Leisurely => 64,
             // The node of all bits is ready when the carry comes.
             Pace::Prompt if carried => {
-                let widths = node(bits, ceil_log2(digits), price_of(self.price)).1;
+                let widths = node(bits, ceil_log2(digits), self.price).1;
                 let part = (bits > 0).then_some(Part::Node(widths));
                 return Form {
                     start: None,
@@ -299,16 +302,11 @@ impl Search {
     }
 
     /// The cheapest chain of at most `depth` exchanges.
-    fn chain(
-        &mut self,
-        bits: u32,
-        depth: u32,
-        carried: bool,
-    ) -> Option<(Cost, Option<u32>, Vec<Part>)> {
+    fn chain(&mut self, bits: u32, depth: u32, carried: bool) -> Option<Chain> {
         if let Some(known) = self.known.get(&(bits, depth, carried)) {
             return known.clone();
         }
-        let mut best: Option<(Cost, Option<u32>, Vec<Part>)> = None;
+        let mut best: Option<Chain> = None;
         if bits == 0 {
             best = Some(((0, 0), None, Vec::new()));
         } else if !carried && bits <= MAX_RADIX {
@@ -322,7 +320,7 @@ impl Search {
                 continue;
             };
             let step = (taken <= MAX_STEP).then(|| (((2 << taken) - 1, 1), Part::Step(taken)));
-            let ((bits, cots), widths) = node(taken, depth - 1, price_of(self.price));
+            let ((bits, cots), widths) = node(taken, depth - 1, self.price);
             let merged = (!widths.is_empty()).then(|| ((bits + 4, cots + 2), Part::Node(widths)));
             for (cost, part) in step.into_iter().chain(merged) {
                 let cost = (below.0 + cost.0, below.1 + cost.1);
@@ -340,10 +338,6 @@ impl Search {
         self.known.insert((bits, depth, carried), best.clone());
         best
     }
-}
-
-const fn price_of(price: CotPrice) -> CotPrice {
-    price
 }
 
 /// The cheapest digits of a node of `bits` bits whose tree has at most `depth` levels; none if there are none. For a given number of digits
@@ -373,8 +367,89 @@ const fn ceil_log2(count: u32) -> u32 {
 }
 
 #[cfg(test)]
+impl Form {
+    /// Every form there is for this many bits.
+    pub(crate) fn every(bits: u32, carried: bool) -> Vec<Self> {
+        let starts = if carried {
+            0..=0
+        } else {
+            1..=bits.min(MAX_RADIX)
+        };
+        let forms = starts.flat_map(|start| {
+            let start = (start > 0).then_some(start);
+            let chains = every_chain(bits - start.unwrap_or(0));
+            chains.into_iter().map(move |parts| Self {
+                start,
+                parts: parts.into(),
+            })
+        });
+        forms.collect()
+    }
+}
+
+/// Every way to take `bits` bits in.
+#[cfg(test)]
+fn every_chain(bits: u32) -> Vec<Vec<Part>> {
+    if bits == 0 {
+        return vec![Vec::new()];
+    }
+    let mut chains = Vec::new();
+    for taken in 1..=bits {
+        let step = (taken <= MAX_STEP).then_some(Part::Step(taken));
+        let nodes = every_node(taken).into_iter().map(Part::Node);
+        for part in nodes.chain(step) {
+            for mut chain in every_chain(bits - taken) {
+                chain.push(part.clone());
+                chains.push(chain);
+            }
+        }
+    }
+    chains
+}
+
+/// Every choice of digits.
+#[cfg(test)]
+fn every_node(bits: u32) -> Vec<Vec<u32>> {
+    if bits == 0 {
+        return vec![Vec::new()];
+    }
+    let mut nodes = Vec::new();
+    for width in 1..=bits.min(MAX_RADIX) {
+        for mut node in every_node(bits - width) {
+            node.push(width);
+            nodes.push(node);
+        }
+    }
+    nodes
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is least at a price is least of all forms that keep to the rounds.
+    #[test]
+    fn no_form_is_cheaper() {
+        for price in [0, 1, 4, 32].map(CotPrice::bits) {
+            for bits in 1..=6 {
+                for pace in [Pace::Prompt, Pace::Leisurely] {
+                    let total = |form: &Form| {
+                        let (bits, cots) = cost(form);
+                        price.total(bits, cots)
+                    };
+                    let chosen = Form::new(bits, pace, price);
+                    let depth = match pace {
+                        Pace::Prompt => ceil_log2(bits.div_ceil(2)) as usize,
+                        Pace::Leisurely => usize::MAX,
+                    };
+                    let all = Form::every(bits, false);
+                    let fitting = all.iter().filter(|form| form.exchanges(0).len() <= depth);
+                    let least = fitting.map(total).min();
+                    assert_eq!(Some(total(&chosen)), least, "{bits} {pace:?} {chosen:?}");
+                }
+            }
+        }
+    }
 
     /// Bits and COTs of one comparison apart from the choices.
     fn cost(form: &Form) -> (u64, u64) {

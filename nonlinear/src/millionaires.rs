@@ -30,7 +30,8 @@ use crate::{Error, compare};
 /// and 2^k − 1 to the client for a direct step. `bits` COTs in which the server sends and one for a direct step, and one each way for
 /// every AND. Each round is rounded up to bytes over all n.
 ///
-/// Memory: between the rounds the server keeps about 10 bits for each bit of a number, the client half of that.
+/// Memory: until the choices are there the server keeps 5 to 15 bits for each bit of a number, by the widths of the digits, the client
+/// half of that; then either keeps two bits for each digit, and where a direct step waits for its carry, the pads of its leaf.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Millionaire {
     form: Form,

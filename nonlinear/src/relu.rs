@@ -9,12 +9,11 @@ use crate::{Drelu, Error};
 ///
 /// **Functionality.** From shares of a signed x mod 2^bits, fresh shares of max(x, 0).
 ///
-/// **Protocol.** [RRK+20]: [`Drelu`], then [`Mux`], the first step of which runs beside the comparison.
+/// **Protocol.** [RRK+20]: [`Drelu`], then [`Mux`].
 ///
 /// **Security.** Semi-honest.
 ///
-/// **Cost.** [`Drelu`] with [`Mux::prepare`] beside it, then the round of the selection: one round more than the
-/// comparison. Nothing for no values.
+/// **Cost.** [`Drelu`], then [`Mux`]: one round more than the comparison. Nothing for no values.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Relu {
     bits: Bits,

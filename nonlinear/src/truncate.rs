@@ -14,17 +14,16 @@ use crate::{Error, Millionaire, Range, SplitMillionaire, wrap};
 /// **Protocol.** [RRK+20; RRG+21]. With x' = x + 2^(bits−1), unsigned, and
 /// shares S, C of x': floor(x'/2^d) = (S >> d) + (C >> d) + carry − 2^(bits−d)·wrap, where carry =
 /// [S mod 2^d + C mod 2^d ≥ 2^d] and wrap = [S + C ≥ 2^bits]. Both come from one
-/// [`SplitMillionaire`] with shared leaves. [`B2a`] makes numbers of both, its first step beside the comparison; the
+/// [`SplitMillionaire`] with shared leaves. [`B2a`] makes numbers of both; the
 /// wrap is needed mod 2^d only. (The papers take a comparison of its own for the low bits, and a
 /// 1-of-4 OT.) Where more is known of x ([`Range`]), x + 0 or x + 2^(bits−2) takes the place of x', and
 /// the wrap is the OR of the shares' highest bits [RRG+21; in HLHD22 without the carry], beside the comparison too.
 ///
 /// **Security.** Semi-honest.
 ///
-/// **Cost** for n values. [`SplitMillionaire`] of `bits` bits split at `shift`, and beside it [`B2a::prepare`] in rings
-/// of `bits` and of `shift` bits; then the round that ends both [`B2a`]. Where the range is known, a [`Millionaire`] of
-/// `shift` bits, and beside it, in place of the second [`B2a`], two rounds of [`sharing::BitProducts`] in a ring of `shift` bits,
-/// ceil(n/8) bytes to the server and then ceil(n·shift/8) to the client. So one round more than a comparison. Nothing
+/// **Cost** for n values. [`SplitMillionaire`] of `bits` bits split at `shift`, then the round of two [`B2a`] in rings
+/// of `bits` and of `shift` bits. Where the range is known, a [`Millionaire`] of `shift` bits, then one [`B2a`] in the ring of
+/// `bits`; and beside the first round of both, [`sharing::BitProducts`] in a ring of `shift` bits. So one round more than a comparison. Nothing
 /// where `shift` is 0, or for no values.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TruncFaithful {
@@ -147,7 +146,7 @@ impl TruncFaithful {
 ///   the most negative value. A nonnegative x never becomes negative in that range.
 ///
 /// **Protocol.** (S >> d) + (C >> d) + carry [RRG+21], the carry out of the low d bits
-/// by [`Millionaire`], and [`B2a`] with its first step beside it. Otherwise local: the server adds 2^d − 1 to its share first, and no carry is
+/// by [`Millionaire`], and [`B2a`]. Otherwise local: the server adds 2^d − 1 to its share first, and no carry is
 /// added. With s and t the shares mod 2^d, the sum exceeds the floor by \[s > 0\] − \[s + t ≥ 2^d\], which is
 /// \[(s + t) mod 2^d > t\].
 ///
@@ -155,8 +154,7 @@ impl TruncFaithful {
 /// opens such a quotient to the client, by itself or through later layers, tells it on which side of a threshold
 /// that it knows the bits lie that were cut off. The input shares must be fresh and uniform for the law to hold.
 ///
-/// **Cost.** Exact: [`Millionaire`] of `shift` bits, and beside it [`B2a::prepare`] in the ring of the result; then the
-/// round that ends [`B2a`] (where bits − shift = 1 there is no [`B2a`]). Nothing where `shift` is 0, for no values, and
+/// **Cost.** Exact: [`Millionaire`] of `shift` bits, then [`B2a`] in the ring of the result (where bits − shift = 1 there is no [`B2a`]). Nothing where `shift` is 0, for no values, and
 /// in the local form.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TruncReduce {

@@ -37,8 +37,7 @@ pub(crate) fn add_public(party: &Party<'_>, share: &[u64], bits: Bits, constant:
         .collect()
 }
 
-/// Whether shares wrap or carry, which `compare` decides, as shares mod 2^bits. The first step of the [`B2a`] runs beside
-/// the comparison.
+/// Whether shares wrap or carry, which `compare` decides, as shares mod 2^bits.
 pub(crate) async fn compared(
     party: &Party<'_>,
     compare: &Millionaire,

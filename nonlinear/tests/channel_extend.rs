@@ -28,8 +28,8 @@ fn check(from: Bits, to: Bits, chunks: Chunked, signs: &[i32], inputs: &Shares) 
     let inputs = rectified(inputs, from, signs);
     let x = values(&inputs, from);
     let step = ChannelExtend::new(from, to, chunks);
-    let (server, client) = run(&inputs, &step.cost(x.len()), |s, x| {
-        step.run(s, x, channels(s, signs))
+    let (server, client) = run(&inputs, &step.rounds(x.len()), async |party, x| {
+        step.run(party, x, channels(party.role(), signs)).await
     });
     let expected: Vec<i64> = x.iter().map(|&x| clear::sign_extend(x)).collect();
     assert_eq!(
@@ -40,11 +40,9 @@ fn check(from: Bits, to: Bits, chunks: Chunked, signs: &[i32], inputs: &Shares) 
 }
 
 /// The signs, at the server.
-fn channels<'a>(s: &Session, signs: &'a [i32]) -> Option<ChannelSigns<'a>> {
+fn channels(role: Role, signs: &[i32]) -> Option<ChannelSigns<'_>> {
     let shifts = &[0; 16][..signs.len()];
-    s.role()
-        .is_server()
-        .then_some(ChannelSigns { signs, shifts })
+    role.is_server().then_some(ChannelSigns { signs, shifts })
 }
 
 /// Both ends of the range are among the secrets, and 0 on either side.
@@ -73,11 +71,11 @@ fn after_the_rectifier_of_every_secret_share_sign_and_shift() {
             for shift in from.min_signed()..=from.max_signed() {
                 let (signs, shifts) = (&[sign], &[shift]);
                 let parameters = ChannelSigns { signs, shifts };
-                let cost = relu.cost(n).then(extend.cost(n));
-                let (server, client) = run(&inputs, &cost, |s, x| {
-                    let channels = s.role().is_server().then_some(parameters);
-                    let y = relu.run(s, x, channels)?;
-                    extend.run(s, &y, channels)
+                let rounds = relu.rounds(n).then(extend.rounds(n));
+                let (server, client) = run(&inputs, &rounds, async |party, x| {
+                    let channels = party.role().is_server().then_some(parameters);
+                    let y = relu.run(party, x, channels).await?;
+                    extend.run(party, &y, channels).await
                 });
                 let x = values(&inputs, from).into_iter();
                 let expected: Vec<i64> = x
@@ -115,25 +113,26 @@ fn the_lengths_at_which_packing_turns() {
 fn channels_that_do_not_divide_the_values_are_refused() {
     let inputs = random_shares(Bits::of(8), 7, 1);
     let step = ChannelExtend::new(Bits::of(8), Bits::of(9), WHOLE);
-    run(&inputs, &step.cost(7), |s, x| {
-        step.run(s, x, channels(s, &[0; 3]))
+    run(&inputs, &step.rounds(7), async |party, x| {
+        step.run(party, x, channels(party.role(), &[0; 3])).await
     });
 }
 
 #[test]
 fn costs_are_what_the_documentation_says() {
     let step = ChannelExtend::new(Bits::of(16), Bits::of(32), Chunked::new(100));
-    let cost = step.cost(100);
+    let rounds = step.rounds(100);
+    let cost = rounds.cost();
     assert_eq!(
         (cost.bytes_to_server(), cost.bytes_to_client()),
         (13, 16 * 100 / 8)
     );
-    assert_eq!(cost.flights(), 2);
+    assert_eq!(rounds.len(), 1);
     assert_eq!((cost.cots.server_sends, cost.cots.client_sends), (100, 0));
-    assert_eq!(step.cost(300), cost.repeat(3));
+    assert_eq!(step.rounds(300).cost().bytes(), 3 * cost.bytes());
     // One bit, and one for each that is missing.
     let step = ChannelExtend::new(Bits::of(15), Bits::of(25), WHOLE);
-    assert!((bits_per_value(&step.cost(1 << 10), 1 << 10, 0) - 11.0).abs() < 1e-9);
+    assert!((bits_per_value(&step.rounds(1 << 10), 1 << 10, 0) - 11.0).abs() < 1e-9);
 }
 
 /// What the client says, digest and length of both directions, and the client's results.
@@ -141,7 +140,8 @@ fn client_sees(inputs: &Shares, signs: &[i32], seed: u64) -> (String, [u64; 2], 
     let step = ChannelExtend::new(Bits::of(3), Bits::of(5), WHOLE);
     let transcript = Transcript::new();
     let party = |s: &mut Session, x: &[u64]| {
-        let y = step.run(s, x, channels(s, signs));
+        let channels = channels(s.role(), signs);
+        let y = s.run(async |party| step.run(party, x, channels).await);
         y.expect("an honest run succeeds")
     };
     let (_, results, cost) = run_sessions_over(

@@ -7,8 +7,8 @@ use std::time::Duration;
 use channel::{Connection, Role, Way};
 use common::{random_shares, run};
 use nonlinear::{
-    ArgMax, ChannelSigns, Chunked, Clip, Error, HardSwish, MaxPool, Pool2d, Range, Relu,
-    SignExtend, SignedRelu, TruncFaithful, TruncReduce,
+    ArgMax, ChannelExtend, ChannelSigns, Chunked, Clip, Error, HardSwish, MaxPool, Millionaire,
+    Pool2d, Quotient, Quotients, Range, Relu, SignExtend, SignedRelu, TruncFaithful, TruncReduce,
 };
 use ring_arith::Bits;
 use sharing::{CotPrice, Party, Rounds};
@@ -42,8 +42,14 @@ async fn everything(party: &Party<'_>, x: &[u64]) -> Result<(), Error> {
         signs: &[1, -1, 1],
         shifts: &[0, 3, -3],
     };
-    signed_relu()
-        .run(party, x, party.role().is_server().then_some(channels))
+    let channels = party.role().is_server().then_some(channels);
+    signed_relu().run(party, x, channels).await?;
+    channel_extend().run(party, x, channels).await?;
+    leisurely().run(party, x).await?;
+    let (quotient, quotients) = (quotient(), Quotients::default());
+    let rectify = [0, 1].map(|number| quotient.rectify(party, number, &quotients, channels));
+    party
+        .both(quotient.run(party, x, &quotients), party.all(rectify))
         .await?;
     ArgMax::new(12, BITS, CotPrice::bits(32))
         .run(party, x)
@@ -66,6 +72,24 @@ fn signed_relu() -> SignedRelu {
     SignedRelu::new(BITS, Chunked::new(20), CotPrice::bits(32))
 }
 
+fn channel_extend() -> ChannelExtend {
+    ChannelExtend::new(BITS, Bits::of(20), Chunked::new(20))
+}
+
+/// In direct steps.
+fn leisurely() -> Millionaire {
+    Millionaire::leisurely(BITS, CotPrice::FREE)
+}
+
+/// With a prompt rectifier and one of direct steps.
+fn quotient() -> Quotient {
+    let mut quotient = Quotient::new(BITS, 5, CotPrice::FREE);
+    for prompt in [true, false] {
+        quotient.add(prompt, CotPrice::FREE).expect("there is room");
+    }
+    quotient
+}
+
 /// The rounds of [`everything`].
 fn rounds() -> Rounds {
     let window = Pool2d::new(6, 6, [3, 3], [2, 2], [1; 4]).expect("a window");
@@ -80,6 +104,12 @@ fn rounds() -> Rounds {
         MaxPool::new(window, BITS, CotPrice::bits(32)).rounds(1),
         clip().rounds(N),
         signed_relu().rounds(N),
+        channel_extend().rounds(N),
+        leisurely().rounds(N),
+        quotient()
+            .rounds(N)
+            .beside(quotient().rectifier_rounds(0, N))
+            .beside(quotient().rectifier_rounds(1, N)),
         ArgMax::new(12, BITS, CotPrice::bits(32)).rounds(3),
         hard_swish().rounds(N),
     ]

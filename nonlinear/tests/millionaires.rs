@@ -3,7 +3,7 @@
 mod common;
 
 use common::{LENGTHS, PRICES, Shares, bits_of, every_share, random_shares, run};
-use nonlinear::{Digits, Millionaire, SplitMillionaire};
+use nonlinear::{Millionaire, SplitMillionaire};
 use proptest::prelude::*;
 use ring_arith::Bits;
 use sharing::{CotPrice, Rounds};
@@ -39,19 +39,41 @@ fn check_split(protocol: SplitMillionaire, bits: Bits, low: u32, inputs: &Shares
     assert_eq!(bits_of(&(server.low, client.low)), lows, "{protocol:?}");
 }
 
+/// Digits of `radix` bits, and one of the rest.
+fn uniform(bits: u32, radix: u32) -> Vec<u32> {
+    let digits = (0..bits).step_by(radix as usize);
+    digits.map(|at| radix.min(bits - at)).collect()
+}
+
 #[test]
 fn every_pair_of_small_numbers_in_every_radix() {
     for bits in (1..=6).map(Bits::of) {
         let inputs = every_share(bits);
         for radix in 1..=4 {
             check(
-                Millionaire::with_digits(Digits::uniform(bits.get(), radix)),
+                Millionaire::with_digits(&uniform(bits.get(), radix)),
                 bits,
                 &inputs,
             );
         }
         for price in PRICES {
             check(Millionaire::new(bits, CotPrice::bits(price)), bits, &inputs);
+        }
+    }
+}
+
+/// Numbers that agree above every bit, and so do the carries.
+#[test]
+fn every_width_at_every_price_and_pace() {
+    for bits in (1..=64).map(Bits::of) {
+        let (x, mut y) = random_shares(bits, 130, 3);
+        for (i, (x, y)) in (0..).zip(x.iter().zip(&mut y)) {
+            *y = *x ^ y.checked_shr(i % (bits.get() + 1)).unwrap_or(0);
+        }
+        let inputs = (x, y);
+        for price in [0, 1, 8, 16, 32, 128].map(CotPrice::bits) {
+            check(Millionaire::new(bits, price), bits, &inputs);
+            check(Millionaire::leisurely(bits, price), bits, &inputs);
         }
     }
 }
@@ -95,7 +117,7 @@ fn the_lengths_at_which_packing_turns() {
 #[test]
 fn costs_are_what_the_documentation_says() {
     // Digits of 4, 4 and 3 bits: messages of 15, 29 and 13 bits; three nodes meet at two levels.
-    let protocol = Millionaire::with_digits(Digits::uniform(11, 4));
+    let protocol = Millionaire::with_digits(&uniform(11, 4));
     let cost = protocol.rounds(100).cost();
     let segments: Vec<_> = cost
         .segments()

@@ -86,6 +86,7 @@ fn every_value_and_every_share() {
         (1, true, false),
     ];
     for price in [CotPrice::FREE, CotPrice::bits(32)] {
+        check(6, 2, &rectifiers, price, &[]);
         for (bits, shift) in [(1, 0), (2, 1), (5, 0), (6, 2), (7, 3), (7, 6), (7, 5)] {
             check(bits, shift, &rectifiers, price, &all_shares(bits));
         }
@@ -105,4 +106,33 @@ fn wide_rings() {
         let rectifiers = vec![(-700, false, true), (4000, true, false), (0, true, false)];
         check(bits, shift, &rectifiers, CotPrice::FREE, &x);
     }
+}
+
+/// As many rectifiers as a dense block has, one of them prompt.
+#[test]
+fn many_rectifiers_of_one_value() {
+    let late = |i: i64| ((i * 37) % 23 - 11, i % 3 == 0, false);
+    for (count, price) in [(25, 0), (40, 0), (25, 1), (15, 32)] {
+        let mut rectifiers: Rectifiers = (1..count).map(late).collect();
+        rectifiers.insert(0, (5, false, true));
+        let price = CotPrice::bits(price);
+        check(6, 2, &rectifiers, price, &all_shares(6));
+        check(5, 0, &rectifiers, price, &all_shares(5));
+    }
+}
+
+/// A random OT has 128 bits: as many rectifiers of the cheapest kind, and fewer where digits are wider.
+#[test]
+fn the_choices_have_room_for_so_many() {
+    let room = |prompt, price| {
+        let price = CotPrice::bits(price);
+        let mut quotient = Quotient::new(Bits::of(26), 11, price);
+        let added = (0..).take_while(|_| quotient.add(prompt, price).is_some());
+        added.count()
+    };
+    let rooms = [(false, 0), (false, 32), (true, 0), (true, 32)];
+    assert_eq!(
+        rooms.map(|(prompt, price)| room(prompt, price)),
+        [128, 18, 42, 8]
+    );
 }

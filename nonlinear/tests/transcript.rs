@@ -3,9 +3,9 @@
 
 use channel::Role;
 use nonlinear::{
-    ArgMax, ChannelSigns, Chunked, Clip, Digits, Drelu, Error, HardSwish, MaxPool, Millionaire,
-    Pool2d, Range, Relu, SignExtend, SignedRelu, SplitMillionaire, TruncFaithful, TruncReduce,
-    ZeroExtend,
+    ArgMax, ChannelExtend, ChannelSigns, Chunked, Clip, Drelu, Error, HardSwish, MaxPool,
+    Millionaire, Pool2d, Quotient, Quotients, Range, Relu, SignExtend, SignedRelu,
+    SplitMillionaire, TruncFaithful, TruncReduce, ZeroExtend,
 };
 use ring_arith::Bits;
 use sharing::{CotPrice, Party, Session};
@@ -24,17 +24,34 @@ const BASELINE: &[(&str, Protocol, [&str; 2])] = &[
     (
         "millionaire",
         |s, x| run(s, async |p| Millionaire::new(BITS, PRICE).run(p, x).await),
-        ["ae4ade8537855259", "5322571ffc7dd8ae"],
+        ["66bd0de78cf68f1b", "9419a278d13a6ecf"],
     ),
     (
         "millionaire, digits of one bit",
         |s, x| {
-            let digits = Digits::uniform(19, 1);
             run(s, async |p| {
-                Millionaire::with_digits(digits).run(p, x).await
+                Millionaire::with_digits(&[1; 19]).run(p, x).await
             })
         },
         ["fc10e6fb02d69c57", "fe062b03f7fd8868"],
+    ),
+    (
+        "millionaire, leisurely",
+        |s, x| {
+            run(s, async |p| {
+                Millionaire::leisurely(BITS, PRICE).run(p, x).await
+            })
+        },
+        ["fc3fe3941886d645", "8494292e1076a81f"],
+    ),
+    (
+        "millionaire, leisurely, free COTs",
+        |s, x| {
+            run(s, async |p| {
+                Millionaire::leisurely(BITS, CotPrice::FREE).run(p, x).await
+            })
+        },
+        ["655ef62a49f930f6", "58e64031bdf2392d"],
     ),
     (
         "split millionaire",
@@ -43,12 +60,12 @@ const BASELINE: &[(&str, Protocol, [&str; 2])] = &[
                 SplitMillionaire::new(BITS, 7, PRICE).run(p, x).await
             })
         },
-        ["6016d61b3d9274aa", "2e3f9b0278d28929"],
+        ["0645baf06e7d56f0", "29b4e3fcc944f933"],
     ),
     (
         "drelu",
         |s, x| run(s, async |p| Drelu::new(BITS, PRICE).run(p, x).await),
-        ["7048209f4f9806ca", "61552b1f86db7afe"],
+        ["28a668e110ab8d29", "a2b047f32203585f"],
     ),
     (
         "drelu, free COTs",
@@ -57,37 +74,37 @@ const BASELINE: &[(&str, Protocol, [&str; 2])] = &[
                 Drelu::new(BITS, CotPrice::FREE).run(p, x).await
             })
         },
-        ["6e0e5319c6016f11", "06ea41685b07197a"],
+        ["005cd4f546821535", "cd1fd7b5c731c512"],
     ),
     (
         "relu",
         |s, x| run(s, async |p| Relu::new(BITS, PRICE).run(p, x).await),
-        ["39671506b0184135", "b65bd493cbc318a1"],
+        ["a75f1a281e1fd79d", "aedf4be1c13795be"],
     ),
     (
         "clip",
         |s, x| run(s, async |p| Clip::new(BITS, 1000, PRICE).run(p, x).await),
-        ["fd055be14de9b7a4", "9dd3188aa3b61b31"],
+        ["b198e8b3bb58fd12", "8ffb08b9dbb6ccd5"],
     ),
     (
         "signed relu",
         signed_relu,
-        ["8beed180c5e5b593", "11f3f56365a7a99f"],
+        ["1a4346d2063ea0f0", "96bc115d5cbc4872"],
     ),
     (
         "hard-swish",
         hard_swish,
-        ["7b83c4f4e8c0f679", "7c5285fd4bec5160"],
+        ["442f09b1061b182f", "8d62fed96524db86"],
     ),
     (
         "max-pool",
         max_pool,
-        ["19289c02c6e8bc12", "e1fd96aa52463f14"],
+        ["8119bc9a1f9e7859", "0725cddce321452f"],
     ),
     (
         "arg-max",
         |s, x| run(s, async |p| ArgMax::new(14, BITS, PRICE).run(p, x).await),
-        ["5c40c898b6238431", "e1fd0a757bf00808"],
+        ["a64a97e114ffc747", "954d17ccc68fa628"],
     ),
     (
         "faithful truncation",
@@ -96,7 +113,7 @@ const BASELINE: &[(&str, Protocol, [&str; 2])] = &[
                 TruncFaithful::new(BITS, 7, PRICE).run(p, x).await
             })
         },
-        ["fa3f215c95db99e6", "dfcd8c1dab891ac1"],
+        ["5192194f0641b97e", "c794e1b9aa92043c"],
     ),
     (
         "faithful truncation, known sign",
@@ -104,7 +121,7 @@ const BASELINE: &[(&str, Protocol, [&str; 2])] = &[
             let protocol = TruncFaithful::new(BITS, 7, PRICE).within(Range::Nonnegative);
             run(s, async |p| protocol.run(p, x).await)
         },
-        ["b834aa1d3759cdf3", "b4c426afb51e2a91"],
+        ["fc09d384022af921", "f7cc2d453892dd34"],
     ),
     (
         "truncate-and-reduce",
@@ -113,7 +130,7 @@ const BASELINE: &[(&str, Protocol, [&str; 2])] = &[
                 TruncReduce::new(BITS, 7, true, PRICE).run(p, x).await
             })
         },
-        ["626ca1d7cdc45ad2", "5faaec81ad607ea2"],
+        ["82205ec7893689a6", "57ee35dbe84c1460"],
     ),
     (
         "truncate-and-reduce, local",
@@ -131,7 +148,7 @@ const BASELINE: &[(&str, Protocol, [&str; 2])] = &[
                 ZeroExtend::new(BITS, WIDE, PRICE).run(p, x).await
             })
         },
-        ["4449b7d90ba069cb", "574ffdee2a56a090"],
+        ["fde903bda3ad4af6", "a866ad29b4e788a5"],
     ),
     (
         "zero-extension, known sign",
@@ -139,7 +156,7 @@ const BASELINE: &[(&str, Protocol, [&str; 2])] = &[
             let protocol = ZeroExtend::new(BITS, WIDE, PRICE).known_nonnegative();
             run(s, async |p| protocol.run(p, x).await)
         },
-        ["779fe11157ca9436", "b5b2a47fe81df7c9"],
+        ["7fbd1487f44b47c8", "b5b2a47fe81df7c9"],
     ),
     (
         "sign-extension",
@@ -148,7 +165,7 @@ const BASELINE: &[(&str, Protocol, [&str; 2])] = &[
                 SignExtend::new(BITS, WIDE, PRICE).run(p, x).await
             })
         },
-        ["2ca5553ea25a864a", "5abc7de5496298a7"],
+        ["4b0ec92f6b39b6bd", "556885260034a7b8"],
     ),
     (
         "sign-extension, half range",
@@ -156,7 +173,17 @@ const BASELINE: &[(&str, Protocol, [&str; 2])] = &[
             let protocol = SignExtend::new(BITS, WIDE, PRICE).within(Range::Half);
             run(s, async |p| protocol.run(p, x).await)
         },
-        ["54736dda8f2466a6", "b5b2a47fe81df7c9"],
+        ["1e2b53425a7b6daa", "b5b2a47fe81df7c9"],
+    ),
+    (
+        "extension of channels",
+        channel_extend,
+        ["9d834196f247f239", "9e23c43e9ab07dd2"],
+    ),
+    (
+        "quotient",
+        quotient,
+        ["4433ca101f0e7a73", "887f748114505679"],
     ),
 ];
 
@@ -167,14 +194,33 @@ fn run<T>(
     s.run(protocol).map(drop)
 }
 
+const CHANNELS: ChannelSigns<'_> = ChannelSigns {
+    signs: &[1, -1, 1],
+    shifts: &[0, 5, -7],
+};
+
 fn signed_relu(s: &mut Session, x: &[u64]) -> Result<(), Error> {
-    let channels = ChannelSigns {
-        signs: &[1, -1, 1],
-        shifts: &[0, 5, -7],
-    };
-    let channels = s.role().is_server().then_some(channels);
+    let channels = s.role().is_server().then_some(CHANNELS);
     let protocol = SignedRelu::new(BITS, Chunked::new(50), PRICE);
     run(s, async |p| protocol.run(p, x, channels).await)
+}
+
+fn channel_extend(s: &mut Session, x: &[u64]) -> Result<(), Error> {
+    let channels = s.role().is_server().then_some(CHANNELS);
+    let protocol = ChannelExtend::new(BITS, WIDE, Chunked::new(50));
+    run(s, async |p| protocol.run(p, x, channels).await)
+}
+
+/// With a rectifier of either pace.
+fn quotient(s: &mut Session, x: &[u64]) -> Result<(), Error> {
+    let mut protocol = Quotient::new(BITS, 7, PRICE);
+    let numbers = [true, false].map(|prompt| protocol.add(prompt, PRICE).expect("there is room"));
+    run(s, async |p| {
+        let quotients = Quotients::default();
+        let channels = p.role().is_server().then_some(CHANNELS);
+        let rectify = numbers.map(|number| protocol.rectify(p, number, &quotients, channels));
+        p.both(protocol.run(p, x, &quotients), p.all(rectify)).await
+    })
 }
 
 fn max_pool(s: &mut Session, x: &[u64]) -> Result<(), Error> {
@@ -219,5 +265,5 @@ fn the_wire_of_many_comparisons_is_the_one_of_the_baseline() {
         |s, x| run(s, async |p| Millionaire::new(BITS, PRICE).run(p, x).await),
         2100,
     );
-    assert_eq!(found, ["931b79588e588541", "4ae48ac4dd106f69"]);
+    assert_eq!(found, ["090eda62a8449b3d", "8052a67ac2a2ce63"]);
 }

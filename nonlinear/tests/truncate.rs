@@ -6,7 +6,7 @@ use common::{
     LENGTHS, PRICES, Shares, bits_per_value, edge_shares, every_share, random_shares, run_signed,
     values,
 };
-use nonlinear::{Range, TruncFaithful, TruncReduce, clear};
+use nonlinear::{Range, TruncFaithful, TruncReduce, ZeroExtend, clear};
 use proptest::prelude::*;
 use ring_arith::Bits;
 use sharing::{CotPrice, Rounds};
@@ -204,5 +204,36 @@ proptest! {
         let x = elements(n, bits, &mut rng);
         let x: Vec<u64> = x.iter().map(|x| x >> d << d).collect();
         check(bits, d, &share(&x, bits, &mut rng), price);
+    }
+}
+
+/// A value of known sign in the same ring, at most one above the quotient.
+#[test]
+fn the_local_form_and_an_extension_by_known_sign_divide() {
+    for bits in (2..=6).map(Bits::of) {
+        for shift in 1..bits.get() - 1 {
+            let inputs = within(&every_share(bits), bits, Range::Nonnegative);
+            // Above that the error may lead out of the half of the ring.
+            let most = bits.max_signed() - (1 << shift) + 1;
+            let small = values(&inputs, bits).into_iter().map(|x| x <= most);
+            let shares = inputs.0.iter().zip(&inputs.1).zip(small);
+            let inputs: Shares = shares
+                .filter_map(|((&server, &client), small)| small.then_some((server, client)))
+                .unzip();
+            let x = values(&inputs, bits);
+            let reduce = TruncReduce::new(bits, shift, false, CotPrice::FREE);
+            let back = ZeroExtend::new(reduce.output_bits(), bits, CotPrice::FREE);
+            let back = back.known_nonnegative();
+            let result = run_signed(&inputs, bits, &back.rounds(x.len()), async |party, x| {
+                back.run(party, &reduce.run(party, x).await?).await
+            });
+            for (x, y) in x.into_iter().zip(result) {
+                let error = y - clear::truncate(x, shift);
+                assert!(
+                    error == 0 || error == 1,
+                    "{x} / 2^{shift} in {bits} bits: {y}"
+                );
+            }
+        }
     }
 }

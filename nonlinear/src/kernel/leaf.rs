@@ -18,7 +18,7 @@
 //! for "equal".
 
 /// Values a digit can have, at most.
-const VALUES: usize = 16;
+pub(crate) const VALUES: usize = 16;
 
 /// What a leaf carries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,7 +35,8 @@ impl LeafKind {
         self.greater_pads(j) + self.equal_pads(j)
     }
 
-    const fn greater_pads(self, j: u32) -> usize {
+    /// Those of "greater".
+    pub(crate) const fn greater_pads(self, j: u32) -> usize {
         1 << (self.width - 1 - j)
     }
 

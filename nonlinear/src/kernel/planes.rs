@@ -1,7 +1,9 @@
-//! Words to bit planes and back.
+//! Words to bit planes.
+
+use ring_arith::BitVec;
 
 /// The `bits` lowest bit planes of `x`: bit `i` of plane `j` is bit `j` of `x[i]`.
-pub(crate) fn split(x: &[u64], bits: usize) -> Vec<Vec<u64>> {
+pub(crate) fn split(x: &[u64], bits: usize) -> Vec<BitVec> {
     let mut planes = vec![Vec::with_capacity(x.len().div_ceil(64)); bits];
     let mut block = [0; 64];
     for chunk in x.chunks(64) {
@@ -12,7 +14,10 @@ pub(crate) fn split(x: &[u64], bits: usize) -> Vec<Vec<u64>> {
             plane.push(word);
         }
     }
+    let planes = planes.into_iter();
     planes
+        .map(|plane| BitVec::from_words(x.len(), plane))
+        .collect()
 }
 
 /// Transposes a 64 × 64 bit matrix, row `i` in word `i`, column `j` at bit `j`.
@@ -46,9 +51,9 @@ mod tests {
                 let planes = split(&x, bits);
                 assert_eq!(planes.len(), bits);
                 for (j, plane) in planes.iter().enumerate() {
-                    assert_eq!(plane.len(), x.len().div_ceil(64));
+                    assert_eq!(plane.len(), x.len());
                     for (i, word) in x.iter().enumerate() {
-                        assert_eq!(plane[i / 64] >> (i % 64) & 1, word >> j & 1);
+                        assert_eq!(u64::from(plane.bit(i)), word >> j & 1);
                     }
                 }
             }
