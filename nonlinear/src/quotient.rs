@@ -1,4 +1,4 @@
-//! A quotient and what is rectified of it, by comparisons that share their choices.
+//! A quotient and what is made of it, by comparisons that share their choices.
 
 use std::rc::Rc;
 
@@ -12,22 +12,25 @@ use crate::signed_relu::shift_and_flips;
 use crate::{ChannelSigns, Error, compare, wrap};
 
 /// The quotient q = floor(x / 2^shift) in the ring without the bits shifted out, and any number of [`SignedRelu`](crate::SignedRelu)s (or
-/// `ReLU`s) of it, at the price of one truncation and the missing parts of the comparisons.
+/// `ReLU`s) and sign-extensions of it, at the price of one truncation and the missing parts of the comparisons.
 ///
 /// **Functionality.** From shares of x mod 2^bits, fresh shares mod 2^(bits−shift) of q, as
 /// [`TruncReduce`](crate::TruncReduce) gives them; and for rectifier number j, with the server's secret shifts and bits n for the channels, fresh
-/// shares of y·(\[y ≥ 0\] ⊕ n) for y = q + shift, as [`SignedRelu`](crate::SignedRelu) gives them.
+/// shares of y·(\[y ≥ 0\] ⊕ n) for y = q + shift, as [`SignedRelu`](crate::SignedRelu) gives them; and shares of q, read as a signed
+/// number, in wider rings, as [`SignExtend`](crate::SignExtend) gives them.
 ///
 /// **Protocol.** The carry c of the low bits of the shares S and C of x gives q = (S >> d) + (C >> d) + c. The sign of q + shift
 /// is that of (S >> d) + shift + (C >> d) + c: a comparison of the high bits into which the same c comes as a carry. The shift is
 /// in the server's part alone. So the client's number is the same for all rectifiers: its choices are fixed once
 /// ([`Millionaire`](crate::Millionaire)), and each comparison takes message bits of its own from the same random OTs. When the sign and q are there, a
-/// [`Mux`]. The first rectifier is the prompt one; those that are not needed soon take the carry in by direct steps.
+/// [`Mux`]. Rectifiers that are not needed soon take the carry in by direct steps. For an extension the same comparison, of one bit
+/// more, gives the wrap of the shares of q + 2^(l−1) with l = bits − shift; it becomes a number and is subtracted 2^l times, and
+/// the carry is a number of the wider ring.
 ///
 /// **Security.** Semi-honest. Every message bit of a random OT masks one message; the choices are corrected once, whatever the number of
 /// comparisons.
 ///
-/// **Cost.** Exactly [`Quotient::rounds`] and, beside it, [`Quotient::rectifier_rounds`] for each rectifier.
+/// **Cost.** Exactly [`Quotient::rounds`] and, beside it, [`Quotient::use_rounds`] for each rectifier and extension.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Quotient {
     bits: Bits,
@@ -35,7 +38,19 @@ pub struct Quotient {
     output: Bits,
     low: Form,
     layout: Layout,
-    rectifiers: Vec<(Form, usize)>,
+    /// The ring in which the carry is a number.
+    numbers: Bits,
+    uses: Vec<Use>,
+}
+
+/// What is made of a quotient.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Use {
+    form: Form,
+    /// Its place among the choices.
+    place: usize,
+    /// The ring of an extension; `None` for a rectifier.
+    to: Option<Bits>,
 }
 
 /// What the quotient hands to its rectifiers, in one run.
@@ -45,6 +60,8 @@ pub struct Quotients {
     /// This party's share of x without the low bits.
     high: Later<Zeroizing<Vec<u64>>>,
     carry: Later<BitVec>,
+    /// The carry as a number.
+    number: Later<Zeroizing<Vec<u64>>>,
     quotient: Later<Zeroizing<Vec<u64>>>,
 }
 
@@ -69,9 +86,10 @@ impl Quotient {
             bits,
             shift,
             output: Bits::of(bits.get() - shift),
+            numbers: Bits::of(bits.get() - shift),
             low,
             layout,
-            rectifiers: Vec::new(),
+            uses: Vec::new(),
         }
     }
 
@@ -82,15 +100,40 @@ impl Quotient {
         } else {
             Pace::Leisurely
         };
-        let high = self.output.get() - 1;
+        self.compare(self.output.get() - 1, pace, None, cot_price)
+    }
+
+    /// Adds an extension to the ring of `to` bits. Its number; `None` if no more of them can share the choices.
+    ///
+    /// # Panics
+    /// If the ring is not wider than that of the quotient.
+    pub fn add_extension(&mut self, to: Bits, cot_price: CotPrice) -> Option<usize> {
+        assert!(
+            to > self.output,
+            "an extension from {} to {to} bits",
+            self.output
+        );
+        let number = self.compare(self.output.get(), Pace::Prompt, Some(to), cot_price)?;
+        self.numbers = self.numbers.max(to);
+        Some(number)
+    }
+
+    /// Adds a comparison of the `high` bits above those that are shifted out.
+    fn compare(
+        &mut self,
+        high: u32,
+        pace: Pace,
+        to: Option<Bits>,
+        cot_price: CotPrice,
+    ) -> Option<usize> {
         let form = if self.shift == 0 {
             Form::new(high, pace, cot_price)
         } else {
             Form::carried(high, pace, cot_price)
         };
         let place = self.layout.add(&form, self.shift)?;
-        self.rectifiers.push((form, place));
-        Some(self.rectifiers.len() - 1)
+        self.uses.push(Use { form, place, to });
+        Some(self.uses.len() - 1)
     }
 
     /// The ring of the quotient: `bits` − `shift`.
@@ -122,9 +165,10 @@ impl Quotient {
         to.choices.set(Rc::clone(&choices));
         let carry = compare::run(party, &self.low, &choices, 0, &operand, None).await?;
         to.carry.set(carry.clone());
-        let carry = self.carry_to_number().run(party, &carry).await?;
+        let carry = Zeroizing::new(self.carry_to_number().run(party, &carry).await?);
         let mut quotient = high;
         slices::add_assign(self.output, &mut quotient, &carry);
+        to.number.set(carry);
         to.quotient.set(Zeroizing::new(quotient.clone()));
         Ok(quotient)
     }
@@ -156,7 +200,7 @@ impl Quotient {
         from: &Quotients,
         channels: Option<ChannelSigns<'_>>,
     ) -> Result<Vec<u64>, Error> {
-        let (form, place) = &self.rectifiers[number];
+        let Use { form, place, .. } = &self.uses[number];
         let choices = Rc::clone(from.choices.wait().await);
         let high = from.high.wait().await;
         let (own, flips) = shift_and_flips(self.output, high, channels);
@@ -172,13 +216,49 @@ impl Quotient {
         Ok(self.mux().run(party, &keep, &shifted).await?)
     }
 
-    /// The rounds of [`Quotient::rectify`] on `n` values, counted from the first one of [`Quotient::run`].
+    /// Shares of the quotient in the ring of extension `number`.
+    ///
+    /// # Errors
+    /// When the stream or the pools fail.
+    ///
+    /// # Panics
+    /// If it is a rectifier.
+    pub async fn extend(
+        &self,
+        party: &Party<'_>,
+        number: usize,
+        from: &Quotients,
+    ) -> Result<Vec<u64>, Error> {
+        let Use { form, place, to } = &self.uses[number];
+        let to = to.expect("an extension");
+        let choices = Rc::clone(from.choices.wait().await);
+        // q + 2^(l−1) is unsigned.
+        let half = 1 << (self.output.get() - 1);
+        let high = from.high.wait().await;
+        let high = Zeroizing::new(wrap::add_public(party, high, self.output, half));
+        let carry = (self.shift > 0).then_some(&from.carry);
+        let wrap = compare::run(party, form, &choices, *place, &high, carry).await?;
+        let wraps = self.wrap_to_number(to).run(party, &wrap).await?;
+        let mut wide = high.to_vec();
+        if self.shift > 0 {
+            slices::add_assign(to, &mut wide, from.number.wait().await);
+        }
+        for (wide, wrap) in wide.iter_mut().zip(wraps) {
+            *wide = wide.wrapping_sub(wrap << self.output.get());
+        }
+        Ok(wrap::add_public(party, &wide, to, half.wrapping_neg()))
+    }
+
+    /// The rounds of [`Quotient::rectify`] or [`Quotient::extend`] on `n` values, counted from the first one of [`Quotient::run`].
     #[must_use]
-    pub fn rectifier_rounds(&self, number: usize, n: usize) -> Rounds {
-        let (form, _) = &self.rectifiers[number];
+    pub fn use_rounds(&self, number: usize, n: usize) -> Rounds {
+        let Use { form, to, .. } = &self.uses[number];
         let low = compare::rounds(&self.low, n, 0);
         let compare = compare::rounds(form, n, low.len().saturating_sub(1));
         let mut rounds = compare.delayed(1);
+        if let Some(to) = *to {
+            return rounds.then(self.wrap_to_number(to).rounds(n));
+        }
         if self.shift > 0 {
             // The quotient.
             let there = self.rounds(n).len();
@@ -189,7 +269,12 @@ impl Quotient {
     }
 
     const fn carry_to_number(&self) -> B2a {
-        B2a { bits: self.output }
+        B2a { bits: self.numbers }
+    }
+
+    const fn wrap_to_number(&self, to: Bits) -> B2a {
+        let bits = Bits::of(to.get() - self.output.get());
+        B2a { bits }
     }
 
     const fn mux(&self) -> Mux {

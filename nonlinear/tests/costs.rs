@@ -149,7 +149,7 @@ fn a_quotient_with_rectifiers() {
     assert_eq!((bits, length), (82.0, 6));
     let more = [prompt, late].map(|number| {
         let number = number.expect("there is room");
-        let rectifier = quotient.rectifier_rounds(number, N);
+        let rectifier = quotient.use_rounds(number, N);
         let both = figures(&rounds.clone().beside(rectifier), 0);
         (both.0 - bits, both.2)
     });

@@ -108,8 +108,8 @@ fn rounds() -> Rounds {
         leisurely().rounds(N),
         quotient()
             .rounds(N)
-            .beside(quotient().rectifier_rounds(0, N))
-            .beside(quotient().rectifier_rounds(1, N)),
+            .beside(quotient().use_rounds(0, N))
+            .beside(quotient().use_rounds(1, N)),
         ArgMax::new(12, BITS, CotPrice::bits(32)).rounds(3),
         hard_swish().rounds(N),
     ]

@@ -18,6 +18,11 @@ fn check(bits: u32, shift: u32, rectifiers: &Rectifiers, price: CotPrice, x: &[[
         protocol.add(prompt, price).expect("there is room");
     }
     let out = protocol.output_bits();
+    // Two extensions beside them.
+    let wide = [1, 5].map(|more| Bits::new(out.get() + more));
+    let wide = wide.into_iter().flatten();
+    let mut fits = |to: &Bits| protocol.add_extension(*to, price).is_some();
+    let wide: Vec<Bits> = wide.filter(|to| fits(to)).collect();
     let n = x.len();
     let party = async |party: &Party<'_>, own: Vec<u64>| {
         let server = party.role() == Role::Server;
@@ -37,7 +42,10 @@ fn check(bits: u32, shift: u32, rectifiers: &Rectifiers, price: CotPrice, x: &[[
                     .rectify(party, i, &state, server.then_some(channels))
                     .await
             });
-        let outcome = party.both(quotient, party.all(each)).await?;
+        let extensions = rectifiers.len()..rectifiers.len() + wide.len();
+        let extensions = extensions.map(|i| protocol.extend(party, i, &state));
+        let uses = party.both(party.all(each), party.all(extensions));
+        let outcome = party.both(quotient, uses).await?;
         Ok::<_, nonlinear::Error>((outcome, party.round()))
     };
     let own = |role: usize| x.iter().map(|shares| shares[role]).collect::<Vec<u64>>();
@@ -46,19 +54,24 @@ fn check(bits: u32, shift: u32, rectifiers: &Rectifiers, price: CotPrice, x: &[[
         |s| s.run(async |p| party(p, own(0)).await).expect("it runs"),
         |s| s.run(async |p| party(p, own(1)).await).expect("it runs"),
     );
-    let predicted = (0..rectifiers.len())
-        .map(|i| protocol.rectifier_rounds(i, n))
+    let predicted = (0..rectifiers.len() + wide.len())
+        .map(|i| protocol.use_rounds(i, n))
         .fold(protocol.rounds(n), sharing::Rounds::beside);
     assert_eq!(cost, predicted.cost());
     assert_eq!(
         (server.1, client.1),
         (predicted.len() as u64, predicted.len() as u64)
     );
-    let ((quotient_s, all_s), (quotient_c, all_c)) = (server.0, client.0);
+    let (quotient_s, (all_s, wide_s)) = server.0;
+    let (quotient_c, (all_c, wide_c)) = client.0;
     for (i, [s, c]) in x.iter().enumerate() {
         let value = ring.to_signed(s.wrapping_add(*c)) >> shift;
         let found = out.to_signed(quotient_s[i].wrapping_add(quotient_c[i]));
         assert_eq!(found, value, "{s} + {c} mod 2^{bits} >> {shift}");
+        for ((to, s), c) in wide.iter().zip(&wide_s).zip(&wide_c) {
+            let found = to.to_signed(s[i].wrapping_add(c[i]));
+            assert_eq!(found, value, "in {to} bits");
+        }
         for (j, &(add, negative, _)) in rectifiers.iter().enumerate() {
             let y = out.to_signed((value + add).cast_unsigned());
             let expected = if (y >= 0) == negative { 0 } else { y };

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::limits::{Limits, Spent};
-use crate::quotients::{Group, Member, Part, groups};
+use crate::quotients::{Group, Part, groups};
 use crate::report::{LayerPlan, Mode, Progress, RunReport};
 use crate::run::Run;
 use crate::spread::{Origin, Spread};
@@ -270,22 +270,31 @@ impl SecureNetwork {
                 }
                 Secret::Image(_) => party.alone(|s| step.request(s, x))?,
             },
-            &Step::Grouped(Member { group, part }) => {
-                let (state, group) = (&quotients[group], &self.groups[group]);
-                let protocol = &group.protocol;
-                match part {
-                    Part::Quotient => protocol.run(party, x, state).await?,
-                    Part::Rectifier(number) => {
-                        let signs = self.signs(secret, index);
-                        let rectify = protocol.rectify(party, number, state, signs);
-                        if number == 0 && group.quotient.is_none() {
-                            let first = protocol.run(party, x, state);
-                            party.both(first, rectify).await?.1
-                        } else {
-                            rectify.await?
+            Step::Grouped(member) => {
+                let state = &quotients[member.group];
+                let protocol = &self.groups[member.group].protocol;
+                let first = async {
+                    let begins = member.part == Part::Quotient || member.leads(index, &self.groups);
+                    if begins {
+                        protocol.run(party, x, state).await.map(Some)
+                    } else {
+                        Ok(None)
+                    }
+                };
+                let own = async {
+                    match member.part {
+                        Part::Quotient => Ok(None),
+                        Part::Rectifier(number) => {
+                            let signs = self.signs(secret, index);
+                            (protocol.rectify(party, number, state, signs).await).map(Some)
+                        }
+                        Part::Extension(number) => {
+                            protocol.extend(party, number, state).await.map(Some)
                         }
                     }
-                }
+                };
+                let (quotient, own) = party.both(first, own).await?;
+                own.or(quotient).expect("each has a result")
             }
             Step::TruncReduce { step, less } => {
                 let lowered = (*less > 0 && role.is_server()).then(|| {
@@ -421,15 +430,17 @@ impl Draft {
         }
         let slack = self.timetable.slack(&self.needs);
         let more = |group: &Group| {
-            let mut patient = group.protocol.clone();
-            let number = patient.add(false, price)?;
-            let rounds = |number| patient.rectifier_rounds(number, 1).len();
-            Some(rounds(number).saturating_sub(rounds(0)))
+            let mut both = group.protocol.clone();
+            let rounds = [true, false].map(|prompt| {
+                let number = both.add(prompt, price)?;
+                Some(both.use_rounds(number, 1).len())
+            });
+            Some(rounds[1]?.saturating_sub(rounds[0]?))
         };
         let mut patient = vec![false; graph.len()];
         for group in &self.groups {
             let more = more(group).unwrap_or(usize::MAX);
-            for &node in &group.rectifiers {
+            for &node in &group.uses {
                 patient[node] = slack[node] >= more;
             }
         }

@@ -1,10 +1,11 @@
 //! Truncations and rectifiers that are computed together.
 
 use nets::{IntGraph, IntOp};
-use nonlinear::Quotient;
+use nonlinear::{Quotient, Range};
 use ot::CotPrice;
+use ring_arith::Bits;
 
-use crate::step::CHUNK;
+use crate::step::{CHUNK, range};
 
 /// A value that is compared more than once, or truncated and compared: one [`Quotient`].
 #[derive(Debug)]
@@ -14,8 +15,8 @@ pub(crate) struct Group {
     pub(crate) input: usize,
     /// The node that gives the quotient; `None` if `input` is it.
     pub(crate) quotient: Option<usize>,
-    /// The nodes that rectify it, ascending.
-    pub(crate) rectifiers: Vec<usize>,
+    /// The nodes that rectify or extend it, ascending.
+    pub(crate) uses: Vec<usize>,
 }
 
 /// A node's part in a group.
@@ -25,13 +26,23 @@ pub(crate) struct Member {
     pub(crate) part: Part,
 }
 
+impl Member {
+    /// Whether it begins the protocol beside its own part, where no node gives the quotient.
+    pub(crate) fn leads(self, node: usize, groups: &[Group]) -> bool {
+        let group = &groups[self.group];
+        group.quotient.is_none() && group.uses.first() == Some(&node)
+    }
+}
+
 /// What a member does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Part {
     /// It gives the quotient.
     Quotient,
-    /// It is the rectifier of this number. Number 0 begins the protocol, where no node gives the quotient.
+    /// It is the rectifier of this number.
     Rectifier(usize),
+    /// It is the extension of this number.
+    Extension(usize),
 }
 
 /// All groups of a graph, and for each node its part in one. `exact` says which truncations are; `patient`, which rectifiers can wait.
@@ -45,15 +56,13 @@ pub(crate) fn groups(
     let mut members = vec![None; graph.len()];
     for (value, node) in graph.nodes().iter().enumerate() {
         let out = &graph.types()[value];
-        let rectifies = |&&consumer: &&usize| {
-            matches!(graph.nodes()[consumer].op, IntOp::Relu | IntOp::SignedRelu)
+        let compares = |&&consumer: &&usize| match graph.nodes()[consumer].op {
+            IntOp::Relu | IntOp::SignedRelu => true,
+            IntOp::Extend { to } => Bits::of(to) > out.bits() && range(out) == Range::Any,
+            _ => false,
         };
-        let rectifiers: Vec<usize> = graph
-            .consumers(value)
-            .iter()
-            .filter(rectifies)
-            .copied()
-            .collect();
+        let uses = graph.consumers(value).iter().filter(compares);
+        let uses: Vec<usize> = uses.copied().collect();
         let (input, shift, quotient) = match node.op {
             IntOp::TruncReduce { shift, .. } if exact(value) => {
                 (node.inputs[0], shift, Some(value))
@@ -61,7 +70,7 @@ pub(crate) fn groups(
             _ => (value, 0, None),
         };
         let worth = if shift > 0 { 1 } else { 2 };
-        if rectifiers.len() < worth || out.shape.len() > CHUNK || out.bits().get() < 2 {
+        if uses.len() < worth || out.shape.len() > CHUNK || out.bits().get() < 2 {
             continue;
         }
         let bits = graph.types()[input].bits();
@@ -69,17 +78,23 @@ pub(crate) fn groups(
             protocol: Quotient::new(bits, shift, price),
             input,
             quotient,
-            rectifiers: Vec::new(),
+            uses: Vec::new(),
         };
-        for node in rectifiers {
+        for node in uses {
+            let part = match graph.nodes()[node].op {
+                IntOp::Extend { to } => (group.protocol)
+                    .add_extension(Bits::of(to), price)
+                    .map(Part::Extension),
+                _ => (group.protocol)
+                    .add(!patient(node), price)
+                    .map(Part::Rectifier),
+            };
             // Those for which there is no room are computed by themselves.
-            if let Some(number) = group.protocol.add(!patient(node), price) {
-                members[node] = Some(Member {
-                    group: groups.len(),
-                    part: Part::Rectifier(number),
-                });
-                group.rectifiers.push(node);
+            if let Some(part) = part {
+                let group = groups.len();
+                members[node] = Some(Member { group, part });
             }
+            group.uses.extend(part.map(|_| node));
         }
         if let Some(value) = quotient {
             members[value] = Some(Member {

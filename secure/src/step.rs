@@ -170,16 +170,18 @@ impl Step {
             Self::Gate(step) => {
                 return Timing::Alone(step.cost(graph.types()[node].shape.channels));
             }
-            Self::Grouped(Member { group, part }) => {
-                let Group {
-                    protocol, quotient, ..
-                } = &groups[*group];
-                match *part {
+            Self::Grouped(member) => {
+                let protocol = &groups[member.group].protocol;
+                match member.part {
                     Part::Quotient => protocol.rounds(n),
-                    Part::Rectifier(0) if quotient.is_none() => {
-                        protocol.rounds(n).beside(protocol.rectifier_rounds(0, n))
+                    Part::Rectifier(number) | Part::Extension(number) => {
+                        let own = protocol.use_rounds(number, n);
+                        if member.leads(node, groups) {
+                            protocol.rounds(n).beside(own)
+                        } else {
+                            own
+                        }
                     }
-                    Part::Rectifier(number) => protocol.rectifier_rounds(number, n),
                 }
             }
             Self::TruncReduce { step, .. } => ELEMENTS.rounds(n, |n| step.rounds(n)),
@@ -236,6 +238,7 @@ impl Step {
             Self::Grouped(Member { part, .. }) => match part {
                 Part::Quotient => "carry",
                 Part::Rectifier(_) => "shared comparison and mux",
+                Part::Extension(_) => "shared comparison",
             },
             Self::TruncReduce { .. } if cost.is_silent() => "local",
             Self::TruncReduce { .. } => "carry",
@@ -291,7 +294,7 @@ pub(crate) fn planes(shape: Shape) -> Chunked {
 }
 
 /// What is known of the sign of a tensor.
-const fn range(x: &TensorType) -> Range {
+pub(crate) const fn range(x: &TensorType) -> Range {
     if x.nonneg {
         Range::Nonnegative
     } else {

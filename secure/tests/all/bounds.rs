@@ -94,7 +94,7 @@ fn fully_connected_layers_are_planned_in_closed_form() {
     }
     // 65,000 of them in no time either.
     for by in ["client-chooses", "direct"] {
-        refused(fully_connected(25, 65_000, by), "flights");
+        refused(fully_connected(25, 65_000, by), "bytes");
     }
     let (network, time) = plan(fully_connected(10, 65_000, "client-chooses"), &Limits::NONE);
     assert!(network.is_ok() && time < 5 * SOON, "{time:?}");
