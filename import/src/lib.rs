@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod accuracy;
-mod bounds;
 mod calibrate;
+mod claims;
 mod equalise;
 mod error;
 mod lower;

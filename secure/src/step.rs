@@ -96,11 +96,11 @@ impl Step {
             }
             IntOp::Trunc { shift, .. } => {
                 let trunc = TruncFaithful::new(x.bits(), shift, price);
-                Self::Trunc(trunc.within(range(x)))
+                Self::Trunc(trunc.within(range(x, shift)))
             }
             IntOp::Extend { to } => {
                 let extend = SignExtend::new(x.bits(), Bits::of(to), price);
-                Self::Extend(extend.within(range(x)))
+                Self::Extend(extend.within(range(x, 0)))
             }
             IntOp::Relu => Self::Relu(Relu::new(out.bits(), price)),
             IntOp::SignedRelu => Self::SignedRelu(SignedRelu::new(out.bits(), ELEMENTS, price)),
@@ -143,7 +143,7 @@ impl Step {
             IntOp::SumPool { window } => Self::Local(Local::SumPool(window)),
             IntOp::Subsample { stride } => Self::Local(Local::Subsample(stride)),
             IntOp::PadChannels { front, back } => Self::Local(Local::PadChannels([front, back])),
-            IntOp::Flatten => Self::Local(Local::Keep),
+            IntOp::Claim | IntOp::Flatten => Self::Local(Local::Keep),
         })
     }
 
@@ -185,8 +185,11 @@ impl Step {
             }
             Self::Trunc(step) => ("carry and wrap", ELEMENTS.cost(n, |n| step.cost(n))),
             Self::Extend(step) => {
-                let known = graph.input_type(node, 0).nonneg;
-                let name = if known { "known sign" } else { "wrap" };
+                let name = match range(graph.input_type(node, 0), 0) {
+                    Range::Any => "wrap",
+                    Range::Nonnegative => "known sign",
+                    Range::Half | Range::From(_) => "known range",
+                };
                 (name, ELEMENTS.cost(n, |n| step.cost(n)))
             }
             Self::Relu(step) => (COMPARISON, ELEMENTS.cost(n, |n| step.cost(n))),
@@ -217,6 +220,7 @@ impl Step {
 pub(crate) fn hidden(graph: &IntGraph) -> Vec<bool> {
     graph.all_paths_end(|_, op| match op {
         IntOp::Narrow { .. }
+        | IntOp::Claim
         | IntOp::Affine { .. }
         | IntOp::MeanPool { .. }
         | IntOp::Add
@@ -252,12 +256,13 @@ pub(crate) fn planes(shape: Shape) -> Chunked {
     Chunked::new((CHUNK / shape.plane()).max(1))
 }
 
-/// What is known of the sign of a tensor.
-const fn range(x: &TensorType) -> Range {
-    if x.nonneg {
-        Range::Nonnegative
-    } else {
-        Range::Any
+/// What is proved of a tensor that is cut by `shift`. Whatever it is costs less than to know nothing: the two share
+/// bits that tell of a wrap are then multiplied in one COT, in place of a comparison.
+const fn range(x: &TensorType, shift: u32) -> Range {
+    match x.values.half_from(x.bits(), shift) {
+        None => Range::Any,
+        Some(0) => Range::Nonnegative,
+        Some(low) => Range::From(low),
     }
 }
 

@@ -221,11 +221,12 @@ pub const fn number(op: &IntOp) -> usize {
         IntOp::Flatten => 21,
         IntOp::Output => 22,
         IntOp::ArgMax => 23,
+        IntOp::Claim => 24,
     }
 }
 
 /// How many operations there are.
-pub const OPERATIONS: usize = 24;
+pub const OPERATIONS: usize = 25;
 
 /// An operation that changes the scale.
 fn rescaling(rng: &mut Rng, graph: &IntGraph, inputs: &mut Vec<usize>) -> IntOp {
