@@ -2,9 +2,9 @@
 
 mod accuracy;
 mod calibrate;
-mod claims;
 mod equalise;
 mod error;
+mod extensions;
 mod lower;
 mod options;
 mod preact;

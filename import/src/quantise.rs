@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use nets::{FloatModel, Model, Opening, PrivateWeights, PublicModel, Source, fold};
 
 use crate::accuracy::{WeightBits, WidthReport, compare, held_out, narrowest};
-use crate::claims::claimed;
 use crate::equalise::equalise;
+use crate::extensions::cheapened;
 use crate::lower::lower;
 use crate::options::{ImportOptions, Rounding};
 use crate::preact::{has_norms, lowerable};
@@ -145,7 +145,7 @@ impl Calibrated {
         let scales = scales::choose_scales(&self.float, &self.ranges, bound, options)?;
         let lowered = lower(&self.float, &scales, &self.moments, options)?;
         let layers = widths(&lowered, &self.ranges, bound, options.margin);
-        let (graph, weights) = claimed(&lowered.graph, &lowered.weights)?;
+        let (graph, weights) = cheapened(&lowered.graph, &lowered.weights)?;
         let public = PublicModel {
             name: options.name.clone(),
             arch: source.arch.clone(),

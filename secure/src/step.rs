@@ -258,7 +258,7 @@ pub(crate) fn planes(shape: Shape) -> Chunked {
 
 /// What is proved of a tensor that is cut by `shift`. Whatever it is costs less than to know nothing: the two share
 /// bits that tell of a wrap are then multiplied in one COT, in place of a comparison.
-const fn range(x: &TensorType, shift: u32) -> Range {
+pub(crate) const fn range(x: &TensorType, shift: u32) -> Range {
     match x.values.half_from(x.bits(), shift) {
         None => Range::Any,
         Some(0) => Range::Nonnegative,

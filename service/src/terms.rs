@@ -4,7 +4,7 @@ use channel::{Agreement, Digest, Terms};
 use ot::Extension;
 
 /// Version of everything the two parties exchange; see **Wire** in CHANGELOG.md.
-pub const WIRE_VERSION: u32 = 4;
+pub const WIRE_VERSION: u32 = 5;
 
 /// The terms that both parties compare in the handshake: the wire version, the constants of every
 /// protocol and of the OT extension, and a model. A server gives the digest of what it serves, a client

@@ -19,8 +19,16 @@ pub(crate) type Shares = (Vec<u64>, Vec<u64>);
 /// What may be known of values that are cut by `shift`: the least and the greatest ranges, and some between.
 pub(crate) fn ranges(bits: Bits, shift: u32) -> Vec<Range> {
     let (low, step) = (bits.min_signed(), 1_i64 << shift);
-    let from = [0, -step, -step.saturating_mul(3), low + step, low];
-    let from = from.into_iter().filter(|from| (low..=0).contains(from));
+    let steps = |n: i64| n.checked_mul(step);
+    let from = [
+        steps(0),
+        steps(-1),
+        steps(-3),
+        low.checked_add(step),
+        Some(low),
+    ];
+    let from = from.into_iter().flatten();
+    let from = from.filter(|from| (low..=0).contains(from));
     let mut ranges = vec![Range::Any, Range::Nonnegative];
     ranges.extend((shift + 2 <= bits.get()).then_some(Range::Half));
     ranges.extend(from.map(Range::From));
