@@ -96,11 +96,11 @@ pub enum IntOp {
         /// The new width.
         to: u32,
     },
-    /// The same numbers. The server claims that for every input of the network −2^(l−2) ≤ x < 2^(l−2), so that an
-    /// extension or a truncation of x takes no comparison. This follows from secret weights, and is the one thing that
-    /// a claim tells of them. Weights for which it does not follow are refused with the graph. Who has no weights
-    /// cannot check it, and need not: all that a false claim makes wrong is the output. It moves none of the shares by
-    /// which values are hidden.
+    /// The same numbers. The server claims that −2^(l−2) ≤ x < 2^(l−2) for every input of the network, so that an
+    /// extension or a truncation of x takes no comparison. This follows from secret weights, and is all that the claim
+    /// tells of them. Weights for which it does not follow are refused ([`crate::PrivateWeights::check`]). Who has no
+    /// weights cannot check it, and need not: a false claim makes the output wrong, as false weights do, and every
+    /// message stays masked as it is.
     Claim,
     /// Product with the server's weights plus the server's bias, times 2^g in a ring that is g bits wider,
     /// where g is the algorithm's number of guard bits: 0 for most, and then it is the product itself. The
