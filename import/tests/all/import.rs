@@ -166,7 +166,7 @@ fn nearly_all_random_networks_import() {
     }
     assert!(imported > 780, "{imported} of 800");
     // The largest output is sought only where nothing else is to be opened, which is not decided here.
-    met[ints::number(&nets::IntOp::ArgMax)] += 1;
+    met[ints::number(&IntOp::ArgMax)] += 1;
     assert!(!met.contains(&0), "operations made: {met:?}");
     assert!(maps > 0, "no constant before padding");
 }
