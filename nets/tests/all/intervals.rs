@@ -37,7 +37,7 @@ fn assert_in(interval: Interval, values: &[i64], what: &IntOp) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
 
     /// Whatever the input is, and the extremes above all: by what both parties know, and by what the server does.
     #[test]
@@ -142,6 +142,72 @@ fn intervals_are_as_narrow_as_the_values() {
                 found,
                 "{op:?} of 0..={top} plus {add}"
             );
+        }
+    }
+}
+
+/// Operations on many values, of numbers that are all positive or all negative: padding is zero, and windows at the
+/// border hold fewer values.
+#[test]
+fn padding_is_in_the_interval() {
+    let (shape, rng) = (Shape::new(2, 3, 3), &mut ints::Rng::new(5));
+    let windows = [(3, 2, 1), (2, 2, 1), (3, 1, 2), (2, 1, 0)];
+    let windows = windows.map(|(kernel, stride, pad)| Window::square(kernel, stride, pad));
+    let mut ops = vec![
+        IntOp::PadChannels { front: 1, back: 0 },
+        IntOp::PadChannels { front: 0, back: 1 },
+    ];
+    for window in windows {
+        ops.extend([IntOp::SumPool { window }, IntOp::MaxPool { window }]);
+        for (counts_padding, fraction) in (0..6).flat_map(|f| [(false, f), (true, f)]) {
+            ops.extend((1..5).map(|divisor| IntOp::MeanPool {
+                window,
+                counts_padding,
+                divisor,
+                fraction,
+            }));
+        }
+        let by = Algorithm::DIRECT;
+        ops.push(IntOp::Linear {
+            shape: LayerShape::Conv {
+                out_channels: 2,
+                groups: 1,
+                window,
+            },
+            weight_bits: 4,
+            weight_scale: 0,
+            by,
+        });
+    }
+    for (top, add) in [(4, 5), (4, -9), (1, 1), (9, -4)] {
+        let (clip, scale) = (IntOp::Clip { top }, 0);
+        for op in &ops {
+            let mut graph = GraphBuilder::new();
+            let input = IntOp::Input {
+                shape,
+                bits: 16,
+                scale,
+            };
+            let mut last = graph.push("input", input, &[]);
+            for op in [&clip, &affine(1, add), op, &IntOp::Output] {
+                last = graph.push("node", op.clone(), &[last]);
+            }
+            let graph = graph.finish().expect("it fits");
+            let layers = ints::weights(rng, &graph);
+            let layers = layers.iter().map(|(node, layer)| {
+                let mut layer = layer.clone();
+                layer.bias.iter_mut().for_each(|bias| *bias %= 4);
+                (node, layer)
+            });
+            let weights = PrivateWeights::new(&graph, layers.collect()).expect("they fit");
+            // The least and the greatest value everywhere, and both in turns.
+            for ends in [[-1, -1], [99, 99], [-1, 99]] {
+                let input: Vec<i64> = ends.into_iter().cycle().take(shape.len()).collect();
+                let y = run_integer(&graph, &weights, &input).expect("it runs");
+                let proofs = proved(&graph, &weights, Interval::ring(Bits::of(16)));
+                assert_in(graph.output().values, &y, op);
+                assert_in(proofs[3].values, &y, op);
+            }
         }
     }
 }
