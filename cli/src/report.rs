@@ -107,6 +107,7 @@ pub(crate) fn widths(graph: &IntGraph) -> Widths {
             | IntOp::Input { .. }
             | IntOp::Extend { .. }
             | IntOp::Narrow { .. }
+            | IntOp::Claim
             | IntOp::MaxPool { .. }
             | IntOp::ArgMax
             | IntOp::Add

@@ -1,10 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 mod accuracy;
-mod bounds;
 mod calibrate;
 mod equalise;
 mod error;
+mod extensions;
 mod lower;
 mod options;
 mod preact;

@@ -29,7 +29,7 @@ pub(crate) struct Lowered {
     pub(crate) origin: HashMap<usize, usize>,
 }
 
-/// Lowers a folded graph.
+/// Lowers a folded graph. What is proved of its products in wide rings says in how narrow ones they can be computed.
 pub(crate) fn lower(
     model: &FloatModel,
     scales: &Scales,
@@ -37,21 +37,14 @@ pub(crate) fn lower(
     options: &ImportOptions,
 ) -> Result<Lowered, Error> {
     supported(model, scales)?;
-    let mut lowering = Lowering::new(model, scales, moments, options)?;
-    for (index, node) in model.graph.nodes().iter().enumerate() {
-        if node.op.kind() == Kind::Linear {
-            lowering.linear(index)?;
-        }
-    }
-    let output = lowering.activation(model.graph.len() - 1);
-    lowering.push("output", IntOp::Output, &[output]);
-    let graph = lowering.graph.finish()?;
-    let weights = PrivateWeights::new(&graph, lowering.weights)?;
-    Ok(Lowered {
-        graph,
-        weights,
-        origin: lowering.origin,
-    })
+    let lowered = |first_bits| Lowering::new(model, scales, options, first_bits)?.lowered();
+    let wide = lowered(rescale::widest(model, scales, options))?;
+    let narrow = wide.narrowest();
+    let lowering = match narrow == wide.first_bits {
+        true => wide,
+        false => lowered(narrow)?,
+    };
+    lowering.finish(moments)
 }
 
 /// Names every node that cannot be lowered, all in one error.
@@ -104,10 +97,11 @@ type Value = (usize, u32);
 struct Lowering<'a> {
     model: &'a FloatModel,
     scales: &'a Scales,
-    moments: &'a BTreeMap<usize, Vec<Moments>>,
     options: &'a ImportOptions,
     graph: GraphBuilder<IntOp>,
     weights: BTreeMap<usize, LayerWeights>,
+    /// The integer nodes of linear layers, which get their weights last, and their float nodes.
+    products: Vec<(usize, usize)>,
     origin: HashMap<usize, usize>,
     /// Bits of the ring in which each float node's value is first computed, unless it is a sum.
     first_bits: Vec<u32>,
@@ -119,23 +113,51 @@ impl<'a> Lowering<'a> {
     fn new(
         model: &'a FloatModel,
         scales: &'a Scales,
-        moments: &'a BTreeMap<usize, Vec<Moments>>,
         options: &'a ImportOptions,
+        first_bits: Vec<u32>,
     ) -> Result<Self, Error> {
         let mut this = Self {
             model,
             scales,
-            moments,
             options,
             graph: GraphBuilder::new(),
             weights: BTreeMap::new(),
+            products: Vec::new(),
             origin: HashMap::new(),
-            first_bits: scales.bits.clone(),
+            first_bits,
             nodes: HashMap::new(),
         };
-        this.widen();
         this.input()?;
         Ok(this)
+    }
+
+    /// With all nodes but the output.
+    fn lowered(mut self) -> Result<Self, Error> {
+        let nodes = self.model.graph.nodes();
+        for (index, node) in nodes.iter().enumerate() {
+            if node.op.kind() == Kind::Linear {
+                self.linear(index)?;
+            }
+        }
+        self.activation(nodes.len() - 1);
+        Ok(self)
+    }
+
+    /// The graph with its output, and the weights.
+    fn finish(mut self, moments: &BTreeMap<usize, Vec<Moments>>) -> Result<Lowered, Error> {
+        let output = self.activation(self.model.graph.len() - 1);
+        self.push("output", IntOp::Output, &[output]);
+        for (product, node) in std::mem::take(&mut self.products) {
+            let weights = self.quantised(node, moments.get(&node))?;
+            self.weights.insert(product, weights);
+        }
+        let graph = self.graph.finish()?;
+        let weights = PrivateWeights::new(&graph, self.weights)?;
+        Ok(Lowered {
+            graph,
+            weights,
+            origin: self.origin,
+        })
     }
 
     fn push(&mut self, name: &str, op: IntOp, inputs: &[usize]) -> usize {
@@ -165,7 +187,10 @@ impl<'a> Lowering<'a> {
         let mut bits = 0;
         for (index, node) in nodes.iter().enumerate().skip(1) {
             let takes = node.inputs.iter().any(|&i| wide[i]);
-            let ring = self.shift(index).map(|shift| self.ring(index, shift));
+            let ring = self
+                .scales
+                .shift(index)
+                .map(|shift| self.ring(index, shift));
             let wanted = match (ring.transpose()?, self.scales.linear[index]) {
                 (Some(ring), Some(_)) if takes => ring,
                 (Some(ring), None) if takes => ring.max(self.scales.bits[0]),
@@ -196,12 +221,6 @@ impl<'a> Lowering<'a> {
             wide[index] = self.scales.gain[index] != 1.0 && node.inputs.iter().any(|&i| wide[i]);
         }
         wide
-    }
-
-    /// Bits cut off after a node whose scale is not that of its inputs.
-    fn shift(&self, node: usize) -> Option<u32> {
-        let linear = self.scales.linear[node].map(|linear| linear.shift);
-        linear.or(self.scales.rescale[node].map(|rescale| rescale.shift))
     }
 
     /// Bits of a node's accumulator.
@@ -389,8 +408,7 @@ impl<'a> Lowering<'a> {
         let product = self.push(self.name(node), op, &[input]);
         let with_map = self.map(node).map_or(node, |(map, _)| map);
         self.origin.insert(product, with_map);
-        let weights = self.quantised(node, scale)?;
-        self.weights.insert(product, weights);
+        self.products.push((product, node));
         let result = self.truncated(self.name(node), product, scale.shift);
         self.nodes.insert((node, self.first_bits[node]), result);
         Ok(())

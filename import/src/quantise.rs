@@ -6,6 +6,7 @@ use nets::{FloatModel, Model, Opening, PrivateWeights, PublicModel, Source, fold
 
 use crate::accuracy::{WeightBits, WidthReport, compare, held_out, narrowest};
 use crate::equalise::equalise;
+use crate::extensions::cheapened;
 use crate::lower::lower;
 use crate::options::{ImportOptions, Rounding};
 use crate::preact::{has_norms, lowerable};
@@ -144,19 +145,20 @@ impl Calibrated {
         let scales = scales::choose_scales(&self.float, &self.ranges, bound, options)?;
         let lowered = lower(&self.float, &scales, &self.moments, options)?;
         let layers = widths(&lowered, &self.ranges, bound, options.margin);
+        let (graph, weights) = cheapened(&lowered.graph, &lowered.weights)?;
         let public = PublicModel {
             name: options.name.clone(),
             arch: source.arch.clone(),
             labels: source.labels.clone(),
             head: source.head,
             preprocessing: source.preprocessing.clone(),
-            graph: lowered.graph,
+            graph,
             opening: Opening::All,
         };
         public.check()?;
         Ok(Quantised {
             public,
-            weights: lowered.weights,
+            weights,
             layers,
             weight_bits: options.weight_bits.bits(),
             activation_bits: options.activation_bits,

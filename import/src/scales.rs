@@ -8,7 +8,6 @@
 use nets::{FloatGraph, FloatModel, Kind, MAX_WEIGHT_BITS, Node, Op, Rescaling};
 
 use crate::Error;
-use crate::bounds::bits_for;
 use crate::options::{ImportOptions, Preset};
 use crate::rescale::{Place, Rescale, Rescaled, rescales};
 
@@ -73,6 +72,14 @@ pub(crate) struct Scales {
     pub(crate) linear: Vec<Option<LinearScale>>,
     /// For the other nodes that end a group.
     pub(crate) rescale: Vec<Option<Rescale>>,
+}
+
+impl Scales {
+    /// Bits cut off after a node whose scale is not that of its inputs.
+    pub(crate) fn shift(&self, node: usize) -> Option<u32> {
+        let linear = self.linear[node].map(|linear| linear.shift);
+        linear.or(self.rescale[node].map(|rescale| rescale.shift))
+    }
 }
 
 /// Sets of nodes that share a scale, as a union-find structure.
@@ -324,6 +331,20 @@ fn lower_until_shifts_fit(
         "graph",
         "weights this large leave no fractional bits; allow more bits",
     ))
+}
+
+/// The number of bits with which signed integers of this magnitude can be written.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a logarithm"
+)]
+pub(crate) fn bits_for(magnitude: f64) -> u32 {
+    if magnitude <= 0.0 {
+        1
+    } else {
+        (magnitude.ceil() + 1.0).log2().ceil() as u32 + 1
+    }
 }
 
 #[cfg(test)]

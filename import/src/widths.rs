@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use crate::bounds::{bits_for, proved};
+use nets::{IntOp, Interval, Node, proved};
+
 use crate::lower::Lowered;
-use nets::{IntOp, Node};
+use crate::scales::bits_for;
 
 /// The widths of one linear layer: chosen, proved and calibrated.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -18,7 +19,7 @@ pub struct LayerWidths {
     pub weight_scale: i32,
     /// Bits of the accumulator's ring.
     pub ring_bits: u32,
-    /// Bits that would hold its accumulator for every input.
+    /// Bits that would hold its accumulator for every image.
     pub proved_bits: u32,
     /// Bits that hold the largest accumulator seen in calibration, times the margin.
     pub calibrated_bits: u32,
@@ -38,7 +39,12 @@ pub(crate) fn widths(
     margin: f64,
 ) -> Vec<LayerWidths> {
     let graph = &lowered.graph;
-    let bounds = proved(graph, &lowered.weights, bound);
+    let top = graph.input().fixed.encode(bound);
+    let images = Interval {
+        low: -top,
+        high: top,
+    };
+    let proofs = proved(graph, &lowered.weights, images);
     let widths = |(index, node): (usize, &Node<IntOp>)| {
         let IntOp::Linear {
             weight_bits,
@@ -62,7 +68,7 @@ pub(crate) fn widths(
             weight_bits,
             weight_scale,
             ring_bits: accumulator.bits.get(),
-            proved_bits: bits_for(bounds[index]),
+            proved_bits: proofs[index].bits,
             calibrated_bits: bits_for(seen * 2f64.powi(accumulator.scale)),
             output_bits: output.bits.get(),
             output_scale: output.scale,

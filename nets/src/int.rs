@@ -6,6 +6,7 @@
 
 pub(crate) mod algorithm;
 pub(crate) mod executor;
+pub(crate) mod interval;
 pub(crate) mod op;
 mod reference;
 pub(crate) mod types;

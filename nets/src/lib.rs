@@ -24,6 +24,7 @@ pub use float::tensors::{Tensor, Tensors};
 pub use graph::{Arity, Graph, GraphBuilder, Node, Operator, PathStep, Rewriter};
 pub use int::algorithm::Algorithm;
 pub use int::executor::{run_integer, run_integer_counting};
+pub use int::interval::{Interval, Proved, proved};
 pub use int::op::{IntGraph, IntOp, LayerShape};
 pub use int::types::{MAX_WEIGHT_BITS, TensorType};
 pub use int::weights::{LayerWeights, PrivateWeights};

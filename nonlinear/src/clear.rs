@@ -55,6 +55,7 @@ pub const fn is_within(bits: Bits, range: Range, x: i64) -> bool {
         Range::Nonnegative => x >= 0,
         // The quarter of the ring on either side of zero.
         Range::Half => x >= bits.min_signed() / 2 && x <= bits.max_signed() / 2,
+        Range::From(low) => x >= low && x.abs_diff(low) <= bits.max_signed().cast_unsigned(),
     }
 }
 

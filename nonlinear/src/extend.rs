@@ -18,6 +18,8 @@ pub enum Range {
     Nonnegative,
     /// −2^(l−2) ≤ x < 2^(l−2). Needs l ≥ 2.
     Half,
+    /// n ≤ x < n + 2^(l−1) for this n, −2^(l−1) ≤ n ≤ 0. A truncation by d bits needs a multiple of 2^d.
+    From(i64),
 }
 
 /// The wrap of shares mod 2^from: how it is found, and in which ring it is wanted.
@@ -132,7 +134,7 @@ impl ZeroExtend {
 /// **Functionality.** From shares of a signed x mod 2^from, fresh shares of x mod 2^to.
 ///
 /// **Protocol.** [RRG+21]: zero-extension of x + 2^(from−1), which is unsigned, from which 2^(from−1)
-/// is then subtracted. Where more is known ([`Range`]), 0 or 2^(from−2) is added instead, which moves
+/// is then subtracted. Where more is known ([`Range`]), 0, 2^(from−2) or −n is added instead, which moves
 /// the values into the lower half of the ring, and the wrap costs one COT.
 ///
 /// **Security.** Semi-honest.
@@ -160,13 +162,10 @@ impl SignExtend {
     /// For values that are known to lie in `range`.
     ///
     /// # Panics
-    /// If `range` is [`Range::Half`] of a ring of one bit.
+    /// If `range` is not one of the ring.
     #[must_use]
     pub fn within(mut self, range: Range) -> Self {
-        assert!(
-            range != Range::Half || self.inner.from.get() >= 2,
-            "one bit has no half range"
-        );
+        range.check(self.inner.from, 0);
         if range != Range::Any {
             self.inner.compare = None;
         }
@@ -197,6 +196,19 @@ impl SignExtend {
 }
 
 impl Range {
+    /// # Panics
+    /// If there is no such range of values of `bits` bits that are cut by `shift`.
+    pub(crate) fn check(self, bits: Bits, shift: u32) {
+        let fits = match self {
+            Self::Any | Self::Nonnegative => true,
+            Self::Half => shift + 2 <= bits.get(),
+            Self::From(low) => {
+                (bits.min_signed()..=0).contains(&low) && low >> shift << shift == low
+            }
+        };
+        assert!(fits, "{self:?} of {bits} bits, cut by {shift}");
+    }
+
     /// What is added so that the values become unsigned; below half of the ring, where anything is
     /// known of them.
     pub(crate) const fn offset(self, bits: Bits) -> u64 {
@@ -204,6 +216,7 @@ impl Range {
             Self::Any => 1 << (bits.get() - 1),
             Self::Nonnegative => 0,
             Self::Half => 1 << (bits.get() - 2),
+            Self::From(low) => low.unsigned_abs(),
         }
     }
 }

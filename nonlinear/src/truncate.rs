@@ -16,7 +16,7 @@ use crate::{Error, Millionaire, Range, SplitMillionaire, wrap};
 /// [S mod 2^d + C mod 2^d ≥ 2^d] and wrap = [S + C ≥ 2^bits]. Both come from one
 /// [`SplitMillionaire`] with shared leaves. [`B2a`] makes numbers of both; the
 /// wrap is needed mod 2^d only. (The papers take a comparison of its own for the low bits, and a
-/// 1-of-4 OT.) Where more is known of x ([`Range`]), x + 0 or x + 2^(bits−2) takes the place of x', and
+/// 1-of-4 OT.) Where more is known of x ([`Range`]), x + 0, x + 2^(bits−2) or x − n takes the place of x', and
 /// the wrap is the OR of the shares' highest bits [RRG+21; in HLHD22 without the carry], beside the comparison too.
 ///
 /// **Security.** Semi-honest.
@@ -56,15 +56,10 @@ impl TruncFaithful {
     /// For values that are known to lie in `range`.
     ///
     /// # Panics
-    /// If `range` is [`Range::Half`] and `shift` above `bits` − 2.
+    /// If `range` is not one of the ring, or begins with a number that is no multiple of 2^`shift`.
     #[must_use]
     pub fn within(mut self, range: Range) -> Self {
-        assert!(
-            range != Range::Half || self.shift + 2 <= self.bits.get(),
-            "a shift by {} in half of {} bits",
-            self.shift,
-            self.bits
-        );
+        range.check(self.bits, self.shift);
         self.range = range;
         self
     }

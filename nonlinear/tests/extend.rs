@@ -3,7 +3,7 @@
 mod common;
 
 use common::{
-    LENGTHS, PRICES, Shares, edge_shares, every_share, random_shares, run_signed, values,
+    LENGTHS, PRICES, Shares, edge_shares, every_share, random_shares, ranges, run_signed, values,
 };
 use nonlinear::{Range, SignExtend, ZeroExtend, clear};
 use proptest::prelude::*;
@@ -33,10 +33,7 @@ fn check(from: Bits, to: Bits, inputs: &Shares, price: u32) {
         let expected: Vec<i64> = x.iter().map(|&x| clear::zero_extend(from, to, x)).collect();
         assert_eq!(result, expected, "{zero:?}");
     }
-    for range in [Range::Any, Range::Nonnegative, Range::Half] {
-        if range == Range::Half && from.get() < 2 {
-            continue;
-        }
+    for range in ranges(from, 0) {
         let inputs = within(inputs, from, range);
         let x = values(&inputs, from);
         let sign = SignExtend::new(from, to, CotPrice::bits(price)).within(range);

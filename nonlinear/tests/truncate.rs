@@ -3,16 +3,14 @@
 mod common;
 
 use common::{
-    LENGTHS, PRICES, Shares, bits_per_value, edge_shares, every_share, random_shares, run_signed,
-    values,
+    LENGTHS, PRICES, Shares, bits_per_value, edge_shares, every_share, random_shares, ranges,
+    run_signed, values,
 };
 use nonlinear::{Range, TruncFaithful, TruncReduce, ZeroExtend, clear};
 use proptest::prelude::*;
 use ring_arith::Bits;
 use sharing::{CotPrice, Rounds};
 use testkit::{elements, rng, share};
-
-const RANGES: [Range; 3] = [Range::Any, Range::Nonnegative, Range::Half];
 
 /// The inputs whose values lie in `range`.
 fn within(inputs: &Shares, bits: Bits, range: Range) -> Shares {
@@ -23,10 +21,7 @@ fn within(inputs: &Shares, bits: Bits, range: Range) -> Shares {
 }
 
 fn check(bits: Bits, shift: u32, inputs: &Shares, price: u32) {
-    for range in RANGES {
-        if range == Range::Half && shift + 2 > bits.get() {
-            continue;
-        }
+    for range in ranges(bits, shift) {
         let inputs = within(inputs, bits, range);
         let x = values(&inputs, bits);
         let protocol = TruncFaithful::new(bits, shift, CotPrice::bits(price)).within(range);

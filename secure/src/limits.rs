@@ -82,6 +82,7 @@ impl Limits {
                 IntOp::Input { .. }
                 | IntOp::Extend { .. }
                 | IntOp::Narrow { .. }
+                | IntOp::Claim
                 | IntOp::TruncReduce { .. }
                 | IntOp::Trunc { .. }
                 | IntOp::Relu

@@ -58,7 +58,7 @@ pub(crate) fn groups(
         let out = &graph.types()[value];
         let compares = |&&consumer: &&usize| match graph.nodes()[consumer].op {
             IntOp::Relu | IntOp::SignedRelu => true,
-            IntOp::Extend { to } => Bits::of(to) > out.bits() && range(out) == Range::Any,
+            IntOp::Extend { to } => Bits::of(to) > out.bits() && range(out, 0) == Range::Any,
             _ => false,
         };
         let uses = graph.consumers(value).iter().filter(compares);

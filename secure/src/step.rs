@@ -106,7 +106,7 @@ impl Step {
             }
             IntOp::Trunc { shift, .. } => {
                 let trunc = TruncFaithful::new(x.bits(), shift, price);
-                Self::Trunc(trunc.within(range(x)))
+                Self::Trunc(trunc.within(range(x, shift)))
             }
             IntOp::Extend { to } => {
                 let (from, to, after) = (x.bits(), Bits::of(to), source.inputs[0]);
@@ -114,7 +114,7 @@ impl Step {
                     let step = ChannelExtend::new(from, to, ELEMENTS);
                     return Ok(Self::ChannelExtend { step, after });
                 }
-                Self::Extend(SignExtend::new(from, to, price).within(range(x)))
+                Self::Extend(SignExtend::new(from, to, price).within(range(x, 0)))
             }
             IntOp::Relu => Self::Relu(Relu::new(out.bits(), price)),
             IntOp::SignedRelu => Self::SignedRelu(SignedRelu::new(out.bits(), ELEMENTS, price)),
@@ -157,7 +157,7 @@ impl Step {
             IntOp::SumPool { window } => Self::Local(Local::SumPool(window)),
             IntOp::Subsample { stride } => Self::Local(Local::Subsample(stride)),
             IntOp::PadChannels { front, back } => Self::Local(Local::PadChannels([front, back])),
-            IntOp::Flatten => Self::Local(Local::Keep),
+            IntOp::Claim | IntOp::Flatten => Self::Local(Local::Keep),
         })
     }
 
@@ -243,8 +243,11 @@ impl Step {
             Self::TruncReduce { .. } if cost.is_silent() => "local",
             Self::TruncReduce { .. } => "carry",
             Self::Trunc(_) => "carry and wrap",
-            Self::Extend(_) if graph.input_type(node, 0).nonneg => "known sign",
-            Self::Extend(_) => "wrap",
+            Self::Extend(_) => match range(graph.input_type(node, 0), 0) {
+                Range::Any => "wrap",
+                Range::Nonnegative => "known sign",
+                Range::Half | Range::From(_) => "known range",
+            },
             Self::ChannelExtend { .. } => "sign known to the server",
             Self::Relu(_) | Self::SignedRelu(_) => "millionaires' and mux",
             Self::Clip(_) => "two comparisons",
@@ -261,6 +264,7 @@ impl Step {
 pub(crate) fn hidden(graph: &IntGraph) -> Vec<bool> {
     graph.all_paths_end(|_, op| match op {
         IntOp::Narrow { .. }
+        | IntOp::Claim
         | IntOp::Affine { .. }
         | IntOp::MeanPool { .. }
         | IntOp::Add
@@ -293,12 +297,13 @@ pub(crate) fn planes(shape: Shape) -> Chunked {
     Chunked::new((CHUNK / shape.plane()).max(1))
 }
 
-/// What is known of the sign of a tensor.
-pub(crate) const fn range(x: &TensorType) -> Range {
-    if x.nonneg {
-        Range::Nonnegative
-    } else {
-        Range::Any
+/// What is proved of a tensor that is cut by `shift`. Whatever it is costs less than to know nothing: the two share
+/// bits that tell of a wrap are then multiplied in one COT, in place of a comparison.
+pub(crate) const fn range(x: &TensorType, shift: u32) -> Range {
+    match x.values.half_from(x.bits(), shift) {
+        None => Range::Any,
+        Some(0) => Range::Nonnegative,
+        Some(low) => Range::From(low),
     }
 }
 

@@ -4,7 +4,7 @@ use nets::{LayerWeights, Op};
 
 use super::Lowering;
 use crate::Error;
-use crate::scales::LinearScale;
+use crate::rounding::Moments;
 
 impl Lowering<'_> {
     /// Integer weights and biases of a linear layer. The bias includes the rounding constant of the truncation.
@@ -12,7 +12,12 @@ impl Lowering<'_> {
         clippy::cast_possible_truncation,
         reason = "float to integer casts saturate"
     )]
-    pub(super) fn quantised(&self, node: usize, scale: LinearScale) -> Result<LayerWeights, Error> {
+    pub(super) fn quantised(
+        &self,
+        node: usize,
+        moments: Option<&Vec<Moments>>,
+    ) -> Result<LayerWeights, Error> {
+        let scale = self.scales.linear[node].expect("every linear node has a scale");
         let input = self.inputs(node)[0];
         let gain = self.scales.gain[input];
         let layer = self.op(node).linear().expect("only linear nodes are given");
@@ -24,7 +29,7 @@ impl Lowering<'_> {
             .map(|&w| f64::from(w) * factor)
             .collect();
         let top = 2f64.powi(scale.bits.cast_signed() - 1);
-        let rounded: Vec<_> = match self.moments.get(&node) {
+        let rounded: Vec<_> = match moments {
             Some(groups) => exact
                 .chunks_exact(exact.len() / groups.len())
                 .zip(groups)

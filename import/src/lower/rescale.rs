@@ -1,58 +1,100 @@
 //! Products and divided means as integer operations.
 
-use nets::{IntOp, Rescaling};
+use nets::{FloatModel, IntOp, Interval, Rescaling};
+use ring_arith::Bits;
 
 use super::{Lowering, Value};
-use crate::options::Preset;
+use crate::options::{ImportOptions, Preset};
 use crate::rescale::{Rescale, Rescaled};
+use crate::scales::Scales;
+
+/// The fewest bits that a ring must be narrower by to be worth an extension, which takes a correlated OT.
+const WORTH: u32 = 3;
+
+/// For each node the ring in which its value is first computed: for products the widest in which a consumer takes
+/// them, so that none is extended.
+pub(super) fn widest(model: &FloatModel, scales: &Scales, options: &ImportOptions) -> Vec<u32> {
+    let (nodes, bits) = (model.graph.nodes(), &scales.bits);
+    let mut first_bits = bits.clone();
+    if options.preset != Preset::Mixed {
+        return first_bits;
+    }
+    let mut wanted = vec![0; nodes.len()];
+    for (index, node) in nodes.iter().enumerate().rev() {
+        if let Some(rescale) = scales.rescale[index] {
+            let wide = match rescale.what {
+                Rescaled::Operation(Rescaling::HardSwish | Rescaling::Gate) => wanted[index],
+                Rescaled::Operation(Rescaling::HardSigmoid) | Rescaled::Mean => 0,
+            };
+            let widest = 64_u32.saturating_sub(rescale.shift);
+            let wide = wide.max(room(model, scales, index, rescale));
+            first_bits[index] = wide.min(widest).max(bits[index]);
+        } else if let Some(linear) = scales.linear[index] {
+            // A layer that was always near 0 has a narrow ring, but needs room for its weights.
+            let weights = linear.bits.saturating_sub(linear.shift);
+            first_bits[index] = weights.max(bits[index]);
+        }
+        let what = scales.rescale[index].map(|rescale| rescale.what);
+        let ring = match what {
+            // They take activations.
+            Some(Rescaled::Operation(Rescaling::HardSigmoid | Rescaling::HardSwish)) => None,
+            Some(Rescaled::Operation(Rescaling::Gate) | Rescaled::Mean) | None => {
+                scales.shift(index).map(|shift| first_bits[index] + shift)
+            }
+        };
+        for (k, &input) in node.inputs.iter().enumerate() {
+            let taken = match (what, ring) {
+                (Some(Rescaled::Operation(Rescaling::Gate)), _) if k == 1 => bits[input],
+                (_, Some(ring)) => ring,
+                _ if scales.gain[index] != 1.0 => wanted[index],
+                _ => bits[input],
+            };
+            wanted[input] = taken.max(wanted[input]);
+        }
+    }
+    first_bits
+}
+
+/// The fewest bits in which a node that rescales may be computed. A product that was always near 0 has a narrow
+/// ring, but its factors are not narrowed to it.
+fn room(model: &FloatModel, scales: &Scales, node: usize, rescale: Rescale) -> u32 {
+    let factors = model.graph.nodes()[node].inputs.iter();
+    let factors = factors.map(|&i| scales.bits[i]).fold(0, u32::max);
+    let factors = match rescale.what {
+        Rescaled::Operation(Rescaling::Gate) | Rescaled::Mean => factors,
+        Rescaled::Operation(Rescaling::HardSwish | Rescaling::HardSigmoid) => 0,
+    };
+    factors.saturating_sub(rescale.shift).max(scales.bits[node])
+}
 
 impl Lowering<'_> {
-    /// Widens the ring in which every product is computed to the widest in which a consumer takes it. A
-    /// product may be negative, so that an extension would take a comparison; a wider product takes only
-    /// some bits more in correlated OTs that are there anyway.
-    pub(super) fn widen(&mut self) {
-        let (nodes, bits) = (self.model.graph.nodes(), &self.scales.bits);
+    /// For each node the ring in which its value should first be computed, where this lowering did so in wide rings.
+    /// A product is as narrow as it can be such that its extension takes no comparison: the values proved of it lie
+    /// in half of its ring.
+    pub(super) fn narrowest(&self) -> Vec<u32> {
+        let mut first_bits = self.first_bits.clone();
         if self.options.preset != Preset::Mixed {
-            return;
+            return first_bits;
         }
-        let mut wanted = vec![0; nodes.len()];
-        for (index, node) in nodes.iter().enumerate().rev() {
-            let shift = self.shift(index);
-            if let Some(rescale) = self.scales.rescale[index] {
-                // A product that was always near 0 has a narrow ring, but its factors are not narrowed to it.
-                let factors = node.inputs.iter().map(|&i| bits[i]);
-                let factors = factors.fold(0, u32::max).saturating_sub(rescale.shift);
-                let wide = match rescale.what {
-                    Rescaled::Operation(Rescaling::HardSwish) => wanted[index],
-                    Rescaled::Operation(Rescaling::Gate) => wanted[index].max(factors),
-                    Rescaled::Operation(Rescaling::HardSigmoid) => 0,
-                    Rescaled::Mean => factors,
-                };
-                let widest = 64_u32.saturating_sub(rescale.shift);
-                self.first_bits[index] = wide.min(widest).max(bits[index]);
-            } else if let Some(linear) = self.scales.linear[index] {
-                // A layer that was always near 0 has a narrow ring, but needs room for its weights.
-                let weights = linear.bits.saturating_sub(linear.shift);
-                self.first_bits[index] = weights.max(bits[index]);
-            }
-            let what = self.scales.rescale[index].map(|rescale| rescale.what);
-            let ring = match what {
-                // They take activations.
-                Some(Rescaled::Operation(Rescaling::HardSigmoid | Rescaling::HardSwish)) => None,
-                Some(Rescaled::Operation(Rescaling::Gate) | Rescaled::Mean) | None => {
-                    shift.map(|shift| self.first_bits[index] + shift)
-                }
+        for (index, bits) in first_bits.iter_mut().enumerate() {
+            let node = self.nodes.get(&(index, *bits));
+            let (Some(rescale), Some(&node)) = (self.scales.rescale[index], node) else {
+                continue;
             };
-            for (k, &input) in node.inputs.iter().enumerate() {
-                let taken = match (what, ring) {
-                    (Some(Rescaled::Operation(Rescaling::Gate)), _) if k == 1 => bits[input],
-                    (_, Some(ring)) => ring,
-                    _ if self.scales.gain[index] != 1.0 => wanted[index],
-                    _ => bits[input],
-                };
-                wanted[input] = taken.max(wanted[input]);
+            let Some(product) = self.graph.type_of(node) else {
+                continue;
+            };
+            let room = room(self.model, self.scales, index, rescale);
+            let fits = |&bits: &u32| {
+                let (values, bits) = (product.values, Bits::of(bits));
+                values.is_within(Interval::ring(bits)) && values.half_from(bits, 0).is_some()
+            };
+            let narrow = (room..*bits).find(fits);
+            if let Some(narrow) = narrow.filter(|narrow| narrow + WORTH <= *bits) {
+                *bits = narrow;
             }
         }
+        first_bits
     }
 
     /// The values that a node that rescales is computed from.
@@ -79,7 +121,11 @@ impl Lowering<'_> {
 
     /// Whether an integer node of `bits` bits can gate in this ring as it is, because it is never negative.
     fn is_gate(&self, gate: usize, bits: u32, ring: u32) -> bool {
-        bits <= ring && self.graph.type_of(gate).is_some_and(|t| t.nonneg)
+        bits <= ring
+            && self
+                .graph
+                .type_of(gate)
+                .is_some_and(|t| t.values.is_nonnegative())
     }
 
     /// Emits a node that rescales. It is computed in a ring that is wider by the bits to be cut off, since

@@ -1,7 +1,7 @@
 //! Quantisation of random float networks: close to float, nothing wraps, what cannot is named.
 
 use import::{Error, ImportOptions, ImportReport, Preset, WeightBits, quantise};
-use nets::{GraphBuilder, Head, Model, Op, Preprocessing, Source, Window};
+use nets::{GraphBuilder, Head, IntOp, Interval, Model, Op, Preprocessing, Source, Window};
 use proptest::prelude::*;
 use tests::networks::ints::Rng;
 use tests::networks::{floats, ints};
@@ -86,6 +86,41 @@ proptest! {
     }
 }
 
+/// A value is extended once, and claimed only where that saves a comparison.
+#[test]
+fn extensions_are_as_cheap_as_they_can_be() {
+    let (mut claims, mut known) = (0, 0);
+    for (seed, preset) in (0..400).flat_map(|seed| PRESETS.map(|preset| (seed, preset))) {
+        let (source, samples) = source(seed);
+        let Ok((model, _)) = quantise(&source, &samples, &wide(preset)) else {
+            continue;
+        };
+        let graph = &model.public.graph;
+        for (index, node) in graph.nodes().iter().enumerate() {
+            let consumers = graph.consumers(index).iter();
+            let consumers: Vec<_> = consumers.map(|&c| &graph.nodes()[c].op).collect();
+            let extended = |op: &&&IntOp| matches!(op, IntOp::Extend { .. });
+            assert!(consumers.iter().filter(extended).count() <= 1, "{graph:?}");
+            let t = &graph.types()[index];
+            match node.op {
+                IntOp::Claim => {
+                    let x = graph.input_type(index, 0);
+                    assert!(!x.values.is_within(Interval::half(x.bits())));
+                    let cut = |op: &&IntOp| matches!(op, IntOp::Trunc { .. });
+                    assert!(consumers.iter().any(|op| extended(&op) || cut(op)));
+                    claims += 1;
+                }
+                IntOp::Extend { .. } if t.values.low < 0 => {
+                    let x = graph.input_type(index, 0);
+                    known += usize::from(x.values.half_from(x.bits(), 0).is_some());
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(claims > 20 && known > 20, "{claims} {known}");
+}
+
 /// Nearly all are far closer than the worst may be.
 #[test]
 fn nearly_all_integers_follow_floats_closely() {
@@ -131,7 +166,7 @@ fn nearly_all_random_networks_import() {
     }
     assert!(imported > 780, "{imported} of 800");
     // The largest output is sought only where nothing else is to be opened, which is not decided here.
-    met[ints::number(&nets::IntOp::ArgMax)] += 1;
+    met[ints::number(&IntOp::ArgMax)] += 1;
     assert!(!met.contains(&0), "operations made: {met:?}");
     assert!(maps > 0, "no constant before padding");
 }

@@ -167,6 +167,7 @@ fn compute(
         IntOp::Input { .. }
         | IntOp::Extend { .. }
         | IntOp::Narrow { .. }
+        | IntOp::Claim
         | IntOp::Flatten
         | IntOp::Output => x.clone(),
     }

@@ -96,6 +96,12 @@ pub enum IntOp {
         /// The new width.
         to: u32,
     },
+    /// The same numbers. The server claims that −2^(l−2) ≤ x < 2^(l−2) for every input of the network, so that an
+    /// extension or a truncation of x takes no comparison. This follows from secret weights, and is all that the claim
+    /// tells of them. Weights for which it does not follow are refused ([`crate::PrivateWeights::check`]). Who has no
+    /// weights cannot check it, and need not: a false claim makes the output wrong, as false weights do, and every
+    /// message stays masked as it is.
+    Claim,
     /// Product with the server's weights plus the server's bias, times 2^g in a ring that is g bits wider,
     /// where g is the algorithm's number of guard bits: 0 for most, and then it is the product itself. The
     /// truncation that follows removes g bits more, so that its result does not depend on g.
@@ -235,6 +241,7 @@ impl IntOp {
             Self::Input { .. }
             | Self::Extend { .. }
             | Self::Narrow { .. }
+            | Self::Claim
             | Self::TruncReduce { .. }
             | Self::Trunc { .. }
             | Self::Relu
@@ -278,6 +285,7 @@ impl IntOp {
             Self::Gate
             | Self::Input { .. }
             | Self::Extend { .. }
+            | Self::Claim
             | Self::TruncReduce { .. }
             | Self::Trunc { .. }
             | Self::Relu
@@ -305,6 +313,7 @@ impl Operator for IntOp {
             Self::Input { .. } => "input",
             Self::Extend { .. } => "extend",
             Self::Narrow { .. } => "narrow",
+            Self::Claim => "claim",
             Self::Linear { shape, .. } => match shape {
                 LayerShape::Conv { .. } => "conv",
                 LayerShape::FullyConnected { .. } => "fully-connected",
@@ -338,6 +347,7 @@ impl Operator for IntOp {
             Self::Concat => Arity::AtLeastOne,
             Self::Extend { .. }
             | Self::Narrow { .. }
+            | Self::Claim
             | Self::Linear { .. }
             | Self::TruncReduce { .. }
             | Self::Trunc { .. }

@@ -37,12 +37,17 @@ impl HardSwish {
     /// m·c·(c − 3·2^s) + 2^(s + fraction)·r, modulo 2^64.
     pub(super) fn value(self, h: i64) -> i64 {
         let three = 3_i64 << self.scale;
-        let sixth = (((1_u64 << self.fraction) + 3) / 6).cast_signed();
+        let sixth = sixth(self.fraction);
         let clipped = h.clamp(0, 2 * three);
         let beyond = h.saturating_sub(2 * three).max(0);
         let square = clipped.wrapping_mul(clipped - three).wrapping_mul(sixth);
         square.wrapping_add(beyond.wrapping_shl(self.scale + self.fraction))
     }
+}
+
+/// The integer nearest to 2^fraction / 6.
+pub(super) const fn sixth(fraction: u32) -> i64 {
+    (((1_u64 << fraction) + 3) / 6).cast_signed()
 }
 
 /// The largest value under every window, as the winner of a tournament by differences modulo 2^l: within

@@ -3,6 +3,7 @@
 use ring_arith::{Bits, Fixed};
 
 use super::algorithm::Algorithm;
+use super::interval::{self, Interval};
 use super::op::{IntGraph, IntOp, LayerShape};
 use super::reference;
 use crate::Error;
@@ -31,19 +32,19 @@ pub struct TensorType {
     pub shape: Shape,
     /// Its width and scale: an integer n stands for n / 2^scale.
     pub fixed: Fixed,
-    /// Whether no value is negative, whatever the input of the network is. Extension is then cheaper.
-    pub nonneg: bool,
-    /// A bound that no value exceeds, whatever the input of the network is.
-    pub max: i64,
+    /// What its values can be, whatever the input of the network is. Extension and truncation are cheaper where
+    /// these do not span more than half of the ring. It is proved from what both parties know, and from claims
+    /// ([`IntOp::Claim`]).
+    pub values: Interval,
 }
 
 impl TensorType {
-    pub(crate) const fn new(shape: Shape, bits: Bits, scale: i32, nonneg: bool) -> Self {
+    /// A tensor of which no more is known.
+    const fn new(shape: Shape, bits: Bits, scale: i32) -> Self {
         Self {
             shape,
             fixed: Fixed { bits, scale },
-            nonneg,
-            max: bits.max_signed(),
+            values: Interval::ring(bits),
         }
     }
 
@@ -54,7 +55,8 @@ impl TensorType {
     }
 }
 
-/// Checks what concerns the graph as a whole: where input and output are, and the memory of a run.
+/// Checks what concerns the graph as a whole: where input and output are, what claims rest on, and the memory of a
+/// run.
 pub(super) fn check_graph(graph: &IntGraph) -> Result<(), Error> {
     let last = graph.len() - 1;
     for (index, node) in graph.nodes().iter().enumerate() {
@@ -63,6 +65,7 @@ pub(super) fn check_graph(graph: &IntGraph) -> Result<(), Error> {
             return Err(Error::width(&node.name, problem));
         }
     }
+    check_claims(graph)?;
     if graph.live(|t| t.shape.len()) > MAX_LIVE {
         let problem = format!("it keeps more than {MAX_LIVE} values");
         return Err(Error::shape("graph", problem));
@@ -70,25 +73,48 @@ pub(super) fn check_graph(graph: &IntGraph) -> Result<(), Error> {
     Ok(())
 }
 
+/// Refuses claims that no weights could prove: of values that do not depend on any, and are not proved without.
+fn check_claims(graph: &IntGraph) -> Result<(), Error> {
+    let mut secret = vec![false; graph.len()];
+    for (index, node) in graph.nodes().iter().enumerate().skip(1) {
+        let x = graph.input_type(index, 0);
+        let proved = x.values.is_within(Interval::half(x.bits()));
+        secret[index] =
+            node.op.parameters(x.shape).is_some() || node.inputs.iter().any(|&input| secret[input]);
+        if matches!(node.op, IntOp::Claim) && !secret[index] && !proved {
+            let problem = "it claims of values without secrets what is not so";
+            return Err(Error::width(&node.name, problem));
+        }
+    }
+    Ok(())
+}
+
 /// The type of the output of one operation.
 pub(super) fn infer(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, String> {
+    let out = checked(shaped(op, inputs)?)?;
+    let values = match op {
+        IntOp::Claim => claimed(&inputs[0])?,
+        _ => interval::values(op, inputs, out.bits()),
+    };
+    Ok(TensorType { values, ..out })
+}
+
+/// Shape, ring and scale of the output.
+fn shaped(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, String> {
     let Some(&x) = inputs.first() else {
         let IntOp::Input { shape, bits, scale } = *op else {
             return Err("it has no input".into());
         };
-        return checked(TensorType::new(shape, ring(bits)?, scale, false));
+        return Ok(TensorType::new(shape, ring(bits)?, scale));
     };
     let (l, scale) = (x.bits().get(), x.fixed.scale);
     let shaped = |shape: Shape| TensorType { shape, ..x };
     let pooled = |window| pooled(x.shape, window);
-    checked(match *op {
+    Ok(match *op {
         IntOp::Input { .. } => return Err("it takes no input".into()),
-        IntOp::Extend { to } if to > l => TensorType {
-            max: x.max,
-            ..TensorType::new(x.shape, ring(to)?, scale, x.nonneg)
-        },
+        IntOp::Extend { to } if to > l => TensorType::new(x.shape, ring(to)?, scale),
         IntOp::Extend { to } => return Err(format!("it extends from {l} to {to} bits")),
-        IntOp::Narrow { to } if to < l => narrow_type(x, ring(to)?),
+        IntOp::Narrow { to } if to < l => TensorType::new(x.shape, ring(to)?, scale),
         IntOp::Narrow { to } => return Err(format!("it narrows from {l} to {to} bits")),
         IntOp::Linear {
             shape,
@@ -100,24 +126,25 @@ pub(super) fn infer(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, Str
             // A result of one bit would have no room for a sign.
             let bits = l.checked_sub(shift).filter(|&rest| shift > 0 && rest >= 2);
             let bits = bits.ok_or_else(|| format!("it cuts {shift} of {l} bits"))?;
-            truncated(x, ring(bits)?, shift)?
+            TensorType::new(x.shape, ring(bits)?, shrunk(scale, shift)?)
         }
-        IntOp::Trunc { shift, .. } if shift > 0 && shift < l => truncated(x, x.bits(), shift)?,
+        IntOp::Trunc { shift, .. } if shift > 0 && shift < l => {
+            TensorType::new(x.shape, x.bits(), shrunk(scale, shift)?)
+        }
         IntOp::Trunc { shift, .. } => return Err(format!("it cuts {shift} of {l} bits")),
-        IntOp::Relu if l >= 2 => TensorType { nonneg: true, ..x },
-        IntOp::Relu => return Err("it needs at least 2 bits".into()),
-        IntOp::SignedRelu if l >= 2 => TensorType::new(x.shape, x.bits(), scale, false),
-        IntOp::SignedRelu => return Err("it needs at least 2 bits".into()),
-        IntOp::Clip { top } if l >= 2 && top > 0 && top <= x.bits().max_signed() => TensorType {
-            nonneg: true,
-            max: x.max.min(top),
-            ..x
-        },
+        IntOp::Relu | IntOp::SignedRelu | IntOp::Claim if l >= 2 => x,
+        IntOp::Relu | IntOp::SignedRelu | IntOp::Claim => {
+            return Err("it needs at least 2 bits".into());
+        }
+        IntOp::Clip { top } if l >= 2 && top > 0 && top <= x.bits().max_signed() => x,
         IntOp::Clip { top } => return Err(format!("it clips at {top} in {l} bits")),
-        IntOp::Affine { factor, add, scale } => affine_type(x, factor, add, scale)?,
+        IntOp::Affine { scale: by, .. } => {
+            let scale = scale.checked_add(by).ok_or("its scale is out of range")?;
+            TensorType::new(x.shape, x.bits(), scale)
+        }
         IntOp::HardSwish { fraction, to } => {
             reference::HardSwish::new(&x, fraction, ring(to)?)?;
-            TensorType::new(x.shape, ring(to)?, grown(2 * scale, fraction)?, false)
+            TensorType::new(x.shape, ring(to)?, grown(2 * scale, fraction)?)
         }
         IntOp::Gate => gate_type(x, inputs[1])?,
         IntOp::MeanPool {
@@ -129,7 +156,7 @@ pub(super) fn infer(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, Str
             if divisor == 0 || fraction >= l {
                 return Err(format!("a mean by {divisor} with {fraction} of {l} bits"));
             }
-            TensorType::new(pooled(window)?, x.bits(), grown(scale, fraction)?, false)
+            TensorType::new(pooled(window)?, x.bits(), grown(scale, fraction)?)
         }
         IntOp::MaxPool { window } if l >= 2 => shaped(pooled(window)?),
         IntOp::MaxPool { .. } => return Err("it needs at least 2 bits".into()),
@@ -138,12 +165,22 @@ pub(super) fn infer(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, Str
         IntOp::Concat => concat_type(inputs)?,
         IntOp::ChannelShuffle { groups } => shaped(shuffled(x.shape, groups)?),
         IntOp::Slice { start, channels } => shaped(sliced(x.shape, start, channels)?),
-        IntOp::SumPool { window } => TensorType::new(pooled(window)?, x.bits(), scale, false),
+        IntOp::SumPool { window } => shaped(pooled(window)?),
         IntOp::Subsample { stride } => shaped(subsampled(x.shape, stride)?),
         IntOp::PadChannels { front, back } => shaped(padded(x.shape, front, back)?),
         IntOp::Flatten => shaped(Shape::vector(x.shape.len())),
         IntOp::Output => x,
     })
+}
+
+/// What is known of a tensor and claimed of it.
+fn claimed(x: &TensorType) -> Result<Interval, String> {
+    let half = Interval::half(x.bits());
+    let (low, high) = (x.values.low.max(half.low), x.values.high.min(half.high));
+    if low > high {
+        return Err("it claims what cannot be".into());
+    }
+    Ok(Interval { low, high })
 }
 
 fn pooled(x: Shape, window: Window) -> Result<Shape, String> {
@@ -162,48 +199,7 @@ fn concat_type(inputs: &[TensorType]) -> Result<TensorType, String> {
         let [a, b] = [fixed, other.fixed].map(|f| format!("{} bits at scale {}", f.bits, f.scale));
         return Err(format!("it joins {a} and {b}"));
     }
-    let nonneg = inputs.iter().all(|x| x.nonneg);
-    let max = inputs.iter().map(|x| x.max).fold(i64::MIN, i64::max);
-    let joined = TensorType::new(shape, fixed.bits, fixed.scale, nonneg);
-    Ok(TensorType { max, ..joined })
-}
-
-/// A number that is not negative and fits the narrow ring is the same there.
-fn narrow_type(x: TensorType, to: Bits) -> TensorType {
-    let same = x.nonneg && x.max <= to.max_signed();
-    let narrow = TensorType::new(x.shape, to, x.fixed.scale, same);
-    let max = narrow.max.min(x.max);
-    if same {
-        TensorType { max, ..narrow }
-    } else {
-        narrow
-    }
-}
-
-/// A fast truncation may give one more than the floor, so the bound is one more.
-fn truncated(x: TensorType, to: Bits, shift: u32) -> Result<TensorType, String> {
-    let y = TensorType::new(x.shape, to, shrunk(x.fixed.scale, shift)?, x.nonneg);
-    let max = ((x.max >> shift) + 1).min(y.max);
-    Ok(TensorType { max, ..y })
-}
-
-fn affine_type(x: TensorType, factor: i64, add: i64, scale: i32) -> Result<TensorType, String> {
-    let scale = x.fixed.scale.checked_add(scale);
-    let y = TensorType::new(
-        x.shape,
-        x.bits(),
-        scale.ok_or("its scale is out of range")?,
-        false,
-    );
-    let max = factor.checked_mul(x.max).and_then(|m| m.checked_add(add));
-    Ok(match max.filter(|&max| max <= y.max) {
-        Some(max) if x.nonneg && factor >= 0 && add >= 0 => TensorType {
-            nonneg: true,
-            max,
-            ..y
-        },
-        _ => y,
-    })
+    Ok(TensorType::new(shape, fixed.bits, fixed.scale))
 }
 
 fn gate_type(x: TensorType, gate: TensorType) -> Result<TensorType, String> {
@@ -211,12 +207,12 @@ fn gate_type(x: TensorType, gate: TensorType) -> Result<TensorType, String> {
         return Err(format!("it gates {} by {}", x.shape, gate.shape));
     }
     let (bits, gate_bits) = (x.bits(), gate.bits());
-    if gate_bits > bits || (gate_bits < bits && !gate.nonneg) {
+    if gate_bits > bits || (gate_bits < bits && !gate.values.is_nonnegative()) {
         return Err(format!("it gates {bits} bits by {gate_bits} of any sign"));
     }
     let scale = x.fixed.scale.checked_add(gate.fixed.scale);
     let scale = scale.ok_or("its scale is out of range")?;
-    Ok(TensorType::new(x.shape, bits, scale, false))
+    Ok(TensorType::new(x.shape, bits, scale))
 }
 
 /// The numbers of `classes` values and a sign: one bit more than the last number has.
@@ -231,15 +227,12 @@ fn arg_max_type(x: TensorType) -> Result<TensorType, String> {
     }
     let last = classes as u64 - 1;
     let bits = ring((u64::BITS - last.leading_zeros()).max(1) + 1)?;
-    let max = last.cast_signed();
-    let index = TensorType::new(Shape::vector(1), bits, 0, true);
-    Ok(TensorType { max, ..index })
+    Ok(TensorType::new(Shape::vector(1), bits, 0))
 }
 
-/// A sum of terms that are not negative may wrap and be negative.
 fn sum_type(x: TensorType, y: TensorType) -> Result<TensorType, String> {
     if (x.shape, x.fixed) == (y.shape, y.fixed) {
-        return Ok(TensorType::new(x.shape, x.bits(), x.fixed.scale, false));
+        return Ok(x);
     }
     let named = |t: TensorType| {
         let (bits, scale) = (t.fixed.bits, t.fixed.scale);
@@ -287,7 +280,7 @@ fn linear_type(
     let scale = x.fixed.scale.checked_add(weight_scale);
     let scale = scale.and_then(|scale| scale.checked_add(guard.cast_signed()));
     let scale = scale.ok_or("its scale is out of range")?;
-    Ok(TensorType::new(shape, wide, scale, false))
+    Ok(TensorType::new(shape, wide, scale))
 }
 
 fn checked(t: TensorType) -> Result<TensorType, String> {

@@ -5,7 +5,8 @@ use std::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::op::IntGraph;
+use super::interval::{Interval, proved};
+use super::op::{IntGraph, IntOp};
 use crate::Error;
 
 /// The secret parameters of one node: weights and biases of a linear layer, or signs and shifts of an
@@ -36,7 +37,7 @@ pub struct PrivateWeights {
 }
 
 impl PrivateWeights {
-    /// Checks that these are the weights of a graph.
+    /// Checks that these are the weights of a graph, and that they prove its claims.
     ///
     /// # Errors
     /// [`Error::Weights`] naming the first layer that does not fit.
@@ -57,7 +58,7 @@ impl PrivateWeights {
         self.layers.iter().map(|(&node, layer)| (node, layer))
     }
 
-    /// Checks that these are the weights of a graph.
+    /// Checks that these are the weights of a graph, and that they prove its claims.
     ///
     /// # Errors
     /// [`Error::Weights`].
@@ -97,7 +98,30 @@ impl PrivateWeights {
                 return bad("a weight does not fit its width");
             }
         }
-        Ok(())
+        self.check_claims(graph)
+    }
+
+    /// Proves every claim, for all inputs of the network's ring.
+    fn check_claims(&self, graph: &IntGraph) -> Result<(), Error> {
+        let nodes = graph.nodes().iter();
+        let claims = nodes.filter(|node| node.op == IntOp::Claim);
+        let claims: Vec<_> = claims.collect();
+        if claims.is_empty() {
+            return Ok(());
+        }
+        let proofs = proved(graph, self, Interval::ring(graph.input().bits()));
+        let holds = |x: usize| {
+            let half = Interval::half(graph.types()[x].bits());
+            proofs[x].values.is_within(half)
+        };
+        match claims.into_iter().find(|claim| !holds(claim.inputs[0])) {
+            None => Ok(()),
+            Some(claim) => Err(Error::Weights {
+                node: claim.name.clone(),
+                problem: "they do not prove the claim that the values fit half of their ring"
+                    .into(),
+            }),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::public::{Head, PublicModel};
 use crate::Error;
 use crate::graph::GraphBuilder;
+use crate::int::interval::Interval;
 use crate::int::op::IntOp;
 
 /// What a client learns of the outputs of a network. Fewer bits opened tell less of the weights, whatever the client
@@ -108,7 +109,7 @@ impl PublicModel {
                 self.graph.nodes()[before].op == IntOp::ArgMax
                     && self.graph.input_type(before, 0).shape.len() == labels
             }
-            (Opening::Top, Head::Sigmoid) => output.nonneg && output.max <= 1,
+            (Opening::Top, Head::Sigmoid) => output.values.is_within(Interval { low: 0, high: 1 }),
         };
         if !fits {
             return Err(format!("it opens other outputs than {}", self.opening));

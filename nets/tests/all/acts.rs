@@ -137,8 +137,9 @@ fn every(op: &IntOp, layer: Option<&LayerWeights>) -> Vec<(i64, i64)> {
     let y = run_integer(&graph, &weights, &beyond).expect("it runs");
     for &y in &y {
         assert_eq!(y, wrap(y, out.bits().get()), "{op:?} leaves its ring");
+        let values = out.values;
         assert!(
-            y <= out.max && !(out.nonneg && y < 0),
+            values.low <= y && y <= values.high,
             "{op:?}: {y}, not {out:?}"
         );
     }

@@ -5,6 +5,7 @@ mod folding;
 mod generators;
 mod graph;
 mod hostile;
+mod intervals;
 mod moves;
 mod products;
 mod resize;

@@ -1,7 +1,7 @@
 //! Runs of a protocol on shares, checked against its cost.
 #![allow(dead_code, reason = "each test uses a part")]
 
-use nonlinear::Error;
+use nonlinear::{Error, Range};
 use ring_arith::{BitVec, Bits};
 use sharing::{Party, Rounds, Session};
 use testkit::{TestRng, edges, elements, rng, run_sessions, share};
@@ -14,6 +14,25 @@ pub(crate) const PRICES: [u32; 4] = [0, 16, 32, 128];
 
 /// The server's and the client's inputs.
 pub(crate) type Shares = (Vec<u64>, Vec<u64>);
+
+/// What may be known of values that are cut by `shift`: the least and the greatest ranges, and some between.
+pub(crate) fn ranges(bits: Bits, shift: u32) -> Vec<Range> {
+    let (low, step) = (bits.min_signed(), 1_i64 << shift);
+    let steps = |n: i64| n.checked_mul(step);
+    let from = [
+        steps(0),
+        steps(-1),
+        steps(-3),
+        low.checked_add(step),
+        Some(low),
+    ];
+    let from = from.into_iter().flatten();
+    let from = from.filter(|from| (low..=0).contains(from));
+    let mut ranges = vec![Range::Any, Range::Nonnegative];
+    ranges.extend((shift + 2 <= bits.get()).then_some(Range::Half));
+    ranges.extend(from.map(Range::From));
+    ranges
+}
 
 /// Runs both parties, and asserts that they took `rounds`, and spent what these cost.
 pub(crate) fn run<T: Send>(

@@ -3,7 +3,7 @@
 use channel::Cost;
 use linear::{LinearShape, Refusal, Work};
 use nets::{Algorithm, IntGraph};
-use nonlinear::{TruncFaithful, TruncReduce};
+use nonlinear::{Range, TruncFaithful, TruncReduce};
 use ot::CotPrice;
 use ring_arith::Bits;
 
@@ -11,7 +11,7 @@ use super::{Candidate, rewrite};
 use crate::Error;
 use crate::algorithms::{self, algorithms};
 use crate::price::{CpuModel, Objective, nonlinear_work};
-use crate::step::ELEMENTS;
+use crate::step::{ELEMENTS, range};
 
 /// One algorithm, priced with the truncation that follows it.
 #[derive(Clone, Debug)]
@@ -28,8 +28,8 @@ enum After {
     Other,
     /// Truncation into a narrower ring.
     Reduce(u32),
-    /// Truncation in the same ring.
-    Within(u32),
+    /// Truncation in the same ring, and what is known of the values.
+    Within(u32, Range),
 }
 
 impl After {
@@ -37,7 +37,14 @@ impl After {
         match rewrite::truncation(graph, node) {
             Some(cut) if cut.shift <= guard => Self::Other,
             Some(cut) if cut.narrows => Self::Reduce(cut.shift - guard),
-            Some(cut) => Self::Within(cut.shift - guard),
+            Some(cut) => {
+                let known = match range(graph.input_type(cut.node, 0), cut.shift) {
+                    Range::Any => Range::Any,
+                    // They cost the same, and of this one there is no shift that does not fit.
+                    Range::Nonnegative | Range::Half | Range::From(_) => Range::Nonnegative,
+                };
+                Self::Within(cut.shift - guard, known)
+            }
             None => Self::Other,
         }
     }
@@ -52,8 +59,8 @@ impl After {
         match self {
             Self::Other => reduce(guard),
             Self::Reduce(shift) => reduce(shift + guard),
-            Self::Within(shift) => {
-                let step = TruncFaithful::new(wide, shift + guard, price);
+            Self::Within(shift, known) => {
+                let step = TruncFaithful::new(wide, shift + guard, price).within(known);
                 ELEMENTS.rounds(n, |n| step.rounds(n)).cost()
             }
         }

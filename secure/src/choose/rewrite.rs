@@ -6,7 +6,7 @@ use nets::{Algorithm, IntGraph, IntOp, LayerWeights, PrivateWeights, Rewriter};
 
 use crate::Error;
 
-/// A truncation that is the only consumer of a node.
+/// A truncation that is the only consumer of a node, or of what is claimed of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Truncation {
     /// The truncation's node.
@@ -17,9 +17,13 @@ pub(crate) struct Truncation {
     pub(crate) narrows: bool,
 }
 
-/// The truncation that is the only consumer of a node's output, if there is one.
+/// The truncation that is the only consumer of a node's output, if there is one. A claim between the two is true
+/// of 2^g times the value in a ring that is g bits wider, if it is of the value.
 pub(crate) fn truncation(graph: &IntGraph, node: usize) -> Option<Truncation> {
-    let next = graph.sole_consumer(node)?;
+    let mut next = graph.sole_consumer(node)?;
+    while graph.nodes()[next].op == IntOp::Claim {
+        next = graph.sole_consumer(next)?;
+    }
     let (shift, narrows) = match graph.nodes()[next].op {
         IntOp::TruncReduce { shift, .. } => (shift, true),
         IntOp::Trunc { shift, .. } => (shift, false),
@@ -145,9 +149,9 @@ pub(crate) fn direct(
                 new.put(index, with(&node.op, &Algorithm::DIRECT));
                 continue;
             }
-            if let Some(gone) = undone(graph, index, guard) {
+            if let Some((cut, gone)) = undone(graph, index, guard) {
                 dropped.extend(gone);
-                lowered.extend(graph.consumers(index).iter().map(|&next| (next, guard)));
+                lowered.insert(cut, guard);
                 new.put(index, with(&node.op, &Algorithm::DIRECT));
                 continue;
             }
@@ -165,19 +169,20 @@ pub(crate) fn direct(
     Ok((graph, weights))
 }
 
-/// The nodes that go when the direct layer takes the place of this one; `None` if it cannot.
-fn undone(graph: &IntGraph, node: usize, guard: u32) -> Option<Vec<usize>> {
+/// The truncation that follows, and the nodes that go, when the direct layer takes the place of this one; `None`
+/// if it cannot.
+fn undone(graph: &IntGraph, node: usize, guard: u32) -> Option<(usize, Vec<usize>)> {
     let nodes = graph.nodes();
     let bits = graph.input_type(node, 0).bits().get();
     let cut = truncation(graph, node)?;
     if cut.shift > guard && cut.narrows {
-        return Some(vec![]);
+        return Some((cut.node, vec![]));
     }
     if cut.shift > guard {
         let narrow = graph.sole_consumer(cut.node)?;
-        return (nodes[narrow].op == IntOp::Narrow { to: bits }).then(|| vec![narrow]);
+        return (nodes[narrow].op == IntOp::Narrow { to: bits }).then(|| (cut.node, vec![narrow]));
     }
     let (shift, rounded) = (guard, false);
     let unguard = IntOp::TruncReduce { shift, rounded };
-    (nodes[cut.node].op == unguard).then(|| vec![cut.node])
+    (nodes[cut.node].op == unguard).then(|| (cut.node, vec![cut.node]))
 }

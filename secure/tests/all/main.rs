@@ -9,6 +9,7 @@ mod mobile_block;
 mod openings;
 mod preact;
 mod random;
+mod ranges;
 mod rescale;
 mod resnet20;
 mod sessions;

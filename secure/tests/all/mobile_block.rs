@@ -1,13 +1,16 @@
 //! A block of MobileNetV3 and ShuffleNet's pool, from floats to two parties.
 
+use std::sync::Arc;
+
 use import::{ImportOptions, Preset, quantise};
 use nets::{
     FloatGraph, FloatModel, GraphBuilder, Head, IntOp, Model, Node, Op, Operator as _,
     Preprocessing, Shape, Source, Tensor, Tensors, Window,
 };
-use secure::Mode;
+use secure::{LayerPlan, Mode, SecureNetwork};
 use tests::networks::ints::Rng;
 use tests::networks::parties;
+use tests::networks::tiles::PRICE;
 use tests::networks::trained;
 
 /// An inverted residual block of MobileNetV3 as a whole network: expansion, depthwise convolution
@@ -138,6 +141,13 @@ fn a_block_between_two_parties() {
     for (a, b) in exact.iter().zip(&fast) {
         assert!((a - b).abs() < 0.05 * a.abs().max(1.0), "{a} became {b}");
     }
+    let plan = planned(graph);
+    let compared = plan
+        .iter()
+        .filter(|layer| layer.op == "extend" && layer.algorithm == "wrap");
+    let compared: Vec<_> = compared.map(|layer| layer.name.as_str()).collect();
+    // The sum of a convolution's output and its mean can be anything. What products can be is known.
+    assert_eq!(compared, ["sum.extend", "pool.extend"]);
     let algorithms: Vec<_> = (graph.nodes().iter())
         .filter(|n| {
             matches!(
@@ -157,6 +167,11 @@ fn a_block_between_two_parties() {
             "mean-pool"
         ]
     );
+}
+
+fn planned(graph: &nets::IntGraph) -> Vec<LayerPlan> {
+    let network = SecureNetwork::new(Arc::new(graph.clone()), Mode::Faithful, PRICE);
+    network.expect("it plans").plan().to_vec()
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use nets::{
-    Algorithm, IntGraph, IntOp, LayerShape, LayerWeights, Node, PrivateWeights, Shape, Window,
+    Algorithm, IntGraph, IntOp, Interval, LayerShape, LayerWeights, Node, PrivateWeights, Rewriter,
+    Shape, Window, proved,
 };
 
 /// SplitMix64: enough for tests.
@@ -49,7 +50,7 @@ impl Rng {
     }
 }
 
-/// A network of every operation in random order, full-range weights, and a full-range input.
+/// A network of every operation in random order, weights of the full range or small ones, and a full-range input.
 ///
 /// # Panics
 /// Never.
@@ -82,6 +83,8 @@ pub fn network(seed: u64) -> (IntGraph, PrivateWeights, Vec<i64>) {
     }
     let graph = finished(&nodes);
     let weights = weights(rng, &graph);
+    let weights = tamed(rng, &graph, &weights);
+    let (graph, weights) = claimed(rng, &graph, &weights);
     let n = graph.input().shape.len();
     let input = (0..n).map(|_| rng.next().cast_signed()).collect();
     (graph, weights, input)
@@ -102,6 +105,46 @@ pub fn weights(rng: &mut Rng, graph: &IntGraph) -> PrivateWeights {
         }
     }
     PrivateWeights::new(graph, layers).expect("they fit")
+}
+
+/// The weights, those of some layers made small.
+fn tamed(rng: &mut Rng, graph: &IntGraph, weights: &PrivateWeights) -> PrivateWeights {
+    let mut tame = |(node, layer): (usize, &LayerWeights)| {
+        let mut layer = layer.clone();
+        if rng.pick(0, 1) == 0 {
+            layer
+                .weights
+                .iter_mut()
+                .for_each(|w| *w = (*w).clamp(-1, 1));
+            layer.bias.iter_mut().for_each(|b| *b %= 4);
+        }
+        (node, layer)
+    };
+    let layers = weights.iter().map(&mut tame).collect();
+    PrivateWeights::new(graph, layers).expect("they fit")
+}
+
+/// The same network, with claims of some of the values of which the weights prove one.
+fn claimed(
+    rng: &mut Rng,
+    graph: &IntGraph,
+    weights: &PrivateWeights,
+) -> (IntGraph, PrivateWeights) {
+    let proofs = proved(graph, weights, Interval::ring(graph.input().bits()));
+    let (mut new, mut layers) = (Rewriter::new(graph), BTreeMap::new());
+    for (index, proof) in proofs.iter().enumerate() {
+        let kept = new.keep(index);
+        layers.extend(weights.layer(index).map(|layer| (kept, layer.clone())));
+        let half = Interval::half(graph.types()[index].bits());
+        let is_last = index + 1 == graph.len();
+        if !is_last && proof.values.is_within(half) && rng.pick(0, 1) == 0 {
+            let claim = new.push(format!("claim{index}"), IntOp::Claim, &[kept]);
+            new.stand_in(index, claim);
+        }
+    }
+    let (graph, _) = new.finish().expect("claims fit");
+    let weights = PrivateWeights::new(&graph, layers).expect("they prove the claims");
+    (graph, weights)
 }
 
 fn with_output(nodes: &[Node<IntOp>]) -> Vec<Node<IntOp>> {
@@ -221,11 +264,12 @@ pub const fn number(op: &IntOp) -> usize {
         IntOp::Flatten => 21,
         IntOp::Output => 22,
         IntOp::ArgMax => 23,
+        IntOp::Claim => 24,
     }
 }
 
 /// How many operations there are.
-pub const OPERATIONS: usize = 24;
+pub const OPERATIONS: usize = 25;
 
 /// An operation that changes the scale.
 fn rescaling(rng: &mut Rng, graph: &IntGraph, inputs: &mut Vec<usize>) -> IntOp {
