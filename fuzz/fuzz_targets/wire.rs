@@ -49,8 +49,7 @@ impl Relay for Harms {
 }
 
 fn layer(s: &mut Session) -> Result<(), nonlinear::Error> {
-    let bits = Bits::of(12);
-    let relu = Relu::new(bits, s.cot_price());
+    let relu = Relu::new(Bits::of(12), s.cot_price());
     s.run(async |party| relu.run(party, &[1, 4000, 17]).await)
         .map(drop)
 }

@@ -112,7 +112,7 @@ fn run(attacker: Attacker) -> Result<(), Box<[Error; 2]>> {
             let prepared = protocol.prepare(parameters)?;
             for (x, _) in &shares {
                 let y = protocol.serve(s, parameters, &prepared, x)?;
-                reveal.run(s, &y)?;
+                s.run(async |party| reveal.run(party, &y).await)?;
             }
             Ok(())
         },
@@ -121,7 +121,8 @@ fn run(attacker: Attacker) -> Result<(), Box<[Error; 2]>> {
             let mut outputs = Vec::new();
             for (_, x) in &shares {
                 let y = protocol.request(s, x)?;
-                outputs.push(reveal.run(s, &y)?.expect("it is revealed to the client"));
+                let y = s.run(async |party| reveal.run(party, &y).await)?;
+                outputs.push(y.expect("it is revealed to the client"));
             }
             Ok(outputs)
         },

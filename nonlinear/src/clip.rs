@@ -2,29 +2,28 @@
 
 use ring_arith::Bits;
 use sharing::{And, B2a, CotPrice, Mux, Party, Rounds};
-use zeroize::Zeroizing;
 
-use crate::{Drelu, Error, wrap};
+use crate::Error;
+use crate::bounds::Bounds;
 
 /// clip(x, 0, top).
 ///
 /// **Functionality.** From shares of a signed x mod 2^bits, fresh shares of min(max(x, 0), top),
 /// for every x. The bound is public.
 ///
-/// **Protocol.** With b = \[x ≥ 0\] and t = \[x − top ≥ 0\], two [`Drelu`]s side by side, and
-/// c = b ∧ t: the result is x·(b ⊕ c) + top·c, a [`Mux`] and a [`B2a`] side by side.
-/// Where x − top wraps, x is negative, so that b and with it c are 0. Compared with one `ReLU` after
-/// another this takes about half of the rounds, and one AND and the conversion of one bit in place of a second mux.
+/// **Protocol.** With b = \[x ≥ 0\] and t = \[x − top ≥ 0\], two comparisons as in [`Drelu`](crate::Drelu), and
+/// c = b ∧ t: the result is x·(b ⊕ c) + top·c, a [`Mux`] and a [`B2a`]. Where x − top wraps, x is negative, so that b and with
+/// it c are 0. The bound goes into the server's share, so both comparisons share the client's choices, and below the lowest bit
+/// that is set in the bound, one comparison. Compared with one `ReLU` after another this takes about half of the rounds.
 ///
 /// **Security.** Semi-honest.
 ///
-/// **Cost** for n values: two [`Drelu`]s side by side; then [`And`]; then the round of [`Mux`] and [`B2a`].
-/// So two rounds more than a comparison. Nothing for no values.
+/// **Cost** for n values, exactly [`Clip::rounds`]: two rounds more than a comparison. Nothing for no values.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Clip {
     bits: Bits,
     top: u64,
-    sign: Drelu,
+    bounds: Bounds,
 }
 
 impl Clip {
@@ -38,8 +37,9 @@ impl Clip {
             0 < top && top <= bits.max_signed(),
             "a bound of {top} mod 2^{bits}"
         );
-        let (sign, top) = (Drelu::new(bits, cot_price), bits.from_signed(top));
-        Self { bits, top, sign }
+        let top = bits.from_signed(top);
+        let bounds = Bounds::new(bits, top, cot_price);
+        Self { bits, top, bounds }
     }
 
     /// Shares of clip(x, 0, top).
@@ -51,9 +51,7 @@ impl Clip {
             return Ok(Vec::new());
         }
         let bits = self.bits;
-        let beyond = Zeroizing::new(wrap::add_public(party, x, bits, self.top.wrapping_neg()));
-        let signs = party.both(self.sign.run(party, x), self.sign.run(party, &beyond));
-        let (mut inside, above) = signs.await?;
+        let (mut inside, above) = self.bounds.run(party, x).await?;
         let above = And.run(party, &inside, &above).await?;
         inside.xor_assign(&above);
         let (mux, b2a) = (Mux { bits }, B2a { bits });
@@ -72,8 +70,8 @@ impl Clip {
             return Rounds::none();
         }
         let bits = self.bits;
-        let (sign, mux, b2a) = (self.sign.rounds(n), Mux { bits }, B2a { bits });
-        (sign.clone().beside(sign))
+        let (mux, b2a) = (Mux { bits }, B2a { bits });
+        (self.bounds.rounds(n))
             .then(And.rounds(n))
             .then(mux.rounds(n).beside(b2a.rounds(n)))
     }

@@ -5,7 +5,8 @@ use ring_arith::{BitVec, Bits};
 use sharing::{And, B2a, BitProducts, CotPrice, Factors, Mux, Party, Rounds};
 use zeroize::Zeroizing;
 
-use crate::{Drelu, Error, ZeroExtend, wrap};
+use crate::bounds::Bounds;
+use crate::{Error, ZeroExtend, wrap};
 
 /// Hard-swish of fixed-point numbers, without the truncation at its end.
 ///
@@ -17,7 +18,7 @@ use crate::{Drelu, Error, ZeroExtend, wrap};
 /// that is in proportion to c·(c − T), which is 0 where x ≤ −3 and at most 18; so it is at most
 /// 6·2^−fraction in units of the numbers.
 ///
-/// **Protocol.** With b = \[h ≥ 0\] and t = \[h − 2T ≥ 0\], two [`Drelu`]s side by side, and b ∧ t:
+/// **Protocol.** With b = \[h ≥ 0\] and t = \[h − 2T ≥ 0\], two comparisons that share what they can, as in [`Clip`](crate::Clip), and b ∧ t:
 /// c = h·(b ⊕ (b ∧ t)) + 2T·(b ∧ t) and r = (h − 2T)·(b ∧ t), two [`Mux`] and a [`B2a`] side by side.
 /// Only a square is left to be multiplied, and of a number of n = scale + 4 bits whose
 /// highest bit is 0: with the signed readings u, v of its shares and a, b their highest bits,
@@ -31,18 +32,18 @@ use crate::{Drelu, Error, ZeroExtend, wrap};
 ///
 /// **Security.** Semi-honest, by that of its parts and of COT.
 ///
-/// **Cost** for n values: two [`Drelu`]s side by side; then [`And`]; then, in one round, two [`Mux`] and [`B2a`] in a ring
-/// of 3 bits; then, in one round as well, [`BitProducts`] from the
-/// server of scale + 4 bits of each value, in rings of `output` − 1 − j bits for j = 0 …, and from the client of
-/// one bit in a ring of `output` − scale − 5 bits, and [`ZeroExtend`] of r with known sign, where `output` − scale −
-/// fraction exceeds `bits`. So three rounds more than a comparison. Nothing for no values. [`HardSwish::rounds`] is exact.
+/// **Cost** for n values: the comparisons; then [`And`]; then two [`Mux`] and a [`B2a`] in a ring of 3 bits; then, side by side in
+/// one round, [`BitProducts`] from the server of scale + 4 bits of each value, in rings of `output` − 1 − j bits for j = 0 …,
+/// and from the client of one bit in a ring of `output` − scale − 5 bits, and [`ZeroExtend`] of r with known sign, where
+/// `output` − scale − fraction exceeds `bits`. So three rounds more than a comparison. Nothing for no values.
+/// [`HardSwish::rounds`] is exact.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct HardSwish {
     bits: Bits,
     scale: u32,
     fraction: u32,
     output: Bits,
-    sign: Drelu,
+    bounds: Bounds,
     /// From the ring in which r is selected to that in which it is needed.
     extend: Option<ZeroExtend>,
 }
@@ -63,12 +64,12 @@ impl HardSwish {
         let shift = scale.checked_add(fraction)?;
         let ramp = Bits::new(output.get().checked_sub(shift)?)?;
         let extend = (ramp > bits).then(|| ZeroExtend::new(bits, ramp, cot_price));
-        (room && fraction >= 2).then_some(Self {
+        (room && fraction >= 2).then(|| Self {
             bits,
             scale,
             fraction,
             output,
-            sign: Drelu::new(bits, cot_price),
+            bounds: Bounds::new(bits, 6 << scale, cot_price),
             extend: extend.map(ZeroExtend::known_nonnegative),
         })
     }
@@ -108,7 +109,7 @@ impl HardSwish {
         if n == 0 {
             return Rounds::none();
         }
-        let (sign, mux, step) = (self.sign.rounds(n), self.select(), B2a { bits: STEP });
+        let (mux, step) = (self.select(), B2a { bits: STEP });
         let twice = |rounds: Rounds| rounds.clone().beside(rounds);
         let split = twice(mux.rounds(n)).beside(step.rounds(n));
         let products = self.products().into_iter();
@@ -116,7 +117,7 @@ impl HardSwish {
         let squares = squares.fold(Rounds::none(), Rounds::beside);
         let extend = self.extend.as_ref();
         let extend = extend.map_or_else(Rounds::none, |e| e.rounds(n));
-        twice(sign)
+        (self.bounds.rounds(n))
             .then(And.rounds(n))
             .then(split)
             .then(squares.beside(extend))
@@ -140,8 +141,7 @@ impl HardSwish {
         let top = (2 * self.threshold()).cast_unsigned();
         let beyond = wrap::add_public(party, h, self.bits, top.wrapping_neg());
         let beyond = Zeroizing::new(beyond);
-        let signs = party.both(self.sign.run(party, h), self.sign.run(party, &beyond));
-        let (mut inside, above) = signs.await?;
+        let (mut inside, above) = self.bounds.run(party, h).await?;
         let above = And.run(party, &inside, &above).await?;
         inside.xor_assign(&above);
         let (select, step) = (self.select(), B2a { bits: STEP });

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod argmax;
+mod bounds;
 mod channel_extend;
 mod choices;
 mod chunked;

@@ -11,7 +11,7 @@ use crate::kernel::secret::make_room;
 use crate::{Block, Error, OtReceiver, OtSender};
 
 /// Rows whose choice corrections travel in one message. AGREEMENT.
-pub const SUPER_TILE: usize = 1 << 20;
+pub const SUPER_TILE: usize = 1 << 21;
 
 /// Rows hashed at a time. LOCAL.
 const SUB_TILE: usize = 1024;

@@ -2,11 +2,11 @@
 
 mod common;
 
-use channel::Role;
+use channel::{Cost, Role};
 use common::{Pool, bits, run_form, words};
 use ot::{Block, chosen_cost, cot_words_batch_cost, cot_words_cost, rot_cost};
 use proptest::prelude::*;
-use ring_arith::{BitVec, Bits};
+use ring_arith::{BitVec, Bits, packed_len};
 
 /// Lengths around the tiles and words.
 fn length() -> impl Strategy<Value = usize> {
@@ -112,6 +112,50 @@ proptest! {
         prop_assert_eq!(cost, cot_words_batch_cost(&shapes, Role::Server));
     }
 
+    /// Nothing is said until the sender offers, and then one message.
+    #[test]
+    fn correlated_words_with_random_choices(
+        pool in pool(),
+        parts in proptest::collection::vec((length(), 1..=64_u32), 0..5),
+        seed: u64,
+    ) {
+        let shapes: Vec<_> = parts.iter().map(|&(n, l)| (n, Bits::of(l))).collect();
+        let x: Vec<_> = (0..).zip(&shapes).map(|(i, p)| words(seed ^ i, p.0)).collect();
+        let (r, (b, y), cost) = run_form(
+            pool,
+            |ot, chan| {
+                let pending = ot.begin_cot_words(shapes.iter().map(|p| p.0));
+                let pending = pending.expect("the protocol succeeds");
+                assert!(chan.measured().is_silent());
+                let parts: Vec<_> = x.iter().zip(&shapes).map(|(x, p)| (&x[..], p.1)).collect();
+                let (r, message) = pending.offer(&parts);
+                chan.send(&message).expect("it is sent");
+                chan.flush().expect("it is sent");
+                r
+            },
+            |ot, chan| {
+                let pending = ot.random_cot_words(&shapes).expect("the protocol succeeds");
+                assert!(chan.measured().is_silent());
+                let choices: Vec<_> = pending.choices().cloned().collect();
+                let mut message = vec![0; pending.message_len()];
+                chan.recv(&mut message).expect("it comes");
+                (choices, pending.finish(&message))
+            },
+        );
+        prop_assert_eq!((r.len(), b.len(), y.len()), (parts.len(), parts.len(), parts.len()));
+        for (i, &(n, l)) in shapes.iter().enumerate() {
+            prop_assert_eq!((r[i].len(), b[i].len(), y[i].len()), (n, n, n));
+            for j in 0..n {
+                let expected = r[i][j].wrapping_add(x[i][j] * u64::from(b[i].bit(j)));
+                prop_assert_eq!(y[i][j], l.reduce(expected));
+                prop_assert_eq!(l.reduce(r[i][j]), r[i][j]);
+            }
+        }
+        let bytes: usize = shapes.iter().map(|&(n, l)| packed_len(n, l)).sum();
+        let total: usize = shapes.iter().map(|p| p.0).sum();
+        prop_assert_eq!(cost, Cost::to_client(bytes as u64).with_cots(total as u64, 0));
+    }
+
     #[test]
     fn chosen_messages(pool in pool(), n in length(), seed: u64) {
         let w = words(seed, 4 * n);
@@ -167,6 +211,47 @@ fn random_shares_are_balanced() {
         // Seven standard deviations.
         assert!(ones.abs_diff(2048) < 7 * 32, "{ones} of 4096");
     }
+}
+
+/// The choices are the pool's: balanced, and others in every draw.
+#[test]
+fn random_choices_are_balanced_and_fresh() {
+    const N: usize = 4096;
+    let draw = [(N, Bits::of(3))];
+    let ((), choices, cost) = run_form(
+        Pool::SoftSpoken(2),
+        |ot, _| {
+            for _ in 0..2 {
+                ot.begin_cot_words([N]).expect("the protocol succeeds");
+            }
+        },
+        |ot, _| {
+            [(); 2].map(|()| {
+                let pending = ot.random_cot_words(&draw).expect("the protocol succeeds");
+                pending.choices().next().expect("one part").clone()
+            })
+        },
+    );
+    let [first, second] = &choices;
+    for bits in [first, second, &first.xor(second)] {
+        let ones = bits.iter().filter(|&bit| bit).count();
+        // Seven standard deviations.
+        assert!(ones.abs_diff(N / 2) < 7 * 32, "{ones} of {N}");
+    }
+    assert_eq!(cost, Cost::none().with_cots(2 * N as u64, 0));
+}
+
+#[test]
+#[should_panic(expected = "the parts that were begun")]
+fn other_parts_than_were_begun_are_our_own_bug() {
+    run_form(
+        Pool::Ideal,
+        |ot, _| {
+            let pending = ot.begin_cot_words([3]).expect("the protocol succeeds");
+            pending.offer(&[])
+        },
+        |_, _| (),
+    );
 }
 
 #[test]

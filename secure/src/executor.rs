@@ -106,10 +106,9 @@ impl SecureNetwork {
     ) -> Result<Self, Error> {
         limits.check_graph(&graph)?;
         let spread = Spread::new(&graph);
-        let prompt = Draft::new(&spread.graph, mode, cot_price, |_| false)?;
-        let draft = prompt.at_leisure(&spread.graph, mode, cot_price)?;
+        let prompt = Draft::new(limits, &spread.graph, mode, cot_price, |_| false)?;
+        let draft = prompt.at_leisure(limits, &spread.graph, mode, cot_price)?;
 
-        let mut spent = Spent::default();
         let mut plan: Vec<LayerPlan> = Vec::new();
         let mut places = vec![None; graph.len()];
         let mut layers = Vec::new();
@@ -120,7 +119,6 @@ impl SecureNetwork {
                 layers.push(None);
                 continue;
             };
-            spent.add(&entry, limits)?;
             let place = *places[origin.node].get_or_insert(plan.len());
             layers.push(Some(place));
             if let Some(sum) = plan.get_mut(place) {
@@ -374,6 +372,7 @@ impl SecureNetwork {
 impl Draft {
     /// Plans a graph, in which some rectifiers are `patient`.
     fn new(
+        limits: &Limits,
         graph: &IntGraph,
         mode: Mode,
         price: CotPrice,
@@ -382,6 +381,7 @@ impl Draft {
         let hidden = hidden(graph);
         let exact = |node: usize| mode == Mode::Faithful || !hidden[node];
         let (groups, members) = groups(graph, exact, patient, price);
+        let mut spent = Spent::default();
         let mut draft = Self {
             steps: Vec::new(),
             groups,
@@ -392,6 +392,9 @@ impl Draft {
         for (node, &member) in members.iter().enumerate() {
             let step = Step::new(graph, node, exact(node), member, price)?;
             let timing = step.timing(graph, node, &draft.groups);
+            if let Some(cost) = timing.cost() {
+                spent.add(&cost, limits)?;
+            }
             let needs = match member {
                 // What it takes of the quotient comes in the course of the protocol.
                 Some(member) => vec![draft.groups[member.group].input],
@@ -406,7 +409,16 @@ impl Draft {
     }
 
     /// The same plan with rectifiers that take their time where it delays nothing.
-    fn at_leisure(self, graph: &IntGraph, mode: Mode, price: CotPrice) -> Result<Self, Error> {
+    fn at_leisure(
+        self,
+        limits: &Limits,
+        graph: &IntGraph,
+        mode: Mode,
+        price: CotPrice,
+    ) -> Result<Self, Error> {
+        if self.groups.is_empty() {
+            return Ok(self);
+        }
         let slack = self.timetable.slack(&self.needs);
         let more = |group: &Group| {
             let mut patient = group.protocol.clone();
@@ -421,7 +433,7 @@ impl Draft {
                 patient[node] = slack[node] >= more;
             }
         }
-        let other = Self::new(graph, mode, price, |node| patient[node])?;
+        let other = Self::new(limits, graph, mode, price, |node| patient[node])?;
         if other.timetable.len() > self.timetable.len() {
             return Ok(self);
         }

@@ -1,9 +1,9 @@
 //! How large a network may be, so that a graph of a stranger is refused before anything is spent on it.
 
+use channel::Cost;
 use nets::{IntGraph, IntOp, LayerShape, Shape, Window};
 
 use crate::Error;
-use crate::report::LayerPlan;
 
 /// The most that a network may take, summed over all its nodes. What exceeds one of these is refused in time linear
 /// in the nodes, and before memory is taken for it.
@@ -115,10 +115,10 @@ pub(crate) struct Spent {
 }
 
 impl Spent {
-    /// Adds a layer.
-    pub(crate) fn add(&mut self, layer: &LayerPlan, limits: &Limits) -> Result<(), Error> {
-        self.flights = self.flights.saturating_add(layer.cost.flights() as u64);
-        self.bytes = self.bytes.saturating_add(layer.cost.bytes());
+    /// Adds a node.
+    pub(crate) fn add(&mut self, node: &Cost, limits: &Limits) -> Result<(), Error> {
+        self.flights = self.flights.saturating_add(node.flights() as u64);
+        self.bytes = self.bytes.saturating_add(node.bytes());
         within("flights", self.flights, limits.flights)?;
         within("bytes", self.bytes, limits.bytes)
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use channel::Cost;
+use channel::{Cost, Cots};
 use linear::Work;
 use serde::{Deserialize, Serialize};
 
@@ -123,6 +123,19 @@ pub struct RunReport {
 }
 
 impl RunReport {
+    /// Bytes to the server, bytes to the client, and flights.
+    #[must_use]
+    pub fn totals(&self) -> (u64, u64, u64) {
+        let (up, down) = (self.cost.bytes_to_server(), self.cost.bytes_to_client());
+        (up, down, self.cost.flights() as u64)
+    }
+
+    /// The correlations drawn.
+    #[must_use]
+    pub const fn cots(&self) -> Cots {
+        self.cost.cots
+    }
+
     /// Seconds of all layers together.
     #[must_use]
     pub fn seconds(&self) -> f64 {

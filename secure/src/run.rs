@@ -35,6 +35,7 @@ pub(crate) struct Run<'a, 's> {
     tasks: Vec<Option<Task<'a>>>,
     /// The results that are still needed.
     shares: Vec<Option<Rc<Share>>>,
+    output: Share,
     /// For each node how many uses of its result are to come.
     uses: Vec<usize>,
     /// What the groups of nodes hand to each other.
@@ -74,6 +75,7 @@ impl<'a, 's: 'a> Run<'a, 's> {
             missing,
             tasks: needs.iter().map(|_| None).collect(),
             shares: vec![None; needs.len()],
+            output: Share::default(),
             uses: consumers.iter().map(Vec::len).collect(),
             consumers,
             quotients: network
@@ -113,7 +115,6 @@ impl<'a, 's: 'a> Run<'a, 's> {
 
     /// What can be done before the next round.
     fn go_on(&mut self, context: &mut Context<'_>) -> Poll<Result<Share, Error>> {
-        let last = self.tasks.len() - 1;
         // The one that the others wait for is the first.
         if let Some(&first) = self.ready.first() {
             self.account(first);
@@ -131,12 +132,13 @@ impl<'a, 's: 'a> Run<'a, 's> {
                 let (share, cost) = outcome?;
                 self.done_bytes += cost.bytes();
                 self.costs[node] = cost;
-                if node == last {
-                    return Poll::Ready(Ok(share));
-                }
                 self.end(node, share);
             }
             next = self.ready.range(node + 1..).next().copied();
+        }
+        // Nodes whose results nobody takes are run to their end as well: the plan has them.
+        if self.ready.is_empty() {
+            return Poll::Ready(Ok(std::mem::take(&mut self.output)));
         }
         Poll::Pending
     }
@@ -170,7 +172,11 @@ impl<'a, 's: 'a> Run<'a, 's> {
     fn end(&mut self, node: usize, share: Share) {
         self.tasks[node] = None;
         self.ready.remove(&node);
-        self.shares[node] = (self.uses[node] > 0).then(|| Rc::new(share));
+        if node + 1 == self.tasks.len() {
+            self.output = share;
+        } else if self.uses[node] > 0 {
+            self.shares[node] = Some(Rc::new(share));
+        }
         for &consumer in &self.consumers[node] {
             self.missing[consumer] -= 1;
             if self.missing[consumer] == 0 {

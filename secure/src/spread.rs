@@ -24,7 +24,7 @@ pub(crate) struct Origin {
     pub(crate) channels: Range<usize>,
 }
 
-/// A node before those that nobody needs are left out.
+/// A node, before those that only join and that nobody needs are left out.
 struct Draft {
     name: String,
     op: IntOp,
@@ -112,20 +112,15 @@ fn drafts(graph: &IntGraph, all: impl Fn(usize) -> Origin) -> Option<Vec<Draft>>
     Some(drafts)
 }
 
-/// The graph of those nodes that the output depends on; `None` if they are none, which does not happen.
+/// The graph of the nodes, without those that join tensors for nobody; `None` if it does not fit together, which does not happen.
 fn build(drafts: &[Draft]) -> Option<Spread> {
     let mut live = vec![false; drafts.len()];
-    *live.last_mut()? = true;
-    for node in (0..drafts.len()).rev().filter(|&node| node > 0) {
+    for (node, draft) in drafts.iter().enumerate().rev() {
+        live[node] |= draft.op != IntOp::Concat || node + 1 == drafts.len();
         if live[node] {
-            drafts[node]
-                .inputs
-                .iter()
-                .for_each(|&input| live[input] = true);
+            draft.inputs.iter().for_each(|&input| live[input] = true);
         }
     }
-    // The input stays, whether it is used or not.
-    live[0] = true;
     let mut builder = GraphBuilder::new();
     let mut place = vec![0; drafts.len()];
     let mut origins = Vec::new();

@@ -9,12 +9,18 @@
 
 use std::thread;
 
-use channel::{Connection, Role, memory_pair};
+use channel::{Connection, Cost, Role, memory_pair};
 use ring_arith::{BitVec, Bits};
-use sharing::{Error, Input, Mul, Mux, Reveal, Session, default_extension, input_bits};
+use sharing::{Error, Input, Mul, Mux, Party, Reveal, Session, default_extension, input_bits};
 
 const BITS: Bits = Bits::of(24);
 const PATIENTS: usize = 1000;
+
+/// How the client learns the sum.
+const RESULT: Reveal = Reveal {
+    to: Role::Client,
+    bits: BITS,
+};
 
 /// What the client measured.
 fn measurement(i: usize) -> u64 {
@@ -33,8 +39,22 @@ const fn selected(i: usize) -> bool {
 
 fn party(connection: &Connection, seed: [u8; 32]) -> Result<Option<u64>, Error> {
     let mut session = Session::establish(connection, seed, default_extension())?;
-    let s = &mut session;
-    let server = s.role().is_server();
+    let (result, spent) = session.run(weighted_sum)?;
+
+    let predicted = Mul { bits: BITS }
+        .rounds(PATIENTS)
+        .then(Mux { bits: BITS }.rounds(PATIENTS))
+        .then(RESULT.rounds(1));
+    assert_eq!(spent, predicted.cost(), "costs are known before the run");
+    if session.role().is_server() {
+        println!("{} bytes, {} flights", spent.bytes(), spent.flights());
+    }
+    Ok(result)
+}
+
+/// The result for the client, and what was spent on it once the inputs were shared.
+async fn weighted_sum(party: &Party<'_>) -> Result<(Option<u64>, Cost), Error> {
+    let server = party.role().is_server();
 
     let x: Vec<u64> = (0..PATIENTS).map(measurement).collect();
     let w: Vec<u64> = (0..PATIENTS).map(weight).collect();
@@ -49,30 +69,19 @@ fn party(connection: &Connection, seed: [u8; 32]) -> Result<Option<u64>, Error> 
             bits: BITS,
         },
     );
-    let x = of_client.run(s, (!server).then_some(&x), PATIENTS)?;
-    let w = of_server.local(s.role(), server.then_some(&w), PATIENTS);
-    let b = input_bits(s.role(), Role::Server, server.then_some(&b), PATIENTS);
+    let x = of_client
+        .run(party, (!server).then_some(&x), PATIENTS)
+        .await?;
+    let w = of_server.local(party.role(), server.then_some(&w), PATIENTS);
+    let b = input_bits(party.role(), Role::Server, server.then_some(&b), PATIENTS);
 
-    s.mark();
-    let products = Mul { bits: BITS }.run(s, &x, &w)?;
-    let chosen = Mux { bits: BITS }.run(s, &b, &products)?;
+    // An account of its own, without the inputs.
+    let party = &party.apart();
+    let products = Mul { bits: BITS }.run(party, &x, &w).await?;
+    let chosen = Mux { bits: BITS }.run(party, &b, &products).await?;
     let sum = chosen.iter().fold(0, |sum, &x| BITS.reduce(sum + x));
-    let reveal = Reveal {
-        to: Role::Client,
-        bits: BITS,
-    };
-    let result = reveal.run(s, &[sum])?;
-
-    let predicted = Mul { bits: BITS }
-        .cost(PATIENTS)
-        .then(Mux { bits: BITS }.cost(PATIENTS))
-        .then(reveal.cost(1));
-    let cost = s.measured();
-    assert_eq!(cost, predicted, "costs are known before the run");
-    if server {
-        println!("{} bytes, {} flights", cost.bytes(), cost.flights());
-    }
-    Ok(result.map(|values| values[0]))
+    let result = RESULT.run(party, &[sum]).await?;
+    Ok((result.map(|values| values[0]), party.spent()))
 }
 
 fn main() -> Result<(), Error> {

@@ -71,10 +71,6 @@ impl AndLevel {
     ///
     /// # Panics
     /// When the lengths within a single or a pair differ.
-    #[expect(
-        clippy::type_complexity,
-        reason = "products in the order of their operands"
-    )]
     pub async fn run(
         self,
         party: &Party<'_>,

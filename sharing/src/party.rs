@@ -8,12 +8,12 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use channel::{Cost, Role};
+use channel::{Cost, Role, Segment};
 use ot::{OtReceiver, OtSender};
 use rand_core::CryptoRng;
-use zeroize::Zeroize as _;
 
 use crate::error::Error;
+use crate::meter::Account;
 use crate::session::Session;
 
 /// One party in protocols that run side by side.
@@ -28,6 +28,7 @@ use crate::session::Session;
 /// That is also why no lock-step can be lost. Between two rounds both parties run the same parts of the same protocols in
 /// the same order, so they draw correlations in the same order; and a party enters a round only after it has sent
 /// all that it said in the one before, so neither can wait for a refill while the other one waits for a message.
+/// A protocol must await nothing but rounds, since the rounds wait for nothing else.
 ///
 /// ```
 /// # use channel::Role;
@@ -53,7 +54,7 @@ use crate::session::Session;
 /// ```
 pub struct Party<'s> {
     common: Rc<Common<'s>>,
-    spent: RefCell<Cost>,
+    account: RefCell<Account>,
 }
 
 /// What all protocols of a run have in common.
@@ -63,13 +64,19 @@ struct Common<'s> {
     round: RefCell<Round>,
 }
 
-/// The round in the making, and what came in the last one.
+/// The round in the making, and what came in the last one. Neither is erased: all of it goes over the wire.
 #[derive(Default)]
 struct Round {
     number: u64,
     said: Vec<u8>,
     awaited: usize,
     came: Vec<u8>,
+}
+
+/// A protocol's part of a round: its number, and where the peer's bytes will be in what comes.
+struct Part {
+    number: u64,
+    place: Range<usize>,
 }
 
 impl Session {
@@ -111,10 +118,10 @@ impl Common<'_> {
             awaited,
             came,
         } = &mut *round;
-        came.zeroize();
+        came.clear();
         came.resize(*awaited, 0);
-        let mut session = self.session.borrow_mut();
         if !said.is_empty() || !came.is_empty() {
+            let mut session = self.session.borrow_mut();
             session.online.exchange(said, came)?;
         }
         said.clear();
@@ -124,11 +131,40 @@ impl Common<'_> {
     }
 }
 
+impl Round {
+    /// Says `bytes` in this round, after what others say, and awaits `n` bytes of the peer.
+    fn join(&mut self, bytes: Vec<u8>, n: usize) -> Part {
+        if self.said.is_empty() {
+            self.said = bytes;
+        } else {
+            self.said.extend_from_slice(&bytes);
+        }
+        let place = self.awaited..self.awaited + n;
+        self.awaited = place.end;
+        Part {
+            number: self.number,
+            place,
+        }
+    }
+
+    /// What came for `part`, right after the end of its round.
+    fn take(&mut self, part: Part) -> Vec<u8> {
+        assert_eq!(self.number, part.number + 1, "polled once in each round");
+        if part.place.is_empty() {
+            Vec::new()
+        } else if part.place == (0..self.came.len()) {
+            std::mem::take(&mut self.came)
+        } else {
+            self.came[part.place].to_vec()
+        }
+    }
+}
+
 impl<'s> Party<'s> {
     fn new(common: Rc<Common<'s>>) -> Self {
         Self {
             common,
-            spent: RefCell::default(),
+            account: RefCell::default(),
         }
     }
 
@@ -138,10 +174,11 @@ impl<'s> Party<'s> {
         Self::new(Rc::clone(&self.common))
     }
 
-    /// What was said and drawn through this value, without what [`Party::apart`] accounts elsewhere.
+    /// What was said and drawn through this value, without what [`Party::apart`] accounts elsewhere. The flights are those
+    /// on the wire if nobody else says anything meanwhile.
     #[must_use]
     pub fn spent(&self) -> Cost {
-        self.spent.borrow().clone()
+        self.account.borrow().total()
     }
 
     /// Which party this is.
@@ -160,20 +197,22 @@ impl<'s> Party<'s> {
     ///
     /// # Errors
     /// Never at this place: a stream that fails ends the whole run.
+    ///
+    /// # Panics
+    /// When the protocol was not polled right after the round, as [`Party::both`] and [`Party::all`] do it.
     pub async fn exchange(&self, bytes: Vec<u8>, n: usize) -> Result<Vec<u8>, Error> {
-        let (ours, theirs) = (bytes.len() as u64, n as u64);
-        let said = match self.role() {
-            Role::Server => Cost::exchange(theirs, ours),
-            Role::Client => Cost::exchange(ours, theirs),
+        let (to_server, to_client) = match self.role() {
+            Role::Server => (n, bytes.len()),
+            Role::Client => (bytes.len(), n),
         };
-        self.account(said);
-        let waiting = Waiting {
-            common: &self.common,
-            bytes,
-            n,
-            place: None,
+        let said = Segment {
+            to_server: to_server as u64,
+            to_client: to_client as u64,
         };
-        Ok(waiting.await)
+        self.account.borrow_mut().say(self.round(), said);
+        let part = self.common.round.borrow_mut().join(bytes, n);
+        next_round().await;
+        Ok(self.common.round.borrow_mut().take(part))
     }
 
     /// A round in which this party speaks.
@@ -221,7 +260,7 @@ impl<'s> Party<'s> {
             now.server_sends - before.server_sends,
             now.client_sends - before.client_sends,
         ];
-        self.account(Cost::none().with_cots(server, client));
+        self.spend(Cost::none().with_cots(server, client));
         Ok(drawn)
     }
 
@@ -240,11 +279,14 @@ impl<'s> Party<'s> {
     ///
     /// # Errors
     /// Those of `step`.
+    ///
+    /// # Panics
+    /// When `step` uses a party of this run; a run of its own is [`Session::run`].
     pub fn alone<T, E>(&self, step: impl FnOnce(&mut Session) -> Result<T, E>) -> Result<T, E> {
         let mut session = self.common.session.borrow_mut();
         let mark = session.here();
         let outcome = step(&mut session)?;
-        self.account(session.since(&mark));
+        self.spend(session.since(&mark));
         Ok(outcome)
     }
 
@@ -260,19 +302,17 @@ impl<'s> Party<'s> {
         let (mut first, mut second) = (pin!(first), pin!(second));
         let (mut a, mut b) = (None, None);
         std::future::poll_fn(|context| {
-            let one = advance(&mut a, first.as_mut(), context)?;
-            let other = advance(&mut b, second.as_mut(), context)?;
-            if one && other {
-                Poll::Ready(Ok(()))
-            } else {
-                Poll::Pending
+            advance(&mut a, first.as_mut(), context)?;
+            advance(&mut b, second.as_mut(), context)?;
+            match (a.take(), b.take()) {
+                (Some(a), Some(b)) => Poll::Ready(Ok((a, b))),
+                unfinished => {
+                    (a, b) = unfinished;
+                    Poll::Pending
+                }
             }
         })
-        .await?;
-        Ok((
-            a.expect("the first has ended"),
-            b.expect("the second has ended"),
-        ))
+        .await
     }
 
     /// Any number of protocols side by side.
@@ -288,47 +328,74 @@ impl<'s> Party<'s> {
             .map(|protocol| (Box::pin(protocol), None))
             .collect();
         std::future::poll_fn(|context| {
-            let mut over = true;
             for (protocol, outcome) in &mut live {
-                over &= advance(outcome, protocol.as_mut(), context)?;
+                advance(outcome, protocol.as_mut(), context)?;
             }
-            if over {
-                Poll::Ready(Ok(()))
-            } else {
-                Poll::Pending
+            if live.iter().any(|(_, outcome)| outcome.is_none()) {
+                return Poll::Pending;
             }
+            let outcomes = live.iter_mut().filter_map(|(_, outcome)| outcome.take());
+            Poll::Ready(Ok(outcomes.collect()))
         })
-        .await?;
-        let outcomes = live.into_iter().map(|(_, outcome)| outcome);
-        Ok(outcomes
-            .map(|outcome| outcome.expect("all have ended"))
-            .collect())
+        .await
     }
 
-    fn account(&self, cost: Cost) {
-        let mut spent = self.spent.borrow_mut();
-        *spent = std::mem::take(&mut *spent).then(cost);
+    fn spend(&self, cost: Cost) {
+        self.account.borrow_mut().before(self.round(), cost);
     }
 }
 
-/// Polls `protocol` unless it has ended. Whether it has.
+/// Polls `protocol` unless it has ended.
 fn advance<T, E>(
     outcome: &mut Option<T>,
     protocol: Pin<&mut impl Future<Output = Result<T, E>>>,
     context: &mut Context<'_>,
-) -> Result<bool, E> {
+) -> Result<(), E> {
     if outcome.is_none()
         && let Poll::Ready(ended) = protocol.poll(context)
     {
         *outcome = Some(ended?);
     }
-    Ok(outcome.is_some())
+    Ok(())
+}
+
+/// Leaves a protocol until the round is over.
+async fn next_round() {
+    let mut over = false;
+    std::future::poll_fn(|_| match std::mem::replace(&mut over, true) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    })
+    .await;
 }
 
 /// A value that one protocol of a run hands to others when it is there. Clones stand for the same value.
 ///
-/// Between two rounds the one who sets it must come before those that wait for it, at both ends alike; then they have it between the
-/// same two rounds.
+/// Whoever waits and comes after the one who sets it, as the second of [`Party::both`] comes after the first, has it between the same two
+/// rounds; whoever comes before has it after the next round. Both ends join them in the same order. The one who sets it must do that or
+/// fail: a run in which all others wait does not end.
+///
+/// ```
+/// use sharing::{Later, Party};
+///
+/// /// What the peer says first is said back to it in the next round, beside what else there is to say.
+/// async fn echo(party: &Party<'_>, number: u8) -> Result<u8, sharing::Error> {
+///     let heard = Later::new();
+///     let says = async {
+///         heard.set(party.exchange(vec![number], 1).await?[0]);
+///         party.exchange(vec![number + 1], 1).await
+///     };
+///     let echoes = async { party.exchange(vec![*heard.wait().await], 1).await };
+///     let (_, echo) = party.both(says, echoes).await?;
+///     Ok(echo[0])
+/// }
+///
+/// let end = |number| move |s: &mut sharing::Session| s.run(async |party| echo(party, number).await);
+/// let (at_server, at_client, cost) = testkit::run_sessions(1, end(3), end(5));
+/// assert_eq!((at_server?, at_client?), (3, 5));
+/// assert_eq!(cost.flights(), 2);
+/// # Ok::<(), sharing::Error>(())
+/// ```
 pub struct Later<T>(Rc<OnceCell<T>>);
 
 impl<T> Later<T> {
@@ -354,12 +421,7 @@ impl<T> Later<T> {
 
     /// The value, after as many silent rounds as it takes.
     pub async fn wait(&self) -> &T {
-        std::future::poll_fn(|_| match self.get() {
-            Some(_) => Poll::Ready(()),
-            None => Poll::Pending,
-        })
-        .await;
-        self.get().expect("it is there")
+        std::future::poll_fn(|_| self.get().map_or(Poll::Pending, Poll::Ready)).await
     }
 }
 
@@ -380,35 +442,6 @@ impl<T> std::fmt::Debug for Later<T> {
         f.debug_struct("Later")
             .field("is_there", &self.get().is_some())
             .finish()
-    }
-}
-
-/// A protocol's part of a round.
-struct Waiting<'p, 's> {
-    common: &'p Common<'s>,
-    bytes: Vec<u8>,
-    n: usize,
-    /// The round, and where the peer's bytes will be in what comes.
-    place: Option<(u64, Range<usize>)>,
-}
-
-impl Future for Waiting<'_, '_> {
-    type Output = Vec<u8>;
-
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Vec<u8>> {
-        let mut round = self.common.round.borrow_mut();
-        if let Some((number, place)) = self.place.clone() {
-            assert_eq!(round.number, number + 1, "polled once in each round");
-            return Poll::Ready(round.came[place].to_vec());
-        }
-        let place = round.awaited..round.awaited + self.n;
-        round.awaited = place.end;
-        round.said.extend_from_slice(&self.bytes);
-        let number = round.number;
-        drop(round);
-        self.bytes = Vec::new();
-        self.place = Some((number, place));
-        Poll::Pending
     }
 }
 

@@ -7,7 +7,7 @@ use common::{LENGTHS, clear_bits, digit, own, run, share_bits};
 use proptest::prelude::*;
 use ring_arith::BitVec;
 use sharing::ideal::and;
-use sharing::{And, AndLevel};
+use sharing::{And, AndLevel, Rounds};
 use testkit::{bits, rng};
 
 /// Times every case is repeated, so that it meets every value of the random OTs.
@@ -23,11 +23,15 @@ fn every_secret_and_every_share() {
     ];
     let n = a[0].len();
 
-    let z = run(&And.cost(n), |s| And.run(s, own(s, &a), own(s, &b)));
+    let z = run(&And.rounds(n), async |party| {
+        let role = party.role();
+        And.run(party, own(role, &a), own(role, &b)).await
+    });
     assert_eq!(clear_bits(&z), and(&clear_bits(&a), &clear_bits(&b)));
 
-    let pairs = run(&AndLevel.cost(0, n), |s| {
-        AndLevel.run(s, &[], &[(own(s, &a), own(s, &b), own(s, &c))])
+    let pairs = run(&AndLevel.rounds(0, n), async |party| {
+        let [a, b, c] = [&a, &b, &c].map(|shares| own(party.role(), shares));
+        AndLevel.run(party, &[], &[(a, b, c)]).await
     });
     let [server, client] = pairs.map(|(_, mut pairs)| pairs.remove(0));
     let (first, second) = ([server.0, client.0], [server.1, client.1]);
@@ -41,23 +45,26 @@ fn the_lengths_at_which_packing_turns() {
         let rng = &mut rng(n as u64);
         let (x, y) = (bits(n, rng), bits(n, rng));
         let (xs, ys) = (share_bits(rng, &x), share_bits(rng, &y));
-        let z = run(&And.cost(n), |s| And.run(s, own(s, &xs), own(s, &ys)));
+        let z = run(&And.rounds(n), async |party| {
+            let role = party.role();
+            And.run(party, own(role, &xs), own(role, &ys)).await
+        });
         assert_eq!(clear_bits(&z), and(&x, &y));
     }
 }
 
 #[test]
 fn costs_are_what_the_documentation_says() {
-    let expected = Cost::exchange(4, 4).with_cots(12, 12);
-    assert_eq!(AndLevel.cost(5, 7), expected);
-    assert_eq!(AndLevel.cost(0, 0), Cost::none());
+    let expected = Rounds::exchange(4, 4).with_cots(12, 12);
+    assert_eq!(AndLevel.rounds(5, 7), expected);
+    assert_eq!(AndLevel.rounds(0, 0).cost(), Cost::none());
 }
 
 #[test]
 #[should_panic(expected = "differ in length")]
 fn factors_of_different_lengths_are_our_own_bug() {
-    let _ = run(&Cost::none(), |s| {
-        And.run(s, &BitVec::zeros(1), &BitVec::zeros(2))
+    let _ = run(&Rounds::none(), async |party| {
+        And.run(party, &BitVec::zeros(1), &BitVec::zeros(2)).await
     });
 }
 
@@ -70,7 +77,7 @@ proptest! {
         pairs in prop::collection::vec(0_usize..150, 0..4),
         seed: u64,
     ) {
-        let cost = AndLevel.cost(singles.iter().sum(), pairs.iter().sum());
+        let rounds = AndLevel.rounds(singles.iter().sum(), pairs.iter().sum());
         let rng = &mut rng(seed);
         let mut fresh = |n| {
             let x = bits(n, rng);
@@ -79,13 +86,14 @@ proptest! {
         };
         let singles: Vec<_> = singles.into_iter().map(|n| [fresh(n), fresh(n)]).collect();
         let pairs: Vec<_> = pairs.into_iter().map(|n| [fresh(n), fresh(n), fresh(n)]).collect();
-        let [server, client] = run(&cost, |s| {
-            let one: Vec<_> = singles.iter().map(|[x, y]| (own(s, &x.1), own(s, &y.1))).collect();
+        let [server, client] = run(&rounds, async |party| {
+            let role = party.role();
+            let one: Vec<_> = singles.iter().map(|[x, y]| (own(role, &x.1), own(role, &y.1))).collect();
             let two: Vec<_> = pairs
                 .iter()
-                .map(|[a, b, c]| (own(s, &a.1), own(s, &b.1), own(s, &c.1)))
+                .map(|[a, b, c]| (own(role, &a.1), own(role, &b.1), own(role, &c.1)))
                 .collect();
-            AndLevel.run(s, &one, &two)
+            AndLevel.run(party, &one, &two).await
         });
         for (i, [x, y]) in singles.iter().enumerate() {
             prop_assert_eq!(server.0[i].xor(&client.0[i]), and(&x.0, &y.0));

@@ -2,24 +2,27 @@
 
 mod common;
 
-use channel::Cost;
-use common::{LENGTHS, clear, clear_bits, digit, own, run, share_bits};
+use channel::{Cost, Role};
+use common::{LENGTHS, check_fresh, check_masks, clear, clear_bits, digit, own, run, share_bits};
 use proptest::prelude::*;
 use ring_arith::{BitVec, Bits};
-use sharing::B2a;
 use sharing::ideal::b2a;
+use sharing::{B2a, Rounds};
 use testkit::{bits, rng};
 
 fn check(bits: Bits, shares: &[BitVec; 2]) {
     let protocol = B2a { bits };
-    let cost = protocol.cost(shares[0].len());
-    let arithmetic = run(&cost, |s| protocol.run(s, own(s, shares)));
+    let n = shares[0].len();
+    let arithmetic = run(&protocol.rounds(n), async |party| {
+        protocol.run(party, own(party.role(), shares)).await
+    });
     assert_eq!(clear(&arithmetic, bits), b2a(&clear_bits(shares)));
 }
 
+/// Every share of every bit, many times, so that it meets every share of the random bits.
 #[test]
 fn every_share_at_every_width() {
-    let shares = [0, 1].map(|i| BitVec::from_fn(128, |case| digit(case, 2, i) == 1));
+    let shares = [0, 1].map(|i| BitVec::from_fn(256, |case| digit(case, 2, i) == 1));
     for l in 1..=64 {
         check(Bits::of(l), &shares);
     }
@@ -38,12 +41,29 @@ fn the_lengths_at_which_packing_turns() {
 
 #[test]
 fn costs_are_what_the_documentation_says() {
-    let cost = |l| B2a { bits: Bits::of(l) }.cost(9);
-    assert_eq!(
-        cost(17),
-        Cost::to_server(2).then(Cost::to_client(18)).with_cots(9, 0)
-    );
-    assert_eq!(cost(1), Cost::none());
+    let of = |l| B2a { bits: Bits::of(l) };
+    // Two bytes of masked bits, nine products of two bytes each.
+    let round = Rounds::exchange(2, 2 + 18).with_cots(9, 0);
+    assert_eq!(of(17).rounds(9), round);
+    assert_eq!(of(1).rounds(9), Rounds::none());
+    assert_eq!(of(2).rounds(0).cost(), Cost::none());
+}
+
+#[test]
+fn the_masks_are_balanced_and_fresh() {
+    check_masks(&[Role::Server, Role::Client], async |party, b| {
+        B2a { bits: Bits::of(3) }.run(party, b).await
+    });
+}
+
+#[test]
+fn the_shares_are_fresh() {
+    for l in [2, 7] {
+        let b2a = B2a { bits: Bits::of(l) };
+        check_fresh(b2a.bits, &b2a.rounds(4096), async |party| {
+            b2a.run(party, &BitVec::zeros(4096)).await
+        });
+    }
 }
 
 proptest! {

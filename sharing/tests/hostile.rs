@@ -9,7 +9,8 @@ use channel::{Connection, Memory, Relay, Role, Way};
 use common::values;
 use ring_arith::{BitVec, Bits};
 use sharing::{
-    And, B2a, Error, Input, Mul, Mux, Open, OpenBits, Reveal, ScaleRows, Session, default_extension,
+    And, B2a, BitProducts, Error, Factors, Input, Later, Mul, Mux, Open, OpenBits, Party, Reveal,
+    RevealBits, ScaleRows, Session, default_extension,
 };
 use testkit::{bits, ideal_session, rng, run_over, run_sessions};
 
@@ -18,29 +19,65 @@ const N: usize = 70;
 
 /// Every protocol once.
 fn everything(s: &mut Session) -> Result<(), Error> {
+    s.run(protocols)
+}
+
+async fn protocols(party: &Party<'_>) -> Result<(), Error> {
+    let server = party.role().is_server();
     let rng = &mut rng(4);
     let (b, x) = (bits(N, rng), values(rng, N, BITS));
     let input = Input {
         owner: Role::Client,
         bits: BITS,
     };
-    input.run(s, (!s.role().is_server()).then_some(&x), N)?;
-    And.run(s, &b, &b)?;
-    B2a { bits: BITS }.run(s, &b)?;
-    Mux { bits: BITS }.run(s, &b, &x)?;
-    Mul { bits: BITS }.run(s, &x, &x)?;
-    ScaleRows {
+    input.run(party, (!server).then_some(&x), N).await?;
+    And.run(party, &b, &b).await?;
+    B2a { bits: BITS }.run(party, &b).await?;
+    Mux { bits: BITS }.run(party, &b, &x).await?;
+    Mul { bits: BITS }.run(party, &x, &x).await?;
+    let rows = ScaleRows {
         bits: BITS,
         scalar_bits: BITS,
         width: 10,
-    }
-    .run(s, &x[..7], &x)?;
-    OpenBits.run(s, &b)?;
-    Open { bits: BITS }.run(s, &x)?;
+    };
+    party.alone(|s| rows.run(s, &x[..7], &x))?;
+    OpenBits.run(party, &b).await?;
+    Open { bits: BITS }.run(party, &x).await?;
     for to in [Role::Server, Role::Client] {
-        Reveal { to, bits: BITS }.run(s, &x)?;
+        Reveal { to, bits: BITS }.run(party, &x).await?;
+        RevealBits { to }.run(party, &b).await?;
+        let products = BitProducts {
+            sender: to,
+            bits: BITS,
+        };
+        let own = if party.role() == to {
+            Factors::Numbers(&x)
+        } else {
+            Factors::Bits(&b)
+        };
+        products.run(party, own).await?;
     }
-    Ok(())
+    joined(party, &b, &x).await
+}
+
+/// Some of them side by side, and two that wait for what another one hands over.
+async fn joined(party: &Party<'_>, b: &BitVec, x: &[u64]) -> Result<(), Error> {
+    let anded = Later::new();
+    let and = async {
+        anded.set(And.run(party, b, b).await?);
+        Mul { bits: BITS }.run(party, x, x).await
+    };
+    let selected = async {
+        let b = anded.wait().await;
+        Mux { bits: BITS }.run(party, b, x).await
+    };
+    let number = async {
+        party.pause(2).await?;
+        let b = anded.wait().await;
+        B2a { bits: BITS }.run(party, b).await
+    };
+    let waiting = party.both(selected, number);
+    party.both(and, waiting).await.map(drop)
 }
 
 /// Lets `limit` bytes of one way through, then cuts the line.
@@ -149,10 +186,11 @@ fn a_peer_that_stalls() {
     let mut s = ideal_session(&server, 1);
     let _idle = ideal_session(&client, 1);
     let bits = BitVec::zeros(9);
-    let outcome = And.run(&mut s, &bits, &bits);
+    let and = |s: &mut Session| s.run(async |party| And.run(party, &bits, &bits).await);
+    let outcome = and(&mut s);
     assert!(matches!(
         outcome,
         Err(Error::Channel(channel::Error::Timeout { .. }))
     ));
-    assert!(matches!(And.run(&mut s, &bits, &bits), Err(Error::Dead)));
+    assert!(matches!(and(&mut s), Err(Error::Dead)));
 }

@@ -3,19 +3,21 @@
 mod common;
 
 use channel::Cost;
-use common::{LENGTHS, clear, digit, own, run, share, values};
+use common::{LENGTHS, clear, digit, own, run, run_session, share, values};
 use proptest::prelude::*;
 use ring_arith::Bits;
 use sharing::ideal::{mul, scale_rows};
-use sharing::{Mul, ScaleRows};
+use sharing::{Mul, Rounds, ScaleRows};
 use testkit::rng;
 
 type Shares = [Vec<u64>; 2];
 
 fn check_mul(bits: Bits, x: &Shares, y: &Shares) {
     let protocol = Mul { bits };
-    let cost = protocol.cost(x[0].len());
-    let z = run(&cost, |s| protocol.run(s, own(s, x), own(s, y)));
+    let z = run(&protocol.rounds(x[0].len()), async |party| {
+        let role = party.role();
+        protocol.run(party, own(role, x), own(role, y)).await
+    });
     assert_eq!(clear(&z, bits), mul(&clear(x, bits), &clear(y, bits), bits));
 }
 
@@ -45,8 +47,9 @@ fn check_rows(bits: Bits, scalar_bits: Bits, width: usize, g: &Shares, x: &Share
         scalar_bits,
         width,
     };
-    let z = run(&protocol.cost(g[0].len()), |s| {
-        protocol.run(s, own(s, g), own(s, x))
+    let z = run_session(&protocol.cost(g[0].len()), |s| {
+        let role = s.role();
+        protocol.run(s, own(role, g), own(role, x))
     });
     let (g, x) = (clear(g, scalar_bits), clear(x, bits));
     assert_eq!(clear(&z, bits), scale_rows(&g, &x, width, bits));
@@ -91,20 +94,20 @@ fn every_width_and_the_lengths_at_which_packing_turns() {
     }
 }
 
-/// At 64 bits a tile has 2^14 elements.
+/// However many there are, the rounds are two.
 #[test]
-fn more_than_a_tile() {
+fn many_products() {
     let bits = Bits::of(64);
-    assert_eq!(Mul { bits }.cost(1 << 14).flights(), 2);
-    assert_eq!(Mul { bits }.cost((1 << 14) + 1).flights(), 4);
+    assert_eq!(Mul { bits }.rounds((1 << 14) + 1).cost().flights(), 2);
     check_random(bits, (1 << 14) + 65, 0);
 }
 
 #[test]
 fn costs_are_what_the_documentation_says() {
     let bits = Bits::of(3);
-    let flights = Cost::exchange(4, 4).then(Cost::exchange(9, 9));
-    assert_eq!(Mul { bits }.cost(9), flights.with_cots(27, 27));
+    // 9·3, 9·2 and 9·1 bits.
+    let rounds = Rounds::exchange(4, 4).then(Rounds::exchange(9, 9));
+    assert_eq!(Mul { bits }.rounds(9), rounds.with_cots(27, 27));
 
     let rows = 4 * (4 + 3 + 2);
     let flights = Cost::to_server(2)

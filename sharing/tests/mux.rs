@@ -2,20 +2,26 @@
 
 mod common;
 
-use channel::Cost;
-use common::{LENGTHS, clear, clear_bits, digit, own, run, share, share_bits, values};
-use ot::SUPER_TILE;
+use channel::{Cost, Role};
+use common::{
+    LENGTHS, check_fresh, check_masks, clear, clear_bits, digit, own, run, share, share_bits,
+    values,
+};
 use proptest::prelude::*;
 use ring_arith::{BitVec, Bits};
-use sharing::Mux;
 use sharing::ideal::mux;
+use sharing::{Mux, Rounds};
 use testkit::{bits, rng};
 
 fn check(bits: Bits, choices: &[BitVec; 2], x: &[Vec<u64>; 2]) {
     let protocol = Mux { bits };
-    let cost = protocol.cost(x[0].len());
-    let z = run(&cost, |s| protocol.run(s, own(s, choices), own(s, x)));
-    assert_eq!(clear(&z, bits), mux(&clear_bits(choices), &clear(x, bits)));
+    let n = x[0].len();
+    let expected = mux(&clear_bits(choices), &clear(x, bits));
+    let z = run(&protocol.rounds(n), async |party| {
+        let role = party.role();
+        protocol.run(party, own(role, choices), own(role, x)).await
+    });
+    assert_eq!(clear(&z, bits), expected);
 }
 
 fn check_random(ring: Bits, n: usize, seed: u64) {
@@ -25,12 +31,12 @@ fn check_random(ring: Bits, n: usize, seed: u64) {
     check(ring, &choices, &share(rng, &x, ring));
 }
 
-/// Every secret with every share of it, four times.
+/// Every secret with every share of it, many times, so that it meets every share of the random bits.
 #[test]
 fn every_secret_and_every_share() {
     for l in 1..=4 {
         let size = 1_usize << l;
-        let n = 16 * size * size;
+        let n = 128 * size * size;
         let choices = [0, 1].map(|i| BitVec::from_fn(n, |case| digit(case, 2, i) == 1));
         let values = [0, 1].map(|i| (0..n).map(|case| digit(case / 4, size, i)).collect());
         check(Bits::of(l), &choices, &values);
@@ -50,17 +56,46 @@ fn every_width_and_the_lengths_at_which_packing_turns() {
 #[test]
 fn costs_are_what_the_documentation_says() {
     let protocol = Mux { bits: Bits::of(5) };
-    let expected = Cost::exchange(2, 2)
-        .then(Cost::exchange(6, 6))
-        .with_cots(9, 9);
-    assert_eq!(protocol.cost(9), expected);
-    assert_eq!(protocol.cost(SUPER_TILE + 1).flights(), 4);
-    assert_eq!(protocol.cost(0), Cost::none());
+    // Nine products of five bits each, two bytes of masked bits.
+    let round = Rounds::exchange(6 + 2, 6 + 2).with_cots(9, 9);
+    assert_eq!(protocol.rounds(9), round);
+    assert_eq!(protocol.rounds(0).cost(), Cost::none());
+}
+
+/// However many there are, the round is one.
+#[test]
+fn many_values() {
+    let (bits, n) = (Bits::of(3), (1 << 17) + 65);
+    assert_eq!(Mux { bits }.rounds(n).len(), 1);
+    check_random(bits, n, 0);
 }
 
 #[test]
-fn more_than_a_super_tile() {
-    check_random(Bits::of(3), SUPER_TILE + 65, 0);
+fn the_masks_are_balanced_and_fresh() {
+    let mux = Mux { bits: Bits::of(3) };
+    check_masks(&[Role::Server, Role::Client], async |party, b| {
+        mux.run(party, b, &vec![5; b.len()]).await
+    });
+}
+
+#[test]
+fn the_shares_are_fresh() {
+    let mux = Mux { bits: Bits::of(5) };
+    for bit in [false, true] {
+        check_fresh(mux.bits, &mux.rounds(4096), async |party| {
+            let b = BitVec::from_fn(4096, |_| bit && party.role().is_server());
+            mux.run(party, &b, &[5; 4096]).await
+        });
+    }
+}
+
+#[test]
+#[should_panic(expected = "one bit per value")]
+fn a_value_without_a_bit_is_our_own_bug() {
+    let _ = run(&Rounds::none(), async |party| {
+        let mux = Mux { bits: Bits::of(3) };
+        mux.run(party, &BitVec::zeros(7), &[1; 8]).await
+    });
 }
 
 proptest! {

@@ -2,32 +2,37 @@
 
 mod common;
 
-use channel::{Cost, Role};
+use channel::Role;
 use common::{LENGTHS, clear, own, run, share, share_bits, values};
 use proptest::prelude::*;
 use ring_arith::Bits;
-use sharing::{Input, Open, OpenBits, Reveal, RevealBits, input_bits};
+use sharing::{Input, Open, OpenBits, Reveal, RevealBits, Rounds, input_bits};
 use testkit::{bits, rng};
 
 fn check(bits: Bits, n: usize, seed: u64) {
     let rng = &mut rng(seed);
     let x = values(rng, n, bits);
     let shares = share(rng, &x, bits);
-    for party in [Role::Server, Role::Client] {
-        let input = Input { owner: party, bits };
-        let shared = run(&input.cost(n), |s| {
-            input.run(s, (s.role() == party).then_some(&x), n)
+    for owner in [Role::Server, Role::Client] {
+        let input = Input { owner, bits };
+        let shared = run(&input.rounds(n), async |party| {
+            let own = (party.role() == owner).then_some(&x[..]);
+            input.run(party, own, n).await
         });
         assert_eq!(clear(&shared, bits), x);
 
-        let reveal = Reveal { to: party, bits };
-        let opened = run(&reveal.cost(n), |s| reveal.run(s, own(s, &shares)));
+        let reveal = Reveal { to: owner, bits };
+        let opened = run(&reveal.rounds(n), async |party| {
+            reveal.run(party, own(party.role(), &shared)).await
+        });
         for (role, opened) in [Role::Server, Role::Client].into_iter().zip(opened) {
-            assert_eq!(opened, (role == party).then_some(x.clone()));
+            assert_eq!(opened, (role == owner).then_some(x.clone()));
         }
     }
     let open = Open { bits };
-    let opened = run(&open.cost(n), |s| open.run(s, own(s, &shares)));
+    let opened = run(&open.rounds(n), async |party| {
+        open.run(party, own(party.role(), &shares)).await
+    });
     assert_eq!(opened, [x.clone(), x]);
 }
 
@@ -44,11 +49,15 @@ fn bits_of_every_length() {
         let rng = &mut rng(n as u64);
         let x = bits(n, rng);
         let shares = share_bits(rng, &x);
-        let opened = run(&OpenBits.cost(n), |s| OpenBits.run(s, own(s, &shares)));
+        let opened = run(&OpenBits.rounds(n), async |party| {
+            OpenBits.run(party, own(party.role(), &shares)).await
+        });
         assert_eq!(opened, [x.clone(), x.clone()]);
         for to in [Role::Server, Role::Client] {
             let reveal = RevealBits { to };
-            let opened = run(&reveal.cost(n), |s| reveal.run(s, own(s, &shares)));
+            let opened = run(&reveal.rounds(n), async |party| {
+                reveal.run(party, own(party.role(), &shares)).await
+            });
             assert_eq!(opened[usize::from(to == Role::Client)], Some(x.clone()));
             assert_eq!(opened[usize::from(to == Role::Server)], None);
         }
@@ -62,12 +71,12 @@ fn bits_of_every_length() {
 fn costs_are_what_the_documentation_says() {
     let bits = Bits::of(13);
     let (to, owner) = (Role::Client, Role::Client);
-    assert_eq!(Reveal { to, bits }.cost(9), Cost::to_client(15));
-    assert_eq!(RevealBits { to }.cost(9), Cost::to_client(2));
-    assert_eq!(Open { bits }.cost(9), Cost::exchange(15, 15));
-    assert_eq!(OpenBits.cost(9), Cost::exchange(2, 2));
-    assert_eq!(Input { owner, bits }.cost(9), Cost::to_server(32));
-    assert_eq!(Input { owner, bits }.cost(0), Cost::none());
+    assert_eq!(Reveal { to, bits }.rounds(9), Rounds::to_client(15));
+    assert_eq!(RevealBits { to }.rounds(9), Rounds::to_client(2));
+    assert_eq!(Open { bits }.rounds(9), Rounds::exchange(15, 15));
+    assert_eq!(OpenBits.rounds(9), Rounds::exchange(2, 2));
+    assert_eq!(Input { owner, bits }.rounds(9), Rounds::to_server(32));
+    assert_eq!(Input { owner, bits }.rounds(0), Rounds::none());
 }
 
 /// What the other party holds of an input is not the trivial share.
@@ -77,8 +86,9 @@ fn an_input_is_masked() {
         owner: Role::Client,
         bits: Bits::of(64),
     };
-    let [server, _] = run(&input.cost(8), |s| {
-        input.run(s, (!s.role().is_server()).then_some(&[0; 8]), 8)
+    let [server, _] = run(&input.rounds(8), async |party| {
+        let own = (!party.role().is_server()).then_some(&[0; 8][..]);
+        input.run(party, own, 8).await
     });
     assert!(server.iter().all(|&share| share != 0));
     assert_eq!(input.local(Role::Server, None, 2), [0, 0]);

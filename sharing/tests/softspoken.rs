@@ -24,14 +24,16 @@ fn nothing_stays_in_the_buffer_while_the_pools_refill() {
             owner: Role::Client,
             bits: BITS,
         };
-        let mine = (!s.role().is_server()).then_some(&[5][..]);
-        let x = input.run(&mut s, mine, 1)?;
-        let x = Mul { bits: BITS }.run(&mut s, &x, &x)?;
-        Reveal {
+        let reveal = Reveal {
             to: Role::Server,
             bits: BITS,
-        }
-        .run(&mut s, &x)
+        };
+        let mine = (!s.role().is_server()).then_some(&[5][..]);
+        s.run(async |party| {
+            let x = input.run(party, mine, 1).await?;
+            let x = Mul { bits: BITS }.run(party, &x, &x).await?;
+            reveal.run(party, &x).await
+        })
     };
     let (server, client) = run_2pc(party, party);
     assert_eq!(server.expect("an honest run succeeds"), Some(vec![25]));
@@ -47,16 +49,25 @@ fn party(connection: &Connection, k: u32) -> Vec<u64> {
     let rng = &mut rng(1);
     let (b, x) = (bits(N, rng), values(rng, N, BITS));
     let (bs, xs) = (share_bits(rng, &b), share(rng, &x, BITS));
-    let (b, x): (&BitVec, &[u64]) = (own(&s, &bs), own(&s, &xs));
+    let (b, x): (&BitVec, &[u64]) = (own(s.role(), &bs), own(s.role(), &xs));
+    let (mux, b2a) = (Mux { bits: BITS }, B2a { bits: BITS });
     let work = |s: &mut Session| {
-        let mut sum = Mux { bits: BITS }.run(s, b, x)?;
-        slices::add_assign(BITS, &mut sum, &B2a { bits: BITS }.run(s, b)?);
-        let squared = And.run(s, b, b)?;
-        slices::add_assign(BITS, &mut sum, &B2a { bits: BITS }.run(s, &squared)?);
-        Ok::<_, sharing::Error>(sum)
+        s.run(async |party| {
+            let squared = async {
+                let squared = And.run(party, b, b).await?;
+                b2a.run(party, &squared).await
+            };
+            let both = party.both(mux.run(party, b, x), b2a.run(party, b));
+            let ((mut sum, bit), squared) = party.both(both, squared).await?;
+            slices::add_assign(BITS, &mut sum, &bit);
+            slices::add_assign(BITS, &mut sum, &squared);
+            Ok::<_, sharing::Error>(sum)
+        })
     };
-    let (mux, b2a) = (Mux { bits: BITS }.cost(N), B2a { bits: BITS }.cost(N));
-    let cost = mux.then(b2a.clone()).then(And.cost(N)).then(b2a);
+    let joined = mux.rounds(N).beside(b2a.rounds(N));
+    let rounds = joined.beside(And.rounds(N).then(b2a.rounds(N)));
+    let cost = rounds.cost();
+    assert_eq!(cost.flights(), 2);
     let mut all = work(&mut s).expect("an honest run succeeds");
     assert_eq!(s.measured(), cost);
     s.mark();

@@ -6,7 +6,7 @@
 
 use channel::Role;
 use ring_arith::Bits;
-use sharing::Open;
+use sharing::{Open, Session};
 use testkit::{Transcript, elements, rng, run_sessions_over, share};
 
 fn main() {
@@ -15,12 +15,16 @@ fn main() {
     let x = elements(1000, bits, &mut rng);
     let (at_server, at_client) = share(&x, bits, &mut rng);
 
+    let open = |s: &mut Session, share: &[u64]| {
+        s.run(async |party| Open { bits }.run(party, share).await)
+            .expect("open")
+    };
     let transcript = Transcript::new();
     let (opened, _, cost) = run_sessions_over(
         &transcript.line(),
         7,
-        |s| Open { bits }.run(s, &at_server).expect("open"),
-        |s| Open { bits }.run(s, &at_client).expect("open"),
+        |s| open(s, &at_server),
+        |s| open(s, &at_client),
     );
     assert_eq!(opened, x);
     println!("{} bytes in {} flight", cost.bytes(), cost.flights());

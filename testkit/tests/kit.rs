@@ -58,7 +58,9 @@ fn relying_on_buffers_ends_in_a_time_out() {
 
 /// Opens a vector to both parties.
 fn open(session: &mut Session, share: &[u64], bits: Bits) -> Vec<u64> {
-    Open { bits }.run(session, share).expect("open")
+    session
+        .run(async |party| Open { bits }.run(party, share).await)
+        .expect("open")
 }
 
 #[test]
@@ -71,7 +73,10 @@ fn sessions_compute_and_measure() {
     let server = |session: &mut Session| open(session, &at_server, ring);
     let client = |session: &mut Session| open(session, &at_client, ring);
     let ideal = run_sessions(1, server, client);
-    assert_eq!(ideal, (x.clone(), x, Open { bits: ring }.cost(129)));
+    assert_eq!(
+        ideal,
+        (x.clone(), x, Open { bits: ring }.rounds(129).cost())
+    );
     assert_eq!(
         run_sessions_real(1, default_extension(), server, client),
         ideal

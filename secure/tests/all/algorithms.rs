@@ -72,6 +72,10 @@ proptest! {
                 let at = network.plan().iter().position(|l| l.name == layer.name);
                 let mut cost = network.plan()[at.expect("planned")].cost.clone();
                 let next = &network.plan()[at.expect("planned") + 1];
+                // What a truncation shares with rectifiers is planned, and not chosen.
+                if network.plan().iter().any(|l| l.algorithm == "shared comparison and mux") {
+                    continue;
+                }
                 if cost != candidate.cost {
                     cost = cost.then(next.cost.clone());
                 }

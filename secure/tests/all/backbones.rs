@@ -22,7 +22,8 @@ fn other_sizes_plan() {
         let (model, _) = imported(&source, &noise(&source, 2), &ImportOptions::default());
         let (graph, price) = (Arc::new(model.public.graph), default_extension().price());
         let faithful = SecureNetwork::new(Arc::clone(&graph), Mode::Faithful, price);
-        let faithful = faithful.expect("it plans").cost();
+        let faithful = faithful.expect("it plans");
+        let faithful = faithful.cost();
         let fast = SecureNetwork::new(graph, Mode::Fast, price).expect("it plans");
         assert!(faithful.bytes() > fast.cost().bytes(), "{arch}");
         assert!(faithful.flights() > fast.cost().flights(), "{arch}");

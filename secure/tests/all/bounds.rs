@@ -101,17 +101,15 @@ fn fully_connected_layers_are_planned_in_closed_form() {
 }
 
 #[test]
-fn flights_of_many_chunks_are_stored_once() {
-    let network = planned(rectifiers(24, 100));
-    let segments = network.cost().flights();
-    assert!(segments > 200_000, "{segments}");
+fn many_chunks_follow_each_other_in_a_few_rounds() {
+    let flights = planned(rectifiers(24, 100)).cost().flights();
+    assert!((1500..2500).contains(&flights), "{flights}");
     refused(rectifiers(24, 4000), "values");
     refused(rectifiers(26, 65_000), "values");
-    // Without limits it is memory that would be missing, if every flight had its place.
     let (network, time) = plan(rectifiers(26, 20_000), &Limits::NONE);
     let flights = network.expect("planned").cost().flights();
     assert!(
-        flights > 100_000_000 && time < 5 * SOON,
+        flights > 1_000_000 && time < 5 * SOON,
         "{flights} flights: {time:?}"
     );
 }

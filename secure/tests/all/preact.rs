@@ -146,7 +146,7 @@ fn a_plan_says_where_the_server_knows_the_sign() {
     // A choice, and nine bits.
     let bytes = [cost.bytes_to_server(), cost.bytes_to_client()];
     assert_eq!(bytes, [13, (9 * 100_u64).div_ceil(8)]);
-    assert_eq!((cost.cots.total(), cost.flights()), (100, 2));
+    assert_eq!((cost.cots.total(), cost.flights()), (100, 1));
     // Sums may have any sign.
     let window = Window::square(2, 1, 0);
     assert_eq!(extension(Some(IntOp::SumPool { window })).0, "wrap");

@@ -82,6 +82,7 @@ fn run_in(
                 last = p.done_bytes;
             });
             let (output, report) = result.expect("the client infers");
+            assert_eq!(&report.cost, network.cost(), "the whole run");
             assert_eq!(report.layers.len(), network.plan().len());
             for (layer, plan) in report.layers.iter().zip(network.plan()) {
                 assert_eq!(layer.cost, plan.cost, "{} ({})", layer.name, layer.op);
