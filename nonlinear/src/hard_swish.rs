@@ -19,8 +19,8 @@ use crate::{Error, ZeroExtend, wrap};
 /// 6·2^−fraction in units of the numbers.
 ///
 /// **Protocol.** With b = \[h ≥ 0\] and t = \[h − 2T ≥ 0\], two comparisons that share what they can, as in [`Clip`](crate::Clip), and b ∧ t:
-/// c = h·(b ⊕ (b ∧ t)) + 2T·(b ∧ t) and r = (h − 2T)·(b ∧ t), two [`Mux`] and a [`B2a`] side by
-/// side. Only a square is left to be multiplied, and of a number of n = scale + 4 bits whose
+/// c = h·(b ⊕ (b ∧ t)) + 2T·(b ∧ t) and r = (h − 2T)·(b ∧ t), two [`Mux`] and a [`B2a`] side by side.
+/// Only a square is left to be multiplied, and of a number of n = scale + 4 bits whose
 /// highest bit is 0: with the signed readings u, v of its shares and a, b their highest bits,
 /// c = u + v + 2^n·a·b [RRG+21, "MSB-to-wrap"], so that
 ///

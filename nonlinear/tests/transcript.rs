@@ -84,7 +84,7 @@ const BASELINE: &[(&str, Protocol, [&str; 2])] = &[
     (
         "clip",
         |s, x| run(s, async |p| Clip::new(BITS, 1000, PRICE).run(p, x).await),
-        ["b198e8b3bb58fd12", "8ffb08b9dbb6ccd5"],
+        ["f5152dba36379ae6", "6067f1ee92f26a0b"],
     ),
     (
         "signed relu",
@@ -94,7 +94,7 @@ const BASELINE: &[(&str, Protocol, [&str; 2])] = &[
     (
         "hard-swish",
         hard_swish,
-        ["442f09b1061b182f", "8d62fed96524db86"],
+        ["1c1ca7240988a451", "fcd7ed726ae5eec4"],
     ),
     (
         "max-pool",
