@@ -27,7 +27,7 @@ pub use backend::Backend;
 pub use cost::{chosen_cost, cot_rows_cost, cot_words_batch_cost, cot_words_cost, rot_cost};
 pub use endpoint::{OtReceiver, OtSender};
 pub use error::Error;
-pub use extension::{Extension, SoftSpoken, default_extension};
+pub use extension::{EXTENSIONS, Extension, SoftSpoken, default_extension};
 pub use pool::{RcotReceiver, RcotSender};
 pub use price::CotPrice;
 pub use rows::{ReceiveRows, SUPER_TILE, SendRows};
