@@ -7,11 +7,7 @@ use secure::SecureNetwork;
 /// The correlations that `runs` runs of a network draw.
 pub(crate) fn cots(network: &SecureNetwork, runs: u64) -> Cots {
     let layers = network.plan().iter().map(|layer| layer.cost.cots);
-    let one = layers.fold(Cots::default(), Cots::plus);
-    Cots {
-        server_sends: one.server_sends.saturating_mul(runs),
-        client_sends: one.client_sends.saturating_mul(runs),
-    }
+    layers.fold(Cots::default(), Cots::plus).times(runs)
 }
 
 /// The bytes of a session of `runs` runs, in both directions: the set-up, the runs, and the refills of the
