@@ -68,10 +68,17 @@ fn what_is_planned_is_what_is_measured() {
     };
     let usual = ("auto", "silent-small-twice");
     let mut refills = Vec::new();
-    for (option, extension) in EXTENSIONS.map(|one| (one.name(), one.name())).into_iter().chain([usual]) {
+    for (option, extension) in EXTENSIONS
+        .map(|one| (one.name(), one.name()))
+        .into_iter()
+        .chain([usual])
+    {
         let planned = plan(&["--model", "chestnet", "--extension", option]);
         let measured = json(&["demo", "--json", "--quiet", "--extension", option]).remove(0);
-        assert_eq!([&planned["extension"], &measured["extension"]], [extension; 2]);
+        assert_eq!(
+            [&planned["extension"], &measured["extension"]],
+            [extension; 2]
+        );
         assert_eq!(measured["exact"], true, "{extension}");
         assert!(layers(&planned).len() > 10);
         assert_eq!(layers(&planned), layers(&measured), "{extension}");
@@ -81,7 +88,10 @@ fn what_is_planned_is_what_is_measured() {
         refills.push(refill("client_to_server") + refill("server_to_client"));
     }
     // In the order of their names: each needs less than the one before, but that two small instances do no better than one.
-    assert!(refills[0] > 10 * refills[1] && refills[2] > refills[4], "{refills:?}");
+    assert!(
+        refills[0] > 10 * refills[1] && refills[2] > refills[4],
+        "{refills:?}"
+    );
 }
 
 #[test]
@@ -131,6 +141,8 @@ fn three_terabytes_in_2022() {
 
 #[test]
 fn every_layer_says_why_it_is_computed_so() {
+    // The correlations that its algorithms were chosen for.
+    let plan = |args: &[&str]| plan(&[&["--extension", "softspoken"], args].concat());
     let report = plan(&["--model", "chestnet", "--objective", "bytes"]);
     let layers = report["layers"].as_array().expect("layers");
     let convolutions = layers.iter().filter(|l| l["op"] == "conv");
@@ -323,7 +335,7 @@ fn bad_requests_say_what_would_do() {
     let garbage = file("garbage.json", "{}");
     let negative = file(
         "negative.json",
-        r#"{"version":2,"constants":{"row":-1,"word":0,"element":0,"cot":0,"byte":0}}"#,
+        r#"{"version":3,"constants":{"row":-1,"word":0,"element":0,"cot":0,"byte":0}}"#,
     );
     let fine = ["--model", "chestnet"];
     for (args, cause) in [
@@ -394,8 +406,16 @@ fn a_measured_machine_changes_seconds_only() {
     let path = path.to_str().expect("UTF-8");
     let measured = json(&["bench", "--calibrate", "--out", path, "--json", "--quiet"]).remove(0);
     let operations = measured["operations"].as_array().expect("operations");
-    let bytes = |i: usize| number(&operations[i], "online_bytes");
-    assert!(bytes(4) < bytes(3), "Winograd saves");
+    let bytes = |name: &str, key| -> Vec<u64> {
+        let is_it = |o: &&Value| o["operation"].as_str().expect("a name").contains(name);
+        let found = operations.iter().filter(is_it);
+        found.map(|o| number(o, key)).collect()
+    };
+    let [direct, winograd] = [", direct", "F(4x4, 3x3)"].map(|name| bytes(name, "online_bytes")[0]);
+    assert!(winograd < direct, "Winograd saves");
+    let refills = bytes("random COTs", "refill_bytes");
+    assert_eq!(refills.len(), EXTENSIONS.len());
+    assert!(refills[0] > 10 * refills[1] && refills[1] > refills[4]);
     let usual = plan(&["--model", "chestnet"]);
     let mine = plan(&["--model", "chestnet", "--constants", path]);
     assert_eq!(usual["comm"], mine["comm"]);
