@@ -52,8 +52,8 @@ pub use set::SilentSet;
 /// probability of about p·2^(h + 2)/2^127 at most, however many trees there are, so a constant chance takes at least 113 bits
 /// of work. *The choices* rest on the assumption that A·s ^ e looks random: LPN over bits with regular noise and ten ones in
 /// each row of the matrix. A test of the crate computes the cost of the attacks that come closest, for each set: pooled Gauss,
-/// Stern's decoding, decoding that knows the blocks, on all samples and on few of them, and the hybrid of guessing and
-/// linearised quadratic equations. All take at least 140 bits, memory being free; the margin over 128 is for attacks on many
+/// Stern's decoding, decoding that knows the blocks, on all samples and on few of them, the hybrid of guessing and
+/// linearised quadratic equations, and algebraic attacks in one stage and in two. All take at least 140 bits, memory being free; the margin over 128 is for attacks on many
 /// rounds at once and for progress. LPN is a younger assumption than what SoftSpokenOT needs, and its attacks improve from
 /// time to time; whoever would rather not rest on it uses [`SoftSpoken`](crate::SoftSpoken).
 ///
