@@ -45,4 +45,5 @@ pub type Block = u128;
 pub const AGREEMENT: &[(&str, u64)] = &[
     ("ot computational security", 128),
     ("ot super-tile", SUPER_TILE as u64),
+    ("ot hash epoch", 1 << hash::EPOCH_BITS),
 ];
