@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod backend;
+mod background;
 pub mod base;
 mod chosen;
 mod cost;
@@ -24,6 +25,7 @@ mod words;
 pub mod consistency {}
 
 pub use backend::Backend;
+pub use background::Background;
 pub use cost::{chosen_cost, cot_rows_cost, cot_words_batch_cost, cot_words_cost, rot_cost};
 pub use endpoint::{OtReceiver, OtSender};
 pub use error::Error;
