@@ -193,10 +193,10 @@ fn the_wire_is_the_one_of_the_baseline() {
 
 /// From the server, from the client.
 const FAITHFUL: [&str; 2] = [
-    "26bad94b829446a750dd01d47313fe9b59ab5c8104ea35afdc3458673df57424",
-    "8ca52a80e87e93c3d0138761b393127abd25ecb90353fe89aadeeb8b399fdbec",
+    "d94fb9b807c94024d265ca029cdd2149628fe8dba08e5ffb3e5f4fa48ed32d08",
+    "90a39b5fae982dc5e80bc33c3262b4a5bd8e095e0ec3985e2f7868a402c33e0e",
 ];
 const FAST: [&str; 2] = [
-    "629c0bfec00bdf1b2528a511c67463729c2dde0c91e2cacea300eb5ba17f1263",
-    "f741dfda0a597fdd31bc44c1555a770238b80b4d8d6f4980bb5815a4f3849e35",
+    "489b2c7b4ada9f3696bbf8b2bd4fa092e049378fd19b91f86feb51b0dc520bfa",
+    "1c5b5a289ec14bec40e1dc608101851f03d8996d1e27f804227eb01323f73e13",
 ];
