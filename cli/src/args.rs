@@ -194,6 +194,9 @@ pub(crate) struct DemoArgs {
     /// What makes correlated OTs; `auto` chooses for a LAN.
     #[arg(long, value_enum, default_value_t = Extension::Auto)]
     pub(crate) extension: Extension,
+    /// Make correlated OTs in two threads of either party, ahead of the protocols: faster where processors have nothing to do.
+    #[arg(long)]
+    pub(crate) background: bool,
 }
 
 #[derive(Debug, Args)]
@@ -236,6 +239,9 @@ pub(crate) struct ServeArgs {
     /// The network to most clients, for which --extension auto chooses: lan (3 Gbit/s), wan (100 Mbit/s), or a rate and a round trip such as 1Gbit,20ms.
     #[arg(long, value_name = "lan|wan|RATE,RTT", default_value = "lan")]
     pub(crate) network: Wire,
+    /// Make correlated OTs in two threads of each session, ahead of the protocols: faster where processors have nothing to do.
+    #[arg(long)]
+    pub(crate) background: bool,
     /// End when standard input ends: how `demo` takes its server with it.
     #[arg(long, hide = true)]
     pub(crate) end_with_stdin: bool,
@@ -262,6 +268,9 @@ pub(crate) struct InferArgs {
     /// silent OT, that the image stays hidden rests on one assumption more, learning parity with noise.
     #[arg(long, value_enum, default_value_t = Extension::Auto)]
     pub(crate) extension: Extension,
+    /// Make correlated OTs in two threads, ahead of the protocols: faster where processors have nothing to do.
+    #[arg(long)]
+    pub(crate) background: bool,
     /// Run the session over this many TCP connections. More than one may be faster on a line of long delay, and does not go
     /// through a tunnel of one connection, nor through a balancer in front of several servers.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=MAX_CONNECTIONS as i64))]

@@ -115,6 +115,7 @@ impl ServeArgs {
             max_images: self.max_images,
             modes: modes.unwrap_or_default(),
             extension: self.extension.on(self.network.network),
+            background: self.background,
             ..ServerOptions::default()
         }
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use channel::{Config, Connection, Digest, Role, Terms, Waiting};
 use nets::{Picture, Prepared, PublicModel};
-use ot::{EXTENSIONS, Extension};
+use ot::{Background, EXTENSIONS, Extension};
 use secure::{Limits, Mode, SecureNetwork};
 use sharing::Session;
 
@@ -40,6 +40,8 @@ pub struct Request {
     /// The OT extensions in which the client takes part. The server says which one it uses, and any other ends with
     /// [`Error::OtherExtension`] before the server hears of the request.
     pub extensions: &'static [&'static dyn Extension],
+    /// Whether the session refills its correlations in two threads of its own ([`ot::Background`]), ahead of the protocols.
+    pub background: bool,
 }
 
 impl Default for Request {
@@ -51,6 +53,7 @@ impl Default for Request {
             max_traffic: None,
             limits: Limits::default(),
             extensions: &EXTENSIONS,
+            background: false,
         }
     }
 }
@@ -166,7 +169,12 @@ impl Client {
             return Err(Error::TooMuchTraffic { planned, allowed });
         }
         control.ask(Wish { mode, images })?;
-        let mut session = Session::establish(&connection, seed.session(), extension)?;
+        let background = Background::new(extension);
+        let pools: &dyn Extension = match request.background {
+            true => &background,
+            false => extension,
+        };
+        let mut session = Session::establish(&connection, seed.session(), pools)?;
         session.reserve(traffic::cots(&network, runs));
         Ok(Self {
             connection,

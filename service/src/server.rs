@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use channel::{Connection, Role, Terms};
 use nets::{PrivateWeights, PublicModel};
-use ot::Extension;
+use ot::{Background, Extension};
 use secure::{ExtensionChoice, Limits, Mode, SecureNetwork, ServerWeights};
 use sharing::Session;
 
@@ -31,6 +31,9 @@ pub struct ServerOptions {
     pub limits: Limits,
     /// How the OT extension is chosen, which clients are told.
     pub extension: ExtensionChoice,
+    /// Whether each session refills its correlations in two threads of its own ([`ot::Background`]), ahead of the protocols.
+    /// It pays where processors have nothing to do.
+    pub background: bool,
 }
 
 impl Default for ServerOptions {
@@ -40,6 +43,7 @@ impl Default for ServerOptions {
             modes: Modes::ALL,
             limits: Limits::default(),
             extension: ExtensionChoice::default(),
+            background: false,
         }
     }
 }
@@ -184,7 +188,12 @@ impl Server {
         let mut control = Control::open(connection, &self.terms)?;
         let (wish, network) =
             control.present(&self.json, &self.offer, |wish| self.network_for(wish))?;
-        let mut session = Session::establish(connection, seed.session(), self.extension)?;
+        let background = Background::new(self.extension);
+        let extension: &dyn Extension = match self.options.background {
+            true => &background,
+            false => self.extension,
+        };
+        let mut session = Session::establish(connection, seed.session(), extension)?;
         let runs = self.runs(wish.images);
         session.reserve(traffic::cots(network, runs));
         let mut tally = Tally::start(&session);

@@ -26,6 +26,7 @@ pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
         expect,
         max_traffic: args.max_traffic,
         extensions: args.extension.accepted(),
+        background: args.background,
         ..Request::default()
     };
     let mut session = client::dial(&args.connect, &addresses, &request, &args.config(), ui)?;

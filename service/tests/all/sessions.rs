@@ -187,6 +187,31 @@ fn correlations_cost_what_was_planned_by_every_extension() {
     assert!(small.0 > 500_000 && small.1 < soft.1 / 4, "{all:?}");
 }
 
+/// Who refills in threads of its own, and who does not, is nobody else's matter.
+#[test]
+fn refills_in_the_background_change_nothing() {
+    let model = model_of(64, Crops::Centre);
+    let costs = [[false; 2], [true; 2], [true, false], [false, true]].map(|[server, client]| {
+        let options = ServerOptions {
+            background: server,
+            ..ServerOptions::default()
+        };
+        let server = Server::new(model.public.clone(), model.weights.clone(), options);
+        let request = Request {
+            background: client,
+            ..asked(2)
+        };
+        let (served, found) = run_in_memory(&server.expect("it can be served"), &request);
+        let found = found.expect("it infers");
+        assert_eq!(found.len(), 2);
+        for (number, found) in (0..).zip(&found) {
+            assert_eq!(found.views, clear(&model, number));
+        }
+        served.expect("it serves").comm
+    });
+    assert!(costs.iter().all(|cost| *cost == costs[0]), "{costs:?}");
+}
+
 /// A server that was told nothing takes the extension that its demand asks for, and clients follow.
 #[test]
 fn demand_and_network_choose_the_extension() {
