@@ -13,11 +13,11 @@ use zeroize::Zeroize;
 use crate::kernel::bits::copy_bits;
 use crate::{Block, CotPrice, Error, Extension, RcotReceiver, RcotSender};
 
-/// Correlations that are handed over at a time. LOCAL.
-const PART: usize = 1 << 14;
-
 /// Parts that wait for their user, besides the one in the making. LOCAL.
-const AHEAD: usize = 4;
+const AHEAD: usize = 8;
+
+/// Correlations of a part at most, where refills are larger. LOCAL.
+const MOST: usize = 1 << 14;
 
 /// An extension whose pools are refilled in a thread of their own, ahead of their draws.
 ///
@@ -25,9 +25,10 @@ const AHEAD: usize = 4;
 /// the background or within its draws.
 ///
 /// **Protocol.** That of the extension. The first draw starts the thread of a pool, which makes what was announced before
-/// ([`RcotSender::reserve`]) and keeps at most 65,536 correlations, 1 MiB, for their user; beyond what was announced it makes what
-/// a draw asks for. So what is sent in all is what a pool without a thread sends. What [`RcotSender::ledger`] tells is
-/// the traffic up to the last correlation that was handed over.
+/// ([`RcotSender::reserve`]) and keeps the correlations of at most eight refills for their user, 0.5 to 2 MiB; beyond what was
+/// announced it makes what a draw asks for. What it hands over at a time is of one refill, so a draw never waits for a refill that a
+/// peer without threads would not make in the same draw. So what is sent in all is what a pool without a thread sends. What
+/// [`RcotSender::ledger`] tells is the traffic up to the last correlation that was handed over.
 ///
 /// The first failure ends the thread, and the next draw that would need it returns the error; every later one fails as
 /// on a dead channel. When a pool is dropped, its thread ends. If it was still making what had been announced, the line is
@@ -180,6 +181,14 @@ impl Maker {
         }
     }
 
+    fn within_refill(&self) -> usize {
+        match self {
+            Self::Sends(pool) => pool.within_refill(),
+            Self::Receives(pool) => pool.within_refill(),
+        }
+        .min(MOST)
+    }
+
     fn ledger(&self) -> Option<&Ledger> {
         match self {
             Self::Sends(pool) => pool.ledger(),
@@ -212,7 +221,8 @@ impl Maker {
     ) {
         while let Ok(mut left) = orders.recv() {
             while left > 0 {
-                let n = usize::try_from(left).unwrap_or(PART).min(PART);
+                let most = self.within_refill();
+                let n = usize::try_from(left).unwrap_or(most).min(most);
                 let mut part = used.try_recv().unwrap_or_default();
                 let made = self.fill(n, &mut part).map(|()| part);
                 let failed = made.is_err();

@@ -3,6 +3,7 @@
 mod common;
 
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
 use channel::{Connection, Cost, Memory, REFILL_SERVER_SENDS, Role};
@@ -106,6 +107,41 @@ fn correlations_and_bytes_are_those_of_a_pool_without_a_thread() {
                     "{extension:?} {announced}"
                 );
             }
+        }
+    }
+}
+
+/// A draw waits for no refill that the peer makes in a later one, so an end without threads may say something in between.
+#[test]
+fn a_draw_needs_the_refills_of_a_pool_without_a_thread_only() {
+    for extension in [EXTENSIONS[0], EXTENSIONS[2]] {
+        for threads in [[true, false], [false, true]] {
+            let background = Background::new(extension);
+            let by =
+                |thread: bool| -> &dyn Extension { if thread { &background } else { extension } };
+            let ((go, went), (back, came)) = (sync_channel(0), sync_channel(0));
+            run(
+                move |connection| {
+                    let mut pool = sender(by(threads[0]), &connection).expect("a set-up");
+                    pool.reserve(200_000);
+                    for _ in 0..10 {
+                        pool.draw(&mut [0; 10_000]).expect("a draw");
+                        // What parties tell each other beside the pools.
+                        go.send(()).expect("they go on");
+                        came.recv().expect("they go on");
+                    }
+                },
+                move |connection| {
+                    let mut pool = receiver(by(threads[1]), &connection).expect("a set-up");
+                    pool.reserve(200_000);
+                    for _ in 0..10 {
+                        let drawn = pool.draw(&mut BitVec::zeros(10_000), &mut [0; 10_000]);
+                        drawn.expect("a draw");
+                        went.recv().expect("they go on");
+                        back.send(()).expect("they go on");
+                    }
+                },
+            );
         }
     }
 }
