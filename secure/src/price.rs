@@ -149,7 +149,7 @@ impl CpuModel {
         (work::BYTES, 8.0e-9),
     ];
 
-    /// What a correlation of each extension takes there, by the name of the extension.
+    /// What a correlation of each extension takes there with its hash, by the name of the extension.
     const EXTENSIONS: [(&'static str, f64); 5] = [
         ("softspoken", 2.1e-8),
         ("silent-small", 4.2e-8),
