@@ -144,7 +144,10 @@ impl TccrHash {
 fn epochs(first: Tweak, n: usize) -> impl Iterator<Item = (Tweak, Range<usize>)> {
     let _ = first.advance(n as u64);
     let length = 1 << EPOCH_BITS;
-    // No more than an epoch, whatever the size of a word.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "it is a place within an epoch"
+    )]
     let before = (first.index() % length as u64) as usize;
     let mut start = 0;
     std::iter::from_fn(move || {
