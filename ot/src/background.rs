@@ -30,6 +30,9 @@ const MOST: usize = 1 << 14;
 /// peer without threads would not make in the same draw. So what is sent in all is what a pool without a thread sends. What
 /// [`RcotSender::ledger`] tells is the traffic up to the last correlation that was handed over.
 ///
+/// A thread waits for its peer no longer than the time-out of the channel, even where its user needs nothing yet: parties that pause
+/// their draws for longer do without.
+///
 /// The first failure ends the thread, and the next draw that would need it returns the error; every later one fails as
 /// on a dead channel. When a pool is dropped, its thread ends. If it was still making what had been announced, the line is
 /// cut, since it may wait for a peer that says nothing.
