@@ -83,10 +83,12 @@ impl Cots {
         self.server_sends + self.client_sends
     }
 
-    const fn times(self, n: u64) -> Self {
+    /// The counts n times over; they stop at the largest number.
+    #[must_use]
+    pub const fn times(self, n: u64) -> Self {
         Self {
-            server_sends: self.server_sends * n,
-            client_sends: self.client_sends * n,
+            server_sends: self.server_sends.saturating_mul(n),
+            client_sends: self.client_sends.saturating_mul(n),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod acceptor;
 mod agree;
 mod agreement;
+mod breaker;
 mod buffered;
 mod channel;
 mod connection;
@@ -34,6 +35,7 @@ mod unframe;
 mod wire;
 
 pub use agreement::Agreement;
+pub use breaker::Breaker;
 pub use channel::Channel;
 pub use connection::{Connection, ONLINE, REFILL_CLIENT_SENDS, REFILL_SERVER_SENDS, SessionId};
 pub use cost::{Cost, Cots, Segment, Segments};

@@ -37,12 +37,12 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Offer a model to clients: the server's side.
     #[command(
-        after_help = "Examples:\n  blindray serve --model chestnet --listen localhost:7700\n  blindray serve --model resnet20.bray --listen 0.0.0.0:7700 --insecure\n  blindray serve --model net.bray --modes faithful --max-images 1   # one image a session, and no fast mode\n  blindray serve --model net.bray --open top   # clients see the class, and no probability\n  blindray serve --model net.bray --parallel 2 --waiting 8   # two sessions at a time, eight clients in line, others are refused\n  blindray serve --model net.bray --max-session 600 --least-rate 1MB --timeout 20   # no client holds a place for long\n  blindray serve --model densenet121 --size 224 --classes 14   # random weights: what would it cost?\n\nAt Ctrl-C (or SIGTERM) it takes no more clients and ends with its last session; a second Ctrl-C ends it at once."
+        after_help = "Examples:\n  blindray serve --model chestnet --listen localhost:7700\n  blindray serve --model resnet20.bray --listen 0.0.0.0:7700 --insecure\n  blindray serve --model net.bray --modes faithful --max-images 1   # one image a session, and no fast mode\n  blindray serve --model net.bray --network 50Mbit,30ms   # clients are far: fewer bytes for correlated OTs, at more work\n  blindray serve --model net.bray --open top   # clients see the class, and no probability\n  blindray serve --model net.bray --parallel 2 --waiting 8   # two sessions at a time, eight clients in line, others are refused\n  blindray serve --model net.bray --max-session 600 --least-rate 1MB --timeout 20   # no client holds a place for long\n  blindray serve --model densenet121 --size 224 --classes 14   # random weights: what would it cost?\n\nAt Ctrl-C (or SIGTERM) it takes no more clients and ends with its last session; a second Ctrl-C ends it at once."
     )]
     Serve(ServeArgs),
     /// Ask a server for the findings of images: the client's side.
     #[command(
-        after_help = "Examples:\n  blindray infer --connect localhost:7700 --input xray.jpeg\n  blindray infer --connect localhost:7700 --input images/ *.dcm --json   # a folder, and files\n  blindray infer --connect localhost:7700 --input xray.png --public net.public.json   # only from a server of exactly this model\n  blindray infer --connect localhost:7700 --input xray.png --public net.public.json --open top   # the same, from one that opens the class alone\n  blindray infer --connect localhost:7700 --input xray.png --max-traffic 500MB --max-wait 60   # or not at all\n  blindray infer --connect [::1]:7700 --input xray.png --connections 4   # over four TCP connections"
+        after_help = "Examples:\n  blindray infer --connect localhost:7700 --input xray.jpeg\n  blindray infer --connect localhost:7700 --input images/ *.dcm --json   # a folder, and files\n  blindray infer --connect localhost:7700 --input xray.png --public net.public.json   # only from a server of exactly this model\n  blindray infer --connect localhost:7700 --input xray.png --public net.public.json --open top   # the same, from one that opens the class alone\n  blindray infer --connect localhost:7700 --input xray.png --max-traffic 500MB --max-wait 60   # or not at all\n  blindray infer --connect localhost:7700 --input xray.png --extension softspoken   # or not at all\n  blindray infer --connect [::1]:7700 --input xray.png --connections 4   # over four TCP connections"
     )]
     Infer(InferArgs),
     /// Run a network without secrecy, for comparison.
@@ -126,6 +126,24 @@ pub(crate) enum PlanPreset {
     Cryptflow22022,
 }
 
+/// What makes the correlated oblivious transfers (COTs) that the protocols use up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Extension {
+    /// Whatever takes the least time for the model and the network.
+    Auto,
+    /// SoftSpokenOT with k = 4: 31 bits for a COT, on the most usual assumptions; for fast networks.
+    #[value(name = "softspoken")]
+    SoftSpoken,
+    /// Silent OT, 1.41 bits, the smallest tables.
+    SilentSmall,
+    /// Silent OT, 1.41 bits, less work; for the networks of a house.
+    SilentSmallTwice,
+    /// Silent OT, 0.75 bits.
+    SilentMedium,
+    /// Silent OT, 0.40 bits; for slow networks.
+    SilentLarge,
+}
+
 /// What the choice of algorithms keeps small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Objective {
@@ -146,6 +164,9 @@ pub(crate) struct SpeedArgs {
     /// A file of `blindray bench --calibrate` with the speed of the machines; default: this machine's, if it was measured.
     #[arg(long, value_name = "FILE")]
     pub(crate) constants: Option<PathBuf>,
+    /// What makes correlated OTs.
+    #[arg(long, value_enum, default_value_t = Extension::Auto)]
+    pub(crate) extension: Extension,
 }
 
 /// Which model.
@@ -170,6 +191,12 @@ pub(crate) struct DemoArgs {
     /// How exact the secure result is.
     #[arg(long, value_enum, default_value_t = Mode::Faithful)]
     pub(crate) mode: Mode,
+    /// What makes correlated OTs; `auto` chooses for a LAN.
+    #[arg(long, value_enum, default_value_t = Extension::Auto)]
+    pub(crate) extension: Extension,
+    /// Make correlated OTs in two threads of either party, ahead of the protocols: faster where processors have nothing to do.
+    #[arg(long)]
+    pub(crate) background: bool,
 }
 
 #[derive(Debug, Args)]
@@ -206,6 +233,15 @@ pub(crate) struct ServeArgs {
     /// Open no more of the outputs than this: each bit that clients see tells something about the weights.
     #[arg(long, value_enum, default_value_t = Open::All)]
     pub(crate) open: Open,
+    /// What makes correlated OTs in all sessions; clients are told. Silent OT keeps a few MiB of tables for each session.
+    #[arg(long, value_enum, default_value_t = Extension::Auto)]
+    pub(crate) extension: Extension,
+    /// The network to most clients, for which --extension auto chooses: lan (3 Gbit/s), wan (100 Mbit/s), or a rate and a round trip such as 1Gbit,20ms.
+    #[arg(long, value_name = "lan|wan|RATE,RTT", default_value = "lan")]
+    pub(crate) network: Wire,
+    /// Make correlated OTs in two threads of each session, ahead of the protocols: faster where processors have nothing to do.
+    #[arg(long)]
+    pub(crate) background: bool,
     /// End when standard input ends: how `demo` takes its server with it.
     #[arg(long, hide = true)]
     pub(crate) end_with_stdin: bool,
@@ -228,6 +264,13 @@ pub(crate) struct InferArgs {
     /// `plan` says what a model takes.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_traffic: Option<u64>,
+    /// Ask nothing of a server that makes correlated OTs by anything else than this; `auto` goes along with whatever it is. With
+    /// silent OT, that the image stays hidden rests on one assumption more, learning parity with noise.
+    #[arg(long, value_enum, default_value_t = Extension::Auto)]
+    pub(crate) extension: Extension,
+    /// Make correlated OTs in two threads, ahead of the protocols: faster where processors have nothing to do.
+    #[arg(long)]
+    pub(crate) background: bool,
     /// Run the session over this many TCP connections. More than one may be faster on a line of long delay, and does not go
     /// through a tunnel of one connection, nor through a balancer in front of several servers.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=MAX_CONNECTIONS as i64))]
@@ -394,7 +437,7 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "G", requires = "model", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) xop_pointwise: Option<u32>,
     /// Compare networks instead: from CrypTFlow2 of 2022 to the cheapest network, one lever at a time.
-    #[arg(long, conflicts_with_all = ["model", "preset", "network", "objective", "mode", "xop_pointwise"])]
+    #[arg(long, conflicts_with_all = ["model", "preset", "network", "extension", "objective", "mode", "xop_pointwise"])]
     pub(crate) ablation: bool,
     /// Draw the ablation into this SVG file.
     #[arg(
@@ -414,6 +457,9 @@ pub(crate) struct BenchArgs {
     /// The file to store it in; default: blindray/machine.json in your configuration folder.
     #[arg(long, value_name = "FILE", requires = "calibrate")]
     pub(crate) out: Option<PathBuf>,
+    /// What makes the correlated OTs of the operations; `auto` chooses for a LAN.
+    #[arg(long, value_enum, default_value_t = Extension::Auto)]
+    pub(crate) extension: Extension,
 }
 
 #[derive(Debug, Args)]

@@ -64,6 +64,9 @@ fn no_session(name: &str, error: &Error, ahead: Option<u32>) -> String {
             bytes(*planned),
             bytes(*allowed)
         ),
+        (Error::OtherExtension { .. }, _) => format!(
+            "{name}: {error}; nothing was asked of it: leave out --extension, or ask its provider for another"
+        ),
         (Error::Refused { .. }, _) => format!("{name}: {error}"),
         _ => format!("no session with a server at {name}: {error}"),
     }
@@ -83,6 +86,7 @@ pub(crate) fn infer(client: &mut Client, image: &Image, ui: Ui) -> Outcome<Repor
         model: model.name.clone(),
         arithmetic: None,
         mode: Some(client.request().mode.to_string()),
+        extension: Some(client.extension().name()),
         bits: Some(widths(&model.graph)),
         input: image.name.clone(),
         input_sha256: image.sha256.clone(),

@@ -5,8 +5,11 @@ mod noise;
 mod seeded;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use nets::{Error, MAX_PUBLIC_BYTES, Model, PublicModel};
+use secure::{ExtensionChoice, Limits, Mode};
+use service::Extension;
 
 use crate::args::ModelArgs;
 use crate::failure::{Failure, Outcome};
@@ -38,7 +41,19 @@ pub(crate) fn load(args: &ModelArgs, ui: Ui) -> Outcome<Model> {
     let (size, classes) = (args.size.unwrap_or(SIZE), args.classes.unwrap_or(CLASSES));
     let source = seeded(name, size as usize, classes as usize, None);
     let source = source.map_err(|error| not_built(name, error))?;
-    quantised(source, CostWidths::default())
+    quantised(source, CostWidths::default(), ExtensionChoice::default())
+}
+
+/// What makes the correlated OTs of a model.
+pub(crate) fn extension(
+    model: &Model,
+    mode: Mode,
+    choice: ExtensionChoice,
+) -> Outcome<&'static dyn Extension> {
+    let graph = Arc::new(model.public.graph.clone());
+    let views = model.public.preprocessing.views() as u64;
+    let extension = choice.extension(&graph, mode, views, &Limits::default());
+    extension.map_err(Failure::input)
 }
 
 /// Refuses the options of backbones with random weights, of which each was given or not, for a model that has weights.

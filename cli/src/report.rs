@@ -17,6 +17,9 @@ pub(crate) struct Report {
     pub(crate) arithmetic: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) mode: Option<String>,
+    /// What made the correlated OTs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) extension: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bits: Option<Widths>,
     pub(crate) input: String,
@@ -138,10 +141,11 @@ fn opened(finding: &Finding) -> String {
     }
 }
 
-/// The total of a traffic, and the parts it is made of.
-pub(crate) fn traffic(comm: &Comm) -> String {
+/// The total of a traffic, the parts it is made of, and what makes the correlated OTs.
+pub(crate) fn traffic(comm: &Comm, extension: Option<&str>) -> String {
+    let by = extension.map_or_else(String::new, |name| format!(" by {name}"));
     format!(
-        "{} (online: client to server {}, server to client {}, {} flights; COT refill {})",
+        "{} (online: client to server {}, server to client {}, {} flights; COT refill {}{by})",
         bytes(comm.total_bytes()),
         bytes(comm.client_to_server_bytes),
         bytes(comm.server_to_client_bytes),
@@ -237,7 +241,10 @@ impl Report {
             );
         }
         if let Some(comm) = &self.comm {
-            put(line, format_args!("traffic: {}", traffic(comm)));
+            put(
+                line,
+                format_args!("traffic: {}", traffic(comm, self.extension)),
+            );
         }
         let time = self.time;
         put(

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use channel::Config;
 use nets::Opening;
-use secure::{CrypTFlow2, Mode, NetworkSpeed};
-use service::{Modes, ServerOptions};
+use secure::{CrypTFlow2, ExtensionChoice, Mode, NetworkSpeed};
+use service::{EXTENSIONS, Extension, Modes, ServerOptions};
 
 use crate::args::{
     self, Crop, Filter, ImportArgs, InferArgs, LinkArgs, Objective, Open, PlanArgs, PlanPreset,
@@ -36,6 +36,39 @@ impl From<Open> for Opening {
             Open::Rounded => Self::Rounded,
             Open::Top => Self::Top,
         }
+    }
+}
+
+impl args::Extension {
+    /// The choice, where `auto` is made for a network.
+    pub(crate) fn on(self, network: NetworkSpeed) -> ExtensionChoice {
+        self.named()
+            .map_or(ExtensionChoice::Auto(network), ExtensionChoice::Always)
+    }
+
+    /// Those that a client takes part in.
+    pub(crate) fn accepted(self) -> &'static [&'static dyn Extension] {
+        const ALL: &[&dyn Extension] = &EXTENSIONS;
+        let name = self.name();
+        let place = ALL.iter().position(|one| Some(one.name()) == name);
+        place.map_or(ALL, |i| &ALL[i..=i])
+    }
+
+    /// The extension; none for `auto`.
+    fn named(self) -> Option<&'static dyn Extension> {
+        let name = self.name()?;
+        EXTENSIONS.into_iter().find(|one| one.name() == name)
+    }
+
+    const fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Auto => return None,
+            Self::SoftSpoken => "softspoken",
+            Self::SilentSmall => "silent-small",
+            Self::SilentSmallTwice => "silent-small-twice",
+            Self::SilentMedium => "silent-medium",
+            Self::SilentLarge => "silent-large",
+        })
     }
 }
 
@@ -81,6 +114,8 @@ impl ServeArgs {
         ServerOptions {
             max_images: self.max_images,
             modes: modes.unwrap_or_default(),
+            extension: self.extension.on(self.network.network),
+            background: self.background,
             ..ServerOptions::default()
         }
     }
@@ -91,6 +126,7 @@ impl SpeedArgs {
     pub(crate) fn speed(&self) -> Outcome<Speed> {
         Ok(Speed {
             wire: self.network.clone(),
+            extension: self.extension.on(self.network.network),
             constants: Machine::find(self.constants.as_deref())?,
         })
     }

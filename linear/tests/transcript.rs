@@ -39,30 +39,30 @@ fn the_wire_is_the_one_of_the_baseline() {
     let baseline = [
         [
             "7d72caea89d3ab97dd536a458f0fccb87d8119cf7194f37a0861fb7607efd460",
-            "a85c60650c3ee471052431aa6da1f6fe1d239d8d46b5438ed290b2959c59403a",
+            "350af2f2b05bc3959257042066095547ec94c2364167e24866991ac5a96d125c",
         ],
         [
             "da7150e5f003f952a4dba498dd41da5b9094aaafe1c53e2d9448579a700fc911",
-            "3c8edaf18c8cd030a26f84cb5987596386c069d44f91d3c3d4cbee562a71b17c",
+            "4d16528f519543676f64430f02c7987d189d2909615655a2e5155970c42abf43",
         ],
         [
             "9aea467d7c81139bd548667adce1749cb3505eef26c7d84e4dad07824271e019",
-            "fc77c117204d1ce1464572a30e460a924c76a468e4f0e504a3238e20cb5cc19e",
+            "09dd427c58300cb66d8e469be0f9823723d92835a68334c36bc18e4747cf796a",
         ],
         [
             "73f5fa9d832a4c55d90922f1fea9ca4d9971d439aac447804464f8cb528571c5",
-            "ab4574aa60557a28cda4f31ef3d6e93062d625eea1398e2ad7773bb46b3f6168",
+            "b664c792df2389b01ee761cf03d47ecd30568dcfc0de8657d955953f133cc1a2",
         ],
         [
             "76867d72a43bdafca88f46f67472c477314033edaf6264f1ae0f3d5529c19b6d",
-            "97054cacace41937657a723236bc86e30958f45a066702d5bb6f5f54109a2040",
+            "6ba2522c391f45a6a9cf20f69668279f6786848ba87a80955b0cb0c4b77e15fa",
         ],
         [
-            "bee0416eee082dc13e59af5e67bf9be126b57f61ce7d850775e7ccd71a0d6771",
+            "505de3bd6a2e4cba6bb91a325addbe22d426aaf04b048b4f4a8823ff09c123af",
             "1df3870394ef2f6e09b4caef6dcd4335d1a92ba09bf04a5053cdd1afad8a3e89",
         ],
         [
-            "d245f91c9d29488fdd123c74028770a3aaea21b984945f89f9098427a842b97e",
+            "b03afce39c1778e2b027fef193fd2499ef24cf44816d2d67b98729bf1bcf7fd1",
             "7019be8fdfee6760f0108d9b019a8209455e6c9f90c0c306a90cd2ddce1470d5",
         ],
     ];

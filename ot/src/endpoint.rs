@@ -19,7 +19,7 @@ pub(crate) const TILE: usize = 1024;
 /// correlation-robust [GKWY20]. The tweak is (direction of the OT, index of the correlation), and
 /// every correlation is used once by one form, so no tweak is ever used twice under one `delta`.
 ///
-/// The concrete security is about 128 - log2(h) bits after h hashes in a session.
+/// The hash is good for about 114 bits, however many OTs there are: [`hash`](crate::hash) says how and why.
 ///
 /// [GKWY20]: crate#papers
 pub struct OtSender {

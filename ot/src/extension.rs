@@ -6,12 +6,12 @@ use channel::{Channel, Cost, Role, SessionId};
 use rand_core::CryptoRng;
 
 use crate::softspoken::{self, SoftSpokenReceiver, SoftSpokenSender};
-use crate::{CotPrice, Error, RcotReceiver, RcotSender};
+use crate::{CotPrice, Error, RcotReceiver, RcotSender, Silent, SilentSet};
 
 /// A way to make random correlated OTs: how it is set up, the pools that it makes, and what they
 /// cost. Its parameters are AGREEMENT, which means that both parties must use the same ones.
 pub trait Extension: fmt::Debug + Send + Sync {
-    /// Its name, for reports.
+    /// Its name, for reports and for options of programs.
     fn name(&self) -> &'static str;
 
     /// The parameters that both parties must have in common, by name.
@@ -45,16 +45,34 @@ pub trait Extension: fmt::Debug + Send + Sync {
     /// The exact traffic of setting up a pool in which `sender` sends.
     fn setup_cost(&self, sender: Role) -> Cost;
 
+    /// The exact traffic of the refills of such a pool until `drawn` correlations are drawn. `announced` is what both ends
+    /// were told before the first of them ([`RcotSender::reserve`]), if anything.
+    fn refill_cost_announced(&self, announced: Option<u64>, drawn: u64, sender: Role) -> Cost;
+
     /// The exact traffic of the refills of such a pool until `cots` correlations are drawn, if that number was announced
-    /// before the first of them ([`RcotSender::reserve`]).
-    fn refill_cost(&self, cots: u64, sender: Role) -> Cost;
+    /// before the first of them.
+    fn refill_cost(&self, cots: u64, sender: Role) -> Cost {
+        self.refill_cost_announced(Some(cots), cots, sender)
+    }
 }
 
-/// The extension for callers that have no reason to choose another one.
+/// Every extension of this crate with parameters that its users have reason to choose, the most usual assumptions first.
+/// Their names are distinct.
+pub const EXTENSIONS: [&dyn Extension; 5] = [
+    &SOFT_SPOKEN,
+    &Silent::new(SilentSet::Small),
+    &Silent::new(SilentSet::SmallTwice),
+    &Silent::new(SilentSet::Medium),
+    &Silent::new(SilentSet::Large),
+];
+
+const SOFT_SPOKEN: SoftSpoken = SoftSpoken::new(4);
+
+/// The extension for callers that have no reason to choose another one: `SoftSpokenOT` with k = 4, which rests on no
+/// assumption of its own and needs no announcement.
 #[must_use]
 pub fn default_extension() -> &'static dyn Extension {
-    const DEFAULT: SoftSpoken = SoftSpoken::new(4);
-    &DEFAULT
+    &SOFT_SPOKEN
 }
 
 /// `SoftSpokenOT` \[Roy22\], described at [`SoftSpokenSender`].
@@ -127,7 +145,22 @@ impl Extension for SoftSpoken {
         softspoken::setup_cost(sender)
     }
 
-    fn refill_cost(&self, cots: u64, sender: Role) -> Cost {
-        softspoken::refill_cost(self.k, cots, sender)
+    fn refill_cost_announced(&self, _announced: Option<u64>, drawn: u64, sender: Role) -> Cost {
+        softspoken::refill_cost(self.k, drawn, sender)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_parameters_tell_extensions_apart() {
+        for (i, one) in EXTENSIONS.iter().enumerate() {
+            for other in &EXTENSIONS[..i] {
+                assert_ne!(one.name(), other.name());
+                assert_ne!(one.agreement(), other.agreement());
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod backend;
+mod background;
 pub mod base;
 mod chosen;
 mod cost;
@@ -24,10 +25,11 @@ mod words;
 pub mod consistency {}
 
 pub use backend::Backend;
+pub use background::Background;
 pub use cost::{chosen_cost, cot_rows_cost, cot_words_batch_cost, cot_words_cost, rot_cost};
 pub use endpoint::{OtReceiver, OtSender};
 pub use error::Error;
-pub use extension::{Extension, SoftSpoken, default_extension};
+pub use extension::{EXTENSIONS, Extension, SoftSpoken, default_extension};
 pub use pool::{RcotReceiver, RcotSender};
 pub use price::CotPrice;
 pub use rows::{ReceiveRows, SUPER_TILE, SendRows};
@@ -45,4 +47,5 @@ pub type Block = u128;
 pub const AGREEMENT: &[(&str, u64)] = &[
     ("ot computational security", 128),
     ("ot super-tile", SUPER_TILE as u64),
+    ("ot hash epoch", 1 << hash::EPOCH_BITS),
 ];

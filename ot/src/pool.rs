@@ -28,6 +28,11 @@ pub trait RcotSender: Send {
         let _ = n;
     }
 
+    /// Correlations that the next draw may take for one refill at most; never 0. Both ends tell the same.
+    fn within_refill(&self) -> usize {
+        usize::MAX
+    }
+
     /// Correlations drawn so far.
     fn drawn(&self) -> u64;
 
@@ -52,6 +57,11 @@ pub trait RcotReceiver: Send {
     /// refills. Both ends must be told the same number, at the same point among their draws. The default ignores it.
     fn reserve(&mut self, n: u64) {
         let _ = n;
+    }
+
+    /// Correlations that the next draw may take for one refill at most; never 0. Both ends tell the same.
+    fn within_refill(&self) -> usize {
+        usize::MAX
     }
 
     /// Correlations drawn so far.

@@ -52,8 +52,8 @@ pub use set::SilentSet;
 /// probability of about p·2^(h + 2)/2^127 at most, however many trees there are, so a constant chance takes at least 113 bits
 /// of work. *The choices* rest on the assumption that A·s ^ e looks random: LPN over bits with regular noise and ten ones in
 /// each row of the matrix. A test of the crate computes the cost of the attacks that come closest, for each set: pooled Gauss,
-/// Stern's decoding, decoding that knows the blocks, on all samples and on few of them, and the hybrid of guessing and
-/// linearised quadratic equations. All take at least 140 bits, memory being free; the margin over 128 is for attacks on many
+/// Stern's decoding, decoding that knows the blocks, on all samples and on few of them, the hybrid of guessing and
+/// linearised quadratic equations, and algebraic attacks in one stage and in two. All take at least 140 bits, memory being free; the margin over 128 is for attacks on many
 /// rounds at once and for progress. LPN is a younger assumption than what SoftSpokenOT needs, and its attacks improve from
 /// time to time; whoever would rather not rest on it uses [`SoftSpoken`](crate::SoftSpoken).
 ///
@@ -65,7 +65,7 @@ pub use set::SilentSet;
 ///
 /// **Cost.** [`Extension::setup_cost`]: one flight each way. [`Extension::refill_cost`]: from receiver to sender the base,
 /// then from sender to receiver h blocks of 16 bytes for each tree; exact for a pool that was told that number, and
-/// [`Silent::refill_cost_announced`] for any other. The sender waits for nothing but the base and room in the line. A party
+/// [`Extension::refill_cost_announced`] for any other. The sender waits for nothing but the base and room in the line. A party
 /// that is the sender in one pool and the receiver in another must draw from them in the same order as its peer.
 /// Computation is one AES call for each leaf, two and a half for its places, which instances share, and ten reads of a table
 /// of 16·k bytes for each instance, which should fit into the cache with room to spare; each end has one such table, and two
@@ -99,18 +99,16 @@ impl Silent {
     pub const fn set(&self) -> SilentSet {
         self.set
     }
-
-    /// The exact traffic of the refills of a pool in which `sender` sends, until `drawn` correlations are drawn. `announced`
-    /// is what both ends were told before the first of them ([`RcotSender::reserve`]), if anything.
-    #[must_use]
-    pub fn refill_cost_announced(&self, announced: Option<u64>, drawn: u64, sender: Role) -> Cost {
-        Plan::for_demand(self.set, announced).cost(drawn, sender)
-    }
 }
 
 impl Extension for Silent {
     fn name(&self) -> &'static str {
-        "silent"
+        match self.set {
+            SilentSet::Small => "silent-small",
+            SilentSet::SmallTwice => "silent-small-twice",
+            SilentSet::Medium => "silent-medium",
+            SilentSet::Large => "silent-large",
+        }
     }
 
     fn agreement(&self) -> Vec<(&'static str, u64)> {
@@ -156,7 +154,7 @@ impl Extension for Silent {
         softspoken::setup_cost(sender)
     }
 
-    fn refill_cost(&self, cots: u64, sender: Role) -> Cost {
-        self.refill_cost_announced(Some(cots), cots, sender)
+    fn refill_cost_announced(&self, announced: Option<u64>, drawn: u64, sender: Role) -> Cost {
+        Plan::for_demand(self.set, announced).cost(drawn, sender)
     }
 }

@@ -71,6 +71,14 @@ impl Position {
         drawn: 0,
     };
 
+    /// Correlations until the refill after next at most.
+    const fn within_refill(&self) -> usize {
+        match BATCH - self.used {
+            0 => BATCH,
+            left => left,
+        }
+    }
+
     /// Takes up to `wanted` of the batch: where they start, and how many.
     fn take(&mut self, wanted: usize) -> (usize, usize) {
         let (start, taken) = (self.used, wanted.min(BATCH - self.used));

@@ -5,8 +5,8 @@ mod common;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
-use channel::{Connection, Cost, Memory, REFILL_SERVER_SENDS, Relay, Role, Way};
-use common::{Pool, run};
+use channel::{Connection, Cost, Memory, Role};
+use common::{Altered, Pool, run};
 use ot::{Block, Error, Extension, RcotReceiver, Silent, SilentSet, SoftSpoken};
 use ring_arith::BitVec;
 use zerocopy::IntoBytes;
@@ -188,23 +188,6 @@ fn an_end_in_the_middle_of_a_round_is_an_error() {
             },
         );
         assert!(ended, "receiver after {n}");
-    }
-}
-
-/// Changes a bit of what one party says.
-struct Altered(Role, u64);
-
-impl Relay for Altered {
-    fn pass(&self, way: Way, offset: u64, bytes: &mut [u8]) -> usize {
-        let at = self
-            .1
-            .checked_sub(offset)
-            .and_then(|at| usize::try_from(at).ok());
-        let is_it = way.from == self.0 && way.stream == REFILL_SERVER_SENDS;
-        if let Some(byte) = at.filter(|_| is_it).and_then(|at| bytes.get_mut(at)) {
-            *byte ^= 4;
-        }
-        bytes.len()
     }
 }
 

@@ -128,10 +128,10 @@ const SET_UP_AND_REFILL: [&str; 2] = [
     "38960 bytes e5b370c3a2ca7b694e303ea6b6bd128a",
 ];
 const WORDS_IN_BATCHES: [&str; 2] = [
-    "952 bytes edf05aa3b7cbe932d731f60cb4149715",
+    "952 bytes 6e9ab1c722102717dbaa9c490314dba8",
     "54 bytes 2d986406c5196527f7b4c5e16474f98c",
 ];
 const DERIVED_FORMS: [&str; 2] = [
-    "16778 bytes bc55ad2e8eb4eb282802514d3ad1f873",
+    "16778 bytes 6cc69e874decb3edbc7ac5b0674d9ddd",
     "82 bytes aa39f8d569744e0510eb70adc001f091",
 ];

@@ -5,6 +5,7 @@ mod choose;
 mod cryptflow2;
 mod error;
 mod executor;
+mod extension;
 mod limits;
 mod local;
 mod price;
@@ -21,6 +22,7 @@ pub use choose::{Algorithms, Candidate, LayerChoice, choose_algorithms, reasons}
 pub use cryptflow2::CrypTFlow2;
 pub use error::Error;
 pub use executor::SecureNetwork;
+pub use extension::{ExtensionChoice, fastest_extension};
 pub use limits::Limits;
 pub use price::{CpuModel, NetworkSpeed, Objective};
 pub use report::{LayerPlan, LayerReport, Mode, Progress, RunReport};

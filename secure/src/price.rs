@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use channel::Cost;
 use linear::{Work, work};
-use ot::CotPrice;
+use ot::{CotPrice, Extension};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -21,6 +21,37 @@ pub struct NetworkSpeed {
 }
 
 impl NetworkSpeed {
+    /// 3 Gbit/s and 0.3 ms there and back: two machines in one room, as in the evaluation of Cheetah (eprint 2022/207).
+    pub const LAN: Self = Self {
+        bytes_per_s: 3e9 / 8.0,
+        rtt_s: 0.3e-3,
+    };
+
+    /// 100 Mbit/s and 40 ms: a hospital's line to another city.
+    pub const WAN: Self = Self {
+        bytes_per_s: 100e6 / 8.0,
+        rtt_s: 40e-3,
+    };
+
+    /// Whether both numbers make sense: a positive rate, and a round trip of 0 s or more.
+    #[must_use]
+    pub const fn is_sound(&self) -> bool {
+        self.bytes_per_s > 0.0
+            && self.rtt_s >= 0.0
+            && self.bytes_per_s.is_finite()
+            && self.rtt_s.is_finite()
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.is_sound() {
+            return Ok(());
+        }
+        Err(Error::Option {
+            option: "network",
+            problem: "it takes a positive rate and a round trip of 0 s or more".into(),
+        })
+    }
+
     /// Seconds on the wire, flight after flight. The bytes that refill the COT pools are included, at `price`
     /// for each COT, but the flights of the refill are not.
     #[must_use]
@@ -50,14 +81,7 @@ impl Objective {
         let Self::Time(network) = self else {
             return Ok(());
         };
-        let sound = network.bytes_per_s > 0.0 && network.rtt_s >= 0.0;
-        if sound && network.bytes_per_s.is_finite() && network.rtt_s.is_finite() {
-            return Ok(());
-        }
-        Err(Error::Option {
-            option: "network",
-            problem: "it takes a positive rate and a round trip of 0 s or more".into(),
-        })
+        network.check()
     }
 
     /// What is compared first, and what decides between equals.
@@ -106,7 +130,8 @@ pub(crate) fn nonlinear_work(cost: &Cost) -> Work {
 }
 
 /// How fast the parties' processors are: CPU seconds, of both parties together, for one unit of each
-/// kind of [`Work`], by the name of the unit.
+/// kind of [`Work`], by the name of the unit. How long a correlation takes depends on the extension that makes it: there is
+/// a time for each, and the model is made for one of them, `SoftSpokenOT` at first.
 ///
 /// The defaults are those of the machine of BENCHMARKS.md, as `blindray bench --calibrate` found them.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -124,11 +149,36 @@ impl CpuModel {
         (work::BYTES, 8.0e-9),
     ];
 
+    /// What a correlation of each extension takes there with its hash, by the name of the extension.
+    const EXTENSIONS: [(&'static str, f64); 5] = [
+        ("softspoken", 2.1e-8),
+        ("silent-small", 4.2e-8),
+        ("silent-small-twice", 3.7e-8),
+        ("silent-medium", 4.6e-8),
+        ("silent-large", 5.5e-8),
+    ];
+
     /// The same model with another time for one kind of work.
     #[must_use]
     pub fn with(mut self, unit: &'static str, seconds: f64) -> Self {
         self.0.insert(Cow::Borrowed(unit), seconds);
         self
+    }
+
+    /// The same model with another time for a correlation of an extension.
+    #[must_use]
+    pub fn with_extension(mut self, extension: &dyn Extension, seconds: f64) -> Self {
+        self.0.insert(by(extension.name()).into(), seconds);
+        self
+    }
+
+    /// The same model for correlations that an extension makes; for an extension without a time, that of the correlations of
+    /// this model.
+    #[must_use]
+    pub fn of_extension(self, extension: &dyn Extension) -> Self {
+        let cot = self.0.get(by(extension.name()).as_str()).copied();
+        let cot = cot.unwrap_or_else(|| self.unit(work::COTS));
+        self.with(work::COTS, cot)
     }
 
     /// CPU seconds of both parties for one unit of a kind of work; 0 if the kind is not known.
@@ -154,12 +204,18 @@ impl CpuModel {
 
 impl Default for CpuModel {
     fn default() -> Self {
-        let all = Self::DEFAULTS.map(|(unit, seconds)| (Cow::Borrowed(unit), seconds));
-        Self(all.into())
+        let units = Self::DEFAULTS.map(|(unit, seconds)| (Cow::Borrowed(unit), seconds));
+        let extensions = Self::EXTENSIONS.map(|(name, seconds)| (by(name).into(), seconds));
+        Self(units.into_iter().chain(extensions).collect())
     }
 }
 
+/// The unit of a correlation of an extension.
+fn by(extension: &str) -> String {
+    format!("{} by {extension}", work::COTS)
+}
+
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-const fn float(count: u64) -> f64 {
+pub(crate) const fn float(count: u64) -> f64 {
     count as f64
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use channel::{Config, Connection, Digest, Role, Terms, Waiting};
 use nets::{Picture, Prepared, PublicModel};
-use ot::{Extension, default_extension};
+use ot::{Background, EXTENSIONS, Extension};
 use secure::{Limits, Mode, SecureNetwork};
 use sharing::Session;
 
@@ -37,8 +37,11 @@ pub struct Request {
     pub max_traffic: Option<u64>,
     /// How large the server's network may be.
     pub limits: Limits,
-    /// The OT extension; the server must use the same.
-    pub extension: &'static dyn Extension,
+    /// The OT extensions in which the client takes part. The server says which one it uses, and any other ends with
+    /// [`Error::OtherExtension`] before the server hears of the request.
+    pub extensions: &'static [&'static dyn Extension],
+    /// Whether the session refills its correlations in two threads of its own ([`ot::Background`]), ahead of the protocols.
+    pub background: bool,
 }
 
 impl Default for Request {
@@ -49,7 +52,8 @@ impl Default for Request {
             expect: None,
             max_traffic: None,
             limits: Limits::default(),
-            extension: default_extension(),
+            extensions: &EXTENSIONS,
+            background: false,
         }
     }
 }
@@ -58,7 +62,7 @@ impl Request {
     /// What [`channel::connect`] must compare.
     #[must_use]
     pub fn terms(&self) -> Terms {
-        terms(self.extension, self.expect)
+        terms(self.expect)
     }
 }
 
@@ -72,6 +76,7 @@ pub struct Client {
     session: Option<Session>,
     network: SecureNetwork,
     model: PublicModel,
+    extension: &'static dyn Extension,
     request: Request,
     left: u32,
     /// Reported with the first image, then zero.
@@ -116,12 +121,13 @@ impl Client {
     /// [`channel::connect`] with [`Request::terms`].
     ///
     /// The parties compare their session id and their terms if the connection had no handshake. The client hears the public
-    /// part of the model, checks it, plans the network, and says what it wants; both parties then set up
+    /// part of the model and which OT extension the server uses, checks both, plans the network, and says what it wants; both parties then set up
     /// their session.
     ///
     /// # Errors
     /// [`Error::Incompatible`] if the parties do not fit together, [`Error::Refused`] if the server does
-    /// not take the request, [`Error::TooMuchTraffic`] if the plan exceeds [`Request::max_traffic`],
+    /// not take the request, [`Error::OtherExtension`] if the client does not take part in the server's OT extension,
+    /// [`Error::TooMuchTraffic`] if the plan exceeds [`Request::max_traffic`],
     /// [`Error::PeerMisbehaved`] if the server breaks the rules or presents a model that cannot be,
     /// [`Error::Transport`] if the connection fails, [`Error::Local`] if the model exceeds [`Request::limits`], or
     /// the connection was used before or lacks one of the [`STREAMS`](crate::STREAMS).
@@ -148,27 +154,34 @@ impl Client {
         let Request { images, mode, .. } = *request;
         let mut control = Control::open(&connection, &request.terms())?;
         let model = control.meet(request.expect)?;
+        let extension = control.extension(request.extensions)?;
         let graph = Arc::new(model.graph.clone());
         // The graph is the server's, and so is the fault.
-        let price = request.extension.price();
+        let price = extension.price();
         let network =
             SecureNetwork::within(&request.limits, graph, mode, price).map_err(|e| match e {
                 secure::Error::TooLarge { .. } => Error::Local(e),
                 e => Error::peer(&format!("the server's model cannot be computed: {e}")),
             })?;
         let runs = u64::from(images) * model.preprocessing.views() as u64;
-        let planned = traffic::bytes(&network, runs, request.extension);
+        let planned = traffic::bytes(&network, runs, extension);
         if let Some(allowed) = request.max_traffic.filter(|&most| most < planned) {
             return Err(Error::TooMuchTraffic { planned, allowed });
         }
         control.ask(Wish { mode, images })?;
-        let mut session = Session::establish(&connection, seed.session(), request.extension)?;
+        let background = Background::new(extension);
+        let pools: &dyn Extension = match request.background {
+            true => &background,
+            false => extension,
+        };
+        let mut session = Session::establish(&connection, seed.session(), pools)?;
         session.reserve(traffic::cots(&network, runs));
         Ok(Self {
             connection,
             session: Some(session),
             network,
             model,
+            extension,
             request: *request,
             left: images,
             setup_s: begin.elapsed().as_secs_f64(),
@@ -179,6 +192,12 @@ impl Client {
     #[must_use]
     pub const fn model(&self) -> &PublicModel {
         &self.model
+    }
+
+    /// The OT extension of the session, which the server chose.
+    #[must_use]
+    pub const fn extension(&self) -> &'static dyn Extension {
+        self.extension
     }
 
     /// What was asked of it.

@@ -5,14 +5,18 @@
 //! | from | message | at most |
 //! |---|---|---|
 //! | server | the public part of its model | 16 MiB |
+//! | server | `{"extension": its name, "parameters": {name: number, …}}` | 4096 bytes |
 //! | client | `{"mode": "faithful" or "fast", "images": n}` | 4096 bytes |
 //! | server | `"accepted"` or `{"refused": why}` | 4096 bytes |
 //!
 //! Each message is JSON, its length in eight bytes before it. All of it together has to be over within the time-out of
 //! the connection, so that a client whose bytes drip does not hold its place for long.
 
+use std::collections::BTreeMap;
+
 use channel::{Channel, Connection, Digest, Terms};
 use nets::{MAX_PUBLIC_BYTES, PublicModel};
+use ot::Extension;
 use secure::Mode;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -23,6 +27,24 @@ use crate::error::cleaned;
 pub(crate) const CONTROL: u32 = 3;
 /// The longest message other than the public part.
 const MAX_MESSAGE: usize = 4096;
+
+/// Which OT extension makes the correlations.
+#[derive(PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Offer {
+    extension: String,
+    parameters: BTreeMap<String, u64>,
+}
+
+impl Offer {
+    pub(crate) fn of(extension: &dyn Extension) -> Self {
+        let parameters = extension.agreement().into_iter();
+        Self {
+            extension: extension.name().to_owned(),
+            parameters: parameters.map(|(name, n)| (name.to_owned(), n)).collect(),
+        }
+    }
+}
 
 /// What the client wants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -69,14 +91,16 @@ impl Control {
         })
     }
 
-    /// Server: presents the model, hears what the client wants, and answers. `grant` says what it gets, or
+    /// Server: presents the model and the extension, hears what the client wants, and answers. `grant` says what it gets, or
     /// why it gets nothing.
     pub(crate) fn present<T>(
         &mut self,
         model: &[u8],
+        offer: &Offer,
         grant: impl FnOnce(Wish) -> Result<T, String>,
     ) -> Result<(Wish, T), Error> {
         self.channel.send_frame(model)?;
+        self.send(offer)?;
         let wish: Wish = self.receive("request")?;
         match grant(wish) {
             Ok(granted) => {
@@ -108,6 +132,19 @@ impl Control {
             }
             _ => Ok(model),
         }
+    }
+
+    /// Client: hears which extension the server uses, and finds it among those that it takes part in.
+    pub(crate) fn extension(
+        &mut self,
+        ours: &[&'static dyn Extension],
+    ) -> Result<&'static dyn Extension, Error> {
+        let offer: Offer = self.receive("extension")?;
+        let same = ours.iter().find(|one| Offer::of(**one) == offer);
+        same.copied().ok_or_else(|| Error::OtherExtension {
+            offered: cleaned(&offer.extension),
+            accepted: ours.iter().map(|one| one.name()).collect(),
+        })
     }
 
     /// Client: says what it wants and hears whether it gets it.

@@ -24,6 +24,18 @@ pub enum Error {
         /// Why, in at most 200 characters without control characters.
         reason: String,
     },
+    /// The server makes its correlations with an OT extension in which this client does not take part, or which is another
+    /// one by that name; nothing was asked of the server.
+    #[error(
+        "the server makes its correlations by {offered}, and this client takes part in no such extension, but in {}",
+        accepted.join(", ")
+    )]
+    OtherExtension {
+        /// The name of the server's extension, in at most 200 characters without control characters.
+        offered: String,
+        /// The names of those of [`Request::extensions`](crate::Request::extensions).
+        accepted: Vec<&'static str>,
+    },
     /// The connection failed, or the peer fell silent or went away; by itself or not, nobody can tell.
     #[error(transparent)]
     Transport(channel::Error),

@@ -21,8 +21,11 @@ pub use server::{Served, Server, ServerOptions};
 pub use terms::WIRE_VERSION;
 
 // What callers have to name of the crates below, besides `channel` and `nets`.
-pub use ot::{Extension, SoftSpoken, default_extension};
-pub use secure::{LayerPlan, LayerReport, Limits, Mode, Progress as Step, SecureNetwork};
+pub use ot::{EXTENSIONS, Extension};
+pub use secure::{
+    ExtensionChoice, LayerPlan, LayerReport, Limits, Mode, NetworkSpeed, Progress as Step,
+    SecureNetwork,
+};
 
 /// The streams that a session opens, each once at both ends: online traffic, the refills in which the server and in
 /// which the client is the sender, and the conversation around them.

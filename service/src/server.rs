@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use channel::{Connection, Role, Terms};
 use nets::{PrivateWeights, PublicModel};
-use ot::{Extension, default_extension};
-use secure::{Limits, Mode, SecureNetwork, ServerWeights};
+use ot::{Background, Extension};
+use secure::{ExtensionChoice, Limits, Mode, SecureNetwork, ServerWeights};
 use sharing::Session;
 
-use crate::control::{Control, Wish};
+use crate::control::{Control, Offer, Wish};
 use crate::seed::Seed;
 use crate::tally::Tally;
 use crate::terms::terms;
@@ -29,8 +29,11 @@ pub struct ServerOptions {
     pub modes: Modes,
     /// How large the network may be. Clients have limits of their own.
     pub limits: Limits,
-    /// The OT extension; clients must use the same.
-    pub extension: &'static dyn Extension,
+    /// How the OT extension is chosen, which clients are told.
+    pub extension: ExtensionChoice,
+    /// Whether each session refills its correlations in two threads of its own ([`ot::Background`]), ahead of the protocols.
+    /// It pays where processors have nothing to do.
+    pub background: bool,
 }
 
 impl Default for ServerOptions {
@@ -39,7 +42,8 @@ impl Default for ServerOptions {
             max_images: 4,
             modes: Modes::ALL,
             limits: Limits::default(),
-            extension: default_extension(),
+            extension: ExtensionChoice::default(),
+            background: false,
         }
     }
 }
@@ -56,6 +60,8 @@ pub struct Server {
     json: Vec<u8>,
     terms: Terms,
     weights: ServerWeights,
+    extension: &'static dyn Extension,
+    offer: Offer,
     /// The network as planned for each mode that is allowed.
     faithful: Option<SecureNetwork>,
     fast: Option<SecureNetwork>,
@@ -95,16 +101,25 @@ impl Server {
         public.check().map_err(secure::Error::from)?;
         weights.check(&public.graph).map_err(secure::Error::from)?;
         let graph = Arc::new(public.graph.clone());
-        let price = options.extension.price();
+        // The mode that draws more decides.
+        let mode = match options.modes.allows(Mode::Faithful) {
+            true => Mode::Faithful,
+            false => Mode::Fast,
+        };
+        let (views, limits) = (public.preprocessing.views() as u64, &options.limits);
+        let extension = options.extension.extension(&graph, mode, views, limits)?;
+        let price = extension.price();
         let plan = |mode| {
             let allowed = options.modes.allows(mode);
-            let plan = || SecureNetwork::within(&options.limits, Arc::clone(&graph), mode, price);
+            let plan = || SecureNetwork::within(limits, Arc::clone(&graph), mode, price);
             allowed.then(plan).transpose()
         };
         Ok(Self {
             json: public.to_json(),
-            terms: terms(options.extension, Some(public.digest())),
+            terms: terms(Some(public.digest())),
             weights: ServerWeights::new(Arc::new(weights)),
+            offer: Offer::of(extension),
+            extension,
             faithful: plan(Mode::Faithful)?,
             fast: plan(Mode::Fast)?,
             options,
@@ -118,13 +133,19 @@ impl Server {
         &self.public
     }
 
+    /// The OT extension of all sessions.
+    #[must_use]
+    pub const fn extension(&self) -> &'static dyn Extension {
+        self.extension
+    }
+
     /// The bytes of the largest session that is allowed, in both directions: its set-up, the runs of all images in all views
     /// in the mode that takes most, and the refills of correlations.
     #[must_use]
     pub fn largest_session(&self) -> u64 {
         let runs = self.runs(self.options.max_images);
         let modes = [&self.faithful, &self.fast].into_iter().flatten();
-        let bytes = modes.map(|network| traffic::bytes(network, runs, self.options.extension));
+        let bytes = modes.map(|network| traffic::bytes(network, runs, self.extension));
         bytes.max().unwrap_or_default()
     }
 
@@ -137,7 +158,7 @@ impl Server {
     /// Serves one client until it has had all its images.
     ///
     /// The parties compare their session id and their terms if the connection had no handshake; the server presents
-    /// the public part of its model, hears how many images will come and in which mode, and takes part in
+    /// the public part of its model and its OT extension, hears how many images will come and in which mode, and takes part in
     /// the protocols for each. It learns nothing of images and findings. `seed` must be fresh and secret;
     /// everything random comes from it.
     ///
@@ -165,8 +186,13 @@ impl Server {
         );
         let (seed, begin) = (Seed::new(seed), Instant::now());
         let mut control = Control::open(connection, &self.terms)?;
-        let (wish, network) = control.present(&self.json, |wish| self.network_for(wish))?;
-        let extension = self.options.extension;
+        let (wish, network) =
+            control.present(&self.json, &self.offer, |wish| self.network_for(wish))?;
+        let background = Background::new(self.extension);
+        let extension: &dyn Extension = match self.options.background {
+            true => &background,
+            false => self.extension,
+        };
         let mut session = Session::establish(connection, seed.session(), extension)?;
         let runs = self.runs(wish.images);
         session.reserve(traffic::cots(network, runs));

@@ -6,11 +6,7 @@ use secure::SecureNetwork;
 
 /// The correlations that `runs` runs of a network draw.
 pub(crate) fn cots(network: &SecureNetwork, runs: u64) -> Cots {
-    let one = network.cost().cots;
-    Cots {
-        server_sends: one.server_sends.saturating_mul(runs),
-        client_sends: one.client_sends.saturating_mul(runs),
-    }
+    network.cost().cots.times(runs)
 }
 
 /// The bytes of a session of `runs` runs, in both directions: the set-up, the runs, and the refills of the

@@ -28,19 +28,19 @@ fn the_wire_is_the_one_of_the_baseline() {
     let baseline = [
         [
             "856fb66d60fa5e0ef9984fa188ad5ec37447f29ad3b3896d01d5b68c702900e8",
-            "fe40d2a06f0d005c04ffbb3e2df1e2b82c2077e1aaa520bec3a381161772d3c1",
+            "095d1ec3efe1ff71b2e09f3097a2b298021cbc3e35e8677eb3ace8c5021b1597",
         ],
         [
             "6051c6607473b2a78e975be5a47cd26bd112ee12f8ec14821f00876fbbd9baf4",
-            "7f4b1fd89af845a009800204bc1f4c993f0cfd4c323f20013daa74d3ae0539aa",
+            "5848650d3108903440d0e37d283ca00ca76938d8a5c050e484ebce799239ba3a",
         ],
         [
             "28466f4dc2503c9e58f1fe46b4c70914ff064708b302c191f9a0bfe0e61326cd",
-            "8a60918a4a340a1a43d6ffecd4a1b01e6817ebe6aebaefc9078d0ee83e2f93cf",
+            "238c7da7a0ee8d5b488b085c38081a159f58a6ea82a423c955a1a7d900af7ffc",
         ],
         [
             "a08d284880f67f13c71e53d3e22d4c24015256e08cb267aed9a11f0f96959b6c",
-            "fd419669a2a033b976d378df4faf4418fc521d928590243cf829d3a67d9bf8f8",
+            "20e32e22190e5fb1ff8b83db6520f0e00bc21ea3617e04b51b4e9d28f4f9f84d",
         ],
     ];
     assert_eq!(tasks.len(), baseline.len());

@@ -5,13 +5,17 @@ mod operations;
 use std::sync::Arc;
 use std::time::Instant;
 
-use channel::{Config, Connection, Cost, Listener, connect};
+use channel::{Config, Connection, Cost, Listener, Role, connect};
 use linear::{Work, work};
 use nets::run_integer;
-use secure::{CHUNK, CpuModel, Mode, SecureNetwork, ServerWeights};
+use ot::CotPrice;
+use secure::{
+    CHUNK, CpuModel, ExtensionChoice, Mode, NetworkSpeed, SecureNetwork, ServerWeights,
+    fastest_extension,
+};
 use serde::Serialize;
-use service::Request;
-use sharing::{Session, default_extension};
+use service::{EXTENSIONS, Extension, Request};
+use sharing::Session;
 
 use crate::args::BenchArgs;
 use crate::cost::machine::{Machine, own_file};
@@ -20,7 +24,7 @@ use crate::failure::{Failure, Outcome};
 use crate::report::seconds;
 use crate::text::{Side, Table, bytes, put};
 use crate::ui::Ui;
-use operations::{Name, Operation};
+use operations::{COTS, Name, Operation};
 
 /// Runs of each operation, of which the fastest counts: the clock of CPU time is coarse, and other programs use the machine too.
 const CALIBRATION_RUNS: usize = 3;
@@ -29,10 +33,14 @@ const CALIBRATION_RUNS: usize = 3;
 #[derive(Clone, Debug, Serialize)]
 struct Measured {
     operation: &'static str,
+    /// What made the COTs.
+    extension: &'static str,
     /// CPU time of both parties together.
     cpu_s: f64,
     wall_s: f64,
     online_bytes: u64,
+    /// Of both directions.
+    refill_bytes: u64,
     flights: u64,
     cots: u64,
     #[serde(skip)]
@@ -51,16 +59,27 @@ struct Bench {
 pub(crate) fn bench(args: &BenchArgs, ui: Ui) -> Outcome<()> {
     let runs = if args.calibrate { CALIBRATION_RUNS } else { 1 };
     let mut operations = Vec::new();
+    let extension = match args.extension.on(NetworkSpeed::LAN) {
+        ExtensionChoice::Always(extension) => extension,
+        // That of a large demand, so that the operations have the same.
+        _ => fastest_extension(ot::rot_cost(COTS, Role::Server).cots, &NetworkSpeed::LAN),
+    };
     for operation in operations::all()? {
-        ui.note(operation.name.text());
-        operations.push(best(&operation, runs)?);
+        let by = match operation.name {
+            Name::Refill => &EXTENSIONS[..],
+            _ => &[extension],
+        };
+        for &extension in by {
+            ui.note(&format!("{}, {}", operation.name.text(), extension.name()));
+            operations.push(best(&operation, extension, runs)?);
+        }
     }
     if args.calibrate && operations.iter().any(|m| m.cpu_s <= 0.0) {
         return Err(Failure::run(
             "this system does not tell the CPU time of a process: nothing to calibrate with",
         ));
     }
-    let constants = args.calibrate.then(|| fit(&operations));
+    let constants = args.calibrate.then(|| fit(&operations, extension));
     if let Some(constants) = constants.clone() {
         let path = args.out.clone().or_else(own_file).ok_or_else(|| {
             Failure::input("neither XDG_CONFIG_HOME nor HOME is set: say where with --out FILE")
@@ -78,10 +97,14 @@ pub(crate) fn bench(args: &BenchArgs, ui: Ui) -> Outcome<()> {
     ui.text(&bench.table())
 }
 
-fn best(operation: &Operation, runs: usize) -> Outcome<Measured> {
-    let mut best = measure(operation)?;
+fn best(
+    operation: &Operation,
+    extension: &'static dyn Extension,
+    runs: usize,
+) -> Outcome<Measured> {
+    let mut best = measure(operation, extension)?;
     for _ in 1..runs {
-        let next = measure(operation)?;
+        let next = measure(operation, extension)?;
         if next.cpu_s < best.cpu_s {
             best = next;
         }
@@ -89,15 +112,26 @@ fn best(operation: &Operation, runs: usize) -> Outcome<Measured> {
     Ok(best)
 }
 
-/// The seconds of each unit of work with which the estimate of every operation equals its measured time.
-fn fit(all: &[Measured]) -> CpuModel {
-    let of = |name: Name| -> (f64, Work) {
-        let found = all.iter().find(|m| m.operation == name.text());
+/// The seconds of each unit of work with which the estimate of every operation equals its measured time; all but the refills
+/// used this extension.
+fn fit(all: &[Measured], extension: &dyn Extension) -> CpuModel {
+    let by = |name: Name, extension: &dyn Extension| -> (f64, Work) {
+        let mut all = all.iter();
+        let found = all.find(|m| m.operation == name.text() && m.extension == extension.name());
         found.map_or((0.0, Work::default()), |m| (m.cpu_s, m.work.clone()))
     };
+    let of = |name| by(name, extension);
     let per = |rest: f64, count: u64| (rest / float(count.max(1))).max(0.0);
-    let (cot_s, cots) = of(Name::Refill);
-    let cot = per(cot_s, cots.get(work::COTS));
+    let cot = |extension: &dyn Extension| {
+        let (cot_s, cots) = by(Name::Refill, extension);
+        per(cot_s, cots.get(work::COTS))
+    };
+    let model = EXTENSIONS
+        .iter()
+        .fold(CpuModel::default(), |model, &extension| {
+            model.with_extension(extension, cot(extension))
+        });
+    let cot = cot(extension);
     let (relu_s, relu) = of(Name::Relu);
     let (truncation_s, truncation) = of(Name::Truncation);
     let made = float(relu.get(work::COTS) + truncation.get(work::COTS)) * cot;
@@ -117,48 +151,57 @@ fn fit(all: &[Measured]) -> CpuModel {
     let products =
         float(transform.get(work::ROWS)) * row + float(transform.get(work::WORDS)) * word;
     let rest = transform_s - products - elementwise(&transform);
-    CpuModel::default()
+    model
         .with(work::ROWS, row)
         .with(work::WORDS, word)
         .with(work::ELEMENTS, per(rest, transform.get(work::ELEMENTS)))
-        .with(work::COTS, cot)
         .with(work::BYTES, byte)
+        .of_extension(EXTENSIONS[0])
 }
 
 /// Runs both parties of one operation over loopback.
-fn measure(operation: &Operation) -> Outcome<Measured> {
-    let extension = default_extension();
+fn measure(operation: &Operation, extension: &'static dyn Extension) -> Outcome<Measured> {
+    let price = extension.price();
+    let (cost, work) = operation.planned(price)?;
     let (terms, config) = (Request::default().terms(), Config::default());
     let listener = Listener::bind("127.0.0.1:0", config.clone()).map_err(Failure::run)?;
     let address = listener.local_addr();
     let (at_server, at_client) = (entropy::bytes()?, entropy::bytes()?);
     let session = |connection: &Connection| -> Outcome<Session> {
-        Session::establish(connection, entropy::bytes()?, extension).map_err(Failure::run)
+        let session = Session::establish(connection, entropy::bytes()?, extension);
+        let mut session = session.map_err(Failure::run)?;
+        session.reserve(cost.cots);
+        Ok(session)
     };
     let begin = std::thread::scope(|scope| {
         let server = scope.spawn(|| {
             let connection = listener.accept(&terms, at_server).map_err(Failure::run)?;
             let mut session = session(&connection)?;
             let begin = (cpu_seconds(), Instant::now());
-            operation.serve(&mut session)?;
+            operation.serve(&mut session, price)?;
             Ok(begin)
         });
         let client = || {
             let connection = connect(address, &terms, &config, at_client).map_err(Failure::run)?;
-            operation.infer(&mut session(&connection)?)
+            operation.infer(&mut session(&connection)?, price)
         };
         let mine: Outcome<()> = client();
         let theirs = (server.join())
             .unwrap_or_else(|_| Err(Failure::run("the other party's thread failed")));
         mine.and(theirs)
     })?;
-    let (cost, work) = operation.planned()?;
+    let refills = [
+        extension.refill_cost(cost.cots.server_sends, Role::Server),
+        extension.refill_cost(cost.cots.client_sends, Role::Client),
+    ];
     let (cpu_s, wall_s) = (cpu_seconds() - begin.0, seconds(begin.1.elapsed()));
     Ok(Measured {
         operation: operation.name.text(),
+        extension: extension.name(),
         cpu_s,
         wall_s,
         online_bytes: cost.bytes(),
+        refill_bytes: refills.iter().map(Cost::bytes).sum(),
         flights: cost.flights() as u64,
         cots: cost.cots.total(),
         work,
@@ -166,22 +209,21 @@ fn measure(operation: &Operation) -> Outcome<Measured> {
 }
 
 impl Operation {
-    fn network(&self) -> Outcome<SecureNetwork> {
-        let price = default_extension().price();
+    fn network(&self, price: CotPrice) -> Outcome<SecureNetwork> {
         SecureNetwork::new(Arc::clone(&self.graph), Mode::Faithful, price).map_err(Failure::run)
     }
 
     /// Cost and work as counted before the run; the bytes of the run equal them.
-    fn planned(&self) -> Outcome<(Cost, Work)> {
+    fn planned(&self, price: CotPrice) -> Outcome<(Cost, Work)> {
         if self.cots > 0 {
             let work = Work::of([(work::COTS, self.cots as u64)]);
-            return Ok((ot::rot_cost(self.cots, channel::Role::Server), work));
+            return Ok((ot::rot_cost(self.cots, Role::Server), work));
         }
-        let network = self.network()?;
+        let network = self.network(price)?;
         Ok((network.cost().clone(), network.work()))
     }
 
-    fn serve(&self, session: &mut Session) -> Outcome<()> {
+    fn serve(&self, session: &mut Session, price: CotPrice) -> Outcome<()> {
         if self.cots > 0 {
             for _ in 0..self.cots / CHUNK {
                 session.ot().1.rot(CHUNK).map_err(Failure::run)?;
@@ -189,21 +231,21 @@ impl Operation {
             return Ok(());
         }
         let weights = ServerWeights::new(Arc::clone(&self.weights));
-        (self.network()?)
+        (self.network(price)?)
             .serve(session, &weights, &mut |_| {})
             .map_err(Failure::run)?;
         Ok(())
     }
 
     /// The client's side, which compares the result with the clear integers.
-    fn infer(&self, session: &mut Session) -> Outcome<()> {
+    fn infer(&self, session: &mut Session, price: CotPrice) -> Outcome<()> {
         if self.cots > 0 {
             for _ in 0..self.cots / CHUNK {
                 session.ot().2.rot(CHUNK).map_err(Failure::run)?;
             }
             return Ok(());
         }
-        let (found, _) = (self.network()?)
+        let (found, _) = (self.network(price)?)
             .infer(session, &self.input, &mut |_| {})
             .map_err(Failure::run)?;
         let expected =
@@ -222,18 +264,22 @@ impl Bench {
     fn table(&self) -> String {
         let mut table = Table::new([
             ("operation, both parties over loopback", Side::Left),
+            ("COTs by", Side::Left),
             ("CPU s", Side::Right),
             ("wall s", Side::Right),
             ("online", Side::Right),
+            ("refill", Side::Right),
             ("flights", Side::Right),
             ("COTs", Side::Right),
         ]);
         for m in &self.operations {
             table.row([
                 m.operation.to_owned(),
+                m.extension.to_owned(),
                 format!("{:.2}", m.cpu_s),
                 format!("{:.2}", m.wall_s),
                 bytes(m.online_bytes),
+                bytes(m.refill_bytes),
                 m.flights.to_string(),
                 m.cots.to_string(),
             ]);
@@ -248,10 +294,15 @@ impl Bench {
                 work::BYTES,
             ];
             let [row, word, element, cot, byte] = units.map(|unit| c.unit(unit) * 1e9);
+            let others = EXTENSIONS[1..].iter().map(|&extension| {
+                let cot = c.clone().of_extension(extension).unit(work::COTS);
+                format!("{:.1} by {}", cot * 1e9, extension.name())
+            });
+            let others = others.collect::<Vec<_>>().join(", ");
             put(
                 &mut text,
                 format_args!(
-                    "nanoseconds: a COT with a vector {row:.1}, a word of the vector {word:.2}, a transformed value {element:.2}, another COT {cot:.1}, a byte of a non-linear protocol {byte:.1}"
+                    "nanoseconds: a COT with a vector {row:.1}, a word of the vector {word:.2}, a transformed value {element:.2}, another COT {cot:.1} by softspoken, {others}, a byte of a non-linear protocol {byte:.1}"
                 ),
             );
         }

@@ -54,6 +54,7 @@ pub(crate) fn run(model: &Model, image: &Image, arithmetic: Arithmetic) -> Outco
         Arithmetic::Fixed => "fixed",
     };
     Ok(Report {
+        extension: None,
         model: public.name.clone(),
         arithmetic: Some(name.into()),
         mode: None,

@@ -6,6 +6,8 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
 use channel::Config;
+use clap::ValueEnum as _;
+use clap::builder::PossibleValue;
 use images::Image;
 use serde::Deserialize;
 use service::Request;
@@ -27,7 +29,7 @@ pub(crate) fn demo(args: &DemoArgs, ui: Ui) -> Outcome<()> {
         Failure::input(format!("there are {} X-rays, numbered from 0", XRAYS.len()))
     })?;
     let picture = Image::decode(*name, bytes)?;
-    let mut server = ServerProcess::start()?;
+    let mut server = ServerProcess::start(args)?;
     ui.note(&format!(
         "server: process {} on {}, network {EMBEDDED}; client: process {}, X-ray {name}",
         server.process.id(),
@@ -36,6 +38,8 @@ pub(crate) fn demo(args: &DemoArgs, ui: Ui) -> Outcome<()> {
     ));
     let request = Request {
         mode: args.mode.into(),
+        extensions: args.extension.accepted(),
+        background: args.background,
         ..Request::default()
     };
     let config = Config {
@@ -87,13 +91,17 @@ struct Listening {
 }
 
 impl ServerProcess {
-    fn start() -> Outcome<Self> {
+    fn start(args: &DemoArgs) -> Outcome<Self> {
         let failed = |cause: String| Failure::run(format!("cannot start the server: {cause}"));
         let program = std::env::current_exe().map_err(|e| failed(e.to_string()))?;
         let timeout = TIMEOUT.to_string();
+        let extension = args.extension.to_possible_value();
+        let extension = extension.as_ref().map_or("auto", PossibleValue::get_name);
         let mut process = Command::new(program)
             .args(["serve", "--model", EMBEDDED, "--listen", "127.0.0.1:0"])
             .args(["--sessions", "1", "--timeout", &timeout])
+            .args(["--extension", extension])
+            .args(args.background.then_some("--background"))
             .args(["--end-with-stdin", "--json", "--quiet"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -6,13 +6,12 @@ use backbones::backbone;
 use images::Image;
 use import::{ImportOptions, ImportReport, WeightBits, quantise};
 use nets::{Crops, Head, Preprocessing, Source, StateDict};
-use secure::{Algorithms, choose_algorithms};
-use sharing::default_extension;
+use secure::{Algorithms, Mode, choose_algorithms};
 
 use crate::args::ImportArgs;
 use crate::failure::{Failure, Outcome};
 use crate::file;
-use crate::model::problem;
+use crate::model::{self, problem};
 use crate::text::{Side, Table, counted, put};
 use crate::ui::Ui;
 
@@ -55,9 +54,10 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
         error => Failure::input(error),
     })?;
     let algorithms = Algorithms::Auto(args.objective.on(speed.wire.network));
-    let price = default_extension().price();
-    let (model, choices) =
-        choose_algorithms(&model, &algorithms, price, &speed.constants).map_err(Failure::input)?;
+    let extension = model::extension(&model, Mode::Faithful, speed.extension)?;
+    let constants = speed.constants.of_extension(extension);
+    let chosen = choose_algorithms(&model, &algorithms, extension.price(), &constants);
+    let (model, choices) = chosen.map_err(Failure::input)?;
     for (layer, choice) in report.layers.iter_mut().zip(&choices) {
         layer.algorithm = choice.chosen.to_string();
     }

@@ -25,11 +25,14 @@ pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
         mode: args.mode.into(),
         expect,
         max_traffic: args.max_traffic,
+        extensions: args.extension.accepted(),
+        background: args.background,
         ..Request::default()
     };
     let mut session = client::dial(&args.connect, &addresses, &request, &args.config(), ui)?;
     let (model, peer) = (&session.model().name, session.connection().peer());
-    ui.note(&format!("model {model} from {peer}"));
+    let extension = session.extension().name();
+    ui.note(&format!("model {model} from {peer}, COTs by {extension}"));
     for image in inputs {
         let image = image?;
         let report = client::infer(&mut session, &image, ui);

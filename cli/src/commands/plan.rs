@@ -2,7 +2,6 @@
 
 use nets::Model;
 use secure::{Algorithms, choose_algorithms};
-use sharing::default_extension;
 
 use crate::args::PlanArgs;
 use crate::cost::ablation::{Ablation, Settings};
@@ -91,7 +90,7 @@ fn of_backbone(name: &str, args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Es
         "{name} gets random weights, and widths from noise"
     ));
     let parameters = source.float.parameters();
-    let model = model::quantised(source, args.widths())?;
+    let model = model::quantised(source, args.widths(), speed.extension)?;
     ours(&model, parameters, args, speed)
 }
 
@@ -100,10 +99,11 @@ fn ours(model: &Model, parameters: u64, args: &PlanArgs, speed: &Speed) -> Outco
     let Some(objective) = args.objective else {
         return estimate::of_model(model, args.mode.into(), parameters, speed);
     };
-    let price = default_extension().price();
+    let extension = model::extension(model, args.mode.into(), speed.extension)?;
     let algorithms = Algorithms::Auto(objective.on(speed.wire.network));
-    let (model, choices) =
-        choose_algorithms(model, &algorithms, price, &speed.constants).map_err(Failure::input)?;
+    let constants = speed.constants.clone().of_extension(extension);
+    let chosen = choose_algorithms(model, &algorithms, extension.price(), &constants);
+    let (model, choices) = chosen.map_err(Failure::input)?;
     let why = choices.into_iter().map(|c| (c.node, c.why)).collect();
-    estimate::with_reasons(&model, args.mode.into(), parameters, &why, speed)
+    estimate::with_reasons(&model, args.mode.into(), extension, parameters, &why, speed)
 }

@@ -27,6 +27,7 @@ struct Listening<'a> {
     listening: String,
     model: &'a str,
     digest: String,
+    extension: &'static str,
 }
 
 /// Serves clients until interrupted, or until `--sessions` have ended.
@@ -105,8 +106,9 @@ fn close_at_interrupt(listener: &Listener, running: &Arc<AtomicUsize>, ui: Ui) -
 fn announce(listener: &Listener, server: &Server, ui: Ui) -> Outcome<()> {
     let (address, model) = (listener.local_addr(), server.model());
     let (name, digest) = (model.name.as_str(), hex(&model.digest()));
+    let extension = server.extension().name();
     ui.note(&format!(
-        "serving {name} on {address}, model digest {digest}"
+        "serving {name} on {address}, model digest {digest}, COTs by {extension}"
     ));
     if ui.is_json() {
         let listening = address.to_string();
@@ -114,6 +116,7 @@ fn announce(listener: &Listener, server: &Server, ui: Ui) -> Outcome<()> {
             listening,
             model: name,
             digest,
+            extension,
         })?;
     }
     Ok(())

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use backbones::Error;
 use nets::{Model, Source};
-use secure::{Algorithms, CpuModel, CrypTFlow2, Mode, choose_algorithms};
+use secure::{Algorithms, CpuModel, CrypTFlow2, ExtensionChoice, Mode, choose_algorithms};
 use serde::Serialize;
+use service::Extension;
 use sharing::default_extension;
 
 use super::estimate::{self, Estimate, Speed};
@@ -86,6 +87,7 @@ impl Ablation {
         let speed = |wire| Speed {
             wire,
             constants: constants.clone(),
+            extension: ExtensionChoice::default(),
         };
         let rows = Rows {
             settings,
@@ -132,12 +134,18 @@ impl Rows {
         }
         let parameters = base.float.parameters();
         let model = self.quantised(base)?;
-        for (lever, algorithms) in [
-            ("narrow widths, our protocols", Algorithms::Direct),
-            ("exact Winograd", Algorithms::default()),
+        for (lever, algorithms, choice) in [
+            ("narrow widths, our protocols", Algorithms::Direct, usual()),
+            ("exact Winograd", Algorithms::default(), usual()),
+            (
+                "silent OT",
+                Algorithms::default(),
+                ExtensionChoice::default(),
+            ),
         ] {
-            let model = with(&model, &algorithms)?;
-            rows.push(self.ours(lever, true, &model, BASE, parameters)?);
+            let extension = model::extension(&model, Mode::Faithful, choice)?;
+            let model = with(&model, &algorithms, extension)?;
+            rows.push(self.ours(lever, true, (&model, BASE), extension, parameters)?);
         }
         for (lever, name, groups) in NETWORKS {
             let source = match self.seeded(name, groups) {
@@ -148,7 +156,9 @@ impl Rows {
             let parameters = source.float.parameters();
             let model = self.quantised(source)?;
             let name = groups.map_or_else(|| name.into(), |groups| format!("{name}, g = {groups}"));
-            rows.push(self.ours(lever, false, &model, &name, parameters)?);
+            let choice = ExtensionChoice::default();
+            let extension = model::extension(&model, Mode::Faithful, choice)?;
+            rows.push(self.ours(lever, false, (&model, &name), extension, parameters)?);
         }
         Ok(rows)
     }
@@ -163,20 +173,22 @@ impl Rows {
             "{}: random weights, and widths from noise",
             source.arch
         ));
-        model::quantised(source, self.settings.widths)
+        model::quantised(source, self.settings.widths, ExtensionChoice::default())
     }
 
     fn ours(
         &self,
         lever: &'static str,
         keeps_weights: bool,
-        model: &Model,
-        name: &str,
+        (model, name): (&Model, &str),
+        extension: &'static dyn Extension,
         parameters: u64,
     ) -> Outcome<Row> {
         let why = BTreeMap::new();
-        let estimate =
-            |speed| estimate::with_reasons(model, Mode::Faithful, parameters, &why, speed);
+        let estimate = |speed| {
+            let mode = Mode::Faithful;
+            estimate::with_reasons(model, mode, extension, parameters, &why, speed)
+        };
         let (lan, wan) = (estimate(&self.lan)?, estimate(&self.wan)?);
         let row = row(lever, keeps_weights, &lan, &wan);
         Ok(Row {
@@ -186,9 +198,14 @@ impl Rows {
     }
 }
 
+/// The extension of the rows before silent OT.
+fn usual() -> ExtensionChoice {
+    ExtensionChoice::Always(default_extension())
+}
+
 /// The same network with the algorithms chosen anew.
-fn with(model: &Model, algorithms: &Algorithms) -> Outcome<Model> {
-    let price = default_extension().price();
+fn with(model: &Model, algorithms: &Algorithms, extension: &dyn Extension) -> Outcome<Model> {
+    let price = extension.price();
     let chosen = choose_algorithms(model, algorithms, price, &CpuModel::default());
     Ok(chosen.map_err(Failure::input)?.0)
 }
@@ -243,7 +260,7 @@ impl Ablation {
              {table}\
              LAN: 3 Gbit/s, 0.3 ms; WAN: 100 Mbit/s, 40 ms. Seconds are estimates: the CPU of both parties and the network; \
              those with > are of the network alone.\n\
-             The weights of every row after the fourth must be trained anew.\n",
+             The weights of every row after the fifth must be trained anew.\n",
             self.size, self.classes
         )
     }

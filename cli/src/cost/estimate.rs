@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use channel::{Cost, Cots, Role};
 use nets::{FloatModel, Model};
-use secure::{CpuModel, CrypTFlow2, LayerPlan, Mode, SecureNetwork, reasons};
+use secure::{CpuModel, CrypTFlow2, ExtensionChoice, LayerPlan, Mode, SecureNetwork, reasons};
 use serde::Serialize;
-use service::Comm;
+use service::{Comm, Extension};
 use sharing::default_extension;
 
 use super::wire::Wire;
 use crate::failure::{Failure, Outcome};
+use crate::model;
 use crate::report::{Layer, Planned, Widths, traffic, widths};
 use crate::text::{Side, Table, bytes, put};
 
@@ -22,6 +23,9 @@ pub(crate) struct Estimate {
     pub(crate) preset: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) mode: Option<String>,
+    /// What makes the correlated OTs; none for a system that counts them with the rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) extension: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bits: Option<Widths>,
     pub(crate) network: Wire,
@@ -49,15 +53,7 @@ pub(crate) struct Time {
 pub(crate) struct Speed {
     pub(crate) wire: Wire,
     pub(crate) constants: CpuModel,
-}
-
-impl Speed {
-    /// CPU seconds and network seconds of a layer.
-    fn seconds(&self, layer: &LayerPlan) -> (f64, f64) {
-        let price = default_extension().price();
-        let network = self.wire.network.seconds(&layer.cost, price);
-        (self.constants.seconds(&layer.work), network)
-    }
+    pub(crate) extension: ExtensionChoice,
 }
 
 /// What a model costs with the algorithms that it has.
@@ -67,31 +63,39 @@ pub(crate) fn of_model(
     parameters: u64,
     speed: &Speed,
 ) -> Outcome<Estimate> {
-    let price = default_extension().price();
-    let why = reasons(&model.public.graph, price).map_err(Failure::input)?;
-    with_reasons(model, mode, parameters, &why, speed)
+    let extension = model::extension(model, mode, speed.extension)?;
+    let why = reasons(&model.public.graph, extension.price()).map_err(Failure::input)?;
+    with_reasons(model, mode, extension, parameters, &why, speed)
 }
 
 /// As [`of_model`], with the reasons for the algorithms of layers, by node.
 pub(crate) fn with_reasons(
     model: &Model,
     mode: Mode,
+    extension: &'static dyn Extension,
     parameters: u64,
     why: &BTreeMap<usize, String>,
     speed: &Speed,
 ) -> Outcome<Estimate> {
     let public = &model.public;
-    let price = default_extension().price();
     let graph = Arc::new(public.graph.clone());
-    let network = SecureNetwork::new(graph, mode, price).map_err(Failure::input)?;
+    let network = SecureNetwork::new(graph, mode, extension.price()).map_err(Failure::input)?;
     let views = public.preprocessing.views();
     let estimate = Estimate {
         mode: Some(mode.to_string()),
+        extension: Some(extension.name()),
         bits: Some(widths(&public.graph)),
         parameters,
-        ..sum(public.name.clone(), "ot", network.plan(), views, why, speed)
+        ..sum(
+            public.name.clone(),
+            "ot",
+            network.plan(),
+            views,
+            why,
+            (speed, extension),
+        )
     };
-    Ok(estimate.with_shared_flights(network.cost(), speed))
+    Ok(estimate.with_shared_flights(network.cost(), speed, extension))
 }
 
 /// What a network cost in an earlier system; what its CPU did is not known.
@@ -104,7 +108,9 @@ pub(crate) fn of_history(
     speed: &Speed,
 ) -> Outcome<Estimate> {
     let layers = settings.plan(float).map_err(Failure::input)?;
-    let mut estimate = sum(model, preset, &layers, views, &BTreeMap::new(), speed);
+    // Its costs contain its correlations.
+    let by = (speed, default_extension());
+    let mut estimate = sum(model, preset, &layers, views, &BTreeMap::new(), by);
     estimate.time.cpu_s = None;
     estimate.parameters = float.parameters();
     Ok(estimate)
@@ -117,12 +123,13 @@ fn sum(
     plan: &[LayerPlan],
     views: usize,
     why: &BTreeMap<usize, String>,
-    speed: &Speed,
+    (speed, extension): (&Speed, &dyn Extension),
 ) -> Estimate {
     let mut estimate = Estimate {
         model,
         preset,
         mode: None,
+        extension: None,
         bits: None,
         network: speed.wire.clone(),
         views,
@@ -132,17 +139,18 @@ fn sum(
         time: Time::default(),
         layers: Vec::with_capacity(plan.len()),
     };
+    let constants = speed.constants.clone().of_extension(extension);
     let mut cpu_s = 0.0;
-    let mut drawn = Cots::default();
+    let mut refills = Refills::new(extension, plan, views);
     for _ in 0..views {
         for (place, planned) in plan.iter().enumerate() {
-            let (cpu, network) = speed.seconds(planned);
-            let before = drawn;
-            drawn = drawn.plus(planned.cost.cots);
+            let cpu = constants.seconds(&planned.work);
+            let network = (speed.wire.network).seconds(&planned.cost, extension.price());
             cpu_s += cpu;
             estimate.time.network_s += network;
             let why = why.get(&planned.node).cloned().unwrap_or_default();
-            estimate.add(place, layer(planned, before, drawn, cpu + network, why));
+            let refill = refills.draw(planned.cost.cots);
+            estimate.add(place, layer(planned, refill, cpu + network, why));
         }
     }
     estimate.time.cpu_s = Some(cpu_s);
@@ -150,8 +158,8 @@ fn sum(
     estimate
 }
 
-/// A layer; `before` and `after` are the COTs that the session has drawn in all.
-fn layer(planned: &LayerPlan, before: Cots, after: Cots, seconds: f64, why: String) -> Layer {
+/// A layer; `refill` are the bytes to the server and to the client that refill the pools meanwhile.
+fn layer(planned: &LayerPlan, refill: [u64; 2], seconds: f64, why: String) -> Layer {
     Layer {
         name: planned.name.clone(),
         op: planned.op,
@@ -164,24 +172,55 @@ fn layer(planned: &LayerPlan, before: Cots, after: Cots, seconds: f64, why: Stri
         planned: Some(Planned {
             weight_bits: planned.weight_bits,
             ring_bits: planned.ring_bits,
-            // Corrections travel from the receiver to the sender.
-            refill_client_to_server_bytes: refill(before.server_sends, after.server_sends),
-            refill_server_to_client_bytes: refill(before.client_sends, after.client_sends),
+            refill_client_to_server_bytes: refill[0],
+            refill_server_to_client_bytes: refill[1],
             why,
         }),
     }
 }
 
-/// Bytes of refill between two numbers of COTs that a session has drawn in all.
-fn refill(before: u64, after: u64) -> u64 {
-    let bytes = |cots| default_extension().refill_cost(cots, Role::Server).bytes();
-    bytes(after) - bytes(before)
+/// The refills of a session, followed draw by draw.
+struct Refills<'a> {
+    extension: &'a dyn Extension,
+    /// What both parties are told before the first draw.
+    announced: Cots,
+    drawn: Cots,
+    /// Bytes to the server and to the client so far.
+    bytes: [u64; 2],
+}
+
+impl<'a> Refills<'a> {
+    fn new(extension: &'a dyn Extension, plan: &[LayerPlan], views: usize) -> Self {
+        let layers = plan.iter().map(|layer| layer.cost.cots);
+        Self {
+            extension,
+            announced: layers.fold(Cots::default(), Cots::plus).times(views as u64),
+            drawn: Cots::default(),
+            bytes: [0; 2],
+        }
+    }
+
+    /// Bytes to the server and to the client of a draw.
+    fn draw(&mut self, cots: Cots) -> [u64; 2] {
+        self.drawn = self.drawn.plus(cots);
+        let pool = |announced, drawn, sender| {
+            let announced = Some(announced);
+            let cost = (self.extension).refill_cost_announced(announced, drawn, sender);
+            [cost.bytes_to_server(), cost.bytes_to_client()]
+        };
+        let (all, now) = (self.announced, self.drawn);
+        let first = pool(all.server_sends, now.server_sends, Role::Server);
+        let second = pool(all.client_sends, now.client_sends, Role::Client);
+        let before = self.bytes;
+        self.bytes = [first[0] + second[0], first[1] + second[1]];
+        [self.bytes[0] - before[0], self.bytes[1] - before[1]]
+    }
 }
 
 impl Estimate {
     /// Counts flights as a whole run has them, in which layers share some.
-    fn with_shared_flights(mut self, one: &Cost, speed: &Speed) -> Self {
-        let price = default_extension().price();
+    fn with_shared_flights(mut self, one: &Cost, speed: &Speed, extension: &dyn Extension) -> Self {
+        let price = extension.price();
         let runs = u32::try_from(self.views).expect("few views");
         self.comm.flights = one.flights() as u64 * u64::from(runs);
         self.time.network_s = speed.wire.network.seconds(one, price) * f64::from(runs);
@@ -277,7 +316,10 @@ impl Estimate {
         );
         put(
             &mut out,
-            format_args!("traffic of one image{views}: {}", traffic(&self.comm)),
+            format_args!(
+                "traffic of one image{views}: {}",
+                traffic(&self.comm, self.extension)
+            ),
         );
         let cpu = self.time.cpu_s.map_or_else(
             || "CPU time unknown".to_owned(),

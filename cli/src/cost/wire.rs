@@ -16,22 +16,17 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// 3 Gbit/s and 0.3 ms there and back: two machines in one room, as in the evaluation of Cheetah (eprint 2022/207).
     pub(crate) fn lan() -> Self {
-        Self::named("lan", 3e9, 0.3e-3)
+        Self::named("lan", NetworkSpeed::LAN)
     }
 
-    /// 100 Mbit/s and 40 ms: a hospital's line to another city.
     pub(crate) fn wan() -> Self {
-        Self::named("wan", 100e6, 40e-3)
+        Self::named("wan", NetworkSpeed::WAN)
     }
 
-    fn named(name: &str, bits_per_s: f64, rtt_s: f64) -> Self {
-        let bytes_per_s = bits_per_s / 8.0;
-        Self {
-            name: name.to_owned(),
-            network: NetworkSpeed { bytes_per_s, rtt_s },
-        }
+    fn named(name: &str, network: NetworkSpeed) -> Self {
+        let name = name.to_owned();
+        Self { name, network }
     }
 }
 
@@ -60,7 +55,11 @@ impl FromStr for Wire {
         let rtt = quantity(rtt, &units).ok_or_else(|| {
             format!("`{rtt}` is no round trip: a number and us, ms or s, such as 20ms")
         })?;
-        Ok(Self::named(text, rate, rtt))
+        let network = NetworkSpeed {
+            bytes_per_s: rate / 8.0,
+            rtt_s: rtt,
+        };
+        Ok(Self::named(text, network))
     }
 }
 

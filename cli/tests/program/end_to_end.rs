@@ -320,7 +320,9 @@ fn from_onnx(onnx: &std::path::Path, (calibrate, image, mean, std): Images<'_>) 
 /// What a run reports of its layers, against the plan of the model file.
 fn follows_its_plan(model: &std::path::Path, report: &Value) {
     let model = nets::Model::load(model).expect("it loads");
-    let price = sharing::default_extension().price();
+    let name = report["extension"].as_str().expect("an extension");
+    let extension = service::EXTENSIONS.iter().find(|one| one.name() == name);
+    let price = extension.expect("one of all").price();
     let graph = std::sync::Arc::new(model.public.graph);
     let network = secure::SecureNetwork::new(graph, secure::Mode::Faithful, price);
     let network = network.expect("it plans");

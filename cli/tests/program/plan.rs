@@ -2,6 +2,7 @@
 
 use crate::support::{blindray, fails, json, run};
 use serde_json::Value;
+use service::EXTENSIONS;
 
 /// Small enough to be imported in moments.
 const SMALL: [&str; 4] = ["--size", "64", "--classes", "3"];
@@ -54,8 +55,6 @@ fn totals_are_the_sums_of_layers() {
 
 #[test]
 fn what_is_planned_is_what_is_measured() {
-    let planned = plan(&["--model", "chestnet"]);
-    let measured = json(&["demo", "--json", "--quiet"]).remove(0);
     let layers = |report: &Value| -> Vec<Value> {
         let mut layers = report["layers"].as_array().expect("layers").clone();
         for layer in &mut layers {
@@ -67,10 +66,43 @@ fn what_is_planned_is_what_is_measured() {
         }
         layers
     };
-    assert!(layers(&planned).len() > 10);
-    assert_eq!(layers(&planned), layers(&measured));
-    assert_eq!(planned["comm"], measured["comm"]);
-    assert_eq!(planned["bits"], measured["bits"]);
+    let usual = ("auto", "silent-small-twice");
+    let mut refills = Vec::new();
+    for (option, extension) in EXTENSIONS
+        .map(|one| (one.name(), one.name()))
+        .into_iter()
+        .chain([usual])
+    {
+        let planned = plan(&["--model", "chestnet", "--extension", option]);
+        let measured = json(&["demo", "--json", "--quiet", "--extension", option]).remove(0);
+        assert_eq!(
+            [&planned["extension"], &measured["extension"]],
+            [extension; 2]
+        );
+        assert_eq!(measured["exact"], true, "{extension}");
+        assert!(layers(&planned).len() > 10);
+        assert_eq!(layers(&planned), layers(&measured), "{extension}");
+        assert_eq!(planned["comm"], measured["comm"], "{extension}");
+        assert_eq!(planned["bits"], measured["bits"]);
+        let refill = |way: &str| number(&planned["comm"], &format!("refill_{way}_bytes"));
+        refills.push(refill("client_to_server") + refill("server_to_client"));
+    }
+    // In the order of their names: each needs less than the one before, but that two small instances do no better than one.
+    assert!(
+        refills[0] > 10 * refills[1] && refills[2] > refills[4],
+        "{refills:?}"
+    );
+}
+
+#[test]
+fn the_network_chooses_the_extension() {
+    let by = |args: &[&str]| plan(args)["extension"].as_str().expect("a name").to_owned();
+    let net = ["--model", "chestnet", "--network"];
+    assert_eq!(by(&[&net[..], &["1000Gbit,0s"]].concat()), "softspoken");
+    assert_eq!(by(&[&net[..], &["lan"]].concat()), "silent-small-twice");
+    assert_eq!(by(&[&net[..], &["10Mbit,20ms"]].concat()), "silent-large");
+    let given = ["10Mbit,20ms", "--extension", "silent-small"];
+    assert_eq!(by(&[&net[..], &given].concat()), "silent-small");
 }
 
 /// No wider than a product of a weight and an activation, but where sums of a pool come in.
@@ -109,6 +141,8 @@ fn three_terabytes_in_2022() {
 
 #[test]
 fn every_layer_says_why_it_is_computed_so() {
+    // The correlations that its algorithms were chosen for.
+    let plan = |args: &[&str]| plan(&[&["--extension", "softspoken"], args].concat());
     let report = plan(&["--model", "chestnet", "--objective", "bytes"]);
     let layers = report["layers"].as_array().expect("layers");
     let convolutions = layers.iter().filter(|l| l["op"] == "conv");
@@ -171,10 +205,10 @@ fn levers_that_keep_the_weights_only_save() {
         .filter(|row| row["keeps_weights"] == true)
         .map(total)
         .collect();
-    assert_eq!(kept.len(), 4);
+    assert_eq!(kept.len(), 5);
     assert!(kept.is_sorted_by(|a, b| a >= b), "{kept:?}");
     assert!(rows.len() >= 8, "{} rows", rows.len());
-    assert!(rows.iter().skip(4).all(|row| total(row) < kept[3]));
+    assert!(rows.iter().skip(5).all(|row| total(row) < kept[4]));
 
     well_formed(&svg);
     for row in rows {
@@ -301,7 +335,7 @@ fn bad_requests_say_what_would_do() {
     let garbage = file("garbage.json", "{}");
     let negative = file(
         "negative.json",
-        r#"{"version":2,"constants":{"row":-1,"word":0,"element":0,"cot":0,"byte":0}}"#,
+        r#"{"version":3,"constants":{"row":-1,"word":0,"element":0,"cot":0,"byte":0}}"#,
     );
     let fine = ["--model", "chestnet"];
     for (args, cause) in [
@@ -372,8 +406,16 @@ fn a_measured_machine_changes_seconds_only() {
     let path = path.to_str().expect("UTF-8");
     let measured = json(&["bench", "--calibrate", "--out", path, "--json", "--quiet"]).remove(0);
     let operations = measured["operations"].as_array().expect("operations");
-    let bytes = |i: usize| number(&operations[i], "online_bytes");
-    assert!(bytes(4) < bytes(3), "Winograd saves");
+    let bytes = |name: &str, key| -> Vec<u64> {
+        let is_it = |o: &&Value| o["operation"].as_str().expect("a name").contains(name);
+        let found = operations.iter().filter(is_it);
+        found.map(|o| number(o, key)).collect()
+    };
+    let [direct, winograd] = [", direct", "F(4x4, 3x3)"].map(|name| bytes(name, "online_bytes")[0]);
+    assert!(winograd < direct, "Winograd saves");
+    let refills = bytes("random COTs", "refill_bytes");
+    assert_eq!(refills.len(), EXTENSIONS.len());
+    assert!(refills[0] > 10 * refills[1] && refills[1] > refills[4]);
     let usual = plan(&["--model", "chestnet"]);
     let mine = plan(&["--model", "chestnet", "--constants", path]);
     assert_eq!(usual["comm"], mine["comm"]);

@@ -68,6 +68,7 @@ fn words_of_a_client_are_escaped() {
     let ask = |connection: &Connection| -> Result<(), channel::Error> {
         let mut control = connection.open(CONTROL)?;
         control.recv_frame(1 << 20)?;
+        control.recv_frame(1 << 12)?;
         let key = serde_json::to_string(HOSTILE).expect("JSON");
         control.send_frame(format!("{{{key}:1}}").as_bytes())?;
         control.flush()?;

@@ -144,6 +144,14 @@ impl<E: End> Rows<E> {
         Ok(())
     }
 
+    /// Correlations until the step after next at most.
+    pub(super) const fn within_step(&self) -> usize {
+        match STEP - self.used {
+            0 => STEP,
+            left => left,
+        }
+    }
+
     /// Fills `out` with the next correlations.
     pub(super) fn draw(&mut self, chan: &mut Channel, mut out: &mut [Block]) -> Result<(), Error> {
         while !out.is_empty() {

@@ -134,6 +134,15 @@ impl RcotSender for SilentSender {
         self.announced = self.announced.max(Some(self.drawn.saturating_add(n)));
     }
 
+    fn within_refill(&self) -> usize {
+        match &self.supply {
+            // The first correlation decides what a refill is.
+            Supply::Undecided => 1,
+            Supply::SoftSpoken => self.base.within_refill(),
+            Supply::Rows(rows) => rows.within_step(),
+        }
+    }
+
     fn drawn(&self) -> u64 {
         self.drawn
     }

@@ -184,6 +184,10 @@ impl RcotReceiver for SoftSpokenReceiver {
         Ok(first)
     }
 
+    fn within_refill(&self) -> usize {
+        self.position.within_refill()
+    }
+
     fn drawn(&self) -> u64 {
         self.position.drawn
     }

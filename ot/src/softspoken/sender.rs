@@ -197,6 +197,10 @@ impl RcotSender for SoftSpokenSender {
         Ok(first)
     }
 
+    fn within_refill(&self) -> usize {
+        self.position.within_refill()
+    }
+
     fn drawn(&self) -> u64 {
         self.position.drawn
     }

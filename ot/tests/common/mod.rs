@@ -2,7 +2,9 @@
 
 #![allow(dead_code, reason = "every test file uses its own part")]
 
-use channel::{Channel, Connection, Cost, ONLINE, REFILL_SERVER_SENDS, Role, memory_pair};
+use channel::{
+    Channel, Connection, Cost, ONLINE, REFILL_SERVER_SENDS, Relay, Role, Way, memory_pair,
+};
 use ot::ideal::ideal_pair;
 use ot::{
     Extension, OtReceiver, OtSender, RcotReceiver, RcotSender, ReceiveRows, SendRows, Silent,
@@ -14,6 +16,23 @@ use ring_arith::{Bits, Word};
 
 /// Capacity of the pipes, far below a refill, so that a deadlock shows.
 const CAPACITY: usize = 1 << 12;
+
+/// Changes a bit of the byte at a place of what one party says on the refill stream.
+pub(crate) struct Altered(pub(crate) Role, pub(crate) u64);
+
+impl Relay for Altered {
+    fn pass(&self, way: Way, offset: u64, bytes: &mut [u8]) -> usize {
+        let at = self
+            .1
+            .checked_sub(offset)
+            .and_then(|at| usize::try_from(at).ok());
+        let is_it = way.from == self.0 && way.stream == REFILL_SERVER_SENDS;
+        if let Some(byte) = at.filter(|_| is_it).and_then(|at| bytes.get_mut(at)) {
+            *byte ^= 4;
+        }
+        bytes.len()
+    }
+}
 
 /// What fills the pool.
 #[derive(Clone, Copy, Debug)]

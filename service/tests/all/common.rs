@@ -29,9 +29,14 @@ pub(crate) fn server(model: &Model) -> Server {
     Server::new(model.public.clone(), model.weights.clone(), options).expect("it can be served")
 }
 
-/// A convolution, ReLU, the mean and a classifier.
+/// A convolution, ReLU, the mean and a classifier, on six rows and columns.
 pub(crate) fn model(crops: Crops) -> Model {
-    let shape = Shape::new(1, 6, 6);
+    model_of(6, crops)
+}
+
+/// The same on an image of so many rows and columns.
+pub(crate) fn model_of(side: usize, crops: Crops) -> Model {
+    let shape = Shape::new(1, side, side);
     let mut tensors = Tensors::new();
     for (name, shape) in [("conv", &[2, 1, 3, 3][..]), ("fc", &[3, 2])] {
         let data = values(shape.iter().product());
@@ -57,7 +62,7 @@ pub(crate) fn model(crops: Crops) -> Model {
     graph.push("fc", fc, &[3]);
     let geometry = Geometry {
         filter: Filter::Bilinear,
-        resize: Some(8),
+        resize: Some(side + 2),
         crops,
     };
     let preprocessing = Preprocessing {
@@ -74,7 +79,10 @@ pub(crate) fn model(crops: Crops) -> Model {
         labels: ["circle", "square", "triangle"].map(String::from).into(),
         head: Head::Softmax,
     };
-    let samples = [values(36), values(72)[36..].to_vec()];
+    let samples = [
+        values(side * side),
+        values(2 * side * side)[side * side..].to_vec(),
+    ];
     let (model, _) = quantise(&source, &samples, &ImportOptions::default()).expect("it imports");
     model
 }

@@ -1,5 +1,6 @@
 //! Peers that say what nobody should: a sentence that names them, and no harm.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use channel::{Channel, Connection, ONLINE, Role, Terms, Way};
@@ -21,7 +22,7 @@ fn client_that_says(bytes: &[u8]) -> Error {
         |connection| SERVER.serve(&connection, SERVER_SEED, &mut |_| {}),
         |connection| {
             let mut channel = agreed(&connection, &Request::default().terms());
-            channel.recv_frame(1 << 20).expect("the public part");
+            presented(&mut channel);
             // The server may hang up before it has all of it.
             let _ = channel.send(bytes);
             let _ = channel.flush();
@@ -51,6 +52,29 @@ fn server_that_says(announced: [u8; 32], public: &[u8], answer: &[u8]) -> Error 
         |connection| Client::over(connection, &Request::default(), CLIENT_SEED),
     );
     client.expect_err("no session")
+}
+
+/// Hears all that the server says before the request.
+fn presented(channel: &mut Channel) {
+    for part in ["the public part", "the extension"] {
+        channel.recv_frame(1 << 20).expect(part);
+    }
+}
+
+/// What a server says of the extension that it uses.
+fn offer() -> Vec<u8> {
+    let extension = service::EXTENSIONS[0];
+    let parameters = extension
+        .agreement()
+        .into_iter()
+        .collect::<BTreeMap<_, _>>();
+    let offer = json!({"extension": extension.name(), "parameters": parameters});
+    frame(offer.to_string().as_bytes())
+}
+
+/// The public part of the network, and what follows it.
+fn presentation() -> Vec<u8> {
+    [frame(&MODEL.public.to_json()), offer()].concat()
 }
 
 fn agreed(connection: &Connection, terms: &Terms) -> Channel {
@@ -123,7 +147,8 @@ fn a_model_by_an_algorithm_that_nobody_has() {
     assert!(name_algorithm(&mut json), "{json}");
     let public = serde_json::to_vec(&json).expect("JSON");
     let public = PublicModel::from_json(&public).expect("the name is not checked there");
-    let error = server_that_says(public.digest(), &frame(&public.to_json()), b"");
+    let public_part = [frame(&public.to_json()), offer()].concat();
+    let error = server_that_says(public.digest(), &public_part, b"");
     is_misbehaviour(&error, "the server's model cannot be computed");
 }
 
@@ -146,9 +171,34 @@ fn name_algorithm(value: &mut Value) -> bool {
 }
 
 #[test]
+fn extensions_that_are_none() {
+    let (public, digest) = (frame(&MODEL.public.to_json()), MODEL.public.digest());
+    let says = |offer: &[u8]| server_that_says(digest, &[&public, offer].concat(), b"");
+    for offer in [
+        &b""[..],
+        b"1",
+        br#"{"extension":"softspoken"}"#,
+        br#"{"extension":"softspoken","parameters":{"softspoken k":-4}}"#,
+        br#"{"extension":"softspoken","parameters":{},"more":0}"#,
+        &[0xff; 100],
+    ] {
+        is_misbehaviour(&says(&frame(offer)), "the peer sent a malformed extension");
+    }
+    is_misbehaviour(&says(&5000_u64.to_le_bytes()), "at most 4096 are allowed");
+    let long = format!(
+        r#"{{"extension":"\u001b[31m{}","parameters":{{}}}}"#,
+        "x".repeat(1000)
+    );
+    let Error::OtherExtension { offered, .. } = says(&frame(long.as_bytes())) else {
+        panic!("nobody knows it");
+    };
+    assert!(offered.starts_with("[31mxx"), "{offered}");
+    assert_eq!(offered.chars().count(), 200);
+}
+
+#[test]
 fn answers_that_are_none() {
-    let public = frame(&MODEL.public.to_json());
-    let digest = MODEL.public.digest();
+    let (public, digest) = (presentation(), MODEL.public.digest());
     for answer in [
         &b""[..],
         b"1",
@@ -197,7 +247,7 @@ fn clients_that_drip_lose_their_place() {
         // The request.
         &|connection| {
             let mut channel = agreed(connection, &terms);
-            channel.recv_frame(1 << 20).expect("the public part");
+            presented(&mut channel);
             drip(&mut channel, &4096_u64.to_le_bytes());
         },
         // The public part, which the line does not hold.
@@ -244,7 +294,7 @@ fn flipped_bytes_of_the_conversation() {
         let findings = run(&SERVER, &Request::default(), ends).1;
         findings.expect("it infers")[0].views.clone()
     };
-    let public = 97 + 8 + MODEL.public.to_json().len() as u64;
+    let public = 97 + presentation().len() as u64;
     let said_by_client = (0..97 + 8 + 30).step_by(3);
     let said_by_server = (0..105)
         .step_by(5)

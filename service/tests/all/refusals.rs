@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use channel::{Config, Cost, Listener, Role};
-use ot::{SoftSpoken, default_extension};
-use service::{Client, Error, Limits, Mode, Modes, Request, Server, ServerOptions};
+use ot::{Silent, SilentSet, SoftSpoken};
+use service::{
+    Client, EXTENSIONS, Error, Extension, ExtensionChoice, Limits, Mode, Modes, Request, Server,
+    ServerOptions,
+};
 
 use crate::common::{CLIENT_SEED, MODEL, Outcomes, SERVER, SERVER_SEED, line, run, run_in_memory};
 
@@ -102,25 +105,42 @@ fn another_model_that_only_the_client_notices() {
 
 #[test]
 fn another_ot_extension() {
-    static OTHER: SoftSpoken = SoftSpoken::new(2);
-    let request = Request {
-        extension: &OTHER,
+    const OTHER: SoftSpoken = SoftSpoken::new(2);
+    const NEITHER: SoftSpoken = SoftSpoken::new(3);
+    const NEITHER_ALONE: &[&dyn Extension] = &[&NEITHER];
+    const BOTH: &[&dyn Extension] = &[&NEITHER, &OTHER];
+    let with = |extension: &'static dyn Extension| {
+        let options = ServerOptions {
+            extension: ExtensionChoice::Always(extension),
+            ..ServerOptions::default()
+        };
+        let server = Server::new(MODEL.public.clone(), MODEL.weights.clone(), options);
+        server.expect("it can be served")
+    };
+    let asked = |extensions| Request {
+        extensions,
         ..Request::default()
     };
-    for error in errors(run_in_memory(&SERVER, &request)) {
-        assert!(matches!(error, Error::Incompatible(_)), "{error}");
-        assert!(
-            error.to_string().starts_with("protocol parameters"),
-            "{error}"
-        );
+    // An unknown one by a known name, and one that the client does not want.
+    let large = Silent::new(SilentSet::Large).name();
+    let large = EXTENSIONS.iter().find(|one| one.name() == large);
+    for (server, extensions, offered) in [
+        (with(&OTHER), &EXTENSIONS[..], "softspoken"),
+        (with(&OTHER), NEITHER_ALONE, "softspoken"),
+        (
+            with(*large.expect("one of all")),
+            &EXTENSIONS[..1],
+            "silent-large",
+        ),
+    ] {
+        let [at_server, at_client] = errors(run_in_memory(&server, &asked(extensions)));
+        assert!(matches!(at_server, Error::Transport(_)), "{at_server}");
+        let said = at_client.to_string();
+        assert!(matches!(at_client, Error::OtherExtension { .. }), "{said}");
+        assert!(said.contains(&format!("by {offered}, ")), "{said}");
     }
-    // And one that both use is another agreement, but the same findings.
-    let options = ServerOptions {
-        extension: &OTHER,
-        ..ServerOptions::default()
-    };
-    let server = Server::new(MODEL.public.clone(), MODEL.weights.clone(), options);
-    let (served, findings) = run_in_memory(&server.expect("it can be served"), &request);
+    // And one that both use has the same findings.
+    let (served, findings) = run_in_memory(&with(&OTHER), &asked(BOTH));
     assert!(served.is_ok());
     let (_, usual) = run_in_memory(&SERVER, &Request::default());
     let views = |f: Result<Vec<service::Findings>, _>| f.expect("it infers")[0].views.clone();
@@ -206,7 +226,7 @@ fn more_traffic_than_the_client_allows() {
 
     let (_, findings) = run_in_memory(&SERVER, &ask(Some(planned)));
     let findings = findings.expect("it is allowed");
-    let set_up = [Role::Server, Role::Client].map(|sender| default_extension().setup_cost(sender));
+    let set_up = [Role::Server, Role::Client].map(|sender| SERVER.extension().setup_cost(sender));
     let set_up: u64 = set_up.iter().map(Cost::bytes).sum();
     let sent: u64 = findings.iter().map(|f| f.comm.total_bytes()).sum();
     assert_eq!(set_up + sent, planned);

@@ -1,13 +1,19 @@
 //! Sessions that go well: what comes out is the integer network's, and what it cost is what was planned.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use channel::{Config, Connection, Listener};
+use channel::{Config, Connection, Listener, Relay, Role, Way};
 use nets::{Crops, Opening};
-use service::{Client, Error, Finding, Findings, Mode, Request, STREAMS, Server, ServerOptions};
+use service::{
+    Client, EXTENSIONS, Error, ExtensionChoice, Finding, Findings, Mode, NetworkSpeed, Request,
+    STREAMS, Server, ServerOptions,
+};
 
 use crate::common::{
-    CLIENT_SEED, MODEL, SERVER, SERVER_SEED, line, model, picture, run, run_in_memory, server,
+    CLIENT_SEED, MODEL, SERVER, SERVER_SEED, line, model, model_of, picture, run, run_in_memory,
+    server,
 };
 
 const fn is_sent_and_shared<T: Send + Sync + 'static>() {}
@@ -95,6 +101,161 @@ fn what_it_costs_is_what_was_planned() {
         );
         assert_eq!(comm.total_bytes(), bytes + comm.refill_bytes());
     }
+}
+
+/// Counts what passes, by stream and party.
+#[derive(Default)]
+struct Counter(Mutex<BTreeMap<(u32, bool), u64>>);
+
+impl Relay for Counter {
+    fn pass(&self, way: Way, _offset: u64, bytes: &mut [u8]) -> usize {
+        let mut counts = self.0.lock().expect("nobody panics");
+        *counts
+            .entry((way.stream, way.from.is_server()))
+            .or_default() += bytes.len() as u64;
+        bytes.len()
+    }
+}
+
+/// With every extension, what passes on the refill streams is the set-up and the refills that were planned for all images
+/// together, to the byte and each way.
+#[test]
+fn correlations_cost_what_was_planned_by_every_extension() {
+    let model = model_of(64, Crops::Centre);
+    let images = 3;
+    let mut all = Vec::new();
+    for extension in EXTENSIONS {
+        let options = ServerOptions {
+            extension: ExtensionChoice::Always(extension),
+            ..ServerOptions::default()
+        };
+        let server = Server::new(model.public.clone(), model.weights.clone(), options);
+        let server = server.expect("it can be served");
+        assert_eq!(server.extension().name(), extension.name());
+        let counter = Arc::new(Counter::default());
+        let line = channel::Memory {
+            relay: Some(Arc::clone(&counter) as Arc<dyn Relay>),
+            capacity: 1 << 16,
+            ..line(Duration::from_secs(60))
+        };
+        let (served, (client, found)) = testkit::run_over(
+            line.pair(),
+            |connection| server.serve(&connection, SERVER_SEED, &mut |_| {}),
+            |connection| {
+                let client = Client::over(connection, &asked(images), CLIENT_SEED);
+                let mut client = client.expect("it starts");
+                let found = (0..3).map(|i| client.infer(&picture(i), &mut |_| {}));
+                let found: Result<Vec<_>, _> = found.collect();
+                (client, found.expect("it infers"))
+            },
+        );
+        let comm = served.expect("it serves").comm;
+        assert_eq!(client.extension().name(), extension.name());
+        for (number, found) in (0..).zip(&found) {
+            assert_eq!(found.views, clear(&model, number), "{}", extension.name());
+        }
+        let cots = client.network().cost().cots.times(images.into());
+        let mut refills = [0; 2];
+        for (stream, sender, n) in [
+            (
+                channel::REFILL_SERVER_SENDS,
+                Role::Server,
+                cots.server_sends,
+            ),
+            (
+                channel::REFILL_CLIENT_SENDS,
+                Role::Client,
+                cots.client_sends,
+            ),
+        ] {
+            let refill = extension.refill_cost(n, sender);
+            let cost = extension.setup_cost(sender).then(refill.clone());
+            refills[0] += refill.bytes_to_server();
+            refills[1] += refill.bytes_to_client();
+            let counts = counter.0.lock().expect("nobody panics");
+            let passed = [false, true].map(|from| counts[&(stream, from)]);
+            assert_eq!(passed, [cost.bytes_to_server(), cost.bytes_to_client()]);
+        }
+        let measured = [
+            comm.refill_client_to_server_bytes,
+            comm.refill_server_to_client_bytes,
+        ];
+        assert_eq!(measured, refills, "{}", extension.name());
+        all.push((cots.total(), comm.refill_bytes()));
+    }
+    let [soft, small, ..] = all[..] else { panic!() };
+    assert!(small.0 > 500_000 && small.1 < soft.1 / 4, "{all:?}");
+}
+
+/// Who refills in threads of its own, and who does not, is nobody else's matter.
+#[test]
+fn refills_in_the_background_change_nothing() {
+    let model = model_of(64, Crops::Centre);
+    let costs = [[false; 2], [true; 2], [true, false], [false, true]].map(|[server, client]| {
+        let options = ServerOptions {
+            background: server,
+            ..ServerOptions::default()
+        };
+        let server = Server::new(model.public.clone(), model.weights.clone(), options);
+        let request = Request {
+            background: client,
+            ..asked(2)
+        };
+        let (served, found) = run_in_memory(&server.expect("it can be served"), &request);
+        let found = found.expect("it infers");
+        assert_eq!(found.len(), 2);
+        for (number, found) in (0..).zip(&found) {
+            assert_eq!(found.views, clear(&model, number));
+        }
+        served.expect("it serves").comm
+    });
+    assert!(costs.iter().all(|cost| *cost == costs[0]), "{costs:?}");
+}
+
+/// A server that was told nothing takes the extension that its demand asks for, and clients follow.
+#[test]
+fn demand_and_network_choose_the_extension() {
+    let little = Server::new(
+        MODEL.public.clone(),
+        MODEL.weights.clone(),
+        ServerOptions::default(),
+    );
+    assert_eq!(
+        little.expect("it can be served").extension().name(),
+        "softspoken"
+    );
+    let model = model_of(256, Crops::Centre);
+    for (network, expected) in [
+        (NetworkSpeed::LAN, "silent-small-twice"),
+        (
+            NetworkSpeed {
+                bytes_per_s: 1e6,
+                ..NetworkSpeed::WAN
+            },
+            "silent-large",
+        ),
+    ] {
+        let options = ServerOptions {
+            extension: ExtensionChoice::Auto(network),
+            ..ServerOptions::default()
+        };
+        let server = Server::new(model.public.clone(), model.weights.clone(), options);
+        let server = server.expect("it can be served");
+        assert_eq!(server.extension().name(), expected);
+        let (served, found) = run_in_memory(&server, &asked(1));
+        assert!(served.is_ok(), "{served:?}");
+        assert_eq!(found.expect("it infers")[0].views, clear(&model, 0));
+    }
+    let nowhere = NetworkSpeed {
+        bytes_per_s: 0.0,
+        ..NetworkSpeed::LAN
+    };
+    let options = ServerOptions {
+        extension: ExtensionChoice::Auto(nowhere),
+        ..ServerOptions::default()
+    };
+    let refused = Server::new(MODEL.public.clone(), MODEL.weights.clone(), options);
+    assert!(matches!(refused, Err(Error::Local(_))));
 }
 
 #[test]

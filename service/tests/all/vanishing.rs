@@ -31,7 +31,7 @@ fn is_lost(error: &Error) {
 fn a_line_that_is_cut() {
     let public = MODEL.public.to_json().len() as u64;
     let cuts = [
-        // The greeting, the request; the greeting, the public part, the answer.
+        // The greeting, the request; the greeting, the public part, the extension.
         (CONTROL, Role::Client, vec![0, 50, 97, 104, 111]),
         (
             CONTROL,

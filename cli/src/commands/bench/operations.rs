@@ -16,6 +16,9 @@ use crate::failure::{Failure, Outcome};
 const BITS: u32 = 16;
 const RING: u32 = 24;
 
+/// Random COTs that are made by themselves.
+pub(super) const COTS: usize = 1 << 22;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Name {
     Refill,
@@ -78,7 +81,7 @@ pub(super) fn all() -> Outcome<Vec<Operation>> {
     let image = Shape::new(64, 28, 28);
     Ok(vec![
         Operation {
-            cots: 1 << 22,
+            cots: COTS,
             ..operation(Name::Refill, Shape::new(1, 1, 1), BITS, &[])?
         },
         operation(Name::Relu, values, BITS, &[IntOp::Relu])?,
