@@ -139,14 +139,14 @@ fn a_mixed_batch() {
 fn a_layer_of_several_super_tiles() {
     let (bits, w) = (Bits::of(16), Bits::of(11));
     let matmul = MatMul {
-        m: 1000,
+        m: 2000,
         k: 97,
         n: 1,
         weight_bits: w,
         bits,
     };
     let mut rng = rng(2);
-    let weights = Array2::from_shape_vec((1000, 97), weights(97_000, w, &mut rng)).expect("fits");
+    let weights = Array2::from_shape_vec((2000, 97), weights(194_000, w, &mut rng)).expect("fits");
     let x = elements(97, bits, &mut rng);
     let (xs, xc) = share(&x, bits, &mut rng);
     let column = |x| Array2::from_shape_vec((97, 1), x).expect("fits");

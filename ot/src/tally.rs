@@ -240,7 +240,7 @@ mod tests {
                 shapes.extend(each(block, *times));
             }
             let cost = tally.finish();
-            assert!(cost.flights() > 20);
+            assert!(cost.flights() > 15);
             assert_eq!(cost, cot_rows_cost(shapes, sender));
             assert!(RowTally::new(sender).finish().is_silent());
         }

@@ -63,8 +63,8 @@ fn the_wire_is_the_one_of_the_baseline() {
     assert!(server.is_ok() && client.is_ok());
     let digests = [Role::Server, Role::Client].map(|role| transcript.digest(role));
     let baseline = [
-        "1f5dbc1fbdfe3b13e5c813e4177250c82fb685520b8f51be7ff9b6cc5b4651c1",
-        "77f0af56ff544e70cee79f87464a4e7f485a623c3dac5e2580c4a40393ab5811",
+        "1fa200d50498152bef23b1f8a3221f0abcdb51a375ba413ff835322ec4d9e0b2",
+        "d82aa9db85891c89197b282e2fe6b2c4410b66c73667b0e5bc9b5dd051cd89c6",
     ];
     assert_eq!(digests, baseline);
 }

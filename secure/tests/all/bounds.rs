@@ -94,7 +94,8 @@ fn fully_connected_layers_are_planned_in_closed_form() {
     }
     // 65,000 of them in no time either.
     for by in ["client-chooses", "direct"] {
-        refused(fully_connected(25, 65_000, by), "bytes");
+        let limit = if by == "direct" { "flights" } else { "bytes" };
+        refused(fully_connected(25, 65_000, by), limit);
     }
     let (network, time) = plan(fully_connected(10, 65_000, "client-chooses"), &Limits::NONE);
     assert!(network.is_ok() && time < 5 * SOON, "{time:?}");

@@ -194,8 +194,8 @@ fn the_wire_is_the_one_of_the_baseline() {
 
 /// From the server, from the client.
 const FAITHFUL: [&str; 2] = [
-    "ce9810ef13b33645703fe3db9347960a8c3623ab5d167cdb3ea7c1852d60f686",
-    "f5fddeb5f2f7b0ccbe92d4b357116ecb8a2a66b1b8967d2d6ba069ac3eec6073",
+    "22475b7f44e86face709b4d1f765f56491ba0bc2c2692b00df0a349d198cb51f",
+    "f9f1afea4b91413ff1bd6a6cbc5e465b0e882889a46e4d01e8fcaf96a2559251",
 ];
 const FAST: [&str; 2] = [
     "484bfb17f6f29b4b062e5c5d5ecfc14503629e6680254605889ef4833f48d2b2",
