@@ -1,10 +1,10 @@
 //! The largest of several values, and where it is.
 
 use ring_arith::{Bits, slices};
-use sharing::{CotPrice, Mux, Party, Rounds};
+use sharing::{Mux, Party, Rounds};
 
 use crate::kernel::bracket::{self, Bracket};
-use crate::{Drelu, Error};
+use crate::{Drelu, Error, Prices};
 
 /// Arg-max over rows of `classes` values.
 ///
@@ -53,9 +53,10 @@ impl ArgMax {
     /// # Panics
     /// If `classes` is 0.
     #[must_use]
-    pub fn new(classes: usize, bits: Bits, cot_price: CotPrice) -> Self {
+    pub fn new(classes: usize, bits: Bits, prices: impl Into<Prices>) -> Self {
+        let prices = prices.into();
         assert!(classes > 0, "the largest of no values");
-        let sign = Drelu::new(bits, cot_price);
+        let sign = Drelu::new(bits, prices);
         Self {
             classes,
             bits,

@@ -1,12 +1,12 @@
 //! Two comparisons of one value with public bounds.
 
 use ring_arith::{BitVec, Bits};
-use sharing::{CotPrice, Later, Party, Rounds};
+use sharing::{Later, Party, Rounds};
 use zeroize::Zeroizing;
 
 use crate::choices::Layout;
 use crate::form::{Form, Pace};
-use crate::{Error, compare, wrap};
+use crate::{Error, Prices, compare, wrap};
 
 /// Whether a signed x is at least 0, and at least a bound: boolean shares of \[x ≥ 0\] and \[x − top ≥ 0\], where the difference is taken
 /// in the ring.
@@ -35,15 +35,16 @@ impl Bounds {
     ///
     /// # Panics
     /// If the bound is 0.
-    pub(crate) fn new(bits: Bits, top: u64, cot_price: CotPrice) -> Self {
+    pub(crate) fn new(bits: Bits, top: u64, prices: impl Into<Prices>) -> Self {
+        let prices = prices.into();
         assert!(top > 0, "a bound above 0");
         let common = top.trailing_zeros().min(bits.get() - 1);
         let rest = bits.get() - 1 - common;
-        let low = Form::new(common, Pace::Prompt, cot_price);
+        let low = Form::new(common, Pace::Prompt, prices);
         let high = if common == 0 {
-            Form::new(rest, Pace::Prompt, cot_price)
+            Form::new(rest, Pace::Prompt, prices)
         } else {
-            Form::carried(rest, Pace::Prompt, cot_price)
+            Form::carried(rest, low.then_prompt(), prices)
         };
         let mut layout = Layout::default();
         for (form, lowest) in [(&low, 0), (&high, common), (&high, common)] {

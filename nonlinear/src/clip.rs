@@ -1,10 +1,10 @@
 //! Clipping between zero and a public bound.
 
 use ring_arith::Bits;
-use sharing::{And, B2a, CotPrice, Mux, Party, Rounds};
+use sharing::{And, B2a, Mux, Party, Rounds};
 
-use crate::Error;
 use crate::bounds::Bounds;
+use crate::{Error, Prices};
 
 /// clip(x, 0, top).
 ///
@@ -32,13 +32,14 @@ impl Clip {
     /// # Panics
     /// Unless 0 < `top` <= 2^(bits−1) − 1.
     #[must_use]
-    pub fn new(bits: Bits, top: i64, cot_price: CotPrice) -> Self {
+    pub fn new(bits: Bits, top: i64, prices: impl Into<Prices>) -> Self {
+        let prices = prices.into();
         assert!(
             0 < top && top <= bits.max_signed(),
             "a bound of {top} mod 2^{bits}"
         );
         let top = bits.from_signed(top);
-        let bounds = Bounds::new(bits, top, cot_price);
+        let bounds = Bounds::new(bits, top, prices);
         Self { bits, top, bounds }
     }
 

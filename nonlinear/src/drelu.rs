@@ -1,9 +1,9 @@
 //! The sign of a shared value.
 
 use ring_arith::{BitVec, Bits};
-use sharing::{CotPrice, Party, Rounds};
+use sharing::{Party, Rounds};
 
-use crate::{Error, Millionaire, wrap};
+use crate::{Error, Millionaire, Prices, wrap};
 
 /// The derivative of `ReLU`: is a shared value at least 0?
 ///
@@ -27,8 +27,9 @@ pub struct Drelu {
 impl Drelu {
     /// Values of `bits` bits, where one COT has this price.
     #[must_use]
-    pub fn new(bits: Bits, cot_price: CotPrice) -> Self {
-        let carry = Bits::new(bits.get() - 1).map(|low| Millionaire::new(low, cot_price));
+    pub fn new(bits: Bits, prices: impl Into<Prices>) -> Self {
+        let prices = prices.into();
+        let carry = Bits::new(bits.get() - 1).map(|low| Millionaire::new(low, prices));
         Self { bits, carry }
     }
 

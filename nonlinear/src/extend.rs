@@ -1,10 +1,10 @@
 //! From a narrow ring to a wide one.
 
 use ring_arith::{BitVec, Bits};
-use sharing::{CotPrice, Party, Rounds};
+use sharing::{Party, Rounds};
 use zeroize::Zeroizing;
 
-use crate::{Error, Millionaire, wrap};
+use crate::{Error, Millionaire, Prices, wrap};
 
 /// What the caller knows about signed values of l bits. It must be certain: for a value outside of the
 /// range, the results are shares of an unrelated number.
@@ -34,9 +34,10 @@ struct Extension {
 impl Extension {
     /// # Panics
     /// If `to` is below `from`.
-    fn new(from: Bits, to: Bits, cot_price: CotPrice) -> Self {
+    fn new(from: Bits, to: Bits, prices: impl Into<Prices>) -> Self {
+        let prices = prices.into();
         assert!(from <= to, "an extension from {from} to {to} bits");
-        let compare = Some(Millionaire::new(from, cot_price));
+        let compare = Some(Millionaire::new(from, prices));
         Self { from, to, compare }
     }
 
@@ -102,8 +103,9 @@ impl ZeroExtend {
     /// # Panics
     /// If `to` is below `from`.
     #[must_use]
-    pub fn new(from: Bits, to: Bits, cot_price: CotPrice) -> Self {
-        let inner = Extension::new(from, to, cot_price);
+    pub fn new(from: Bits, to: Bits, prices: impl Into<Prices>) -> Self {
+        let prices = prices.into();
+        let inner = Extension::new(from, to, prices);
         Self { inner }
     }
 
@@ -152,9 +154,10 @@ impl SignExtend {
     /// # Panics
     /// If `to` is below `from`.
     #[must_use]
-    pub fn new(from: Bits, to: Bits, cot_price: CotPrice) -> Self {
+    pub fn new(from: Bits, to: Bits, prices: impl Into<Prices>) -> Self {
+        let prices = prices.into();
         Self {
-            inner: Extension::new(from, to, cot_price),
+            inner: Extension::new(from, to, prices),
             range: Range::Any,
         }
     }

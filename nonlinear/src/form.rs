@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ring_arith::BitVec;
 use sharing::{AndLevel, CotPrice, Rounds};
 
+use crate::Prices;
+
 use crate::kernel::leaf::LeafKind;
 
 /// Widest digit: a leaf then holds 2^4 messages.
@@ -52,21 +54,23 @@ pub(crate) struct Digit {
 /// How pressing the result of a comparison is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) enum Pace {
-    /// In as few rounds as digits of two bits need.
+    /// In as few rounds as digits of two bits need, or as prices of rounds say.
     Prompt,
+    /// The same for a carry that is there after so many exchanges.
+    After(u32),
     /// As cheap as can be, however many rounds it takes.
     Leisurely,
 }
 
 impl Form {
     /// The cheapest comparison of numbers of `bits` bits where one COT has this price. It is [`Form::none`] for numbers of no bits.
-    pub(crate) fn new(bits: u32, pace: Pace, price: CotPrice) -> Self {
-        Self::search(bits, false, pace, price)
+    pub(crate) fn new(bits: u32, pace: Pace, prices: impl Into<Prices>) -> Self {
+        Self::search(bits, false, pace, prices.into())
     }
 
     /// The cheapest way for a carry to take in `bits` more bits.
-    pub(crate) fn carried(bits: u32, pace: Pace, price: CotPrice) -> Self {
-        Self::search(bits, true, pace, price)
+    pub(crate) fn carried(bits: u32, pace: Pace, prices: impl Into<Prices>) -> Self {
+        Self::search(bits, true, pace, prices.into())
     }
 
     /// A comparison of digits of these widths, lowest first, in a balanced tree.
@@ -96,14 +100,14 @@ impl Form {
         }
     }
 
-    fn search(bits: u32, carried: bool, pace: Pace, price: CotPrice) -> Self {
-        type Known = BTreeMap<(u32, bool, Pace, CotPrice), Form>;
+    fn search(bits: u32, carried: bool, pace: Pace, prices: Prices) -> Self {
+        type Known = BTreeMap<(u32, bool, Pace, Prices), Form>;
         static KNOWN: Mutex<Known> = Mutex::new(BTreeMap::new());
         assert!(bits <= 64, "an operand of {bits} bits");
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-        let search = || Search::new(price).best(bits, carried, pace);
+        let search = || Search::new(prices).best(bits, carried, pace);
         known
-            .entry((bits, carried, pace, price))
+            .entry((bits, carried, pace, prices))
             .or_insert_with(search)
             .clone()
     }
@@ -161,6 +165,12 @@ impl Form {
             digit.kind.equal_bits() + late
         });
         bits.sum()
+    }
+
+    /// The pace of a comparison that takes in the carry of this one.
+    pub(crate) fn then_prompt(&self) -> Pace {
+        let exchanges = self.exchanges(0).len();
+        Pace::After(u32::try_from(exchanges).expect("few exchanges"))
     }
 
     /// What is done in each exchange, where a carry that comes in is there before exchange number `carry`.
@@ -267,38 +277,76 @@ type Chain = (Cost, Option<u32>, Vec<Part>);
 
 /// The search for the cheapest chain, from the highest part down.
 struct Search {
+    prices: Prices,
     price: CotPrice,
     known: BTreeMap<(u32, u32, bool), Option<Chain>>,
 }
 
 impl Search {
-    const fn new(price: CotPrice) -> Self {
+    const fn new(prices: Prices) -> Self {
         Self {
-            price,
+            prices,
+            price: prices.cot(),
             known: BTreeMap::new(),
         }
     }
 
     fn best(mut self, bits: u32, carried: bool, pace: Pace) -> Form {
-        let digits = bits.div_ceil(2);
-        let depth = match pace {
-            Pace::Leisurely => 64,
-            // The node of all bits is ready when the carry comes.
-            Pace::Prompt if carried => {
-                let widths = node(bits, ceil_log2(digits), self.price).1;
-                let part = (bits > 0).then_some(Part::Node(widths));
-                return Form {
-                    start: None,
-                    parts: part.into_iter().collect(),
-                };
-            }
-            Pace::Prompt => ceil_log2(digits),
-        };
-        let (_, start, parts) = self.chain(bits, depth, carried).expect("there is one");
-        Form {
-            start,
-            parts: parts.into(),
+        if pace == Pace::Leisurely {
+            return self.form(bits, 64, carried).expect("there is one").1;
         }
+        let ready = match pace {
+            Pace::After(ready) => ready,
+            _ => 0,
+        };
+        let usual = ceil_log2(bits.div_ceil(2));
+        let of = |search: &mut Self, depth: u32| {
+            if carried {
+                // The node of all bits is there when the carry comes, or waited for.
+                search.one_node(bits, depth)
+            } else {
+                search.form(bits, depth, false)
+            }
+        };
+        if self.prices.rounds(1).is_none() {
+            return of(&mut self, usual).expect("there is one").1;
+        }
+        let depths = 0..=usual + 3;
+        let mut best: Option<(u128, Form)> = None;
+        for depth in depths {
+            let Some((total, form)) = of(&mut self, depth) else {
+                continue;
+            };
+            let waited = self.prices.rounds(depth.saturating_sub(ready)).unwrap_or(0);
+            if best
+                .as_ref()
+                .is_none_or(|(known, _)| total + waited < *known)
+            {
+                best = Some((total + waited, form));
+            }
+        }
+        best.expect("there is one").1
+    }
+
+    /// The cheapest chain of at most `depth` exchanges, and its price.
+    fn form(&mut self, bits: u32, depth: u32, carried: bool) -> Option<(u128, Form)> {
+        let (cost, start, parts) = self.chain(bits, depth, carried)?;
+        let parts = parts.into();
+        Some((self.price.total(cost.0, cost.1), Form { start, parts }))
+    }
+
+    /// A carry that takes in one node of at most `depth` levels, and its price.
+    fn one_node(&self, bits: u32, depth: u32) -> Option<(u128, Form)> {
+        let (cost, widths) = node(bits, depth, self.price);
+        if bits > 0 && widths.is_empty() {
+            return None;
+        }
+        let part = (bits > 0).then_some(Part::Node(widths));
+        let form = Form {
+            start: None,
+            parts: part.into_iter().collect(),
+        };
+        Some((self.price.total(cost.0, cost.1), form))
     }
 
     /// The cheapest chain of at most `depth` exchanges.

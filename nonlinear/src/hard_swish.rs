@@ -2,11 +2,11 @@
 
 use channel::Role;
 use ring_arith::{BitVec, Bits};
-use sharing::{And, B2a, BitProducts, CotPrice, Factors, Mux, Party, Rounds};
+use sharing::{And, B2a, BitProducts, Factors, Mux, Party, Rounds};
 use zeroize::Zeroizing;
 
 use crate::bounds::Bounds;
-use crate::{Error, ZeroExtend, wrap};
+use crate::{Error, Prices, ZeroExtend, wrap};
 
 /// Hard-swish of fixed-point numbers, without the truncation at its end.
 ///
@@ -58,18 +58,19 @@ impl HardSwish {
         scale: u32,
         fraction: u32,
         output: Bits,
-        cot_price: CotPrice,
+        prices: impl Into<Prices>,
     ) -> Option<Self> {
+        let prices = prices.into();
         let room = scale.checked_add(4).is_some_and(|n| n <= bits.get());
         let shift = scale.checked_add(fraction)?;
         let ramp = Bits::new(output.get().checked_sub(shift)?)?;
-        let extend = (ramp > bits).then(|| ZeroExtend::new(bits, ramp, cot_price));
+        let extend = (ramp > bits).then(|| ZeroExtend::new(bits, ramp, prices));
         (room && fraction >= 2).then(|| Self {
             bits,
             scale,
             fraction,
             output,
-            bounds: Bounds::new(bits, 6 << scale, cot_price),
+            bounds: Bounds::new(bits, 6 << scale, prices),
             extend: extend.map(ZeroExtend::known_nonnegative),
         })
     }

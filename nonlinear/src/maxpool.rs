@@ -1,10 +1,10 @@
 //! The largest value of every window.
 
 use ring_arith::{Bits, slices};
-use sharing::{CotPrice, Party, Rounds};
+use sharing::{Party, Rounds};
 
 use crate::kernel::bracket::{self, Bracket};
-use crate::{Error, Pool2d, Relu};
+use crate::{Error, Pool2d, Prices, Relu};
 
 /// Max-pool.
 ///
@@ -33,8 +33,9 @@ pub struct MaxPool {
 impl MaxPool {
     /// Windows over values of `bits` bits, where one COT has this price.
     #[must_use]
-    pub fn new(window: Pool2d, bits: Bits, cot_price: CotPrice) -> Self {
-        let relu = Relu::new(bits, cot_price);
+    pub fn new(window: Pool2d, bits: Bits, prices: impl Into<Prices>) -> Self {
+        let prices = prices.into();
+        let relu = Relu::new(bits, prices);
         Self { window, bits, relu }
     }
 

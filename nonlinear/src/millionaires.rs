@@ -1,11 +1,11 @@
 //! Comparison of two private numbers.
 
 use ring_arith::{BitVec, Bits};
-use sharing::{CotPrice, Later, Party, Rounds};
+use sharing::{Later, Party, Rounds};
 
 use crate::choices::Layout;
 use crate::form::{Form, Pace};
-use crate::{Error, compare};
+use crate::{Error, Prices, compare};
 
 /// The millionaires' problem: is the server's number greater than the client's?
 ///
@@ -42,14 +42,16 @@ impl Millionaire {
     /// Numbers of `bits` bits, in as few rounds as digits of two bits need, and as cheaply as that permits where one COT has
     /// this price.
     #[must_use]
-    pub fn new(bits: Bits, cot_price: CotPrice) -> Self {
-        Self::of(Form::new(bits.get(), Pace::Prompt, cot_price))
+    pub fn new(bits: Bits, prices: impl Into<Prices>) -> Self {
+        let prices = prices.into();
+        Self::of(Form::new(bits.get(), Pace::Prompt, prices))
     }
 
     /// As cheaply as can be, however many rounds it takes.
     #[must_use]
-    pub fn leisurely(bits: Bits, cot_price: CotPrice) -> Self {
-        Self::of(Form::new(bits.get(), Pace::Leisurely, cot_price))
+    pub fn leisurely(bits: Bits, prices: impl Into<Prices>) -> Self {
+        let prices = prices.into();
+        Self::of(Form::new(bits.get(), Pace::Leisurely, prices))
     }
 
     /// Digits of these widths, lowest first, in a balanced tree.
@@ -135,14 +137,15 @@ impl SplitMillionaire {
     /// # Panics
     /// If `low` is above `bits`.
     #[must_use]
-    pub fn new(bits: Bits, low_bits: u32, cot_price: CotPrice) -> Self {
+    pub fn new(bits: Bits, low_bits: u32, prices: impl Into<Prices>) -> Self {
+        let prices = prices.into();
         let bits = bits.get();
         assert!(low_bits <= bits, "{low_bits} low bits of {bits}");
-        let low = Form::new(low_bits, Pace::Prompt, cot_price);
+        let low = Form::new(low_bits, Pace::Prompt, prices);
         let high = if low_bits == 0 {
-            Form::new(bits, Pace::Prompt, cot_price)
+            Form::new(bits, Pace::Prompt, prices)
         } else {
-            Form::carried(bits - low_bits, Pace::Prompt, cot_price)
+            Form::carried(bits - low_bits, low.then_prompt(), prices)
         };
         let mut layout = Layout::default();
         for (form, lowest) in [(&low, 0), (&high, low_bits)] {

@@ -3,13 +3,13 @@
 use std::rc::Rc;
 
 use ring_arith::{BitVec, Bits, slices};
-use sharing::{B2a, CotPrice, Later, Mux, Party, Rounds};
+use sharing::{B2a, Later, Mux, Party, Rounds};
 use zeroize::Zeroizing;
 
 use crate::choices::{Choices, Layout};
 use crate::form::{Form, Pace};
 use crate::signed_relu::shift_and_flips;
-use crate::{ChannelSigns, Error, compare, wrap};
+use crate::{ChannelSigns, Error, Prices, compare, wrap};
 
 /// The quotient q = floor(x / 2^shift) in the ring without the bits shifted out, and any number of [`SignedRelu`](crate::SignedRelu)s (or
 /// `ReLU`s) and sign-extensions of it, at the price of one truncation and the missing parts of the comparisons.
@@ -77,9 +77,10 @@ impl Quotient {
     /// # Panics
     /// If `shift` is not below `bits`.
     #[must_use]
-    pub fn new(bits: Bits, shift: u32, cot_price: CotPrice) -> Self {
+    pub fn new(bits: Bits, shift: u32, prices: impl Into<Prices>) -> Self {
+        let prices = prices.into();
         assert!(shift < bits.get(), "a shift by {shift} of {bits} bits");
-        let low = Form::new(shift, Pace::Prompt, cot_price);
+        let low = Form::new(shift, Pace::Prompt, prices);
         let mut layout = Layout::default();
         layout.add(&low, 0).expect("there is room for one");
         Self {
@@ -94,26 +95,28 @@ impl Quotient {
     }
 
     /// Adds a rectifier, a prompt one or one that is not needed soon. Its number; `None` if no more of them can share the choices.
-    pub fn add(&mut self, prompt: bool, cot_price: CotPrice) -> Option<usize> {
+    pub fn add(&mut self, prompt: bool, prices: impl Into<Prices>) -> Option<usize> {
+        let prices = prices.into();
         let pace = if prompt {
             Pace::Prompt
         } else {
             Pace::Leisurely
         };
-        self.compare(self.output.get() - 1, pace, None, cot_price)
+        self.compare(self.output.get() - 1, pace, None, prices)
     }
 
     /// Adds an extension to the ring of `to` bits. Its number; `None` if no more of them can share the choices.
     ///
     /// # Panics
     /// If the ring is not wider than that of the quotient.
-    pub fn add_extension(&mut self, to: Bits, cot_price: CotPrice) -> Option<usize> {
+    pub fn add_extension(&mut self, to: Bits, prices: impl Into<Prices>) -> Option<usize> {
+        let prices = prices.into();
         assert!(
             to > self.output,
             "an extension from {} to {to} bits",
             self.output
         );
-        let number = self.compare(self.output.get(), Pace::Prompt, Some(to), cot_price)?;
+        let number = self.compare(self.output.get(), Pace::Prompt, Some(to), prices)?;
         self.numbers = self.numbers.max(to);
         Some(number)
     }
@@ -124,12 +127,15 @@ impl Quotient {
         high: u32,
         pace: Pace,
         to: Option<Bits>,
-        cot_price: CotPrice,
+        prices: impl Into<Prices>,
     ) -> Option<usize> {
+        let prices = prices.into();
         let form = if self.shift == 0 {
-            Form::new(high, pace, cot_price)
+            Form::new(high, pace, prices)
+        } else if pace == Pace::Prompt {
+            Form::carried(high, self.low.then_prompt(), prices)
         } else {
-            Form::carried(high, pace, cot_price)
+            Form::carried(high, pace, prices)
         };
         let place = self.layout.add(&form, self.shift)?;
         self.uses.push(Use { form, place, to });

@@ -1,9 +1,9 @@
 //! The rectifier.
 
 use ring_arith::Bits;
-use sharing::{CotPrice, Mux, Party, Rounds};
+use sharing::{Mux, Party, Rounds};
 
-use crate::{Drelu, Error};
+use crate::{Drelu, Error, Prices};
 
 /// max(x, 0).
 ///
@@ -23,8 +23,9 @@ pub struct Relu {
 impl Relu {
     /// Values of `bits` bits, where one COT has this price.
     #[must_use]
-    pub fn new(bits: Bits, cot_price: CotPrice) -> Self {
-        let sign = Drelu::new(bits, cot_price);
+    pub fn new(bits: Bits, prices: impl Into<Prices>) -> Self {
+        let prices = prices.into();
+        let sign = Drelu::new(bits, prices);
         Self { bits, sign }
     }
 

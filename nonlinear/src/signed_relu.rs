@@ -1,10 +1,10 @@
 //! A rectifier of channels, some of which keep their negative part; only the server knows which.
 
 use ring_arith::{BitVec, Bits, slices};
-use sharing::{CotPrice, Mux, Party, Rounds};
+use sharing::{Mux, Party, Rounds};
 use zeroize::Zeroizing;
 
-use crate::{Chunked, Drelu, Error};
+use crate::{Chunked, Drelu, Error, Prices};
 
 /// The secret parameters of a [`SignedRelu`], which the server has: one of each for every channel.
 #[derive(Clone, Copy)]
@@ -64,8 +64,9 @@ pub struct SignedRelu {
 impl SignedRelu {
     /// Values of `bits` bits, in pieces of `chunks`, where one COT has this price.
     #[must_use]
-    pub fn new(bits: Bits, chunks: Chunked, cot_price: CotPrice) -> Self {
-        let sign = Drelu::new(bits, cot_price);
+    pub fn new(bits: Bits, chunks: Chunked, prices: impl Into<Prices>) -> Self {
+        let prices = prices.into();
+        let sign = Drelu::new(bits, prices);
         Self { bits, sign, chunks }
     }
 

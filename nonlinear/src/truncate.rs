@@ -1,10 +1,10 @@
 //! Division of shared values by a power of two.
 
 use ring_arith::{BitVec, Bits};
-use sharing::{B2a, CotPrice, Party, Rounds};
+use sharing::{B2a, Party, Rounds};
 use zeroize::Zeroizing;
 
-use crate::{Error, Millionaire, Range, SplitMillionaire, wrap};
+use crate::{Error, Millionaire, Prices, Range, SplitMillionaire, wrap};
 
 /// Faithful truncation: floor(x / 2^shift), in the same ring.
 ///
@@ -42,14 +42,15 @@ impl TruncFaithful {
     /// # Panics
     /// If `shift` is not below `bits`.
     #[must_use]
-    pub fn new(bits: Bits, shift: u32, cot_price: CotPrice) -> Self {
+    pub fn new(bits: Bits, shift: u32, prices: impl Into<Prices>) -> Self {
+        let prices = prices.into();
         assert!(shift < bits.get(), "a shift by {shift} of {bits} bits");
         Self {
             bits,
             shift,
             range: Range::Any,
-            both: SplitMillionaire::new(bits, shift, cot_price),
-            low: low_comparison(shift, cot_price),
+            both: SplitMillionaire::new(bits, shift, prices),
+            low: low_comparison(shift, prices),
         }
     }
 
@@ -168,14 +169,15 @@ impl TruncReduce {
     /// # Panics
     /// If `shift` is not below `bits`.
     #[must_use]
-    pub fn new(bits: Bits, shift: u32, exact: bool, cot_price: CotPrice) -> Self {
+    pub fn new(bits: Bits, shift: u32, exact: bool, prices: impl Into<Prices>) -> Self {
+        let prices = prices.into();
         assert!(shift < bits.get(), "a shift by {shift} of {bits} bits");
         Self {
             bits,
             shift,
             output: Bits::of(bits.get() - shift),
             exact,
-            compare: low_comparison(shift, cot_price),
+            compare: low_comparison(shift, prices),
         }
     }
 
@@ -219,6 +221,7 @@ impl TruncReduce {
     }
 }
 
-fn low_comparison(shift: u32, cot_price: CotPrice) -> Option<Millionaire> {
-    Bits::new(shift).map(|low| Millionaire::new(low, cot_price))
+fn low_comparison(shift: u32, prices: impl Into<Prices>) -> Option<Millionaire> {
+    let prices = prices.into();
+    Bits::new(shift).map(|low| Millionaire::new(low, prices))
 }

@@ -432,7 +432,7 @@ impl Draft {
         let more = |group: &Group| {
             let mut both = group.protocol.clone();
             let rounds = [true, false].map(|prompt| {
-                let number = both.add(prompt, price)?;
+                let number = both.add(prompt, group.prices)?;
                 Some(both.use_rounds(number, 1).len())
             });
             Some(rounds[1]?.saturating_sub(rounds[0]?))

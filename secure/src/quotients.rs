@@ -1,15 +1,16 @@
 //! Truncations and rectifiers that are computed together.
 
 use nets::{IntGraph, IntOp};
-use nonlinear::{Quotient, Range};
+use nonlinear::{Prices, Quotient, Range};
 use ot::CotPrice;
 use ring_arith::Bits;
 
-use crate::step::{CHUNK, range};
+use crate::step::{CHUNK, FLIGHT, range};
 
 /// A value that is compared more than once, or truncated and compared: one [`Quotient`].
 #[derive(Debug)]
 pub(crate) struct Group {
+    pub(crate) prices: Prices,
     pub(crate) protocol: Quotient,
     /// The node of which the parties have shares at the beginning.
     pub(crate) input: usize,
@@ -74,8 +75,10 @@ pub(crate) fn groups(
             continue;
         }
         let bits = graph.types()[input].bits();
+        let prices = Prices::with_flights(price, FLIGHT, out.shape.len());
         let mut group = Group {
-            protocol: Quotient::new(bits, shift, price),
+            prices,
+            protocol: Quotient::new(bits, shift, prices),
             input,
             quotient,
             uses: Vec::new(),
@@ -83,10 +86,10 @@ pub(crate) fn groups(
         for node in uses {
             let part = match graph.nodes()[node].op {
                 IntOp::Extend { to } => (group.protocol)
-                    .add_extension(Bits::of(to), price)
+                    .add_extension(Bits::of(to), prices)
                     .map(Part::Extension),
                 _ => (group.protocol)
-                    .add(!patient(node), price)
+                    .add(!patient(node), prices)
                     .map(Part::Rectifier),
             };
             // Those for which there is no room are computed by themselves.

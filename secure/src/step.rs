@@ -6,8 +6,8 @@ use channel::{Cost, Role};
 use linear::LinearProtocol;
 use nets::{IntGraph, IntOp, Operator as _, PathStep, Shape, TensorType, Window};
 use nonlinear::{
-    ArgMax, ChannelExtend, Chunked, Clip, HardSwish, MaxPool, Pool2d, Range, Relu, SignExtend,
-    SignedRelu, TruncFaithful, TruncReduce,
+    ArgMax, ChannelExtend, Chunked, Clip, HardSwish, MaxPool, Pool2d, Prices, Range, Relu,
+    SignExtend, SignedRelu, TruncFaithful, TruncReduce,
 };
 use ot::CotPrice;
 use ring_arith::Bits;
@@ -24,9 +24,13 @@ use crate::{Error, algorithms};
 /// need fewer flights and more memory.
 pub const CHUNK: usize = 1 << 20;
 
+/// What a flight is worth, in bytes (AGREEMENT), where a comparison can take fewer of either: what a network of 3 Gbit/s carries in the sixth
+/// of a millisecond.
+pub(crate) const FLIGHT: u64 = 1 << 16;
+
 /// The constants that both parties must have alike besides the public model: part of the digest that the
 /// handshake compares.
-pub const AGREEMENT: &[(&str, u64)] = &[("secure chunk", CHUNK as u64)];
+pub const AGREEMENT: &[(&str, u64)] = &[("secure chunk", CHUNK as u64), ("secure flight", FLIGHT)];
 
 /// How elements are divided into chunks.
 pub(crate) const ELEMENTS: Chunked = Chunked::new(CHUNK);
@@ -86,6 +90,7 @@ impl Step {
             return Ok(Self::Input);
         }
         let x = graph.input_type(node, 0);
+        let prices = Prices::with_flights(price, FLIGHT, out.shape.len());
         Ok(match source.op {
             IntOp::Input { .. } => Self::Input,
             IntOp::Linear { .. } => {
@@ -101,11 +106,11 @@ impl Step {
                 } else {
                     (1 << shift) >> 1
                 };
-                let step = TruncReduce::new(x.bits(), shift, exact, price);
+                let step = TruncReduce::new(x.bits(), shift, exact, prices);
                 Self::TruncReduce { step, less }
             }
             IntOp::Trunc { shift, .. } => {
-                let trunc = TruncFaithful::new(x.bits(), shift, price);
+                let trunc = TruncFaithful::new(x.bits(), shift, prices);
                 Self::Trunc(trunc.within(range(x, shift)))
             }
             IntOp::Extend { to } => {
@@ -114,14 +119,14 @@ impl Step {
                     let step = ChannelExtend::new(from, to, ELEMENTS);
                     return Ok(Self::ChannelExtend { step, after });
                 }
-                Self::Extend(SignExtend::new(from, to, price).within(range(x, 0)))
+                Self::Extend(SignExtend::new(from, to, prices).within(range(x, 0)))
             }
-            IntOp::Relu => Self::Relu(Relu::new(out.bits(), price)),
-            IntOp::SignedRelu => Self::SignedRelu(SignedRelu::new(out.bits(), ELEMENTS, price)),
-            IntOp::Clip { top } => Self::Clip(Clip::new(out.bits(), top, price)),
+            IntOp::Relu => Self::Relu(Relu::new(out.bits(), prices)),
+            IntOp::SignedRelu => Self::SignedRelu(SignedRelu::new(out.bits(), ELEMENTS, prices)),
+            IntOp::Clip { top } => Self::Clip(Clip::new(out.bits(), top, prices)),
             IntOp::HardSwish { fraction, .. } => {
                 let scale = x.fixed.scale.cast_unsigned();
-                let step = HardSwish::new(x.bits(), scale, fraction, out.bits(), price);
+                let step = HardSwish::new(x.bits(), scale, fraction, out.bits(), prices);
                 Self::HardSwish(step.expect("the graph is checked"))
             }
             IntOp::Gate => Self::Gate(ScaleRows {
@@ -130,9 +135,9 @@ impl Step {
                 width: out.shape.plane(),
             }),
             IntOp::MaxPool { window } => {
-                Self::MaxPool(MaxPool::new(pool2d(x.shape, window)?, x.bits(), price))
+                Self::MaxPool(MaxPool::new(pool2d(x.shape, window)?, x.bits(), prices))
             }
-            IntOp::ArgMax => Self::ArgMax(ArgMax::new(x.shape.len(), x.bits(), price)),
+            IntOp::ArgMax => Self::ArgMax(ArgMax::new(x.shape.len(), x.bits(), prices)),
             IntOp::Output => Self::Reveal(Reveal {
                 to: Role::Client,
                 bits: out.bits(),

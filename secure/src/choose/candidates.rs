@@ -3,7 +3,7 @@
 use channel::Cost;
 use linear::{LinearShape, Refusal, Work};
 use nets::{Algorithm, IntGraph};
-use nonlinear::{Range, TruncFaithful, TruncReduce};
+use nonlinear::{Prices, Range, TruncFaithful, TruncReduce};
 use ot::CotPrice;
 use ring_arith::Bits;
 
@@ -11,7 +11,7 @@ use super::{Candidate, rewrite};
 use crate::Error;
 use crate::algorithms::{self, algorithms};
 use crate::price::{CpuModel, Objective, nonlinear_work};
-use crate::step::{ELEMENTS, range};
+use crate::step::{ELEMENTS, FLIGHT, range};
 
 /// One algorithm, priced with the truncation that follows it.
 #[derive(Clone, Debug)]
@@ -52,6 +52,7 @@ impl After {
     /// The cost of truncating n values of `bits` bits, with `guard` guard bits more.
     fn cost(self, n: usize, bits: Bits, guard: u32, price: CotPrice) -> Cost {
         let wide = Bits::of(bits.get() + guard);
+        let price = Prices::with_flights(price, FLIGHT, n);
         let reduce = |shift| {
             let step = TruncReduce::new(wide, shift, true, price);
             ELEMENTS.rounds(n, |n| step.rounds(n)).cost()
