@@ -487,7 +487,7 @@ mod tests {
                     };
                     let chosen = Form::new(bits, pace, price);
                     let depth = match pace {
-                        Pace::Prompt => ceil_log2(bits.div_ceil(2)) as usize,
+                        Pace::Prompt | Pace::After(_) => ceil_log2(bits.div_ceil(2)) as usize,
                         Pace::Leisurely => usize::MAX,
                     };
                     let all = Form::every(bits, false);
@@ -526,7 +526,7 @@ mod tests {
             for price in [0, 1, 8, 32, 128].map(CotPrice::bits) {
                 for carried in [false, true] {
                     for pace in [Pace::Prompt, Pace::Leisurely] {
-                        let form = Form::search(bits, carried, pace, price);
+                        let form = Form::search(bits, carried, pace, price.into());
                         assert_eq!(form.bits(), bits);
                         assert_eq!(form.has_start(), !carried && bits > 0);
                         let least = ceil_log2(bits.div_ceil(2)) as usize;
@@ -545,6 +545,39 @@ mod tests {
         for count in 1..=64_u32 {
             let form = Form::balanced(&vec![1; count as usize]);
             assert_eq!(form.exchanges(0).len(), ceil_log2(count) as usize);
+        }
+    }
+
+    /// Bits and COTs at their prices, and the rounds at theirs.
+    #[test]
+    fn rounds_are_taken_while_they_are_worth_their_price() {
+        for bits in [10, 14, 31] {
+            for flight in [1 << 10, 1 << 16, 1 << 22] {
+                for carried in [false, true] {
+                    let prices = Prices::with_flights(CotPrice::bits(1), flight, 20_000);
+                    let ready = 3;
+                    let pace = if carried {
+                        Pace::After(ready)
+                    } else {
+                        Pace::Prompt
+                    };
+                    let form = Form::search(bits, carried, pace, prices);
+                    let total = |form: &Form| {
+                        let (bits, cots) = cost(form);
+                        let exchanges = form.exchanges(ready as usize).len();
+                        let exchanges = u32::try_from(exchanges).expect("few");
+                        CotPrice::bits(1).total(bits, cots)
+                            + prices.rounds(exchanges).expect("priced")
+                    };
+                    for other in [
+                        Prices::from(CotPrice::bits(1)),
+                        Prices::from(CotPrice::FREE),
+                    ] {
+                        let other = Form::search(bits, carried, Pace::Prompt, other);
+                        assert!(total(&form) <= total(&other), "{bits}, {flight}: {form:?}");
+                    }
+                }
+            }
         }
     }
 }

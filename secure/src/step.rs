@@ -22,7 +22,7 @@ use crate::{Error, algorithms};
 
 /// The most elements that an elementwise protocol takes at a time (AGREEMENT). The next ones follow one round behind. More would
 /// need fewer flights and more memory.
-pub const CHUNK: usize = 1 << 20;
+pub const CHUNK: usize = 1 << 21;
 
 /// What a flight is worth, in bytes (AGREEMENT), where a comparison can take fewer of either: what a network of 3 Gbit/s carries in the sixth
 /// of a millisecond.

@@ -94,7 +94,7 @@ fn fully_connected_layers_are_planned_in_closed_form() {
     }
     // 65,000 of them in no time either.
     for by in ["client-chooses", "direct"] {
-        let limit = if by == "direct" { "flights" } else { "bytes" };
+        let limit = if by == "direct" { "bytes" } else { "flights" };
         refused(fully_connected(25, 65_000, by), limit);
     }
     let (network, time) = plan(fully_connected(10, 65_000, "client-chooses"), &Limits::NONE);
@@ -110,7 +110,7 @@ fn many_chunks_follow_each_other_in_a_few_rounds() {
     let (network, time) = plan(rectifiers(26, 20_000), &Limits::NONE);
     let flights = network.expect("planned").cost().flights();
     assert!(
-        flights > 1_000_000 && time < 5 * SOON,
+        flights > 500_000 && time < 5 * SOON,
         "{flights} flights: {time:?}"
     );
 }
