@@ -13,13 +13,13 @@ use sharing::{Input, Party, Session};
 use zeroize::Zeroizing;
 
 use crate::Error;
-use crate::limits::{Limits, Spent};
-use crate::quotients::{Group, Part, groups};
+use crate::draft::Draft;
+use crate::limits::Limits;
+use crate::quotients::{Group, Member, Part};
 use crate::report::{LayerPlan, Mode, Progress, RunReport};
 use crate::run::Run;
 use crate::spread::{Origin, Spread};
-use crate::step::{ELEMENTS, Step, hidden, planes};
-use crate::timetable::{Timetable, Timing};
+use crate::step::{ELEMENTS, Step, planes};
 use crate::weights::ServerWeights;
 
 /// A share of a tensor, erased when dropped.
@@ -62,15 +62,6 @@ pub struct SecureNetwork {
     /// For each node of the spread graph its place in the plan, if it is there.
     pub(crate) layers: Vec<Option<usize>>,
     cost: Cost,
-}
-
-/// A plan of the spread graph.
-struct Draft {
-    steps: Vec<Step>,
-    groups: Vec<Group>,
-    needs: Vec<Vec<usize>>,
-    timings: Vec<Timing>,
-    timetable: Timetable,
 }
 
 /// The secret that a party brings to a run.
@@ -233,7 +224,7 @@ impl SecureNetwork {
         session.mark();
         let (output, layers) = session.run(async |party| {
             let run = Run::new(self, party, secret, progress);
-            run.to_the_end().await
+            run.finish().await
         })?;
         let report = RunReport {
             mode: self.mode,
@@ -270,31 +261,12 @@ impl SecureNetwork {
                 }
                 Secret::Image(_) => party.alone(|s| step.request(s, x))?,
             },
-            Step::Grouped(member) => {
+            &Step::Grouped(member) => {
+                let signs = self.signs(secret, index);
+                let leads = member.leads(index, &self.groups);
                 let state = &quotients[member.group];
-                let protocol = &self.groups[member.group].protocol;
-                let first = async {
-                    let begins = member.part == Part::Quotient || member.leads(index, &self.groups);
-                    if begins {
-                        protocol.run(party, x, state).await.map(Some)
-                    } else {
-                        Ok(None)
-                    }
-                };
-                let own = async {
-                    match member.part {
-                        Part::Quotient => Ok(None),
-                        Part::Rectifier(number) => {
-                            let signs = self.signs(secret, index);
-                            (protocol.rectify(party, number, state, signs).await).map(Some)
-                        }
-                        Part::Extension(number) => {
-                            protocol.extend(party, number, state).await.map(Some)
-                        }
-                    }
-                };
-                let (quotient, own) = party.both(first, own).await?;
-                own.or(quotient).expect("each has a result")
+                self.grouped(party, (member, leads), x, state, signs)
+                    .await?
             }
             Step::TruncReduce { step, less } => {
                 let lowered = (*less > 0 && role.is_server()).then(|| {
@@ -304,39 +276,17 @@ impl SecureNetwork {
                     y
                 });
                 let x = lowered.as_ref().map_or(x, |y| y.as_slice());
-                ELEMENTS
-                    .run(party, x, async |party, x| step.run(party, x).await)
-                    .await?
+                each(party, x, async |p, x| step.run(p, x).await).await?
             }
-            Step::Trunc(step) => {
-                ELEMENTS
-                    .run(party, x, async |party, x| step.run(party, x).await)
-                    .await?
-            }
-            Step::Extend(step) => {
-                ELEMENTS
-                    .run(party, x, async |party, x| step.run(party, x).await)
-                    .await?
-            }
-            Step::Relu(step) => {
-                ELEMENTS
-                    .run(party, x, async |party, x| step.run(party, x).await)
-                    .await?
-            }
+            Step::Trunc(step) => each(party, x, async |p, x| step.run(p, x).await).await?,
+            Step::Extend(step) => each(party, x, async |p, x| step.run(p, x).await).await?,
+            Step::Relu(step) => each(party, x, async |p, x| step.run(p, x).await).await?,
             Step::ChannelExtend { step, after } => {
                 step.run(party, x, self.signs(secret, *after)).await?
             }
             Step::SignedRelu(step) => step.run(party, x, self.signs(secret, index)).await?,
-            Step::Clip(step) => {
-                ELEMENTS
-                    .run(party, x, async |party, x| step.run(party, x).await)
-                    .await?
-            }
-            Step::HardSwish(step) => {
-                ELEMENTS
-                    .run(party, x, async |party, x| step.run(party, x).await)
-                    .await?
-            }
+            Step::Clip(step) => each(party, x, async |p, x| step.run(p, x).await).await?,
+            Step::HardSwish(step) => each(party, x, async |p, x| step.run(p, x).await).await?,
             Step::Gate(step) => party.alone(|s| step.run(s, inputs[1], x))?,
             Step::MaxPool(step) => {
                 planes(shape)
@@ -348,6 +298,30 @@ impl SecureNetwork {
             Step::ArgMax(step) => step.run(party, x).await?.index,
             Step::Reveal(step) => step.run(party, x).await?.unwrap_or_default(),
         })
+    }
+
+    /// A node's part of a protocol that it has in common with others; the one that leads begins it.
+    async fn grouped(
+        &self,
+        party: &Party<'_>,
+        (member, leads): (Member, bool),
+        x: &[u64],
+        state: &Quotients,
+        signs: Option<ChannelSigns<'_>>,
+    ) -> Result<Vec<u64>, Error> {
+        let protocol = &self.groups[member.group].protocol;
+        let own = async {
+            match member.part {
+                Part::Quotient => protocol.run(party, x, state).await,
+                Part::Rectifier(number) => protocol.rectify(party, number, state, signs).await,
+                Part::Extension(number) => protocol.extend(party, number, state).await,
+            }
+        };
+        if !leads {
+            return Ok(own.await?);
+        }
+        let (_, own) = party.both(protocol.run(party, x, state), own).await?;
+        Ok(own)
     }
 
     /// The client's image as shares, (0, x).
@@ -378,76 +352,11 @@ impl SecureNetwork {
     }
 }
 
-impl Draft {
-    /// Plans a graph, in which some rectifiers are `patient`.
-    fn new(
-        limits: &Limits,
-        graph: &IntGraph,
-        mode: Mode,
-        price: CotPrice,
-        patient: impl Fn(usize) -> bool,
-    ) -> Result<Self, Error> {
-        let hidden = hidden(graph);
-        let exact = |node: usize| mode == Mode::Faithful || !hidden[node];
-        let (groups, members) = groups(graph, exact, patient, price);
-        let mut spent = Spent::default();
-        let mut draft = Self {
-            steps: Vec::new(),
-            groups,
-            needs: Vec::new(),
-            timings: Vec::new(),
-            timetable: Timetable::default(),
-        };
-        for (node, &member) in members.iter().enumerate() {
-            let step = Step::new(graph, node, exact(node), member, price)?;
-            let timing = step.timing(graph, node, &draft.groups);
-            if let Some(cost) = timing.cost() {
-                spent.add(&cost, limits)?;
-            }
-            let needs = match member {
-                // What it takes of the quotient comes in the course of the protocol.
-                Some(member) => vec![draft.groups[member.group].input],
-                None => graph.nodes()[node].inputs.clone(),
-            };
-            draft.timetable.add(&needs, timing.clone());
-            draft.needs.push(needs);
-            draft.timings.push(timing);
-            draft.steps.push(step);
-        }
-        Ok(draft)
-    }
-
-    /// The same plan with rectifiers that take their time where it delays nothing.
-    fn at_leisure(
-        self,
-        limits: &Limits,
-        graph: &IntGraph,
-        mode: Mode,
-        price: CotPrice,
-    ) -> Result<Self, Error> {
-        if self.groups.is_empty() {
-            return Ok(self);
-        }
-        let slack = self.timetable.slack(&self.needs);
-        let more = |group: &Group| {
-            let mut both = group.protocol.clone();
-            let rounds = [true, false].map(|prompt| {
-                let number = both.add(prompt, group.prices)?;
-                Some(both.use_rounds(number, 1).len())
-            });
-            Some(rounds[1]?.saturating_sub(rounds[0]?))
-        };
-        let mut patient = vec![false; graph.len()];
-        for group in &self.groups {
-            let more = more(group).unwrap_or(usize::MAX);
-            for &node in &group.uses {
-                patient[node] = slack[node] >= more;
-            }
-        }
-        let other = Self::new(limits, graph, mode, price, |node| patient[node])?;
-        if other.timetable.len() > self.timetable.len() {
-            return Ok(self);
-        }
-        Ok(other)
-    }
+/// Runs an elementwise protocol on a whole tensor.
+async fn each(
+    party: &Party<'_>,
+    x: &[u64],
+    step: impl AsyncFn(&Party<'_>, &[u64]) -> Result<Vec<u64>, nonlinear::Error>,
+) -> Result<Vec<u64>, Error> {
+    Ok(ELEMENTS.run(party, x, step).await?)
 }

@@ -3,6 +3,7 @@
 mod algorithms;
 mod choose;
 mod cryptflow2;
+mod draft;
 mod error;
 mod executor;
 mod extension;

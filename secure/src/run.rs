@@ -92,7 +92,7 @@ impl<'a, 's: 'a> Run<'a, 's> {
     }
 
     /// The share of the output, and what every layer cost.
-    pub(crate) async fn to_the_end(mut self) -> Result<(Share, Vec<LayerReport>), Error> {
+    pub(crate) async fn finish(mut self) -> Result<(Share, Vec<LayerReport>), Error> {
         let output = std::future::poll_fn(|context| self.go_on(context)).await?;
         let plan = self.network.plan();
         let mut costs = vec![(Cost::none(), 0.0); plan.len()];

@@ -78,12 +78,8 @@ impl Step {
         graph: &IntGraph,
         node: usize,
         exact: bool,
-        member: Option<Member>,
         price: CotPrice,
     ) -> Result<Self, Error> {
-        if let Some(member) = member {
-            return Ok(Self::Grouped(member));
-        }
         let out = &graph.types()[node];
         let source = &graph.nodes()[node];
         if source.inputs.is_empty() {
