@@ -234,13 +234,21 @@ impl SecureNetwork {
         Ok((output, report))
     }
 
-    /// Computes one node of the spread graph.
+    /// The group of a node of the spread graph.
+    pub(crate) fn group(&self, node: usize) -> Option<usize> {
+        match &self.steps[node] {
+            Step::Grouped(member) => Some(member.group),
+            _ => None,
+        }
+    }
+
+    /// Computes one node of the spread graph; `state` is that of its group.
     pub(crate) async fn step(
         &self,
         party: &Party<'_>,
         index: usize,
         inputs: &[Rc<Share>],
-        quotients: &[Quotients],
+        state: Option<&Quotients>,
         secret: &Secret<'_>,
     ) -> Result<Vec<u64>, Error> {
         let (role, graph) = (party.role(), &self.spread.graph);
@@ -264,7 +272,7 @@ impl SecureNetwork {
             &Step::Grouped(member) => {
                 let signs = self.signs(secret, index);
                 let leads = member.leads(index, &self.groups);
-                let state = &quotients[member.group];
+                let state = state.expect("a group has a state");
                 self.grouped(party, (member, leads), x, state, signs)
                     .await?
             }

@@ -27,6 +27,13 @@ pub(crate) struct Member {
     pub(crate) part: Part,
 }
 
+impl Group {
+    /// How many nodes are computed together.
+    pub(crate) fn members(&self) -> usize {
+        self.uses.len() + usize::from(self.quotient.is_some())
+    }
+}
+
 impl Member {
     /// Whether it begins the protocol beside its own part, where no node gives the quotient.
     pub(crate) fn leads(self, node: usize, groups: &[Group]) -> bool {

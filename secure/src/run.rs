@@ -13,6 +13,7 @@ use sharing::Party;
 
 use crate::Error;
 use crate::executor::{Secret, SecureNetwork, Share};
+use crate::quotients::Group;
 use crate::report::{LayerReport, Progress};
 
 /// A node under way: its result, and what it cost.
@@ -38,8 +39,10 @@ pub(crate) struct Run<'a, 's> {
     output: Share,
     /// For each node how many uses of its result are to come.
     uses: Vec<usize>,
-    /// What the groups of nodes hand to each other.
+    /// What the members of each group hand to each other, until all of them have ended.
     quotients: Vec<Quotients>,
+    /// For each group how many members are to end.
+    members: Vec<usize>,
     /// What each node cost, and the seconds it took.
     costs: Vec<Cost>,
     seconds: Vec<f64>,
@@ -56,7 +59,7 @@ impl<'a, 's: 'a> Run<'a, 's> {
         secret: &'a Secret<'a>,
         progress: &'a mut dyn FnMut(Progress<'_>),
     ) -> Self {
-        let needs = &network.needs;
+        let (needs, groups) = (&network.needs, &network.groups);
         let mut consumers = vec![Vec::new(); needs.len()];
         for (index, needs) in needs.iter().enumerate() {
             needs.iter().for_each(|&need| consumers[need].push(index));
@@ -78,11 +81,8 @@ impl<'a, 's: 'a> Run<'a, 's> {
             output: Share::default(),
             uses: consumers.iter().map(Vec::len).collect(),
             consumers,
-            quotients: network
-                .groups
-                .iter()
-                .map(|_| Quotients::default())
-                .collect(),
+            quotients: groups.iter().map(|_| Quotients::default()).collect(),
+            members: groups.iter().map(Group::members).collect(),
             costs: vec![Cost::none(); needs.len()],
             seconds: vec![0.0; needs.len()],
             done_bytes: 0,
@@ -160,10 +160,13 @@ impl<'a, 's: 'a> Run<'a, 's> {
         let inputs = network.needs[node].iter();
         let inputs = inputs.map(|&input| self.shares[input].clone().expect("it is there"));
         let inputs: Vec<Rc<Share>> = inputs.collect();
-        let (party, secret, quotients) = (self.party.apart(), self.secret, self.quotients.clone());
+        let state = network
+            .group(node)
+            .map(|group| self.quotients[group].clone());
+        let (party, secret) = (self.party.apart(), self.secret);
         Box::pin(async move {
             let share = network
-                .step(&party, node, &inputs, &quotients, secret)
+                .step(&party, node, &inputs, state.as_ref(), secret)
                 .await?;
             Ok((Share::new(share), party.spent()))
         })
@@ -181,6 +184,12 @@ impl<'a, 's: 'a> Run<'a, 's> {
             self.missing[consumer] -= 1;
             if self.missing[consumer] == 0 {
                 self.ready.insert(consumer);
+            }
+        }
+        if let Some(group) = self.network.group(node) {
+            self.members[group] -= 1;
+            if self.members[group] == 0 {
+                self.quotients[group] = Quotients::default();
             }
         }
         for &input in &self.network.needs[node] {
