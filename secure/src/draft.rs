@@ -7,7 +7,7 @@ use crate::Error;
 use crate::limits::{Limits, Spent};
 use crate::quotients::{Group, groups};
 use crate::report::Mode;
-use crate::step::{Step, hidden};
+use crate::step::{FLIGHT, Step, hidden};
 use crate::timetable::{Timetable, Timing};
 
 /// A plan of the spread graph.
@@ -73,19 +73,16 @@ impl Draft {
             return Ok(self);
         }
         let slack = self.timetable.slack(&self.needs);
-        let more = |group: &Group| {
-            let mut both = group.protocol.clone();
-            let rounds = [true, false].map(|prompt| {
-                let number = both.add(prompt, group.prices)?;
-                Some(both.use_rounds(number, 1).len())
-            });
-            Some(rounds[1]?.saturating_sub(rounds[0]?))
-        };
         let mut patient = vec![false; graph.len()];
         for group in &self.groups {
-            let more = more(group).unwrap_or(usize::MAX);
-            for &node in &group.uses {
-                patient[node] = slack[node] >= more;
+            let Some((more, saved)) = group.leisure(graph) else {
+                continue;
+            };
+            let late = group.uses.iter().filter(|&&node| slack[node] >= more);
+            let late: Vec<usize> = late.copied().collect();
+            // What speaks beside a layer and its truncation keeps their flights from being one.
+            if saved.saturating_mul(late.len() as u64) >= 2 * FLIGHT {
+                late.iter().for_each(|&node| patient[node] = true);
             }
         }
         let other = Self::new(limits, graph, mode, price, |node| patient[node])?;

@@ -32,6 +32,20 @@ impl Group {
     pub(crate) fn members(&self) -> usize {
         self.uses.len() + usize::from(self.quotient.is_some())
     }
+
+    /// How many rounds more a rectifier takes that can wait, and how many bytes it saves; `None` if there is no room to say.
+    pub(crate) fn leisure(&self, graph: &IntGraph) -> Option<(usize, u64)> {
+        let n = graph.types()[self.input].shape.len();
+        let mut both = self.protocol.clone();
+        let [prompt, late] = [true, false].map(|prompt| {
+            let number = both.add(prompt, self.prices)?;
+            Some(both.use_rounds(number, n))
+        });
+        let (prompt, late) = (prompt?, late?);
+        let more = late.len().saturating_sub(prompt.len());
+        let saved = prompt.cost().bytes().saturating_sub(late.cost().bytes());
+        Some((more, saved))
+    }
 }
 
 impl Member {
