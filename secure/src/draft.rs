@@ -5,6 +5,7 @@ use ot::CotPrice;
 
 use crate::Error;
 use crate::limits::{Limits, Spent};
+use crate::price::float;
 use crate::quotients::{Group, groups};
 use crate::report::Mode;
 use crate::step::{FLIGHT, Step, hidden};
@@ -75,13 +76,14 @@ impl Draft {
         let slack = self.timetable.slack(&self.needs);
         let mut patient = vec![false; graph.len()];
         for group in &self.groups {
-            let Some((more, saved)) = group.leisure(graph) else {
+            let Some((more, saved)) = group.leisure(graph, price) else {
                 continue;
             };
             let late = group.uses.iter().filter(|&&node| slack[node] >= more);
             let late: Vec<usize> = late.copied().collect();
             // What speaks beside a layer and its truncation keeps their flights from being one.
-            if saved.saturating_mul(late.len() as u64) >= 2 * FLIGHT {
+            let least = float(2 * FLIGHT) / float(late.len() as u64);
+            if saved >= least {
                 late.iter().for_each(|&node| patient[node] = true);
             }
         }

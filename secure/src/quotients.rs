@@ -5,6 +5,7 @@ use nonlinear::{Prices, Quotient, Range};
 use ot::CotPrice;
 use ring_arith::Bits;
 
+use crate::price::bytes;
 use crate::step::{CHUNK, FLIGHT, range};
 
 /// A value that is compared more than once, or truncated and compared: one [`Quotient`].
@@ -33,8 +34,9 @@ impl Group {
         self.uses.len() + usize::from(self.quotient.is_some())
     }
 
-    /// How many rounds more a rectifier takes that can wait, and how many bytes it saves; `None` if there is no room to say.
-    pub(crate) fn leisure(&self, graph: &IntGraph) -> Option<(usize, u64)> {
+    /// How many rounds more a rectifier takes that can wait, and how many bytes it saves, those of the refill included; `None` if
+    /// there is no room to say.
+    pub(crate) fn leisure(&self, graph: &IntGraph, price: CotPrice) -> Option<(usize, f64)> {
         let n = graph.types()[self.input].shape.len();
         let mut both = self.protocol.clone();
         let [prompt, late] = [true, false].map(|prompt| {
@@ -43,8 +45,8 @@ impl Group {
         });
         let (prompt, late) = (prompt?, late?);
         let more = late.len().saturating_sub(prompt.len());
-        let saved = prompt.cost().bytes().saturating_sub(late.cost().bytes());
-        Some((more, saved))
+        let [prompt, late] = [prompt, late].map(|rounds| bytes(&rounds.cost(), price));
+        Some((more, prompt - late))
     }
 }
 

@@ -4,6 +4,7 @@ mod algorithms;
 mod backbones;
 mod bounds;
 mod chestnet;
+mod dense;
 mod densenet;
 mod mobile_block;
 mod openings;
