@@ -115,7 +115,8 @@ impl ServeArgs {
             max_images: self.max_images,
             modes: modes.unwrap_or_default(),
             extension: self.extension.on(self.network.network),
-            background: self.background,
+            // Refills ahead of the protocols save waiting on a long line.
+            background: self.background || self.network.network.rtt_s >= 0.005,
             ..ServerOptions::default()
         }
     }
