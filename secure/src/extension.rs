@@ -55,7 +55,7 @@ impl ExtensionChoice {
 }
 
 /// The one of [`EXTENSIONS`] that makes so many correlations in the least time: that of its set-up and refills on the
-/// network, and that of the processors of [`CpuModel::default`]. The two ends of a pool compute at the same time.
+/// network, and that of the processors of [`CpuModel::default`], both parties' together, as `plan` adds them up.
 ///
 /// Little demand and fast networks speak for `SoftSpokenOT`, slow networks for large silent sets.
 #[must_use]
@@ -72,7 +72,7 @@ pub fn fastest_extension(cots: Cots, network: &NetworkSpeed) -> &'static dyn Ext
         let bytes = pools.map(|(sender, n)| {
             extension.setup_cost(sender).bytes() + extension.refill_cost(n, sender).bytes()
         });
-        let cot = cpu.clone().of_extension(extension).unit(work::COTS) / 2.0;
+        let cot = cpu.clone().of_extension(extension).unit(work::COTS);
         float(bytes.iter().sum()) / network.bytes_per_s + cot * float(cots.total())
     };
     let timed = EXTENSIONS.map(|extension| (extension, seconds(extension)));
@@ -104,7 +104,8 @@ mod tests {
         }
         for many in [10_000_000, 1_000_000_000] {
             assert_eq!(chosen(many, 1e11), "softspoken");
-            assert_eq!(chosen(many, 3e9), "silent-small-twice");
+            assert_eq!(chosen(many, 3e9), "softspoken");
+            assert_eq!(chosen(many, 1e9), "silent-small-twice");
             assert_eq!(chosen(many, 3e8), "silent-small-twice");
             assert_eq!(chosen(many, 2e7), "silent-large");
         }

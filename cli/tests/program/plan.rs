@@ -70,7 +70,7 @@ fn what_is_planned_is_what_is_measured() {
         }
         layers
     };
-    let usual = ("auto", "silent-small-twice");
+    let usual = ("auto", "softspoken");
     let mut refills = Vec::new();
     for (option, extension) in EXTENSIONS
         .map(|one| (one.name(), one.name()))
@@ -103,7 +103,11 @@ fn the_network_chooses_the_extension() {
     let by = |args: &[&str]| plan(args)["extension"].as_str().expect("a name").to_owned();
     let net = ["--model", "chestnet", "--network"];
     assert_eq!(by(&[&net[..], &["1000Gbit,0s"]].concat()), "softspoken");
-    assert_eq!(by(&[&net[..], &["lan"]].concat()), "silent-small-twice");
+    assert_eq!(by(&[&net[..], &["lan"]].concat()), "softspoken");
+    assert_eq!(
+        by(&[&net[..], &["1Gbit,1ms"]].concat()),
+        "silent-small-twice"
+    );
     assert_eq!(by(&[&net[..], &["10Mbit,20ms"]].concat()), "silent-large");
     let given = ["10Mbit,20ms", "--extension", "silent-small"];
     assert_eq!(by(&[&net[..], &given].concat()), "silent-small");

@@ -226,7 +226,14 @@ fn demand_and_network_choose_the_extension() {
     );
     let model = model_of(256, Crops::Centre);
     for (network, expected) in [
-        (NetworkSpeed::LAN, "silent-small-twice"),
+        (NetworkSpeed::LAN, "softspoken"),
+        (
+            NetworkSpeed {
+                bytes_per_s: 1.25e8,
+                ..NetworkSpeed::LAN
+            },
+            "silent-small-twice",
+        ),
         (
             NetworkSpeed {
                 bytes_per_s: 1e6,
