@@ -239,8 +239,7 @@ pub(crate) struct ServeArgs {
     /// The network to most clients, for which --extension auto chooses: lan (3 Gbit/s), wan (100 Mbit/s), or a rate and a round trip such as 1Gbit,20ms.
     #[arg(long, value_name = "lan|wan|RATE,RTT", default_value = "lan")]
     pub(crate) network: Wire,
-    /// Make correlated OTs in two threads of each session, ahead of the protocols: faster where processors have nothing to do. It is on
-    /// with a --network whose round trip is 5 ms or more.
+    /// Make correlated OTs in two threads of each session, ahead of the protocols: faster where processors have nothing to do.
     #[arg(long)]
     pub(crate) background: bool,
     /// End when standard input ends: how `demo` takes its server with it.
@@ -269,8 +268,7 @@ pub(crate) struct InferArgs {
     /// silent OT, that the image stays hidden rests on one assumption more, learning parity with noise.
     #[arg(long, value_enum, default_value_t = Extension::Auto)]
     pub(crate) extension: Extension,
-    /// Make correlated OTs in two threads, ahead of the protocols: faster where processors have nothing to do. A client does so by
-    /// itself where the server takes 5 ms or more to answer.
+    /// Make correlated OTs in two threads, ahead of the protocols: faster where processors have nothing to do.
     #[arg(long)]
     pub(crate) background: bool,
     /// Run the session over this many TCP connections. More than one may be faster on a line of long delay, and does not go

@@ -115,8 +115,7 @@ impl ServeArgs {
             max_images: self.max_images,
             modes: modes.unwrap_or_default(),
             extension: self.extension.on(self.network.network),
-            // Refills ahead of the protocols save waiting on a long line.
-            background: self.background || self.network.network.rtt_s >= 0.005,
+            background: self.background,
             ..ServerOptions::default()
         }
     }

@@ -2,7 +2,7 @@
 
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use channel::{Config, Connection, Digest, Role, Terms, Waiting};
 use nets::{Picture, Prepared, PublicModel};
@@ -16,9 +16,6 @@ use crate::seed::Seed;
 use crate::tally::Tally;
 use crate::terms::terms;
 use crate::{Error, Progress, traffic};
-
-/// A server that takes so long to answer is far away (LOCAL): refills ahead of the protocols save waiting.
-const FAR: Duration = Duration::from_millis(5);
 
 /// What a client wants of a server.
 #[derive(Clone, Copy, Debug)]
@@ -43,8 +40,7 @@ pub struct Request {
     /// The OT extensions in which the client takes part. The server says which one it uses, and any other ends with
     /// [`Error::OtherExtension`] before the server hears of the request.
     pub extensions: &'static [&'static dyn Extension],
-    /// Whether the session refills its correlations in two threads of its own ([`ot::Background`]), ahead of the protocols. It does
-    /// so as well if the server is far away: if it takes 5 ms or more to answer.
+    /// Whether the session refills its correlations in two threads of its own ([`ot::Background`]), ahead of the protocols.
     pub background: bool,
 }
 
@@ -172,11 +168,9 @@ impl Client {
         if let Some(allowed) = request.max_traffic.filter(|&most| most < planned) {
             return Err(Error::TooMuchTraffic { planned, allowed });
         }
-        let asked = Instant::now();
         control.ask(Wish { mode, images })?;
-        let far = asked.elapsed() >= FAR;
         let background = Background::new(extension);
-        let pools: &dyn Extension = match request.background || far {
+        let pools: &dyn Extension = match request.background {
             true => &background,
             false => extension,
         };
