@@ -129,7 +129,7 @@ pub(crate) enum PlanPreset {
 /// What makes the correlated oblivious transfers (COTs) that the protocols use up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Extension {
-    /// Whatever takes the least time for the model and the network.
+    /// Whatever takes the least time for the model and the network; at a client, whatever the server uses.
     Auto,
     /// SoftSpokenOT with k = 4: 31 bits for a COT, on the most usual assumptions; for fast networks.
     #[value(name = "softspoken")]
@@ -194,7 +194,8 @@ pub(crate) struct DemoArgs {
     /// What makes correlated OTs; `auto` chooses for a LAN.
     #[arg(long, value_enum, default_value_t = Extension::Auto)]
     pub(crate) extension: Extension,
-    /// Make correlated OTs in two threads of either party, ahead of the protocols: faster where processors have nothing to do.
+    /// Make correlated OTs in two threads of either party, ahead of the protocols: faster on a line of long delay, if both
+    /// parties do it.
     #[arg(long)]
     pub(crate) background: bool,
 }
@@ -239,7 +240,8 @@ pub(crate) struct ServeArgs {
     /// The network to most clients, for which --extension auto chooses: lan (3 Gbit/s), wan (100 Mbit/s), or a rate and a round trip such as 1Gbit,20ms.
     #[arg(long, value_name = "lan|wan|RATE,RTT", default_value = "lan")]
     pub(crate) network: Wire,
-    /// Make correlated OTs in two threads of each session, ahead of the protocols: faster where processors have nothing to do.
+    /// Make correlated OTs in two threads of each session, ahead of the protocols: faster on a line of long delay, if both
+    /// parties do it.
     #[arg(long)]
     pub(crate) background: bool,
     /// End when standard input ends: how `demo` takes its server with it.
@@ -268,7 +270,8 @@ pub(crate) struct InferArgs {
     /// silent OT, that the image stays hidden rests on one assumption more, learning parity with noise.
     #[arg(long, value_enum, default_value_t = Extension::Auto)]
     pub(crate) extension: Extension,
-    /// Make correlated OTs in two threads, ahead of the protocols: faster where processors have nothing to do.
+    /// Make correlated OTs in two threads, ahead of the protocols: faster on a line of long delay, if both
+    /// parties do it.
     #[arg(long)]
     pub(crate) background: bool,
     /// Run the session over this many TCP connections. More than one may be faster on a line of long delay, and does not go

@@ -18,20 +18,48 @@ pub(crate) struct Draft {
     pub(crate) needs: Vec<Vec<usize>>,
     pub(crate) timings: Vec<Timing>,
     pub(crate) timetable: Timetable,
+    /// Whether the nodes run one after the other.
+    pub(crate) in_turn: bool,
 }
 
+/// The most values that the nodes under way may keep together (AGREEMENT). A graph that would keep more runs node after node, as its own limit
+/// counts.
+const MOST_KEPT: u64 = 1 << 26;
+
+/// What a node under way takes, in values, whatever its tensor.
+const EACH: u64 = 1 << 12;
+
 impl Draft {
-    /// Plans a graph, in which some rectifiers are `patient`.
+    /// Plans a graph.
     pub(crate) fn new(
         limits: &Limits,
         graph: &IntGraph,
         mode: Mode,
         price: CotPrice,
-        patient: impl Fn(usize) -> bool,
+    ) -> Result<Self, Error> {
+        let prompt = Self::with(limits, graph, mode, price, Some(&|_| false))?;
+        let takes = |node: usize| graph.types()[node].shape.len() as u64 + EACH;
+        if prompt.timetable.most_kept(&prompt.needs, takes) > MOST_KEPT {
+            return Self::with(limits, graph, mode, price, None);
+        }
+        prompt.at_leisure(limits, graph, mode, price)
+    }
+
+    /// Plans a graph in which some rectifiers are patient; without that function, node after node.
+    fn with(
+        limits: &Limits,
+        graph: &IntGraph,
+        mode: Mode,
+        price: CotPrice,
+        patient: Option<&dyn Fn(usize) -> bool>,
     ) -> Result<Self, Error> {
         let hidden = hidden(graph);
         let exact = |node: usize| mode == Mode::Faithful || !hidden[node];
-        let (groups, members) = groups(graph, exact, patient, price);
+        let (groups, members) = match patient {
+            Some(patient) => groups(graph, exact, patient, price),
+            None => (Vec::new(), vec![None; graph.len()]),
+        };
+        let in_turn = patient.is_none();
         let mut spent = Spent::default();
         let mut draft = Self {
             steps: Vec::new(),
@@ -39,6 +67,7 @@ impl Draft {
             needs: Vec::new(),
             timings: Vec::new(),
             timetable: Timetable::default(),
+            in_turn,
         };
         for (node, &member) in members.iter().enumerate() {
             let step = match member {
@@ -54,7 +83,7 @@ impl Draft {
                 Some(member) => vec![draft.groups[member.group].input],
                 None => graph.nodes()[node].inputs.clone(),
             };
-            draft.timetable.add(&needs, timing.clone());
+            draft.timetable.add(&needs, timing.clone(), in_turn);
             draft.needs.push(needs);
             draft.timings.push(timing);
             draft.steps.push(step);
@@ -63,7 +92,7 @@ impl Draft {
     }
 
     /// The same plan with rectifiers that take their time where it delays nothing.
-    pub(crate) fn at_leisure(
+    fn at_leisure(
         self,
         limits: &Limits,
         graph: &IntGraph,
@@ -87,7 +116,7 @@ impl Draft {
                 late.iter().for_each(|&node| patient[node] = true);
             }
         }
-        let other = Self::new(limits, graph, mode, price, |node| patient[node])?;
+        let other = Self::with(limits, graph, mode, price, Some(&|node| patient[node]))?;
         if other.timetable.len() > self.timetable.len() {
             return Ok(self);
         }

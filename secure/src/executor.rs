@@ -58,6 +58,8 @@ pub struct SecureNetwork {
     pub(crate) groups: Vec<Group>,
     /// For each node of the spread graph the nodes that must have ended before it begins.
     pub(crate) needs: Vec<Vec<usize>>,
+    /// Whether they run one after the other.
+    pub(crate) in_turn: bool,
     plan: Vec<LayerPlan>,
     /// For each node of the spread graph its place in the plan, if it is there.
     pub(crate) layers: Vec<Option<usize>>,
@@ -97,8 +99,7 @@ impl SecureNetwork {
     ) -> Result<Self, Error> {
         limits.check_graph(&graph)?;
         let spread = Spread::new(&graph);
-        let prompt = Draft::new(limits, &spread.graph, mode, cot_price, |_| false)?;
-        let draft = prompt.at_leisure(limits, &spread.graph, mode, cot_price)?;
+        let draft = Draft::new(limits, &spread.graph, mode, cot_price)?;
 
         let mut plan: Vec<LayerPlan> = Vec::new();
         let mut places = vec![None; graph.len()];
@@ -131,6 +132,7 @@ impl SecureNetwork {
             steps: draft.steps,
             groups: draft.groups,
             needs: draft.needs,
+            in_turn: draft.in_turn,
             plan,
             layers,
             cost: draft.timetable.cost(),

@@ -22,7 +22,8 @@ type Task<'a> = Pin<Box<dyn Future<Output = Result<(Share, Cost), Error>> + 'a>>
 /// A run in progress. Every node begins as soon as its inputs are there, and those under way share their rounds.
 ///
 /// Between two rounds the nodes are gone through in the order of the graph, in which an input comes before its
-/// consumers, so both parties begin and go on with the same nodes in the same order.
+/// consumers, so both parties begin and go on with the same nodes in the same order. A graph that would keep too much at a time runs node after
+/// node.
 pub(crate) struct Run<'a, 's> {
     network: &'a SecureNetwork,
     party: &'a Party<'s>,
@@ -133,6 +134,8 @@ impl<'a, 's: 'a> Run<'a, 's> {
                 self.done_bytes += cost.bytes();
                 self.costs[node] = cost;
                 self.end(node, share);
+            } else if self.network.in_turn {
+                break;
             }
             next = self.ready.range(node + 1..).next().copied();
         }

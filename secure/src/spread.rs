@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use nets::{GraphBuilder, IntGraph, IntOp};
 
-/// The most nodes that a graph is spread to (AGREEMENT). One that would have more is left as it is.
+/// The most pieces of tensors that a graph is spread to (AGREEMENT). One that would have more is left as it is.
 const MOST: usize = 1 << 14;
 
 /// A graph in which no elementwise operation takes a joined tensor: it is done for each of the tensors, and the results are joined.
@@ -56,10 +56,13 @@ const fn is_elementwise(op: &IntOp) -> bool {
 
 /// The nodes of the spread graph; `None` if they are too many.
 fn drafts(graph: &IntGraph, all: impl Fn(usize) -> Origin) -> Option<Vec<Draft>> {
+    let most = MOST.max(2 * graph.len());
     let mut drafts: Vec<Draft> = Vec::new();
     // For each old node the new ones whose outputs, one after the other, are its own.
     let mut pieces: Vec<Vec<usize>> = Vec::new();
     let mut place: Vec<usize> = Vec::new();
+    // A chain of joins doubles its pieces with each of them, so they are counted before they are made.
+    let mut listed = 0;
     for (old, node) in graph.nodes().iter().enumerate() {
         let draft = |op: &IntOp, inputs: Vec<usize>| Draft {
             name: node.name.clone(),
@@ -67,6 +70,11 @@ fn drafts(graph: &IntGraph, all: impl Fn(usize) -> Origin) -> Option<Vec<Draft>>
             inputs,
             origin: all(old),
         };
+        let parts = node.inputs.iter().map(|&input| pieces[input].len());
+        listed += parts.sum::<usize>();
+        if listed > most || drafts.len() > most {
+            return None;
+        }
         let joined = match (&node.op, node.inputs.first()) {
             (IntOp::Concat, _) => {
                 let inputs = node.inputs.iter();
@@ -105,9 +113,6 @@ fn drafts(graph: &IntGraph, all: impl Fn(usize) -> Origin) -> Option<Vec<Draft>>
             _ => drafts.len() - 1,
         });
         pieces.push(joined);
-        if drafts.len() > MOST.max(graph.len()) {
-            return None;
-        }
     }
     Some(drafts)
 }

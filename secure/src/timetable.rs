@@ -40,9 +40,13 @@ pub(crate) struct Timetable {
 }
 
 impl Timetable {
-    /// Adds the next node, which needs the results of some others.
-    pub(crate) fn add(&mut self, needs: &[usize], timing: Timing) {
-        let begin = needs.iter().map(|&need| self.times[need].1).max();
+    /// Adds the next node, which needs the results of some others; `in_turn`, it needs all before it to have ended.
+    pub(crate) fn add(&mut self, needs: &[usize], timing: Timing, in_turn: bool) {
+        let begin = if in_turn {
+            self.times.last().map(|&(_, end)| end)
+        } else {
+            needs.iter().map(|&need| self.times[need].1).max()
+        };
         let begin = begin.unwrap_or(0);
         let mut end = begin;
         match timing {
@@ -82,6 +86,26 @@ impl Timetable {
         times.map(|(latest, (_, end))| latest - end).collect()
     }
 
+    /// The most values that are kept at a time, given how many each node takes from its begin until all that need it have ended.
+    pub(crate) fn most_kept(&self, needs: &[Vec<usize>], takes: impl Fn(usize) -> u64) -> u64 {
+        let mut last: Vec<usize> = self.times.iter().map(|&(_, end)| end).collect();
+        for (node, needs) in needs.iter().enumerate() {
+            for &need in needs {
+                last[need] = last[need].max(self.times[node].1);
+            }
+        }
+        let mut changes = vec![(0_u64, 0_u64); self.rounds.len() + 2];
+        for (node, &(begin, _)) in self.times.iter().enumerate() {
+            changes[begin].0 += takes(node);
+            changes[last[node] + 1].1 += takes(node);
+        }
+        let kept = changes.iter().scan(0, |kept, (more, less)| {
+            *kept = *kept + more - less;
+            Some(*kept)
+        });
+        kept.max().unwrap_or(0)
+    }
+
     /// What all of it costs.
     pub(crate) fn cost(mut self) -> Cost {
         let mut cost = self.drawn;
@@ -101,20 +125,22 @@ mod tests {
     #[test]
     fn branches_share_their_rounds_and_the_longer_one_decides() {
         let mut timetable = Timetable::default();
-        timetable.add(&[], Timing::Local);
+        timetable.add(&[], Timing::Local, false);
         let short = Rounds::to_server(1).with_cots(1, 0);
         let long = Rounds::to_server(10).then(Rounds::to_client(20));
-        timetable.add(&[0], Timing::Rounds(short));
-        timetable.add(&[0], Timing::Rounds(long.with_cots(0, 2)));
+        timetable.add(&[0], Timing::Rounds(short), false);
+        timetable.add(&[0], Timing::Rounds(long.with_cots(0, 2)), false);
         // Alone after the short branch, before the second round of the long one.
-        timetable.add(&[1], Timing::Alone(Cost::to_server(100)));
-        timetable.add(&[3, 2], Timing::Rounds(Rounds::exchange(5, 5)));
+        timetable.add(&[1], Timing::Alone(Cost::to_server(100)), false);
+        timetable.add(&[3, 2], Timing::Rounds(Rounds::exchange(5, 5)), false);
         let expected = Cost::to_server(111)
             .then(Cost::to_client(20))
             .then(Cost::exchange(5, 5))
             .with_cots(1, 2);
         let needs = [vec![], vec![0], vec![0], vec![1], vec![3, 2]];
         assert_eq!(timetable.slack(&needs), [0, 1, 0, 1, 0]);
+        // Before the last round, in which the longer branch ends as well: all but the shorter one.
+        assert_eq!(timetable.most_kept(&needs, |node| 1 << node), 0b11101);
         assert_eq!(timetable.cost(), expected);
     }
 }

@@ -27,7 +27,7 @@ pub enum Error {
     /// The server makes its correlations with an OT extension in which this client does not take part, or which is another
     /// one by that name; nothing was asked of the server.
     #[error(
-        "the server makes its correlations by {offered}, and this client takes part in no such extension, but in {}",
+        "the server makes its correlations by {offered}; this client takes part in {} alone, with the parameters of its version",
         accepted.join(", ")
     )]
     OtherExtension {

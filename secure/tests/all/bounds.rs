@@ -1,10 +1,12 @@
 //! What a graph of a stranger can make a planner spend: little, whatever its tensors are.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use nets::{Algorithm, GraphBuilder, IntGraph, IntOp, LayerShape, Shape, Window};
+use nets::{Algorithm, GraphBuilder, IntGraph, IntOp, LayerShape, PrivateWeights, Shape, Window};
 use secure::{Error, Limits, Mode, SecureNetwork};
+use tests::networks::parties;
 use tests::networks::tiles::PRICE;
 
 /// More than a plan of one layer takes on a busy machine.
@@ -212,4 +214,44 @@ fn every_width_of_every_protocol_is_planned_soon() {
     let graph = graph.finish().expect("accepted");
     assert!(graph.len() > 53_000);
     planned(graph);
+}
+
+/// A chain of joins of a tensor with itself has as many pieces as channels; they are not listed.
+#[test]
+fn towers_of_joins_are_planned_soon() {
+    for rectified in [false, true] {
+        let mut graph = input(Shape::new(1, 1, 1), 16);
+        let mut last = 0;
+        for _ in 0..25 {
+            last = graph.push("twice", IntOp::Concat, &[last, last]);
+            if rectified {
+                last = graph.push("relu", IntOp::Relu, &[last]);
+            }
+        }
+        let channels = 1;
+        let slice = IntOp::Slice { start: 0, channels };
+        last = graph.push("slice", slice, &[last]);
+        graph.push("out", IntOp::Output, &[last]);
+        planned(graph.finish().expect("accepted"));
+    }
+}
+
+/// What would keep too much at a time, here by the number of its nodes, runs node after node.
+#[test]
+fn very_many_branches_run_in_turn() {
+    let branches = |count: usize| {
+        let mut graph = input(Shape::new(3, 1, 1), 9);
+        let mut last = 0;
+        for _ in 0..count {
+            last = graph.push("relu", IntOp::Relu, &[0]);
+        }
+        graph.push("out", IntOp::Output, &[last]);
+        graph.finish().expect("accepted")
+    };
+    let flights = |count| planned(branches(count)).cost().flights();
+    assert!(flights(1000) < 20 && flights(17_000) > 17_000);
+    let graph = branches(17_000);
+    let weights = PrivateWeights::new(&graph, BTreeMap::new()).expect("none are needed");
+    let found = parties::run(&graph, &weights, &[-200, 0, 77], Mode::Faithful, 1);
+    assert_eq!(found.output, [0, 0, 77]);
 }
