@@ -5,7 +5,9 @@ use std::path::Path;
 
 use backbones::Error;
 use nets::{Model, Source};
-use secure::{Algorithms, CpuModel, CrypTFlow2, ExtensionChoice, Mode, choose_algorithms};
+use secure::{
+    Algorithms, CpuModel, CrypTFlow2, ExtensionChoice, Mode, NetworkSpeed, choose_algorithms,
+};
 use serde::Serialize;
 use service::Extension;
 use sharing::default_extension;
@@ -87,7 +89,7 @@ impl Ablation {
         let speed = |wire| Speed {
             wire,
             constants: constants.clone(),
-            extension: ExtensionChoice::default(),
+            extension: silent(),
         };
         let rows = Rows {
             settings,
@@ -137,11 +139,7 @@ impl Rows {
         for (lever, algorithms, choice) in [
             ("narrow widths, our protocols", Algorithms::Direct, usual()),
             ("exact Winograd", Algorithms::default(), usual()),
-            (
-                "silent OT",
-                Algorithms::default(),
-                ExtensionChoice::default(),
-            ),
+            ("silent OT", Algorithms::default(), silent()),
         ] {
             let extension = model::extension(&model, Mode::Faithful, choice)?;
             let model = with(&model, &algorithms, extension)?;
@@ -156,8 +154,7 @@ impl Rows {
             let parameters = source.float.parameters();
             let model = self.quantised(source)?;
             let name = groups.map_or_else(|| name.into(), |groups| format!("{name}, g = {groups}"));
-            let choice = ExtensionChoice::default();
-            let extension = model::extension(&model, Mode::Faithful, choice)?;
+            let extension = model::extension(&model, Mode::Faithful, silent())?;
             rows.push(self.ours(lever, false, (&model, &name), extension, parameters)?);
         }
         Ok(rows)
@@ -173,7 +170,7 @@ impl Rows {
             "{}: random weights, and widths from noise",
             source.arch
         ));
-        model::quantised(source, self.settings.widths, ExtensionChoice::default())
+        model::quantised(source, self.settings.widths, silent())
     }
 
     fn ours(
@@ -196,6 +193,14 @@ impl Rows {
             ..row
         })
     }
+}
+
+/// The extension of the rows from silent OT on: the fastest one between a LAN and a WAN.
+fn silent() -> ExtensionChoice {
+    ExtensionChoice::Auto(NetworkSpeed {
+        bytes_per_s: 1.25e8,
+        ..NetworkSpeed::LAN
+    })
 }
 
 /// The extension of the rows before silent OT.
