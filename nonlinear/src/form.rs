@@ -510,7 +510,7 @@ mod tests {
     #[test]
     fn costs_are_those_of_the_design() {
         let new = |bits, pace| Form::new(bits, pace, CotPrice::FREE);
-        // SILENT, section 5: G(n, d) and G(n, ∞).
+        // Counted by hand: a comparison of n bits in d exchanges, and in any number.
         let prompt = [10, 11, 13, 14, 24, 31].map(|bits| cost(&new(bits, Pace::Prompt)).0);
         assert_eq!(prompt, [36, 41, 52, 59, 110, 149]);
         let leisurely = [14, 31].map(|bits| cost(&new(bits, Pace::Leisurely)).0);
