@@ -137,7 +137,7 @@ fn another_ot_extension() {
         assert!(matches!(at_server, Error::Transport(_)), "{at_server}");
         let said = at_client.to_string();
         assert!(matches!(at_client, Error::OtherExtension { .. }), "{said}");
-        assert!(said.contains(&format!("by {offered}, ")), "{said}");
+        assert!(said.contains(&format!("by {offered}; ")), "{said}");
     }
     // And one that both use has the same findings.
     let (served, findings) = run_in_memory(&with(&OTHER), &asked(BOTH));
