@@ -1,6 +1,6 @@
 //! Truncations and rectifiers that are computed together.
 
-use nets::{IntGraph, IntOp};
+use nets::{IntGraph, IntOp, TensorType};
 use nonlinear::{Prices, Quotient, Range};
 use ot::CotPrice;
 use ring_arith::Bits;
@@ -80,12 +80,8 @@ pub(crate) fn groups(
     let mut members = vec![None; graph.len()];
     for (value, node) in graph.nodes().iter().enumerate() {
         let out = &graph.types()[value];
-        let compares = |&&consumer: &&usize| match graph.nodes()[consumer].op {
-            IntOp::Relu | IntOp::SignedRelu => true,
-            IntOp::Extend { to } => Bits::of(to) > out.bits() && range(out, 0) == Range::Any,
-            _ => false,
-        };
-        let uses = graph.consumers(value).iter().filter(compares);
+        let shares = |&&consumer: &&usize| compares(&graph.nodes()[consumer].op, out);
+        let uses = graph.consumers(value).iter().filter(shares);
         let uses: Vec<usize> = uses.copied().collect();
         let (input, shift, quotient) = match node.op {
             IntOp::TruncReduce { shift, .. } if exact(value) => {
@@ -131,4 +127,34 @@ pub(crate) fn groups(
         groups.push(group);
     }
     (groups, members)
+}
+
+/// Whether an operation compares the values that it takes, and nothing else, so that a [`Quotient`] can do it.
+fn compares(op: &IntOp, x: &TensorType) -> bool {
+    match op {
+        IntOp::Relu | IntOp::SignedRelu => true,
+        IntOp::Extend { to } => Bits::of(*to) > x.bits() && range(x, 0) == Range::Any,
+        IntOp::Input { .. }
+        | IntOp::Claim
+        | IntOp::Narrow { .. }
+        | IntOp::Linear { .. }
+        | IntOp::TruncReduce { .. }
+        | IntOp::Trunc { .. }
+        | IntOp::Clip { .. }
+        | IntOp::Affine { .. }
+        | IntOp::HardSwish { .. }
+        | IntOp::Gate
+        | IntOp::MaxPool { .. }
+        | IntOp::SumPool { .. }
+        | IntOp::MeanPool { .. }
+        | IntOp::ArgMax
+        | IntOp::Add
+        | IntOp::Concat
+        | IntOp::ChannelShuffle { .. }
+        | IntOp::Slice { .. }
+        | IntOp::Subsample { .. }
+        | IntOp::PadChannels { .. }
+        | IntOp::Flatten
+        | IntOp::Output => false,
+    }
 }

@@ -46,12 +46,33 @@ impl Spread {
     }
 }
 
-/// Whether an operation can be done for each channel by itself.
-const fn is_elementwise(op: &IntOp) -> bool {
-    matches!(
-        op,
-        IntOp::Relu | IntOp::SignedRelu | IntOp::Extend { .. } | IntOp::Clip { .. }
-    )
+/// Whether an operation is done for each of the tensors that are joined: those that each party computes by itself need not begin
+/// early.
+const fn is_spread(op: &IntOp) -> bool {
+    match op {
+        IntOp::Relu | IntOp::SignedRelu | IntOp::Extend { .. } | IntOp::Clip { .. } => true,
+        IntOp::Input { .. }
+        | IntOp::Claim
+        | IntOp::Narrow { .. }
+        | IntOp::Linear { .. }
+        | IntOp::TruncReduce { .. }
+        | IntOp::Trunc { .. }
+        | IntOp::Affine { .. }
+        | IntOp::HardSwish { .. }
+        | IntOp::Gate
+        | IntOp::MaxPool { .. }
+        | IntOp::SumPool { .. }
+        | IntOp::MeanPool { .. }
+        | IntOp::ArgMax
+        | IntOp::Add
+        | IntOp::Concat
+        | IntOp::ChannelShuffle { .. }
+        | IntOp::Slice { .. }
+        | IntOp::Subsample { .. }
+        | IntOp::PadChannels { .. }
+        | IntOp::Flatten
+        | IntOp::Output => false,
+    }
 }
 
 /// The nodes of the spread graph; `None` if they are too many.
@@ -80,7 +101,7 @@ fn drafts(graph: &IntGraph, all: impl Fn(usize) -> Origin) -> Option<Vec<Draft>>
                 let inputs = node.inputs.iter();
                 inputs.flat_map(|&input| pieces[input].clone()).collect()
             }
-            (op, Some(&input)) if is_elementwise(op) && pieces[input].len() > 1 => {
+            (op, Some(&input)) if is_spread(op) && pieces[input].len() > 1 => {
                 let mut channel = 0;
                 let each = pieces[input].clone().into_iter().enumerate();
                 each.map(|(i, piece)| {
