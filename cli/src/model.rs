@@ -23,8 +23,9 @@ pub(crate) use seeded::{CostWidths, is_backbone, not_built, quantised, seeded};
 pub(crate) const SIZE: u32 = 224;
 pub(crate) const CLASSES: u32 = 14;
 
-/// Loads the model named on the command line: `chestnet`, the path of a .bray file, or a backbone.
-pub(crate) fn load(args: &ModelArgs, ui: Ui) -> Outcome<Model> {
+/// Loads the model named on the command line: `chestnet`, the path of a .bray file, or a backbone, whose algorithms are chosen for correlations by
+/// this extension.
+pub(crate) fn load(args: &ModelArgs, extension: ExtensionChoice, ui: Ui) -> Outcome<Model> {
     let name = args.model.as_str();
     if !is_backbone(name) {
         let model = from_file(name)?;
@@ -41,7 +42,7 @@ pub(crate) fn load(args: &ModelArgs, ui: Ui) -> Outcome<Model> {
     let (size, classes) = (args.size.unwrap_or(SIZE), args.classes.unwrap_or(CLASSES));
     let source = seeded(name, size as usize, classes as usize, None);
     let source = source.map_err(|error| not_built(name, error))?;
-    quantised(source, CostWidths::default(), ExtensionChoice::default())
+    quantised(source, CostWidths::default(), extension)
 }
 
 /// What makes the correlated OTs of a model.

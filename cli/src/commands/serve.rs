@@ -36,10 +36,11 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
         interrupt::end_with_stdin()?;
     }
     let addresses = resolve(&args.listen, &args.link)?;
-    let model = model::load(&args.model, ui)?;
+    let options = args.options();
+    let model = model::load(&args.model, options.extension, ui)?;
     let public = model.public.opened(args.open.into());
     let public = public.map_err(|error| Failure::input(format!("--open: {error}")))?;
-    let server = Server::new(public, model.weights, args.options()).map_err(Failure::input)?;
+    let server = Server::new(public, model.weights, options).map_err(Failure::input)?;
     let listener = Listener::bind(&*addresses, args.config())
         .map_err(|e| Failure::input(format!("cannot listen on {}: {e}", args.listen)))?;
     let running = Arc::new(AtomicUsize::new(0));
