@@ -1,12 +1,11 @@
 //! The choice of the algorithm that computes each layer, among graphs that give the same integers.
 
 mod candidates;
-mod rewrite;
 
 use std::collections::BTreeMap;
 
 use channel::Cost;
-use nets::{Algorithm, IntGraph, Model};
+use nets::{Algorithm, IntGraph, Model, with_algorithms, without_algorithms};
 use ot::CotPrice;
 
 use crate::price::{CpuModel, Objective};
@@ -79,7 +78,7 @@ pub fn choose_algorithms(
     price: CotPrice,
     cpu: &CpuModel,
 ) -> Result<(Model, Vec<LayerChoice>), Error> {
-    let (graph, weights) = rewrite::direct(&model.public.graph, &model.weights)?;
+    let (graph, weights) = without_algorithms(&model.public.graph, &model.weights)?;
     algorithms.check(&graph)?;
     let objective = algorithms.objective();
     let (mut chosen, mut layers, mut refused) = (BTreeMap::new(), Vec::new(), Vec::new());
@@ -111,7 +110,7 @@ pub fn choose_algorithms(
     if !refused.is_empty() {
         return Err(Error::Refused(refused));
     }
-    let (graph, weights, place) = rewrite::apply(&graph, &weights, &chosen)?;
+    let (graph, weights, place) = with_algorithms(&graph, &weights, &chosen)?;
     for layer in &mut layers {
         layer.node = place[&layer.node];
     }

@@ -2,12 +2,12 @@
 
 use channel::Cost;
 use linear::{LinearShape, Refusal, Work};
-use nets::{Algorithm, IntGraph};
+use nets::{Algorithm, IntGraph, truncation};
 use nonlinear::{Prices, Range, TruncFaithful, TruncReduce};
 use ot::CotPrice;
 use ring_arith::Bits;
 
-use super::{Candidate, rewrite};
+use super::Candidate;
 use crate::Error;
 use crate::algorithms::{self, algorithms};
 use crate::price::{CpuModel, Objective, nonlinear_work};
@@ -34,7 +34,7 @@ enum After {
 
 impl After {
     fn new(graph: &IntGraph, node: usize, guard: u32) -> Self {
-        match rewrite::truncation(graph, node) {
+        match truncation(graph, node) {
             Some(cut) if cut.shift <= guard => Self::Other,
             Some(cut) if cut.narrows => Self::Reduce(cut.shift - guard),
             Some(cut) => {
