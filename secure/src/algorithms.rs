@@ -23,6 +23,11 @@ pub fn algorithms() -> &'static [&'static dyn LinearAlgorithm] {
     &ALGORITHMS
 }
 
+/// Whether an algorithm rests on homomorphic encryption, and not on oblivious transfers alone.
+pub(crate) fn is_homomorphic(algorithm: &dyn LinearAlgorithm) -> bool {
+    algorithm.noisy()
+}
+
 /// An algorithm as a graph names it.
 pub(crate) fn attribute(algorithm: &dyn LinearAlgorithm) -> Algorithm {
     Algorithm::named(algorithm.name(), algorithm.guard_bits())

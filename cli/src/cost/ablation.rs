@@ -1,15 +1,13 @@
 //! From CrypTFlow2 of 2022 to an affordable X-ray: one lever at a time.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use backbones::Error;
 use nets::{Model, Source};
 use secure::{
-    Algorithms, CpuModel, CrypTFlow2, ExtensionChoice, Mode, NetworkSpeed, choose_algorithms,
+    Algorithms, CpuModel, CrypTFlow2, ExtensionChoice, Mode, NetworkSpeed, Objective,
 };
 use serde::Serialize;
-use service::Extension;
 use sharing::default_extension;
 
 use super::estimate::{self, Estimate, Speed};
@@ -138,12 +136,12 @@ impl Rows {
         let model = self.quantised(base)?;
         for (lever, algorithms, choice) in [
             ("narrow widths, our protocols", Algorithms::Direct, usual()),
-            ("exact Winograd", Algorithms::default(), usual()),
-            ("silent OT", Algorithms::default(), silent()),
+            ("exact Winograd", ot(), usual()),
+            ("silent OT", ot(), silent()),
+            ("ring-LWE", Algorithms::default(), silent()),
         ] {
-            let extension = model::extension(&model, Mode::Faithful, choice)?;
-            let model = with(&model, &algorithms, extension)?;
-            rows.push(self.ours(lever, true, (&model, BASE), extension, parameters)?);
+            let by = (&algorithms, choice);
+            rows.push(self.ours(lever, true, (&model, BASE), by, parameters)?);
         }
         for (lever, name, groups) in NETWORKS {
             let source = match self.seeded(name, groups) {
@@ -154,8 +152,8 @@ impl Rows {
             let parameters = source.float.parameters();
             let model = self.quantised(source)?;
             let name = groups.map_or_else(|| name.into(), |groups| format!("{name}, g = {groups}"));
-            let extension = model::extension(&model, Mode::Faithful, silent())?;
-            rows.push(self.ours(lever, false, (&model, &name), extension, parameters)?);
+            let by = (&Algorithms::default(), silent());
+            rows.push(self.ours(lever, false, (&model, &name), by, parameters)?);
         }
         Ok(rows)
     }
@@ -170,7 +168,7 @@ impl Rows {
             "{}: random weights, and widths from noise",
             source.arch
         ));
-        model::quantised(source, self.settings.widths, silent())
+        model::quantised(source, self.settings.widths)
     }
 
     fn ours(
@@ -178,14 +176,13 @@ impl Rows {
         lever: &'static str,
         keeps_weights: bool,
         (model, name): (&Model, &str),
-        extension: &'static dyn Extension,
+        (algorithms, choice): (&Algorithms, ExtensionChoice),
         parameters: u64,
     ) -> Outcome<Row> {
-        let why = BTreeMap::new();
-        let estimate = |speed| {
-            let mode = Mode::Faithful;
-            estimate::with_reasons(model, mode, extension, parameters, &why, speed)
-        };
+        let (mode, constants) = (Mode::Faithful, &CpuModel::default());
+        let chosen = model::choose(model, algorithms, mode, choice, constants)?;
+        let estimate =
+            |speed| estimate::of_choice(&chosen, mode, "auto", parameters, speed);
         let (lan, wan) = (estimate(&self.lan)?, estimate(&self.wan)?);
         let row = row(lever, keeps_weights, &lan, &wan);
         Ok(Row {
@@ -208,11 +205,9 @@ fn usual() -> ExtensionChoice {
     ExtensionChoice::Always(default_extension())
 }
 
-/// The same network with the algorithms chosen anew.
-fn with(model: &Model, algorithms: &Algorithms, extension: &dyn Extension) -> Outcome<Model> {
-    let price = extension.price();
-    let chosen = choose_algorithms(model, algorithms, price, &CpuModel::default());
-    Ok(chosen.map_err(Failure::input)?.0)
+/// The algorithms of the rows before ring-LWE.
+fn ot() -> Algorithms {
+    Algorithms::Ot(Objective::Bytes)
 }
 
 fn row(lever: &'static str, keeps_weights: bool, lan: &Estimate, wan: &Estimate) -> Row {
@@ -265,7 +260,7 @@ impl Ablation {
              {table}\
              LAN: 3 Gbit/s, 0.3 ms; WAN: 100 Mbit/s, 40 ms. Seconds are estimates: the CPU of both parties and the network; \
              those with > are of the network alone.\n\
-             The weights of every row after the fifth must be trained anew.\n",
+             The weights of every row after the sixth must be trained anew.\n",
             self.size, self.classes
         )
     }
