@@ -8,9 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nets::{Error, MAX_PUBLIC_BYTES, Model, PublicModel};
-use secure::{
-    Algorithms, CpuModel, ExtensionChoice, LayerChoice, Limits, Mode, choose_algorithms,
-};
+use secure::{Algorithms, CpuModel, ExtensionChoice, LayerChoice, Limits, Mode, choose_algorithms};
 use service::Extension;
 use sharing::default_extension;
 

@@ -4,9 +4,7 @@ use std::path::Path;
 
 use backbones::Error;
 use nets::{Model, Source};
-use secure::{
-    Algorithms, CpuModel, CrypTFlow2, ExtensionChoice, Mode, NetworkSpeed, Objective,
-};
+use secure::{Algorithms, CpuModel, CrypTFlow2, ExtensionChoice, Mode, NetworkSpeed, Objective};
 use serde::Serialize;
 use sharing::default_extension;
 
@@ -181,8 +179,7 @@ impl Rows {
     ) -> Outcome<Row> {
         let (mode, constants) = (Mode::Faithful, &CpuModel::default());
         let chosen = model::choose(model, algorithms, mode, choice, constants)?;
-        let estimate =
-            |speed| estimate::of_choice(&chosen, mode, "auto", parameters, speed);
+        let estimate = |speed| estimate::of_choice(&chosen, mode, "auto", parameters, speed);
         let (lan, wan) = (estimate(&self.lan)?, estimate(&self.wan)?);
         let row = row(lever, keeps_weights, &lan, &wan);
         Ok(Row {

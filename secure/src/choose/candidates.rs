@@ -52,9 +52,11 @@ pub(crate) struct Avoided {
 
 impl Avoided {
     fn allows(&self, candidate: &Priced) -> bool {
+        if self.homomorphic && candidate.homomorphic {
+            return false;
+        }
         let mut set_ups = candidate.set_ups.iter();
-        !(self.homomorphic && candidate.homomorphic)
-            && !set_ups.any(|(name, _)| self.set_ups.contains(name))
+        set_ups.all(|(name, _)| !self.set_ups.contains(name))
     }
 }
 
