@@ -14,6 +14,7 @@ mod local;
 mod matmul;
 mod products;
 mod protocol;
+mod rlwe;
 mod rows;
 mod spec;
 pub mod work;
