@@ -61,8 +61,14 @@ fn run(protocol: &dyn LinearProtocol) -> Result<Cost, linear::Error> {
     let prepared = protocol.prepare(parameters)?;
     let (server, client, cost) = run_sessions(
         1,
-        |s| protocol.serve(s, parameters, &prepared, &at_server),
-        |s| protocol.request(s, &at_client),
+        |s| {
+            s.run(async |party| {
+                protocol
+                    .serve(party, parameters, &prepared, &at_server)
+                    .await
+            })
+        },
+        |s| s.run(async |party| protocol.request(party, &at_client).await),
     );
     server.and(client)?;
     Ok(cost)

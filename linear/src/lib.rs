@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod ahead;
 mod batch;
 mod bias;
 pub mod clear;
@@ -12,13 +13,17 @@ mod item;
 mod layer;
 mod local;
 mod matmul;
+mod prepared;
 mod products;
 mod protocol;
+mod refusal;
 mod rlwe;
 mod rows;
+mod set_up;
 mod spec;
 pub mod work;
 
+pub use ahead::{AheadProtocol, AheadTurn};
 pub use batch::{AlikeRows, products_cost, products_work};
 pub use bias::add_bias;
 pub use client_chooses::ClientChooses;
@@ -28,8 +33,11 @@ pub use error::Error;
 pub use item::{Item, Rect};
 pub use layer::{LayerParameters, LinearLayer, LinearShape};
 pub use matmul::MatMul;
+pub use prepared::Prepared;
 pub use products::Products;
-pub use protocol::{AheadProtocol, LinearAlgorithm, LinearProtocol, Prepared, Refusal};
+pub use protocol::{LinearAlgorithm, LinearProtocol, Timing, Turn};
+pub use refusal::Refusal;
+pub use set_up::SetUp;
 pub use spec::ConvSpec;
 pub use work::Work;
 

@@ -1,5 +1,6 @@
 //! The plan of a graph, node by node.
 
+use linear::Timing;
 use nets::IntGraph;
 use ot::CotPrice;
 
@@ -9,14 +10,15 @@ use crate::price::float;
 use crate::quotients::{Group, groups};
 use crate::report::Mode;
 use crate::step::{FLIGHT, Step, hidden};
-use crate::timetable::{Timetable, Timing};
+use crate::timetable::Timetable;
 
 /// A plan of the spread graph.
 pub(crate) struct Draft {
     pub(crate) steps: Vec<Step>,
     pub(crate) groups: Vec<Group>,
     pub(crate) needs: Vec<Vec<usize>>,
-    pub(crate) timings: Vec<Timing>,
+    /// For each node when it speaks; `None` for one that each party computes by itself.
+    pub(crate) timings: Vec<Option<Timing>>,
     pub(crate) timetable: Timetable,
     /// Whether the nodes run one after the other.
     pub(crate) in_turn: bool,
@@ -75,8 +77,8 @@ impl Draft {
                 None => Step::new(graph, node, exact(node), price)?,
             };
             let timing = step.timing(graph, node, &draft.groups);
-            if let Some(cost) = timing.cost() {
-                spent.add(&cost, limits)?;
+            if let Some(timing) = &timing {
+                spent.add(&timing.cost(), limits)?;
             }
             let needs = match member {
                 // What it takes of the quotient comes in the course of the protocol.

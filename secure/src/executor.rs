@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use channel::{Cost, Role};
-use linear::Work;
+use linear::{Timing, Work};
 use nets::{IntGraph, PrivateWeights};
 use nonlinear::{ChannelSigns, Quotients};
 use ot::CotPrice;
@@ -107,7 +107,8 @@ impl SecureNetwork {
         let timings = draft.steps.iter().zip(&draft.timings).enumerate();
         for (node, (step, timing)) in timings {
             let origin = &spread.origins[node];
-            let Some(entry) = step.plan(&spread.graph, node, timing.cost()) else {
+            let Some(entry) = step.plan(&spread.graph, node, timing.as_ref().map(Timing::cost))
+            else {
                 layers.push(None);
                 continue;
             };
@@ -267,9 +268,9 @@ impl SecureNetwork {
                     let node = self.spread.origins[index].node;
                     let prepared = weights.prepared(node, step.as_ref())?;
                     let parameters = weights.parameters(node);
-                    party.alone(|s| step.serve(s, parameters, &prepared, x))?
+                    step.serve(party, parameters, &prepared, x).await?
                 }
-                Secret::Image(_) => party.alone(|s| step.request(s, x))?,
+                Secret::Image(_) => step.request(party, x).await?,
             },
             &Step::Grouped(member) => {
                 let signs = self.signs(secret, index);

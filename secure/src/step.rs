@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use channel::{Cost, Role};
-use linear::LinearProtocol;
+use linear::{LinearProtocol, Timing};
 use nets::{IntGraph, IntOp, Operator as _, PathStep, Shape, TensorType, Window};
 use nonlinear::{
     ArgMax, ChannelExtend, Chunked, Clip, HardSwish, MaxPool, Pool2d, Prices, Range, Relu,
@@ -17,7 +17,6 @@ use crate::local::Local;
 use crate::price::nonlinear_work;
 use crate::quotients::{Group, Member, Part};
 use crate::report::LayerPlan;
-use crate::timetable::Timing;
 use crate::{Error, algorithms};
 
 /// The most elements that an elementwise protocol takes at a time (AGREEMENT). The next ones follow one round behind. More would
@@ -162,14 +161,15 @@ impl Step {
         })
     }
 
-    /// When the node speaks.
-    pub(crate) fn timing(&self, graph: &IntGraph, node: usize, groups: &[Group]) -> Timing {
+    /// When the node speaks; `None` for [`Step::Input`] and [`Step::Local`].
+    pub(crate) fn timing(&self, graph: &IntGraph, node: usize, groups: &[Group]) -> Option<Timing> {
         let n = graph.types()[node].shape.len();
-        Timing::Rounds(match self {
-            Self::Input | Self::Local(_) => return Timing::Local,
-            Self::Linear(step) => return Timing::Alone(step.cost()),
+        Some(Timing::Rounds(match self {
+            Self::Input | Self::Local(_) => return None,
+            Self::Linear(step) => return Some(step.timing()),
             Self::Gate(step) => {
-                return Timing::Alone(step.cost(graph.types()[node].shape.channels));
+                let cost = step.cost(graph.types()[node].shape.channels);
+                return Some(Timing::Alone(cost));
             }
             Self::Grouped(member) => {
                 let protocol = &groups[member.group].protocol;
@@ -199,7 +199,7 @@ impl Step {
             }
             Self::ArgMax(step) => step.rounds(1),
             Self::Reveal(step) => step.rounds(n),
-        })
+        }))
     }
 
     /// The entry of a node in the plan, given what it costs; `None` for [`Step::Input`] and [`Step::Local`].

@@ -5,7 +5,7 @@ use std::time::Duration;
 use channel::{Cost, Memory, ONLINE, Role, Way};
 use linear::{
     AheadProtocol, ConvSpec, Error, LayerParameters, LinearAlgorithm, LinearLayer, LinearProtocol,
-    LinearShape, Refusal,
+    LinearShape, Prepared, Refusal,
 };
 use proptest::prelude::*;
 use rand_core::Rng;
@@ -114,11 +114,12 @@ pub fn linear_reference(shape: &LinearShape, weights: &[i32], x: &[u64]) -> Vec<
 /// Checks what [`LinearAlgorithm`] and [`LinearProtocol`] promise, on one layer with random weights,
 /// biases and inputs that come from `seed`. Returns the cost of a run.
 ///
-/// Planning is repeatable. Runs give the layer's integers, at the cost that was predicted, as often
+/// Planning is repeatable. What the protocol needs in a session is made at the cost that was predicted. Runs
+/// give the layer's integers, but for the noise of an algorithm that has one, at the cost that was predicted, as often
 /// as wanted with weights prepared once. Wrong numbers of parameters or inputs, weights beyond their
 /// width, and a line that is cut give errors, after which the session refuses to go on. A peer that
 /// says something else cannot cause a panic, nor shares outside of their ring. If there is a phase
-/// ahead of the input, it gives the same integers.
+/// ahead of the input, it gives the same integers, for one image and for several together.
 ///
 /// # Errors
 /// Why the algorithm refuses the layer; the caller knows which layers it is for, and compares.
@@ -131,7 +132,8 @@ pub fn check_linear(
     seed: u64,
 ) -> Result<Cost, Refusal> {
     let protocol = plan(algorithm, layer)?;
-    let case = Case::new(protocol.as_ref(), algorithm.guard_bits(), seed);
+    let case = Case::new(algorithm, protocol.as_ref(), seed);
+    case.check_set_up();
     case.check_runs(|server, client| run_sessions(seed, server, client));
     case.refuses_wrong_parameters();
     case.refuses_wrong_inputs();
@@ -139,7 +141,8 @@ pub fn check_linear(
         case.survives_harm(from);
     }
     if let Some(ahead) = protocol.ahead() {
-        case.check_ahead(ahead);
+        case.check_ahead(ahead, 1);
+        case.check_ahead(ahead, 3);
     }
     Ok(protocol.cost())
 }
@@ -150,7 +153,7 @@ pub fn check_linear(
 /// If the algorithm refuses the layer, or a promise is broken.
 pub fn check_linear_real(algorithm: &dyn LinearAlgorithm, layer: &LinearLayer, seed: u64) {
     let protocol = plan(algorithm, layer).expect("the layer is for the algorithm");
-    let case = Case::new(protocol.as_ref(), algorithm.guard_bits(), seed);
+    let case = Case::new(algorithm, protocol.as_ref(), seed);
     case.check_runs(|server, client| run_sessions_real(seed, default_extension(), server, client));
 }
 
@@ -169,14 +172,20 @@ pub fn linear_transcript(algorithm: &dyn LinearAlgorithm, layer: &LinearLayer) -
     let prepared = protocol.prepare(parameters).expect("the layer's");
     let [server, client] = [2, 3].map(|n| elements(shape.input_len(), layer.bits, &mut rng(n)));
     let transcript = Transcript::new();
+    let protocol = protocol.as_ref();
     run_sessions_over(
         &transcript.line(),
         1,
         |s| {
-            let y = protocol.serve(s, parameters, &prepared, &server);
+            set_up(protocol, s).expect("the set-up succeeds");
+            let y = serve(protocol, s, parameters, &prepared, &server);
             drop(y.expect("the server succeeds"));
         },
-        |s| drop(protocol.request(s, &client).expect("the client succeeds")),
+        |s| {
+            set_up(protocol, s).expect("the set-up succeeds");
+            let y = request(protocol, s, &client);
+            drop(y.expect("the client succeeds"));
+        },
     );
     [Role::Server, Role::Client].map(|role| transcript.digest(role))
 }
@@ -199,7 +208,13 @@ fn plan(
         }
         _ => panic!("{name} takes {layer:?} only sometimes"),
     };
-    assert_eq!(at_server.cost(), at_client.cost(), "{name}");
+    assert_eq!(at_server.timing(), at_client.timing(), "{name}");
+    assert_eq!(at_server.timing().cost(), at_server.cost(), "{name}");
+    assert_eq!(
+        items(at_server.as_ref()),
+        items(at_client.as_ref()),
+        "{name}"
+    );
     assert_eq!(at_server.work(), at_client.work(), "{name}");
     for protocol in [&at_server, &at_client] {
         assert_eq!(protocol.name(), name);
@@ -210,15 +225,52 @@ fn plan(
     Ok(at_server)
 }
 
+/// The names and costs of what a protocol needs in a session.
+fn items(protocol: &dyn LinearProtocol) -> Vec<(String, Cost)> {
+    let items = protocol.set_up().into_iter();
+    items.map(|item| (item.name(), item.cost())).collect()
+}
+
+/// Makes what a protocol needs in a session.
+fn set_up(protocol: &dyn LinearProtocol, session: &mut Session) -> Result<(), Error> {
+    for item in protocol.set_up() {
+        if !item.is_done(session) {
+            item.run(session)?;
+        }
+    }
+    Ok(())
+}
+
+/// The server's side of a run by itself.
+fn serve(
+    protocol: &dyn LinearProtocol,
+    session: &mut Session,
+    parameters: LayerParameters<'_>,
+    prepared: &Prepared,
+    x: &[u64],
+) -> Result<Vec<u64>, Error> {
+    session.run(async |party| protocol.serve(party, parameters, prepared, x).await)
+}
+
+/// The client's side of a run by itself.
+fn request(
+    protocol: &dyn LinearProtocol,
+    session: &mut Session,
+    x: &[u64],
+) -> Result<Vec<u64>, Error> {
+    session.run(async |party| protocol.request(party, x).await)
+}
+
 /// A protocol with secrets of both parties.
 struct Case<'a> {
     protocol: &'a dyn LinearProtocol,
     guard: u32,
+    noisy: bool,
     seed: u64,
     weights: Vec<i32>,
     /// One for each channel, and one for each output.
     biases: [Vec<i64>; 2],
-    inputs: [Input; 2],
+    inputs: [Input; 3],
 }
 
 /// An input and the parties' shares of it.
@@ -235,7 +287,7 @@ type Runs = (Vec<Vec<u64>>, Vec<Vec<u64>>, Cost);
 type Party<'p> = &'p (dyn Fn(&mut Session) -> Vec<Vec<u64>> + Sync);
 
 impl<'a> Case<'a> {
-    fn new(protocol: &'a dyn LinearProtocol, guard: u32, seed: u64) -> Self {
+    fn new(algorithm: &dyn LinearAlgorithm, protocol: &'a dyn LinearProtocol, seed: u64) -> Self {
         let layer = protocol.layer();
         let (shape, bits) = (layer.shape, layer.bits);
         let mut rng = rng(seed);
@@ -251,9 +303,10 @@ impl<'a> Case<'a> {
             Input { x, server, client }
         };
         Self {
-            inputs: [input(), input()],
+            inputs: [input(), input(), input()],
             protocol,
-            guard,
+            guard: algorithm.guard_bits(),
+            noisy: algorithm.noisy(),
             seed,
             weights,
             biases,
@@ -285,13 +338,56 @@ impl<'a> Case<'a> {
         let bits = self.protocol.output_bits();
         assert_canonical(server, bits);
         assert_canonical(client, bits);
-        let y = reconstruct(server, client, bits);
+        let mut y = reconstruct(server, client, bits);
+        if self.noisy {
+            let noise = Bits::new(self.guard).map_or(0, Bits::mask);
+            y.iter_mut().for_each(|y| *y &= !noise);
+        }
         assert_eq!(
             y,
             self.expected(input, bias),
             "another result: {:?}",
             self.protocol
         );
+    }
+
+    /// Every item once, at its cost, and not a second time.
+    fn check_set_up(&self) {
+        let names: Vec<String> = items(self.protocol)
+            .into_iter()
+            .map(|item| item.0)
+            .collect();
+        for (number, name) in names.iter().enumerate() {
+            let again = names[..number].contains(name);
+            assert!(!name.is_empty() && !again, "the name {name:?} of an item");
+        }
+        let party = |s: &mut Session| {
+            for item in self.protocol.set_up() {
+                assert!(!item.is_done(s), "done before it was made: {item:?}");
+                s.mark();
+                item.run(s).expect("the set-up succeeds");
+                assert_eq!(s.measured(), item.cost(), "another cost: {item:?}");
+                assert!(item.is_done(s), "not done when it was made: {item:?}");
+            }
+            for item in self.protocol.set_up() {
+                assert!(item.is_done(s), "not done any more: {item:?}");
+            }
+            // The other party may end before it has heard this: that is well.
+            let over = s.run(async |party| party.exchange(vec![0], 1).await);
+            drop(over);
+            s.kill();
+            for item in self.protocol.set_up() {
+                assert!(!item.is_done(s), "kept by a session that ended: {item:?}");
+            }
+            s.mark();
+        };
+        run_sessions(self.seed, party, party);
+    }
+
+    /// Makes what a run needs and begins to measure.
+    fn ready(&self, session: &mut Session) {
+        set_up(self.protocol, session).expect("the set-up succeeds");
+        session.mark();
     }
 
     /// The same input twice with weights prepared once, then another one with a bias for each output.
@@ -301,30 +397,30 @@ impl<'a> Case<'a> {
             let prepared = self.protocol.prepare(self.parameters(bias));
             prepared.expect("the parameters are the layer's")
         });
-        let serve = |s: &mut Session| -> Vec<Vec<u64>> {
+        let server = |s: &mut Session| -> Vec<Vec<u64>> {
+            self.ready(s);
             let run = |(input, bias): (usize, usize)| {
                 let x = &self.inputs[input].server;
-                let parameters = self.parameters(bias);
-                let y = self.protocol.serve(s, parameters, &prepared[bias], x);
+                let y = serve(self.protocol, s, self.parameters(bias), &prepared[bias], x);
                 y.expect("the server succeeds")
             };
             runs.map(run).into()
         };
-        let request = |s: &mut Session| -> Vec<Vec<u64>> {
+        let client = |s: &mut Session| -> Vec<Vec<u64>> {
+            self.ready(s);
             let run = |(input, _): (usize, usize)| {
-                let y = self.protocol.request(s, &self.inputs[input].client);
+                let y = request(self.protocol, s, &self.inputs[input].client);
                 y.expect("the client succeeds")
             };
             runs.map(run).into()
         };
-        let (server, client, measured) = sessions(&serve, &request);
+        let (server, client, measured) = sessions(&server, &client);
         for ((server, client), (input, bias)) in server.iter().zip(&client).zip(runs) {
             self.assert_result(input, bias, server, client);
         }
         let predicted = self.protocol.cost().repeat(runs.len());
         assert_eq!(measured, predicted, "another cost: {:?}", self.protocol);
-        let says_much = self.protocol.output_bits().get() >= NEVER_EQUAL;
-        if says_much && self.protocol.layer().shape.macs() > 0 {
+        if self.says_much() {
             assert_ne!(client[0], client[1], "the shares are not fresh");
         }
     }
@@ -348,7 +444,7 @@ impl<'a> Case<'a> {
             assert!(refused, "prepares {parameters:?}: {prepared:?}");
             let x = &self.inputs[0].server;
             self.dies_silently(Role::Server, counted, |s| {
-                self.protocol.serve(s, parameters, &good, x)
+                serve(self.protocol, s, parameters, &good, x)
             });
         }
         let bits = self.protocol.layer().weight_bits;
@@ -370,7 +466,7 @@ impl<'a> Case<'a> {
             assert!(refused, "prepares weights of {beyond}: {prepared:?}");
             let x = &self.inputs[0].server;
             self.dies_silently(Role::Server, noticed, |s| {
-                self.protocol.serve(s, parameters, &good, x)
+                serve(self.protocol, s, parameters, &good, x)
             });
         }
     }
@@ -387,9 +483,9 @@ impl<'a> Case<'a> {
             let counted = |error: &Error| matches!(error, Error::Inputs { .. });
             self.dies_silently(Role::Server, counted, |s| {
                 let parameters = self.parameters(0);
-                self.protocol.serve(s, parameters, &prepared, &x)
+                serve(self.protocol, s, parameters, &prepared, &x)
             });
-            self.dies_silently(Role::Client, counted, |s| self.protocol.request(s, &x));
+            self.dies_silently(Role::Client, counted, |s| request(self.protocol, s, &x));
         }
     }
 
@@ -422,21 +518,22 @@ impl<'a> Case<'a> {
         assert!(outcome.is_err(), "{session:?} goes on: {:?}", self.protocol);
     }
 
-    /// One run of the party that the session is of.
+    /// The set-up and one run of the party that the session is of.
     fn run(&self, session: &mut Session) -> Result<Vec<u64>, Error> {
+        set_up(self.protocol, session)?;
         let input = &self.inputs[0];
         if session.role() == Role::Client {
-            return self.protocol.request(session, &input.client);
+            return request(self.protocol, session, &input.client);
         }
         let parameters = self.parameters(0);
         let prepared = self.protocol.prepare(parameters)?;
-        let protocol = self.protocol;
-        protocol.serve(session, parameters, &prepared, &input.server)
+        serve(self.protocol, session, parameters, &prepared, &input.server)
     }
 
     /// Cuts what a party says, at its start, its end and in between; and changes a byte of it.
     fn survives_harm(&self, from: Role) {
-        let cost = self.protocol.cost();
+        let set_up = items(self.protocol).into_iter().map(|item| item.1);
+        let cost = set_up.sum::<Cost>().then(self.protocol.cost());
         let bytes = match from {
             Role::Server => cost.bytes_to_client(),
             Role::Client => cost.bytes_to_server(),
@@ -474,28 +571,62 @@ impl<'a> Case<'a> {
         run_over(line, party, party).into()
     }
 
-    /// The client's share of the input is known ahead of it.
-    fn check_ahead(&self, ahead: &dyn AheadProtocol) {
-        let parameters = self.parameters(0);
+    /// Images of which the parties have no share yet in the phase ahead.
+    fn check_ahead(&self, ahead: &dyn AheadProtocol, images: usize) {
+        let bits = self.protocol.layer().bits;
+        let inputs = &self.inputs[..images];
+        let parameters = self.parameters(1);
         let prepared = self.protocol.prepare(parameters);
         let prepared = prepared.expect("the parameters are the layer's");
         let (server, client, measured) = run_sessions(
             self.seed,
             |s| {
-                let early = ahead.serve_ahead(s, parameters, &prepared);
-                let early = early.expect("the server succeeds ahead");
-                let x = &self.inputs[0].server;
-                let y = ahead.serve_online(s, parameters, early, x);
-                y.expect("the server succeeds")
+                self.ready(s);
+                let early = async |party: &sharing::Party<'_>| {
+                    let early = ahead.serve_ahead(party, parameters, &prepared, images);
+                    early.await
+                };
+                let early = s.run(early).expect("the server succeeds ahead");
+                assert_eq!(s.measured(), ahead.ahead_rounds(images).cost(), "ahead");
+                let online = inputs.iter().zip(&early).map(|(input, early)| {
+                    let x = &input.server;
+                    let y =
+                        s.run(async |party| ahead.serve_online(party, parameters, early, x).await);
+                    y.expect("the server succeeds")
+                });
+                online.collect::<Vec<_>>()
             },
             |s| {
-                let y = ahead.request_ahead(s, &self.inputs[0].client);
-                y.expect("the client succeeds ahead")
+                self.ready(s);
+                let mut draw = || elements(self.inputs[0].x.len(), bits, s.rng());
+                let r: Vec<Vec<u64>> = (0..images).map(|_| draw()).collect();
+                let early = s.run(async |party| ahead.request_ahead(party, &r).await);
+                let early = early.expect("the client succeeds ahead");
+                let online = inputs.iter().zip(r.iter().zip(&early));
+                let online = online.map(|(input, (r, early))| {
+                    let x = &input.client;
+                    let y = s.run(async |party| ahead.request_online(party, r, early, x).await);
+                    y.expect("the client succeeds")
+                });
+                online.collect::<Vec<_>>()
             },
         );
-        self.assert_result(0, 0, &server, &client);
-        let predicted = ahead.ahead_cost().then(ahead.online_cost());
+        assert_eq!([server.len(), client.len()], [images; 2]);
+        for (input, (server, client)) in server.iter().zip(&client).enumerate() {
+            self.assert_result(input, 1, server, client);
+        }
+        let online = ahead.online_rounds().cost().repeat(images);
+        let predicted = ahead.ahead_rounds(images).cost().then(online);
         assert_eq!(measured, predicted, "another cost: {:?}", self.protocol);
+        if images > 1 && self.says_much() {
+            assert_ne!(client[0], client[1], "the shares are not fresh");
+        }
+    }
+
+    /// Whether two independent shares of the result are never equal by chance.
+    fn says_much(&self) -> bool {
+        let layer = self.protocol.layer();
+        self.protocol.output_bits().get() >= NEVER_EQUAL && layer.shape.macs() > 0
     }
 }
 

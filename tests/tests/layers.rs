@@ -13,7 +13,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("rlwe", &["ring-arith"]),
     ("sharing", &["ring-arith", "channel", "ot"]),
     ("nonlinear", &["ring-arith", "channel", "sharing"]),
-    ("linear", &["ring-arith", "channel", "ot", "rlwe", "sharing"]),
+    (
+        "linear",
+        &["ring-arith", "channel", "ot", "rlwe", "sharing"],
+    ),
     ("winograd", &["ring-arith", "channel", "sharing", "linear"]),
     ("xop", &["ring-arith", "channel", "linear", "winograd"]),
     ("nets", &["ring-arith"]),

@@ -109,7 +109,11 @@ impl Axis {
 
     /// Whether there is one kernel position at most, so that no two outputs share an input.
     pub(crate) fn is_point(&self) -> bool {
-        self.phases.iter().map(|phase| phase.taps.len()).sum::<usize>() <= 1
+        self.phases
+            .iter()
+            .map(|phase| phase.taps.len())
+            .sum::<usize>()
+            <= 1
     }
 
     /// The tap of an axis that has one at most.

@@ -142,7 +142,10 @@ impl Layout {
         let channels = self.geometry.virtual_channels();
         match self.groups_together() {
             _ if channels == 0 => 0,
-            0 => self.geometry.groups.saturating_mul(channels.div_ceil(self.lanes)),
+            0 => self
+                .geometry
+                .groups
+                .saturating_mul(channels.div_ceil(self.lanes)),
             together => self.geometry.groups.div_ceil(together),
         }
     }
@@ -179,7 +182,10 @@ impl Layout {
 
     /// The output channels of a block.
     pub(crate) fn outputs(&self, block: usize) -> Range<usize> {
-        let (group, of_group) = (block / self.blocks_of_group(), block % self.blocks_of_group());
+        let (group, of_group) = (
+            block / self.blocks_of_group(),
+            block % self.blocks_of_group(),
+        );
         let all = self.geometry.outputs();
         let first = of_group * self.together;
         let end = all.min(first + self.together);
@@ -266,11 +272,13 @@ impl Layout {
             }
         };
         let (tile, each) = (self.slots() * self.lanes, self.geometry.weights());
-        self.outputs(block).enumerate().flat_map(move |(j, output)| {
-            let row = &weights[output * each..][..each];
-            let terms = taps.iter();
-            terms.map(move |&(exponent, weight)| (exponent - lane + j * tile, row[weight]))
-        })
+        self.outputs(block)
+            .enumerate()
+            .flat_map(move |(j, output)| {
+                let row = &weights[output * each..][..each];
+                let terms = taps.iter();
+                terms.map(move |&(exponent, weight)| (exponent - lane + j * tile, row[weight]))
+            })
     }
 
     /// The coefficients of a request that the layer's input `x` fills; others are 0. Request t·[`Layout::ciphertexts`] + i is ciphertext i of tile t.
@@ -290,7 +298,9 @@ impl Layout {
             );
             let x = &x[channel * plane..][..plane];
             places.each(|slot, row, column| {
-                let input = rows.input(row_phase, row).zip(columns.input(column_phase, column));
+                let input = rows
+                    .input(row_phase, row)
+                    .zip(columns.input(column_phase, column));
                 if let Some((row, column)) = input {
                     coefficients[slot * self.lanes + lane] = x[row * columns.size + column];
                 }
@@ -327,7 +337,12 @@ impl Layout {
                 let first = tile * each;
                 let end = self.geometry.positions().min(first + each);
                 let from = [rows, columns].map(Axis::only_tap);
-                Places::Run { first, end, across: columns.outputs, from }
+                Places::Run {
+                    first,
+                    end,
+                    across: columns.outputs,
+                    from,
+                }
             }
             Tiling::Rectangles(outputs) => {
                 let [down, across] = self.corner(tile, outputs);
@@ -340,7 +355,11 @@ impl Layout {
                             (before, axis.extent_of(outputs))
                         }
                     });
-                Places::Rectangle { rows, columns, across: self.extents()[1] }
+                Places::Rectangle {
+                    rows,
+                    columns,
+                    across: self.extents()[1],
+                }
             }
         }
     }
@@ -363,9 +382,14 @@ impl Layout {
             Tiling::Rectangles(outputs) => {
                 let corner = self.corner(tile, outputs);
                 // A tile of several starts with its halo.
-                let [down, across] = [(rows, outputs[0]), (columns, outputs[1])].map(
-                    |(axis, outputs)| if outputs >= axis.outputs { 0 } else { axis.before },
-                );
+                let [down, across] =
+                    [(rows, outputs[0]), (columns, outputs[1])].map(|(axis, outputs)| {
+                        if outputs >= axis.outputs {
+                            0
+                        } else {
+                            axis.before
+                        }
+                    });
                 let width = self.extents()[1];
                 for row in corner[0]..rows.outputs.min(corner[0] + outputs[0]) {
                     for column in corner[1]..columns.outputs.min(corner[1] + outputs[1]) {
@@ -380,24 +404,50 @@ impl Layout {
 
 /// Slots of a tile, and the place of each among the elements of a phase.
 enum Places {
-    Run { first: usize, end: usize, across: usize, from: [isize; 2] },
+    Run {
+        first: usize,
+        end: usize,
+        across: usize,
+        from: [isize; 2],
+    },
     /// First place and number of places, in rows and in columns.
-    Rectangle { rows: (isize, usize), columns: (isize, usize), across: usize },
+    Rectangle {
+        rows: (isize, usize),
+        columns: (isize, usize),
+        across: usize,
+    },
 }
 
 impl Places {
     fn each(&self, mut f: impl FnMut(usize, isize, isize)) {
         match *self {
-            Self::Run { first, end, across, from } => {
+            Self::Run {
+                first,
+                end,
+                across,
+                from,
+            } => {
                 for position in first..end {
                     let [row, column] = [position / across, position % across];
-                    f(position - first, from[0].saturating_add_unsigned(row), from[1].saturating_add_unsigned(column));
+                    f(
+                        position - first,
+                        from[0].saturating_add_unsigned(row),
+                        from[1].saturating_add_unsigned(column),
+                    );
                 }
             }
-            Self::Rectangle { rows, columns, across } => {
+            Self::Rectangle {
+                rows,
+                columns,
+                across,
+            } => {
                 for row in 0..rows.1 {
                     for column in 0..columns.1 {
-                        f(row * across + column, rows.0.saturating_add_unsigned(row), columns.0.saturating_add_unsigned(column));
+                        f(
+                            row * across + column,
+                            rows.0.saturating_add_unsigned(row),
+                            columns.0.saturating_add_unsigned(column),
+                        );
                     }
                 }
             }

@@ -1,11 +1,10 @@
 //! The layout against the definition of the layers, by integer polynomials.
 
-use ndarray::{Array2, Array4};
 use proptest::prelude::*;
 use ring_arith::Bits;
 
 use super::layout::{Geometry, Layout, Tiling};
-use crate::{ConvSpec, LinearShape, clear};
+use crate::{ConvSpec, LinearLayer, LinearShape, clear};
 
 /// Products of integer polynomials modulo X^N + 1.
 fn add_product(sum: &mut [i64], weights: &[(usize, i32)], x: &[u64]) {
@@ -22,7 +21,13 @@ fn add_product(sum: &mut [i64], weights: &[(usize, i32)], x: &[u64]) {
 }
 
 /// The layer by the polynomials of its layout alone.
-fn by_polynomials(layout: &Layout, degree: usize, weights: &[i32], x: &[u64], len: usize) -> Vec<i64> {
+fn by_polynomials(
+    layout: &Layout,
+    degree: usize,
+    weights: &[i32],
+    x: &[u64],
+    len: usize,
+) -> Vec<i64> {
     let requests = layout.tiles() * layout.ciphertexts();
     let requests: Vec<Vec<u64>> = (0..requests)
         .map(|request| {
@@ -39,15 +44,26 @@ fn by_polynomials(layout: &Layout, degree: usize, weights: &[i32], x: &[u64], le
         let mut sum = vec![0; degree];
         for (source, taps) in layout.sources(block).zip(&taps) {
             let terms: Vec<_> = layout.terms(block, taps, weights).collect();
-            assert!(terms.iter().all(|&(exponent, _)| exponent < layout.span()), "{layout:?}");
-            add_product(&mut sum, &terms, &requests[tile * layout.ciphertexts() + source]);
+            assert!(
+                terms.iter().all(|&(exponent, _)| exponent < layout.span()),
+                "{layout:?}"
+            );
+            add_product(
+                &mut sum,
+                &terms,
+                &requests[tile * layout.ciphertexts() + source],
+            );
         }
         layout.each_output(tile, |slot, position| {
             for (j, output) in layout.outputs(block).enumerate() {
                 let slot = slot + j * layout.slots();
                 assert!(slot * layout.lanes < degree);
                 let at = slot * layout.lanes + layout.shift();
-                let value = if at < degree { sum[at] } else { -sum[at - degree] };
+                let value = if at < degree {
+                    sum[at]
+                } else {
+                    -sum[at - degree]
+                };
                 let place = &mut y[output * positions + position];
                 assert_eq!(*place, i64::MIN, "an output comes once");
                 *place = value;
@@ -57,33 +73,24 @@ fn by_polynomials(layout: &Layout, degree: usize, weights: &[i32], x: &[u64], le
     y
 }
 
-/// The layer mod 2^64 by the kernels of this crate, which tests compare with the definition.
-fn direct(shape: &LinearShape, weights: &[i32], x: &[u64]) -> Vec<u64> {
-    let (weights, x, bits) = (weights.to_vec(), x.to_vec(), Bits::of(64));
-    let y = match shape {
-        LinearShape::Conv(spec) => {
-            let [c, h, w] = spec.input_shape();
-            let weights = Array4::from_shape_vec(spec.weight_shape(), weights).expect("fits");
-            let x = Array4::from_shape_vec((1, c, h, w), x).expect("fits");
-            clear::conv2d(spec, bits, weights.view(), x.view()).into_raw_vec_and_offset()
-        }
-        &LinearShape::FullyConnected { inputs, outputs } => {
-            let weights = Array2::from_shape_vec((outputs, inputs), weights).expect("fits");
-            let x = Array2::from_shape_vec((inputs, 1), x).expect("fits");
-            clear::matmul(bits, weights.view(), x.view()).into_raw_vec_and_offset()
-        }
-    };
-    y.0
-}
-
 fn check(shape: &LinearShape, layout: &Layout, degree: usize, seed: usize) {
     let number = |i: usize| (i * 7919 + seed) % 101;
     let x: Vec<u64> = (0..shape.input_len()).map(|i| number(i) as u64).collect();
     let weights: Vec<i32> = (0..shape.weight_len())
         .map(|i| i32::try_from(number(i * 31 + 5)).expect("small") - 50)
         .collect();
-    let expected: Vec<i64> = direct(shape, &weights, &x).into_iter().map(u64::cast_signed).collect();
-    assert!(layout.span() <= layout.used() && layout.used() <= degree, "{layout:?}");
+    // By the kernels of this crate, which tests compare with the definition.
+    let layer = LinearLayer {
+        shape: *shape,
+        weight_bits: Bits::of(8),
+        bits: Bits::of(64),
+    };
+    let expected = clear::layer(&layer, &weights, &x);
+    let expected: Vec<i64> = expected.into_iter().map(u64::cast_signed).collect();
+    assert!(
+        layout.span() <= layout.used() && layout.used() <= degree,
+        "{layout:?}"
+    );
     let y = by_polynomials(layout, degree, &weights, &x, expected.len());
     assert_eq!(y, expected, "{layout:?}");
 }
@@ -91,8 +98,14 @@ fn check(shape: &LinearShape, layout: &Layout, degree: usize, seed: usize) {
 /// Some way to lay out a shape at this degree.
 fn any_layout(shape: LinearShape, degree: usize) -> impl Strategy<Value = Option<Layout>> {
     let geometry = Geometry::new(&shape).expect("small");
-    (any::<bool>(), 0_usize..5, 0_usize..5, 0_u32..5, any::<bool>()).prop_map(
-        move |(runs, down, across, lanes, together)| {
+    (
+        any::<bool>(),
+        0_usize..5,
+        0_usize..5,
+        0_u32..5,
+        any::<bool>(),
+    )
+        .prop_map(move |(runs, down, across, lanes, together)| {
             let [rows, columns] = geometry.axes.each_ref().map(|axis| axis.outputs);
             let tiling = if runs && geometry.is_pointwise() {
                 Tiling::Runs((rows * columns).div_ceil(down * across + 1))
@@ -100,13 +113,17 @@ fn any_layout(shape: LinearShape, degree: usize) -> impl Strategy<Value = Option
                 Tiling::Rectangles([rows.div_ceil(down.max(1)), columns.div_ceil(across.max(1))])
             };
             let lanes = 1 << lanes;
-            let layout = Layout { geometry: geometry.clone(), tiling, lanes, together: 1 };
+            let layout = Layout {
+                geometry: geometry.clone(),
+                tiling,
+                lanes,
+                together: 1,
+            };
             let room = degree / layout.used();
             let most = layout.geometry.outputs().max(1);
             let together = if together { room.clamp(1, most) } else { 1 };
             (room > 0).then_some(Layout { together, ..layout })
-        },
-    )
+        })
 }
 
 fn any_case() -> impl Strategy<Value = (LinearShape, usize, Layout)> {
@@ -116,7 +133,14 @@ fn any_case() -> impl Strategy<Value = (LinearShape, usize, Layout)> {
     let conv = testkit::any_conv().prop_map(|spec| {
         let ([c, h, w], m) = (spec.input_shape(), spec.output_shape()[0]);
         let [kernel, stride] = [spec.kernel(), spec.stride()];
-        let conv = ConvSpec::new([c, m], [h, w], kernel, stride, spec.padding(), spec.groups());
+        let conv = ConvSpec::new(
+            [c, m],
+            [h, w],
+            kernel,
+            stride,
+            spec.padding(),
+            spec.groups(),
+        );
         let conv = conv.and_then(|conv| conv.dilated(spec.dilation()));
         LinearShape::Conv(conv.expect("the same"))
     });
@@ -124,7 +148,9 @@ fn any_case() -> impl Strategy<Value = (LinearShape, usize, Layout)> {
     let degree = prop_oneof![Just(128_usize), Just(256), Just(512)];
     (shape, degree)
         .prop_flat_map(|(shape, degree)| (Just(shape), Just(degree), any_layout(shape, degree)))
-        .prop_filter_map("it fits", |(shape, degree, layout)| Some((shape, degree, layout?)))
+        .prop_filter_map("it fits", |(shape, degree, layout)| {
+            Some((shape, degree, layout?))
+        })
 }
 
 proptest! {

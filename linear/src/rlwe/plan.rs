@@ -92,10 +92,17 @@ impl<'a> Search<'a> {
     fn layout(&mut self, layout: Layout, packed: bool) {
         let room = DEGREE / layout.used().max(1);
         let outputs = self.geometry.outputs();
-        let most = if layout.tiles() > 1 && !self.geometry.is_pointwise() { 1 } else { room.min(outputs) };
+        let most = if layout.tiles() > 1 && !self.geometry.is_pointwise() {
+            1
+        } else {
+            room.min(outputs)
+        };
         let mut last = 0;
         let powers = (0..=DEGREE.ilog2()).map(|level| 1_usize << level);
-        for together in powers.take_while(|&power| power < most).chain([most.max(1)]) {
+        for together in powers
+            .take_while(|&power| power < most)
+            .chain([most.max(1)])
+        {
             // As few as it takes for as many products.
             let together = outputs.div_ceil(outputs.div_ceil(together).max(1)).max(1);
             if together == last {
@@ -122,7 +129,8 @@ impl<'a> Search<'a> {
         let (ring, weight_bits) = (self.layer.bits, self.layer.weight_bits);
         for set in Set::ALL {
             let processors = counts.processors(set, layout.span());
-            let total = |request, response| processors.saturating_add(counts.line(request, response));
+            let total =
+                |request, response| processors.saturating_add(counts.line(request, response));
             // No request is smaller, by the noise of the coefficients' dropped bits.
             let bound = total(ring.get() + weight_bits.get(), ring.get() + 1);
             if self.best.as_ref().is_some_and(|&(best, _)| bound >= best) {
@@ -142,7 +150,12 @@ impl<'a> Search<'a> {
             let total = total(format.request_bits(), format.response_bits().get());
             if self.best.as_ref().is_none_or(|&(best, _)| total < best) {
                 let layout = layout.clone();
-                let plan = Plan { layout, format, levels, counts };
+                let plan = Plan {
+                    layout,
+                    format,
+                    levels,
+                    counts,
+                };
                 self.best = Some((total, plan));
             }
         }
@@ -176,7 +189,11 @@ fn tilings(geometry: &Geometry, room: usize) -> Vec<Tiling> {
     };
     for cut in 0..CUTS {
         let across = columns.outputs.div_ceil(coarsest + cut);
-        let width = if across >= columns.outputs { columns.extent() } else { lines(across) };
+        let width = if across >= columns.outputs {
+            columns.extent()
+        } else {
+            lines(across)
+        };
         let tallest = (room / width).saturating_sub(rows.before + rows.after);
         let down = match rows.extent().saturating_mul(width) <= room {
             true => rows.outputs,

@@ -7,6 +7,9 @@ use super::layout::Layout;
 /// Nanoseconds that a byte takes on the line for which plans are made, of 400 Mbit/s. AGREEMENT, as all times here: both parties find the same plan.
 const BYTE: u64 = 20;
 
+/// Half of the processors' time counts: most of the work is split among threads. AGREEMENT.
+const THREADS: u64 = 2;
+
 /// Tiles and images of which a transformed weight polynomial is used at once. LOCAL, but for its weight in the plan.
 pub(crate) const RUN: usize = 8;
 
@@ -45,12 +48,21 @@ pub(crate) struct Counts {
 impl Counts {
     /// The counts of a layout, of which 2^levels units share a response.
     pub(crate) fn new(layout: &Layout, levels: u32) -> Self {
-        let [tiles, units, blocks, depth] =
-            [layout.tiles(), layout.units(), layout.blocks(), layout.depth()].map(|n| n as u64);
+        let [tiles, units, blocks, depth] = [
+            layout.tiles(),
+            layout.units(),
+            layout.blocks(),
+            layout.depth(),
+        ]
+        .map(|n| n as u64);
         let packed = 1_u64 << levels;
         let responses = units.div_ceil(packed);
         // A block is transformed anew for each run of tiles, and where a response ends within it.
-        let split = if levels > 0 { responses.saturating_sub(1) } else { 0 };
+        let split = if levels > 0 {
+            responses.saturating_sub(1)
+        } else {
+            0
+        };
         let aligned = tiles.is_multiple_of(packed) || packed.is_multiple_of(tiles.max(1));
         let runs = blocks.saturating_mul(tiles.div_ceil(RUN as u64).max(1));
         let runs = runs.saturating_add(if aligned { 0 } else { split });
@@ -65,12 +77,14 @@ impl Counts {
                 _ => runs.saturating_mul(depth),
             },
             units,
-            merges: full.saturating_mul(packed - 1).saturating_add(merges_of_rest),
+            merges: full
+                .saturating_mul(packed - 1)
+                .saturating_add(merges_of_rest),
             responses,
         }
     }
 
-    /// The time of both processors, in nanoseconds.
+    /// The time that the work of both processors takes, in nanoseconds.
     pub(crate) fn processors(&self, set: Set, span: usize) -> u64 {
         use nanoseconds::{
             ENCRYPT, FINISH, INGEST, MERGE, PRODUCT, RESPOND, SCALED, SHARE, WEIGHTS,
@@ -86,13 +100,15 @@ impl Counts {
             (self.responses, RESPOND + SHARE),
         ];
         let times = each.map(|(count, time)| count.saturating_mul(time * primes as u64));
-        times.into_iter().fold(0, u64::saturating_add)
+        times.into_iter().fold(0, u64::saturating_add) / THREADS
     }
 
     /// The time on the line, in nanoseconds, for requests and responses of so many bits per coefficient.
     pub(crate) fn line(&self, request_bits: u32, response_bits: u32) -> u64 {
-        let bytes = |count: u64, bits: u32| count.saturating_mul(DEGREE as u64 / 8 * u64::from(bits));
-        let all = bytes(self.requests, request_bits).saturating_add(bytes(self.responses, response_bits));
+        let bytes =
+            |count: u64, bits: u32| count.saturating_mul(DEGREE as u64 / 8 * u64::from(bits));
+        let all =
+            bytes(self.requests, request_bits).saturating_add(bytes(self.responses, response_bits));
         all.saturating_mul(BYTE)
     }
 
@@ -108,5 +124,8 @@ impl Counts {
 /// The cost class of the transform of weights with this span: smaller ones skip passes.
 pub(crate) fn class(span: usize) -> usize {
     let classes = [4, 16, 64, 256, 1024];
-    classes.iter().position(|&most| span <= most).unwrap_or(classes.len())
+    classes
+        .iter()
+        .position(|&most| span <= most)
+        .unwrap_or(classes.len())
 }
