@@ -23,6 +23,7 @@ mod set_up;
 mod spec;
 pub mod work;
 
+pub use self::rlwe::RingLwe;
 pub use ahead::{AheadProtocol, AheadTurn};
 pub use batch::{AlikeRows, products_cost, products_work};
 pub use bias::add_bias;

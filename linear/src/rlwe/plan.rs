@@ -1,10 +1,15 @@
 //! The choice of layout and parameter set for a layer, from public data.
 
-use ::rlwe::{DEGREE, Demand, Format, Set};
+use std::ops::Range;
 
+use ::rlwe::{DEGREE, Demand, Format, Set};
+use sharing::Rounds;
+
+use super::keys::Item;
 use super::layout::{Geometry, Layout, Tiling};
 use super::price::Counts;
-use crate::{LinearLayer, Refusal};
+use super::tag::TAG;
+use crate::{LinearLayer, Refusal, Work};
 
 /// The most requests and responses of a layer, so that a layer from a peer cannot take all memory. AGREEMENT.
 const MAX_REQUESTS: u64 = 1 << 14;
@@ -46,6 +51,81 @@ impl Plan {
             None => Err(advice("the layer is too large for ring-LWE")),
         }
     }
+}
+
+impl Plan {
+    /// Requests of an image.
+    pub(super) fn requests(&self) -> usize {
+        counted(self.counts.requests)
+    }
+
+    /// Responses to an image.
+    pub(super) fn responses(&self) -> usize {
+        counted(self.counts.responses)
+    }
+
+    /// Results of an image.
+    pub(super) const fn results(&self) -> usize {
+        self.layout.geometry.channels[1] * self.layout.geometry.positions()
+    }
+
+    /// Bytes that the client says for some images.
+    pub(super) fn bytes_up(&self, images: usize) -> usize {
+        TAG + images * self.requests() * self.format.request_len()
+    }
+
+    /// Bytes that the server says for some images.
+    pub(super) fn bytes_down(&self, images: usize) -> usize {
+        images * self.responses() * self.format.response_len()
+    }
+
+    /// When the parties speak.
+    pub(super) fn rounds(&self, images: usize) -> Rounds {
+        let [up, down] = [self.bytes_up(images), self.bytes_down(images)];
+        Rounds::to_server(up as u64).then(Rounds::to_client(down as u64))
+    }
+
+    /// The keys that a session needs.
+    pub(super) fn items(&self) -> Vec<Item> {
+        let set = self.format.set();
+        let packing = (0..self.levels).map(|level| Item::Packing(set, level));
+        std::iter::once(Item::Public(set)).chain(packing).collect()
+    }
+
+    /// What the processors of both parties do.
+    pub(super) fn work(&self) -> Work {
+        self.counts.work(self.format.set(), self.layout.span())
+    }
+
+    /// The units of a response.
+    pub(super) fn units(&self, response: usize) -> Range<usize> {
+        let first = response << self.levels;
+        first..self.layout.units().min(first + (1 << self.levels))
+    }
+
+    /// Puts the results in the values of a response to their places.
+    pub(super) fn sort(&self, response: usize, values: &[u64], results: &mut [u64]) {
+        let layout = &self.layout;
+        let (lanes, slots, positions) = (layout.lanes, layout.slots(), layout.geometry.positions());
+        for (i, unit) in self.units(response).enumerate() {
+            // The order of the packer.
+            let lane = match self.levels {
+                0 => 0,
+                levels => i.reverse_bits() >> (usize::BITS - levels),
+            };
+            let outputs = layout.outputs(unit / layout.tiles());
+            layout.each_output(unit % layout.tiles(), |slot, position| {
+                for (j, output) in outputs.clone().enumerate() {
+                    results[output * positions + position] =
+                        values[(slot + j * slots) * lanes + lane];
+                }
+            });
+        }
+    }
+}
+
+fn counted(count: u64) -> usize {
+    usize::try_from(count).expect("plans with more are refused")
 }
 
 /// The search for the best plan.

@@ -3,6 +3,7 @@
 use ::rlwe::{DEGREE, Format, Set};
 
 use super::layout::Layout;
+use crate::{Work, work};
 
 /// Nanoseconds that a byte takes on the line for which plans are made, of 400 Mbit/s. AGREEMENT, as all times here: both parties find the same plan.
 const BYTE: u64 = 20;
@@ -110,6 +111,25 @@ impl Counts {
         let all =
             bytes(self.requests, request_bits).saturating_add(bytes(self.responses, response_bits));
         all.saturating_mul(BYTE)
+    }
+
+    /// What both processors do.
+    pub(crate) fn work(&self, set: Set, span: usize) -> Work {
+        let primes = set.primes().len() as u64;
+        let (products, scaled) = match span {
+            1 => (0, self.products),
+            _ => (self.products, 0),
+        };
+        let passes = self.transforms * (class(span) as u64 + 2);
+        Work::of([
+            (work::RLWE_REQUESTS, self.requests * primes),
+            (work::RLWE_PASSES, passes * primes),
+            (work::RLWE_PRODUCTS, products * primes),
+            (work::RLWE_SCALED, scaled * primes),
+            (work::RLWE_SUMS, self.units * primes),
+            (work::RLWE_MERGES, self.merges * primes),
+            (work::RLWE_RESPONSES, self.responses * primes),
+        ])
     }
 
     /// Bytes of all requests and of all responses.
