@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::axis::Axis;
-use crate::{LinearLayer, LinearShape};
+use crate::LinearShape;
 
 /// The shape of a layer without strides and dilations.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,6 +1,6 @@
 //! What a plan costs: what is said, and what the processors do.
 
-use ::rlwe::{DEGREE, Format, Set};
+use ::rlwe::{DEGREE, Set};
 
 use super::layout::Layout;
 use crate::{Work, work};
@@ -130,14 +130,6 @@ impl Counts {
             (work::RLWE_MERGES, self.merges * primes),
             (work::RLWE_RESPONSES, self.responses * primes),
         ])
-    }
-
-    /// Bytes of all requests and of all responses.
-    pub(crate) const fn bytes(&self, format: &Format) -> [u64; 2] {
-        [
-            self.requests * format.request_len() as u64,
-            self.responses * format.response_len() as u64,
-        ]
     }
 }
 
