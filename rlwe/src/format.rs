@@ -67,11 +67,22 @@ impl Format {
     fn variance(set: Set, demand: &Demand, dropped: u32) -> f64 {
         let (degree, weight) = (DEGREE as f64, f64::from(Set::MAX_WEIGHT));
         let error = Set::ERROR_VARIANCE;
-        let four_to = |power: u32| 1_u128.checked_shl(2 * power).map_or(f64::INFINITY, |x| x as f64);
+        let four_to = |power: u32| {
+            1_u128
+                .checked_shl(2 * power)
+                .map_or(f64::INFINITY, |x| x as f64)
+        };
         let weights = demand.fan_in as f64 * four_to(demand.weight_bits.get() - 1);
-        let drop = if dropped > 0 { four_to(dropped) / 12.0 } else { 0.0 };
+        let drop = if dropped > 0 {
+            four_to(dropped) / 12.0
+        } else {
+            0.0
+        };
         let special = set.special() as f64;
-        let digits = set.primes().iter().map(|&p| (p as f64 / special) * (p as f64 / special));
+        let digits = set
+            .primes()
+            .iter()
+            .map(|&p| (p as f64 / special) * (p as f64 / special));
         let switch = degree * error / 4.0 * digits.sum::<f64>() + (1.0 + weight) / 12.0;
         let packing = (four_to(demand.levels) - 1.0) / 3.0 * switch;
         let noise = weights * (error + 0.25 + drop)
@@ -145,13 +156,30 @@ mod tests {
     /// Bits of a request by weights of 8, 10, 11, 12, 12, 14, 13 and 14 bits with rings of 24, 26, 27, 28, 30, 32, 33 and 40.
     #[test]
     fn the_table_of_requests() {
-        let widths = [(8, 24), (10, 26), (11, 27), (12, 28), (12, 30), (14, 32), (13, 33), (14, 40)];
+        let widths = [
+            (8, 24),
+            (10, 26),
+            (11, 27),
+            (12, 28),
+            (12, 30),
+            (14, 32),
+            (13, 33),
+            (14, 40),
+        ];
         let fan_ins = [9, 64, 147, 576, 1152, 2304, 4608, 8192];
         for (weight, ring) in widths {
             let cells = fan_ins.map(|fan_in| {
-                let demand = Demand { ring: Bits::of(ring), weight_bits: Bits::of(weight), fan_in, levels: 6 };
+                let demand = Demand {
+                    ring: Bits::of(ring),
+                    weight_bits: Bits::of(weight),
+                    fan_in,
+                    levels: 6,
+                };
                 let formats = Set::ALL.map(|set| Format::choose(set, &demand));
-                let best = formats.into_iter().flatten().min_by_key(Format::request_bits);
+                let best = formats
+                    .into_iter()
+                    .flatten()
+                    .min_by_key(Format::request_bits);
                 best.map(|f| (f.request_bits(), f.set()))
             });
             println!("{weight} {ring} {cells:?}");

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod format;
+#[allow(dead_code, unused_imports, reason = "the scheme comes to use them")]
+mod ntt;
 mod set;
 
 pub use format::{Demand, Format};
