@@ -6,6 +6,7 @@ mod convert;
 mod crt;
 mod error;
 mod format;
+#[allow(dead_code, unused_imports, reason = "the scheme comes to use them")]
 mod ntt;
 mod number;
 mod pack;
