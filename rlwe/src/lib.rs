@@ -5,5 +5,8 @@ mod format;
 mod ntt;
 mod set;
 
+#[doc(hidden)]
+pub use ntt::bench;
+
 pub use format::{Demand, Format};
 pub use set::{DEGREE, Set};
