@@ -26,6 +26,8 @@ mod wire;
 
 pub use client::ClientKey;
 pub use error::Error;
+#[doc(hidden)]
+pub use ntt::bench;
 pub use format::{Demand, Format};
 pub use number::{Mask, Masks, Number, Numbers};
 pub use pack::Packer;

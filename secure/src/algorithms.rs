@@ -1,7 +1,9 @@
 //! The list of all algorithms for products with the server's weights. A new back-end is added here and
 //! nowhere else; `linear/docs/backends.md` says how.
 
-use linear::{ClientChooses, Direct, LinearAlgorithm, LinearLayer, LinearProtocol, LinearShape};
+use linear::{
+    ClientChooses, Direct, LinearAlgorithm, LinearLayer, LinearProtocol, LinearShape, RingLwe,
+};
 use nets::{Algorithm, IntGraph, IntOp, LayerShape};
 use ring_arith::Bits;
 use winograd::Tile;
@@ -9,12 +11,14 @@ use winograd::Tile;
 use crate::Error;
 
 /// All algorithms, the plainest first. Of two that cost the same, the planner takes the earlier one.
-static ALGORITHMS: [&dyn LinearAlgorithm; 5] = [
+static ALGORITHMS: [&dyn LinearAlgorithm; 7] = [
     &Direct,
     &ClientChooses,
     &Tile::F2x2_3x3,
     &Tile::F4x4_3x3,
     &Tile::F2x2_5x5,
+    &RingLwe { packed: true },
+    &RingLwe { packed: false },
 ];
 
 /// All algorithms for linear layers, the plainest first.
