@@ -138,26 +138,6 @@ pub fn choose_algorithms(
     Ok((model, layers))
 }
 
-/// For each linear layer of a graph, by its node, how its algorithm compares with the others in bytes.
-///
-/// # Errors
-/// [`Error::Linear`] for a layer that is too large.
-pub fn reasons(graph: &IntGraph, price: CotPrice) -> Result<BTreeMap<usize, String>, Error> {
-    let measures = Measures {
-        objective: Objective::Bytes,
-        price,
-        cpu: &CpuModel::default(),
-    };
-    let mut reasons = BTreeMap::new();
-    for node in 0..graph.len() {
-        if let Some(candidates) = Candidates::new(graph, node, price)? {
-            let why = candidates.why(candidates.current(), &measures);
-            reasons.insert(node, why);
-        }
-    }
-    Ok(reasons)
-}
-
 impl Algorithms {
     /// Checks that the request makes sense for a graph.
     fn check(&self, graph: &IntGraph) -> Result<(), Error> {

@@ -19,7 +19,7 @@ mod timetable;
 mod weights;
 
 pub use algorithms::algorithms;
-pub use choose::{Algorithms, Candidate, LayerChoice, choose_algorithms, reasons};
+pub use choose::{Algorithms, Candidate, LayerChoice, choose_algorithms};
 pub use cryptflow2::CrypTFlow2;
 pub use error::Error;
 pub use executor::SecureNetwork;
