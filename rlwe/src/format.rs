@@ -54,7 +54,8 @@ impl Format {
         }
         let keeps = |&dropped: &u32| Self::variance(set, demand, dropped) <= MOST;
         let dropped = (0..set.modulus_bits()).take_while(keeps).last()?;
-        Some(Self {
+        // A coefficient of a request is a word.
+        (set.modulus_bits() - dropped <= u64::BITS).then_some(Self {
             set,
             ring,
             dropped,
@@ -92,6 +93,15 @@ impl Format {
         let modulus = set.modulus() as f64;
         let scale = four_to(demand.ring.get() + 1) / modulus / modulus;
         scale * noise + weight / 12.0 / four_to(EXTRA)
+    }
+
+    /// What the arithmetic needs to know.
+    pub(crate) const fn form(&self) -> Form {
+        Form {
+            ring: self.ring,
+            dropped: self.dropped,
+            extra: EXTRA,
+        }
     }
 
     /// The parameter set.
@@ -146,6 +156,26 @@ impl Format {
     #[must_use]
     pub const fn response_len(&self) -> usize {
         DEGREE / 8 * self.response_bits().get() as usize
+    }
+}
+
+/// The arithmetic of a format, of rings of any degree. Tests make some that break the rule.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Form {
+    pub(crate) ring: Bits,
+    pub(crate) dropped: u32,
+    pub(crate) extra: u32,
+}
+
+impl Form {
+    /// The ring of the shares, l + 1 bits.
+    pub(crate) const fn shares(self) -> Bits {
+        Bits::of(self.ring.get() + 1)
+    }
+
+    /// Bits of a coefficient of a response.
+    pub(crate) const fn response_bits(self) -> Bits {
+        Bits::of(self.ring.get() + 1 + self.extra)
     }
 }
 
