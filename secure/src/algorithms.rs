@@ -11,7 +11,7 @@ use winograd::Tile;
 use crate::Error;
 
 /// All algorithms, the plainest first. Of two that cost the same, the planner takes the earlier one.
-static ALGORITHMS: [&dyn LinearAlgorithm; 7] = [
+static ALGORITHMS: &[&dyn LinearAlgorithm] = &[
     &Direct,
     &ClientChooses,
     &Tile::F2x2_3x3,
@@ -19,12 +19,15 @@ static ALGORITHMS: [&dyn LinearAlgorithm; 7] = [
     &Tile::F2x2_5x5,
     &RingLwe { packed: true },
     &RingLwe { packed: false },
+    // It hides nothing, and shows what the crate does with noise, keys and phases ahead.
+    #[cfg(test)]
+    &testkit::Noisy,
 ];
 
 /// All algorithms for linear layers, the plainest first.
 #[must_use]
 pub fn algorithms() -> &'static [&'static dyn LinearAlgorithm] {
-    &ALGORITHMS
+    ALGORITHMS
 }
 
 /// Whether an algorithm rests on homomorphic encryption, and not on oblivious transfers alone.
