@@ -195,13 +195,13 @@ fn lower_levels<M: Machine>(f: Field<M>, block: &mut [Line; 8], fans: &Fans) {
 /// The eighths of a block.
 #[inline(always)]
 pub(super) fn eighths(block: &mut [Line]) -> [&mut [Line]; 8] {
-    let stride = block.len() / 8;
-    let mut rest = block;
-    std::array::from_fn(|_| {
-        let (first, others) = std::mem::take(&mut rest).split_at_mut(stride);
-        rest = others;
-        first
-    })
+    let half = block.len() / 2;
+    let (quarter, eighth) = (half / 2, half / 4);
+    let (low, high) = block.split_at_mut(half);
+    let ((ab, cd), (ef, gh)) = (low.split_at_mut(quarter), high.split_at_mut(quarter));
+    let ((a, b), (c, d)) = (ab.split_at_mut(eighth), cd.split_at_mut(eighth));
+    let ((e, f), (g, h)) = (ef.split_at_mut(eighth), gh.split_at_mut(eighth));
+    [a, b, c, d, e, f, g, h]
 }
 
 /// Three levels, where only the first Z inputs are not zero.
@@ -214,26 +214,33 @@ fn butterfly<M: Machine, P: Powers<M>, const Z: usize>(
     const { assert!(Z == 2 || Z == 4 || Z == 8) };
     let m = f.machine;
     a[0] = f.reduce(a[0]);
-    for i in 0..4 {
-        if Z > 4 {
-            let b = f.times(a[i + 4], powers.power(m, 1));
-            a[i + 4] = m.sub(a[i], b);
-            a[i] = m.add(a[i], b);
-        } else {
+    if Z > 4 {
+        let w = powers.power(m, 1);
+        let b = f.times_each([a[4], a[5], a[6], a[7]], [w; 4]);
+        for i in 0..4 {
+            a[i + 4] = m.sub(a[i], b[i]);
+            a[i] = m.add(a[i], b[i]);
+        }
+    } else {
+        for i in 0..4 {
             a[i + 4] = a[i];
         }
     }
-    for i in [0, 1, 4, 5] {
-        if Z > 2 {
-            let b = f.times(a[i + 2], powers.power(m, 2 + i / 4));
+    if Z > 2 {
+        let (v, w) = (powers.power(m, 2), powers.power(m, 3));
+        let b = f.times_each([a[2], a[3], a[6], a[7]], [v, v, w, w]);
+        for (i, b) in [0, 1, 4, 5].into_iter().zip(b) {
             a[i + 2] = m.sub(a[i], b);
             a[i] = m.add(a[i], b);
-        } else {
+        }
+    } else {
+        for i in [0, 1, 4, 5] {
             a[i + 2] = a[i];
         }
     }
-    for i in [0, 2, 4, 6] {
-        let b = f.times(a[i + 1], powers.power(m, 4 + i / 2));
+    let w = [powers.power(m, 4), powers.power(m, 5), powers.power(m, 6), powers.power(m, 7)];
+    let b = f.times_each([a[1], a[3], a[5], a[7]], w);
+    for (i, b) in [0, 2, 4, 6].into_iter().zip(b) {
         a[i + 1] = m.sub(a[i], b);
         a[i] = m.add(a[i], b);
     }
