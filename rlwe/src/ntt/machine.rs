@@ -89,7 +89,11 @@ impl<M: Machine> Field<M> {
 
     /// Several products at once, step by step: none of them then waits for another.
     #[inline(always)]
-    pub(super) fn times_each<const G: usize>(self, x: [M::Vector; G], by: [(M::Vector, M::Vector); G]) -> [M::Vector; G] {
+    pub(super) fn times_each<const G: usize>(
+        self,
+        x: [M::Vector; G],
+        by: [(M::Vector, M::Vector); G],
+    ) -> [M::Vector; G] {
         let m = self.machine;
         let mut quotient = x;
         let mut high = x;
@@ -131,6 +135,21 @@ pub(super) trait Powers<M: Machine>: Copy {
     fn power(self, machine: M, k: usize) -> (M::Vector, M::Vector);
 }
 
+/// Four powers from this one on. (Not by `map`: a closure with vectors may not be inlined.)
+#[inline(always)]
+pub(super) fn four<M: Machine, P: Powers<M>>(
+    machine: M,
+    powers: P,
+    k: usize,
+) -> [(M::Vector, M::Vector); 4] {
+    [
+        powers.power(machine, k),
+        powers.power(machine, k + 1),
+        powers.power(machine, k + 2),
+        powers.power(machine, k + 3),
+    ]
+}
+
 /// The same in all lanes.
 impl<M: Machine> Powers<M> for &Fan {
     #[inline(always)]
@@ -144,7 +163,7 @@ impl<M: Machine> Powers<M> for (&Fans, usize) {
     #[inline(always)]
     fn power(self, machine: M, k: usize) -> (M::Vector, M::Vector) {
         let (fans, part) = self;
-        let load = |line| machine.load(line, part);
-        (load(&fans.w[k - 1]), load(&fans.q[k - 1]))
+        let (w, q) = (&fans.w[k - 1], &fans.q[k - 1]);
+        (machine.load(w, part), machine.load(q, part))
     }
 }
