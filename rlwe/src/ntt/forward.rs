@@ -177,22 +177,36 @@ fn lower_levels<M: Machine, const G: usize>(f: Field<M>, blocks: &mut [[Line; 8]
     let m = f.machine;
     let fans = fans.as_chunks::<G>().0;
     for (blocks, fans) in blocks.as_chunks_mut::<G>().0.iter_mut().zip(fans) {
-        let rows = *blocks;
-        for part in 0..M::PARTS {
-            let mut a = [[m.splat(0.0); 8]; G];
-            for g in 0..G {
-                for n in 0..8 {
-                    let (line, part) = transposed::<M>(part, n);
-                    a[g][n] = m.load(&rows[g][line], part);
-                }
-                a[g] = m.transpose(a[g]);
+        // All is read before anything is written.
+        let mut a = [[[m.splat(0.0); 8]; G]; 2];
+        for g in 0..G {
+            a[0][g] = m.transpose(rows_of(m, &blocks[g], 0));
+            if M::PARTS == 2 {
+                a[1][g] = m.transpose(rows_of(m, &blocks[g], 1));
             }
-            Multiplied::<8>::run(f, &mut a, fans.each_ref().map(|fans| (fans, part)));
+        }
+        Multiplied::<8>::run(f, &mut a[0], fans.each_ref().map(|fans| (fans, 0)));
+        for g in 0..G {
+            levels::store(m, &mut blocks[g], 0, a[0][g]);
+        }
+        if M::PARTS == 2 {
+            Multiplied::<8>::run(f, &mut a[1], fans.each_ref().map(|fans| (fans, 1)));
             for g in 0..G {
-                levels::store(m, &mut blocks[g], part, a[g]);
+                levels::store(m, &mut blocks[g], 1, a[1][g]);
             }
         }
     }
+}
+
+/// The vectors to transpose.
+#[inline(always)]
+fn rows_of<M: Machine>(m: M, block: &[Line; 8], part: usize) -> [M::Vector; 8] {
+    let mut a = [m.splat(0.0); 8];
+    for n in 0..8 {
+        let (line, part) = transposed::<M>(part, n);
+        a[n] = m.load(&block[line], part);
+    }
+    a
 }
 
 /// The butterfly where only the first Z inputs are not zero.
