@@ -68,24 +68,44 @@ fn lower<M: Machine, const G: usize>(f: Field<M>, blocks: &mut [[Line; 8]], fans
     let m = f.machine;
     let fans = fans.as_chunks::<G>().0;
     for (blocks, fans) in blocks.as_chunks_mut::<G>().0.iter_mut().zip(fans) {
-        let columns = *blocks;
-        for part in 0..M::PARTS {
-            let mut a = [[m.splat(0.0); 8]; G];
-            for g in 0..G {
-                a[g] = levels::load(m, &columns[g], part);
-                for k in 0..8 {
-                    a[g][k] = f.reduce(a[g][k]);
-                }
-            }
-            Differences::run(f, &mut a, fans.each_ref().map(|fans| (fans, part)));
-            for g in 0..G {
-                let a = m.transpose(a[g]);
-                for n in 0..8 {
-                    let (line, part) = transposed::<M>(part, n);
-                    m.store(&mut blocks[g][line], part, a[n]);
-                }
+        // All is read before anything is written.
+        let mut a = [[[m.splat(0.0); 8]; G]; 2];
+        for g in 0..G {
+            a[0][g] = reduced(f, levels::load(m, &blocks[g], 0));
+            if M::PARTS == 2 {
+                a[1][g] = levels::load(m, &blocks[g], 1);
             }
         }
+        Differences::run(f, &mut a[0], fans.each_ref().map(|fans| (fans, 0)));
+        for g in 0..G {
+            store_rows(m, &mut blocks[g], 0, m.transpose(a[0][g]));
+        }
+        if M::PARTS == 2 {
+            for g in 0..G {
+                a[1][g] = reduced(f, a[1][g]);
+            }
+            Differences::run(f, &mut a[1], fans.each_ref().map(|fans| (fans, 1)));
+            for g in 0..G {
+                store_rows(m, &mut blocks[g], 1, m.transpose(a[1][g]));
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn reduced<M: Machine>(f: Field<M>, mut a: [M::Vector; 8]) -> [M::Vector; 8] {
+    for k in 0..8 {
+        a[k] = f.reduce(a[k]);
+    }
+    a
+}
+
+/// Puts down what was transposed.
+#[inline(always)]
+fn store_rows<M: Machine>(m: M, block: &mut [Line; 8], part: usize, a: [M::Vector; 8]) {
+    for n in 0..8 {
+        let (line, part) = transposed::<M>(part, n);
+        m.store(&mut block[line], part, a[n]);
     }
 }
 
