@@ -69,7 +69,7 @@ fn passes<M: Machine>(f: Field<M>, passes: &[Pass], x: &mut [Line], source: usiz
         match (pass, source / (8 * stride)) {
             (Pass::Eight(_), _) if spread_out => {
                 for (x, fan) in blocks {
-                    levels::block::<M, Multiplied<8>>(f, x, fan);
+                    levels::block::<M, Multiplied<8>, _>(f, x, fan);
                 }
             }
             (Pass::Two(_), _) if spread_out => {

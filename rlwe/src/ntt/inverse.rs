@@ -35,11 +35,11 @@ impl Operation for Inverse<'_> {
             match pass {
                 Pass::Eight(fans) if fans.len() == 1 => {
                     let scaled = fans[0].scaled(scale, *prime);
-                    return last(f, x, &fans[0], &scaled);
+                    return levels::block::<M, Scaled, _>(f, x, (&fans[0], &scaled));
                 }
                 Pass::Eight(fans) => {
                     for (block, fan) in x.chunks_exact_mut(8 * stride).zip(fans) {
-                        levels::block::<M, Differences>(f, block, fan);
+                        levels::block::<M, Differences, _>(f, block, fan);
                     }
                     stride *= 8;
                 }
@@ -123,25 +123,6 @@ fn two<M: Machine>(f: Field<M>, x: &mut [Line], fan: &Fan) {
     }
 }
 
-/// The last three levels and the scale.
-#[inline(always)]
-fn last<M: Machine>(f: Field<M>, x: &mut [Line], plain: &Fan, scaled: &Fan) {
-    let m = f.machine;
-    let rows = levels::eighths(x);
-    for j in 0..rows[0].len() {
-        for part in 0..M::PARTS {
-            let mut a = [m.splat(0.0); 8];
-            for k in 0..8 {
-                a[k] = m.load(&rows[k][j], part);
-            }
-            scale(f, &mut a, plain, scaled);
-            for k in 0..8 {
-                m.store(&mut rows[k][j], part, f.reduce(a[k]));
-            }
-        }
-    }
-}
-
 /// The butterfly.
 struct Differences;
 
@@ -172,24 +153,37 @@ impl<M: Machine> Butterfly<M> for Differences {
     }
 }
 
-/// The butterfly with the scale: each result passes one product by it. The first, which has no other, is a product of its own.
-#[inline(always)]
-fn scale<M: Machine>(f: Field<M>, a: &mut [M::Vector; 8], plain: &Fan, scaled: &Fan) {
-    let m = f.machine;
-    let w = four(m, scaled, 4);
-    cross(f, a, [(0, 1), (2, 3), (4, 5), (6, 7)], w);
-    let w = [
-        scaled.power(m, 2),
-        plain.power(m, 2),
-        scaled.power(m, 3),
-        plain.power(m, 3),
-    ];
-    cross(f, a, [(0, 2), (1, 3), (4, 6), (5, 7)], w);
-    a[0] = f.reduce(a[0]);
-    a[4] = f.reduce(a[4]);
-    let (v, w) = (scaled.power(m, 1), plain.power(m, 1));
-    cross(f, a, [(0, 4), (1, 5), (2, 6), (3, 7)], [v, w, w, w]);
-    a[0] = f.times(a[0], scaled.power(m, 0));
+/// The last butterfly, whose powers from 8 on are those times the scale: each result passes one product by such a one. The first, which has
+/// no other, is a product of its own, by power 8.
+struct Scaled;
+
+impl<M: Machine> Butterfly<M> for Scaled {
+    #[inline(always)]
+    fn run<P: Powers<M>, const G: usize>(f: Field<M>, a: &mut [[M::Vector; 8]; G], powers: [P; G]) {
+        let m = f.machine;
+        for g in 0..G {
+            let (a, powers) = (&mut a[g], powers[g]);
+            let w = four(m, powers, 12);
+            cross(f, a, [(0, 1), (2, 3), (4, 5), (6, 7)], w);
+        }
+        for g in 0..G {
+            let (a, powers) = (&mut a[g], powers[g]);
+            let (v, w) = (powers.power(m, 2), powers.power(m, 3));
+            let (sv, sw) = (powers.power(m, 10), powers.power(m, 11));
+            cross(f, a, [(0, 2), (1, 3), (4, 6), (5, 7)], [sv, v, sw, w]);
+            a[0] = f.reduce(a[0]);
+            a[4] = f.reduce(a[4]);
+        }
+        for g in 0..G {
+            let (a, powers) = (&mut a[g], powers[g]);
+            let (w, sw) = (powers.power(m, 1), powers.power(m, 9));
+            cross(f, a, [(0, 4), (1, 5), (2, 6), (3, 7)], [sw, w, w, w]);
+            a[0] = f.times(a[0], powers.power(m, 8));
+            for k in 0..8 {
+                a[k] = f.reduce(a[k]);
+            }
+        }
+    }
 }
 
 /// a + b and (a − b)·w of four pairs.

@@ -18,16 +18,24 @@ pub(super) const fn in_pairs<M: Machine>() -> bool {
 
 /// Three levels of one block.
 #[inline(always)]
-pub(super) fn block<M: Machine, B: Butterfly<M>>(f: Field<M>, x: &mut [Line], fan: &Fan) {
+pub(super) fn block<M: Machine, B: Butterfly<M>, P: Powers<M>>(
+    f: Field<M>,
+    x: &mut [Line],
+    powers: P,
+) {
     if in_pairs::<M>() && x.len() >= 16 {
-        columns::<M, B, 2>(f, x, fan);
+        columns::<M, B, P, 2>(f, x, powers);
     } else {
-        columns::<M, B, 1>(f, x, fan);
+        columns::<M, B, P, 1>(f, x, powers);
     }
 }
 
 #[inline(always)]
-fn columns<M: Machine, B: Butterfly<M>, const G: usize>(f: Field<M>, x: &mut [Line], fan: &Fan) {
+fn columns<M: Machine, B: Butterfly<M>, P: Powers<M>, const G: usize>(
+    f: Field<M>,
+    x: &mut [Line],
+    powers: P,
+) {
     let m = f.machine;
     let rows = eighths(x);
     for i in 0..rows[0].len() * M::PARTS / G {
@@ -38,7 +46,7 @@ fn columns<M: Machine, B: Butterfly<M>, const G: usize>(f: Field<M>, x: &mut [Li
                 a[g][k] = m.load(&rows[k][j], part);
             }
         }
-        B::run(f, &mut a, [fan; G]);
+        B::run(f, &mut a, [powers; G]);
         for g in 0..G {
             let (j, part) = ((i * G + g) / M::PARTS, (i * G + g) % M::PARTS);
             for k in 0..8 {

@@ -158,6 +158,18 @@ impl<M: Machine> Powers<M> for &Fan {
     }
 }
 
+/// Those of the first, and from 8 on those of the second.
+impl<M: Machine> Powers<M> for (&Fan, &Fan) {
+    #[inline(always)]
+    fn power(self, machine: M, k: usize) -> (M::Vector, M::Vector) {
+        if k < 8 {
+            self.0.power(machine, k)
+        } else {
+            self.1.power(machine, k - 8)
+        }
+    }
+}
+
 /// A fan per lane, of this part of a line.
 impl<M: Machine> Powers<M> for (&Fans, usize) {
     #[inline(always)]
