@@ -27,6 +27,8 @@ mod wire;
 pub use client::ClientKey;
 pub use error::Error;
 pub use format::{Demand, Format};
+#[doc(hidden)]
+pub use ntt::bench;
 pub use number::{Mask, Masks, Number, Numbers};
 pub use pack::Packer;
 pub use product::{Accumulator, Ciphertext, Product, Weights};

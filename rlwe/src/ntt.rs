@@ -8,6 +8,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+pub mod bench;
 mod buffer;
 #[cfg(target_arch = "x86_64")]
 mod forward;
@@ -56,6 +57,20 @@ impl Ntt {
     /// Unless the degree is a power of two from 16 on, and the prime below 2^50 and 1 modulo 2N.
     pub(crate) fn new(degree: usize, prime: u64) -> Self {
         Self::with_kernel(degree, prime, Kernel::detect)
+    }
+
+    /// One for each kernel that this processor has for this degree, with its name, the portable one first.
+    fn with_each_kernel(degree: usize, prime: u64) -> Vec<(&'static str, Self)> {
+        let root = tables::root(degree as u64, prime);
+        let kernels = [
+            ("portable", Some(Kernel::portable(degree, root, prime))),
+            ("avx2", Kernel::avx2(degree, root, prime)),
+            ("avx512", Kernel::avx512(degree, root, prime)),
+        ];
+        let there = |(name, kernel): (_, Option<Kernel>)| {
+            kernel.map(|kernel| (name, Self::with_kernel(degree, prime, |_, _, _| kernel)))
+        };
+        kernels.into_iter().filter_map(there).collect()
     }
 
     fn with_kernel(

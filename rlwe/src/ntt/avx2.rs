@@ -103,12 +103,17 @@ impl Machine for Avx2 {
 
     #[inline(always)]
     fn transpose(self, x: [__m256d; 8]) -> [__m256d; 8] {
-        let [a, b, c, d, e, f, g, h] = x;
         // SAFETY: `self` exists only if AVX2 was detected.
-        let (low, high) = unsafe { (square(a, b, c, d), square(e, f, g, h)) };
-        let ([a, b, c, d], [e, f, g, h]) = (low, high);
-        [a, b, c, d, e, f, g, h]
+        unsafe { squares(x) }
     }
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn squares([a, b, c, d, e, f, g, h]: [__m256d; 8]) -> [__m256d; 8] {
+    let [a, b, c, d] = square(a, b, c, d);
+    let [e, f, g, h] = square(e, f, g, h);
+    [a, b, c, d, e, f, g, h]
 }
 
 #[target_feature(enable = "avx2")]

@@ -32,18 +32,16 @@ impl Operation for Forward<'_> {
         let spread = passes(field, &tables.forward.passes, lines, source);
         let blocks = lines.as_chunks_mut::<8>().0;
         if spread {
-            in_place(field, tables, blocks);
-            return;
+            return in_place(field, tables, blocks);
         }
         // All blocks are still copies of the first.
-        let first = blocks[0];
         match source {
-            2 => octets::<M, 2>(field, tables, &first[0], blocks),
-            4 => octets::<M, 4>(field, tables, &first[0], blocks),
-            8 => octets::<M, 8>(field, tables, &first[0], blocks),
-            16 => copies::<M, 2>(field, tables, &first, blocks),
-            32 => copies::<M, 4>(field, tables, &first, blocks),
-            _ => copies::<M, 8>(field, tables, &first, blocks),
+            2 => octets::<M, 2>(field, tables, blocks),
+            4 => octets::<M, 4>(field, tables, blocks),
+            8 => octets::<M, 8>(field, tables, blocks),
+            16 => copies::<M, 2>(field, tables, lines),
+            32 => copies::<M, 4>(field, tables, lines),
+            _ => copies::<M, 8>(field, tables, lines),
         }
     }
 }
@@ -62,7 +60,7 @@ fn passes<M: Machine>(f: Field<M>, passes: &[Pass], x: &mut [Line], source: usiz
         match (pass, source / (8 * stride)) {
             (Pass::Eight(_), _) if spread => {
                 for (block, fan) in x.chunks_exact_mut(size).zip(fans) {
-                    eight::<M, 8>(f, block, stride, std::slice::from_ref(fan));
+                    eight(f, block, fan);
                 }
             }
             (Pass::Two(_), _) if spread => {
@@ -74,9 +72,9 @@ fn passes<M: Machine>(f: Field<M>, passes: &[Pass], x: &mut [Line], source: usiz
                 size = stride;
                 continue;
             }
-            (Pass::Eight(_), 2) => eight::<M, 2>(f, x, stride, fans),
-            (Pass::Eight(_), 4) => eight::<M, 4>(f, x, stride, fans),
-            (Pass::Eight(_), _) => eight::<M, 8>(f, x, stride, fans),
+            (Pass::Eight(_), 2) => spread_eight::<M, 2>(f, x, fans),
+            (Pass::Eight(_), 4) => spread_eight::<M, 4>(f, x, fans),
+            (Pass::Eight(_), _) => spread_eight::<M, 8>(f, x, fans),
             (Pass::Two(_), _) => two(f, x, stride, fans),
         }
         spread = true;
@@ -85,19 +83,36 @@ fn passes<M: Machine>(f: Field<M>, passes: &[Pass], x: &mut [Line], source: usiz
     spread
 }
 
+/// Three levels of one block.
+#[inline(always)]
+fn eight<M: Machine>(f: Field<M>, block: &mut [Line], fan: &Fan) {
+    let m = f.machine;
+    let rows = eighths(block);
+    for j in 0..rows[0].len() {
+        for part in 0..M::PARTS {
+            let a = std::array::from_fn(|k| m.load(&rows[k][j], part));
+            let out = butterfly::<M, _, 8>(f, a, fan);
+            for k in 0..8 {
+                m.store(&mut rows[k][j], part, out[k]);
+            }
+        }
+    }
+}
+
 /// Three levels of all blocks, from the first Z parts of the first one.
 #[inline(always)]
-fn eight<M: Machine, const Z: usize>(f: Field<M>, x: &mut [Line], stride: usize, fans: &[Fan]) {
+fn spread_eight<M: Machine, const Z: usize>(f: Field<M>, x: &mut [Line], fans: &[Fan]) {
     let m = f.machine;
-    assert_eq!(x.len(), 8 * stride * fans.len(), "whole blocks");
+    let stride = x.len() / (8 * fans.len());
     for j in 0..stride {
         for part in 0..M::PARTS {
             let a =
                 std::array::from_fn(|k| m.load(&x[if k < Z { k * stride + j } else { j }], part));
-            for (i, fan) in fans.iter().enumerate() {
+            for (block, fan) in x.chunks_exact_mut(8 * stride).zip(fans) {
                 let out = butterfly::<M, _, Z>(f, a, fan);
+                let rows = eighths(block);
                 for k in 0..8 {
-                    m.store(&mut x[(8 * i + k) * stride + j], part, out[k]);
+                    m.store(&mut rows[k][j], part, out[k]);
                 }
             }
         }
@@ -125,38 +140,33 @@ fn two<M: Machine>(f: Field<M>, x: &mut [Line], stride: usize, fans: &[Fan]) {
 /// The last six levels of every block.
 #[inline(always)]
 fn in_place<M: Machine>(f: Field<M>, tables: &Tables, blocks: &mut [[Line; 8]]) {
-    let fans = tables.forward.upper.iter().zip(&tables.forward.lower);
-    for (block, (upper, lower)) in blocks.iter_mut().zip(fans) {
-        let rows = upper_levels::<M, 8>(f, block, upper);
-        lower_levels(f, &rows, block, lower);
+    for (block, fan) in blocks.iter_mut().zip(&tables.forward.upper) {
+        eight(f, block, fan);
+    }
+    for (block, fans) in blocks.iter_mut().zip(&tables.forward.lower) {
+        lower_levels(f, block, fans);
     }
 }
 
-/// The last six levels, all blocks being copies of one of which the first Z lines are not zero.
+/// The last six levels, all blocks being copies of the first, of which the first Z lines are not zero.
 #[inline(always)]
-fn copies<M: Machine, const Z: usize>(
-    f: Field<M>,
-    tables: &Tables,
-    source: &[Line; 8],
-    blocks: &mut [[Line; 8]],
-) {
-    let fans = tables.forward.upper.iter().zip(&tables.forward.lower);
-    for (block, (upper, lower)) in blocks.iter_mut().zip(fans) {
-        let rows = upper_levels::<M, Z>(f, source, upper);
-        lower_levels(f, &rows, block, lower);
+fn copies<M: Machine, const Z: usize>(f: Field<M>, tables: &Tables, x: &mut [Line]) {
+    spread_eight::<M, Z>(f, x, &tables.forward.upper);
+    for (block, fans) in x
+        .as_chunks_mut::<8>()
+        .0
+        .iter_mut()
+        .zip(&tables.forward.lower)
+    {
+        lower_levels(f, block, fans);
     }
 }
 
 /// The last three levels, all lines being copies of one of which the first Z doubles are not zero.
 #[inline(always)]
-fn octets<M: Machine, const Z: usize>(
-    f: Field<M>,
-    tables: &Tables,
-    source: &Line,
-    blocks: &mut [[Line; 8]],
-) {
+fn octets<M: Machine, const Z: usize>(f: Field<M>, tables: &Tables, blocks: &mut [[Line; 8]]) {
     let m = f.machine;
-    let a = source.map(|x| m.splat(x));
+    let a = blocks[0][0].map(|x| m.splat(x));
     for (block, lower) in blocks.iter_mut().zip(&tables.forward.lower) {
         for part in 0..M::PARTS {
             let out = butterfly::<M, _, Z>(f, a, (lower, part));
@@ -167,33 +177,31 @@ fn octets<M: Machine, const Z: usize>(
     }
 }
 
-/// Three levels over the lines of a block of which the first Z are not zero.
+/// Three levels within lines, and entry k of line l goes to entry l of line k.
 #[inline(always)]
-fn upper_levels<M: Machine, const Z: usize>(f: Field<M>, x: &[Line; 8], fan: &Fan) -> [Line; 8] {
-    let m = f.machine;
-    let mut rows = [[0.0; 8]; 8];
-    for part in 0..M::PARTS {
-        let a = std::array::from_fn(|k| m.load(&x[if k < Z { k } else { 0 }], part));
-        let out = butterfly::<M, _, Z>(f, a, fan);
-        for k in 0..8 {
-            m.store(&mut rows[k], part, out[k]);
-        }
-    }
-    rows
-}
-
-/// Three levels within lines. Entry k of line l of the rows goes to entry l of line k.
-#[inline(always)]
-fn lower_levels<M: Machine>(f: Field<M>, rows: &[Line; 8], out: &mut [Line; 8], fans: &Fans) {
+fn lower_levels<M: Machine>(f: Field<M>, block: &mut [Line; 8], fans: &Fans) {
     let m = f.machine;
     let lanes = 8 / M::PARTS;
+    let rows = *block;
     for part in 0..M::PARTS {
         let a = std::array::from_fn(|n| m.load(&rows[lanes * part + n % lanes], n / lanes));
         let a = butterfly::<M, _, 8>(f, m.transpose(a), (fans, part));
         for k in 0..8 {
-            m.store(&mut out[k], part, a[k]);
+            m.store(&mut block[k], part, a[k]);
         }
     }
+}
+
+/// The eighths of a block.
+#[inline(always)]
+pub(super) fn eighths(block: &mut [Line]) -> [&mut [Line]; 8] {
+    let half = block.len() / 2;
+    let (quarter, eighth) = (half / 2, half / 4);
+    let (low, high) = block.split_at_mut(half);
+    let ((ab, cd), (ef, gh)) = (low.split_at_mut(quarter), high.split_at_mut(quarter));
+    let ((a, b), (c, d)) = (ab.split_at_mut(eighth), cd.split_at_mut(eighth));
+    let ((e, f), (g, h)) = (ef.split_at_mut(eighth), gh.split_at_mut(eighth));
+    [a, b, c, d, e, f, g, h]
 }
 
 /// Three levels, where only the first Z inputs are not zero.
@@ -206,26 +214,38 @@ fn butterfly<M: Machine, P: Powers<M>, const Z: usize>(
     const { assert!(Z == 2 || Z == 4 || Z == 8) };
     let m = f.machine;
     a[0] = f.reduce(a[0]);
-    for i in 0..4 {
-        if Z > 4 {
-            let b = f.times(a[i + 4], powers.power(m, 1));
-            a[i + 4] = m.sub(a[i], b);
-            a[i] = m.add(a[i], b);
-        } else {
+    if Z > 4 {
+        let w = powers.power(m, 1);
+        let b = f.times_each([a[4], a[5], a[6], a[7]], [w; 4]);
+        for i in 0..4 {
+            a[i + 4] = m.sub(a[i], b[i]);
+            a[i] = m.add(a[i], b[i]);
+        }
+    } else {
+        for i in 0..4 {
             a[i + 4] = a[i];
         }
     }
-    for i in [0, 1, 4, 5] {
-        if Z > 2 {
-            let b = f.times(a[i + 2], powers.power(m, 2 + i / 4));
+    if Z > 2 {
+        let (v, w) = (powers.power(m, 2), powers.power(m, 3));
+        let b = f.times_each([a[2], a[3], a[6], a[7]], [v, v, w, w]);
+        for (i, b) in [0, 1, 4, 5].into_iter().zip(b) {
             a[i + 2] = m.sub(a[i], b);
             a[i] = m.add(a[i], b);
-        } else {
+        }
+    } else {
+        for i in [0, 1, 4, 5] {
             a[i + 2] = a[i];
         }
     }
-    for i in [0, 2, 4, 6] {
-        let b = f.times(a[i + 1], powers.power(m, 4 + i / 2));
+    let w = [
+        powers.power(m, 4),
+        powers.power(m, 5),
+        powers.power(m, 6),
+        powers.power(m, 7),
+    ];
+    let b = f.times_each([a[1], a[3], a[5], a[7]], w);
+    for (i, b) in [0, 2, 4, 6].into_iter().zip(b) {
         a[i + 1] = m.sub(a[i], b);
         a[i] = m.add(a[i], b);
     }

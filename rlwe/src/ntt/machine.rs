@@ -87,6 +87,38 @@ impl<M: Machine> Field<M> {
         m.add(m.sub_mul(quotient, self.p, high), low)
     }
 
+    /// Several products at once, step by step: none of them then waits for another.
+    #[inline(always)]
+    pub(super) fn times_each<const G: usize>(
+        self,
+        x: [M::Vector; G],
+        by: [(M::Vector, M::Vector); G],
+    ) -> [M::Vector; G] {
+        let m = self.machine;
+        let mut quotient = x;
+        let mut high = x;
+        let mut low = x;
+        for i in 0..G {
+            quotient[i] = m.mul_add(x[i], by[i].1, self.magic);
+        }
+        for i in 0..G {
+            high[i] = m.mul(x[i], by[i].0);
+        }
+        for i in 0..G {
+            quotient[i] = m.sub(quotient[i], self.magic);
+        }
+        for i in 0..G {
+            low[i] = m.mul_sub(x[i], by[i].0, high[i]);
+        }
+        for i in 0..G {
+            high[i] = m.sub_mul(quotient[i], self.p, high[i]);
+        }
+        for i in 0..G {
+            high[i] = m.add(high[i], low[i]);
+        }
+        high
+    }
+
     /// x·y for |x·y| ≤ 2p²: at most (1/2 + |x·y|/4p²)·p.
     #[inline(always)]
     pub(super) fn product(self, x: M::Vector, y: M::Vector) -> M::Vector {

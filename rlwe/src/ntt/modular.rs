@@ -92,7 +92,6 @@ impl Barrett {
 
     #[inline]
     #[expect(clippy::cast_possible_wrap, reason = "below 2^50")]
-    #[expect(clippy::cast_sign_loss, reason = "a remainder is not negative")]
     pub(super) fn residue_of(self, x: i32) -> u64 {
         i64::from(x).rem_euclid(self.p as i64) as u64
     }

@@ -23,12 +23,8 @@ impl Factor {
 
     /// x·factor, for any x: at most one p too large.
     #[inline]
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the upper half of a product"
-    )]
     fn times(self, x: u64, field: Barrett) -> u64 {
-        let quotient = (u128::from(x) * u128::from(self.quotient) >> 64) as u64;
+        let quotient = ((u128::from(x) * u128::from(self.quotient)) >> 64) as u64;
         let rest = x
             .wrapping_mul(self.factor)
             .wrapping_sub(quotient.wrapping_mul(field.prime()));

@@ -1,3 +1,10 @@
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "integers below 2^53"
+)]
+
 use proptest::prelude::*;
 
 use super::*;
@@ -5,15 +12,8 @@ use crate::Set;
 
 /// The kernels that this processor has for this degree.
 fn kernels(degree: usize, prime: u64) -> Vec<Ntt> {
-    let portable = Ntt::with_kernel(degree, prime, Kernel::portable);
-    let mut out = vec![portable];
-    for kernel in [Kernel::avx2, Kernel::avx512] {
-        let root = tables::root(degree as u64, prime);
-        if let Some(kernel) = kernel(degree, root, prime) {
-            out.push(Ntt::with_kernel(degree, prime, |_, _, _| kernel));
-        }
-    }
-    out
+    let named = Ntt::with_each_kernel(degree, prime).into_iter();
+    named.map(|(_, ntt)| ntt).collect()
 }
 
 fn primes() -> Vec<u64> {
@@ -47,7 +47,7 @@ fn random(n: usize, p: u64, bound: f64, seed: &mut u64) -> Vec<f64> {
         *seed = seed
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        (u128::from(*seed) * u128::from(2 * most + 1) >> 64) as f64 - most as f64
+        ((u128::from(*seed) * u128::from(2 * most + 1)) >> 64) as f64 - most as f64
     };
     (0..n).map(next).collect()
 }
