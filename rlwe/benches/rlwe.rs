@@ -135,7 +135,7 @@ impl Parties {
 }
 
 fn fill(weights: &mut Weights) {
-    weights.fill(SPAN, (0..TERMS).map(|i| (i * 7 % SPAN, 500 - i as i32)));
+    weights.fill(SPAN, (0..TERMS).zip(500..).map(|(i, w)| (i * 7 % SPAN, w)));
 }
 
 fn both_sets(criterion: &mut Criterion<Clock>) {
@@ -162,7 +162,7 @@ fn products(group: &mut BenchmarkGroup<'_, Clock>, parties: &Parties) {
     group.bench_function("transform of weights", |b| b.iter(|| fill(&mut weights)));
     group.bench_function("product", |b| b.iter(|| sum.add(&ciphertext, &weights)));
     group.bench_function("product with a constant", |b| {
-        b.iter(|| sum.add_scaled(&ciphertext, -321))
+        b.iter(|| sum.add_scaled(&ciphertext, -321));
     });
     group.bench_function("finish", |b| b.iter(|| sum.finish(SPAN, 6)));
     group.bench_function("merge", |b| {
@@ -196,7 +196,7 @@ fn responses(group: &mut BenchmarkGroup<'_, Clock>, parties: &Parties) {
             parties
                 .client
                 .share(&parties.format, &response, &mut own)
-                .expect("a response")
+                .expect("a response");
         });
     });
 }
