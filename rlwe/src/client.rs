@@ -5,14 +5,14 @@ use ring_arith::{Bits, pack, unpack};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::automorphism::Automorphism;
-use crate::convert::{to_double, vectorised};
+use crate::convert::{reduce_wide, to_double, vectorised};
 use crate::crt;
 use crate::error::{Error, check_len};
 use crate::format::{Form, Format};
 use crate::number::{Counter, Number, Numbers};
 use crate::public::{self, NONCE};
 use crate::random::{CHUNK, Purpose, Source};
-use crate::ring::{Poly, Ring};
+use crate::ring::{Poly, Prime, Ring};
 use crate::sample::{self, DITHER_BITS};
 use crate::secret::{Secret, public_key_error};
 use crate::set::Set;
@@ -108,7 +108,8 @@ impl ClientKey {
             sample::add_errors(&mut stream, &mut e);
             let mut b = self.secret.hide(primes, &a, &e);
             let prime = &primes[digit];
-            let mut scaled = image.clone();
+            let mut scaled = ring.zero();
+            scaled.copy_from_slice(&image);
             prime.ntt.scale(&mut scaled, ring.special().p % prime.p);
             b[digit]
                 .iter_mut()
@@ -188,25 +189,30 @@ impl ClientKey {
         let ring = self.ring;
         assert_eq!(out.len(), ring.degree, "one number for each coefficient");
         unpack(response, form.response_bits(), out);
-        let mut rounded = ring.zero();
-        let (bits, target) = (form.response_bits(), &mut rounded);
-        for (x, &b) in target.iter_mut().zip(&*out) {
-            *x = to_double(bits.to_signed(b));
-        }
+        let bits = form.response_bits();
+        let centred = |x: &mut [f64], prime: &Prime| {
+            let p = prime.p as f64;
+            let responses = &*out;
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (x, &b) in x.iter_mut().zip(responses) {
+                        *x = reduce_wide(to_double(bits.to_signed(b)), p, 1.0 / p);
+                    }
+                },
+            );
+        };
         // The product is known modulo q, which exceeds it: 2^(k−1)·h is below the half of it.
-        let mut product: Poly = ring
-            .primes()
-            .iter()
-            .zip(&self.secret.transformed)
-            .map(|(prime, s)| {
-                let (mut x, mut y) = (rounded.clone(), ring.zero());
-                prime.ntt.reduce(&mut x);
-                prime.ntt.forward(&mut x, ring.degree);
-                prime.ntt.multiply(&mut y, &x, s);
-                prime.ntt.inverse(&mut y, 1);
-                y
-            })
-            .collect();
+        let transforms = ring.primes().iter().zip(&self.secret.transformed);
+        let products = transforms.map(|(prime, s)| {
+            let (mut x, mut y) = (ring.zero(), ring.zero());
+            centred(&mut x, prime);
+            prime.ntt.forward(&mut x, ring.degree);
+            prime.ntt.multiply(&mut y, &x, s);
+            prime.ntt.inverse(&mut y, 1);
+            y
+        });
+        let mut product: Poly = products.collect();
         crt::to_digits(ring, &mut product);
         let (first, last) = (&product[0], &product[product.len() - 1]);
         let p0 = ring.primes()[0].p;

@@ -23,7 +23,6 @@ pub(crate) fn to_digits(ring: &Ring, x: &mut Poly) {
         *x1 -= x0;
     }
     // (p1)^-1 modulo the second prime is the inverse of the cofactor.
-    second.ntt.reduce(x1);
     second.ntt.scale(x1, second.cofactor_inverse);
     debug_assert_eq!(
         residue(ring.modulus / u128::from(second.p), second.p),

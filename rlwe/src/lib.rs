@@ -6,6 +6,7 @@ mod convert;
 mod crt;
 mod error;
 mod format;
+#[allow(dead_code, unused_imports, reason = "the scheme comes to use them")]
 mod ntt;
 mod number;
 mod pack;
@@ -26,6 +27,8 @@ mod wire;
 pub use client::ClientKey;
 pub use error::Error;
 pub use format::{Demand, Format};
+#[doc(hidden)]
+pub use ntt::bench;
 pub use number::{Mask, Masks, Number, Numbers};
 pub use pack::Packer;
 pub use product::{Accumulator, Ciphertext, Product, Weights};

@@ -8,6 +8,7 @@
 //! twice the results of E and O, at multiples of 2^i, those of O in the odd places: φ keeps the exponents that 2^(i+1) divides, and negates those that only 2^i does.
 //! What else has an exponent that 2^i divides is zero: it was cleared by the same in the levels before.
 
+use crate::ntt::Buffer;
 use crate::product::Product;
 use crate::ring::{Poly, Ring};
 use crate::server::ServerKey;
@@ -88,14 +89,14 @@ impl<'a> Packer<'a> {
         let ring = self.key.ring;
         let (mut sum, difference) = match (even, odd) {
             (None, None) => return None,
-            (Some(even), None) => (even.parts.clone(), even.parts),
+            (Some(even), None) => (even.parts.each_ref().map(copy), even.parts),
             (even, Some(mut odd)) => {
                 odd.parts
                     .iter_mut()
                     .for_each(|part| times_power(part, 1 << level));
                 match even {
                     Some(even) => sum_and_difference(ring, even.parts, odd.parts),
-                    None => (odd.parts.clone(), odd.parts.map(negative)),
+                    None => (odd.parts.each_ref().map(copy), odd.parts.map(negative)),
                 }
             }
         };
@@ -118,6 +119,15 @@ fn times_power(x: &mut Poly, shift: usize) {
         x.rotate_right(shift);
         x[..shift].iter_mut().for_each(|x| *x = -*x);
     }
+}
+
+fn copy(x: &Poly) -> Poly {
+    let copies = x.iter().map(|x| {
+        let mut y = Buffer::zeroed(x.len());
+        y.copy_from_slice(x);
+        y
+    });
+    copies.collect()
 }
 
 fn negative(mut x: Poly) -> Poly {

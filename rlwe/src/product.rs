@@ -42,7 +42,7 @@ impl Weights {
         }
     }
 
-    /// Makes it the polynomial with these coefficients at these exponents; those of equal exponents are added up.
+    /// Makes it the polynomial with these coefficients at these exponents; those of equal exponents are added up, and may not leave 32 bits.
     ///
     /// A smaller `span` makes the transform cheaper.
     ///
@@ -58,8 +58,6 @@ impl Weights {
         }
         for (prime, values) in self.ring.primes().iter().zip(&mut self.values) {
             values[..span].copy_from_slice(coefficients);
-            values[span..].fill(0.0);
-            prime.ntt.reduce(&mut values[..span]);
             prime.ntt.forward(values, span);
         }
     }
@@ -81,7 +79,7 @@ impl Accumulator {
     }
 
     pub(crate) fn new_in(ring: &'static Ring) -> Self {
-        let pair = |_| Buffer::new(2 * ring.degree);
+        let pair = |_| Buffer::zeroed(2 * ring.degree);
         Self {
             ring,
             pairs: ring.primes().iter().map(pair).collect(),
@@ -147,7 +145,6 @@ impl Accumulator {
         assert!(shift < ring.degree, "a shift below the degree");
         let mut parts = [Poly::new(), Poly::new()];
         for (prime, pair) in ring.primes().iter().zip(&mut self.pairs) {
-            prime.ntt.reduce(pair);
             let mut split_parts = [ring.zero(), ring.zero()];
             let [first, second] = &mut split_parts;
             split(pair, first, second);

@@ -22,7 +22,7 @@ pub(crate) fn polynomial(
 ) -> Poly {
     let mut stream = source.stream(purpose, number, 0);
     let hashed = primes.iter().map(|prime| {
-        let mut a = Buffer::new(degree);
+        let mut a = Buffer::zeroed(degree);
         sample::uniform(&mut stream, prime.p, &mut a);
         prime.ntt.forward(&mut a, degree);
         prime.ntt.reduce(&mut a);

@@ -53,6 +53,7 @@ impl Ring {
 
     /// The ring of this degree, a power of four.
     pub(crate) fn new(degree: usize, primes: &[u64], special: u64, max_weight: usize) -> Self {
+        assert!(!primes.contains(&special), "a special prime");
         let modulus = primes.iter().map(|&p| u128::from(p)).product();
         let of = |p: u64| Prime {
             p,
@@ -96,13 +97,14 @@ impl Ring {
 
     /// A polynomial of zeros.
     pub(crate) fn zero(&self) -> Buffer {
-        Buffer::new(self.degree)
+        Buffer::zeroed(self.degree)
     }
 
     /// The same polynomial modulo each of the primes, in NTT form, centred. Its coefficients are at most half of each prime.
     pub(crate) fn transform(primes: &[Prime], x: &Buffer) -> Poly {
         let transformed = primes.iter().map(|prime| {
-            let mut y = x.clone();
+            let mut y = Buffer::zeroed(x.len());
+            y.copy_from_slice(x);
             prime.ntt.forward(&mut y, x.len());
             prime.ntt.reduce(&mut y);
             y

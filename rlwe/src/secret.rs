@@ -45,7 +45,7 @@ impl Secret {
             .iter()
             .zip(a.iter().zip(&self.transformed))
             .map(|(prime, (a, s))| {
-                let mut x = Buffer::new(e.len());
+                let mut x = Buffer::zeroed(e.len());
                 prime.ntt.multiply(&mut x, a, s);
                 prime.ntt.inverse(&mut x, 1);
                 for (x, &e) in x.iter_mut().zip(e.iter()) {

@@ -5,7 +5,7 @@ use ring_arith::{Bits, packed_len, unpack};
 use zeroize::Zeroizing;
 
 use crate::client::packing_number;
-use crate::convert::{to_double, vectorised};
+use crate::convert::{reduce_wide, to_double, vectorised};
 use crate::error::{Error, check_len};
 use crate::format::{Form, Format};
 use crate::ntt::interleave;
@@ -187,7 +187,7 @@ impl ServerKey {
             middles(prime, &u, f, &mut c0);
             prime.ntt.forward(&mut c0, ring.degree);
             prime.ntt.reduce(&mut c0);
-            let mut pair = crate::ntt::Buffer::new(2 * ring.degree);
+            let mut pair = crate::ntt::Buffer::zeroed(2 * ring.degree);
             interleave(&mut pair, &c0, a);
             pair
         });
@@ -195,13 +195,18 @@ impl ServerKey {
     }
 }
 
-/// The middles of the ranges of numbers whose high bits are u, modulo one prime, centred.
-#[expect(clippy::cast_possible_wrap, reason = "parts are below 2^50")]
+/// The middles of the ranges of numbers whose high bits are u, modulo one prime, at most twice that.
+#[expect(
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    reason = "the parts are below 2^50"
+)]
 fn middles(prime: &Prime, u: &[u64], f: u32, out: &mut [f64]) {
-    // u·2^f = high·2^(s+f) + low·2^f, with s + f the bits of the prime or less.
+    // u·2^f = high·2^(s + f) + low·2^f.
     let split = (prime.bits() - 1).saturating_sub(f);
     let half = if f > 0 { 1_i64 << (f - 1) } else { 0 };
     let low = (1 << split) - 1;
+    let (p, inverse) = (prime.p as f64, 1.0 / prime.p as f64);
     vectorised(
         #[inline(always)]
         || {
@@ -210,17 +215,15 @@ fn middles(prime: &Prime, u: &[u64], f: u32, out: &mut [f64]) {
             }
         },
     );
-    let shift = u32::min(split + f, 63);
-    prime.ntt.scale(out, (1_u64 << shift) % prime.p);
+    prime.ntt.scale(out, (1_u64 << (split + f)) % prime.p);
     vectorised(
         #[inline(always)]
         || {
             for (x, &u) in out.iter_mut().zip(u) {
-                *x += to_double(((u & low) << f) as i64 + half);
+                *x += reduce_wide(to_double(((u & low) << f) as i64 + half), p, inverse);
             }
         },
     );
-    prime.ntt.reduce(out);
 }
 
 /// Reads a polynomial of a key into its NTT form, centred.

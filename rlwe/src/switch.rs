@@ -5,6 +5,7 @@
 //! divided by P with the rest (eprint 2012/099, eprint 2020/015).
 
 use crate::automorphism::Automorphism;
+use crate::convert::reduce_all;
 use crate::ntt::Buffer;
 use crate::ring::{Poly, Ring};
 
@@ -60,7 +61,6 @@ impl SwitchKey {
             self.automorphism.apply(&c[1][r], digit);
             for (i, prime) in ring.all_primes().iter().enumerate() {
                 transformed.copy_from_slice(digit);
-                prime.ntt.reduce(transformed);
                 prime.ntt.forward(transformed, ring.degree);
                 for (sum, key) in sums.iter_mut().zip(key) {
                     match r {
@@ -83,13 +83,11 @@ impl SwitchKey {
 fn divide_add(ring: &Ring, x: &mut Poly, rest: &mut Buffer, sum: &mut Poly) {
     let (special, x) = x.split_last_mut().expect("P is the last");
     let last = ring.special();
-    last.ntt.reduce(special);
     last.ntt.inverse(special, 1);
     for ((prime, x), sum) in ring.primes().iter().zip(x).zip(sum) {
-        prime.ntt.reduce(x);
         prime.ntt.inverse(x, prime.special_inverse);
         rest.copy_from_slice(special);
-        prime.ntt.reduce(rest);
+        reduce_all(rest, prime.p);
         prime.ntt.scale(rest, prime.special_inverse);
         for ((sum, &x), &rest) in sum.iter_mut().zip(x.iter()).zip(rest.iter()) {
             *sum += x - rest;

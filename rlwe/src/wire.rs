@@ -41,7 +41,7 @@ pub(crate) fn read_residues(
         bytes = rest;
         unpack(head, bits, &mut words);
         check_range(what, &words, prime.p - 1)?;
-        let mut x = Buffer::new(degree);
+        let mut x = Buffer::zeroed(degree);
         for (x, &word) in x.iter_mut().zip(&words) {
             *x = centred(word, prime.p);
         }
