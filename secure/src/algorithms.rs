@@ -9,18 +9,21 @@ use winograd::Tile;
 use crate::Error;
 
 /// All algorithms, the plainest first. Of two that cost the same, the planner takes the earlier one.
-static ALGORITHMS: [&dyn LinearAlgorithm; 5] = [
+static ALGORITHMS: &[&dyn LinearAlgorithm] = &[
     &Direct,
     &ClientChooses,
     &Tile::F2x2_3x3,
     &Tile::F4x4_3x3,
     &Tile::F2x2_5x5,
+    // It hides nothing, and shows what the crate does with noise, keys and phases ahead.
+    #[cfg(test)]
+    &testkit::Noisy,
 ];
 
 /// All algorithms for linear layers, the plainest first.
 #[must_use]
 pub fn algorithms() -> &'static [&'static dyn LinearAlgorithm] {
-    &ALGORITHMS
+    ALGORITHMS
 }
 
 /// An algorithm as a graph names it.

@@ -134,6 +134,7 @@ impl Session {
     /// let (at_server, at_client, _) = testkit::run_sessions(1, count, twice);
     /// assert_eq!((at_server, at_client), (1, 2));
     /// ```
+    #[expect(clippy::missing_panics_doc, reason = "a value is kept by its own type")]
     pub fn kept<T: Any + Send + Default>(&mut self) -> &mut T {
         let kept = self.kept.entry(TypeId::of::<T>());
         let kept = kept.or_insert_with(|| Box::new(T::default()));
