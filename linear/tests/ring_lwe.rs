@@ -1,13 +1,13 @@
-//! Linear layers by ring-LWE: large ones with extreme weights, and what a wrong peer says.
+//! Linear layers by ring-LWE: large ones with extreme weights, and every kind of layout.
 
-use channel::Cost;
+use channel::{Cost, Role};
 use linear::{
     ConvSpec, LayerParameters, LinearAlgorithm, LinearLayer, LinearProtocol, LinearShape, RingLwe,
     clear,
 };
 use ring_arith::{Bits, slices};
-use sharing::Session;
-use testkit::{elements, rng, run_sessions};
+use sharing::{Party, Session};
+use testkit::{Transcript, elements, rng, run_sessions, run_sessions_over};
 
 fn layer(channels: [usize; 2], size: usize, kernel: usize, groups: usize) -> LinearLayer {
     let padding = [kernel / 2; 4];
@@ -82,5 +82,130 @@ fn large_layers_are_exact() {
             assert!(bytes <= most, "{bytes} bytes");
         }
         run(RingLwe { packed: false }, &layer, &extreme(&layer)[0]);
+    }
+}
+
+/// Layers that differ in all that a layout knows of, with weights and rings of other widths.
+#[test]
+fn layers_of_all_kinds_are_exact() {
+    let conv = |channels, input, kernel: [usize; 2], stride, dilation, groups| {
+        let [rows, columns] = kernel.map(|k| k / 2);
+        let padding = [rows, columns, rows, columns];
+        let spec = ConvSpec::new(channels, input, kernel, stride, padding, groups);
+        LinearShape::Conv(
+            spec.and_then(|spec| spec.dilated(dilation))
+                .expect("possible"),
+        )
+    };
+    let shapes = [
+        // Depthwise, packed; depthwise in several tiles; groups that share ciphertexts.
+        conv([96, 96], [14, 14], [3, 3], [1, 1], [1, 1], 96),
+        conv([4, 4], [90, 100], [3, 3], [2, 2], [1, 1], 4),
+        conv([24, 48], [9, 9], [3, 3], [1, 1], [1, 1], 8),
+        // Strides: phases of the input, and positions that nothing needs.
+        conv([3, 16], [64, 64], [7, 7], [2, 2], [1, 1], 1),
+        conv([32, 48], [28, 28], [1, 1], [2, 2], [1, 1], 1),
+        // Dilated, also beyond the input; a kernel with one row; two strides.
+        conv([8, 8], [20, 20], [3, 3], [1, 1], [4, 4], 1),
+        conv([2, 3], [5, 5], [3, 3], [1, 1], [1, 1], 1),
+        conv([5, 7], [13, 90], [1, 5], [1, 3], [1, 2], 1),
+        // Wide outputs of few channels.
+        conv([2, 100], [10, 10], [1, 1], [1, 1], [1, 1], 1),
+        LinearShape::FullyConnected {
+            inputs: 600,
+            outputs: 130,
+        },
+    ];
+    for (weight_bits, bits) in [(8, 24), (12, 30), (14, 40)] {
+        for shape in shapes {
+            let (weight_bits, bits) = (Bits::of(weight_bits), Bits::of(bits));
+            let layer = LinearLayer {
+                shape,
+                weight_bits,
+                bits,
+            };
+            let weights = testkit::weights(shape.weight_len(), weight_bits, &mut rng(4));
+            for packed in [false, true] {
+                run(RingLwe { packed }, &layer, &weights);
+            }
+        }
+    }
+}
+
+/// However the work is split among threads.
+#[test]
+fn threads_do_not_change_what_is_said() {
+    let layer = layer([24, 40], 20, 3, 1);
+    let protocol = &*RingLwe { packed: true }
+        .plan(&layer)
+        .expect("it has a plan");
+    let x = &vec![77; layer.shape.input_len()];
+    let parameters = LayerParameters {
+        weights: &vec![-3; layer.shape.weight_len()],
+        bias: &[0; 40],
+    };
+    let prepared = &protocol.prepare(parameters).expect("the layer's");
+    let said = [1, 3].map(|threads| {
+        let pool = || rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let [server, client] = [pool(), pool()].map(|pool| pool.expect("threads are there"));
+        let transcript = Transcript::new();
+        run_sessions_over(
+            &transcript.line(),
+            1,
+            |s| {
+                set_up(protocol, s);
+                let serve =
+                    async |party: &Party<'_>| protocol.serve(party, parameters, prepared, x).await;
+                server
+                    .install(|| s.run(serve))
+                    .expect("the server succeeds")
+            },
+            |s| {
+                set_up(protocol, s);
+                let request = async |party: &Party<'_>| protocol.request(party, x).await;
+                client
+                    .install(|| s.run(request))
+                    .expect("the client succeeds")
+            },
+        );
+        [Role::Server, Role::Client].map(|role| transcript.digest(role))
+    });
+    assert_eq!(said[0], said[1]);
+}
+
+/// The same layer with the same inputs, twice in a session.
+#[test]
+fn nothing_is_said_twice() {
+    let layer = layer([2, 3], 8, 3, 1);
+    let protocol = &*RingLwe { packed: true }
+        .plan(&layer)
+        .expect("it has a plan");
+    let weights = testkit::weights(layer.shape.weight_len(), layer.weight_bits, &mut rng(4));
+    let parameters = LayerParameters {
+        weights: &weights,
+        bias: &[0; 3],
+    };
+    let x = vec![1; layer.shape.input_len()];
+    let (server, client, _) = run_sessions(
+        1,
+        |s| {
+            set_up(protocol, s);
+            let prepared = protocol.prepare(parameters).expect("the layer's");
+            [(); 2].map(|()| {
+                s.run(async |party| protocol.serve(party, parameters, &prepared, &x).await)
+                    .expect("the server succeeds")
+            })
+        },
+        |s| {
+            set_up(protocol, s);
+            [(); 2].map(|()| {
+                s.run(async |party| protocol.request(party, &x).await)
+                    .expect("the client succeeds")
+            })
+        },
+    );
+    for shares in [server, client] {
+        let equal = shares[0].iter().zip(&shares[1]).filter(|(a, b)| a == b);
+        assert_eq!(equal.count(), 0, "shares are equal by chance only");
     }
 }

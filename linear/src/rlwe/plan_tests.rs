@@ -202,7 +202,8 @@ fn networks_are_as_small_as_the_model_says() {
         for (packed, expected) in [true, false].into_iter().zip(expected) {
             let actual = network.megabytes(packed);
             let said = format!("{name}, packed {packed}: {actual} MB, not {expected}");
-            println!("{said}"); assert!(actual < 1.01 * expected, "{said}");
+            println!("{said}");
+            assert!(actual < 1.01 * expected, "{said}");
         }
     }
 }
