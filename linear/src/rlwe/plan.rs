@@ -1,6 +1,7 @@
 //! The choice of layout and parameter set for a layer, from public data.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use ::rlwe::{DEGREE, Demand, Format, Set};
 use sharing::Rounds;
@@ -40,6 +41,7 @@ impl Plan {
         };
         let geometry = Geometry::new(&layer.shape);
         let geometry = geometry.ok_or_else(|| advice("the kernel is too large for ring-LWE"))?;
+        let geometry = Arc::new(geometry);
         let mut search = Search::new(layer, &geometry);
         search.all(packed);
         match search.best {
@@ -65,7 +67,7 @@ impl Plan {
     }
 
     /// Results of an image.
-    pub(super) const fn results(&self) -> usize {
+    pub(super) fn results(&self) -> usize {
         self.layout.geometry.channels[1] * self.layout.geometry.positions()
     }
 
@@ -131,7 +133,7 @@ fn counted(count: u64) -> usize {
 /// The search for the best plan.
 struct Search<'a> {
     layer: &'a LinearLayer,
-    geometry: &'a Geometry,
+    geometry: &'a Arc<Geometry>,
     /// Nanoseconds of the best plan, and the plan.
     best: Option<(u64, Plan)>,
     /// Whether any layout failed for want of a format.
@@ -139,7 +141,7 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    const fn new(layer: &'a LinearLayer, geometry: &'a Geometry) -> Self {
+    const fn new(layer: &'a LinearLayer, geometry: &'a Arc<Geometry>) -> Self {
         Self {
             layer,
             geometry,
@@ -158,7 +160,7 @@ impl<'a> Search<'a> {
             }
             for tiling in tilings(geometry, DEGREE / lanes) {
                 let layout = Layout {
-                    geometry: geometry.clone(),
+                    geometry: Arc::clone(geometry),
                     tiling,
                     lanes,
                     together: 1,
