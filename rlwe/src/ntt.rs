@@ -16,6 +16,8 @@ mod forward;
 mod inverse;
 mod kernel;
 #[cfg(target_arch = "x86_64")]
+mod levels;
+#[cfg(target_arch = "x86_64")]
 mod machine;
 mod modular;
 #[cfg(target_arch = "x86_64")]

@@ -1,5 +1,12 @@
 //! Tests of the whole scheme, at full and at small degrees.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "the numbers of tests are small, or are taken modulo powers of two"
+)]
+
 mod deviation;
 mod exact;
 mod lemma;
@@ -147,7 +154,11 @@ fn noise(x: i128, y: u64, form: Form, ring: &Ring) -> f64 {
 /// The smallest prime from `least` on that is 1 modulo 2·degree.
 fn prime(least: u64, degree: usize) -> u64 {
     let step = 2 * degree as u64;
-    let is_prime = |p: &u64| (2..).take_while(|d| d * d <= *p).all(|d| p % d != 0);
+    let is_prime = |p: &u64| {
+        (2..)
+            .take_while(|d| d * d <= *p)
+            .all(|d| !p.is_multiple_of(d))
+    };
     (1..)
         .map(|i| (least / step + i) * step + 1)
         .find(is_prime)

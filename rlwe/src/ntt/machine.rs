@@ -135,6 +135,21 @@ pub(super) trait Powers<M: Machine>: Copy {
     fn power(self, machine: M, k: usize) -> (M::Vector, M::Vector);
 }
 
+/// Four powers from this one on. (Not by `map`: a closure with vectors may not be inlined.)
+#[inline(always)]
+pub(super) fn four<M: Machine, P: Powers<M>>(
+    machine: M,
+    powers: P,
+    k: usize,
+) -> [(M::Vector, M::Vector); 4] {
+    [
+        powers.power(machine, k),
+        powers.power(machine, k + 1),
+        powers.power(machine, k + 2),
+        powers.power(machine, k + 3),
+    ]
+}
+
 /// The same in all lanes.
 impl<M: Machine> Powers<M> for &Fan {
     #[inline(always)]
@@ -143,12 +158,24 @@ impl<M: Machine> Powers<M> for &Fan {
     }
 }
 
+/// Those of the first, and from 8 on those of the second.
+impl<M: Machine> Powers<M> for (&Fan, &Fan) {
+    #[inline(always)]
+    fn power(self, machine: M, k: usize) -> (M::Vector, M::Vector) {
+        if k < 8 {
+            self.0.power(machine, k)
+        } else {
+            self.1.power(machine, k - 8)
+        }
+    }
+}
+
 /// A fan per lane, of this part of a line.
 impl<M: Machine> Powers<M> for (&Fans, usize) {
     #[inline(always)]
     fn power(self, machine: M, k: usize) -> (M::Vector, M::Vector) {
         let (fans, part) = self;
-        let load = |line| machine.load(line, part);
-        (load(&fans.w[k - 1]), load(&fans.q[k - 1]))
+        let (w, q) = (&fans.w[k - 1], &fans.q[k - 1]);
+        (machine.load(w, part), machine.load(q, part))
     }
 }

@@ -150,7 +150,7 @@ fn accumulators_sum_and_shift_and_start_again() {
     let ciphertext = parties.ciphertext(FORM, &x);
     let (mut weights, mut sum) = (Weights::new_in(ring), Accumulator::new_in(ring));
     for terms in [1, 6, 7, 8, 13, 14, 15, 40] {
-        let mut expected = vec![0_u64; 16];
+        let mut expected = [0_u64; 16];
         for term in 0..terms {
             let coefficients = [(term % 16, 3), (2, term as i32), (2, -7)];
             weights.fill(16, coefficients.into_iter());

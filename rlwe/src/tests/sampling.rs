@@ -44,7 +44,7 @@ fn errors_are_differences_of_counts() {
     let tails = |x: &dyn Fn(usize) -> f64| [(0..7).map(x).sum::<f64>(), (36..43).map(x).sum()];
     let all =
         |x: &dyn Fn(usize) -> f64| -> Vec<f64> { body.clone().map(x).chain(tails(x)).collect() };
-    let observed: Vec<u64> = all(&|i| counts[i] as f64)
+    let observed: Vec<u64> = all(&|i| f64::from(counts[i]))
         .iter()
         .map(|&c| c as u64)
         .collect();
