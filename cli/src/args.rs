@@ -114,10 +114,32 @@ pub(crate) enum Filter {
     Lanczos,
 }
 
+/// Which protocols compute the linear layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Preset {
+    /// For each layer whatever is best.
+    Auto,
+    /// By oblivious transfer alone: what rests on no lattice assumption.
+    Ot,
+}
+
+/// The choice of the algorithms of linear layers; the findings do not depend on it.
+#[derive(Debug, Args)]
+pub(crate) struct AlgorithmArgs {
+    /// The protocols of linear layers: auto, homomorphic encryption (ring-LWE) included; ot, by oblivious transfer alone.
+    #[arg(long, value_enum, default_value_t = Preset::Auto)]
+    pub(crate) preset: Preset,
+    /// What the choice of algorithms keeps small.
+    #[arg(long, value_enum, default_value_t = Objective::Bytes)]
+    pub(crate) objective: Objective,
+}
+
 /// Which system's protocols are planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PlanPreset {
-    /// Those of this program, by oblivious transfer.
+    /// Those of this program, for each layer whatever is best.
+    Auto,
+    /// The same by oblivious transfer alone.
     Ot,
     /// CrypTFlow2 with a ring of 37 bits, 12 of them fraction, and one cross term; by formula.
     Cryptflow2,
@@ -191,6 +213,9 @@ pub(crate) struct DemoArgs {
     /// How exact the secure result is.
     #[arg(long, value_enum, default_value_t = Mode::Faithful)]
     pub(crate) mode: Mode,
+    /// The protocols of linear layers: auto, homomorphic encryption (ring-LWE) included; ot, by oblivious transfer alone.
+    #[arg(long, value_enum, default_value_t = Preset::Auto)]
+    pub(crate) preset: Preset,
     /// What makes correlated OTs; `auto` chooses for a LAN.
     #[arg(long, value_enum, default_value_t = Extension::Auto)]
     pub(crate) extension: Extension,
@@ -234,10 +259,12 @@ pub(crate) struct ServeArgs {
     /// Open no more of the outputs than this: each bit that clients see tells something about the weights.
     #[arg(long, value_enum, default_value_t = Open::All)]
     pub(crate) open: Open,
+    #[command(flatten)]
+    pub(crate) algorithms: AlgorithmArgs,
     /// What makes correlated OTs in all sessions; clients are told. Silent OT keeps a few MiB of tables for each session.
     #[arg(long, value_enum, default_value_t = Extension::Auto)]
     pub(crate) extension: Extension,
-    /// The network to most clients, for which --extension auto chooses: lan (3 Gbit/s), wan (100 Mbit/s), or a rate and a round trip such as 1Gbit,20ms.
+    /// The network to most clients, for which --extension auto and --objective time choose: lan (3 Gbit/s), wan (100 Mbit/s), or a rate and a round trip such as 1Gbit,20ms.
     #[arg(long, value_name = "lan|wan|RATE,RTT", default_value = "lan")]
     pub(crate) network: Wire,
     /// Make correlated OTs in two threads of each session, ahead of the protocols: faster on a line of long delay, if both
@@ -368,9 +395,8 @@ pub(crate) struct ImportArgs {
     /// Names of the outputs, separated by commas; default: those in the weights file, else numbers.
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     pub(crate) labels: Vec<String>,
-    /// What the choice of algorithms keeps small; the findings do not depend on it.
-    #[arg(long, value_enum, default_value_t = Objective::Bytes)]
-    pub(crate) objective: Objective,
+    #[command(flatten)]
+    pub(crate) algorithms: AlgorithmArgs,
     #[command(flatten)]
     pub(crate) speed: SpeedArgs,
     /// Where to write the model file.
@@ -420,13 +446,13 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) classes: Option<u32>,
     /// Which system's protocols to plan.
-    #[arg(long, value_enum, default_value_t = PlanPreset::Ot)]
+    #[arg(long, value_enum, default_value_t = PlanPreset::Auto)]
     pub(crate) preset: PlanPreset,
     #[command(flatten)]
     pub(crate) speed: SpeedArgs,
-    /// Choose the algorithm of each layer anew; default: those of the model, which for a backbone are chosen by bytes.
-    #[arg(long, value_enum)]
-    pub(crate) objective: Option<Objective>,
+    /// What the choice of algorithms keeps small.
+    #[arg(long, value_enum, default_value_t = Objective::Bytes)]
+    pub(crate) objective: Objective,
     /// How exact the secure result is.
     #[arg(long, value_enum, default_value_t = Mode::Faithful)]
     pub(crate) mode: Mode,

@@ -102,6 +102,15 @@ impl SecureNetwork {
         !self.online.is_empty()
     }
 
+    /// Whether some layers could run ahead of the inputs: whether the same network [planned so](SecureNetwork::ahead) would run another way.
+    #[must_use]
+    pub fn can_run_ahead(&self) -> bool {
+        self.steps.iter().any(|step| match step {
+            Step::Linear(step) | Step::Online(step) => step.ahead().is_some(),
+            _ => false,
+        })
+    }
+
     /// The most images that one phase ahead may be for, so that what it leaves behind stays within 256 MiB; at least one. Both parties
     /// have the same.
     #[must_use]

@@ -28,7 +28,7 @@ mod windows;
 
 pub use ahead::{Ahead, AheadReport};
 pub use algorithms::algorithms;
-pub use choose::{Algorithms, Candidate, LayerChoice, choose_algorithms, reasons};
+pub use choose::{Algorithms, Candidate, LayerChoice, choose_algorithms};
 pub use cryptflow2::CrypTFlow2;
 pub use error::Error;
 pub use executor::SecureNetwork;

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use images::Image;
 use nets::Model;
-use secure::ExtensionChoice;
 use service::{Finding, Times};
 
 use crate::args::{Arithmetic, ClearArgs};
@@ -17,7 +16,7 @@ use crate::ui::Ui;
 /// Runs the network without secrecy on every input.
 pub(crate) fn clear(args: &ClearArgs, ui: Ui) -> Outcome<()> {
     let inputs = Inputs::find(&args.input)?;
-    let model = model::load(&args.model, ExtensionChoice::default(), ui)?;
+    let model = model::load(&args.model, ui)?;
     for image in inputs {
         let image = image?;
         let report = run(&model, &image, args.arithmetic);

@@ -97,10 +97,13 @@ impl ServerProcess {
         let timeout = TIMEOUT.to_string();
         let extension = args.extension.to_possible_value();
         let extension = extension.as_ref().map_or("auto", PossibleValue::get_name);
+        let preset = args.preset.to_possible_value();
+        let preset = preset.as_ref().map_or("auto", PossibleValue::get_name);
         let mut process = Command::new(program)
             .args(["serve", "--model", EMBEDDED, "--listen", "127.0.0.1:0"])
             .args(["--sessions", "1", "--timeout", &timeout])
             .args(["--extension", extension])
+            .args(["--preset", preset])
             .args(args.background.then_some("--background"))
             .args(["--end-with-stdin", "--json", "--quiet"])
             .stdin(Stdio::piped())

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use channel::{Cost, Cots, Role};
-use nets::{FloatModel, Model};
-use secure::{CpuModel, CrypTFlow2, ExtensionChoice, LayerPlan, Mode, SecureNetwork, reasons};
+use nets::FloatModel;
+use secure::{CpuModel, CrypTFlow2, ExtensionChoice, LayerPlan, Mode, SecureNetwork};
 use serde::Serialize;
 use service::{Comm, Extension};
 use sharing::default_extension;
 
 use super::wire::Wire;
 use crate::failure::{Failure, Outcome};
-use crate::model;
+use crate::model::Chosen;
 use crate::report::{Layer, Planned, Widths, traffic, widths};
 use crate::text::{Side, Table, bytes, put};
 
@@ -56,27 +56,19 @@ pub(crate) struct Speed {
     pub(crate) extension: ExtensionChoice,
 }
 
-/// What a model costs with the algorithms that it has.
-pub(crate) fn of_model(
-    model: &Model,
+/// What a model costs with the algorithms that were chosen.
+pub(crate) fn of_choice(
+    chosen: &Chosen,
     mode: Mode,
+    preset: &'static str,
     parameters: u64,
     speed: &Speed,
 ) -> Outcome<Estimate> {
-    let extension = model::extension(model, mode, speed.extension)?;
-    let why = reasons(&model.public.graph, extension.price()).map_err(Failure::input)?;
-    with_reasons(model, mode, extension, parameters, &why, speed)
-}
-
-/// As [`of_model`], with the reasons for the algorithms of layers, by node.
-pub(crate) fn with_reasons(
-    model: &Model,
-    mode: Mode,
-    extension: &'static dyn Extension,
-    parameters: u64,
-    why: &BTreeMap<usize, String>,
-    speed: &Speed,
-) -> Outcome<Estimate> {
+    let Chosen {
+        model, extension, ..
+    } = chosen;
+    let why = chosen.layers.iter().map(|c| (c.node, c.why.clone()));
+    let (why, extension) = (why.collect(), *extension);
     let public = &model.public;
     let graph = Arc::new(public.graph.clone());
     let network = SecureNetwork::new(graph, mode, extension.price()).map_err(Failure::input)?;
@@ -88,10 +80,10 @@ pub(crate) fn with_reasons(
         parameters,
         ..sum(
             public.name.clone(),
-            "ot",
+            preset,
             network.plan(),
             views,
-            why,
+            &why,
             (speed, extension),
         )
     };
