@@ -6,9 +6,10 @@ use std::sync::Arc;
 use ::rlwe::{DEGREE, Demand, Format, Set};
 use sharing::Rounds;
 
+use super::axis::MAX_TAPS;
 use super::keys::Item;
 use super::layout::{Geometry, Layout, Tiling};
-use super::price::Counts;
+use super::price::{CONSTANTS, Counts};
 use super::tag::TAG;
 use crate::{LinearLayer, Refusal, Work};
 
@@ -18,6 +19,22 @@ const MAX_RESPONSES: u64 = 1 << 15;
 
 /// Ways to cut columns that are compared, from the coarsest that fits on. AGREEMENT.
 const CUTS: usize = 9;
+
+/// A digest of what plans depend on besides the layer. AGREEMENT.
+pub(crate) const PLANS: u64 = {
+    let own = digest(&[MAX_REQUESTS, MAX_RESPONSES, CUTS as u64, MAX_TAPS as u64]);
+    digest(CONSTANTS) ^ own.rotate_left(1)
+};
+
+/// FNV-1a of 64 bits, by words.
+const fn digest(words: &[u64]) -> u64 {
+    let (mut digest, mut i) = (0xcbf2_9ce4_8422_2325_u64, 0);
+    while i < words.len() {
+        digest = (digest ^ words[i]).wrapping_mul(0x0100_0000_01b3);
+        i += 1;
+    }
+    digest
+}
 
 /// How a layer is computed.
 #[derive(Clone, PartialEq, Eq, Debug)]
