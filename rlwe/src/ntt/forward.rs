@@ -1,8 +1,8 @@
 //! The forward transform: butterflies that multiply first, from the coefficients in their order.
 //!
-//! Of the eight values of three levels only the first is reduced before. If all are below B·p, what comes out is below
-//! 1/2 + m(B) + m(B₁) + m(B₂) times p, where m(B) = 1/2 + B/32 bounds a product, B₁ = B + m(B) and B₂ = B₁ + m(B₁): for B of at most
-//! 2.3 again at most 2.3, and what is multiplied is below 3.5.
+//! Of the eight values of three levels only the first is reduced before; every other one is multiplied once. With inputs below B·2^50 what is
+//! multiplied is below B, B₁ = B + m(B) and B₂ = B₁ + m(B₁) times 2^50, where m(B) = 1/2 + B/32 bounds a product as a multiple of p, and
+//! what comes out is below 1/2 + m(B) + m(B₁) + m(B₂) times p. For B of at most 2.3 that is at most 2.3 again, and B₂ is below 3.5.
 
 use super::levels::{self, Butterfly, eighths, in_pairs, transposed};
 use super::machine::{Field, Machine, Operation, Powers, four};
@@ -26,7 +26,12 @@ impl Operation for Forward<'_> {
         if source == 1 {
             // Nothing but a constant, or nothing at all.
             let constant = if nonzero == 0 { 0.0 } else { x[0] };
-            x.fill(constant);
+            let constant = f.reduce(machine.splat(constant));
+            for line in x.as_chunks_mut::<8>().0 {
+                for part in 0..M::PARTS {
+                    machine.store(line, part, constant);
+                }
+            }
             return;
         }
         let lines = x.as_chunks_mut::<8>().0;

@@ -6,9 +6,10 @@
 
 use super::levels::{self, Butterfly, in_pairs, transposed};
 use super::machine::{Field, Machine, Operation, Powers, four};
-use super::tables::{BLOCK, Fan, Fans, Line, Pass, Tables};
+use super::roots::BLOCK;
+use super::tables::{Fan, Fans, Line, Pass, Tables};
 
-/// Transforms x, of at most 7p, in place and multiplies it by `scale`, below p. What comes out is next to zero.
+/// Transforms x, below 2^53, in place and multiplies it by `scale`, below p. What comes out is next to zero.
 pub(super) struct Inverse<'a> {
     pub(super) tables: &'a Tables,
     pub(super) x: &'a mut [f64],

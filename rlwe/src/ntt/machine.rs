@@ -1,8 +1,8 @@
 //! What a set of vector instructions offers, and arithmetic modulo p with it.
 //!
-//! A residue is an integer in a double, of at most 8p < 2^53. A product x·w modulo p is h = x·w rounded, c = x·w/p rounded to an integer,
-//! and (h − c·p) + (x·w − h), where both brackets are exact by a fused multiplication. The rounding adds 3·2^51: in \[2^52, 2^53) doubles
-//! are integers. So |x·w/p| must be at most 2^51, which is x of at most 4p for w of at most p/2.
+//! A residue is an integer below 2^53 in a double. A product x·w modulo p is h = x·w rounded, c = x·w/p rounded to an integer, and
+//! (h − c·p) + (x·w − h), where both brackets are exact by a fused multiplication. The rounding adds 3·2^51: in \[2^52, 2^53) doubles are
+//! integers. So |x·w/p| must be at most 2^51, which it is for |x| ≤ 2^52 and |w| ≤ p/2.
 
 use super::tables::{Fan, Fans, Line};
 
@@ -64,20 +64,20 @@ impl<M: Machine> Field<M> {
         m.sub(m.mul_add(a, b, self.magic), self.magic)
     }
 
-    /// The number next to zero for |x| ≤ 4p; for 8p, it may be (p + 1)/2 away from zero.
+    /// The number next to zero for |x| ≤ 2^52; below 2^53 it may be (p + 1)/2 from zero. (1/p is 2^-53/p off, and x/p is 1/2p from a half.)
     #[inline(always)]
     pub(super) fn reduce(self, x: M::Vector) -> M::Vector {
         let quotient = self.rounded(x, self.inverse);
         self.machine.sub_mul(quotient, self.p, x)
     }
 
-    /// The number next to zero for |x| ≤ 8p.
+    /// The number next to zero for |x| < 2^53.
     #[inline(always)]
     pub(super) fn centre(self, x: M::Vector) -> M::Vector {
         self.reduce(self.reduce(x))
     }
 
-    /// x·w for |x| ≤ 4p, w next to zero and its quotient by p: at most (1/2 + |x|/32p)·p. (The quotient is 2^-55 off.)
+    /// x·w for |x| ≤ 2^52, w next to zero and its quotient by p: at most (1/2 + |x|/2^55)·p. (The quotient is 2^-55 off.)
     #[inline(always)]
     pub(super) fn times(self, x: M::Vector, (w, q): (M::Vector, M::Vector)) -> M::Vector {
         let m = self.machine;
@@ -119,7 +119,7 @@ impl<M: Machine> Field<M> {
         high
     }
 
-    /// x·y for |x·y| ≤ 2p²: at most (1/2 + |x·y|/4p²)·p.
+    /// x·y for |x·y/p| ≤ 2^51: at most (1/2 + |x·y/p|/2^52)·p.
     #[inline(always)]
     pub(super) fn product(self, x: M::Vector, y: M::Vector) -> M::Vector {
         let m = self.machine;
