@@ -56,7 +56,7 @@ mod tests {
             Automorphism::new(16, level).apply(&doubles, &mut y);
             let k = 1 + (16 >> level);
             let at = |x: &[i64], w| x.iter().zip(powers(w)).map(|(x, w)| x * w).sum::<i64>();
-            let y: Vec<i64> = y.iter().map(|&y| y as i64).collect();
+            let y: Vec<i64> = y.iter().map(|&y| crate::convert::to_int(y)).collect();
             let (left, right) = (at(&y, root), at(&x, powers(root).nth(k).unwrap()));
             assert_eq!((left - right) % P, 0, "level {level}");
         }

@@ -32,11 +32,7 @@ pub(crate) fn to_digits(ring: &Ring, x: &mut Poly) {
 
 /// The integer of some digits, modulo 2^64, of the one that is least in absolute value.
 #[inline(always)]
-#[expect(
-    clippy::cast_sign_loss,
-    clippy::cast_possible_wrap,
-    reason = "arithmetic modulo 2^64"
-)]
+#[expect(clippy::cast_possible_wrap, reason = "arithmetic modulo 2^64")]
 pub(crate) fn wrapping_integer(x0: f64, x1: f64, p0: u64) -> i64 {
     to_int(x0).wrapping_add(to_int(x1).wrapping_mul(p0 as i64))
 }

@@ -72,10 +72,11 @@ impl<'a> Packer<'a> {
         while self.pushed < 1 << self.levels {
             self.push(None);
         }
-        let (_, packed) = self.waiting.pop().expect("one is left");
-        packed.map(|mut packed| {
-            (packed.levels, packed.packed) = (0, self.levels);
-            packed
+        let (_, packed) = self.waiting.pop()?;
+        packed.map(|packed| Product {
+            levels: 0,
+            packed: self.levels,
+            ..packed
         })
     }
 

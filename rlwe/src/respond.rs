@@ -14,7 +14,7 @@ use crate::wire::words;
 
 /// A ciphertext of results whose c1 is pseudorandom, whatever the weights. The only one that has a way to bytes, and only a response
 /// makes it.
-struct Rerandomised {
+pub(crate) struct Rerandomised {
     ring: &'static Ring,
     parts: [Poly; 2],
 }
@@ -64,7 +64,7 @@ impl ServerKey {
     /// Adds an encryption of zero: (b·u, a·u + e2) for the public key (b, a), a ternary u and an error e2.
     ///
     /// u is redrawn until no NTT value is zero. Then a·u is exactly uniform, as a is.
-    fn rerandomise(&self, mask: Mask, product: Product) -> Rerandomised {
+    pub(crate) fn rerandomise(&self, mask: Mask, product: Product) -> Rerandomised {
         let (ring, number) = (self.ring, self.masks.open_mask(mask));
         let mut parts = product.parts;
         let u = self.invertible(number);
@@ -92,7 +92,7 @@ impl ServerKey {
     }
 
     /// The ternary polynomial of a response, in NTT form.
-    fn invertible(&self, number: u64) -> Poly {
+    pub(crate) fn invertible(&self, number: u64) -> Poly {
         let ring = self.ring;
         let mut draws = (0..).map(|attempt| {
             let mut u = ring.zero();
@@ -108,7 +108,7 @@ impl ServerKey {
 
 impl Rerandomised {
     /// The server's share round(2^(l+1)·c0/q), and the response round(2^k·c1/q).
-    fn switch_down(mut self, form: Form, own: &mut [u64], out: &mut [u8]) {
+    pub(crate) fn switch_down(mut self, form: Form, own: &mut [u64], out: &mut [u8]) {
         assert_eq!(
             own.len(),
             self.ring.degree,
@@ -119,5 +119,18 @@ impl Rerandomised {
         let mut response = words(own.len());
         round_to_bits(self.ring, c1, form.response_bits(), &mut response);
         pack(&response, form.response_bits(), out);
+    }
+}
+
+#[cfg(test)]
+impl Rerandomised {
+    /// What a server would send that forgets to re-randomise.
+    pub(crate) fn forgotten(product: Product) -> Self {
+        let Product { ring, parts, .. } = product;
+        Self { ring, parts }
+    }
+
+    pub(crate) const fn parts(&self) -> &[Poly; 2] {
+        &self.parts
     }
 }

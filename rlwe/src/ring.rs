@@ -53,6 +53,7 @@ impl Ring {
 
     /// The ring of this degree, a power of four.
     pub(crate) fn new(degree: usize, primes: &[u64], special: u64, max_weight: usize) -> Self {
+        assert!(!primes.contains(&special), "a special prime");
         let modulus = primes.iter().map(|&p| u128::from(p)).product();
         let of = |p: u64| Prime {
             p,

@@ -19,7 +19,6 @@ pub(crate) const DITHER_BITS: u32 = 64 - 2 * Set::ERROR_COINS;
 ///
 /// Turning 21 of the coins over makes that the heads among all of them, less 21.
 #[inline(always)]
-#[expect(clippy::cast_possible_wrap, reason = "a count of bits")]
 pub(crate) const fn error(word: u64) -> i64 {
     ((word ^ LOW_COINS) & COINS).count_ones() as i64 - Set::ERROR_COINS as i64
 }
@@ -57,7 +56,7 @@ pub(crate) fn uniform(stream: &mut Stream, p: u64, out: &mut [f64]) {
         }
         let accepted = match refused {
             0 => words.len(),
-            _ => compact(words, p),
+            _ => keep(words, 0, |word| word < p),
         };
         let out = &mut out[filled..filled + accepted];
         vectorised(
@@ -72,14 +71,16 @@ pub(crate) fn uniform(stream: &mut Stream, p: u64, out: &mut [f64]) {
     }
 }
 
-/// Moves the words below p to the front, in their order; how many they are.
-fn compact(words: &mut [u64], p: u64) -> usize {
-    let mut accepted = 0;
-    for i in 0..words.len() {
-        words[accepted] = words[i];
-        accepted += usize::from(words[i] < p);
+/// Moves those of the items from `start` on that are good together, in their order; where they end. The order of memory accesses tells
+/// which are good, and nothing else.
+fn keep<T: Copy>(items: &mut [T], start: usize, good: impl Fn(T) -> bool) -> usize {
+    let mut end = start;
+    for i in start..items.len() {
+        let item = items[i];
+        items[end] = item;
+        end += usize::from(good(item));
     }
-    accepted
+    end
 }
 
 /// Adds an error to each coefficient.
@@ -116,10 +117,7 @@ pub(crate) fn ternary(stream: &mut Stream, out: &mut [f64]) {
         let mut filled = 0;
         while filled < needed {
             stream.bytes(&mut bytes[filled..needed]);
-            for i in filled..needed {
-                bytes[filled] = bytes[i];
-                filled += usize::from(bytes[i] < TRIT_BYTES);
-            }
+            filled = keep(&mut bytes[..needed], filled, |byte| byte < TRIT_BYTES);
         }
         for (digits, &byte) in out.chunks_mut(TRITS).zip(&bytes) {
             let mut left = u32::from(byte);

@@ -126,8 +126,12 @@ impl ServerKey {
 
     /// The levels of packing that there are keys for.
     #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "at most log2 of the degree"
+    )]
     pub fn levels(&self) -> u32 {
-        u32::try_from(self.switch_keys.len()).expect("at most log2 of the degree")
+        self.switch_keys.len() as u32
     }
 
     pub(crate) fn switch_key(&self, level: u32) -> &SwitchKey {

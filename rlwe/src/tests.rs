@@ -1,15 +1,31 @@
 //! Tests of the whole scheme, at full and at small degrees.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "the numbers of tests are small, or are taken modulo powers of two"
+)]
+
+mod deviation;
 mod exact;
+mod lemma;
+mod noise;
+mod packing;
+mod privacy;
+mod refusals;
+mod repeats;
+mod sampling;
 
 use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRng, Rng as _, SeedableRng};
 use ring_arith::packed_len;
 
+use crate::crt;
 use crate::format::Form;
 use crate::number::{Mask, Number};
 use crate::product::{Accumulator, Ciphertext, Product, Weights};
-use crate::ring::Ring;
+use crate::ring::{Poly, Ring};
 use crate::{ClientKey, ServerKey, Set};
 
 /// The session of the tests.
@@ -92,6 +108,72 @@ impl Parties {
             .respond_form(form, self.mask(), product, &mut own, &mut response);
         (own, response)
     }
+}
+
+/// c0 + c1·s of a ciphertext in coefficients, as integers next to zero.
+fn phase(client: &ClientKey, c: &[Poly; 2]) -> Vec<i128> {
+    let ring = client.ring;
+    let mut sum: Poly = Vec::new();
+    for (i, prime) in ring.primes().iter().enumerate() {
+        let (mut c1, mut x) = (ring.zero(), ring.zero());
+        c1.copy_from_slice(&c[1][i]);
+        prime.ntt.reduce(&mut c1);
+        prime.ntt.forward(&mut c1, ring.degree);
+        prime
+            .ntt
+            .multiply(&mut x, &c1, &client.secret.transformed[i]);
+        prime.ntt.inverse(&mut x, 1);
+        x.iter_mut()
+            .zip(c[0][i].iter())
+            .for_each(|(x, c0)| *x += c0);
+        prime.ntt.reduce(&mut x);
+        sum.push(x);
+    }
+    crt::to_digits(ring, &mut sum);
+    let (q, p0) = (ring.modulus as i128, ring.primes()[0].p);
+    let x = |i: usize| match &sum[..] {
+        [x] => crt::canonical_integer(x[i], 0.0, p0, ring.modulus),
+        [x, y] => crt::canonical_integer(x[i], y[i], p0, ring.modulus),
+        _ => unreachable!("one or two primes"),
+    };
+    (0..ring.degree).map(|i| centre(x(i) as i128, q)).collect()
+}
+
+/// The number next to zero that is x modulo q.
+fn centre(x: i128, q: i128) -> i128 {
+    let x = x.rem_euclid(q);
+    if 2 * x > q { x - q } else { x }
+}
+
+/// x − q·y/2^l modulo q, next to zero: the noise of a result y.
+fn noise(x: i128, y: u64, form: Form, ring: &Ring) -> f64 {
+    let (q, t) = (ring.modulus as i128, 1_i128 << form.ring.get());
+    centre(x * t - q * i128::from(form.ring.reduce(y)), q * t) as f64 / t as f64
+}
+
+/// The smallest prime from `least` on that is 1 modulo 2·degree.
+fn prime(least: u64, degree: usize) -> u64 {
+    let step = 2 * degree as u64;
+    let is_prime = |p: &u64| {
+        (2..)
+            .take_while(|d| d * d <= *p)
+            .all(|d| !p.is_multiple_of(d))
+    };
+    (1..)
+        .map(|i| (least / step + i) * step + 1)
+        .find(is_prime)
+        .unwrap()
+}
+
+/// A ring of small degree with different primes of so many bits, P the last of them.
+fn small_ring(degree: usize, bits: &[u32]) -> &'static Ring {
+    let mut primes: Vec<u64> = Vec::new();
+    for &bits in bits {
+        let least = primes.iter().fold(1 << bits, |least, &p| least.max(p));
+        primes.push(prime(least, degree));
+    }
+    let (special, primes) = primes.split_last().unwrap();
+    Box::leak(Box::new(Ring::new(degree, primes, *special, degree)))
 }
 
 fn numbers(rng: &mut impl CryptoRng, n: usize, mask: u64) -> Vec<u64> {

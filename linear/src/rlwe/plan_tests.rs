@@ -1,8 +1,5 @@
 //! Plans of whole networks and of extreme layers.
 
-use std::time::Instant;
-
-use proptest::prelude::*;
 use ring_arith::Bits;
 
 use super::plan::Plan;
@@ -205,6 +202,7 @@ fn networks_are_as_small_as_the_model_says() {
         for (packed, expected) in [true, false].into_iter().zip(expected) {
             let actual = network.megabytes(packed);
             let said = format!("{name}, packed {packed}: {actual} MB, not {expected}");
+            println!("{said}");
             assert!(actual < 1.01 * expected, "{said}");
         }
     }

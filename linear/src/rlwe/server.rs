@@ -86,24 +86,26 @@ impl Server<'_> {
         (bytes, shares)
     }
 
-    /// Responses that are made together: one of several units, or those of a block in some tiles.
+    /// Responses that are made together: one of several units, or those of a run of units.
     fn pieces(&self) -> impl Iterator<Item = Range<usize>> {
         let (responses, packed) = (self.plan.responses(), self.plan.levels > 0);
-        let tiles = self.plan.layout.tiles();
-        let mut next = 0;
-        std::iter::from_fn(move || {
-            let start = next;
-            next = match packed {
-                true => start + 1,
-                false => (start + self.run_len()).min(start / tiles * tiles + tiles),
-            };
-            (start < responses).then_some(start..next)
+        cut(0..responses, move |start| match packed {
+            true => start + 1,
+            false => self.run_end(start),
         })
     }
 
-    /// Tiles in which a block is computed together.
-    fn run_len(&self) -> usize {
-        (RUN / self.images).max(1)
+    /// Where the run of units ends that begins with this one. The units of a run depend on the same ciphertexts, each of which is fetched once
+    /// for them, and the tiles of a block on the same weights.
+    fn run_end(&self, start: usize) -> usize {
+        let layout = &self.plan.layout;
+        let (tiles, room) = (layout.tiles(), (RUN / self.images).max(1));
+        let of_group = layout.blocks_of_group() * tiles;
+        let end = match room / tiles {
+            whole if whole > 0 && start.is_multiple_of(tiles) => start + whole * tiles,
+            _ => (start + room).min(start / tiles * tiles + tiles),
+        };
+        end.min(start / of_group * of_group + of_group)
     }
 
     /// Some responses for each image, those of the first image first.
@@ -137,7 +139,7 @@ impl Server<'_> {
         let mut packers: Vec<_> = (0..self.images)
             .map(|_| Packer::new(self.key, levels))
             .collect();
-        let runs = self.runs(units);
+        let runs: Vec<_> = cut(units, |start| self.run_end(start)).collect();
         for runs in runs.chunks(AHEAD * rayon::current_num_threads()) {
             let products = runs.par_iter().map_init(
                 || Scratch::new(self.plan),
@@ -152,52 +154,55 @@ impl Server<'_> {
         packers
     }
 
-    /// Units cut so that all of a run are of one block.
-    fn runs(&self, units: Range<usize>) -> Vec<Range<usize>> {
-        let tiles = self.plan.layout.tiles();
-        let mut runs = Vec::new();
-        let mut start = units.start;
-        while start < units.end {
-            let block_end = start / tiles * tiles + tiles;
-            let end = units.end.min(block_end).min(start + self.run_len());
-            runs.push(start..end);
-            start = end;
-        }
-        runs
-    }
-
-    /// The products of a block in some tiles, for each image: each weight polynomial is made once for all of them.
+    /// The products of a run of units, for each image.
     fn run(&self, scratch: &mut Scratch, units: Range<usize>) -> Vec<Product> {
         let (plan, layout) = (self.plan, &self.plan.layout);
-        let (block, first) = (units.start / layout.tiles(), units.start % layout.tiles());
+        let (tiles, span, first) = (layout.tiles(), layout.span(), units.start);
         let Scratch { weights, sums } = scratch;
-        let places: Vec<usize> = (0..self.images)
-            .flat_map(|image| (first..first + units.len()).map(move |tile| (image, tile)))
-            .map(|(image, tile)| image * plan.requests() + tile * layout.ciphertexts())
-            .collect();
-        while sums.len() < places.len() {
+        let wanted = self.images * units.len();
+        while sums.len() < wanted {
             sums.push(Accumulator::new(plan.format.set()));
         }
-        let span = layout.span();
-        for (source, taps) in layout.sources(block).zip(self.taps) {
-            let mut terms = layout.terms(block, taps, self.weights);
-            let ciphertexts = places.iter().map(|place| &self.ciphertexts[place + source]);
-            if span == 1 {
-                let (_, weight) = terms.next().expect("a ciphertext is met by a weight");
-                ciphertexts
-                    .zip(&mut *sums)
-                    .for_each(|(ciphertext, sum)| sum.add_scaled(ciphertext, weight));
-            } else {
-                weights.fill(span, terms);
-                ciphertexts
-                    .zip(&mut *sums)
-                    .for_each(|(ciphertext, sum)| sum.add(ciphertext, weights));
+        let blocks = units.start / tiles..units.end.div_ceil(tiles);
+        for (i, source) in layout.sources(blocks.start).enumerate() {
+            for block in blocks.clone() {
+                let mut terms = layout.terms(block, &self.taps[i], self.weights);
+                let of_block = first.max(block * tiles)..units.end.min(block * tiles + tiles);
+                let places = (0..self.images).flat_map(|image| {
+                    let tile =
+                        move |unit| image * plan.requests() + unit % tiles * layout.ciphertexts();
+                    let sum = image * units.len();
+                    of_block
+                        .clone()
+                        .map(move |unit| (sum + unit - first, tile(unit) + source))
+                });
+                if span == 1 {
+                    let (_, weight) = terms.next().expect("a ciphertext is met by a weight");
+                    for (sum, ciphertext) in places {
+                        sums[sum].add_scaled(&self.ciphertexts[ciphertext], weight);
+                    }
+                } else {
+                    weights.fill(span, terms);
+                    for (sum, ciphertext) in places {
+                        sums[sum].add(&self.ciphertexts[ciphertext], weights);
+                    }
+                }
             }
         }
-        let sums = sums.iter_mut().take(places.len());
+        let sums = sums.iter_mut().take(wanted);
         sums.map(|sum| sum.finish(layout.shift(), plan.levels))
             .collect()
     }
+}
+
+/// A range in pieces, given where the one ends that begins at a place.
+fn cut(range: Range<usize>, end: impl Fn(usize) -> usize) -> impl Iterator<Item = Range<usize>> {
+    let mut next = range.start;
+    std::iter::from_fn(move || {
+        let start = next;
+        next = range.end.min(end(start));
+        (start < range.end).then_some(start..next)
+    })
 }
 
 impl Scratch {

@@ -8,7 +8,8 @@ use super::{
     forward::Forward,
     inverse::Inverse,
     pointwise::{AddProducts, AddScaled, Multiply, Reduce, Scale},
-    tables::{BLOCK, Tables},
+    roots::BLOCK,
+    tables::Tables,
 };
 
 /// A kernel with its tables.
@@ -38,6 +39,16 @@ impl Kernel {
     pub(super) fn detect(degree: usize, psi: u64, p: u64) -> Self {
         let vector = || Self::avx512(degree, psi, p).or_else(|| Self::avx2(degree, psi, p));
         vector().unwrap_or_else(|| Self::portable(degree, psi, p))
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Portable(_) => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(..) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(..) => "avx512",
+        }
     }
 
     pub(super) fn portable(degree: usize, psi: u64, p: u64) -> Self {

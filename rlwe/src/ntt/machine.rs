@@ -1,8 +1,8 @@
 //! What a set of vector instructions offers, and arithmetic modulo p with it.
 //!
-//! A residue is an integer in a double, of at most 8p < 2^53. A product x·w modulo p is h = x·w rounded, c = x·w/p rounded to an integer,
-//! and (h − c·p) + (x·w − h), where both brackets are exact by a fused multiplication. The rounding adds 3·2^51: in \[2^52, 2^53) doubles
-//! are integers. So |x·w/p| must be at most 2^51, which is x of at most 4p for w of at most p/2.
+//! A residue is an integer below 2^53 in a double. A product x·w modulo p is h = x·w rounded, c = x·w/p rounded to an integer, and
+//! (h − c·p) + (x·w − h), where both brackets are exact by a fused multiplication. The rounding adds 3·2^51: in \[2^52, 2^53) doubles are
+//! integers. So |x·w/p| must be at most 2^51, which it is for |x| ≤ 2^52 and |w| ≤ p/2.
 
 use super::tables::{Fan, Fans, Line};
 
@@ -64,20 +64,20 @@ impl<M: Machine> Field<M> {
         m.sub(m.mul_add(a, b, self.magic), self.magic)
     }
 
-    /// The number next to zero for |x| ≤ 4p; for 8p, it may be (p + 1)/2 away from zero.
+    /// The number next to zero for |x| ≤ 2^52; below 2^53 it may be (p + 1)/2 from zero. (1/p is 2^-53/p off, and x/p is 1/2p from a half.)
     #[inline(always)]
     pub(super) fn reduce(self, x: M::Vector) -> M::Vector {
         let quotient = self.rounded(x, self.inverse);
         self.machine.sub_mul(quotient, self.p, x)
     }
 
-    /// The number next to zero for |x| ≤ 8p.
+    /// The number next to zero for |x| < 2^53.
     #[inline(always)]
     pub(super) fn centre(self, x: M::Vector) -> M::Vector {
         self.reduce(self.reduce(x))
     }
 
-    /// x·w for |x| ≤ 4p, w next to zero and its quotient by p: at most (1/2 + |x|/32p)·p. (The quotient is 2^-55 off.)
+    /// x·w for |x| ≤ 2^52, w next to zero and its quotient by p: at most (1/2 + |x|/2^55)·p. (The quotient is 2^-55 off.)
     #[inline(always)]
     pub(super) fn times(self, x: M::Vector, (w, q): (M::Vector, M::Vector)) -> M::Vector {
         let m = self.machine;
@@ -87,7 +87,39 @@ impl<M: Machine> Field<M> {
         m.add(m.sub_mul(quotient, self.p, high), low)
     }
 
-    /// x·y for |x·y| ≤ 2p²: at most (1/2 + |x·y|/4p²)·p.
+    /// Several products at once, step by step: none of them then waits for another.
+    #[inline(always)]
+    pub(super) fn times_each<const G: usize>(
+        self,
+        x: [M::Vector; G],
+        by: [(M::Vector, M::Vector); G],
+    ) -> [M::Vector; G] {
+        let m = self.machine;
+        let mut quotient = x;
+        let mut high = x;
+        let mut low = x;
+        for i in 0..G {
+            quotient[i] = m.mul_add(x[i], by[i].1, self.magic);
+        }
+        for i in 0..G {
+            high[i] = m.mul(x[i], by[i].0);
+        }
+        for i in 0..G {
+            quotient[i] = m.sub(quotient[i], self.magic);
+        }
+        for i in 0..G {
+            low[i] = m.mul_sub(x[i], by[i].0, high[i]);
+        }
+        for i in 0..G {
+            high[i] = m.sub_mul(quotient[i], self.p, high[i]);
+        }
+        for i in 0..G {
+            high[i] = m.add(high[i], low[i]);
+        }
+        high
+    }
+
+    /// x·y for |x·y/p| ≤ 2^51: at most (1/2 + |x·y/p|/2^52)·p.
     #[inline(always)]
     pub(super) fn product(self, x: M::Vector, y: M::Vector) -> M::Vector {
         let m = self.machine;
@@ -103,6 +135,21 @@ pub(super) trait Powers<M: Machine>: Copy {
     fn power(self, machine: M, k: usize) -> (M::Vector, M::Vector);
 }
 
+/// Four powers from this one on. (Not by `map`: a closure with vectors may not be inlined.)
+#[inline(always)]
+pub(super) fn four<M: Machine, P: Powers<M>>(
+    machine: M,
+    powers: P,
+    k: usize,
+) -> [(M::Vector, M::Vector); 4] {
+    [
+        powers.power(machine, k),
+        powers.power(machine, k + 1),
+        powers.power(machine, k + 2),
+        powers.power(machine, k + 3),
+    ]
+}
+
 /// The same in all lanes.
 impl<M: Machine> Powers<M> for &Fan {
     #[inline(always)]
@@ -111,12 +158,24 @@ impl<M: Machine> Powers<M> for &Fan {
     }
 }
 
+/// Those of the first, and from 8 on those of the second.
+impl<M: Machine> Powers<M> for (&Fan, &Fan) {
+    #[inline(always)]
+    fn power(self, machine: M, k: usize) -> (M::Vector, M::Vector) {
+        if k < 8 {
+            self.0.power(machine, k)
+        } else {
+            self.1.power(machine, k - 8)
+        }
+    }
+}
+
 /// A fan per lane, of this part of a line.
 impl<M: Machine> Powers<M> for (&Fans, usize) {
     #[inline(always)]
     fn power(self, machine: M, k: usize) -> (M::Vector, M::Vector) {
         let (fans, part) = self;
-        let load = |line| machine.load(line, part);
-        (load(&fans.w[k - 1]), load(&fans.q[k - 1]))
+        let (w, q) = (&fans.w[k - 1], &fans.q[k - 1]);
+        (machine.load(w, part), machine.load(q, part))
     }
 }

@@ -54,6 +54,10 @@ pub(super) struct Barrett {
     bits: u32,
     /// floor(2^(2·bits) / p).
     reciprocal: u64,
+    /// floor(2^64 / p).
+    word_reciprocal: u64,
+    /// The least multiple of p from 2^53 on.
+    offset: u64,
 }
 
 impl Barrett {
@@ -65,6 +69,8 @@ impl Barrett {
             p,
             bits,
             reciprocal,
+            word_reciprocal: u64::try_from((1_u128 << 64) / u128::from(p)).expect("p is not 1"),
+            offset: (1_u64 << 53).next_multiple_of(p),
         }
     }
 
@@ -101,19 +107,19 @@ impl Barrett {
         self.reduce(u128::from(a) * u128::from(b))
     }
 
-    /// The residue of an integer of at most 8p.
+    /// The residue of an integer below 2^53.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "an integer below 2^53")]
-    #[expect(clippy::cast_possible_wrap, reason = "below 2^53")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "an integer; half a product"
+    )]
+    #[expect(clippy::cast_possible_wrap, reason = "below 2^54")]
     #[expect(clippy::cast_sign_loss, reason = "the sum is not negative")]
     pub(super) fn residue(self, x: f64) -> u64 {
-        debug_assert!(
-            x.abs() <= 8.0 * self.p as f64 && x.fract() == 0.0,
-            "not a residue"
-        );
-        let shifted = (x as i64 + 8 * self.p as i64) as u64;
-        // 16p is below 2^(2·bits) for p above 16.
-        self.reduce(u128::from(shifted))
+        let x = (x as i64 + self.offset as i64) as u64;
+        let quotient = ((u128::from(x) * u128::from(self.word_reciprocal)) >> 64) as u64;
+        // The quotient is too small by one at most.
+        self.once(x - quotient * self.p)
     }
 
     #[inline]

@@ -3,7 +3,7 @@
 use super::machine::{Field, Machine, Operation};
 use super::tables::Line;
 
-/// x := x next to zero, for |x| ≤ 8p.
+/// x := x next to zero, for |x| < 2^53.
 pub(super) struct Reduce<'a> {
     pub(super) prime: u64,
     pub(super) x: &'a mut [f64],
@@ -21,7 +21,7 @@ impl Operation for Reduce<'_> {
     }
 }
 
-/// x := factor·x next to zero, for |x| ≤ 4p.
+/// x := factor·x next to zero, for |x| ≤ 2^52.
 pub(super) struct Scale<'a> {
     pub(super) prime: u64,
     pub(super) x: &'a mut [f64],
@@ -42,7 +42,7 @@ impl Operation for Scale<'_> {
     }
 }
 
-/// out := a·b next to zero, or what was there added, for all of at most 4p.
+/// out := a·b next to zero, or what was there added, for all of at most 2^52.
 pub(super) struct Multiply<'a> {
     pub(super) prime: u64,
     pub(super) out: &'a mut [f64],
@@ -62,7 +62,7 @@ impl Operation for Multiply<'_> {
                 let a = field.reduce(m.load(a, part));
                 let mut x = field.product(a, m.load(b, part));
                 if self.add {
-                    // At most p and 2p.
+                    // At most p, and p/2.
                     x = m.add(x, field.reduce(m.load(out, part)));
                 }
                 m.store(out, part, field.reduce(x));

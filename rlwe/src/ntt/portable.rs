@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use super::modular::{Barrett, inverse_mod};
-use super::tables::{self, BLOCK};
+use super::roots::{BLOCK, powers};
 
 /// A factor below p and floor(2^64·factor / p), for products without a division.
 #[derive(Clone, Copy)]
@@ -42,7 +42,7 @@ pub(super) struct Portable {
 impl Portable {
     pub(super) fn new(degree: usize, psi: u64, p: u64) -> Self {
         let factors = |psi| {
-            let powers = tables::powers(degree, psi, p).into_iter();
+            let powers = powers(degree, psi, p).into_iter();
             powers.map(|power| Factor::new(power, p)).collect()
         };
         Self {
@@ -154,7 +154,7 @@ impl Portable {
     }
 }
 
-/// Where value i of the plain algorithm stands: blocks of 64 are transposed, as the vector kernels leave them.
+/// Where value i of the plain algorithm stands.
 fn place(i: usize, degree: usize) -> usize {
     if degree < BLOCK {
         return i;

@@ -4,13 +4,11 @@
 //! a fan: the block's power, its two halves' and its four quarters', 1 + 2 + 4. The levels above blocks of 64 are passes over memory; the
 //! six within a block of 64 are done at once, the last three with the lanes of vectors apart.
 
-use super::modular::{Barrett, centred, inverse_mod, mul_mod, pow_mod};
+use super::modular::{Barrett, centred, inverse_mod};
+use super::roots::{BLOCK, powers};
 
 /// Eight doubles: one cache line.
 pub(super) type Line = [f64; 8];
-
-/// The coefficients of the blocks that are transformed at once.
-pub(super) const BLOCK: usize = 64;
 
 /// The powers of one block over three levels, from 1 on, and their quotients by p. Entry 0 is left to the caller.
 #[derive(Clone, Copy)]
@@ -44,25 +42,6 @@ pub(super) struct Direction {
     pub(super) upper: Vec<Fan>,
     /// The lower three.
     pub(super) lower: Vec<Fans>,
-}
-
-/// A primitive root of one of order 2·degree.
-pub(super) fn root(degree: u64, p: u64) -> u64 {
-    let roots = (2..p).map(|g| pow_mod(g, (p - 1) / (2 * degree), p));
-    let mut primitive = roots.filter(|&c| pow_mod(c, degree, p) == p - 1);
-    primitive.next().expect("a prime that is 1 modulo 2N")
-}
-
-/// t(0), ..., t(N − 1) for the root ψ.
-pub(super) fn powers(degree: usize, psi: u64, p: u64) -> Vec<u64> {
-    let bits = degree.ilog2();
-    let mut out = vec![0; degree];
-    let mut power = 1;
-    for i in 0..degree {
-        out[i.reverse_bits() >> (usize::BITS - bits)] = power;
-        power = mul_mod(power, psi, p);
-    }
-    out
 }
 
 impl Fan {

@@ -10,15 +10,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::Set;
 
-/// The kernels that this processor has for this degree.
-fn kernels(degree: usize, prime: u64) -> Vec<Ntt> {
-    let named = Ntt::with_each_kernel(degree, prime).into_iter();
-    named.map(|(_, ntt)| ntt).collect()
-}
-
 fn primes() -> Vec<u64> {
     let of_set = |set: Set| set.primes().iter().copied().chain([set.special()]);
     Set::ALL.into_iter().flat_map(of_set).collect()
+}
+
+fn half(p: u64) -> f64 {
+    (p / 2) as f64
 }
 
 /// a·b modulo X^N + 1 and p.
@@ -40,9 +38,9 @@ fn schoolbook(a: &[f64], b: &[f64], p: u64) -> Vec<f64> {
     residues.map(|x| centred(x, p)).collect()
 }
 
-/// Integers of at most `bound` times p.
-fn random(n: usize, p: u64, bound: f64, seed: &mut u64) -> Vec<f64> {
-    let most = (bound * p as f64) as u64;
+/// Integers of at most so much.
+fn random(n: usize, most: f64, seed: &mut u64) -> Vec<f64> {
+    let most = most as u64;
     let next = |_| {
         *seed = seed
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -52,9 +50,9 @@ fn random(n: usize, p: u64, bound: f64, seed: &mut u64) -> Vec<f64> {
     (0..n).map(next).collect()
 }
 
-/// The worst inputs of at most `bound` times p, and some in between.
-fn extremes(n: usize, p: u64, bound: f64) -> Vec<Vec<f64>> {
-    let most = (bound * p as f64).floor();
+/// The worst inputs of at most so much, and some in between.
+fn extremes(n: usize, p: u64, most: f64) -> Vec<Vec<f64>> {
+    let most = most.floor();
     let signs: [fn(usize) -> bool; 6] = [
         |_| true,
         |_| false,
@@ -67,19 +65,18 @@ fn extremes(n: usize, p: u64, bound: f64) -> Vec<Vec<f64>> {
         .iter()
         .map(|sign| (0..n).map(|i| if sign(i) { most } else { -most }).collect());
     let mut seed = 7;
-    let between = (0..3).map(|_| random(n, p, bound, &mut seed));
+    let between = (0..3).map(|_| random(n, most, &mut seed));
     let mut out: Vec<Vec<f64>> = of_signs.chain(between).collect();
     // Random signs of the largest, and half of p, where rounding changes sides.
     out.push(
-        random(n, p, bound, &mut seed)
+        random(n, most, &mut seed)
             .iter()
             .map(|x| most.copysign(*x))
             .collect(),
     );
-    let half = (p / 2) as f64;
     out.push(
         (0..n)
-            .map(|i| [half, -half, half + 1.0, -half - 1.0, 0.0][i % 5])
+            .map(|i| [half(p), -half(p), half(p) + 1.0, -half(p) - 1.0, 0.0][i % 5])
             .collect(),
     );
     out
@@ -94,9 +91,13 @@ fn reduced(ntt: &Ntt, x: &[f64]) -> Vec<f64> {
 #[test]
 fn products_are_those_of_polynomials() {
     for degree in [16, 32, 64, 128, 256, 512] {
-        for p in primes() {
-            for ntt in kernels(degree, p) {
-                let inputs = extremes(degree, p, 0.5);
+        for p in primes()
+            .into_iter()
+            .chain([97, 257, 12_289])
+            .filter(|p| p % (2 * degree as u64) == 1)
+        {
+            for ntt in Ntt::with_each_kernel(degree, p) {
+                let inputs = extremes(degree, p, half(p));
                 for (a, b) in inputs.iter().zip(inputs.iter().rev()) {
                     let expected = schoolbook(a, b, p);
                     let (mut a, mut b) = (a.clone(), b.clone());
@@ -117,10 +118,11 @@ fn products_are_those_of_polynomials() {
 fn products_by_monomials_turn_the_whole_degree() {
     let degree = crate::DEGREE;
     for p in primes() {
-        for ntt in kernels(degree, p) {
-            for (e, x) in [1, 7, 8, 63, 64, 511, 2048, 4095]
-                .into_iter()
-                .zip(extremes(degree, p, 0.5))
+        for ntt in Ntt::with_each_kernel(degree, p) {
+            for (e, x) in
+                [1, 7, 8, 63, 64, 511, 2048, 4095]
+                    .into_iter()
+                    .zip(extremes(degree, p, half(p)))
             {
                 let turned = (0..degree).map(|i| if i < e { -x[i + degree - e] } else { x[i - e] });
                 let expected = reduced(&ntt, &turned.collect::<Vec<_>>());
@@ -144,7 +146,7 @@ fn kernels_agree_on_extreme_inputs_both_ways() {
             .into_iter()
             .filter(|p| p % (2 * degree as u64) == 1)
         {
-            let kernels = kernels(degree, p);
+            let kernels = Ntt::with_each_kernel(degree, p);
             for x in extremes(degree, p, FORWARD_FROM) {
                 let mut expected = x.clone();
                 kernels[0].forward(&mut expected, degree);
@@ -172,7 +174,7 @@ fn kernels_agree_on_extreme_inputs_both_ways() {
 fn the_inverse_undoes_the_transform_and_scales() {
     for degree in [16, 64, 128, 512, 4096] {
         for p in primes() {
-            for ntt in kernels(degree, p) {
+            for ntt in Ntt::with_each_kernel(degree, p) {
                 for x in extremes(degree, p, FORWARD_FROM) {
                     let mut out = x.clone();
                     ntt.forward(&mut out, degree);
@@ -191,7 +193,7 @@ fn the_inverse_undoes_the_transform_and_scales() {
 fn pruned_transforms_ignore_the_rest() {
     for degree in [16, 64, 128, 256, 512, 1024, 4096] {
         let p = primes()[0];
-        let kernels = kernels(degree, p);
+        let kernels = Ntt::with_each_kernel(degree, p);
         let counts = (0..=degree).filter(|c| {
             degree <= 512 || c % 61 < 2 || c.is_power_of_two() || (c + 1).is_power_of_two()
         });
@@ -213,7 +215,7 @@ fn pruned_transforms_ignore_the_rest() {
 fn pointwise_kernels_agree_on_extreme_inputs() {
     let degree = 256;
     for p in primes() {
-        let kernels = kernels(degree, p);
+        let kernels = Ntt::with_each_kernel(degree, p);
         let portable = &kernels[0];
         for ntt in &kernels {
             let large = extremes(degree, p, FACTOR);
@@ -245,9 +247,9 @@ fn pointwise_kernels_agree_on_extreme_inputs() {
 fn six_sums_of_products_need_no_reduction() {
     let degree = 128;
     for p in primes() {
-        for ntt in kernels(degree, p) {
-            let weights = extremes(degree, p, FORWARD_TO);
-            let pairs = extremes(2 * degree, p, 0.5);
+        for ntt in Ntt::with_each_kernel(degree, p) {
+            let weights = extremes(degree, p, FORWARD_TO * p as f64);
+            let pairs = extremes(2 * degree, p, half(p));
             for (w, pair) in weights.iter().zip(pairs.iter().cycle().skip(1)) {
                 let pair = reduced(&ntt, pair);
                 let mut acc = vec![0.0; 2 * degree];
@@ -286,6 +288,26 @@ fn six_sums_of_products_need_no_reduction() {
 }
 
 #[test]
+fn the_fastest_kernel_is_chosen_and_in_a_portable_build_the_portable_one() {
+    let chosen = |degree| Ntt::new(degree, primes()[0]).kernel.name();
+    let there = Ntt::with_each_kernel(64, primes()[0]);
+    assert_eq!(chosen(64), there[there.len() - 1].kernel.name());
+    assert_eq!(chosen(32), "portable");
+    #[cfg(blindray_portable)]
+    assert_eq!(chosen(64), "portable");
+    #[cfg(all(target_arch = "x86_64", not(blindray_portable)))]
+    {
+        let names: Vec<_> = there.iter().map(|ntt| ntt.kernel.name()).collect();
+        let fma = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        assert_eq!(names.contains(&"avx2"), fma);
+        assert_eq!(
+            names.contains(&"avx512"),
+            is_x86_feature_detected!("avx512f")
+        );
+    }
+}
+
+#[test]
 fn residues_and_doubles() {
     for p in primes() {
         for x in [0, 1, p / 2, p / 2 + 1, p - 1] {
@@ -314,8 +336,8 @@ proptest! {
     fn random_transforms_agree_and_return(bits in 4_u32..13, which in 0_usize..5, nonzero in 0_usize..5000, mut seed in any::<u64>()) {
         let (degree, p) = (1 << bits, primes()[which]);
         let nonzero = nonzero.min(degree);
-        let kernels = kernels(degree, p);
-        let x = random(degree, p, FORWARD_FROM, &mut seed);
+        let kernels = Ntt::with_each_kernel(degree, p);
+        let x = random(degree, FORWARD_FROM, &mut seed);
         let mut first: Option<Vec<f64>> = None;
         for ntt in &kernels {
             let mut out = x.clone();
