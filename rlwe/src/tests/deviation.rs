@@ -11,8 +11,8 @@ use ring_arith::{Bits, unpack};
 /// Coefficients of u that one result gives: 3^16 is below 2^26.
 const TRITS: usize = 16;
 
-/// b = e − a·s + round(q/2^l)·m makes b·u part of the result: y + m·u modulo 2^l. With powers of three in m, each result that is opened gives
-/// 16 coefficients of u; with all of u, c1 is as if it had not been re-randomised, and guesses at the weights can be tested.
+/// b = e − a·s + round(q/2^l)·m makes b·u part of the result: y + m·u modulo 2^l. With powers of three in m, each result that is opened
+/// gives 16 coefficients of u; with all of u, c1 is as if it had not been re-randomised, and guesses at the weights can be tested.
 #[test]
 fn a_public_key_with_a_message_gives_the_randomness_away() {
     let ring = small_ring(256, &[49, 49]);
@@ -73,7 +73,7 @@ fn a_public_key_with_a_message_gives_the_randomness_away() {
                     at => product[at - ring.degree] -= term,
                 }
             }
-            crate::convert::reduce_all(&mut product, prime.p);
+            prime.ntt.reduce(&mut product);
         }
         product
             .iter_mut()
