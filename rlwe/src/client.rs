@@ -2,18 +2,19 @@
 
 use rand_core::CryptoRng;
 use ring_arith::{Bits, pack, unpack};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::automorphism::Automorphism;
 use crate::convert::{reduce_wide, to_double, vectorised};
 use crate::crt;
+use crate::encode;
 use crate::error::{Error, check_len};
 use crate::format::{Form, Format};
 use crate::number::{Counter, Number, Numbers};
 use crate::public::{self, NONCE};
-use crate::random::{CHUNK, Purpose, Source};
+use crate::random::{Purpose, Source};
 use crate::ring::{Poly, Prime, Ring};
-use crate::sample::{self, DITHER_BITS};
+use crate::sample;
 use crate::secret::{Secret, public_key_error};
 use crate::set::Set;
 use crate::wire::{residues_len, words, write_residues};
@@ -156,16 +157,7 @@ impl ClientKey {
         crt::to_digits(ring, &mut mask);
         let mut u = words(ring.degree);
         let mut stream = self.source.stream(Purpose::RequestError, number, 0);
-        let mut random = [0; CHUNK];
-        let encoding = Encoding::new(ring, form);
-        for (i, u) in u.chunks_mut(CHUNK).enumerate() {
-            let random = &mut random[..u.len()];
-            stream.words(random);
-            let at = i * CHUNK..i * CHUNK + u.len();
-            let last = &mask[mask.len() - 1];
-            encoding.hide(&x[at.clone()], random, [&mask[0][at.clone()], &last[at]], u);
-        }
-        random.zeroize();
+        encode::hide(ring, form, x, &mut stream, &mask, &mut u);
         pack(&u, Bits::of(ring.modulus_bits() - form.dropped), out);
     }
 
@@ -244,56 +236,4 @@ impl std::fmt::Debug for ClientKey {
 /// The number of the polynomial a of a packing key.
 pub(crate) fn packing_number(ring: &Ring, level: u32, digit: usize) -> u64 {
     u64::from(level) * ring.primes().len() as u64 + digit as u64
-}
-
-/// How numbers modulo 2^l become residues modulo q: floor(q·x/2^l + U), with a dither U that makes the rounding error of mean zero whatever
-/// x is, the middle included that the server puts in for the bits that are dropped.
-struct Encoding {
-    modulus: i128,
-    p0: u64,
-    two: bool,
-    ring: u32,
-    dropped: u32,
-}
-
-impl Encoding {
-    fn new(ring: &Ring, form: Form) -> Self {
-        Self {
-            #[expect(clippy::cast_possible_wrap, reason = "q has 66 bits at most")]
-            modulus: ring.modulus as i128,
-            p0: ring.primes()[0].p,
-            two: ring.primes().len() > 1,
-            ring: form.ring.get(),
-            dropped: form.dropped,
-        }
-    }
-
-    /// The high bits of q·x/2^l + e − mask modulo q.
-    #[expect(
-        clippy::cast_sign_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_possible_wrap,
-        reason = "the result is in [0, q), and fits a word without its low bits"
-    )]
-    fn hide(&self, x: &[u64], random: &[u64], mask: [&[f64]; 2], out: &mut [u64]) {
-        let l = self.ring;
-        // U is in [0, 1), or in [−1/2, 1/2) if bits are dropped: the middle of 2^f numbers is half a unit above their mean.
-        let inputs = (1 << l) - 1;
-        let middle = if self.dropped > 0 {
-            1 << (l - 1)
-        } else {
-            0_i64
-        };
-        for i in 0..out.len() {
-            let dither = ((2 * sample::dither(random[i]) + 1) << l) >> (DITHER_BITS + 1);
-            let message = (self.modulus * i128::from(x[i] & inputs)
-                + i128::from(dither as i64 - middle))
-                >> l;
-            let second = if self.two { mask[1][i] } else { 0.0 };
-            let mask = crt::canonical_integer(mask[0][i], second, self.p0, self.modulus as u128);
-            let hidden = message + i128::from(sample::error(random[i])) - mask as i128;
-            let hidden = hidden + (hidden >> 127 & self.modulus);
-            out[i] = (hidden >> self.dropped) as u64;
-        }
-    }
 }

@@ -4,6 +4,7 @@ mod automorphism;
 mod client;
 mod convert;
 mod crt;
+mod encode;
 mod error;
 mod format;
 #[allow(dead_code, unused_imports, reason = "the scheme comes to use them")]
