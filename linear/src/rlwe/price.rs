@@ -5,8 +5,8 @@ use ::rlwe::{DEGREE, Set};
 use super::layout::Layout;
 use crate::{Work, work};
 
-/// Nanoseconds that a byte takes on the line for which plans are made, of 400 Mbit/s. AGREEMENT, as all here: both parties find the same plan.
-const BYTE: u64 = 20;
+/// Nanoseconds that a byte takes on the line for which plans are made, of 250 Mbit/s. AGREEMENT, as all here: both parties find the same plan.
+const BYTE: u64 = 32;
 
 /// Threads that share the work.
 const THREADS: u64 = 2;
