@@ -10,7 +10,10 @@ pub const WIRE_VERSION: u32 = 6;
 /// none; [`Server::terms`](crate::Server::terms) and [`Request::terms`](crate::Request::terms) do. The OT extension is
 /// not among them: the server says it once they have met.
 pub(crate) fn terms(model: Option<Digest>) -> Terms {
-    let agreement = Agreement::new().with(ot::AGREEMENT).with(secure::AGREEMENT);
+    let agreement = Agreement::new()
+        .with(ot::AGREEMENT)
+        .with(linear::AGREEMENT)
+        .with(secure::AGREEMENT);
     Terms {
         version: WIRE_VERSION,
         parameters: agreement.digest(),

@@ -37,6 +37,8 @@ fn everything() -> IntGraph {
         (Algorithm::named("winograd-f2x2-3x3", 2), 1, pad3),
         (Algorithm::named("winograd-f4x4-3x3", 6), 2, pad3),
         (Algorithm::named("winograd-f2x2-5x5", 6), 1, pad5),
+        (Algorithm::named("ring-lwe", 1), 1, pad3),
+        (Algorithm::named("ring-lwe-unpacked", 1), 2, pad5),
     ] {
         let (name, guard) = (by.to_string(), by.guard_bits());
         let conv = conv(groups, window, by);
