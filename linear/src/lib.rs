@@ -17,11 +17,13 @@ mod prepared;
 mod products;
 mod protocol;
 mod refusal;
+mod rlwe;
 mod rows;
 mod set_up;
 mod spec;
 pub mod work;
 
+pub use self::rlwe::RingLwe;
 pub use ahead::{AheadProtocol, AheadTurn};
 pub use batch::{AlikeRows, products_cost, products_work};
 pub use bias::add_bias;

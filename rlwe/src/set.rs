@@ -72,3 +72,58 @@ impl Set {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ntt::{mul_mod, pow_mod};
+
+    /// Miller and Rabin; these bases decide below 2^64.
+    fn is_prime(n: u64) -> bool {
+        let twos = (n - 1).trailing_zeros();
+        [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37]
+            .iter()
+            .all(|&base| {
+                let first = pow_mod(base, (n - 1) >> twos, n);
+                let squares = std::iter::successors(Some(first), |&x| Some(mul_mod(x, x, n)));
+                first == 1 || squares.take(twos as usize).any(|x| x == n - 1)
+            })
+    }
+
+    #[test]
+    fn moduli_are_products_of_different_primes_with_roots_of_one() {
+        assert!(is_prime(65_537) && !is_prime(65_537 * 257) && !is_prime((1 << 50) - 1));
+        let mut all: Vec<u64> = Vec::new();
+        for set in Set::ALL {
+            all.extend(set.primes().iter().chain([&set.special()]));
+            let product = set
+                .primes()
+                .iter()
+                .map(|&p| u128::from(p))
+                .product::<u128>();
+            assert_eq!(set.modulus(), product);
+        }
+        for &p in &all {
+            assert!(is_prime(p) && p % (1 << 14) == 1 && p < 1 << 50, "{p}");
+        }
+        all.sort_unstable();
+        assert!(all.windows(2).all(|pair| pair[0] < pair[1]));
+        assert_eq!(Set::ALL.map(Set::modulus_bits), [50, 66]);
+    }
+
+    /// The Homomorphic Encryption Standard has 109 bits for 128 bits of security at this degree, with ternary secrets.
+    #[test]
+    fn moduli_are_within_the_standard() {
+        assert_eq!(DEGREE, 4096);
+        let log = |x: u128| (x as f64).log2();
+        let logs = Set::ALL.map(|set| {
+            (
+                log(set.modulus()),
+                log(set.modulus()) + log(set.special().into()),
+            )
+        });
+        assert!(logs.iter().all(|&(q, keys)| q <= keys && keys <= 109.0));
+        assert!(logs[0].1 <= 100.0, "{logs:?}");
+        assert!(logs[1].1 <= 106.0, "{logs:?}");
+    }
+}

@@ -85,7 +85,8 @@ pub fn choose_algorithms(
     algorithms.check(&graph)?;
     let measures = algorithms.measures(price, cpu);
     let (mut chosen, mut layers, mut refused) = (BTreeMap::new(), Vec::new(), Vec::new());
-    for picked in picked(&graph, algorithms, &measures)? {
+    let (picked, _) = picked(&graph, algorithms, &measures)?;
+    for picked in picked {
         let Picked {
             node: index,
             candidates,
@@ -134,12 +135,13 @@ pub(crate) fn algorithms_for(
     cpu: &CpuModel,
 ) -> Result<BTreeMap<usize, Algorithm>, Error> {
     let measures = algorithms.measures(price, cpu);
-    let picked = picked(graph, algorithms, &measures)?.into_iter();
-    let chosen = picked.filter(|layer| !layer.stays).map(|layer| {
+    let (picked, without) = picked(graph, algorithms, &measures)?;
+    let changing = picked.into_iter().filter(|layer| !layer.stays);
+    let chosen = changing.map(|layer| {
         let by = match layer.candidates.check(&layer.by) {
             Ok(()) => layer.by,
             Err(_) => {
-                let best = layer.candidates.best(&measures, &Avoided::default());
+                let best = layer.candidates.best(&measures, &without);
                 best.algorithm.clone()
             }
         };
@@ -157,12 +159,12 @@ struct Picked {
     stays: bool,
 }
 
-/// The layers of a graph without earlier choices that could be undone, in order.
+/// The layers of a graph without earlier choices that could be undone, in order, and what they do without.
 fn picked(
     graph: &IntGraph,
     algorithms: &Algorithms,
     measures: &Measures<'_>,
-) -> Result<Vec<Picked>, Error> {
+) -> Result<(Vec<Picked>, Avoided), Error> {
     let mut all = Vec::new();
     for index in 0..graph.len() {
         if let Some(candidates) = Candidates::new(graph, index, measures.price)? {
@@ -186,27 +188,7 @@ fn picked(
             stays,
         }
     });
-    Ok(picked.collect())
-}
-
-/// For each linear layer of a graph, by its node, how its algorithm compares with the others in bytes.
-///
-/// # Errors
-/// [`Error::Linear`] for a layer that is too large.
-pub fn reasons(graph: &IntGraph, price: CotPrice) -> Result<BTreeMap<usize, String>, Error> {
-    let measures = Measures {
-        objective: Objective::Bytes,
-        price,
-        cpu: &CpuModel::default(),
-    };
-    let mut reasons = BTreeMap::new();
-    for node in 0..graph.len() {
-        if let Some(candidates) = Candidates::new(graph, node, price)? {
-            let why = candidates.why(candidates.current(), &measures);
-            reasons.insert(node, why);
-        }
-    }
-    Ok(reasons)
+    Ok((picked.collect(), without))
 }
 
 impl Algorithms {

@@ -130,6 +130,9 @@ impl From<secure::Error> for Error {
             E::Sharing(error)
             | E::Nonlinear(nonlinear::Error::Sharing(error))
             | E::Linear(linear::Error::Sharing(error)) => error.into(),
+            E::Linear(error @ (linear::Error::OtherRequests | linear::Error::Rlwe(_))) => {
+                Self::peer(&error.to_string())
+            }
             other => Self::Local(other),
         }
     }
@@ -172,6 +175,8 @@ mod tests {
         assert!(Error::from(long).is_peer_fault());
         let dead = Error::from(secure::Error::Sharing(sharing::Error::Dead));
         assert!(matches!(dead, Error::Ended));
+        let other = Error::from(secure::Error::Linear(linear::Error::OtherRequests));
+        assert!(other.is_peer_fault(), "{other}");
         let own = Error::from(secure::Error::Linear(linear::Error::TooLarge));
         assert!(matches!(own, Error::Local(_)) && !own.is_peer_fault());
     }

@@ -229,12 +229,6 @@ impl Candidates {
                 parts.push(reason.to_owned());
             }
         }
-        if let (Some(kernel), true) = (self.kernel, parts.is_empty()) {
-            parts.push(match kernel {
-                [1, 1] => "1 x 1, a matrix product".to_owned(),
-                [h, w] => format!("no Winograd tile for {h} x {w}"),
-            });
-        }
         format!("{chosen}: {}", parts.join("; "))
     }
 }

@@ -1,0 +1,456 @@
+//! Where the values of a layer are in the polynomials of its requests, weights and responses.
+
+use std::ops::Range;
+
+use super::axis::Axis;
+use crate::LinearShape;
+
+/// The shape of a layer without strides and dilations.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Geometry {
+    /// Channels of the input and of the output.
+    pub(crate) channels: [usize; 2],
+    pub(crate) groups: usize,
+    /// Rows and columns of the kernel.
+    kernel: [usize; 2],
+    pub(crate) axes: [Axis; 2],
+}
+
+impl Geometry {
+    /// The shape of a layer; `None` if its kernel is beyond all reason.
+    pub(crate) fn new(shape: &LinearShape) -> Option<Self> {
+        match shape {
+            LinearShape::Conv(spec) => Some(Self {
+                channels: [spec.input_shape()[0], spec.output_shape()[0]],
+                groups: spec.groups(),
+                kernel: spec.kernel(),
+                axes: [Axis::new(spec, 0)?, Axis::new(spec, 1)?],
+            }),
+            &LinearShape::FullyConnected { inputs, outputs } => Some(Self {
+                channels: [inputs, outputs],
+                groups: 1,
+                kernel: [1; 2],
+                axes: [Axis::point(), Axis::point()],
+            }),
+        }
+    }
+
+    /// Whether every output position depends on one input position only.
+    pub(crate) fn is_pointwise(&self) -> bool {
+        self.axes.iter().all(Axis::is_point)
+    }
+
+    /// Output positions.
+    pub(crate) const fn positions(&self) -> usize {
+        self.axes[0].outputs * self.axes[1].outputs
+    }
+
+    /// Outputs of a group.
+    pub(crate) const fn outputs(&self) -> usize {
+        self.channels[1] / self.groups
+    }
+
+    /// Virtual channels of a group: input channels, each in all phases.
+    pub(crate) fn virtual_channels(&self) -> usize {
+        let phases = self.axes.each_ref().map(|axis| axis.phases.len());
+        self.channels[0] / self.groups * phases[0] * phases[1]
+    }
+
+    /// Weights of an output.
+    pub(crate) const fn weights(&self) -> usize {
+        self.channels[0] / self.groups * self.kernel[0] * self.kernel[1]
+    }
+
+    /// The most products with inputs that an output is a sum of.
+    pub(crate) fn fan_in(&self) -> usize {
+        let taps = |axis: &Axis| axis.phases.iter().map(|p| p.taps.len()).sum::<usize>();
+        self.channels[0] / self.groups * taps(&self.axes[0]) * taps(&self.axes[1])
+    }
+}
+
+/// How output positions are cut into tiles.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Tiling {
+    /// Into runs of so many positions, where every position has inputs of its own.
+    Runs(usize),
+    /// Into rectangles of so many rows and columns, with all inputs that they depend on.
+    Rectangles([usize; 2]),
+}
+
+/// Where the values of a layer are.
+///
+/// A *slot* is a position of a tile's inputs, a *lane* a virtual channel among those that share a ciphertext: the value of slot s and lane i is
+/// coefficient s·lanes + i of a request. The weight of virtual channel i and tap (r, c) is coefficient S − (r·columns + c)·lanes − i of a weight
+/// polynomial, where S = (after in rows·columns + after in columns)·lanes + lanes − 1 and no exponent is negative. Then coefficient s·lanes + S of the product is the output of slot s; others are of no use.
+/// A product computes `together` outputs: the weights of the j-th are shifted by j tiles.
+///
+/// A *block* is the outputs of one product, a *unit* a block in one tile.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Layout {
+    pub(crate) geometry: Geometry,
+    pub(crate) tiling: Tiling,
+    /// Virtual channels that share a ciphertext, a power of two.
+    pub(crate) lanes: usize,
+    /// Outputs of a product.
+    pub(crate) together: usize,
+}
+
+impl Layout {
+    /// Rows and columns of slots.
+    pub(crate) fn extents(&self) -> [usize; 2] {
+        let [rows, columns] = &self.geometry.axes;
+        match self.tiling {
+            Tiling::Runs(each) => [1, each],
+            Tiling::Rectangles([down, across]) => [rows.extent_of(down), columns.extent_of(across)],
+        }
+    }
+
+    /// Slots of a tile.
+    pub(crate) fn slots(&self) -> usize {
+        let [rows, columns] = self.extents();
+        rows.saturating_mul(columns)
+    }
+
+    /// Coefficients that requests use; those of the weights of a product are among as many.
+    pub(crate) fn used(&self) -> usize {
+        let outputs = self.slots().saturating_mul(self.together);
+        outputs.saturating_mul(self.lanes)
+    }
+
+    /// Tiles.
+    pub(crate) fn tiles(&self) -> usize {
+        let [rows, columns] = &self.geometry.axes;
+        match self.tiling {
+            Tiling::Runs(each) => self.geometry.positions().div_ceil(each),
+            Tiling::Rectangles([down, across]) => {
+                rows.outputs.div_ceil(down) * columns.outputs.div_ceil(across)
+            }
+        }
+    }
+
+    /// Whole groups that share a ciphertext; 0 if a group has ciphertexts of its own.
+    fn groups_together(&self) -> usize {
+        let channels = self.geometry.virtual_channels().max(1);
+        match channels < self.lanes {
+            true => self.lanes / channels,
+            false => 0,
+        }
+    }
+
+    /// Ciphertexts of a tile.
+    pub(crate) fn ciphertexts(&self) -> usize {
+        let channels = self.geometry.virtual_channels();
+        match self.groups_together() {
+            _ if channels == 0 => 0,
+            0 => self
+                .geometry
+                .groups
+                .saturating_mul(channels.div_ceil(self.lanes)),
+            together => self.geometry.groups.div_ceil(together),
+        }
+    }
+
+    /// Ciphertexts that an output depends on, in a tile.
+    pub(crate) fn depth(&self) -> usize {
+        self.geometry.virtual_channels().div_ceil(self.lanes)
+    }
+
+    /// Blocks of a group.
+    pub(crate) const fn blocks_of_group(&self) -> usize {
+        self.geometry.outputs().div_ceil(self.together)
+    }
+
+    /// Blocks.
+    pub(crate) const fn blocks(&self) -> usize {
+        self.geometry.groups.saturating_mul(self.blocks_of_group())
+    }
+
+    /// Units. Those of a block follow each other: unit u is block u / tiles in tile u mod tiles.
+    pub(crate) fn units(&self) -> usize {
+        self.blocks().saturating_mul(self.tiles())
+    }
+
+    /// The group of a block, and the ciphertexts of a tile that it depends on.
+    pub(crate) fn sources(&self, block: usize) -> Range<usize> {
+        let group = block / self.blocks_of_group();
+        let first = match self.groups_together() {
+            0 => group * self.depth(),
+            together => group / together,
+        };
+        first..first + self.depth()
+    }
+
+    /// The output channels of a block.
+    pub(crate) fn outputs(&self, block: usize) -> Range<usize> {
+        let (group, of_group) = (
+            block / self.blocks_of_group(),
+            block % self.blocks_of_group(),
+        );
+        let all = self.geometry.outputs();
+        let first = of_group * self.together;
+        let end = all.min(first + self.together);
+        group * all + first..group * all + end
+    }
+
+    /// The exponent S by which products are ahead of their outputs.
+    pub(crate) fn shift(&self) -> usize {
+        self.behind(self.after()) * self.lanes + self.lanes - 1
+    }
+
+    /// One more than the largest exponent of the weights.
+    pub(crate) fn span(&self) -> usize {
+        let others = (self.together - 1) * self.slots() * self.lanes;
+        let [before, after] = [self.before(), self.after()].map(|reach| self.behind(reach));
+        (before + after + 1) * self.lanes + others
+    }
+
+    fn after(&self) -> [usize; 2] {
+        self.geometry.axes.each_ref().map(|axis| axis.after)
+    }
+
+    fn before(&self) -> [usize; 2] {
+        self.geometry.axes.each_ref().map(|axis| axis.before)
+    }
+
+    /// Slots from an output's own to the one so many rows below and columns to the right of it.
+    fn behind(&self, [rows, columns]: [usize; 2]) -> usize {
+        match self.tiling {
+            Tiling::Runs(_) => 0,
+            Tiling::Rectangles(_) => rows * self.extents()[1] + columns,
+        }
+    }
+
+    /// Slots from that of a tap to the last that an output may depend on.
+    fn ahead(&self, taps: [isize; 2]) -> usize {
+        let [rows, columns] = self.after();
+        let steps = [(rows, taps[0]), (columns, taps[1])];
+        let steps = steps.map(|(after, tap)| match usize::try_from(tap) {
+            Ok(tap) => after - tap,
+            Err(_) => after + tap.unsigned_abs(),
+        });
+        self.behind(steps)
+    }
+
+    /// The weights of an output: for each ciphertext of [`Layout::sources`] the exponents, without lanes of other groups before its own, and which
+    /// weight of the output each is.
+    pub(crate) fn taps(&self) -> Vec<Vec<(usize, usize)>> {
+        let [rows, columns] = &self.geometry.axes;
+        let mut sources = vec![Vec::new(); self.depth()];
+        let mut virtual_channel = 0;
+        for channel in 0..self.geometry.channels[0] / self.geometry.groups {
+            for row_phase in &rows.phases {
+                for column_phase in &columns.phases {
+                    let lane = virtual_channel % self.lanes;
+                    let source = &mut sources[virtual_channel / self.lanes];
+                    for &(r, row) in &row_phase.taps {
+                        for &(c, column) in &column_phase.taps {
+                            let [height, width] = self.geometry.kernel;
+                            let weight = (channel * height + r) * width + c;
+                            let last = self.ahead([row, column]) * self.lanes + self.lanes - 1;
+                            source.push((last - lane, weight));
+                        }
+                    }
+                    virtual_channel += 1;
+                }
+            }
+        }
+        sources
+    }
+
+    /// The terms of a weight polynomial: of a block and one of its sources, given [`Layout::taps`].
+    pub(crate) fn terms<'a>(
+        &self,
+        block: usize,
+        taps: &'a [(usize, usize)],
+        weights: &'a [i32],
+    ) -> impl Iterator<Item = (usize, i32)> + use<'a> {
+        let lane = match self.groups_together() {
+            0 => 0,
+            together => {
+                let group = block / self.blocks_of_group();
+                group % together * self.geometry.virtual_channels()
+            }
+        };
+        let (tile, each) = (self.slots() * self.lanes, self.geometry.weights());
+        self.outputs(block)
+            .enumerate()
+            .flat_map(move |(j, output)| {
+                let row = &weights[output * each..][..each];
+                let terms = taps.iter();
+                terms.map(move |&(exponent, weight)| (exponent - lane + j * tile, row[weight]))
+            })
+    }
+
+    /// The coefficients of a request that the layer's input `x` fills; others are 0. Request t·[`Layout::ciphertexts`] + i is ciphertext i of tile t.
+    pub(crate) fn fill(&self, request: usize, x: &[u64], coefficients: &mut [u64]) {
+        coefficients.fill(0);
+        let (tile, ciphertext) = (request / self.ciphertexts(), request % self.ciphertexts());
+        let [rows, columns] = &self.geometry.axes;
+        let plane = rows.size * columns.size;
+        let places = self.places(tile);
+        for lane in 0..self.lanes {
+            let Some((channel, phase)) = self.channel(ciphertext, lane) else {
+                continue;
+            };
+            let (row_phase, column_phase) = (
+                &rows.phases[phase / columns.phases.len()],
+                &columns.phases[phase % columns.phases.len()],
+            );
+            let x = &x[channel * plane..][..plane];
+            places.each(|slot, row, column| {
+                let input = rows
+                    .input(row_phase, row)
+                    .zip(columns.input(column_phase, column));
+                if let Some((row, column)) = input {
+                    coefficients[slot * self.lanes + lane] = x[row * columns.size + column];
+                }
+            });
+        }
+    }
+
+    /// The channel of a lane, and its phase in both axes.
+    fn channel(&self, ciphertext: usize, lane: usize) -> Option<(usize, usize)> {
+        let channels = self.geometry.virtual_channels();
+        let (group, index) = match self.groups_together() {
+            0 => {
+                let (group, part) = (ciphertext / self.depth(), ciphertext % self.depth());
+                (group, part * self.lanes + lane)
+            }
+            together if lane / channels < together => {
+                (ciphertext * together + lane / channels, lane % channels)
+            }
+            _ => return None,
+        };
+        if group >= self.geometry.groups || index >= channels {
+            return None;
+        }
+        let phases = channels / (self.geometry.channels[0] / self.geometry.groups);
+        let of_group = self.geometry.channels[0] / self.geometry.groups;
+        Some((group * of_group + index / phases, index % phases))
+    }
+
+    /// The places of all inputs of a tile.
+    fn places(&self, tile: usize) -> Places {
+        let [rows, columns] = &self.geometry.axes;
+        match self.tiling {
+            Tiling::Runs(each) => {
+                let first = tile * each;
+                let end = self.geometry.positions().min(first + each);
+                let from = [rows, columns].map(Axis::only_tap);
+                Places::Run {
+                    first,
+                    end,
+                    across: columns.outputs,
+                    from,
+                }
+            }
+            Tiling::Rectangles(outputs) => {
+                let [down, across] = self.corner(tile, outputs);
+                let [rows, columns] = [(rows, down, outputs[0]), (columns, across, outputs[1])]
+                    .map(|(axis, first, outputs)| match outputs >= axis.outputs {
+                        true => (0, axis.held),
+                        false => {
+                            let before = isize::try_from(first).unwrap_or(0)
+                                - isize::try_from(axis.before).unwrap_or(0);
+                            (before, axis.extent_of(outputs))
+                        }
+                    });
+                Places::Rectangle {
+                    rows,
+                    columns,
+                    across: self.extents()[1],
+                }
+            }
+        }
+    }
+
+    /// The first output row and column of a tile.
+    fn corner(&self, tile: usize, [down, across]: [usize; 2]) -> [usize; 2] {
+        let in_row = self.geometry.axes[1].outputs.div_ceil(across);
+        [tile / in_row * down, tile % in_row * across]
+    }
+
+    /// Calls `f` with slots and output positions of a tile.
+    pub(crate) fn each_output(&self, tile: usize, mut f: impl FnMut(usize, usize)) {
+        let [rows, columns] = &self.geometry.axes;
+        match self.tiling {
+            Tiling::Runs(each) => {
+                let first = tile * each;
+                let end = self.geometry.positions().min(first + each);
+                (first..end).for_each(|position| f(position - first, position));
+            }
+            Tiling::Rectangles(outputs) => {
+                let corner = self.corner(tile, outputs);
+                // A tile of several starts with its halo.
+                let [down, across] =
+                    [(rows, outputs[0]), (columns, outputs[1])].map(|(axis, outputs)| {
+                        if outputs >= axis.outputs {
+                            0
+                        } else {
+                            axis.before
+                        }
+                    });
+                let width = self.extents()[1];
+                for row in corner[0]..rows.outputs.min(corner[0] + outputs[0]) {
+                    for column in corner[1]..columns.outputs.min(corner[1] + outputs[1]) {
+                        let slot = (row - corner[0] + down) * width + column - corner[1] + across;
+                        f(slot, row * columns.outputs + column);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Slots of a tile, and the place of each among the elements of a phase.
+enum Places {
+    Run {
+        first: usize,
+        end: usize,
+        across: usize,
+        from: [isize; 2],
+    },
+    /// First place and number of places, in rows and in columns.
+    Rectangle {
+        rows: (isize, usize),
+        columns: (isize, usize),
+        across: usize,
+    },
+}
+
+impl Places {
+    fn each(&self, mut f: impl FnMut(usize, isize, isize)) {
+        match *self {
+            Self::Run {
+                first,
+                end,
+                across,
+                from,
+            } => {
+                for position in first..end {
+                    let [row, column] = [position / across, position % across];
+                    f(
+                        position - first,
+                        from[0].saturating_add_unsigned(row),
+                        from[1].saturating_add_unsigned(column),
+                    );
+                }
+            }
+            Self::Rectangle {
+                rows,
+                columns,
+                across,
+            } => {
+                for row in 0..rows.1 {
+                    for column in 0..columns.1 {
+                        f(
+                            row * across + column,
+                            rows.0.saturating_add_unsigned(row),
+                            columns.0.saturating_add_unsigned(column),
+                        );
+                    }
+                }
+            }
+        }
+    }
+}

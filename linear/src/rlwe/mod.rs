@@ -1,0 +1,17 @@
+//! Linear layers by ring-LWE.
+
+mod axis;
+mod client;
+mod keys;
+mod layout;
+#[cfg(test)]
+mod layout_tests;
+mod plan;
+#[cfg(test)]
+mod plan_tests;
+mod price;
+mod protocol;
+mod server;
+mod tag;
+
+pub use protocol::RingLwe;
