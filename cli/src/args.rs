@@ -223,6 +223,9 @@ pub(crate) struct DemoArgs {
     /// parties do it.
     #[arg(long)]
     pub(crate) background: bool,
+    /// Run the products ahead of the images where their algorithms can (ring-LWE): with an image at hand, less is left to do.
+    #[arg(long)]
+    pub(crate) ahead: bool,
 }
 
 #[derive(Debug, Args)]
@@ -301,6 +304,9 @@ pub(crate) struct InferArgs {
     /// parties do it.
     #[arg(long)]
     pub(crate) background: bool,
+    /// Run the products ahead of the images where their algorithms can (ring-LWE): with an image at hand, less is left to do.
+    #[arg(long)]
+    pub(crate) ahead: bool,
     /// Run the session over this many TCP connections. More than one may be faster on a line of long delay, and does not go
     /// through a tunnel of one connection, nor through a balancer in front of several servers.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=MAX_CONNECTIONS as i64))]

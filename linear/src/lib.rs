@@ -42,6 +42,9 @@ pub use set_up::SetUp;
 pub use spec::ConvSpec;
 pub use work::Work;
 
+/// What both parties must have in common, by name: AGREEMENT constants, for the digest that the handshake compares.
+pub const AGREEMENT: &[(&str, u64)] = &[("linear ring-LWE plans", rlwe::PLANS)];
+
 /// Holds the example of the page for those who add a back-end.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/backends.md")]

@@ -31,7 +31,7 @@ fn run(algorithm: RingLwe, layer: &LinearLayer, weights: &[i32]) -> Cost {
     let protocol = &*algorithm.plan(layer).expect("it has a plan");
     let mut rng = rng(5);
     let [server, client] = [0; 2].map(|_| elements(layer.shape.input_len(), layer.bits, &mut rng));
-    let bias: Vec<i64> = (0..layer.shape.channels()).map(|c| c as i64 - 9).collect();
+    let bias: Vec<i64> = (-9..).take(layer.shape.channels()).collect();
     let parameters = LayerParameters {
         weights,
         bias: &bias,

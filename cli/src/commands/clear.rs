@@ -58,6 +58,7 @@ pub(crate) fn run(model: &Model, image: &Image, arithmetic: Arithmetic) -> Outco
         model: public.name.clone(),
         arithmetic: Some(name.into()),
         mode: None,
+        ahead: None,
         bits,
         input: image.name.clone(),
         input_sha256: image.sha256.clone(),
@@ -67,6 +68,7 @@ pub(crate) fn run(model: &Model, image: &Image, arithmetic: Arithmetic) -> Outco
         comm: None,
         time: Times {
             setup_s: 0.0,
+            ahead_s: 0.0,
             preprocess_s,
             online_s: seconds(online.elapsed()),
             total_s: seconds(begin.elapsed()),

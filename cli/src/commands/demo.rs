@@ -40,6 +40,7 @@ pub(crate) fn demo(args: &DemoArgs, ui: Ui) -> Outcome<()> {
         mode: args.mode.into(),
         extensions: args.extension.accepted(),
         background: args.background,
+        ahead: args.ahead,
         ..Request::default()
     };
     let config = Config {
@@ -48,6 +49,7 @@ pub(crate) fn demo(args: &DemoArgs, ui: Ui) -> Outcome<()> {
     };
     let address = server.address;
     let mut session = client::dial(&address.to_string(), &[address], &request, &config, ui)?;
+    client::run_ahead(&mut session, ui)?;
     let mut report = client::infer(&mut session, &picture, ui)?;
     drop(session);
     server.finish()?;

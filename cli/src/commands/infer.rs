@@ -27,12 +27,14 @@ pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
         max_traffic: args.max_traffic,
         extensions: args.extension.accepted(),
         background: args.background,
+        ahead: args.ahead,
         ..Request::default()
     };
     let mut session = client::dial(&args.connect, &addresses, &request, &args.config(), ui)?;
     let (model, peer) = (&session.model().name, session.connection().peer());
     let extension = session.extension().name();
     ui.note(&format!("model {model} from {peer}, COTs by {extension}"));
+    client::run_ahead(&mut session, ui)?;
     for image in inputs {
         let image = image?;
         let report = client::infer(&mut session, &image, ui);

@@ -91,7 +91,11 @@ pub(crate) fn of_choice(
             (speed, extension),
         )
     };
-    Ok(estimate.with_shared_flights(network.cost(), speed, extension))
+    let mut estimate = estimate.with_shared_flights(network.cost(), speed, extension);
+    let keys = network.set_up_cost();
+    estimate.comm.setup_client_to_server_bytes = keys.bytes_to_server();
+    estimate.comm.setup_server_to_client_bytes = keys.bytes_to_client();
+    Ok(estimate)
 }
 
 /// What a network cost in an earlier system; what its CPU did is not known.

@@ -3,7 +3,7 @@
 use crate::ConvSpec;
 
 /// The most kernel positions of an axis that may meet inputs, so that a layer from a peer cannot take all memory. AGREEMENT.
-const MAX_TAPS: usize = 1 << 12;
+pub(super) const MAX_TAPS: usize = 1 << 10;
 
 /// One spatial axis of a convolution, as correlations of stride 1.
 ///

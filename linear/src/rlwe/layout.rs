@@ -1,6 +1,7 @@
 //! Where the values of a layer are in the polynomials of its requests, weights and responses.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::axis::Axis;
 use crate::LinearShape;
@@ -87,7 +88,7 @@ pub(crate) enum Tiling {
 /// A *block* is the outputs of one product, a *unit* a block in one tile.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Layout {
-    pub(crate) geometry: Geometry,
+    pub(crate) geometry: Arc<Geometry>,
     pub(crate) tiling: Tiling,
     /// Virtual channels that share a ciphertext, a power of two.
     pub(crate) lanes: usize,
@@ -156,12 +157,12 @@ impl Layout {
     }
 
     /// Blocks of a group.
-    pub(crate) const fn blocks_of_group(&self) -> usize {
+    pub(crate) fn blocks_of_group(&self) -> usize {
         self.geometry.outputs().div_ceil(self.together)
     }
 
     /// Blocks.
-    pub(crate) const fn blocks(&self) -> usize {
+    pub(crate) fn blocks(&self) -> usize {
         self.geometry.groups.saturating_mul(self.blocks_of_group())
     }
 

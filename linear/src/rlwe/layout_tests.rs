@@ -1,5 +1,7 @@
 //! The layout against the definition of the layers, by integer polynomials.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use ring_arith::Bits;
 
@@ -97,7 +99,7 @@ fn check(shape: &LinearShape, layout: &Layout, degree: usize, seed: usize) {
 
 /// Some way to lay out a shape at this degree.
 fn any_layout(shape: LinearShape, degree: usize) -> impl Strategy<Value = Option<Layout>> {
-    let geometry = Geometry::new(&shape).expect("small");
+    let geometry = Arc::new(Geometry::new(&shape).expect("small"));
     (
         any::<bool>(),
         0_usize..5,
@@ -114,7 +116,7 @@ fn any_layout(shape: LinearShape, degree: usize) -> impl Strategy<Value = Option
             };
             let lanes = 1 << lanes;
             let layout = Layout {
-                geometry: geometry.clone(),
+                geometry: Arc::clone(&geometry),
                 tiling,
                 lanes,
                 together: 1,

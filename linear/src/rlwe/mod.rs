@@ -14,4 +14,5 @@ mod protocol;
 mod server;
 mod tag;
 
+pub(crate) use plan::PLANS;
 pub use protocol::RingLwe;

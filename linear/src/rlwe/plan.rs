@@ -1,13 +1,15 @@
 //! The choice of layout and parameter set for a layer, from public data.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use ::rlwe::{DEGREE, Demand, Format, Set};
 use sharing::Rounds;
 
+use super::axis::MAX_TAPS;
 use super::keys::Item;
 use super::layout::{Geometry, Layout, Tiling};
-use super::price::Counts;
+use super::price::{CONSTANTS, Counts};
 use super::tag::TAG;
 use crate::{LinearLayer, Refusal, Work};
 
@@ -17,6 +19,22 @@ const MAX_RESPONSES: u64 = 1 << 15;
 
 /// Ways to cut columns that are compared, from the coarsest that fits on. AGREEMENT.
 const CUTS: usize = 9;
+
+/// A digest of what plans depend on besides the layer. AGREEMENT.
+pub(crate) const PLANS: u64 = {
+    let own = digest(&[MAX_REQUESTS, MAX_RESPONSES, CUTS as u64, MAX_TAPS as u64]);
+    digest(CONSTANTS) ^ own.rotate_left(1)
+};
+
+/// FNV-1a of 64 bits, by words.
+const fn digest(words: &[u64]) -> u64 {
+    let (mut digest, mut i) = (0xcbf2_9ce4_8422_2325_u64, 0);
+    while i < words.len() {
+        digest = (digest ^ words[i]).wrapping_mul(0x0100_0000_01b3);
+        i += 1;
+    }
+    digest
+}
 
 /// How a layer is computed.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,6 +58,7 @@ impl Plan {
         };
         let geometry = Geometry::new(&layer.shape);
         let geometry = geometry.ok_or_else(|| advice("the kernel is too large for ring-LWE"))?;
+        let geometry = Arc::new(geometry);
         let mut search = Search::new(layer, &geometry);
         search.all(packed);
         match search.best {
@@ -65,7 +84,7 @@ impl Plan {
     }
 
     /// Results of an image.
-    pub(super) const fn results(&self) -> usize {
+    pub(super) fn results(&self) -> usize {
         self.layout.geometry.channels[1] * self.layout.geometry.positions()
     }
 
@@ -131,7 +150,7 @@ fn counted(count: u64) -> usize {
 /// The search for the best plan.
 struct Search<'a> {
     layer: &'a LinearLayer,
-    geometry: &'a Geometry,
+    geometry: &'a Arc<Geometry>,
     /// Nanoseconds of the best plan, and the plan.
     best: Option<(u64, Plan)>,
     /// Whether any layout failed for want of a format.
@@ -139,7 +158,7 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    const fn new(layer: &'a LinearLayer, geometry: &'a Geometry) -> Self {
+    const fn new(layer: &'a LinearLayer, geometry: &'a Arc<Geometry>) -> Self {
         Self {
             layer,
             geometry,
@@ -158,7 +177,7 @@ impl<'a> Search<'a> {
             }
             for tiling in tilings(geometry, DEGREE / lanes) {
                 let layout = Layout {
-                    geometry: geometry.clone(),
+                    geometry: Arc::clone(geometry),
                     tiling,
                     lanes,
                     together: 1,

@@ -1,8 +1,11 @@
 //! Plans of whole networks and of extreme layers.
 
+use ::rlwe::DEGREE;
+use proptest::prelude::*;
 use ring_arith::Bits;
 
 use super::plan::Plan;
+use super::price::Counts;
 use crate::{ConvSpec, LinearLayer, LinearShape};
 
 /// The layers of a network with weights of `weight_bits` bits and inputs of `input_bits`.
@@ -202,8 +205,94 @@ fn networks_are_as_small_as_the_model_says() {
         for (packed, expected) in [true, false].into_iter().zip(expected) {
             let actual = network.megabytes(packed);
             let said = format!("{name}, packed {packed}: {actual} MB, not {expected}");
-            println!("{said}");
             assert!(actual < 1.01 * expected, "{said}");
         }
     }
+}
+
+#[test]
+fn plans_are_those_of_the_model() {
+    let networks = [densenet121(224, 1000), resnet50(), mobilenet_v2()];
+    // Network, layer, requests, products, responses.
+    let cases = [
+        // The stem, in four tiles; 1 × 1 and 3 × 3 at 56 × 56; 3 × 3 at 28 × 28.
+        (0, 0, [48, 3072, 256]),
+        (0, 1, [64, 8192, 128]),
+        (0, 2, [128, 4096, 32]),
+        (0, 15, [32, 1024, 8]),
+        // 1 × 1 by stride 2, which keeps one of four phases; 3 × 3 by stride 2.
+        (1, 13, [64, 32768, 128]),
+        (1, 12, [128, 16384, 32]),
+        // Depthwise at 56 × 56, at 14 × 14, and by stride 2.
+        (2, 7, [144, 144, 144]),
+        (2, 22, [24, 384, 24]),
+        (2, 4, [384, 384, 96]),
+    ];
+    for (network, layer, expected) in cases {
+        let layer = &networks[network].layers[layer];
+        let counts = Plan::new(layer, true).expect("it has a plan").counts;
+        let actual = [counts.requests, counts.products, counts.responses];
+        assert_eq!(actual, expected, "{layer:?}");
+    }
+}
+
+/// Sizes of any order of magnitude.
+fn any_size() -> impl Strategy<Value = usize> {
+    (0_u32..28, any::<usize>()).prop_map(|(bits, x)| 1 + x % (1 << bits))
+}
+
+/// Convolutions of any size that can be counted. Most sizes are small, so that some are possible.
+fn any_conv() -> impl Strategy<Value = LinearShape> {
+    let size = || prop_oneof![2 => 1_usize..4, 1 => any_size()];
+    let pair = move || [size(), size()];
+    // The size of a kernel takes time to count.
+    let kernel = [1_usize..4, 1..4].prop_union([1..1 << 14, 1..4]);
+    let sizes = (pair(), pair(), kernel, pair(), pair(), size());
+    let side = || prop_oneof![2 => 0_usize..4, 1 => any_size()];
+    let padding = [side(), side(), side(), side()];
+    let all = (sizes, padding).prop_map(|(sizes, padding)| {
+        let (channels, input, kernel, stride, dilation, groups) = sizes;
+        let channels = channels.map(|c| c.saturating_mul(groups));
+        let spec = ConvSpec::new(channels, input, kernel, stride, padding, groups);
+        let spec = spec.and_then(|spec| spec.dilated(dilation));
+        spec.ok().map(LinearShape::Conv)
+    });
+    all.prop_filter_map("it can be counted", |shape| shape)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(5000))]
+
+    /// None takes more time or memory than others, whatever its sizes.
+    #[test]
+    fn layers_of_any_size_are_planned_or_refused(
+        shape in any_conv(),
+        widths in [1_u32..=32, 1_u32..=64],
+        packed: bool,
+    ) {
+        let [weight_bits, bits] = widths.map(Bits::of);
+        let layer = LinearLayer { shape, weight_bits, bits };
+        if let Ok(plan) = Plan::new(&layer, packed) {
+            let layout = &plan.layout;
+            prop_assert!(layout.used() <= DEGREE && layout.span() <= layout.used());
+            prop_assert!(layout.shift() < DEGREE);
+            prop_assert!(plan.levels == 0 || packed && 1 << plan.levels == layout.lanes);
+            prop_assert!(plan.levels <= plan.format.levels());
+            prop_assert_eq!(plan.counts, Counts::new(layout, plan.levels));
+        }
+    }
+}
+
+#[test]
+fn layers_that_are_too_large_are_refused() {
+    let connected = |inputs, outputs, bits| LinearLayer {
+        shape: LinearShape::FullyConnected { inputs, outputs },
+        weight_bits: Bits::of(10),
+        bits: Bits::of(bits),
+    };
+    assert!(Plan::new(&connected(usize::MAX, usize::MAX, 26), true).is_err());
+    assert!(Plan::new(&connected(1 << 28, 2, 26), true).is_err());
+    assert!(Plan::new(&connected(1 << 20, 2, 26), true).is_ok());
+    let refusal = Plan::new(&connected(9, 9, 41), true).expect_err("too wide");
+    assert!(refusal.to_string().contains("51"), "{refusal}");
 }

@@ -5,16 +5,16 @@ use ::rlwe::{DEGREE, Set};
 use super::layout::Layout;
 use crate::{Work, work};
 
-/// Nanoseconds that a byte takes on the line for which plans are made, of 400 Mbit/s. AGREEMENT, as all times here: both parties find the same plan.
+/// Nanoseconds that a byte takes on the line for which plans are made, of 400 Mbit/s. AGREEMENT, as all here: both parties find the same plan.
 const BYTE: u64 = 20;
 
-/// Half of the processors' time counts: most of the work is split among threads. AGREEMENT.
+/// Threads that share the work.
 const THREADS: u64 = 2;
 
-/// Tiles and images of which a transformed weight polynomial is used at once. LOCAL, but for its weight in the plan.
+/// Sums that are computed at once: for them a ciphertext is fetched once, and a weight polynomial transformed once.
 pub(crate) const RUN: usize = 8;
 
-/// Nanoseconds of one operation modulo one prime, between what processors with AVX2 and with AVX-512 take: AGREEMENT.
+/// Nanoseconds of one operation modulo one prime, between what processors with AVX2 and with AVX-512 take.
 mod nanoseconds {
     /// A request is encrypted; read and transformed.
     pub(super) const ENCRYPT: u64 = 60_000;
@@ -32,6 +32,16 @@ mod nanoseconds {
     pub(super) const RESPOND: u64 = 65_000;
     pub(super) const SHARE: u64 = 20_000;
 }
+
+/// All that a price depends on.
+pub(super) const CONSTANTS: &[u64] = {
+    use nanoseconds::*;
+    let [w0, w1, w2, w3, w4, w5] = WEIGHTS;
+    &[
+        BYTE, THREADS, RUN as u64, ENCRYPT, INGEST, PRODUCT, SCALED, w0, w1, w2, w3, w4, w5,
+        FINISH, MERGE, RESPOND, SHARE,
+    ]
+};
 
 /// How often everything is done in a run. Counts that exceed all bounds stay at the largest number.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,8 +1,9 @@
 //! The algorithms and their protocol.
 
+use std::sync::Arc;
+
 use ring_arith::{Bits, slices};
 use sharing::{Party, Rounds};
-use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::client;
@@ -15,11 +16,37 @@ use crate::{
     Prepared, Refusal, SetUp, Timing, Turn, Work, add_bias, clear,
 };
 
-/// Linear layers by ring-LWE: the client encrypts its share, the server multiplies.
+/// Linear layers by ring-LWE: the client encrypts its share, the server multiplies with its weights and answers.
+///
+/// **Functionality.** That of [`LinearProtocol`], with one guard bit and a noise: shares of 2·(W·x + b) + e modulo 2^(l+1), e ∈ {0, 1}. For
+/// convolutions of every kind and fully connected layers, with rings of up to 40 bits; which widths of weights there is room for depends on ring
+/// and size, and [`LinearAlgorithm::plan`] says so.
+///
+/// **Protocol.** W·x = W·x_S + W·x_C. The first term is local to the server. For the second, x_C is laid out in polynomials whose products with
+/// polynomials of weights have the results as coefficients, as in Cheetah (eprint 2022/207):
+///
+/// - Strides and dilations go away first: the inputs of each phase of a stride are a channel of their own.
+/// - A *tile* of the input with its zeros, row after row, is a run of slots. The zeros behind a row are those in front of the next. A layer without
+///   neighbours (1 × 1) is cut into tiles anywhere.
+/// - A power of two of channels share a ciphertext, interleaved. So do whole groups. In return, results of as many products share a response if `packed`
+///   (eprint 2020/015, eprint 2023/1678).
+/// - A product computes several outputs where a tile leaves room.
+///
+/// The client says all requests of the layer, the server all responses. Encryption, noise and shares are those of the crate `rlwe`. What layout and
+/// parameters are best, both parties find by the same search: bytes at 400 Mbit/s and the time of the processors, in integers.
+///
+/// **Security.** Semi-honest, computational, by ring-LWE; packing assumes circular security as well, as its keys encrypt the client's secret under
+/// itself. The client learns nothing: its responses are pseudorandom whatever the weights, if every result's noise is cut off by an exact
+/// truncation before it has any effect. A result is wrong with probability 2^-66 at most.
+///
+/// **Cost.** Two rounds. 16 bytes and a request for each ciphertext to the server, a response for each 2^L units to the client:
+/// 512·(bits of q − f) and 512·(l + 10) bytes each, where f bits are dropped. [`LinearProtocol::cost`] is exact. Once in a session, the keys that
+/// [`LinearProtocol::set_up`] names. Both parties hold all messages of a layer, and the server the transforms of its requests: 64 KiB each for
+/// l up to 28, 128 KiB beyond.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "it has no other parameters")]
 pub struct RingLwe {
-    /// Whether results of several products may share a response, where that is cheaper.
+    /// Whether results of several products may share a response, where that is cheaper: "ring-lwe", else "ring-lwe-unpacked".
     pub packed: bool,
 }
 
