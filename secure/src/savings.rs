@@ -19,7 +19,7 @@ use crate::{Algorithms, CpuModel, Error, Limits, Mode, SecureNetwork};
 use rewrite::{Rewrite, Way, way};
 
 /// What one change of operators would do to the traffic of a network.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Saving {
     /// The change, in words.
@@ -34,6 +34,10 @@ pub struct Saving {
     pub now_flights: usize,
     /// Flights of a run of the changed network.
     pub after_flights: usize,
+    /// An estimate of the CPU seconds of both parties in a run of the network now.
+    pub now_cpu_s: f64,
+    /// The same of the changed network.
+    pub after_cpu_s: f64,
 }
 
 impl Saving {
@@ -44,44 +48,65 @@ impl Saving {
     }
 }
 
-/// A change, and the ways to make it, of which the cheapest counts.
-type Entry = (&'static str, &'static [Way]);
+/// A change, the ways to make it, of which the cheapest counts, and whether it leaves something that can learn.
+struct Change {
+    name: &'static str,
+    ways: &'static [Way],
+    learns: bool,
+}
+
+impl Change {
+    const fn new(name: &'static str, ways: &'static [Way]) -> Self {
+        let learns = true;
+        Self { name, ways, learns }
+    }
+}
 
 /// All changes, in the order in which they are shown where they save the same.
-const CHANGES: [Entry; 10] = [
-    ("no ReLU", &[way(activations::no_relu)]),
-    (
+const CHANGES: [Change; 10] = [
+    Change {
+        learns: false,
+        ..Change::new("no ReLU", &[way(activations::no_relu)])
+    },
+    Change::new(
         "ReLU for hard-swish",
         &[way(activations::relu_for_hard_swish)],
     ),
-    ("ReLU for ReLU6", &[way(activations::relu_for_clip)]),
-    ("mean-pool for max-pool", &[pools::PRODUCTS, pools::VALUES]),
-    ("no squeeze-and-excite", &[way(activations::no_gate)]),
-    (
+    Change::new("ReLU for ReLU6", &[way(activations::relu_for_clip)]),
+    Change::new("mean-pool for max-pool", &[pools::PRODUCTS, pools::VALUES]),
+    Change::new("no squeeze-and-excite", &[way(activations::no_gate)]),
+    Change::new(
         "X-operators, r = 1/2, g = 1, for dense k x k",
         &[way(convolutions::x_operator)],
     ),
-    ("1 x 1 in 4 groups", &[way(convolutions::grouped)]),
-    (
+    Change::new("1 x 1 in 4 groups", &[way(convolutions::grouped)]),
+    Change::new(
         "dense k x k for depthwise, then 1 x 1",
         &[way(fused::separable)],
     ),
-    (
+    Change::new(
         "dense k x k for 1 x 1, then depthwise",
         &[way(fused::expansion)],
     ),
-    (
+    Change::new(
         "dense k x k for 1 x 1, then dense k x k",
         &[way(fused::bottleneck)],
     ),
 ];
 
+/// The name of all changes together.
+const TOGETHER: &str = "all that save together, rectifiers kept";
+
 /// What changes of operators would save in a network, each by itself, most first; those that would cost more come last. Changes that find
 /// nothing to change are left out, and those of which the changed network is not one that [`Limits::default`] allow.
 ///
+/// Where more than one change saves something, one row is of them together: the one that saves most first, each of the others if it saves
+/// something more in what is left. Rectifiers are not left out there, for nothing could be learnt without.
+///
 /// Each changed network is planned as a whole, with algorithms chosen anew, so that what a change brings and what it
 /// takes are both counted: without a `ReLU`, for one, the extension behind it knows no sign and takes a comparison of its own. A
-/// changed network has other weights: these are costs, and what it would find is a matter of training.
+/// changed network has other weights: these are costs, and what it would find is a matter of training. What a session needs once is not
+/// counted.
 ///
 /// # Errors
 /// As [`SecureNetwork::new`] for the network as it is.
@@ -92,48 +117,109 @@ pub fn savings(
     price: CotPrice,
     cpu: &CpuModel,
 ) -> Result<Vec<Saving>, Error> {
-    let planned = |graph: &IntGraph| planned(graph, algorithms, mode, price, cpu);
+    let planner = Planner {
+        algorithms,
+        mode,
+        price,
+        cpu,
+    };
     let (plain, _) = graph_without_algorithms(graph)?;
     let plain = plain.pruned(plain.len() - 1)?;
-    let now = planned(&plain)?;
-    let mut savings = Vec::new();
-    for (change, ways) in CHANGES {
-        let ways = ways.iter().filter_map(|way| {
-            let (changed, operators) = Rewrite::apply(&plain, way).ok()??;
-            Some((planned(&changed).ok()?, operators))
+    let now = planner.plan(plain)?;
+    let mut found: Vec<(Saving, &Change)> = Vec::new();
+    for change in &CHANGES {
+        if let Some((after, operators)) = planner.changed(&now.graph, change) {
+            let saving = planner.saving(change.name, operators, &now.network, &after.network);
+            found.push((saving, change));
+        }
+    }
+    let most_first = |saving: &Saving| std::cmp::Reverse(saving.saved_bytes());
+    found.sort_by_key(|(saving, _)| most_first(saving));
+    let saves = found
+        .iter()
+        .filter(|(saving, change)| change.learns && saving.saved_bytes() > 0);
+    let together = planner.together(&now, saves.map(|(_, change)| *change));
+    let mut savings: Vec<Saving> = found.into_iter().map(|(saving, _)| saving).collect();
+    savings.extend(together);
+    savings.sort_by_key(most_first);
+    Ok(savings)
+}
+
+/// A graph without algorithms, and its plan.
+struct Planned {
+    graph: IntGraph,
+    network: SecureNetwork,
+}
+
+/// How networks are planned.
+struct Planner<'a> {
+    algorithms: &'a Algorithms,
+    mode: Mode,
+    price: CotPrice,
+    cpu: &'a CpuModel,
+}
+
+impl Planner<'_> {
+    fn plan(&self, graph: IntGraph) -> Result<Planned, Error> {
+        let limits = Limits::default();
+        limits.check_graph(&graph)?;
+        let chosen = algorithms_for(&graph, self.algorithms, self.price, self.cpu)?;
+        let (by, _) = graph_with_algorithms(&graph, &chosen)?;
+        let network = SecureNetwork::within(&limits, Arc::new(by), self.mode, self.price)?;
+        Ok(Planned { graph, network })
+    }
+
+    /// The changed network, and how many operators were changed, if there are any and it can be planned.
+    fn changed(&self, graph: &IntGraph, change: &Change) -> Option<(Planned, usize)> {
+        let ways = change.ways.iter().filter_map(|way| {
+            let (changed, operators) = Rewrite::apply(graph, way).ok()??;
+            Some((self.plan(changed).ok()?, operators))
         });
-        let total = |network: &SecureNetwork| bytes(network.cost(), price);
-        let best = ways.min_by(|a, b| total(&a.0).total_cmp(&total(&b.0)));
-        let Some((after, operators)) = best else {
-            continue;
-        };
-        let (now_bytes, after_bytes) = differing(&now, &after, price);
-        savings.push(Saving {
+        ways.min_by(|a, b| self.bytes(&a.0).total_cmp(&self.bytes(&b.0)))
+    }
+
+    /// These changes together, in this order, each if it saves something; `None` if it is less than two.
+    fn together<'c>(
+        &self,
+        now: &Planned,
+        changes: impl Iterator<Item = &'c Change>,
+    ) -> Option<Saving> {
+        let (mut best, mut made, mut operators): (Option<Planned>, _, _) = (None, 0, 0);
+        for change in changes {
+            let before = best.as_ref().unwrap_or(now);
+            let changed = self.changed(&before.graph, change);
+            let better = changed.filter(|(after, _)| self.bytes(after) < self.bytes(before));
+            if let Some((after, count)) = better {
+                (best, made, operators) = (Some(after), made + 1, operators + count);
+            }
+        }
+        let best = best.filter(|_| made > 1)?;
+        Some(self.saving(TOGETHER, operators, &now.network, &best.network))
+    }
+
+    fn saving(
+        &self,
+        change: &'static str,
+        operators: usize,
+        now: &SecureNetwork,
+        after: &SecureNetwork,
+    ) -> Saving {
+        let (now_bytes, after_bytes) = differing(now, after, self.price);
+        Saving {
             change,
             operators,
             now_bytes,
             after_bytes,
             now_flights: now.cost().flights(),
             after_flights: after.cost().flights(),
-        });
+            now_cpu_s: self.cpu.seconds(&now.work()),
+            after_cpu_s: self.cpu.seconds(&after.work()),
+        }
     }
-    savings.sort_by_key(|saving| std::cmp::Reverse(saving.saved_bytes()));
-    Ok(savings)
-}
 
-/// The plan of a graph without algorithms.
-fn planned(
-    graph: &IntGraph,
-    algorithms: &Algorithms,
-    mode: Mode,
-    price: CotPrice,
-    cpu: &CpuModel,
-) -> Result<SecureNetwork, Error> {
-    let limits = Limits::default();
-    limits.check_graph(graph)?;
-    let chosen = algorithms_for(graph, algorithms, price, cpu)?;
-    let (graph, _) = graph_with_algorithms(graph, &chosen)?;
-    SecureNetwork::within(&limits, Arc::new(graph), mode, price)
+    fn bytes(&self, planned: &Planned) -> f64 {
+        bytes(planned.network.cost(), self.price)
+    }
 }
 
 /// The bytes of the layers that one network has and the other does not have at the same cost.

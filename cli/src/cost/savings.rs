@@ -25,6 +25,10 @@ pub(crate) struct Saved {
     now_flights: u64,
     /// Flights of an image after the change.
     after_flights: u64,
+    /// Estimated CPU seconds of both parties for an image now.
+    now_cpu_s: f64,
+    /// Those after the change.
+    after_cpu_s: f64,
 }
 
 /// What each change would save in a model, most first.
@@ -39,6 +43,7 @@ pub(crate) fn of_choice(
     let constants = constants.of_extension(chosen.extension);
     let found = savings(&public.graph, algorithms, mode, price, &constants);
     let views = public.preprocessing.views() as u64;
+    let times = public.preprocessing.views() as f64;
     let rows = found.map_err(Failure::input)?.into_iter().map(|one| Saved {
         change: one.change,
         layers: one.operators,
@@ -47,6 +52,8 @@ pub(crate) fn of_choice(
         saved_bytes: one.saved_bytes() * views.cast_signed(),
         now_flights: one.now_flights as u64 * views,
         after_flights: one.after_flights as u64 * views,
+        now_cpu_s: one.now_cpu_s * times,
+        after_cpu_s: one.after_cpu_s * times,
     });
     Ok(rows.collect())
 }
@@ -61,6 +68,7 @@ pub(crate) fn table(rows: &[Saved], total: u64) -> String {
         ("saved", Side::Right),
         ("of all", Side::Right),
         ("flights", Side::Right),
+        ("CPU seconds", Side::Right),
     ]);
     for row in rows {
         table.row([
@@ -71,6 +79,7 @@ pub(crate) fn table(rows: &[Saved], total: u64) -> String {
             percent(row.saved_bytes, row.now_bytes),
             percent(row.saved_bytes, total),
             format!("{} to {}", row.now_flights, row.after_flights),
+            format!("{:.1} to {:.1}", row.now_cpu_s, row.after_cpu_s),
         ]);
     }
     format!(

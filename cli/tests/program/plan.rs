@@ -116,6 +116,9 @@ fn other_operators_have_their_price() {
             number(&report["comm"], "flights"),
             "it is the plan that is changed"
         );
+        for key in ["now_cpu_s", "after_cpu_s"] {
+            assert!(row[key].as_f64().expect("seconds") > 0.0, "{key}: {row}");
+        }
         saved.push(difference);
     }
     assert!(saved.is_sorted_by(|a, b| a >= b), "{saved:?}");

@@ -17,6 +17,9 @@ const RING: u32 = ACTIVATION + CUT;
 /// The scale of activations.
 const SCALE: i32 = 4;
 
+/// The row of all changes together.
+const TOGETHER: &str = "all that save together, rectifiers kept";
+
 /// A network in the making: the last node is what comes next is done with.
 struct Net {
     graph: GraphBuilder<IntOp>,
@@ -118,6 +121,9 @@ fn check(change: &str, operators: usize, before: &IntGraph, after: &IntGraph) {
     assert_eq!(row.saved_bytes(), bytes(&now) - bytes(&then), "{row:?}");
     assert_eq!(row.now_flights, now.cost().flights());
     assert_eq!(row.after_flights, then.cost().flights());
+    let seconds = |network: &SecureNetwork| CpuModel::default().seconds(&network.work());
+    assert_eq!(row.now_cpu_s, seconds(&now));
+    assert_eq!(row.after_cpu_s, seconds(&then));
     assert!(0 < row.now_bytes && row.now_bytes.cast_signed() <= bytes(&now));
     assert!(row.after_bytes.cast_signed() <= bytes(&then));
 }
@@ -309,6 +315,27 @@ fn after_narrowed(window: Window) -> IntGraph {
 }
 
 #[test]
+fn what_saves_is_also_made_together() {
+    let net = |activation, groups| {
+        let net = Net::new(8).then(activation).extend();
+        let mut net = net.conv(12, groups, Window::square(1, 1, 0)).cut();
+        // Nothing is fused beyond this.
+        net.last = net.graph.push("", IntOp::Add, &[net.last; 2]);
+        net.relu().end()
+    };
+    let before = net(IntOp::Clip { top: 96 }, 1);
+    let after = net(IntOp::Relu, 4);
+    check("ReLU for ReLU6", 1, &before, &net(IntOp::Relu, 1));
+    check(TOGETHER, 2, &before, &after);
+    let rows = all(&before, &Algorithms::Direct);
+    assert!(rows.iter().any(|row| row.change == "no ReLU"), "{rows:?}");
+    assert_eq!(rows[0].change, TOGETHER);
+    // Of one change alone there is no second row.
+    let rows = all(&after, &Algorithms::Direct);
+    assert!(rows.iter().all(|row| row.change != TOGETHER), "{rows:?}");
+}
+
+#[test]
 fn what_something_else_takes_is_not_fused_away() {
     let (one, three) = (Window::square(1, 1, 0), Window::square(3, 1, 1));
     let mut net = Net::new(4).relu().extend().conv(4, 4, three).cut().relu();
@@ -374,7 +401,8 @@ fn backbones_have_a_row_for_all_that_they_have() {
         let source = source.expect("it builds");
         let (model, _) = imported(&source, &noise(&source, 1), &options);
         let found = all(&model.public.graph, &Algorithms::default());
-        let mut changes: Vec<&str> = found.iter().map(|row| row.change).collect();
+        let changes = found.iter().map(|row| row.change);
+        let mut changes: Vec<&str> = changes.filter(|change| *change != TOGETHER).collect();
         let saved: Vec<i64> = found.iter().map(Saving::saved_bytes).collect();
         assert!(saved.is_sorted_by(|a, b| a >= b), "{saved:?}");
         changes.sort_unstable();
