@@ -64,6 +64,9 @@ impl Weights {
 }
 
 /// A sum of products of weights with ciphertexts.
+///
+/// Results are exact if no more weights meet in one of them, and no wider ones, than the [`Demand`](crate::Demand) says that the format was
+/// chosen for. Nothing here counts them.
 pub struct Accumulator {
     ring: &'static Ring,
     pairs: Vec<Buffer>,

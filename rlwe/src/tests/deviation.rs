@@ -56,25 +56,15 @@ fn a_public_key_with_a_message_gives_the_randomness_away() {
     unpack(&response, form.response_bits(), &mut seen);
     let near = |weights: &[(usize, i32)]| {
         // The request has number 0.
-        let mut guess = public::polynomial(
-            &parties.client.public,
-            Purpose::Request,
-            0,
-            ring.degree,
-            ring.primes(),
-        );
-        prime.ntt.inverse(&mut guess[0], 1);
-        let mut product = ring.zero();
+        let source = &parties.client.public;
+        let a = public::polynomial(source, Purpose::Request, 0, ring.degree, ring.primes());
+        let (mut transformed, mut product) = (ring.zero(), ring.zero());
         for &(exponent, weight) in weights {
-            for i in 0..ring.degree {
-                let term = guess[0][i] * f64::from(weight);
-                match i + exponent {
-                    at if at < ring.degree => product[at] += term,
-                    at => product[at - ring.degree] -= term,
-                }
-            }
-            prime.ntt.reduce(&mut product);
+            transformed[exponent] = f64::from(weight);
         }
+        prime.ntt.forward(&mut transformed, ring.degree);
+        prime.ntt.multiply(&mut product, &a[0], &transformed);
+        prime.ntt.inverse(&mut product, 1);
         product
             .iter_mut()
             .zip(hidden.iter())
