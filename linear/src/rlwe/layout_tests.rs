@@ -5,7 +5,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use ring_arith::Bits;
 
-use super::layout::{Geometry, Layout, Tiling};
+use super::geometry::Geometry;
+use super::layout::{Layout, Tiling};
 use crate::{ConvSpec, LinearLayer, LinearShape, clear};
 
 /// Products of integer polynomials modulo X^N + 1.

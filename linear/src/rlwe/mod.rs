@@ -2,15 +2,18 @@
 
 mod axis;
 mod client;
+mod geometry;
 mod keys;
 mod layout;
 #[cfg(test)]
 mod layout_tests;
+mod places;
 mod plan;
 #[cfg(test)]
 mod plan_tests;
 mod price;
 mod protocol;
+mod search;
 mod server;
 mod tag;
 

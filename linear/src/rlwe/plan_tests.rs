@@ -261,7 +261,10 @@ fn any_conv() -> impl Strategy<Value = LinearShape> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(5000))]
+    #![proptest_config(ProptestConfig {
+        max_local_rejects: u32::MAX,
+        ..ProptestConfig::with_cases(5000)
+    })]
 
     /// None takes more time or memory than others, whatever its sizes.
     #[test]
