@@ -1,22 +1,27 @@
 //! Layers by ring-LWE: their traffic, and the CPU time of both parties together on one thread.
 //!
-//! `cargo bench -p blindray-linear --bench rlwe -- [unpacked]`: a 3 × 3 layer of 128 to 32 channels of 28 × 28, a 1 × 1 layer of 64 to
-//! 128 channels of 56 × 56, and one of 640 to 128 channels of 14 × 14, with weights of 10 bits in a ring of 26; then the time of each
-//! unit of work, by least squares would be too much: what all layers of DenseNet-121 take, each alone.
+//! `cargo bench -p blindray-linear --bench rlwe -- [unpacked] [densenet]`: a 3 × 3 layer of 128 to 32 channels of 28 × 28, a 1 × 1 layer
+//! of 64 to 128 channels of 56 × 56, and one of 640 to 128 channels of 14 × 14, with weights of 10 bits in a ring of 26: in one run, and
+//! ahead of the input for eight images together, each image's part. Then the layers of DenseNet-121, one run of each.
 #![expect(clippy::print_stdout, reason = "it prints what it measures")]
 
 use std::error::Error;
 
-use linear::{ConvSpec, LayerParameters, LinearAlgorithm, LinearLayer, LinearShape, RingLwe};
+use linear::{
+    ConvSpec, LayerParameters, LinearAlgorithm, LinearLayer, LinearProtocol, LinearShape, RingLwe,
+};
 use ring_arith::Bits;
+use sharing::{Party, Session};
 use testkit::{elements, rng, run_sessions};
 
 fn main() -> Result<(), Box<dyn Error>> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(1)
         .build_global()?;
-    let packed = !std::env::args().any(|argument| argument == "unpacked");
-    let algorithm = RingLwe { packed };
+    let argument = |name: &str| std::env::args().any(|argument| argument == name);
+    let algorithm = RingLwe {
+        packed: !argument("unpacked"),
+    };
     let named = [
         layer([128, 32], 28, 3, 1)?,
         layer([64, 128], 56, 1, 1)?,
@@ -24,8 +29,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     ];
     for layer in &named {
         measure(algorithm, layer, 20)?;
+        let seconds = ahead(algorithm, layer, 8, 5)?;
+        println!("{:>36.1} ms  ahead, each of 8 images", 1e3 * seconds);
     }
-    if std::env::args().any(|argument| argument == "densenet") {
+    if argument("densenet") {
         let mut total = [0.0; 2];
         for layer in densenet121()? {
             let each = measure(algorithm, &layer, 1)?;
@@ -98,21 +105,17 @@ fn measure(
         bias: &vec![0; shape.channels()],
     };
     let prepared = protocol.prepare(parameters)?;
-    let (outcome, start, cost) = run_sessions(
+    let (outcome, start, _) = run_sessions(
         1,
         |s| {
-            for item in protocol.set_up() {
-                item.run(s)?;
-            }
+            set_up(protocol, s)?;
             for _ in 0..times {
                 s.run(async |party| protocol.serve(party, parameters, &prepared, &server).await)?;
             }
             Ok::<_, linear::Error>(())
         },
         |s| {
-            for item in protocol.set_up() {
-                item.run(s)?;
-            }
+            set_up(protocol, s)?;
             let start = cpu_seconds();
             for _ in 0..times {
                 s.run(async |party| protocol.request(party, &client).await)?;
@@ -122,7 +125,6 @@ fn measure(
     );
     outcome?;
     let seconds = (cpu_seconds() - start?) / f64::from(times);
-    drop(cost);
     let cost = protocol.cost();
     let megabytes = |bytes: u64| f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)) / 1e6;
     let [up, down] = [cost.bytes_to_server(), cost.bytes_to_client()].map(megabytes);
@@ -132,6 +134,63 @@ fn measure(
         protocol.work(),
     );
     Ok([up + down, seconds])
+}
+
+/// CPU seconds of the phase ahead for each of some images, the set-up not included.
+fn ahead(
+    algorithm: RingLwe,
+    layer: &LinearLayer,
+    images: u32,
+    times: u32,
+) -> Result<f64, Box<dyn Error>> {
+    let protocol = &*algorithm.plan(layer)?;
+    let protocol = protocol.ahead().ok_or("there is a phase ahead")?;
+    let shape = &layer.shape;
+    let mut rng = rng(1);
+    let r: Vec<_> = (0..images)
+        .map(|_| elements(shape.input_len(), layer.bits, &mut rng))
+        .collect();
+    let parameters = LayerParameters {
+        weights: &testkit::weights(shape.weight_len(), layer.weight_bits, &mut rng),
+        bias: &vec![0; shape.channels()],
+    };
+    let prepared = protocol.prepare(parameters)?;
+    let (outcome, start, _) = run_sessions(
+        1,
+        |s| {
+            set_up(protocol, s)?;
+            for _ in 0..times {
+                let serve = async |party: &Party<'_>| {
+                    let images = r.len();
+                    protocol
+                        .serve_ahead(party, parameters, &prepared, images)
+                        .await
+                };
+                s.run(serve)?;
+            }
+            Ok::<_, linear::Error>(())
+        },
+        |s| {
+            set_up(protocol, s)?;
+            let start = cpu_seconds();
+            for _ in 0..times {
+                s.run(async |party| protocol.request_ahead(party, &r).await)?;
+            }
+            Ok::<_, linear::Error>(start)
+        },
+    );
+    outcome?;
+    Ok((cpu_seconds() - start?) / f64::from(times * images))
+}
+
+fn set_up<P: LinearProtocol + ?Sized>(
+    protocol: &P,
+    session: &mut Session,
+) -> Result<(), linear::Error> {
+    protocol
+        .set_up()
+        .iter()
+        .try_for_each(|item| item.run(session))
 }
 
 /// CPU seconds of this process so far, which is both parties; 0 where there is no /proc.

@@ -5,7 +5,7 @@ use ring_arith::{Bits, pack, unpack};
 use zeroize::Zeroizing;
 
 use crate::automorphism::Automorphism;
-use crate::convert::{reduce_wide, to_double, vectorised};
+use crate::convert::{to_double, vectorised};
 use crate::crt;
 use crate::encode;
 use crate::error::{Error, check_len};
@@ -13,7 +13,7 @@ use crate::format::{Form, Format};
 use crate::number::{Counter, Number, Numbers};
 use crate::public::{self, NONCE};
 use crate::random::{Purpose, Source};
-use crate::ring::{Poly, Prime, Ring};
+use crate::ring::{Poly, Ring};
 use crate::sample;
 use crate::secret::{Secret, public_key_error};
 use crate::set::Set;
@@ -182,23 +182,20 @@ impl ClientKey {
         assert_eq!(out.len(), ring.degree, "one number for each coefficient");
         unpack(response, form.response_bits(), out);
         let bits = form.response_bits();
-        let centred = |x: &mut [f64], prime: &Prime| {
-            let p = prime.p as f64;
-            let responses = &*out;
-            vectorised(
-                #[inline(always)]
-                || {
-                    for (x, &b) in x.iter_mut().zip(responses) {
-                        *x = reduce_wide(to_double(bits.to_signed(b)), p, 1.0 / p);
-                    }
-                },
-            );
-        };
         // The product is known modulo q, which exceeds it: 2^(k−1)·h is below the half of it.
         let transforms = ring.primes().iter().zip(&self.secret.transformed);
         let products = transforms.map(|(prime, s)| {
             let (mut x, mut y) = (ring.zero(), ring.zero());
-            centred(&mut x, prime);
+            let to = &mut x[..];
+            let responses = &*out;
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (x, &b) in to.iter_mut().zip(responses) {
+                        *x = to_double(bits.to_signed(b));
+                    }
+                },
+            );
             prime.ntt.forward(&mut x, ring.degree);
             prime.ntt.multiply(&mut y, &x, s);
             prime.ntt.inverse(&mut y, 1);

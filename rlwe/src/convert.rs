@@ -43,27 +43,6 @@ pub(crate) fn centred(x: u64, p: u64) -> f64 {
     to_double(x - (((p >> 1) - x) >> 63 & p))
 }
 
-/// An integer below 2^51 in absolute value, modulo p: at most p.
-#[inline(always)]
-pub(crate) fn reduce_wide(x: f64, p: f64, inverse: f64) -> f64 {
-    // The multiple of p is below 2^52, hence exact, and so is the difference.
-    x - (x * inverse + SHIFT - SHIFT) * p
-}
-
-/// Integers below 2^51 in absolute value, modulo p: at most p.
-#[expect(clippy::cast_precision_loss, reason = "p is below 2^50")]
-pub(crate) fn reduce_all(x: &mut [f64], p: u64) {
-    let (p, inverse) = (p as f64, 1.0 / p as f64);
-    vectorised(
-        #[inline(always)]
-        || {
-            for x in x {
-                *x = reduce_wide(*x, p, inverse);
-            }
-        },
-    );
-}
-
 /// A loop that is compiled for AVX2 as well. The closure must be `#[inline(always)]`.
 struct Loop<F>(F);
 
@@ -83,29 +62,6 @@ pub(crate) fn vectorised(work: impl FnOnce()) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn wide_integers_are_reduced() {
-        for p in [97_i64, 8_589_475_841, 1_125_899_906_826_241] {
-            for x in [
-                0,
-                1,
-                -1,
-                1 << 40,
-                (1 << 51) - 1,
-                1 - (1 << 51),
-                3 << 48,
-                p,
-                -p,
-            ] {
-                let mut reduced = [x as f64; 3];
-                reduce_all(&mut reduced, p.unsigned_abs());
-                let [y, ..] = reduced.map(to_int);
-                assert_eq!((x - y) % p, 0);
-                assert!(y.abs() <= p);
-            }
-        }
-    }
 
     #[test]
     fn integers_become_doubles_and_come_back() {

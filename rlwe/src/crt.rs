@@ -129,3 +129,78 @@ pub(crate) fn canonical_integer(x0: f64, x1: f64, p0: u64, modulus: u128) -> u12
     let x = i128::from(to_int(x0)) + i128::from(to_int(x1)) * i128::from(p0);
     (x + (x >> 127 & modulus as i128)) as u128
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Set;
+    use crate::convert::centred;
+    use proptest::prelude::*;
+
+    /// Residues, next to zero, of integers in every coefficient.
+    fn polynomial(ring: &Ring, x: &[u128]) -> Poly {
+        let residues = ring.primes().iter().map(|prime| {
+            let mut y = ring.zero();
+            for (y, &x) in y.iter_mut().zip(x.iter().cycle()) {
+                *y = centred(residue(x, prime.p), prime.p);
+            }
+            y
+        });
+        residues.collect()
+    }
+
+    fn check(x: &[u128]) {
+        for set in Set::ALL {
+            let (ring, q) = (Ring::of(set), set.modulus());
+            let x: Vec<u128> = x.iter().map(|x| x % q).collect();
+            for bits in [1, 5, 24, 37, 38, 50] {
+                let mut out = vec![0; ring.degree];
+                round_to_bits(ring, &mut polynomial(ring, &x), Bits::of(bits), &mut out);
+                for (&out, &x) in out.iter().zip(&x) {
+                    let rounded = ((x << bits) + q / 2) / q;
+                    assert_eq!(u128::from(out), rounded % (1 << bits), "{set:?} {bits} {x}");
+                }
+            }
+            let mut digits = polynomial(ring, &x);
+            to_digits(ring, &mut digits);
+            for (i, &x) in x.iter().enumerate() {
+                let (x0, p0) = (digits[0][i], ring.primes()[0].p);
+                let x1 = digits.get(1).map_or(0.0, |digits| digits[i]);
+                assert_eq!(canonical_integer(x0, x1, p0, q), x);
+                // Modulo 2^64, of the integer next to zero.
+                let next = if 2 * x > q { x.wrapping_sub(q) } else { x };
+                let wrapped = wrapping_integer(x0, x1, p0);
+                assert_eq!(
+                    u128::from(wrapped.cast_unsigned()),
+                    next & u128::from(u64::MAX)
+                );
+            }
+        }
+    }
+
+    /// The ends of the range, and both sides of where roundings change.
+    #[test]
+    fn roundings_are_exact_where_they_change() {
+        for set in Set::ALL {
+            let q = set.modulus();
+            let mut x = vec![0, 1, q / 2, q / 2 + 1, q - 1];
+            for bits in [1, 5, 24, 37, 38, 50] {
+                for i in [0, 1, 2, 3, (1 << bits) / 3, (1 << bits) - 1] {
+                    // 2^k·x/q passes i + 1/2.
+                    let edge = ((2 * i + 1) * q) >> (bits + 1);
+                    x.extend([edge % q, (edge + 1) % q]);
+                }
+            }
+            check(&x);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn roundings_are_exact(x in prop::collection::vec(any::<u128>(), 1..200)) {
+            check(&x);
+        }
+    }
+}

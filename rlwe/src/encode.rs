@@ -1,7 +1,7 @@
 //! Numbers modulo 2^l as residues modulo q, encrypted.
 //!
-//! x becomes m = floor(q·x/2^l + U) with a dither U that makes the rounding error of mean zero whatever x is. U is in [0, 1), or in [−1/2, 1/2) if bits are
-//! dropped: the middle of 2^f numbers, which the server takes, is half a unit above their mean.
+//! x becomes m = floor(q·x/2^l + U) with a dither U that makes the rounding error of mean zero whatever x is. U is in [0, 1), or in
+//! [−1/2, 1/2) if bits are dropped: the middle of 2^f numbers, which the server takes, is half a unit above their mean.
 
 use zeroize::Zeroize;
 

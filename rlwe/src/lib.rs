@@ -7,7 +7,6 @@ mod crt;
 mod encode;
 mod error;
 mod format;
-#[allow(dead_code, unused_imports, reason = "the scheme comes to use them")]
 mod ntt;
 mod number;
 mod pack;

@@ -31,7 +31,7 @@ mod tests;
 
 pub(crate) use buffer::{Buffer, interleave, split};
 use kernel::Kernel;
-pub(crate) use modular::{canonical, centred, inverse_mod, mul_mod, pow_mod};
+pub(crate) use modular::{inverse_mod, mul_mod, pow_mod};
 
 /// The most that [`Ntt::forward`] takes.
 const FORWARD_FROM: f64 = (1_u64 << 51) as f64;
@@ -99,14 +99,6 @@ impl Ntt {
             inverse_degree: inverse_mod(degree as u64, prime),
             kernel: kernel(degree, root, prime),
         }
-    }
-
-    pub(crate) fn prime(&self) -> u64 {
-        self.prime
-    }
-
-    pub(crate) fn degree(&self) -> usize {
-        self.degree
     }
 
     /// The transform of x, of at most 2^51: at most 2.3p. Coefficients from `nonzero` on count as zero, whatever they are; the fewer the

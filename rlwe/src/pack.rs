@@ -1,12 +1,12 @@
 //! Packing: results of several products in one ciphertext.
 //!
-//! Chen, Dai, Kim and Song (eprint 2020/015). A product has its results at multiples of 2^L and garbage elsewhere, all divided by 2^L. A merge of level i
-//! takes E and O with results at multiples of 2^(i+1), and gives
+//! Chen, Dai, Kim and Song (eprint 2020/015). A product has its results at multiples of 2^L and garbage elsewhere, all divided by 2^L. A
+//! merge of level i takes E and O with results at multiples of 2^(i+1), and gives
 //!
 //! E + X^(2^i)·O + φ(E − X^(2^i)·O), φ: X → X^(1 + N/2^i),
 //!
-//! twice the results of E and O, at multiples of 2^i, those of O in the odd places: φ keeps the exponents that 2^(i+1) divides, and negates those that only 2^i does.
-//! What else has an exponent that 2^i divides is zero: it was cleared by the same in the levels before.
+//! twice the results of E and O, at multiples of 2^i, those of O in the odd places. φ keeps what has an exponent that 2^(i+1) divides, and
+//! negates where only 2^i does: so the garbage of E and O at the odd multiples of 2^i goes, and the rest waits for the next levels.
 
 use crate::ntt::Buffer;
 use crate::product::Product;

@@ -23,7 +23,7 @@ impl Ciphertext {
 pub struct Weights {
     ring: &'static Ring,
     values: Poly,
-    /// Coefficients that the last polynomial has, at most.
+    /// Room for coefficients.
     coefficients: Buffer,
 }
 
@@ -64,6 +64,9 @@ impl Weights {
 }
 
 /// A sum of products of weights with ciphertexts.
+///
+/// Results are exact if no more weights meet in one of them, and no wider ones, than the [`Demand`](crate::Demand) says that the format was
+/// chosen for. Nothing here counts them.
 pub struct Accumulator {
     ring: &'static Ring,
     pairs: Vec<Buffer>,
@@ -135,8 +138,8 @@ impl Accumulator {
         reduce
     }
 
-    /// The sum times X^−shift, and divided by 2^levels modulo q, as [`Packer`](crate::Packer) of so many levels wants it. The accumulator
-    /// is empty after that.
+    /// The sum times X^−shift, and divided by 2^levels modulo q, as a [`Packer`](crate::Packer) of so many levels wants it. The
+    /// accumulator is empty after that.
     ///
     /// # Panics
     /// If the shift is not below [`DEGREE`](crate::DEGREE).
@@ -167,8 +170,10 @@ impl Accumulator {
     }
 }
 
-/// A ciphertext of results, in coefficient form, centred. It tells of the weights: only what [`ServerKey::respond`](crate::ServerKey::respond)
-/// makes of it may be sent, and it has no other way to bytes.
+/// A ciphertext of results, in coefficient form, centred.
+///
+/// It tells of the weights: only what [`ServerKey::respond`](crate::ServerKey::respond) makes of it may be sent, and it has no other way
+/// to bytes.
 pub struct Product {
     pub(crate) ring: &'static Ring,
     /// c0 and c1.

@@ -12,16 +12,15 @@ use crate::sample;
 use crate::server::ServerKey;
 use crate::wire::words;
 
-/// A ciphertext of results whose c1 is pseudorandom, whatever the weights. The only one that has a way to bytes, and only a response
-/// makes it.
+/// A ciphertext of results whose c1 is pseudorandom, whatever the weights. The only one that has a way to bytes.
 pub(crate) struct Rerandomised {
     ring: &'static Ring,
     parts: [Poly; 2],
 }
 
 impl ServerKey {
-    /// The response to the client, and the server's own share of the results, modulo 2^(l+1): with the client's share they add up to 2y + e for
-    /// the results y, where e is 0 or 1.
+    /// The response to the client, and the server's own share of the results, modulo 2^(l+1): with the client's share they add up to
+    /// 2y + e for the results y, where e is 0 or 1.
     ///
     /// Nobody may see what the shares add up to, as e depends on the weights and the client's secret: cut it off under another protocol.
     /// Nor may anyone but the server see its share.

@@ -5,7 +5,7 @@ use ring_arith::{Bits, packed_len, unpack};
 use zeroize::Zeroizing;
 
 use crate::client::packing_number;
-use crate::convert::{reduce_wide, to_double, vectorised};
+use crate::convert::{to_double, vectorised};
 use crate::error::{Error, check_len};
 use crate::format::{Form, Format};
 use crate::ntt::interleave;
@@ -199,18 +199,13 @@ impl ServerKey {
     }
 }
 
-/// The middles of the ranges of numbers whose high bits are u, modulo one prime, at most twice that.
-#[expect(
-    clippy::cast_possible_wrap,
-    clippy::cast_precision_loss,
-    reason = "the parts are below 2^50"
-)]
+/// The middles of the ranges of numbers whose high bits are u, modulo one prime, below 2^51.
+#[expect(clippy::cast_possible_wrap, reason = "the parts are below 2^50")]
 fn middles(prime: &Prime, u: &[u64], f: u32, out: &mut [f64]) {
     // u·2^f = high·2^(s + f) + low·2^f.
     let split = (prime.bits() - 1).saturating_sub(f);
     let half = if f > 0 { 1_i64 << (f - 1) } else { 0 };
     let low = (1 << split) - 1;
-    let (p, inverse) = (prime.p as f64, 1.0 / prime.p as f64);
     vectorised(
         #[inline(always)]
         || {
@@ -224,7 +219,7 @@ fn middles(prime: &Prime, u: &[u64], f: u32, out: &mut [f64]) {
         #[inline(always)]
         || {
             for (x, &u) in out.iter_mut().zip(u) {
-                *x += reduce_wide(to_double(((u & low) << f) as i64 + half), p, inverse);
+                *x += to_double(((u & low) << f) as i64 + half);
             }
         },
     );

@@ -1,11 +1,10 @@
 //! The key switch after an automorphism, by the special prime.
 //!
-//! c1 of a ciphertext under φ(s) is cut into its digits, its residues d_r modulo the primes of q, centred. Digit r meets an encryption under s of
-//! P·g_r·φ(s) modulo q·P, where g_r is 1 modulo prime r and 0 modulo the other. The sum Σ d_r·(b_r, a_r) encrypts P·c1·φ(s) with an error that is
-//! divided by P with the rest (eprint 2012/099, eprint 2020/015).
+//! c1 of a ciphertext under φ(s) is cut into its digits, its residues d_r modulo the primes of q, centred. Digit r meets an encryption
+//! (b_r, a_r) under s of P·g_r·φ(s) modulo q·P, where g_r is 1 modulo prime r and 0 modulo the other. The sum Σ d_r·(b_r, a_r) encrypts
+//! P·c1·φ(s), and its error is divided by P with the rest (eprint 2012/099, eprint 2020/015).
 
 use crate::automorphism::Automorphism;
-use crate::convert::reduce_all;
 use crate::ntt::Buffer;
 use crate::ring::{Poly, Ring};
 
@@ -79,7 +78,8 @@ impl SwitchKey {
     }
 }
 
-/// Adds x/P, rounded, to `sum`: (x − [x mod P])/P modulo each prime of q. `x` is in NTT form, `sum` in coefficient form and centred after it.
+/// Adds x/P, rounded, to `sum`: (x − [x mod P])/P modulo each prime of q. `x` is in NTT form, `sum` in coefficient form, centred at the
+/// end.
 fn divide_add(ring: &Ring, x: &mut Poly, rest: &mut Buffer, sum: &mut Poly) {
     let (special, x) = x.split_last_mut().expect("P is the last");
     let last = ring.special();
@@ -87,7 +87,6 @@ fn divide_add(ring: &Ring, x: &mut Poly, rest: &mut Buffer, sum: &mut Poly) {
     for ((prime, x), sum) in ring.primes().iter().zip(x).zip(sum) {
         prime.ntt.inverse(x, prime.special_inverse);
         rest.copy_from_slice(special);
-        reduce_all(rest, prime.p);
         prime.ntt.scale(rest, prime.special_inverse);
         for ((sum, &x), &rest) in sum.iter_mut().zip(x.iter()).zip(rest.iter()) {
             *sum += x - rest;

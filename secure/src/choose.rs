@@ -83,28 +83,17 @@ pub fn choose_algorithms(
 ) -> Result<(Model, Vec<LayerChoice>), Error> {
     let (graph, weights) = without_algorithms(&model.public.graph, &model.weights)?;
     algorithms.check(&graph)?;
-    let objective = algorithms.objective();
+    let measures = algorithms.measures(price, cpu);
     let (mut chosen, mut layers, mut refused) = (BTreeMap::new(), Vec::new(), Vec::new());
-    let mut all = Vec::new();
-    for index in 0..graph.len() {
-        if let Some(candidates) = Candidates::new(&graph, index, price)? {
-            all.push((index, candidates));
-        }
-    }
-    let measures = Measures {
-        objective,
-        price,
-        cpu,
-    };
-    let without = algorithms.avoided(&all, &measures);
-    for (index, candidates) in all {
+    let (picked, _) = picked(&graph, algorithms, &measures)?;
+    for picked in picked {
+        let Picked {
+            node: index,
+            candidates,
+            by,
+            stays,
+        } = picked;
         let node = &graph.nodes()[index];
-        // Guard bits that could not be undone are used by something else than a truncation.
-        let stays = candidates.current().guard_bits() > 0;
-        let by = match stays {
-            true => candidates.current().clone(),
-            false => algorithms.pick(&node.name, &candidates, &measures, &without),
-        };
         if let Err(problem) = candidates.check(&by) {
             refused.push(format!("`{}`: {problem}", node.name));
             continue;
@@ -136,6 +125,70 @@ pub fn choose_algorithms(
         float,
     };
     Ok((model, layers))
+}
+
+/// The algorithms that a graph without earlier choices gets. Where a layer cannot be computed as asked, it is by whatever is best.
+pub(crate) fn algorithms_for(
+    graph: &IntGraph,
+    algorithms: &Algorithms,
+    price: CotPrice,
+    cpu: &CpuModel,
+) -> Result<BTreeMap<usize, Algorithm>, Error> {
+    let measures = algorithms.measures(price, cpu);
+    let (picked, without) = picked(graph, algorithms, &measures)?;
+    let changing = picked.into_iter().filter(|layer| !layer.stays);
+    let chosen = changing.map(|layer| {
+        let by = match layer.candidates.check(&layer.by) {
+            Ok(()) => layer.by,
+            Err(_) => {
+                let best = layer.candidates.best(&measures, &without);
+                best.algorithm.clone()
+            }
+        };
+        (layer.node, by)
+    });
+    Ok(chosen.collect())
+}
+
+/// A layer, and the algorithm that it gets.
+struct Picked {
+    node: usize,
+    candidates: Candidates,
+    by: Algorithm,
+    /// Whether that is its algorithm in the graph, whose guard bits are used by something else than a truncation.
+    stays: bool,
+}
+
+/// The layers of a graph without earlier choices that could be undone, in order, and what they do without.
+fn picked(
+    graph: &IntGraph,
+    algorithms: &Algorithms,
+    measures: &Measures<'_>,
+) -> Result<(Vec<Picked>, Avoided), Error> {
+    let mut all = Vec::new();
+    for index in 0..graph.len() {
+        if let Some(candidates) = Candidates::new(graph, index, measures.price)? {
+            all.push((index, candidates));
+        }
+    }
+    let without = algorithms.avoided(&all, measures);
+    let picked = all.into_iter().map(|(node, candidates)| {
+        let stays = candidates.current().guard_bits() > 0;
+        let by = match stays {
+            true => candidates.current().clone(),
+            false => {
+                let name = &graph.nodes()[node].name;
+                algorithms.pick(name, &candidates, measures, &without)
+            }
+        };
+        Picked {
+            node,
+            candidates,
+            by,
+            stays,
+        }
+    });
+    Ok((picked.collect(), without))
 }
 
 impl Algorithms {
@@ -214,6 +267,15 @@ impl Algorithms {
             }
         }
         avoided
+    }
+
+    /// By what the candidates are compared.
+    const fn measures<'a>(&self, price: CotPrice, cpu: &'a CpuModel) -> Measures<'a> {
+        Measures {
+            objective: self.objective(),
+            price,
+            cpu,
+        }
     }
 
     const fn objective(&self) -> Objective {

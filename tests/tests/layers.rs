@@ -32,6 +32,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "nonlinear",
             "linear",
             "winograd",
+            "xop",
             "nets",
         ],
     ),

@@ -6,6 +6,7 @@ use secure::Algorithms;
 use crate::args::PlanArgs;
 use crate::cost::ablation::{Ablation, Settings};
 use crate::cost::estimate::{self, Estimate, Speed};
+use crate::cost::savings;
 use crate::failure::{Failure, Outcome};
 use crate::model::{self, CLASSES, SIZE};
 use crate::settings::System;
@@ -111,5 +112,10 @@ fn ours(
 ) -> Outcome<Estimate> {
     let mode = args.mode.into();
     let chosen = model::choose(model, algorithms, mode, speed.extension, &speed.constants)?;
-    estimate::of_choice(&chosen, mode, preset, parameters, speed)
+    let estimate = estimate::of_choice(&chosen, mode, preset, parameters, speed)?;
+    let savings = savings::of_choice(&chosen, algorithms, mode, speed)?;
+    Ok(Estimate {
+        savings: Some(savings),
+        ..estimate
+    })
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use service::{Comm, Extension};
 use sharing::default_extension;
 
+use super::savings::{self, Saved};
 use super::wire::Wire;
 use crate::failure::{Failure, Outcome};
 use crate::model::Chosen;
@@ -36,6 +37,9 @@ pub(crate) struct Estimate {
     pub(crate) comm: Comm,
     pub(crate) time: Time,
     pub(crate) layers: Vec<Layer>,
+    /// What other operators would save; none for an earlier system, and where nobody asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) savings: Option<Vec<Saved>>,
 }
 
 /// What the estimated seconds are spent on.
@@ -134,6 +138,7 @@ fn sum(
         comm: Comm::default(),
         time: Time::default(),
         layers: Vec::with_capacity(plan.len()),
+        savings: None,
     };
     let constants = speed.constants.clone().of_extension(extension);
     let mut cpu_s = 0.0;
@@ -272,7 +277,19 @@ impl Estimate {
                 planned.map_or_else(String::new, |planned| planned.why.clone()),
             ]);
         }
-        format!("{table}{}", self.summary())
+        format!("{table}{}{}", self.summary(), self.savings())
+    }
+
+    fn savings(&self) -> String {
+        let comm = &self.comm;
+        let total = comm.client_to_server_bytes
+            + comm.server_to_client_bytes
+            + comm.refill_client_to_server_bytes
+            + comm.refill_server_to_client_bytes;
+        match self.savings.as_deref() {
+            None | Some([]) => String::new(),
+            Some(rows) => savings::table(rows, total),
+        }
     }
 
     fn summary(&self) -> String {

@@ -99,6 +99,46 @@ fn what_is_planned_is_what_is_measured() {
 }
 
 #[test]
+fn other_operators_have_their_price() {
+    let args = ["--model", "squeezenet", "--preset", "ot"];
+    let args = [&args[..], &SMALL].concat();
+    let report = plan(&args);
+    let rows = report["savings"].as_array().expect("rows");
+    let signed = |row: &Value, key: &str| row[key].as_i64().expect("bytes");
+    let mut saved = Vec::new();
+    for row in rows {
+        let difference = signed(row, "now_bytes") - signed(row, "after_bytes");
+        assert_eq!(signed(row, "saved_bytes"), difference, "{row}");
+        assert!(number(row, "layers") > 0 && number(row, "after_flights") > 0);
+        assert!(number(row, "now_bytes") <= traffic(&report), "{row}");
+        assert_eq!(
+            number(row, "now_flights"),
+            number(&report["comm"], "flights"),
+            "it is the plan that is changed"
+        );
+        for key in ["now_cpu_s", "after_cpu_s"] {
+            assert!(row[key].as_f64().expect("seconds") > 0.0, "{key}: {row}");
+        }
+        saved.push(difference);
+    }
+    assert!(saved.is_sorted_by(|a, b| a >= b), "{saved:?}");
+    // By oblivious transfer alone a multiplication is what costs.
+    let pointwise = rows.iter().find(|row| row["change"] == "1 x 1 in 4 groups");
+    let pointwise = pointwise.expect("it has such layers");
+    assert!(signed(pointwise, "saved_bytes") * 2 > signed(pointwise, "now_bytes"));
+
+    let output = run(&[&["plan", "--quiet"], &args[..]].concat());
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let (_, table) = text.split_once("what other operators").expect("a table");
+    for row in rows {
+        let change = row["change"].as_str().expect("text");
+        assert!(table.contains(change), "{change}: {table}");
+    }
+    let earlier = plan(&[&args[..2], &["--preset", "cryptflow2"], &SMALL].concat());
+    assert!(earlier.get("savings").is_none(), "it is for our protocols");
+}
+
+#[test]
 fn the_network_chooses_the_extension() {
     let by = |args: &[&str]| plan(args)["extension"].as_str().expect("a name").to_owned();
     let net = ["--model", "chestnet", "--network"];

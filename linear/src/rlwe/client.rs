@@ -41,7 +41,7 @@ pub(super) fn shares(
     let responses: Vec<&[u8]> = bytes.chunks_exact(plan.format.response_len()).collect();
     for (batch, responses) in responses.chunks(BATCH).enumerate() {
         let values = responses.par_iter().map(|response| {
-            let mut values = vec![0; DEGREE];
+            let mut values = Zeroizing::new(vec![0; DEGREE]);
             key.share(&plan.format, response, &mut values)?;
             Ok(values)
         });

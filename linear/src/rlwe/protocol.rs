@@ -33,7 +33,7 @@ use crate::{
 /// - A product computes several outputs where a tile leaves room.
 ///
 /// The client says all requests of the layer, the server all responses. Encryption, noise and shares are those of the crate `rlwe`. What layout and
-/// parameters are best, both parties find by the same search: bytes at 400 Mbit/s and the time of the processors, in integers.
+/// parameters are best, both parties find by the same search: bytes at 250 Mbit/s and the time of the processors, in integers.
 ///
 /// **Security.** Semi-honest, computational, by ring-LWE; packing assumes circular security as well, as its keys encrypt the client's secret under
 /// itself. The client learns nothing: its responses are pseudorandom whatever the weights, if every result's noise is cut off by an exact
@@ -106,10 +106,8 @@ impl RingLweProtocol {
             key: &start.key,
             weights,
             taps: &plan.layout.taps(),
-            ciphertexts: &ciphertexts,
-            images,
         };
-        let (responses, shares) = server.respond();
+        let (responses, shares) = server.respond(&ciphertexts, images);
         drop(ciphertexts);
         party.send(responses).await?;
         Ok(shares)
@@ -174,8 +172,9 @@ impl LinearProtocol for RingLweProtocol {
             let LayerParameters { weights, bias } = parameters;
             self.layer.check_parameters(parameters)?;
             self.layer.check_input(x)?;
-            let shares = self.serve_products(party, weights, 1).await?;
+            // While the client encrypts.
             let mut y = clear::layer(&self.layer, weights, x);
+            let shares = self.serve_products(party, weights, 1).await?;
             let ring = self.output_bits();
             slices::scale(ring, &mut y, 2);
             shares

@@ -13,6 +13,9 @@ use crate::Error;
 /// Pieces of work that are given out for each thread at a time, so that what is held stays small. LOCAL.
 const AHEAD: usize = 8;
 
+/// Images for which transformed weights are shared. LOCAL.
+const IMAGES: usize = 2;
+
 /// The ciphertexts of the requests for some images.
 pub(super) fn ingest(
     plan: &Plan,
@@ -34,9 +37,14 @@ pub(super) struct Server<'a> {
     pub(super) weights: &'a [i32],
     /// [`Layout::taps`](super::layout::Layout::taps).
     pub(super) taps: &'a [Vec<(usize, usize)>],
+}
+
+/// Some images, whose transformed weights are shared.
+struct Group<'a> {
+    server: &'a Server<'a>,
     /// Of all images, one after another.
-    pub(super) ciphertexts: &'a [Ciphertext],
-    pub(super) images: usize,
+    ciphertexts: &'a [Ciphertext],
+    images: usize,
 }
 
 /// A response, and the server's share of what it is about: secret values that are no results among it.
@@ -52,43 +60,78 @@ struct Scratch {
 }
 
 impl Server<'_> {
-    /// The responses for all images, one after another, and the server's shares of the products with the client's share of the input.
-    pub(super) fn respond(&self) -> (Vec<u8>, Vec<Vec<u64>>) {
+    /// The responses for some images, one after another, and the server's shares of the products with the client's share of the input. The
+    /// ciphertexts are those of all images, one after another.
+    pub(super) fn respond(
+        &self,
+        ciphertexts: &[Ciphertext],
+        images: usize,
+    ) -> (Vec<u8>, Vec<Vec<u64>>) {
         let plan = self.plan;
         let (responses, len) = (plan.responses(), plan.format.response_len());
-        let mut bytes = vec![0; plan.bytes_down(self.images)];
-        let mut shares = vec![vec![0; plan.results()]; self.images];
+        let mut bytes = vec![0; plan.bytes_down(images)];
+        let mut shares = vec![vec![0; plan.results()]; images];
         // The mask of a response depends on its place only, however the work is split.
-        let masks = self.key.masks(self.images * responses);
-        let mut masks: Vec<Option<Mask>> = masks.map(Some).collect();
-        let pieces: Vec<Range<usize>> = self.pieces().collect();
-        for pieces in pieces.chunks(AHEAD * rayon::current_num_threads()) {
-            let mut take = |piece: &Range<usize>| {
-                let places = (0..self.images)
-                    .flat_map(|image| piece.clone().map(move |r| image * responses + r));
-                let masks = places.map(|place| masks[place].take().expect("each is used once"));
-                (piece.clone(), masks.collect::<Vec<_>>())
+        let mut masks = self.key.masks(images * responses);
+        let groups = shares.chunks_mut(self.together()).enumerate();
+        for (number, shares) in groups {
+            let first = number * self.together();
+            let end = first + shares.len();
+            let group = Group {
+                server: self,
+                ciphertexts: &ciphertexts[first * plan.requests()..end * plan.requests()],
+                images: shares.len(),
             };
-            let pieces: Vec<_> = pieces.iter().map(&mut take).collect();
-            let made = pieces
-                .into_par_iter()
-                .map(|(piece, masks)| (piece.clone(), self.piece(piece, masks)));
-            for (piece, made) in made.collect::<Vec<_>>() {
-                let places =
-                    (0..self.images).flat_map(|image| piece.clone().map(move |r| (image, r)));
-                for ((image, response), made) in places.zip(made) {
-                    bytes[(image * responses + response) * len..][..len]
-                        .copy_from_slice(&made.bytes);
-                    plan.sort(response, &made.own, &mut shares[image]);
-                }
-            }
+            let bytes = &mut bytes[first * responses * len..end * responses * len];
+            let masks = masks.by_ref().take(shares.len() * responses);
+            group.respond(masks.map(Some).collect(), bytes, shares);
         }
         (bytes, shares)
     }
 
+    /// Images that are computed together. A transform is shared among them, but each has ciphertexts of its own, so that more outputs at a time are better
+    /// than more images.
+    fn together(&self) -> usize {
+        if self.plan.layout.span() == 1 {
+            1
+        } else {
+            IMAGES
+        }
+    }
+}
+
+impl Group<'_> {
+    fn respond(&self, mut masks: Vec<Option<Mask>>, bytes: &mut [u8], shares: &mut [Vec<u64>]) {
+        let plan = self.server.plan;
+        let (responses, len) = (plan.responses(), plan.format.response_len());
+        let pieces: Vec<Range<usize>> = self.pieces().collect();
+        for pieces in pieces.chunks(AHEAD * rayon::current_num_threads()) {
+            let places = |piece: &Range<usize>| {
+                let piece = piece.clone();
+                (0..self.images).flat_map(move |image| piece.clone().map(move |r| (image, r)))
+            };
+            let work = pieces.iter().map(|piece| {
+                let masks = places(piece).map(|(image, r)| masks[image * responses + r].take());
+                let masks = masks.map(|mask| mask.expect("each is used once"));
+                (piece.clone(), masks.collect::<Vec<_>>())
+            });
+            let work: Vec<_> = work.collect();
+            let made = work
+                .into_par_iter()
+                .map(|(piece, masks)| self.piece(piece, masks));
+            for (piece, made) in pieces.iter().zip(made.collect::<Vec<_>>()) {
+                for ((image, response), made) in places(piece).zip(made) {
+                    let at = (image * responses + response) * len;
+                    bytes[at..][..len].copy_from_slice(&made.bytes);
+                    plan.sort(response, &made.own, &mut shares[image]);
+                }
+            }
+        }
+    }
+
     /// Responses that are made together: one of several units, or those of a run of units.
     fn pieces(&self) -> impl Iterator<Item = Range<usize>> {
-        let (responses, packed) = (self.plan.responses(), self.plan.levels > 0);
+        let (responses, packed) = (self.server.plan.responses(), self.server.plan.levels > 0);
         cut(0..responses, move |start| match packed {
             true => start + 1,
             false => self.run_end(start),
@@ -98,7 +141,7 @@ impl Server<'_> {
     /// Where the run of units ends that begins with this one. The units of a run depend on the same ciphertexts, each of which is fetched once
     /// for them, and the tiles of a block on the same weights.
     fn run_end(&self, start: usize) -> usize {
-        let layout = &self.plan.layout;
+        let layout = &self.server.plan.layout;
         let (tiles, room) = (layout.tiles(), (RUN / self.images).max(1));
         let of_group = layout.blocks_of_group() * tiles;
         let end = match room / tiles {
@@ -110,7 +153,7 @@ impl Server<'_> {
 
     /// Some responses for each image, those of the first image first.
     fn piece(&self, responses: Range<usize>, masks: Vec<Mask>) -> Vec<Response> {
-        let plan = self.plan;
+        let plan = self.server.plan;
         let products = match plan.levels {
             0 => self.run(&mut Scratch::new(plan), responses),
             levels => {
@@ -127,7 +170,8 @@ impl Server<'_> {
             .map(|(product, mask)| {
                 let mut own = Zeroizing::new(vec![0; DEGREE]);
                 let mut bytes = vec![0; plan.format.response_len()];
-                self.key
+                self.server
+                    .key
                     .respond(&plan.format, mask, product, &mut own, &mut bytes);
                 Response { bytes, own }
             })
@@ -137,12 +181,12 @@ impl Server<'_> {
     /// The units of one response, for each image.
     fn packed(&self, units: Range<usize>, levels: u32) -> Vec<Packer<'_>> {
         let mut packers: Vec<_> = (0..self.images)
-            .map(|_| Packer::new(self.key, levels))
+            .map(|_| Packer::new(self.server.key, levels))
             .collect();
         let runs: Vec<_> = cut(units, |start| self.run_end(start)).collect();
         for runs in runs.chunks(AHEAD * rayon::current_num_threads()) {
             let products = runs.par_iter().map_init(
-                || Scratch::new(self.plan),
+                || Scratch::new(self.server.plan),
                 |scratch, run| (run.len(), self.run(scratch, run.clone())),
             );
             for (len, products) in products.collect::<Vec<_>>() {
@@ -156,7 +200,8 @@ impl Server<'_> {
 
     /// The products of a run of units, for each image.
     fn run(&self, scratch: &mut Scratch, units: Range<usize>) -> Vec<Product> {
-        let (plan, layout) = (self.plan, &self.plan.layout);
+        let plan = self.server.plan;
+        let layout = &plan.layout;
         let (tiles, span, first) = (layout.tiles(), layout.span(), units.start);
         let Scratch { weights, sums } = scratch;
         let wanted = self.images * units.len();
@@ -166,7 +211,7 @@ impl Server<'_> {
         let blocks = units.start / tiles..units.end.div_ceil(tiles);
         for (i, source) in layout.sources(blocks.start).enumerate() {
             for block in blocks.clone() {
-                let mut terms = layout.terms(block, &self.taps[i], self.weights);
+                let mut terms = layout.terms(block, &self.server.taps[i], self.server.weights);
                 let of_block = first.max(block * tiles)..units.end.min(block * tiles + tiles);
                 let places = (0..self.images).flat_map(|image| {
                     let tile =
@@ -200,8 +245,10 @@ fn cut(range: Range<usize>, end: impl Fn(usize) -> usize) -> impl Iterator<Item 
     let mut next = range.start;
     std::iter::from_fn(move || {
         let start = next;
-        next = range.end.min(end(start));
-        (start < range.end).then_some(start..next)
+        (start < range.end).then(|| {
+            next = range.end.min(end(start));
+            start..next
+        })
     })
 }
 

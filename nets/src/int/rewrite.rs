@@ -81,11 +81,6 @@ fn moved(
 /// Writes these algorithms into these layers of a graph that has no guard bits. Also returns the new
 /// numbers of nodes with weights.
 ///
-/// The truncation after a layer removes the guard bits as well: floor(2^g·a / 2^(d+g)) is
-/// floor(a / 2^d). A truncation into a narrower ring ends in l − d bits as before; one within the ring
-/// gives the same signed number in l + g bits, which are then narrowed. Where the only consumer of the
-/// layer is no truncation, one by g bits is added.
-///
 /// # Errors
 /// [`Error::Width`] if a ring grows beyond 64 bits.
 pub fn with_algorithms(
@@ -93,6 +88,26 @@ pub fn with_algorithms(
     weights: &PrivateWeights,
     algorithms: &BTreeMap<usize, Algorithm>,
 ) -> Result<(IntGraph, PrivateWeights, BTreeMap<usize, usize>), Error> {
+    let (graph, place) = graph_with_algorithms(graph, algorithms)?;
+    let (weights, places) = moved(weights, &place);
+    let weights = PrivateWeights::new(&graph, weights)?;
+    Ok((graph, weights, places))
+}
+
+/// The graph of [`with_algorithms`], and for every node of the old graph its number in the new one; that of a layer
+/// with guard bits is the layer's own.
+///
+/// The truncation after a layer removes the guard bits as well: floor(2^g·a / 2^(d+g)) is
+/// floor(a / 2^d). A truncation into a narrower ring ends in l − d bits as before; one within the ring
+/// gives the same signed number in l + g bits, which are then narrowed. Where the only consumer of the
+/// layer is no truncation, one by g bits is added.
+///
+/// # Errors
+/// [`Error::Width`] if a ring grows beyond 64 bits.
+pub fn graph_with_algorithms(
+    graph: &IntGraph,
+    algorithms: &BTreeMap<usize, Algorithm>,
+) -> Result<(IntGraph, Vec<Option<usize>>), Error> {
     let mut raised = BTreeMap::new();
     let mut new = Rewriter::new(graph);
     // The new numbers of layers; for one with guard bits, its value is at another node.
@@ -134,9 +149,7 @@ pub fn with_algorithms(
     for (&old, &layer) in &layers {
         place[old] = Some(layer);
     }
-    let (weights, places) = moved(weights, &place);
-    let weights = PrivateWeights::new(&graph, weights)?;
-    Ok((graph, weights, places))
+    Ok((graph, place))
 }
 
 /// Undoes [`with_algorithms`]: every layer by [`Algorithm::DIRECT`]. A layer stays as it is if its guard bits are not removed in the way of
@@ -148,14 +161,17 @@ pub fn without_algorithms(
     graph: &IntGraph,
     weights: &PrivateWeights,
 ) -> Result<(IntGraph, PrivateWeights), Error> {
-    let (graph, places) = plain(graph)?;
+    let (graph, places) = graph_without_algorithms(graph)?;
     let (layers, _) = moved(weights, &places);
     let weights = PrivateWeights::new(&graph, layers)?;
     Ok((graph, weights))
 }
 
 /// The graph of [`without_algorithms`], and for every node of the old graph its number in the new one.
-pub(crate) fn plain(graph: &IntGraph) -> Result<(IntGraph, Vec<Option<usize>>), Error> {
+///
+/// # Errors
+/// Those of graphs that contradict themselves.
+pub fn graph_without_algorithms(graph: &IntGraph) -> Result<(IntGraph, Vec<Option<usize>>), Error> {
     let (mut lowered, mut dropped) = (BTreeMap::new(), BTreeSet::new());
     let mut new = Rewriter::new(graph);
     for (index, node) in graph.nodes().iter().enumerate() {

@@ -7,7 +7,7 @@ use super::opening::Opening;
 use super::preprocess::{Picture, Preprocessing};
 use crate::Error;
 use crate::IntGraph;
-use crate::int::rewrite::plain;
+use crate::int::rewrite::graph_without_algorithms;
 
 /// The most bytes of JSON that a public part may have.
 pub const MAX_PUBLIC_BYTES: usize = 16 << 20;
@@ -113,7 +113,7 @@ impl PublicModel {
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         let hash = |model: &Self| blake3::hash(&model.to_json()).into();
-        match plain(&self.graph) {
+        match graph_without_algorithms(&self.graph) {
             Ok((graph, _)) => hash(&Self {
                 graph,
                 ..self.clone()

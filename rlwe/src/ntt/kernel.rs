@@ -115,7 +115,7 @@ impl Kernel {
         run!(self, |portable| portable.scale(x, factor), |tables| Scale {
             prime: tables.prime,
             x,
-            factor: super::centred(factor, tables.prime),
+            factor: crate::convert::centred(factor, tables.prime),
         });
     }
 

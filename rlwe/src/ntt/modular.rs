@@ -1,5 +1,7 @@
 //! Arithmetic modulo a prime below 2^50, in integers.
 
+use crate::convert::centred;
+
 /// a·b modulo p. Its time depends on the values.
 pub(crate) fn mul_mod(a: u64, b: u64, p: u64) -> u64 {
     let product = u128::from(a) * u128::from(b) % u128::from(p);
@@ -23,28 +25,6 @@ pub(crate) fn pow_mod(base: u64, mut exponent: u64, p: u64) -> u64 {
 pub(crate) fn inverse_mod(a: u64, p: u64) -> u64 {
     debug_assert_ne!(a % p, 0, "zero has no inverse");
     pow_mod(a, p - 2, p)
-}
-
-/// The number next to zero that is x modulo p, for x below p.
-#[inline]
-#[expect(clippy::cast_precision_loss, reason = "below 2^50")]
-#[expect(clippy::cast_possible_wrap, reason = "below 2^50")]
-pub(crate) fn centred(x: u64, p: u64) -> f64 {
-    debug_assert!(x < p, "a residue");
-    // All ones where x is above p/2.
-    let above = ((p >> 1) as i64 - x as i64) >> 63;
-    (x as i64 - (p as i64 & above)) as f64
-}
-
-/// The residue in [0, p) of a number strictly between −p and p.
-#[inline]
-#[expect(clippy::cast_possible_truncation, reason = "an integer below 2^50")]
-#[expect(clippy::cast_possible_wrap, reason = "below 2^50")]
-#[expect(clippy::cast_sign_loss, reason = "the sum is not negative")]
-pub(crate) fn canonical(x: f64, p: u64) -> u64 {
-    let x = x as i64;
-    debug_assert!(x.unsigned_abs() < p, "not reduced");
-    (x + (p as i64 & (x >> 63))) as u64
 }
 
 /// Barrett reduction modulo a prime below 2^50, in time that does not depend on the values.

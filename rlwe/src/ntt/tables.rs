@@ -4,8 +4,9 @@
 //! a fan: the block's power, its two halves' and its four quarters', 1 + 2 + 4. The levels above blocks of 64 are passes over memory; the
 //! six within a block of 64 are done at once, the last three with the lanes of vectors apart.
 
-use super::modular::{Barrett, centred, inverse_mod};
+use super::modular::{Barrett, inverse_mod};
 use super::roots::{BLOCK, powers};
+use crate::convert::centred;
 
 /// Eight doubles: one cache line.
 pub(super) type Line = [f64; 8];

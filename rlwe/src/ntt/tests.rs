@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Set;
+use crate::convert::{canonical, centred};
 
 fn primes() -> Vec<u64> {
     let of_set = |set: Set| set.primes().iter().copied().chain([set.special()]);

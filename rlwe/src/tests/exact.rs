@@ -14,6 +14,19 @@ fn format(set: Set, ring: u32, weight: u32, fan_in: u64, levels: u32) -> Format 
     Format::choose(set, &demand).unwrap()
 }
 
+/// Everything can be shared by threads.
+#[test]
+fn keys_and_ciphertexts_can_be_shared() {
+    const fn shared<T: Send + Sync>() {}
+    shared::<ClientKey>();
+    shared::<ServerKey>();
+    shared::<Ciphertext>();
+    shared::<Weights>();
+    shared::<Accumulator>();
+    shared::<Product>();
+    shared::<Packer<'_>>();
+}
+
 #[test]
 fn products_are_exact_in_both_sets() {
     for (set, ring, weight) in [

@@ -14,6 +14,7 @@ mod ranges;
 mod rescale;
 mod resnet20;
 mod ring_lwe;
+mod savings;
 mod sessions;
 mod size;
 mod tiled_networks;
