@@ -111,14 +111,17 @@ impl SecureNetwork {
         })
     }
 
-    /// The most images that one phase ahead may be for, so that what it leaves behind stays within 256 MiB; at least one. Both parties
-    /// have the same.
+    /// The most images that one phase ahead may be for, so that what it leaves behind stays within 256 MiB, and what is said of each layer as
+    /// well; at least one. Both parties have the same.
     #[must_use]
     pub fn ahead_images(&self) -> usize {
-        let bytes = |step: &dyn LinearProtocol| {
+        let left = |step: &dyn LinearProtocol| {
             packed_len(step.layer().shape.output_len(), step.output_bits()) as u64
         };
-        windows::images(self.online_steps().map(bytes).sum())
+        let said = |step| ahead_of(step).ahead_rounds(1).cost().bytes();
+        let left = self.online_steps().map(left).sum::<u64>();
+        let most_said = self.online_steps().map(said).max();
+        windows::images(left.max(most_said.unwrap_or(0)))
     }
 
     /// The exact cost of a phase ahead for some images.

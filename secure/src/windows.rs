@@ -6,7 +6,8 @@ use std::ops::Range;
 /// speak together take the flights of one.
 pub(crate) const WINDOW: u64 = 1 << 24;
 
-/// The most bytes that a phase ahead leaves behind at either party (AGREEMENT); one image may leave more.
+/// The most bytes that a phase ahead leaves behind at either party, and the most that a layer says in it (AGREEMENT); one image may take
+/// more.
 pub(crate) const MOST_AHEAD: u64 = 1 << 28;
 
 /// The layers that speak together, given how many bytes each says to the server.
@@ -26,7 +27,7 @@ pub(crate) fn windows(bytes: impl IntoIterator<Item = u64>) -> Vec<Range<usize>>
     windows
 }
 
-/// The most images for which layers run ahead together, given how many bytes an image leaves behind.
+/// The most images for which layers run ahead together, given how many bytes each takes of what is bounded.
 pub(crate) fn images(each: u64) -> usize {
     let images = MOST_AHEAD.checked_div(each).unwrap_or(u64::MAX);
     usize::try_from(images.max(1)).unwrap_or(usize::MAX)
