@@ -296,6 +296,10 @@ pub(crate) struct InferArgs {
     /// `plan` says what a model takes.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_traffic: Option<u64>,
+    /// The protocols of linear layers: auto goes along with the server's choice; ot asks nothing of a server that uses homomorphic encryption
+    /// (ring-LWE), with which it rests on a lattice assumption that the image stays hidden.
+    #[arg(long, value_enum, default_value_t = Preset::Auto)]
+    pub(crate) preset: Preset,
     /// Ask nothing of a server that makes correlated OTs by anything else than this; `auto` goes along with whatever it is. With
     /// silent OT, that the image stays hidden rests on one assumption more, learning parity with noise.
     #[arg(long, value_enum, default_value_t = Extension::Auto)]

@@ -67,6 +67,9 @@ fn no_session(name: &str, error: &Error, ahead: Option<u32>) -> String {
         (Error::OtherExtension { .. }, _) => format!(
             "{name}: {error}; nothing was asked of it: leave out --extension, or ask its provider for another"
         ),
+        (Error::Homomorphic { .. }, _) => format!(
+            "{name}: {error}; nothing was asked of it: leave out --preset ot, or ask its provider for `serve --preset ot`"
+        ),
         (Error::Refused { .. }, _) => format!("{name}: {error}"),
         _ => format!("no session with a server at {name}: {error}"),
     }

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use channel::Cost;
 use linear::{SetUp, Timing, Work};
-use nets::IntGraph;
+use nets::{IntGraph, IntOp};
 use ot::CotPrice;
 use sharing::Session;
 
-use crate::Error;
 use crate::draft::{Draft, Task, Wanted};
 use crate::limits::Limits;
 use crate::noise::noise;
@@ -17,6 +16,7 @@ use crate::quotients::Group;
 use crate::report::{LayerPlan, Mode};
 use crate::spread::Spread;
 use crate::step::Step;
+use crate::{Error, algorithms};
 
 /// An integer graph that is planned and ready for secure runs.
 ///
@@ -163,6 +163,19 @@ impl SecureNetwork {
             layers,
             cost: draft.timetable.cost(),
         })
+    }
+
+    /// The name of the first layer that is computed by homomorphic encryption, if there is one.
+    #[must_use]
+    pub fn homomorphic(&self) -> Option<&str> {
+        let mut layers = self.graph.nodes().iter();
+        let found = layers.find(|node| match &node.op {
+            IntOp::Linear { by, .. } => {
+                algorithms::named(by.name()).is_some_and(algorithms::is_homomorphic)
+            }
+            _ => false,
+        });
+        found.map(|node| node.name.as_str())
     }
 
     /// The graph.

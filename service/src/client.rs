@@ -12,6 +12,7 @@ use secure::{Ahead, Limits, Mode, SecureNetwork};
 use sharing::Session;
 
 use crate::control::{Control, Wish};
+use crate::error::cleaned;
 use crate::findings::{Finding, Findings, Times};
 use crate::seed::Seed;
 use crate::tally::{Spent, Tally};
@@ -43,6 +44,9 @@ pub struct Request {
     pub extensions: &'static [&'static dyn Extension],
     /// Whether the session refills its correlations in two threads of its own ([`ot::Background`]), ahead of the protocols.
     pub background: bool,
+    /// Whether linear layers may be computed by homomorphic encryption, on a lattice assumption. A server whose plan has such a layer
+    /// otherwise ends with [`Error::Homomorphic`] before it hears of the request.
+    pub homomorphic: bool,
     /// Whether linear layers run ahead of the images where their algorithms can, for as many images at once as there is room for
     /// ([`Client::run_ahead`]). With an image at hand, little is left to do for them.
     pub ahead: bool,
@@ -58,6 +62,7 @@ impl Default for Request {
             limits: Limits::default(),
             extensions: &EXTENSIONS,
             background: false,
+            homomorphic: true,
             ahead: false,
         }
     }
@@ -134,7 +139,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Incompatible`] if the parties do not fit together, [`Error::Refused`] if the server does
-    /// not take the request, [`Error::OtherExtension`] if the client does not take part in the server's OT extension,
+    /// not take the request, [`Error::Homomorphic`] if the client does not take part in a layer, [`Error::OtherExtension`] if the client does not take part in the server's OT extension,
     /// [`Error::TooMuchTraffic`] if the plan exceeds [`Request::max_traffic`],
     /// [`Error::PeerMisbehaved`] if the server breaks the rules or presents a model that cannot be,
     /// [`Error::Transport`] if the connection fails, [`Error::Local`] if the model exceeds [`Request::limits`], or
@@ -179,6 +184,10 @@ impl Client {
             secure::Error::TooLarge { .. } => Error::Local(e),
             e => Error::peer(&format!("the server's model cannot be computed: {e}")),
         })?;
+        if let Some(layer) = network.homomorphic().filter(|_| !request.homomorphic) {
+            let layer = cleaned(layer);
+            return Err(Error::Homomorphic { layer });
+        }
         let runs = u64::from(images) * model.preprocessing.views() as u64;
         let planned = traffic::bytes(&network, runs, extension);
         if let Some(allowed) = request.max_traffic.filter(|&most| most < planned) {

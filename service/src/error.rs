@@ -36,6 +36,14 @@ pub enum Error {
         /// The names of those of [`Request::extensions`](crate::Request::extensions).
         accepted: Vec<&'static str>,
     },
+    /// The server computes a layer by homomorphic encryption, and the client takes part in none.
+    #[error(
+        "the server computes `{layer}` by homomorphic encryption; this client takes part in layers by oblivious transfer alone"
+    )]
+    Homomorphic {
+        /// The first such layer, in at most 200 characters without control characters.
+        layer: String,
+    },
     /// The connection failed, or the peer fell silent or went away; by itself or not, nobody can tell.
     #[error(transparent)]
     Transport(channel::Error),

@@ -2,7 +2,7 @@
 
 use service::Request;
 
-use crate::args::InferArgs;
+use crate::args::{InferArgs, Preset};
 use crate::failure::{Failure, Outcome};
 use crate::inputs::Inputs;
 use crate::link::resolve;
@@ -26,6 +26,7 @@ pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
         expect,
         max_traffic: args.max_traffic,
         extensions: args.extension.accepted(),
+        homomorphic: args.preset == Preset::Auto,
         background: args.background,
         ahead: args.ahead,
         ..Request::default()

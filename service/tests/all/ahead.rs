@@ -81,6 +81,25 @@ fn findings_are_those_of_the_integer_network() {
     }
 }
 
+/// A client that takes part in oblivious transfers alone asks nothing of such a server, and goes along with others.
+#[test]
+fn clients_may_refuse_homomorphic_encryption() {
+    let request = Request {
+        homomorphic: false,
+        ..Request::default()
+    };
+    let plain = model(Crops::Centre);
+    let pair = || line(Duration::from_secs(60)).pair();
+    let (served, found) = run(&server(&encrypted(&plain)), &request, pair());
+    assert!(matches!(served, Err(Error::Transport(_))), "{served:?}");
+    assert!(
+        matches!(&found, Err(Error::Homomorphic { .. })),
+        "{found:?}"
+    );
+    let (served, found) = run(&server(&plain), &request, pair());
+    assert!(served.is_ok() && found.is_ok());
+}
+
 /// What a client plans, and what a server says of its largest session, holds keys and phases to the byte.
 #[test]
 fn traffic_is_planned_with_keys_and_phases() {
