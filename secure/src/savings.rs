@@ -3,6 +3,7 @@
 mod activations;
 mod convolutions;
 mod fused;
+mod kind;
 mod pools;
 mod rewrite;
 

@@ -346,6 +346,83 @@ fn the_ablation_of_the_readme() {
     assert_eq!(rows.collect::<Vec<_>>(), planned);
 }
 
+/// Bytes with three digits, as `plan` prints them.
+fn short(bytes: u64) -> String {
+    let (unit, size) = match bytes {
+        1_000_000_000.. => ("GB", 10_000_000),
+        _ => ("MB", 10_000),
+    };
+    let hundredths = (bytes + size / 2) / size;
+    format!("{}.{:02} {unit}", hundredths / 100, hundredths % 100)
+}
+
+/// The row of `savings` that begins so, or the first.
+fn saving<'a>(report: &'a Value, change: &str) -> &'a Value {
+    let rows = report["savings"].as_array().expect("rows");
+    let begins = |row: &&Value| row["change"].as_str().expect("text").starts_with(change);
+    rows.iter().find(begins).unwrap_or(&rows[0])
+}
+
+#[test]
+#[ignore = "a minute: cargo test --release -p blindray --test program plan::the_tables_of_the_x_operators -- --ignored"]
+fn the_tables_of_the_x_operators() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../xop/README.md");
+    let readme = std::fs::read_to_string(readme).expect("README.md");
+    let rows = |header: &str| -> Vec<String> {
+        let table = readme.lines().skip_while(|line| !line.starts_with(header));
+        let rows = table.skip(2).take_while(|line| line.starts_with('|'));
+        rows.map(str::to_owned).collect()
+    };
+    // Without the constants that this machine's user may have measured.
+    let empty = tempfile::tempdir().expect("a folder");
+    let plan = |name: &str, preset: &str| -> Value {
+        let output = blindray()
+            .args(["plan", "--json", "--quiet"])
+            .args(["--model", name, "--preset", preset])
+            .env("XDG_CONFIG_HOME", empty.path())
+            .output()
+            .expect("the program starts");
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    let name = |row: &str| row.split('|').nth(1).expect("a cell").trim().to_owned();
+
+    let found = rows("| network | layers | by oblivious transfer alone |");
+    let planned = found.iter().map(|row| {
+        let name = name(row);
+        let [ot, auto] = ["ot", "auto"].map(|preset| plan(&name, preset));
+        let [ot, auto] = [&ot, &auto].map(|report| saving(report, "X-operators"));
+        let cell = |row: &Value, key: &str| short(number(row, key));
+        format!(
+            "| {name} | {} | {} | {} | {} | {} |",
+            number(auto, "layers"),
+            cell(ot, "now_bytes"),
+            cell(ot, "after_bytes"),
+            cell(auto, "now_bytes"),
+            cell(auto, "after_bytes"),
+        )
+    });
+    let planned: Vec<String> = planned.collect();
+    assert_eq!(found, planned);
+
+    let found = rows("| network | bytes | flights | changed |");
+    let planned = found.iter().map(|row| {
+        let name = name(row);
+        let report = plan(&name, "auto");
+        let all = saving(&report, "all that save together");
+        let after =
+            traffic(&report).strict_add_signed(-all["saved_bytes"].as_i64().expect("bytes"));
+        format!(
+            "| {name} | {} | {} | {} | {} |",
+            short(traffic(&report)),
+            number(&report["comm"], "flights"),
+            short(after),
+            number(all, "after_flights"),
+        )
+    });
+    let planned: Vec<String> = planned.collect();
+    assert_eq!(found, planned);
+}
+
 /// Every element is closed, in the right order; nothing but names follows `<`.
 fn well_formed(svg: &str) {
     let mut open = Vec::new();

@@ -2,7 +2,8 @@
 
 use nets::IntOp;
 
-use super::rewrite::{Kind, Rewrite, rounded};
+use super::kind::{Kind, rounded};
+use super::rewrite::Rewrite;
 
 /// Leaves rectifiers out.
 pub(super) fn no_relu(rewrite: &mut Rewrite<'_>, node: usize) -> bool {

@@ -3,7 +3,8 @@
 use nets::{IntGraph, IntOp, Window, truncation};
 use xop::{Operation, Spatial, XOp};
 
-use super::rewrite::{Conv, Rewrite};
+use super::kind::Conv;
+use super::rewrite::Rewrite;
 
 /// Groups of a 1 × 1 convolution.
 const GROUPS: usize = 4;

@@ -2,7 +2,8 @@
 
 use nets::IntGraph;
 
-use super::rewrite::{Conv, Kind, Rewrite, conv};
+use super::kind::{Conv, Kind, conv};
+use super::rewrite::Rewrite;
 
 /// Fuses depthwise convolutions with the 1 × 1 convolutions after them.
 pub(super) fn separable(rewrite: &mut Rewrite<'_>, node: usize) -> bool {

@@ -2,7 +2,8 @@
 
 use nets::{IntGraph, IntOp, Window, truncation};
 
-use super::rewrite::{Conv, Kind, Rewrite, Way, conv, way};
+use super::kind::{Conv, Kind, conv};
+use super::rewrite::{Rewrite, Way, way};
 
 /// A convolution that a pool follows, with nothing but its truncation between them.
 struct Before {
