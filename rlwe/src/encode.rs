@@ -53,6 +53,12 @@ fn times(a: u64, b: u64) -> u64 {
     u64::from(a as u32) * u64::from(b as u32)
 }
 
+/// x + p if x is negative. A hidden number may be below −p, by an error.
+#[inline(always)]
+const fn not_negative(x: i64, p: i64) -> i64 {
+    x + (x >> 63 & p)
+}
+
 /// For one prime p below 2^50 and l of at most 28: p = high·2^25 + low, so that both products with x are below 2^53.
 #[expect(
     clippy::cast_possible_wrap,
@@ -77,7 +83,7 @@ fn hide_one(p: u64, form: Form, x: &[u64], random: &[u64], mask: &[f64], out: &m
                 // (high·2^25 + low)/2^l, less the one that was added to U.
                 let message = ((high >> down << up) + ((low & below) >> l)) as i64 - 1;
                 let hidden = message + sample::error(word) - canonical(mask, p) as i64;
-                let hidden = hidden + (hidden >> 63 & p as i64);
+                let hidden = not_negative(not_negative(hidden, p as i64), p as i64);
                 *out = hidden as u64 >> form.dropped;
             }
         },
@@ -104,6 +110,7 @@ fn hide_two(
         let message = (product >> form.ring.get()) as i128 - 1;
         let mask = canonical_integer(mask[0][i], mask[1][i], p0, q);
         let hidden = message + i128::from(sample::error(random[i])) - mask as i128;
+        let hidden = hidden + (hidden >> 127 & q as i128);
         let hidden = hidden + (hidden >> 127 & q as i128);
         out[i] = (hidden >> form.dropped) as u64;
     }
@@ -134,6 +141,9 @@ mod tests {
             for (prime, mask) in ring.primes().iter().zip(&mut mask) {
                 sample::uniform(&mut stream(), prime.p, mask);
             }
+            // The largest masks, under which small numbers with negative errors are below −q.
+            mask[0][..64].fill(-1.0);
+            mask[1..].iter_mut().for_each(|high| high[..64].fill(0.0));
             for &l in rings {
                 for dropped in [0, 2, 6] {
                     let form = Form {
@@ -145,7 +155,8 @@ mod tests {
                     stream().words(&mut words);
                     // The ends of the range among them, and bits beyond it.
                     let mut x: Vec<u64> = words.iter().map(|w| w.rotate_left(7)).collect();
-                    x[..4].copy_from_slice(&[0, 1, form.ring.mask(), u64::MAX]);
+                    x[..32].fill(0);
+                    x[62..66].copy_from_slice(&[0, 1, form.ring.mask(), u64::MAX]);
                     let mut out = vec![0; ring.degree];
                     hide(ring, form, &x, &mut stream(), &mask, &mut out);
                     for i in 0..ring.degree {

@@ -275,11 +275,11 @@ impl SecureNetwork {
     }
 
     fn windows(&self, images: usize) -> Vec<Range<usize>> {
-        let requests = |step| {
-            let rounds = ahead_of(step).ahead_rounds(images);
-            rounds.segments().iter().map(|said| said.to_server).sum()
+        let most_said = |step| {
+            let cost = ahead_of(step).ahead_rounds(images).cost();
+            cost.bytes_to_server().max(cost.bytes_to_client())
         };
-        windows::windows(self.online_steps().map(requests))
+        windows::windows(self.online_steps().map(most_said))
     }
 
     /// The protocols of the layers that run ahead, in order.

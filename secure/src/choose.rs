@@ -249,8 +249,8 @@ impl Algorithms {
 
     /// What layers do without so that all of them together are best.
     ///
-    /// What a session needs once, such as keys, pays if many layers use it. So the layers are chosen first as if it were free. Then, one
-    /// after the other, it is left out whatever costs more than what it saves.
+    /// What a session needs once, such as keys, pays if many layers use it. So the layers are chosen first as if it were free. Then it is left
+    /// out what costs more than it saves, that by which most is saved first.
     fn avoided(&self, all: &[(usize, Candidates)], measures: &Measures<'_>) -> Avoided {
         let mut avoided = Avoided::default();
         if !matches!(self, Self::Auto(_)) {
@@ -258,15 +258,19 @@ impl Algorithms {
             return avoided;
         }
         let (mut least, mut needed) = total(all, measures, &avoided);
-        while let Some(next) = needed.pop_last() {
-            let mut fewer = avoided.clone();
-            fewer.set_ups.insert(next.0);
-            let (sum, left) = total(all, measures, &fewer);
-            if sum < least {
-                (least, needed, avoided) = (sum, left, fewer);
+        loop {
+            let best = needed.keys().map(|name| {
+                let mut fewer = avoided.clone();
+                fewer.set_ups.insert(name.clone());
+                let (sum, left) = total(all, measures, &fewer);
+                (sum, left, fewer)
+            });
+            let best = best.min_by(|a, b| a.0.0.total_cmp(&b.0.0).then(a.0.1.total_cmp(&b.0.1)));
+            match best.filter(|best| best.0 < least) {
+                Some(best) => (least, needed, avoided) = best,
+                None => return avoided,
             }
         }
-        avoided
     }
 
     /// By what the candidates are compared.

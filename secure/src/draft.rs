@@ -64,11 +64,23 @@ impl Draft {
     /// Plans a graph.
     pub(crate) fn new(task: &Task<'_>) -> Result<Self, Error> {
         let prompt = Self::with(task, Some(&|_| false))?;
-        let takes = |node: usize| task.graph.types()[node].shape.len() as u64 + EACH;
+        let takes = |node: usize| {
+            let values = task.graph.types()[node].shape.len() as u64 + EACH;
+            values.saturating_add(prompt.said(node))
+        };
         if prompt.timetable.most_kept(&prompt.needs, takes) > MOST_KEPT {
             return Self::with(task, None);
         }
         prompt.at_leisure(task)
+    }
+
+    /// What a linear layer that speaks in rounds has in memory besides tensors, in values: what is said in it, and what that becomes when it is
+    /// taken apart, some four times as much.
+    fn said(&self, node: usize) -> u64 {
+        match (&self.steps[node], &self.timings[node]) {
+            (Step::Linear(_), Some(Timing::Rounds(rounds))) => rounds.cost().bytes() / 2,
+            _ => 0,
+        }
     }
 
     /// Plans a graph in which some rectifiers are patient; without that function, node after node.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// The most bytes to the server that layers say together in the phase ahead (AGREEMENT); a layer that says more is alone. Layers that
+/// The most bytes in either direction that layers say together in the phase ahead (AGREEMENT), as far as each says more in it; a layer that says more is alone. Layers that
 /// speak together take the flights of one.
 pub(crate) const WINDOW: u64 = 1 << 24;
 
@@ -10,7 +10,7 @@ pub(crate) const WINDOW: u64 = 1 << 24;
 /// more.
 pub(crate) const MOST_AHEAD: u64 = 1 << 28;
 
-/// The layers that speak together, given how many bytes each says to the server.
+/// The layers that speak together, given how many bytes each says.
 pub(crate) fn windows(bytes: impl IntoIterator<Item = u64>) -> Vec<Range<usize>> {
     let mut windows: Vec<Range<usize>> = Vec::new();
     let mut said = 0_u64;

@@ -16,8 +16,8 @@ use super::tag::TAG;
 use crate::{LinearLayer, Refusal, Work};
 
 /// The most requests and responses of a layer, so that a layer from a peer cannot take all memory. AGREEMENT.
-pub(super) const MAX_REQUESTS: u64 = 1 << 14;
-pub(super) const MAX_RESPONSES: u64 = 1 << 15;
+pub(super) const MAX_REQUESTS: u64 = 1 << 12;
+pub(super) const MAX_RESPONSES: u64 = 1 << 13;
 
 /// Ways to cut columns that are compared, from the coarsest that fits on. AGREEMENT.
 pub(super) const CUTS: usize = 9;
