@@ -71,7 +71,8 @@ pub(crate) enum Command {
 pub(crate) enum Mode {
     /// The result equals the integer reference, bit for bit, on every input.
     Faithful,
-    /// Truncations cost nothing, and each may be one unit in the last place too large.
+    /// Truncations are done by each party alone, and each may be one unit in the last place too large. After layers by ring-LWE one bit is cut off
+    /// exactly before, which takes flights.
     Fast,
 }
 

@@ -34,7 +34,13 @@ pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
     let mut session = client::dial(&args.connect, &addresses, &request, &args.config(), ui)?;
     let (model, peer) = (&session.model().name, session.connection().peer());
     let extension = session.extension().name();
-    ui.note(&format!("model {model} from {peer}, COTs by {extension}"));
+    let layers = match session.network().homomorphic() {
+        Some(_) => "by ring-LWE",
+        None => "by OT",
+    };
+    ui.note(&format!(
+        "model {model} from {peer}, linear layers {layers}, COTs by {extension}"
+    ));
     client::run_ahead(&mut session, ui)?;
     for image in inputs {
         let image = image?;

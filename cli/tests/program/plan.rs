@@ -283,6 +283,9 @@ fn separated(number: u64) -> String {
 
 /// Tenths of 10^9, rounded, with separators.
 fn gigabytes(bytes: u64) -> String {
+    if bytes < 995_000_000 {
+        return format!("0.{:02} GB", (bytes + 5_000_000) / 10_000_000);
+    }
     let tenths = (bytes + 50_000_000) / 100_000_000;
     format!("{}.{} GB", separated(tenths / 10), tenths % 10)
 }

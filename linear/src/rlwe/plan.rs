@@ -66,8 +66,8 @@ impl Plan {
         match search.best {
             Some((_, plan)) => Ok(plan),
             None if search.too_noisy => Err(advice(&format!(
-                "products of {} bits are too wide for ring-LWE",
-                layer.bits.get() + layer.weight_bits.get()
+                "weights of {} bits in a ring of {} are too wide for ring-LWE",
+                layer.weight_bits, layer.bits
             ))),
             None => Err(advice("the layer is too large for ring-LWE")),
         }
