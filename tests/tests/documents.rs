@@ -129,7 +129,7 @@ fn formulas_have_the_values_of_the_table_by_width() {
     }
     let bits: u32 = (0..12).map(|j| 32 - j).sum();
     assert_eq!(
-        told("convolution"),
+        told("convolution by OT"),
         format!("Σ_{{j<w}} (ℓ − j) bits: {bits} at w = 12, ℓ = 32")
     );
 }
