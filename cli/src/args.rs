@@ -57,7 +57,7 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Say what an inference costs, layer by layer, before anything runs.
     #[command(
-        after_help = "Examples:\n  blindray plan --model chestnet\n  blindray plan --model densenet121 --size 320 --network wan --json\n  blindray plan --model densenet121 --size 320 --preset cryptflow2-2022   # as released in 2022\n  blindray plan --model net.bray --network 1Gbit,20ms --objective time\n  blindray plan --ablation --svg ablation.svg\n\nBytes and flights are exact. Seconds are estimates: the CPU time of both parties, one after the other, and the time on the network. `blindray bench --calibrate` measures this machine for them."
+        after_help = "Examples:\n  blindray plan --model chestnet\n  blindray plan --model densenet121 --size 320 --network wan --json\n  blindray plan --model densenet121 --size 320 --preset cryptflow2-2022   # as released in 2022\n  blindray plan --model net.bray --network 1Gbit,20ms --objective time\n  blindray plan --ablation --svg ablation.svg\n\nBytes and flights are exact. Seconds are estimates: the CPU time of both parties, one after the other, and the time on the network. `blindray bench --calibrate` measures this machine for them.\n\nThe last table says what networks with other operators would cost, one change at a time: `layers`, how many would be changed; `now`, the bytes of all layers that would not be there or would cost something else, those that make correlated OTs included; `after`, the bytes of those in their place; `saved`, the difference, as a share of `now` and of all bytes. Such a network must be trained anew, and may find less."
     )]
     Plan(PlanArgs),
     /// Measure single operations on this machine, both parties over loopback.
@@ -71,7 +71,8 @@ pub(crate) enum Command {
 pub(crate) enum Mode {
     /// The result equals the integer reference, bit for bit, on every input.
     Faithful,
-    /// Truncations cost nothing, and each may be one unit in the last place too large.
+    /// Truncations are done by each party alone, and each may be one unit in the last place too large. After layers by ring-LWE one bit is cut off
+    /// exactly before, which takes flights.
     Fast,
 }
 
@@ -114,10 +115,32 @@ pub(crate) enum Filter {
     Lanczos,
 }
 
+/// Which protocols compute the linear layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Preset {
+    /// For each layer whatever is best.
+    Auto,
+    /// By oblivious transfer alone: what rests on no lattice assumption.
+    Ot,
+}
+
+/// The choice of the algorithms of linear layers; the findings do not depend on it.
+#[derive(Debug, Args)]
+pub(crate) struct AlgorithmArgs {
+    /// The protocols of linear layers: auto, homomorphic encryption (ring-LWE) included; ot, by oblivious transfer alone.
+    #[arg(long, value_enum, default_value_t = Preset::Auto)]
+    pub(crate) preset: Preset,
+    /// What the choice of algorithms keeps small.
+    #[arg(long, value_enum, default_value_t = Objective::Bytes)]
+    pub(crate) objective: Objective,
+}
+
 /// Which system's protocols are planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PlanPreset {
-    /// Those of this program, by oblivious transfer.
+    /// Those of this program, for each layer whatever is best.
+    Auto,
+    /// The same by oblivious transfer alone.
     Ot,
     /// CrypTFlow2 with a ring of 37 bits, 12 of them fraction, and one cross term; by formula.
     Cryptflow2,
@@ -191,6 +214,9 @@ pub(crate) struct DemoArgs {
     /// How exact the secure result is.
     #[arg(long, value_enum, default_value_t = Mode::Faithful)]
     pub(crate) mode: Mode,
+    /// The protocols of linear layers: auto, homomorphic encryption (ring-LWE) included; ot, by oblivious transfer alone.
+    #[arg(long, value_enum, default_value_t = Preset::Auto)]
+    pub(crate) preset: Preset,
     /// What makes correlated OTs; `auto` chooses for a LAN.
     #[arg(long, value_enum, default_value_t = Extension::Auto)]
     pub(crate) extension: Extension,
@@ -198,6 +224,9 @@ pub(crate) struct DemoArgs {
     /// parties do it.
     #[arg(long)]
     pub(crate) background: bool,
+    /// Run the products ahead of the images where their algorithms can (ring-LWE): with an image at hand, less is left to do.
+    #[arg(long)]
+    pub(crate) ahead: bool,
 }
 
 #[derive(Debug, Args)]
@@ -234,10 +263,12 @@ pub(crate) struct ServeArgs {
     /// Open no more of the outputs than this: each bit that clients see tells something about the weights.
     #[arg(long, value_enum, default_value_t = Open::All)]
     pub(crate) open: Open,
+    #[command(flatten)]
+    pub(crate) algorithms: AlgorithmArgs,
     /// What makes correlated OTs in all sessions; clients are told. Silent OT keeps a few MiB of tables for each session.
     #[arg(long, value_enum, default_value_t = Extension::Auto)]
     pub(crate) extension: Extension,
-    /// The network to most clients, for which --extension auto chooses: lan (3 Gbit/s), wan (100 Mbit/s), or a rate and a round trip such as 1Gbit,20ms.
+    /// The network to most clients, for which --extension auto and --objective time choose: lan (3 Gbit/s), wan (100 Mbit/s), or a rate and a round trip such as 1Gbit,20ms.
     #[arg(long, value_name = "lan|wan|RATE,RTT", default_value = "lan")]
     pub(crate) network: Wire,
     /// Make correlated OTs in two threads of each session, ahead of the protocols: faster on a line of long delay, if both
@@ -266,6 +297,10 @@ pub(crate) struct InferArgs {
     /// `plan` says what a model takes.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_traffic: Option<u64>,
+    /// The protocols of linear layers: auto goes along with the server's choice; ot asks nothing of a server that uses homomorphic encryption
+    /// (ring-LWE), with which it rests on a lattice assumption that the image stays hidden.
+    #[arg(long, value_enum, default_value_t = Preset::Auto)]
+    pub(crate) preset: Preset,
     /// Ask nothing of a server that makes correlated OTs by anything else than this; `auto` goes along with whatever it is. With
     /// silent OT, that the image stays hidden rests on one assumption more, learning parity with noise.
     #[arg(long, value_enum, default_value_t = Extension::Auto)]
@@ -274,6 +309,9 @@ pub(crate) struct InferArgs {
     /// parties do it.
     #[arg(long)]
     pub(crate) background: bool,
+    /// Run the products ahead of the images where their algorithms can (ring-LWE): with an image at hand, less is left to do.
+    #[arg(long)]
+    pub(crate) ahead: bool,
     /// Run the session over this many TCP connections. More than one may be faster on a line of long delay, and does not go
     /// through a tunnel of one connection, nor through a balancer in front of several servers.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=MAX_CONNECTIONS as i64))]
@@ -368,9 +406,8 @@ pub(crate) struct ImportArgs {
     /// Names of the outputs, separated by commas; default: those in the weights file, else numbers.
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     pub(crate) labels: Vec<String>,
-    /// What the choice of algorithms keeps small; the findings do not depend on it.
-    #[arg(long, value_enum, default_value_t = Objective::Bytes)]
-    pub(crate) objective: Objective,
+    #[command(flatten)]
+    pub(crate) algorithms: AlgorithmArgs,
     #[command(flatten)]
     pub(crate) speed: SpeedArgs,
     /// Where to write the model file.
@@ -420,13 +457,13 @@ pub(crate) struct PlanArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) classes: Option<u32>,
     /// Which system's protocols to plan.
-    #[arg(long, value_enum, default_value_t = PlanPreset::Ot)]
+    #[arg(long, value_enum, default_value_t = PlanPreset::Auto)]
     pub(crate) preset: PlanPreset,
     #[command(flatten)]
     pub(crate) speed: SpeedArgs,
-    /// Choose the algorithm of each layer anew; default: those of the model, which for a backbone are chosen by bytes.
-    #[arg(long, value_enum)]
-    pub(crate) objective: Option<Objective>,
+    /// What the choice of algorithms keeps small.
+    #[arg(long, value_enum, default_value_t = Objective::Bytes)]
+    pub(crate) objective: Objective,
     /// How exact the secure result is.
     #[arg(long, value_enum, default_value_t = Mode::Faithful)]
     pub(crate) mode: Mode,

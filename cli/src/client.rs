@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 
 use channel::{Config, Error as Cause, Waiting};
 use images::Image;
-use service::{Client, Error, Request};
+use service::{Client, Error, Progress, Request};
 
 use crate::entropy;
 use crate::failure::{Failure, Outcome};
 use crate::report::{Layer, Report, widths};
 use crate::text::{bytes, hex};
-use crate::ui::Ui;
+use crate::ui::{Bar, Ui};
 
 /// A session with the server at one of the addresses, which are those of `name`.
 pub(crate) fn dial(
@@ -67,9 +67,31 @@ fn no_session(name: &str, error: &Error, ahead: Option<u32>) -> String {
         (Error::OtherExtension { .. }, _) => format!(
             "{name}: {error}; nothing was asked of it: leave out --extension, or ask its provider for another"
         ),
+        (Error::Homomorphic { .. }, _) => format!(
+            "{name}: {error}; nothing was asked of it: leave out --preset ot, or ask its provider for `serve --preset ot`"
+        ),
         (Error::Refused { .. }, _) => format!("{name}: {error}"),
         _ => format!("no session with a server at {name}: {error}"),
     }
+}
+
+/// Runs layers ahead of the images, if that was asked for.
+pub(crate) fn run_ahead(client: &mut Client, ui: Ui) -> Outcome<()> {
+    if !client.request().ahead {
+        return Ok(());
+    }
+    if !client.network().runs_ahead() {
+        ui.note("no layer of this model has anything to do ahead of the images");
+        return Ok(());
+    }
+    let bar = ui.progress(1, client.connection().progress());
+    client.run_ahead(&mut |progress| show(&bar, &progress))?;
+    Ok(())
+}
+
+fn show(bar: &Bar, progress: &Progress<'_>) {
+    let done = (progress.layers_done(), progress.layers());
+    bar.reach(done, progress.step.ahead);
 }
 
 /// The findings of one image, and what they cost.
@@ -77,15 +99,17 @@ pub(crate) fn infer(client: &mut Client, image: &Image, ui: Ui) -> Outcome<Repor
     let views = client.model().preprocessing.views();
     let layers = (client.network().plan().len() * views) as u64;
     let bar = ui.progress(layers, client.connection().progress());
-    let found = client.infer(&image.picture, &mut |progress| {
-        bar.reach(progress.layers_done());
-    })?;
+    let found = client.infer(&image.picture, &mut |progress| show(&bar, &progress))?;
     drop(bar);
     let model = client.model();
     Ok(Report {
         model: model.name.clone(),
         arithmetic: None,
         mode: Some(client.request().mode.to_string()),
+        ahead: client
+            .request()
+            .ahead
+            .then_some(client.network().runs_ahead()),
         extension: Some(client.extension().name()),
         bits: Some(widths(&model.graph)),
         input: image.name.clone(),

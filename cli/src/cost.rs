@@ -3,5 +3,6 @@
 pub(crate) mod ablation;
 pub(crate) mod estimate;
 pub(crate) mod machine;
+pub(crate) mod savings;
 mod svg;
 pub(crate) mod wire;

@@ -8,8 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nets::{Error, MAX_PUBLIC_BYTES, Model, PublicModel};
-use secure::{ExtensionChoice, Limits, Mode};
+use secure::{Algorithms, CpuModel, ExtensionChoice, LayerChoice, Limits, Mode, choose_algorithms};
 use service::Extension;
+use sharing::default_extension;
 
 use crate::args::ModelArgs;
 use crate::failure::{Failure, Outcome};
@@ -23,9 +24,8 @@ pub(crate) use seeded::{CostWidths, is_backbone, not_built, quantised, seeded};
 pub(crate) const SIZE: u32 = 224;
 pub(crate) const CLASSES: u32 = 14;
 
-/// Loads the model named on the command line: `chestnet`, the path of a .bray file, or a backbone, whose algorithms are chosen for correlations by
-/// this extension.
-pub(crate) fn load(args: &ModelArgs, extension: ExtensionChoice, ui: Ui) -> Outcome<Model> {
+/// Loads the model named on the command line: `chestnet`, the path of a .bray file, or a backbone.
+pub(crate) fn load(args: &ModelArgs, ui: Ui) -> Outcome<Model> {
     let name = args.model.as_str();
     if !is_backbone(name) {
         let model = from_file(name)?;
@@ -42,7 +42,46 @@ pub(crate) fn load(args: &ModelArgs, extension: ExtensionChoice, ui: Ui) -> Outc
     let (size, classes) = (args.size.unwrap_or(SIZE), args.classes.unwrap_or(CLASSES));
     let source = seeded(name, size as usize, classes as usize, None);
     let source = source.map_err(|error| not_built(name, error))?;
-    quantised(source, CostWidths::default(), extension)
+    quantised(source, CostWidths::default())
+}
+
+/// A model with its algorithms chosen.
+pub(crate) struct Chosen {
+    pub(crate) model: Model,
+    /// The choice for each layer.
+    pub(crate) layers: Vec<LayerChoice>,
+    /// What makes the correlated OTs.
+    pub(crate) extension: &'static dyn Extension,
+}
+
+/// Chooses the algorithms of a model, and what makes its correlated OTs: each decides what the other one costs, so the algorithms are chosen for
+/// the usual extension first.
+pub(crate) fn choose(
+    model: &Model,
+    algorithms: &Algorithms,
+    mode: Mode,
+    choice: ExtensionChoice,
+    constants: &CpuModel,
+) -> Outcome<Chosen> {
+    let by = |extension: &'static dyn Extension| -> Outcome<Chosen> {
+        let constants = constants.clone().of_extension(extension);
+        let chosen = choose_algorithms(model, algorithms, extension.price(), &constants);
+        let (model, layers) = chosen.map_err(Failure::input)?;
+        Ok(Chosen {
+            model,
+            layers,
+            extension,
+        })
+    };
+    let usual = match choice {
+        ExtensionChoice::Always(extension) => return by(extension),
+        _ => by(default_extension())?,
+    };
+    let best = extension(&usual.model, mode, choice)?;
+    if best.name() == usual.extension.name() {
+        return Ok(usual);
+    }
+    by(best)
 }
 
 /// What makes the correlated OTs of a model.

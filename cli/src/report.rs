@@ -17,6 +17,9 @@ pub(crate) struct Report {
     pub(crate) arithmetic: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) mode: Option<String>,
+    /// Where a phase ahead of the images was asked for, whether layers had one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ahead: Option<bool>,
     /// What made the correlated OTs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) extension: Option<&'static str>,
@@ -144,8 +147,21 @@ fn opened(finding: &Finding) -> String {
 /// The total of a traffic, the parts it is made of, and what makes the correlated OTs.
 pub(crate) fn traffic(comm: &Comm, extension: Option<&str>) -> String {
     let by = extension.map_or_else(String::new, |name| format!(" by {name}"));
+    let ahead = match comm.ahead_bytes() {
+        0 => String::new(),
+        _ => format!(
+            "ahead: client to server {}, server to client {}, {} flights; ",
+            bytes(comm.ahead_client_to_server_bytes),
+            bytes(comm.ahead_server_to_client_bytes),
+            comm.ahead_flights
+        ),
+    };
+    let keys = match comm.setup_bytes() {
+        0 => String::new(),
+        keys => format!("; keys {}", bytes(keys)),
+    };
     format!(
-        "{} (online: client to server {}, server to client {}, {} flights; COT refill {}{by})",
+        "{} ({ahead}online: client to server {}, server to client {}, {} flights; COT refill {}{by}{keys})",
         bytes(comm.total_bytes()),
         bytes(comm.client_to_server_bytes),
         bytes(comm.server_to_client_bytes),
@@ -247,10 +263,14 @@ impl Report {
             );
         }
         let time = self.time;
+        let ahead = match time.ahead_s > 0.0 {
+            true => format!("ahead {:.2}, ", time.ahead_s),
+            false => String::new(),
+        };
         put(
             line,
             format_args!(
-                "time: {:.2} s (set-up {:.2}, preprocessing {:.2}, online {:.2})",
+                "time: {:.2} s (set-up {:.2}, {ahead}preprocessing {:.2}, online {:.2})",
                 time.total_s, time.setup_s, time.preprocess_s, time.online_s
             ),
         );

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use channel::Config;
 use nets::Opening;
-use secure::{CrypTFlow2, ExtensionChoice, Mode, NetworkSpeed};
+use secure::{Algorithms, CrypTFlow2, ExtensionChoice, Mode, NetworkSpeed};
 use service::{EXTENSIONS, Extension, Modes, ServerOptions};
 
 use crate::args::{
-    self, Crop, Filter, ImportArgs, InferArgs, LinkArgs, Objective, Open, PlanArgs, PlanPreset,
-    ServeArgs, SpeedArgs,
+    self, AlgorithmArgs, Crop, Filter, ImportArgs, InferArgs, LinkArgs, Objective, Open, PlanArgs,
+    PlanPreset, Preset, ServeArgs, SpeedArgs,
 };
 use crate::cost::estimate::Speed;
 use crate::cost::machine::Machine;
@@ -154,13 +154,42 @@ impl PlanArgs {
     }
 }
 
-impl PlanPreset {
-    /// The name in results, and for an earlier system its settings.
-    pub(crate) const fn system(self) -> (&'static str, Option<CrypTFlow2>) {
+/// Protocols by their name in results.
+#[derive(Clone, PartialEq, Debug)]
+pub(crate) enum System {
+    /// Of this program.
+    Ours(&'static str, Algorithms),
+    /// Of an earlier system.
+    Earlier(&'static str, CrypTFlow2),
+}
+
+impl Preset {
+    /// The choice of algorithms by an objective on a network.
+    pub(crate) const fn by(self, objective: Objective, network: NetworkSpeed) -> Algorithms {
+        let objective = objective.on(network);
         match self {
-            Self::Ot => ("ot", None),
-            Self::Cryptflow2 => ("cryptflow2", Some(CrypTFlow2::NARROW)),
-            Self::Cryptflow22022 => ("cryptflow2-2022", Some(CrypTFlow2::RELEASED)),
+            Self::Auto => Algorithms::Auto(objective),
+            Self::Ot => Algorithms::Ot(objective),
+        }
+    }
+}
+
+impl AlgorithmArgs {
+    /// The choice of algorithms on a network.
+    pub(crate) const fn on(&self, network: NetworkSpeed) -> Algorithms {
+        self.preset.by(self.objective, network)
+    }
+}
+
+impl PlanArgs {
+    /// The protocols.
+    pub(crate) const fn system(&self) -> System {
+        let (objective, network) = (self.objective, self.speed.network.network);
+        match self.preset {
+            PlanPreset::Auto => System::Ours("auto", Preset::Auto.by(objective, network)),
+            PlanPreset::Ot => System::Ours("ot", Preset::Ot.by(objective, network)),
+            PlanPreset::Cryptflow2 => System::Earlier("cryptflow2", CrypTFlow2::NARROW),
+            PlanPreset::Cryptflow22022 => System::Earlier("cryptflow2-2022", CrypTFlow2::RELEASED),
         }
     }
 }

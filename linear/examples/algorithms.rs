@@ -6,9 +6,10 @@
 use channel::Cost;
 use linear::{
     ClientChooses, ConvSpec, Direct, LayerParameters, LinearAlgorithm, LinearLayer, LinearProtocol,
-    LinearShape,
+    LinearShape, RingLwe,
 };
 use ring_arith::Bits;
+use sharing::Session;
 use testkit::{elements, rng, run_sessions};
 
 fn main() -> Result<(), linear::Error> {
@@ -33,7 +34,13 @@ fn main() -> Result<(), linear::Error> {
             bits: Bits::of(24),
         };
         println!("\n{name}: {} multiplications", shape.macs());
-        for algorithm in [&Direct as &dyn LinearAlgorithm, &ClientChooses] {
+        let algorithms: [&dyn LinearAlgorithm; 4] = [
+            &Direct,
+            &ClientChooses,
+            &RingLwe { packed: true },
+            &RingLwe { packed: false },
+        ];
+        for algorithm in algorithms {
             match algorithm.plan(&layer) {
                 Ok(protocol) => {
                     assert_eq!(run(protocol.as_ref())?, protocol.cost());
@@ -44,11 +51,23 @@ fn main() -> Result<(), linear::Error> {
         }
     }
     println!("\nEvery layer sent exactly what was predicted.");
-    println!("Making a correlated OT takes some bits more; a planner counts them as well.");
+    println!(
+        "Making a correlated OT takes some bits more, and a session needs keys for ring-LWE once;"
+    );
+    println!("a planner counts them as well.");
     Ok(())
 }
 
-/// What both parties measure in one run on random operands.
+/// Makes the keys that a protocol needs in a session.
+fn set_up(protocol: &dyn LinearProtocol, session: &mut Session) -> Result<(), linear::Error> {
+    for item in protocol.set_up() {
+        item.run(session)?;
+    }
+    session.mark();
+    Ok(())
+}
+
+/// What both parties measure in one run on random operands, once the session has what it takes.
 fn run(protocol: &dyn LinearProtocol) -> Result<Cost, linear::Error> {
     let layer = protocol.layer();
     let mut rng = rng(1);
@@ -61,8 +80,18 @@ fn run(protocol: &dyn LinearProtocol) -> Result<Cost, linear::Error> {
     let prepared = protocol.prepare(parameters)?;
     let (server, client, cost) = run_sessions(
         1,
-        |s| protocol.serve(s, parameters, &prepared, &at_server),
-        |s| protocol.request(s, &at_client),
+        |s| {
+            set_up(protocol, s)?;
+            s.run(async |party| {
+                protocol
+                    .serve(party, parameters, &prepared, &at_server)
+                    .await
+            })
+        },
+        |s| {
+            set_up(protocol, s)?;
+            s.run(async |party| protocol.request(party, &at_client).await)
+        },
     );
     server.and(client)?;
     Ok(cost)
@@ -70,7 +99,7 @@ fn run(protocol: &dyn LinearProtocol) -> Result<Cost, linear::Error> {
 
 fn print_cost(name: &str, cost: &Cost) {
     println!(
-        "  {name:<15}{:>9} bytes to the server, {:>6} to the client, {:>6} correlated OTs, {} flights",
+        "  {name:<18}{:>9} bytes to the server, {:>6} to the client, {:>6} correlated OTs, {} flights",
         cost.bytes_to_server(),
         cost.bytes_to_client(),
         cost.cots.total(),

@@ -4,10 +4,33 @@ use ndarray::{Array2, Array4, ArrayView2, ArrayView4};
 use ring_arith::{Bits, Word, gemm_parallel, slices};
 
 use crate::item::Rect;
-use crate::{ConvSpec, rows};
+use crate::{ConvSpec, LinearLayer, LinearShape, rows};
 
 /// Words of the unfolded input that are made at a time; LOCAL.
 const BLOCK: usize = 1 << 18;
+
+/// W·x mod 2^l for a layer and flat operands: as [`conv2d`] and [`matmul`].
+///
+/// # Panics
+/// If the weights or x do not have the lengths of the layer.
+#[must_use]
+pub fn layer(layer: &LinearLayer, weights: &[i32], x: &[u64]) -> Vec<u64> {
+    const FITS: &str = "operands of the layer's lengths";
+    let y = match &layer.shape {
+        LinearShape::Conv(spec) => {
+            let weights = ArrayView4::from_shape(spec.weight_shape(), weights).expect(FITS);
+            let [c, h, w] = spec.input_shape();
+            let x = ArrayView4::from_shape((1, c, h, w), x).expect(FITS);
+            conv2d(spec, layer.bits, weights, x).into_raw_vec_and_offset()
+        }
+        LinearShape::FullyConnected { inputs, outputs } => {
+            let weights = ArrayView2::from_shape((*outputs, *inputs), weights).expect(FITS);
+            let x = ArrayView2::from_shape((*inputs, 1), x).expect(FITS);
+            matmul(layer.bits, weights, x).into_raw_vec_and_offset()
+        }
+    };
+    y.0
+}
 
 /// The convolution of one image mod 2^bits, NCHW. Large layers run in parallel on the current rayon
 /// pool.

@@ -1,14 +1,15 @@
 //! Fully connected layers, by oblivious transfers in which the bits of the client's share choose.
 
 use channel::Cost;
-use ndarray::ArrayView2;
 use ring_arith::slices;
-use sharing::Session;
+use sharing::Party;
 
 use crate::batch::words;
 use crate::columns::Columns;
-use crate::protocol::{LinearAlgorithm, LinearProtocol, Prepared, Refusal};
-use crate::{Error, LayerParameters, LinearLayer, LinearShape, Work, add_bias, clear, work};
+use crate::{
+    Error, LayerParameters, LinearAlgorithm, LinearLayer, LinearProtocol, LinearShape, Prepared,
+    Refusal, Timing, Turn, Work, add_bias, clear, work,
+};
 
 /// For fully connected layers: each product of a column of weights with an input is made by correlated
 /// OTs in which the bits of the client's share of the input choose.
@@ -44,7 +45,6 @@ impl LinearAlgorithm for ClientChooses {
         let columns = Columns::new(inputs, outputs, layer.bits)?;
         Ok(Box::new(ClientChoosesProtocol {
             layer: *layer,
-            shape: (outputs, inputs),
             columns,
             cost: columns.cost(),
         }))
@@ -55,8 +55,6 @@ impl LinearAlgorithm for ClientChooses {
 #[derive(Debug)]
 struct ClientChoosesProtocol {
     layer: LinearLayer,
-    /// Rows and columns of the matrix.
-    shape: (usize, usize),
     columns: Columns,
     cost: Cost,
 }
@@ -70,8 +68,8 @@ impl LinearProtocol for ClientChoosesProtocol {
         &self.layer
     }
 
-    fn cost(&self) -> Cost {
-        self.cost.clone()
+    fn timing(&self) -> Timing {
+        Timing::Alone(self.cost.clone())
     }
 
     fn work(&self) -> Work {
@@ -85,32 +83,29 @@ impl LinearProtocol for ClientChoosesProtocol {
         Ok(Prepared::nothing())
     }
 
-    fn serve(
-        &self,
-        session: &mut Session,
-        parameters: LayerParameters<'_>,
-        _: &Prepared,
-        x: &[u64],
-    ) -> Result<Vec<u64>, Error> {
-        session.attempt(|session| {
+    fn serve<'a>(
+        &'a self,
+        party: &'a Party<'_>,
+        parameters: LayerParameters<'a>,
+        _: &'a Prepared,
+        x: &'a [u64],
+    ) -> Turn<'a> {
+        Box::pin(async move {
+            let LayerParameters { weights, bias } = parameters;
             self.layer.check_parameters(parameters)?;
             self.layer.check_input(x)?;
-            let cross = self.columns.serve(session, parameters.weights)?;
-            let weights = ArrayView2::from_shape(self.shape, parameters.weights);
-            let column = ArrayView2::from_shape((x.len(), 1), x);
-            let (weights, column) = weights.ok().zip(column.ok()).expect("the lengths fit");
-            let own = clear::matmul(self.layer.bits, weights, column);
-            let mut y = own.into_raw_vec_and_offset().0;
+            let cross = party.alone(|session| self.columns.serve(session, weights))?;
+            let mut y = clear::layer(&self.layer, weights, x);
             slices::add_assign(self.layer.bits, &mut y, &cross);
-            add_bias(self.layer.bits, &mut y, parameters.bias);
+            add_bias(self.layer.bits, &mut y, bias);
             Ok(y)
         })
     }
 
-    fn request(&self, session: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
-        session.attempt(|session| {
+    fn request<'a>(&'a self, party: &'a Party<'_>, x: &'a [u64]) -> Turn<'a> {
+        Box::pin(async move {
             self.layer.check_input(x)?;
-            self.columns.request(session, x)
+            party.alone(|session| self.columns.request(session, x))
         })
     }
 }

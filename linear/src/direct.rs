@@ -1,15 +1,13 @@
 //! Every linear layer, by oblivious transfers in which the bits of the weights choose.
 
 use channel::Cost;
-use ndarray::{ArrayView2, ArrayView4};
 use ring_arith::slices;
-use sharing::Session;
+use sharing::Party;
 
 use crate::batch::words;
-use crate::protocol::{LinearAlgorithm, LinearProtocol, Prepared, Refusal};
 use crate::{
-    Conv2d, Error, LayerParameters, LinearLayer, LinearShape, MatMul, Products, Work, add_bias,
-    clear, work,
+    Conv2d, Error, LayerParameters, LinearAlgorithm, LinearLayer, LinearProtocol, LinearShape,
+    MatMul, Prepared, Products, Refusal, Timing, Turn, Work, add_bias, clear, work,
 };
 
 /// The plain algorithm, for every layer: each product of a weight with a row of inputs is made by
@@ -76,27 +74,6 @@ impl DirectProtocol {
             OnArrays::FullyConnected(product) => product.products(),
         }
     }
-
-    /// W·x for the server's own share x.
-    fn own(&self, weights: &[i32], x: &[u64]) -> Vec<u64> {
-        let bits = self.layer.bits;
-        let y = match &self.layer.shape {
-            LinearShape::Conv(spec) => {
-                let weights = ArrayView4::from_shape(spec.weight_shape(), weights);
-                let [c, h, w] = spec.input_shape();
-                let x = ArrayView4::from_shape((1, c, h, w), x);
-                let (weights, x) = weights.ok().zip(x.ok()).expect("the lengths were compared");
-                clear::conv2d(spec, bits, weights, x).into_raw_vec_and_offset()
-            }
-            LinearShape::FullyConnected { inputs, outputs } => {
-                let weights = ArrayView2::from_shape((*outputs, *inputs), weights);
-                let x = ArrayView2::from_shape((*inputs, 1), x);
-                let (weights, x) = weights.ok().zip(x.ok()).expect("the lengths were compared");
-                clear::matmul(bits, weights, x).into_raw_vec_and_offset()
-            }
-        };
-        y.0
-    }
 }
 
 impl LinearProtocol for DirectProtocol {
@@ -108,8 +85,8 @@ impl LinearProtocol for DirectProtocol {
         &self.layer
     }
 
-    fn cost(&self) -> Cost {
-        self.cost.clone()
+    fn timing(&self) -> Timing {
+        Timing::Alone(self.cost.clone())
     }
 
     fn work(&self) -> Work {
@@ -127,30 +104,31 @@ impl LinearProtocol for DirectProtocol {
         Ok(Prepared::nothing())
     }
 
-    fn serve(
-        &self,
-        session: &mut Session,
-        parameters: LayerParameters<'_>,
-        _: &Prepared,
-        x: &[u64],
-    ) -> Result<Vec<u64>, Error> {
-        session.attempt(|session| {
+    fn serve<'a>(
+        &'a self,
+        party: &'a Party<'_>,
+        parameters: LayerParameters<'a>,
+        _: &'a Prepared,
+        x: &'a [u64],
+    ) -> Turn<'a> {
+        Box::pin(async move {
+            let LayerParameters { weights, bias } = parameters;
             self.layer.check_parameters(parameters)?;
             self.layer.check_input(x)?;
-            let mut y = self.own(parameters.weights, x);
-            let cross = self
-                .products()?
-                .run_server_cross(session, parameters.weights)?;
+            let mut y = clear::layer(&self.layer, weights, x);
+            let products = self.products()?;
+            let cross = party.alone(|session| products.run_server_cross(session, weights))?;
             slices::add_assign(self.layer.bits, &mut y, &cross);
-            add_bias(self.layer.bits, &mut y, parameters.bias);
+            add_bias(self.layer.bits, &mut y, bias);
             Ok(y)
         })
     }
 
-    fn request(&self, session: &mut Session, x: &[u64]) -> Result<Vec<u64>, Error> {
-        session.attempt(|session| {
+    fn request<'a>(&'a self, party: &'a Party<'_>, x: &'a [u64]) -> Turn<'a> {
+        Box::pin(async move {
             self.layer.check_input(x)?;
-            self.products()?.run_client(session, x)
+            let products = self.products()?;
+            party.alone(|session| products.run_client(session, x))
         })
     }
 }

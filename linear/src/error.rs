@@ -71,6 +71,18 @@ pub enum Error {
     /// Items of different rings write to overlapping ranges of the output.
     #[error("items of different rings write to the same part of the output")]
     MixedRings,
+    /// The session lacks what a protocol needs in it.
+    #[error("the session has no {item} yet")]
+    NotSetUp {
+        /// The name of the item.
+        item: String,
+    },
+    /// The peer encrypted something for another session or layer.
+    #[error("the encrypted inputs are those of another session or layer")]
+    OtherRequests,
+    /// The peer's bytes are no keys, or no ciphertexts.
+    #[error(transparent)]
+    Rlwe(#[from] rlwe::Error),
     /// The session or the peer failed.
     #[error(transparent)]
     Sharing(#[from] sharing::Error),

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod ahead;
 mod batch;
 mod bias;
 pub mod clear;
@@ -12,12 +13,18 @@ mod item;
 mod layer;
 mod local;
 mod matmul;
+mod prepared;
 mod products;
 mod protocol;
+mod refusal;
+mod rlwe;
 mod rows;
+mod set_up;
 mod spec;
 pub mod work;
 
+pub use self::rlwe::RingLwe;
+pub use ahead::{AheadProtocol, AheadTurn};
 pub use batch::{AlikeRows, products_cost, products_work};
 pub use bias::add_bias;
 pub use client_chooses::ClientChooses;
@@ -27,10 +34,16 @@ pub use error::Error;
 pub use item::{Item, Rect};
 pub use layer::{LayerParameters, LinearLayer, LinearShape};
 pub use matmul::MatMul;
+pub use prepared::Prepared;
 pub use products::Products;
-pub use protocol::{AheadProtocol, LinearAlgorithm, LinearProtocol, Prepared, Refusal};
+pub use protocol::{LinearAlgorithm, LinearProtocol, Timing, Turn};
+pub use refusal::Refusal;
+pub use set_up::SetUp;
 pub use spec::ConvSpec;
 pub use work::Work;
+
+/// What both parties must have in common, by name: AGREEMENT constants, for the digest that the handshake compares.
+pub const AGREEMENT: &[(&str, u64)] = &[("linear ring-LWE plans", rlwe::PLANS)];
 
 /// Holds the example of the page for those who add a back-end.
 #[cfg(doctest)]

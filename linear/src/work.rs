@@ -8,6 +8,20 @@ pub const ROWS: &str = "row";
 pub const WORDS: &str = "word";
 /// Unit: a value that a local transform makes.
 pub const ELEMENTS: &str = "element";
+/// Unit: a request by ring-LWE, modulo one prime: its encryption and its transform.
+pub const RLWE_REQUESTS: &str = "rlwe request";
+/// Unit: a pass of the transform of a weight polynomial, modulo one prime.
+pub const RLWE_PASSES: &str = "rlwe pass";
+/// Unit: the product of a ciphertext with a weight polynomial, both transformed, modulo one prime.
+pub const RLWE_PRODUCTS: &str = "rlwe product";
+/// Unit: the product of a ciphertext with a weight, modulo one prime.
+pub const RLWE_SCALED: &str = "rlwe scaled";
+/// Unit: a sum of such products that is transformed back, modulo one prime.
+pub const RLWE_SUMS: &str = "rlwe sum";
+/// Unit: a key switch that packs results, modulo one prime.
+pub const RLWE_MERGES: &str = "rlwe merge";
+/// Unit: a response, modulo one prime: made by the server, and turned into shares by the client.
+pub const RLWE_RESPONSES: &str = "rlwe response";
 /// Unit: a correlated OT of a protocol that is not linear.
 pub const COTS: &str = "cot";
 /// Unit: a byte of a protocol that is not linear.

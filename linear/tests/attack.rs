@@ -14,7 +14,7 @@ use channel::{Memory, REFILL_SERVER_SENDS, Relay, Role, Way};
 use linear::{ClientChooses, Error, LayerParameters, LinearAlgorithm, LinearLayer, LinearShape};
 use ot::SoftSpoken;
 use ring_arith::Bits;
-use sharing::{Reveal, Session, default_extension};
+use sharing::{Party, Reveal, Session, default_extension};
 use testkit::{elements, linear_reference, reconstruct, rng, run_over, share, weights};
 
 const INPUTS: usize = 64;
@@ -111,7 +111,9 @@ fn run(attacker: Attacker) -> Result<(), Box<[Error; 2]>> {
             let s = &mut Session::establish(&connection, [7; 32], default_extension())?;
             let prepared = protocol.prepare(parameters)?;
             for (x, _) in &shares {
-                let y = protocol.serve(s, parameters, &prepared, x)?;
+                let serve =
+                    async |party: &Party<'_>| protocol.serve(party, parameters, &prepared, x).await;
+                let y = s.run(serve)?;
                 s.run(async |party| reveal.run(party, &y).await)?;
             }
             Ok(())
@@ -120,7 +122,7 @@ fn run(attacker: Attacker) -> Result<(), Box<[Error; 2]>> {
             let s = &mut Session::establish(&connection, [9; 32], default_extension())?;
             let mut outputs = Vec::new();
             for (_, x) in &shares {
-                let y = protocol.request(s, x)?;
+                let y = s.run(async |party| protocol.request(party, x).await)?;
                 let y = s.run(async |party| reveal.run(party, &y).await)?;
                 outputs.push(y.expect("it is revealed to the client"));
             }

@@ -1,6 +1,6 @@
 //! What every way to compute a linear layer promises, held for the two of this crate.
 
-use linear::{ClientChooses, ConvSpec, Direct, LinearAlgorithm, LinearLayer, LinearShape};
+use linear::{ClientChooses, ConvSpec, Direct, LinearAlgorithm, LinearLayer, LinearShape, RingLwe};
 use proptest::prelude::*;
 use ring_arith::Bits;
 use testkit::{any_linear_layer, check_linear, check_linear_real};
@@ -18,6 +18,28 @@ proptest! {
         let connected = matches!(layer.shape, LinearShape::FullyConnected { .. });
         let outcome = check_linear(&ClientChooses, &layer, seed);
         prop_assert_eq!(outcome.is_ok(), connected, "{:?}", outcome);
+    }
+}
+
+/// Rings and weights as ring-LWE takes them, and some beyond.
+fn any_narrow_layer() -> impl Strategy<Value = LinearLayer> {
+    let widths = (1_u32..16, 1_u32..44);
+    (any_linear_layer(), widths).prop_map(|(layer, (weight_bits, bits))| LinearLayer {
+        weight_bits: Bits::of(weight_bits),
+        bits: Bits::of(bits),
+        ..layer
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn ring_lwe_takes_narrow_layers(layer in any_narrow_layer(), packed: bool, seed: u64) {
+        let outcome = check_linear(&RingLwe { packed }, &layer, seed);
+        let narrow = layer.bits.get() <= 40 && layer.bits.get() + layer.weight_bits.get() <= 50;
+        prop_assert!(outcome.is_ok() || !narrow, "{:?}", outcome);
+        prop_assert!(outcome.is_err() || layer.bits.get() <= 40, "{:?}", outcome);
     }
 }
 

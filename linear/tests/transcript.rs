@@ -1,7 +1,7 @@
 //! The wire of every protocol, by digest: if this fails the wire has changed, and the change belongs
 //! into the changelog under "Wire".
 
-use linear::{ClientChooses, ConvSpec, Direct, LinearAlgorithm, LinearLayer, LinearShape};
+use linear::{ClientChooses, ConvSpec, Direct, LinearAlgorithm, LinearLayer, LinearShape, RingLwe};
 use ring_arith::Bits;
 use testkit::linear_transcript;
 
@@ -27,7 +27,8 @@ const CONNECTED: LinearShape = LinearShape::FullyConnected {
 
 #[test]
 fn the_wire_is_the_one_of_the_baseline() {
-    let tasks: [(&dyn LinearAlgorithm, LinearLayer); 7] = [
+    let (packed, unpacked) = (&RingLwe { packed: true }, &RingLwe { packed: false });
+    let tasks: [(&dyn LinearAlgorithm, LinearLayer); 11] = [
         (&Direct, layer(conv(1), 8, 26)),
         (&Direct, layer(conv(3), 12, 32)),
         (&Direct, layer(conv(3), 5, 33)),
@@ -35,6 +36,10 @@ fn the_wire_is_the_one_of_the_baseline() {
         (&Direct, layer(CONNECTED, 9, 6)),
         (&ClientChooses, layer(CONNECTED, 8, 26)),
         (&ClientChooses, layer(CONNECTED, 12, 41)),
+        (packed, layer(conv(1), 8, 26)),
+        (packed, layer(conv(3), 12, 32)),
+        (unpacked, layer(conv(3), 10, 26)),
+        (unpacked, layer(CONNECTED, 14, 40)),
     ];
     let baseline = [
         [
@@ -64,6 +69,22 @@ fn the_wire_is_the_one_of_the_baseline() {
         [
             "b03afce39c1778e2b027fef193fd2499ef24cf44816d2d67b98729bf1bcf7fd1",
             "7019be8fdfee6760f0108d9b019a8209455e6c9f90c0c306a90cd2ddce1470d5",
+        ],
+        [
+            "a72b9136d5703ad4d0989e9fb7877dca05bd9f886696f96d7aeb3cab63cd40f8",
+            "fae8d52fa0dd314e369b0ac40309fa4443cb561198e9629e9c64b6ec6efed053",
+        ],
+        [
+            "f4db5c8e11246f7d3a8ab4fd0894f5fea63c881c654ac01effc36aaef1373cdf",
+            "4b4cc529469590e5f4ccb38d5691f603f83cbf3f2a79faf426a0c07529882bd6",
+        ],
+        [
+            "425303d150932751b933182665367ae93d7c81cf58f44ac9d34c59834fe5831d",
+            "78761ccffc6e71cbafb6362b96800dc4562b5ab924b7bb1197fd1f468d05f7c3",
+        ],
+        [
+            "83efc1a66fc24167498fd95ab9b7c50d91fa65bdc684a2642b72762f03198d4c",
+            "107480efc725b750c5fa52d24006609c3237e08679fa0104ba1cddd3fb90820a",
         ],
     ];
     assert_eq!(tasks.len(), baseline.len());

@@ -9,5 +9,6 @@ pub(crate) mod executor;
 pub(crate) mod interval;
 pub(crate) mod op;
 mod reference;
+pub(crate) mod rewrite;
 pub(crate) mod types;
 pub(crate) mod weights;

@@ -1,7 +1,9 @@
 //! The list of all algorithms for products with the server's weights. A new back-end is added here and
 //! nowhere else; `linear/docs/backends.md` says how.
 
-use linear::{ClientChooses, Direct, LinearAlgorithm, LinearLayer, LinearProtocol, LinearShape};
+use linear::{
+    ClientChooses, Direct, LinearAlgorithm, LinearLayer, LinearProtocol, LinearShape, RingLwe,
+};
 use nets::{Algorithm, IntGraph, IntOp, LayerShape};
 use ring_arith::Bits;
 use winograd::Tile;
@@ -9,18 +11,28 @@ use winograd::Tile;
 use crate::Error;
 
 /// All algorithms, the plainest first. Of two that cost the same, the planner takes the earlier one.
-static ALGORITHMS: [&dyn LinearAlgorithm; 5] = [
+static ALGORITHMS: &[&dyn LinearAlgorithm] = &[
     &Direct,
     &ClientChooses,
     &Tile::F2x2_3x3,
     &Tile::F4x4_3x3,
     &Tile::F2x2_5x5,
+    &RingLwe { packed: true },
+    &RingLwe { packed: false },
+    // It hides nothing, and shows what the crate does with noise, keys and phases ahead.
+    #[cfg(test)]
+    &testkit::Noisy,
 ];
 
 /// All algorithms for linear layers, the plainest first.
 #[must_use]
 pub fn algorithms() -> &'static [&'static dyn LinearAlgorithm] {
-    &ALGORITHMS
+    ALGORITHMS
+}
+
+/// Whether an algorithm rests on homomorphic encryption, and not on oblivious transfers alone.
+pub(crate) fn is_homomorphic(algorithm: &dyn LinearAlgorithm) -> bool {
+    algorithm.noisy()
 }
 
 /// An algorithm as a graph names it.

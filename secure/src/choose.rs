@@ -1,17 +1,17 @@
 //! The choice of the algorithm that computes each layer, among graphs that give the same integers.
 
 mod candidates;
-mod rewrite;
 
 use std::collections::BTreeMap;
 
 use channel::Cost;
-use nets::{Algorithm, IntGraph, Model};
+use linear::Work;
+use nets::{Algorithm, IntGraph, Model, with_algorithms, without_algorithms};
 use ot::CotPrice;
 
 use crate::price::{CpuModel, Objective};
 use crate::{Error, algorithms};
-use candidates::Candidates;
+use candidates::{Avoided, Candidates, Measures};
 
 /// How the algorithms are chosen.
 #[derive(Clone, PartialEq, Debug)]
@@ -19,8 +19,10 @@ use candidates::Candidates;
 pub enum Algorithms {
     /// Every convolution directly, and every fully connected layer by whatever sends the fewest bytes.
     Direct,
-    /// For each layer the best algorithm by this objective.
+    /// For each layer the best algorithm by this objective; of all layers together, keys that a session needs once included.
     Auto(Objective),
+    /// The same without homomorphic encryption: by oblivious transfers alone.
+    Ot(Objective),
     /// Every convolution larger than 1 x 1 by the Winograd tile with this many rows and columns of
     /// outputs, 2 or 4; all other layers as [`Algorithms::Direct`].
     Winograd {
@@ -79,20 +81,19 @@ pub fn choose_algorithms(
     price: CotPrice,
     cpu: &CpuModel,
 ) -> Result<(Model, Vec<LayerChoice>), Error> {
-    let (graph, weights) = rewrite::direct(&model.public.graph, &model.weights)?;
+    let (graph, weights) = without_algorithms(&model.public.graph, &model.weights)?;
     algorithms.check(&graph)?;
-    let objective = algorithms.objective();
+    let measures = algorithms.measures(price, cpu);
     let (mut chosen, mut layers, mut refused) = (BTreeMap::new(), Vec::new(), Vec::new());
-    for (index, node) in graph.nodes().iter().enumerate() {
-        let Some(candidates) = Candidates::new(&graph, index, price)? else {
-            continue;
-        };
-        // Guard bits that could not be undone are used by something else than a truncation.
-        let stays = candidates.current().guard_bits() > 0;
-        let by = match stays {
-            true => candidates.current().clone(),
-            false => algorithms.pick(&node.name, &candidates, price, cpu),
-        };
+    let (picked, _) = picked(&graph, algorithms, &measures)?;
+    for picked in picked {
+        let Picked {
+            node: index,
+            candidates,
+            by,
+            stays,
+        } = picked;
+        let node = &graph.nodes()[index];
         if let Err(problem) = candidates.check(&by) {
             refused.push(format!("`{}`: {problem}", node.name));
             continue;
@@ -100,7 +101,7 @@ pub fn choose_algorithms(
         layers.push(LayerChoice {
             node: index,
             name: node.name.clone(),
-            why: candidates.why(&by, &objective, price, cpu),
+            why: candidates.why(&by, &measures),
             candidates: candidates.priced(cpu),
             chosen: by.clone(),
         });
@@ -111,7 +112,7 @@ pub fn choose_algorithms(
     if !refused.is_empty() {
         return Err(Error::Refused(refused));
     }
-    let (graph, weights, place) = rewrite::apply(&graph, &weights, &chosen)?;
+    let (graph, weights, place) = with_algorithms(&graph, &weights, &chosen)?;
     for layer in &mut layers {
         layer.node = place[&layer.node];
     }
@@ -126,20 +127,68 @@ pub fn choose_algorithms(
     Ok((model, layers))
 }
 
-/// For each linear layer of a graph, by its node, how its algorithm compares with the others in bytes.
-///
-/// # Errors
-/// [`Error::Linear`] for a layer that is too large.
-pub fn reasons(graph: &IntGraph, price: CotPrice) -> Result<BTreeMap<usize, String>, Error> {
-    let (objective, cpu) = (Objective::Bytes, CpuModel::default());
-    let mut reasons = BTreeMap::new();
-    for node in 0..graph.len() {
-        if let Some(candidates) = Candidates::new(graph, node, price)? {
-            let why = candidates.why(candidates.current(), &objective, price, &cpu);
-            reasons.insert(node, why);
+/// The algorithms that a graph without earlier choices gets. Where a layer cannot be computed as asked, it is by whatever is best.
+pub(crate) fn algorithms_for(
+    graph: &IntGraph,
+    algorithms: &Algorithms,
+    price: CotPrice,
+    cpu: &CpuModel,
+) -> Result<BTreeMap<usize, Algorithm>, Error> {
+    let measures = algorithms.measures(price, cpu);
+    let (picked, without) = picked(graph, algorithms, &measures)?;
+    let changing = picked.into_iter().filter(|layer| !layer.stays);
+    let chosen = changing.map(|layer| {
+        let by = match layer.candidates.check(&layer.by) {
+            Ok(()) => layer.by,
+            Err(_) => {
+                let best = layer.candidates.best(&measures, &without);
+                best.algorithm.clone()
+            }
+        };
+        (layer.node, by)
+    });
+    Ok(chosen.collect())
+}
+
+/// A layer, and the algorithm that it gets.
+struct Picked {
+    node: usize,
+    candidates: Candidates,
+    by: Algorithm,
+    /// Whether that is its algorithm in the graph, whose guard bits are used by something else than a truncation.
+    stays: bool,
+}
+
+/// The layers of a graph without earlier choices that could be undone, in order, and what they do without.
+fn picked(
+    graph: &IntGraph,
+    algorithms: &Algorithms,
+    measures: &Measures<'_>,
+) -> Result<(Vec<Picked>, Avoided), Error> {
+    let mut all = Vec::new();
+    for index in 0..graph.len() {
+        if let Some(candidates) = Candidates::new(graph, index, measures.price)? {
+            all.push((index, candidates));
         }
     }
-    Ok(reasons)
+    let without = algorithms.avoided(&all, measures);
+    let picked = all.into_iter().map(|(node, candidates)| {
+        let stays = candidates.current().guard_bits() > 0;
+        let by = match stays {
+            true => candidates.current().clone(),
+            false => {
+                let name = &graph.nodes()[node].name;
+                algorithms.pick(name, &candidates, measures, &without)
+            }
+        };
+        Picked {
+            node,
+            candidates,
+            by,
+            stays,
+        }
+    });
+    Ok((picked.collect(), without))
 }
 
 impl Algorithms {
@@ -150,7 +199,7 @@ impl Algorithms {
             Err(Error::Option { option, problem })
         };
         match self {
-            Self::Auto(objective) => objective.check(),
+            Self::Auto(objective) | Self::Ot(objective) => objective.check(),
             Self::Winograd { outputs } if winograd_tiles(*outputs).next().is_none() => {
                 bad(format!(
                     "there are Winograd tiles of 2 x 2 and 4 x 4 outputs, none of {outputs} x {outputs}"
@@ -174,16 +223,16 @@ impl Algorithms {
         &self,
         name: &str,
         candidates: &Candidates,
-        price: CotPrice,
-        cpu: &CpuModel,
+        measures: &Measures<'_>,
+        without: &Avoided,
     ) -> Algorithm {
-        let best = |objective: &Objective| candidates.best(objective, price, cpu).clone();
+        let best = || candidates.best(measures, without).algorithm.clone();
         let plain = || match candidates.kernel() {
             Some(_) => Algorithm::DIRECT,
-            None => best(&Objective::Bytes),
+            None => best(),
         };
         match self {
-            Self::Auto(objective) => best(objective),
+            Self::Auto(_) | Self::Ot(_) => best(),
             Self::Winograd { outputs } => match candidates.kernel() {
                 None | Some([1, 1]) => plain(),
                 Some(kernel) => {
@@ -198,12 +247,67 @@ impl Algorithms {
         }
     }
 
-    const fn objective(&self) -> Objective {
-        match self {
-            Self::Auto(objective) => *objective,
-            _ => Objective::Bytes,
+    /// What layers do without so that all of them together are best.
+    ///
+    /// What a session needs once, such as keys, pays if many layers use it. So the layers are chosen first as if it were free. Then it is left
+    /// out what costs more than it saves, that by which most is saved first.
+    fn avoided(&self, all: &[(usize, Candidates)], measures: &Measures<'_>) -> Avoided {
+        let mut avoided = Avoided::default();
+        if !matches!(self, Self::Auto(_)) {
+            avoided.homomorphic = true;
+            return avoided;
+        }
+        let (mut least, mut needed) = total(all, measures, &avoided);
+        loop {
+            let best = needed.keys().map(|name| {
+                let mut fewer = avoided.clone();
+                fewer.set_ups.insert(name.clone());
+                let (sum, left) = total(all, measures, &fewer);
+                (sum, left, fewer)
+            });
+            let best = best.min_by(|a, b| a.0.0.total_cmp(&b.0.0).then(a.0.1.total_cmp(&b.0.1)));
+            match best.filter(|best| best.0 < least) {
+                Some(best) => (least, needed, avoided) = best,
+                None => return avoided,
+            }
         }
     }
+
+    /// By what the candidates are compared.
+    const fn measures<'a>(&self, price: CotPrice, cpu: &'a CpuModel) -> Measures<'a> {
+        Measures {
+            objective: self.objective(),
+            price,
+            cpu,
+        }
+    }
+
+    const fn objective(&self) -> Objective {
+        match self {
+            Self::Auto(objective) | Self::Ot(objective) => *objective,
+            Self::Direct | Self::Winograd { .. } | Self::Layers(_) => Objective::Bytes,
+        }
+    }
+}
+
+/// The measure of all layers together and of what they need once, and what that is.
+fn total(
+    all: &[(usize, Candidates)],
+    measures: &Measures<'_>,
+    avoided: &Avoided,
+) -> ((f64, f64), BTreeMap<String, Cost>) {
+    let mut needed = BTreeMap::new();
+    let mut sum = (0.0, 0.0);
+    let mut add = |(first, second): (f64, f64)| sum = (sum.0 + first, sum.1 + second);
+    for (_, candidates) in all {
+        let best = candidates.best(measures, avoided);
+        add(measures.of(&best.cost, &best.work));
+        needed.extend(best.set_ups.iter().cloned());
+    }
+    for cost in needed.values() {
+        add(measures.of(cost, &Work::default()));
+    }
+    (sum, needed)
 }
 
 /// The Winograd tiles with this many rows and columns of outputs.

@@ -1,6 +1,7 @@
 //! The plan of a graph, node by node.
 
-use nets::IntGraph;
+use linear::Timing;
+use nets::{IntGraph, IntOp};
 use ot::CotPrice;
 
 use crate::Error;
@@ -8,15 +9,45 @@ use crate::limits::{Limits, Spent};
 use crate::price::float;
 use crate::quotients::{Group, groups};
 use crate::report::Mode;
-use crate::step::{FLIGHT, Step, hidden};
-use crate::timetable::{Timetable, Timing};
+use crate::step::{FLIGHT, Step, ahead_of, hidden};
+use crate::timetable::Timetable;
+
+/// What is planned.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Task<'a> {
+    pub(crate) limits: &'a Limits,
+    /// The spread graph.
+    pub(crate) graph: &'a IntGraph,
+    /// For each node how many low bits of its value are noise.
+    pub(crate) noise: &'a [u32],
+    pub(crate) wanted: Wanted,
+}
+
+impl Task<'_> {
+    /// Whether a node is a truncation into a narrower ring that cuts off nothing but noise.
+    fn cuts_noise_alone(&self, node: usize) -> bool {
+        let node = &self.graph.nodes()[node];
+        matches!(node.op, IntOp::TruncReduce { shift, .. } if shift == self.noise[node.inputs[0]])
+    }
+}
+
+/// How it is to be run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) mode: Mode,
+    /// That of a COT.
+    pub(crate) price: CotPrice,
+    /// Whether linear layers run ahead of the input where their protocols can.
+    pub(crate) ahead: bool,
+}
 
 /// A plan of the spread graph.
 pub(crate) struct Draft {
     pub(crate) steps: Vec<Step>,
     pub(crate) groups: Vec<Group>,
     pub(crate) needs: Vec<Vec<usize>>,
-    pub(crate) timings: Vec<Timing>,
+    /// For each node when it speaks; `None` for one that each party computes by itself.
+    pub(crate) timings: Vec<Option<Timing>>,
     pub(crate) timetable: Timetable,
     /// Whether the nodes run one after the other.
     pub(crate) in_turn: bool,
@@ -31,30 +62,36 @@ const EACH: u64 = 1 << 12;
 
 impl Draft {
     /// Plans a graph.
-    pub(crate) fn new(
-        limits: &Limits,
-        graph: &IntGraph,
-        mode: Mode,
-        price: CotPrice,
-    ) -> Result<Self, Error> {
-        let prompt = Self::with(limits, graph, mode, price, Some(&|_| false))?;
-        let takes = |node: usize| graph.types()[node].shape.len() as u64 + EACH;
+    pub(crate) fn new(task: &Task<'_>) -> Result<Self, Error> {
+        let prompt = Self::with(task, Some(&|_| false))?;
+        let takes = |node: usize| {
+            let values = task.graph.types()[node].shape.len() as u64 + EACH;
+            values.saturating_add(prompt.said(node))
+        };
         if prompt.timetable.most_kept(&prompt.needs, takes) > MOST_KEPT {
-            return Self::with(limits, graph, mode, price, None);
+            return Self::with(task, None);
         }
-        prompt.at_leisure(limits, graph, mode, price)
+        prompt.at_leisure(task)
+    }
+
+    /// What a linear layer that speaks in rounds has in memory besides tensors, in values: what is said in it, and what that becomes when it is
+    /// taken apart, some four times as much.
+    fn said(&self, node: usize) -> u64 {
+        match (&self.steps[node], &self.timings[node]) {
+            (Step::Linear(_), Some(Timing::Rounds(rounds))) => rounds.cost().bytes() / 2,
+            _ => 0,
+        }
     }
 
     /// Plans a graph in which some rectifiers are patient; without that function, node after node.
-    fn with(
-        limits: &Limits,
-        graph: &IntGraph,
-        mode: Mode,
-        price: CotPrice,
-        patient: Option<&dyn Fn(usize) -> bool>,
-    ) -> Result<Self, Error> {
+    fn with(task: &Task<'_>, patient: Option<&dyn Fn(usize) -> bool>) -> Result<Self, Error> {
+        let Task { graph, wanted, .. } = *task;
+        let Wanted { mode, price, .. } = wanted;
         let hidden = hidden(graph);
-        let exact = |node: usize| mode == Mode::Faithful || !hidden[node];
+        let exact = |node: usize| {
+            let always = mode == Mode::Faithful || !hidden[node];
+            always || task.cuts_noise_alone(node)
+        };
         let (groups, members) = match patient {
             Some(patient) => groups(graph, exact, patient, price),
             None => (Vec::new(), vec![None; graph.len()]),
@@ -72,11 +109,15 @@ impl Draft {
         for (node, &member) in members.iter().enumerate() {
             let step = match member {
                 Some(member) => Step::Grouped(member),
-                None => Step::new(graph, node, exact(node), price)?,
+                None => Step::new(task, node, exact(node))?,
             };
             let timing = step.timing(graph, node, &draft.groups);
-            if let Some(cost) = timing.cost() {
-                spent.add(&cost, limits)?;
+            if let Some(timing) = &timing {
+                spent.add(&timing.cost(), task.limits)?;
+            }
+            if let Step::Online(step) = &step {
+                let one = ahead_of(step.as_ref()).ahead_rounds(1);
+                spent.add(&one.cost(), task.limits)?;
             }
             let needs = match member {
                 // What it takes of the quotient comes in the course of the protocol.
@@ -92,20 +133,15 @@ impl Draft {
     }
 
     /// The same plan with rectifiers that take their time where it delays nothing.
-    fn at_leisure(
-        self,
-        limits: &Limits,
-        graph: &IntGraph,
-        mode: Mode,
-        price: CotPrice,
-    ) -> Result<Self, Error> {
+    fn at_leisure(self, task: &Task<'_>) -> Result<Self, Error> {
+        let Task { graph, wanted, .. } = *task;
         if self.groups.is_empty() {
             return Ok(self);
         }
         let slack = self.timetable.slack(&self.needs);
         let mut patient = vec![false; graph.len()];
         for group in &self.groups {
-            let Some((more, saved)) = group.leisure(graph, price) else {
+            let Some((more, saved)) = group.leisure(graph, wanted.price) else {
                 continue;
             };
             let late = group.uses.iter().filter(|&&node| slack[node] >= more);
@@ -116,7 +152,7 @@ impl Draft {
                 late.iter().for_each(|&node| patient[node] = true);
             }
         }
-        let other = Self::with(limits, graph, mode, price, Some(&|node| patient[node]))?;
+        let other = Self::with(task, Some(&|node| patient[node]))?;
         if other.timetable.len() > self.timetable.len() {
             return Ok(self);
         }

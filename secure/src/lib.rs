@@ -1,25 +1,35 @@
 #![doc = include_str!("../README.md")]
 
+mod ahead;
 mod algorithms;
 mod choose;
+mod compute;
 mod cryptflow2;
+mod cut;
 mod draft;
 mod error;
 mod executor;
 mod extension;
 mod limits;
 mod local;
+mod noise;
+#[cfg(test)]
+mod noisy_tests;
+mod parties;
 mod price;
 mod quotients;
 mod report;
 mod run;
+mod savings;
 mod spread;
 mod step;
 mod timetable;
 mod weights;
+mod windows;
 
+pub use ahead::{Ahead, AheadReport};
 pub use algorithms::algorithms;
-pub use choose::{Algorithms, Candidate, LayerChoice, choose_algorithms, reasons};
+pub use choose::{Algorithms, Candidate, LayerChoice, choose_algorithms};
 pub use cryptflow2::CrypTFlow2;
 pub use error::Error;
 pub use executor::SecureNetwork;
@@ -27,5 +37,6 @@ pub use extension::{ExtensionChoice, fastest_extension};
 pub use limits::Limits;
 pub use price::{CpuModel, NetworkSpeed, Objective};
 pub use report::{LayerPlan, LayerReport, Mode, Progress, RunReport};
+pub use savings::{Saving, savings};
 pub use step::{AGREEMENT, CHUNK};
 pub use weights::ServerWeights;

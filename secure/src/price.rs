@@ -140,13 +140,20 @@ pub struct CpuModel(BTreeMap<Cow<'static, str>, f64>);
 
 impl CpuModel {
     /// The kinds of work, and what a unit of each takes on the machine of BENCHMARKS.md.
-    const DEFAULTS: [(&'static str, f64); 5] = [
+    const DEFAULTS: [(&'static str, f64); 12] = [
         // Including the work of making a row, but not that of its words.
         (work::ROWS, 1.7e-7),
         (work::WORDS, 1.6e-9),
         (work::ELEMENTS, 1.6e-8),
         (work::COTS, 2.1e-8),
         (work::BYTES, 8.0e-9),
+        (work::RLWE_REQUESTS, 4.0e-5),
+        (work::RLWE_PASSES, 3.0e-7),
+        (work::RLWE_PRODUCTS, 9.0e-7),
+        (work::RLWE_SCALED, 6.5e-7),
+        (work::RLWE_SUMS, 1.0e-5),
+        (work::RLWE_MERGES, 5.0e-5),
+        (work::RLWE_RESPONSES, 5.2e-5),
     ];
 
     /// What a correlation of each extension takes there with its hash, by the name of the extension.
@@ -163,6 +170,23 @@ impl CpuModel {
     pub fn with(mut self, unit: &'static str, seconds: f64) -> Self {
         self.0.insert(Cow::Borrowed(unit), seconds);
         self
+    }
+
+    /// The same model with other times for ring-LWE: all of its units, times one factor.
+    #[must_use]
+    pub fn with_ring_lwe(mut self, factor: f64) -> Self {
+        for (unit, _) in Self::DEFAULTS.iter().filter(|(unit, _)| is_ring_lwe(unit)) {
+            let time = self.unit(unit) * factor;
+            self = self.with(unit, time);
+        }
+        self
+    }
+
+    /// An estimate of the CPU seconds of ring-LWE alone.
+    #[must_use]
+    pub fn ring_lwe_seconds(&self, work: &Work) -> f64 {
+        let units = work.iter().filter(|(unit, _)| is_ring_lwe(unit));
+        units.map(|(unit, n)| float(n) * self.unit(unit)).sum()
     }
 
     /// The same model with another time for a correlation of an extension.
@@ -208,6 +232,11 @@ impl Default for CpuModel {
         let extensions = Self::EXTENSIONS.map(|(name, seconds)| (by(name).into(), seconds));
         Self(units.into_iter().chain(extensions).collect())
     }
+}
+
+/// Whether a kind of work is part of ring-LWE.
+fn is_ring_lwe(unit: &str) -> bool {
+    unit.starts_with("rlwe ")
 }
 
 /// The unit of a correlation of an extension.

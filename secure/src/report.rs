@@ -6,6 +6,8 @@ use channel::{Cost, Cots};
 use linear::Work;
 use serde::{Deserialize, Serialize};
 
+use crate::ahead::AheadReport;
+
 /// How exact a secure run is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -120,9 +122,22 @@ pub struct RunReport {
     /// All of it, with every flight: those that layers share are counted once.
     #[serde(skip)]
     pub cost: Cost,
+    /// What the session needed before, [`crate::SecureNetwork::set_up_cost`] where nothing had been made; not in `cost`.
+    #[serde(skip)]
+    pub set_up: Cost,
+    /// The phase ahead, if it was part of the call; not in `cost`.
+    #[serde(skip)]
+    pub ahead: Cost,
 }
 
 impl RunReport {
+    /// Adds what came before the run.
+    pub(crate) fn after(mut self, before: AheadReport) -> Self {
+        self.set_up = before.set_up.then(self.set_up);
+        self.ahead = before.cost;
+        self
+    }
+
     /// Bytes to the server, bytes to the client, and flights.
     #[must_use]
     pub fn totals(&self) -> (u64, u64, u64) {
@@ -147,9 +162,11 @@ impl RunReport {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Progress<'a> {
+    /// Whether this is the phase ahead of the input, in which several layers may begin at once.
+    pub ahead: bool,
     /// The number of the layer that begins, from 0.
     pub layer: usize,
-    /// Number of layers.
+    /// Number of layers; in the phase ahead, of those that have a part in it.
     pub layers: usize,
     /// Its name.
     pub name: &'a str,

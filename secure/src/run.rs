@@ -12,7 +12,8 @@ use nonlinear::Quotients;
 use sharing::Party;
 
 use crate::Error;
-use crate::executor::{Secret, SecureNetwork, Share};
+use crate::compute::{Secrets, Share};
+use crate::executor::SecureNetwork;
 use crate::quotients::Group;
 use crate::report::{LayerReport, Progress};
 
@@ -27,7 +28,7 @@ type Task<'a> = Pin<Box<dyn Future<Output = Result<(Share, Cost), Error>> + 'a>>
 pub(crate) struct Run<'a, 's> {
     network: &'a SecureNetwork,
     party: &'a Party<'s>,
-    secret: &'a Secret<'a>,
+    secret: &'a Secrets<'a>,
     progress: &'a mut dyn FnMut(Progress<'_>),
     /// Nodes that have begun or can begin.
     ready: BTreeSet<usize>,
@@ -57,7 +58,7 @@ impl<'a, 's: 'a> Run<'a, 's> {
     pub(crate) fn new(
         network: &'a SecureNetwork,
         party: &'a Party<'s>,
-        secret: &'a Secret<'a>,
+        secret: &'a Secrets<'a>,
         progress: &'a mut dyn FnMut(Progress<'_>),
     ) -> Self {
         let (needs, groups) = (&network.needs, &network.groups);
@@ -151,6 +152,7 @@ impl<'a, 's: 'a> Run<'a, 's> {
         if let Some(layer) = network.layers[node] {
             let plan = &network.plan()[layer];
             (self.progress)(Progress {
+                ahead: false,
                 layer,
                 layers: network.plan().len(),
                 name: &plan.name,

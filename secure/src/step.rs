@@ -3,21 +3,22 @@
 use std::borrow::Cow;
 
 use channel::{Cost, Role};
-use linear::LinearProtocol;
+use linear::{AheadProtocol, LinearProtocol, Timing, Work};
 use nets::{IntGraph, IntOp, Operator as _, PathStep, Shape, TensorType, Window};
 use nonlinear::{
     ArgMax, ChannelExtend, Chunked, Clip, HardSwish, MaxPool, Pool2d, Prices, Range, Relu,
-    SignExtend, SignedRelu, TruncFaithful, TruncReduce,
+    SignExtend, SignedRelu, TruncFaithful,
 };
-use ot::CotPrice;
 use ring_arith::Bits;
 use sharing::{Reveal, ScaleRows};
 
+use crate::cut::Cut;
+use crate::draft::Task;
 use crate::local::Local;
 use crate::price::nonlinear_work;
 use crate::quotients::{Group, Member, Part};
 use crate::report::LayerPlan;
-use crate::timetable::Timing;
+use crate::windows::{MOST_AHEAD, WINDOW};
 use crate::{Error, algorithms};
 
 /// The most elements that an elementwise protocol takes at a time (AGREEMENT). The next ones follow one round behind. More would
@@ -30,7 +31,12 @@ pub(crate) const FLIGHT: u64 = 1 << 16;
 
 /// The constants that both parties must have alike besides the public model: part of the digest that the
 /// handshake compares.
-pub const AGREEMENT: &[(&str, u64)] = &[("secure chunk", CHUNK as u64), ("secure flight", FLIGHT)];
+pub const AGREEMENT: &[(&str, u64)] = &[
+    ("secure chunk", CHUNK as u64),
+    ("secure flight", FLIGHT),
+    ("secure ahead window", WINDOW),
+    ("secure ahead bytes", MOST_AHEAD),
+];
 
 /// How elements are divided into chunks.
 pub(crate) const ELEMENTS: Chunked = Chunked::new(CHUNK);
@@ -44,10 +50,12 @@ pub(crate) enum Step {
     Local(Local),
     /// Product with the server's weights.
     Linear(Box<dyn LinearProtocol>),
+    /// What is left of such a product after a phase ahead of the input, which the protocol has.
+    Online(Box<dyn LinearProtocol>),
     /// A part of a truncation or comparison that several nodes have in common.
     Grouped(Member),
-    /// Truncation into a narrower ring. The server first subtracts `less` from its share.
-    TruncReduce { step: TruncReduce, less: u64 },
+    /// Truncation into a narrower ring.
+    TruncReduce(Cut),
     /// Truncation in the same ring.
     Trunc(TruncFaithful),
     /// Extension.
@@ -74,36 +82,30 @@ pub(crate) enum Step {
 
 impl Step {
     /// The step for a node, where `exact` says whether a truncation into a narrower ring is.
-    pub(crate) fn new(
-        graph: &IntGraph,
-        node: usize,
-        exact: bool,
-        price: CotPrice,
-    ) -> Result<Self, Error> {
+    pub(crate) fn new(draft: &Task<'_>, node: usize, exact: bool) -> Result<Self, Error> {
+        let Task { graph, wanted, .. } = *draft;
         let out = &graph.types()[node];
         let source = &graph.nodes()[node];
         if source.inputs.is_empty() {
             return Ok(Self::Input);
         }
         let x = graph.input_type(node, 0);
-        let prices = Prices::with_flights(price, FLIGHT, out.shape.len());
+        let prices = Prices::with_flights(wanted.price, FLIGHT, out.shape.len());
         Ok(match source.op {
             IntOp::Input { .. } => Self::Input,
             IntOp::Linear { .. } => {
                 let layer = algorithms::layer(graph, node)?;
                 let (layer, by) = layer.expect("it is a linear node");
-                Self::Linear(algorithms::protocol(graph, node, &layer, by)?)
+                let protocol = algorithms::protocol(graph, node, &layer, by)?;
+                if wanted.ahead && protocol.ahead().is_some() {
+                    return Ok(Self::Online(protocol));
+                }
+                Self::Linear(protocol)
             }
             IntOp::TruncReduce { shift, rounded } => {
-                // A fast truncation is right on average without the rounding constant, which would be
-                // a bias.
-                let less = if exact || !rounded {
-                    0
-                } else {
-                    (1 << shift) >> 1
-                };
-                let step = TruncReduce::new(x.bits(), shift, exact, prices);
-                Self::TruncReduce { step, less }
+                let noise = draft.noise[source.inputs[0]];
+                let cut = Cut::new(x.bits(), (shift, rounded), (exact, noise), prices);
+                Self::TruncReduce(cut)
             }
             IntOp::Trunc { shift, .. } => {
                 let trunc = TruncFaithful::new(x.bits(), shift, prices);
@@ -162,14 +164,16 @@ impl Step {
         })
     }
 
-    /// When the node speaks.
-    pub(crate) fn timing(&self, graph: &IntGraph, node: usize, groups: &[Group]) -> Timing {
+    /// When the node speaks; `None` for [`Step::Input`] and [`Step::Local`].
+    pub(crate) fn timing(&self, graph: &IntGraph, node: usize, groups: &[Group]) -> Option<Timing> {
         let n = graph.types()[node].shape.len();
-        Timing::Rounds(match self {
-            Self::Input | Self::Local(_) => return Timing::Local,
-            Self::Linear(step) => return Timing::Alone(step.cost()),
+        Some(Timing::Rounds(match self {
+            Self::Input | Self::Local(_) => return None,
+            Self::Linear(step) => return Some(step.timing()),
+            Self::Online(step) => ahead_of(step.as_ref()).online_rounds(),
             Self::Gate(step) => {
-                return Timing::Alone(step.cost(graph.types()[node].shape.channels));
+                let cost = step.cost(graph.types()[node].shape.channels);
+                return Some(Timing::Alone(cost));
             }
             Self::Grouped(member) => {
                 let protocol = &groups[member.group].protocol;
@@ -185,7 +189,7 @@ impl Step {
                     }
                 }
             }
-            Self::TruncReduce { step, .. } => ELEMENTS.rounds(n, |n| step.rounds(n)),
+            Self::TruncReduce(cut) => cut.rounds(n),
             Self::Trunc(step) => ELEMENTS.rounds(n, |n| step.rounds(n)),
             Self::Extend(step) => ELEMENTS.rounds(n, |n| step.rounds(n)),
             Self::ChannelExtend { step, .. } => step.rounds(n),
@@ -199,7 +203,7 @@ impl Step {
             }
             Self::ArgMax(step) => step.rounds(1),
             Self::Reveal(step) => step.rounds(n),
-        })
+        }))
     }
 
     /// The entry of a node in the plan, given what it costs; `None` for [`Step::Input`] and [`Step::Local`].
@@ -212,6 +216,7 @@ impl Step {
         let (source, cost) = (&graph.nodes()[node], cost?);
         let (macs, work) = match self {
             Self::Linear(step) => (step.layer().shape.macs(), step.work()),
+            Self::Online(step) => (step.layer().shape.macs(), Work::default()),
             _ => (0, nonlinear_work(&cost)),
         };
         let weight_bits = match source.op {
@@ -235,14 +240,15 @@ impl Step {
     fn name(&self, graph: &IntGraph, node: usize, cost: &Cost) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Linear(step) => return step.name().into(),
+            Self::Online(step) => return format!("{}, ahead", step.name()).into(),
             Self::Input | Self::Local(_) => "local",
             Self::Grouped(Member { part, .. }) => match part {
                 Part::Quotient => "carry",
                 Part::Rectifier(_) => "shared comparison and mux",
                 Part::Extension(_) => "shared comparison",
             },
-            Self::TruncReduce { .. } if cost.is_silent() => "local",
-            Self::TruncReduce { .. } => "carry",
+            Self::TruncReduce(_) if cost.is_silent() => "local",
+            Self::TruncReduce(_) => "carry",
             Self::Trunc(_) => "carry and wrap",
             Self::Extend(_) => match range(graph.input_type(node, 0), 0) {
                 Range::Any => "wrap",
@@ -293,6 +299,11 @@ pub(crate) fn hidden(graph: &IntGraph) -> Vec<bool> {
     })
 }
 
+/// The phase ahead of a protocol that is planned with it.
+pub(crate) fn ahead_of(step: &dyn LinearProtocol) -> &dyn AheadProtocol {
+    step.ahead().expect("it has a phase ahead")
+}
+
 /// How the planes of a pool are divided into chunks.
 pub(crate) fn planes(shape: Shape) -> Chunked {
     Chunked::new((CHUNK / shape.plane()).max(1))
@@ -300,6 +311,9 @@ pub(crate) fn planes(shape: Shape) -> Chunked {
 
 /// What is proved of a tensor that is cut by `shift`. Whatever it is costs less than to know nothing: the two share
 /// bits that tell of a wrap are then multiplied in one COT, in place of a comparison.
+///
+/// This holds for values with noise too, 2^g·y + e with 0 ≤ e < 2^g ≤ 2^shift, though it is proved of 2^g·y: no such value is below
+/// 2^g·y, and both the ends of the range, multiples of 2^shift and hence of 2^g, are above 2^g·y + e if they are above 2^g·y.
 pub(crate) const fn range(x: &TensorType, shift: u32) -> Range {
     match x.values.half_from(x.bits(), shift) {
         None => Range::Any,

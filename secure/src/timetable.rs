@@ -3,29 +3,7 @@
 use std::collections::BTreeMap;
 
 use channel::{Cost, Segment};
-use sharing::Rounds;
-
-/// How a node takes part in the rounds of a run.
-#[derive(Clone, Debug)]
-pub(crate) enum Timing {
-    /// Each party computes by itself, between two rounds.
-    Local,
-    /// By itself on the stream, between two rounds.
-    Alone(Cost),
-    /// In rounds, which it shares with whatever else there is.
-    Rounds(Rounds),
-}
-
-impl Timing {
-    /// What the node costs by itself; `None` if it says nothing by its nature.
-    pub(crate) fn cost(&self) -> Option<Cost> {
-        match self {
-            Self::Local => None,
-            Self::Alone(cost) => Some(cost.clone()),
-            Self::Rounds(rounds) => Some(rounds.cost()),
-        }
-    }
-}
+use linear::Timing;
 
 /// The rounds of a run: every node begins as soon as what it needs is there, as [`crate::run::Run`] lets it.
 #[derive(Debug, Default)]
@@ -40,8 +18,9 @@ pub(crate) struct Timetable {
 }
 
 impl Timetable {
-    /// Adds the next node, which needs the results of some others; `in_turn`, it needs all before it to have ended.
-    pub(crate) fn add(&mut self, needs: &[usize], timing: Timing, in_turn: bool) {
+    /// Adds the next node, which needs the results of some others; `in_turn`, it needs all before it to have ended. A node without a timing
+    /// is local: each party computes it by itself, between two rounds.
+    pub(crate) fn add(&mut self, needs: &[usize], timing: Option<Timing>, in_turn: bool) {
         let begin = if in_turn {
             self.times.last().map(|&(_, end)| end)
         } else {
@@ -50,9 +29,9 @@ impl Timetable {
         let begin = begin.unwrap_or(0);
         let mut end = begin;
         match timing {
-            Timing::Local => {}
-            Timing::Alone(cost) => self.alone.entry(begin).or_default().extend([cost]),
-            Timing::Rounds(rounds) => {
+            None => {}
+            Some(Timing::Alone(cost)) => self.alone.entry(begin).or_default().extend([cost]),
+            Some(Timing::Rounds(rounds)) => {
                 end += rounds.len();
                 if self.rounds.len() < end {
                     self.rounds.resize(end, Segment::default());
@@ -120,19 +99,24 @@ impl Timetable {
 
 #[cfg(test)]
 mod tests {
+    use sharing::Rounds;
+
     use super::*;
 
     #[test]
     fn branches_share_their_rounds_and_the_longer_one_decides() {
         let mut timetable = Timetable::default();
-        timetable.add(&[], Timing::Local, false);
+        timetable.add(&[], None, false);
         let short = Rounds::to_server(1).with_cots(1, 0);
         let long = Rounds::to_server(10).then(Rounds::to_client(20));
-        timetable.add(&[0], Timing::Rounds(short), false);
-        timetable.add(&[0], Timing::Rounds(long.with_cots(0, 2)), false);
+        timetable.add(&[0], Some(Timing::Rounds(short)), false);
+        let long = long.with_cots(0, 2);
+        timetable.add(&[0], Some(Timing::Rounds(long)), false);
         // Alone after the short branch, before the second round of the long one.
-        timetable.add(&[1], Timing::Alone(Cost::to_server(100)), false);
-        timetable.add(&[3, 2], Timing::Rounds(Rounds::exchange(5, 5)), false);
+        let alone = Timing::Alone(Cost::to_server(100));
+        timetable.add(&[1], Some(alone), false);
+        let last = Timing::Rounds(Rounds::exchange(5, 5));
+        timetable.add(&[3, 2], Some(last), false);
         let expected = Cost::to_server(111)
             .then(Cost::to_client(20))
             .then(Cost::exchange(5, 5))

@@ -1,5 +1,6 @@
 //! The party that has the images.
 
+use std::collections::VecDeque;
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,13 +8,14 @@ use std::time::Instant;
 use channel::{Config, Connection, Digest, Role, Terms, Waiting};
 use nets::{Picture, Prepared, PublicModel};
 use ot::{Background, EXTENSIONS, Extension};
-use secure::{Limits, Mode, SecureNetwork};
+use secure::{Ahead, Limits, Mode, SecureNetwork};
 use sharing::Session;
 
 use crate::control::{Control, Wish};
+use crate::error::cleaned;
 use crate::findings::{Finding, Findings, Times};
 use crate::seed::Seed;
-use crate::tally::Tally;
+use crate::tally::{Spent, Tally};
 use crate::terms::terms;
 use crate::{Error, Progress, traffic};
 
@@ -42,6 +44,12 @@ pub struct Request {
     pub extensions: &'static [&'static dyn Extension],
     /// Whether the session refills its correlations in two threads of its own ([`ot::Background`]), ahead of the protocols.
     pub background: bool,
+    /// Whether linear layers may be computed by homomorphic encryption, on a lattice assumption. A server whose plan has such a layer
+    /// otherwise ends with [`Error::Homomorphic`] before it hears of the request.
+    pub homomorphic: bool,
+    /// Whether linear layers run ahead of the images where their algorithms can, for as many images at once as there is room for
+    /// ([`Client::run_ahead`]). With an image at hand, little is left to do for them.
+    pub ahead: bool,
 }
 
 impl Default for Request {
@@ -54,6 +62,8 @@ impl Default for Request {
             limits: Limits::default(),
             extensions: &EXTENSIONS,
             background: false,
+            homomorphic: true,
+            ahead: false,
         }
     }
 }
@@ -79,7 +89,10 @@ pub struct Client {
     extension: &'static dyn Extension,
     request: Request,
     left: u32,
-    /// Reported with the first image, then zero.
+    /// What the phase ahead left for the runs to come.
+    ahead: VecDeque<Ahead>,
+    /// Reported with the first image, then nothing: set-up, and phases ahead that were asked for.
+    before: Spent,
     setup_s: f64,
 }
 
@@ -126,7 +139,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Incompatible`] if the parties do not fit together, [`Error::Refused`] if the server does
-    /// not take the request, [`Error::OtherExtension`] if the client does not take part in the server's OT extension,
+    /// not take the request, [`Error::Homomorphic`] if the client does not take part in a layer, [`Error::OtherExtension`] if the client does not take part in the server's OT extension,
     /// [`Error::TooMuchTraffic`] if the plan exceeds [`Request::max_traffic`],
     /// [`Error::PeerMisbehaved`] if the server breaks the rules or presents a model that cannot be,
     /// [`Error::Transport`] if the connection fails, [`Error::Local`] if the model exceeds [`Request::limits`], or
@@ -151,24 +164,40 @@ impl Client {
             "a client was given the server's end of a connection: give it the other end, which `channel::connect` \
              returns, or `Connection::over` with `Role::Client`"
         );
-        let Request { images, mode, .. } = *request;
+        let Request {
+            images,
+            mode,
+            ahead,
+            ..
+        } = *request;
         let mut control = Control::open(&connection, &request.terms())?;
         let model = control.meet(request.expect)?;
         let extension = control.extension(request.extensions)?;
         let graph = Arc::new(model.graph.clone());
         // The graph is the server's, and so is the fault.
         let price = extension.price();
-        let network =
-            SecureNetwork::within(&request.limits, graph, mode, price).map_err(|e| match e {
-                secure::Error::TooLarge { .. } => Error::Local(e),
-                e => Error::peer(&format!("the server's model cannot be computed: {e}")),
-            })?;
+        let plan = match ahead {
+            true => SecureNetwork::ahead,
+            false => SecureNetwork::within,
+        };
+        let network = plan(&request.limits, graph, mode, price).map_err(|e| match e {
+            secure::Error::TooLarge { .. } => Error::Local(e),
+            e => Error::peer(&format!("the server's model cannot be computed: {e}")),
+        })?;
+        if let Some(layer) = network.homomorphic().filter(|_| !request.homomorphic) {
+            let layer = cleaned(layer);
+            return Err(Error::Homomorphic { layer });
+        }
         let runs = u64::from(images) * model.preprocessing.views() as u64;
         let planned = traffic::bytes(&network, runs, extension);
         if let Some(allowed) = request.max_traffic.filter(|&most| most < planned) {
             return Err(Error::TooMuchTraffic { planned, allowed });
         }
-        control.ask(Wish { mode, images })?;
+        control.ask(Wish {
+            mode,
+            images,
+            ahead,
+        })?;
         let background = Background::new(extension);
         let pools: &dyn Extension = match request.background {
             true => &background,
@@ -176,7 +205,12 @@ impl Client {
         };
         let mut session = Session::establish(&connection, seed.session(), pools)?;
         session.reserve(traffic::cots(&network, runs));
+        let mut tally = Tally::start(&session, Spent::default());
+        tally.add_set_up(&network.set_up(&mut session)?);
+        let (before, _) = tally.finish(&session);
         Ok(Self {
+            ahead: VecDeque::new(),
+            before,
             connection,
             session: Some(session),
             network,
@@ -224,6 +258,41 @@ impl Client {
         self.left
     }
 
+    /// Runs layers ahead of images of which nothing is known yet, unless that was done before: all that are left, or as many as there is room
+    /// for. [`Client::infer`] does so by itself where it was not done; this is for the time before there is an image. Does nothing if
+    /// the request did not ask for it, no layer can, or no images are left.
+    ///
+    /// # Errors
+    /// [`Error::Ended`] after an earlier error or panic; else [`Error::PeerMisbehaved`] or [`Error::Transport`].
+    pub fn run_ahead(&mut self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<(), Error> {
+        if !self.network.runs_ahead() || !self.ahead.is_empty() || self.left == 0 {
+            return Ok(());
+        }
+        let mut session = self.session.take().ok_or(Error::Ended)?;
+        let mut tally = Tally::start(&session, self.before);
+        let runs = u64::from(self.left) * self.model.preprocessing.views() as u64;
+        self.phase(&mut session, &mut tally, runs, progress)?;
+        (self.before, _) = tally.finish(&session);
+        self.session = Some(session);
+        Ok(())
+    }
+
+    /// A phase ahead of some of the runs to come.
+    fn phase(
+        &mut self,
+        session: &mut Session,
+        tally: &mut Tally,
+        runs: u64,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<(), Error> {
+        let images = traffic::ahead_images(&self.network, runs);
+        let mut tell = |step: secure::Progress<'_>| progress(Progress::ahead(step));
+        let (left, report) = self.network.prepare_ahead(session, images, &mut tell)?;
+        self.ahead.extend(left);
+        tally.add_ahead(&report);
+        Ok(())
+    }
+
     /// The findings of one image; the server learns nothing.
     ///
     /// An error, or a panic of `progress`, ends the session, and the server hears it at once.
@@ -248,17 +317,26 @@ impl Client {
         let (online, runs) = (Instant::now(), inputs.len() as u64);
         // It is put back when all went well.
         let mut session = self.session.take().ok_or(Error::Ended)?;
-        let mut tally = Tally::start(&session);
+        let mut tally = Tally::start(&session, std::mem::take(&mut self.before));
+        let done_before_s = tally.ahead_s();
         let mut views = Vec::with_capacity(inputs.len());
         for (run, input) in (0..).zip(&inputs) {
+            if self.network.runs_ahead() && self.ahead.is_empty() {
+                let left = u64::from(self.left) * runs + (runs - run);
+                self.phase(&mut session, &mut tally, left, progress)?;
+            }
             let mut tell = |step: secure::Progress<'_>| progress(Progress { run, runs, step });
-            let (outputs, report) = self.network.infer(&mut session, input.fixed(), &mut tell)?;
+            let (network, input) = (&self.network, input.fixed());
+            let (outputs, report) = match self.ahead.pop_front() {
+                Some(ahead) => network.infer_after(&mut session, input, ahead, &mut tell)?,
+                None => network.infer(&mut session, input, &mut tell)?,
+            };
             views.push(outputs);
             tally.add(report);
         }
-        let online_s = online.elapsed().as_secs_f64();
+        let elapsed_s = online.elapsed().as_secs_f64();
 
-        let (comm, layers) = tally.finish(&session);
+        let (Spent { comm, ahead_s }, layers) = tally.finish(&session);
         self.session = Some(session);
         let setup_s = std::mem::take(&mut self.setup_s);
         Ok(Findings {
@@ -267,9 +345,10 @@ impl Client {
             comm,
             time: Times {
                 setup_s,
+                ahead_s,
                 preprocess_s,
-                online_s,
-                total_s: setup_s + begin.elapsed().as_secs_f64(),
+                online_s: elapsed_s - (ahead_s - done_before_s),
+                total_s: setup_s + done_before_s + begin.elapsed().as_secs_f64(),
             },
             layers,
         })

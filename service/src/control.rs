@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | server | the public part of its model | 16 MiB |
 //! | server | `{"extension": its name, "parameters": {name: number, …}}` | 4096 bytes |
-//! | client | `{"mode": "faithful" or "fast", "images": n}` | 4096 bytes |
+//! | client | `{"mode": "faithful" or "fast", "images": n, "ahead": true or false}` | 4096 bytes |
 //! | server | `"accepted"` or `{"refused": why}` | 4096 bytes |
 //!
 //! Each message is JSON, its length in eight bytes before it. All of it together has to be over within the time-out of
@@ -52,6 +52,8 @@ impl Offer {
 pub(crate) struct Wish {
     pub(crate) mode: Mode,
     pub(crate) images: u32,
+    /// Whether linear layers run ahead of the images where they can.
+    pub(crate) ahead: bool,
 }
 
 /// What the server says to it.

@@ -36,6 +36,14 @@ pub enum Error {
         /// The names of those of [`Request::extensions`](crate::Request::extensions).
         accepted: Vec<&'static str>,
     },
+    /// The server computes a layer by homomorphic encryption, and the client takes part in none.
+    #[error(
+        "the server computes `{layer}` by homomorphic encryption; this client takes part in layers by oblivious transfer alone"
+    )]
+    Homomorphic {
+        /// The first such layer, in at most 200 characters without control characters.
+        layer: String,
+    },
     /// The connection failed, or the peer fell silent or went away; by itself or not, nobody can tell.
     #[error(transparent)]
     Transport(channel::Error),
@@ -130,6 +138,9 @@ impl From<secure::Error> for Error {
             E::Sharing(error)
             | E::Nonlinear(nonlinear::Error::Sharing(error))
             | E::Linear(linear::Error::Sharing(error)) => error.into(),
+            E::Linear(error @ (linear::Error::OtherRequests | linear::Error::Rlwe(_))) => {
+                Self::peer(&error.to_string())
+            }
             other => Self::Local(other),
         }
     }
@@ -172,6 +183,8 @@ mod tests {
         assert!(Error::from(long).is_peer_fault());
         let dead = Error::from(secure::Error::Sharing(sharing::Error::Dead));
         assert!(matches!(dead, Error::Ended));
+        let other = Error::from(secure::Error::Linear(linear::Error::OtherRequests));
+        assert!(other.is_peer_fault(), "{other}");
         let own = Error::from(secure::Error::Linear(linear::Error::TooLarge));
         assert!(matches!(own, Error::Local(_)) && !own.is_peer_fault());
     }

@@ -102,8 +102,8 @@ fn count(views: usize) -> f64 {
     views as f64
 }
 
-/// Traffic of one or more runs. The refills of correlations are on streams of their own and counted
-/// apart; the set-up of a session is not in it.
+/// Traffic of one or more runs, and of what had to be done before them. The refills of correlations are on streams of their own and
+/// counted apart; what sets these up is not in it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct Comm {
@@ -113,6 +113,16 @@ pub struct Comm {
     pub server_to_client_bytes: u64,
     /// Maximal runs of online bytes in one direction.
     pub flights: u64,
+    /// Bytes up that linear layers need once in a session, such as keys; counted with the first image.
+    pub setup_client_to_server_bytes: u64,
+    /// Bytes down that linear layers need once in a session; counted with the first image.
+    pub setup_server_to_client_bytes: u64,
+    /// Bytes up of the phase ahead, counted with the first of the images that it was for.
+    pub ahead_client_to_server_bytes: u64,
+    /// Bytes down of the phase ahead, counted with the first of the images that it was for.
+    pub ahead_server_to_client_bytes: u64,
+    /// Flights of the phase ahead.
+    pub ahead_flights: u64,
     /// Bytes up that refilled the pools meanwhile.
     pub refill_client_to_server_bytes: u64,
     /// Bytes down that refilled the pools meanwhile.
@@ -123,7 +133,20 @@ impl Comm {
     /// All bytes, both directions, refills included.
     #[must_use]
     pub const fn total_bytes(&self) -> u64 {
-        self.client_to_server_bytes + self.server_to_client_bytes + self.refill_bytes()
+        let online = self.client_to_server_bytes + self.server_to_client_bytes;
+        online + self.setup_bytes() + self.ahead_bytes() + self.refill_bytes()
+    }
+
+    /// The bytes that linear layers need once in a session, both directions.
+    #[must_use]
+    pub const fn setup_bytes(&self) -> u64 {
+        self.setup_client_to_server_bytes + self.setup_server_to_client_bytes
+    }
+
+    /// The bytes of the phase ahead, both directions.
+    #[must_use]
+    pub const fn ahead_bytes(&self) -> u64 {
+        self.ahead_client_to_server_bytes + self.ahead_server_to_client_bytes
     }
 
     /// The bytes of refills, both directions.
@@ -142,6 +165,8 @@ impl Comm {
 pub struct Times {
     /// Of connecting and of setting up the session; counted with the first image.
     pub setup_s: f64,
+    /// Of the phase ahead, counted with the first of the images that it was for.
+    pub ahead_s: f64,
     /// Of turning the picture into the network's input.
     pub preprocess_s: f64,
     /// Of the runs.
@@ -178,7 +203,19 @@ mod tests {
             flights: 4000,
             refill_client_to_server_bytes: 300,
             refill_server_to_client_bytes: 50_000,
+            setup_client_to_server_bytes: 600_000,
+            setup_server_to_client_bytes: 7_000_000,
+            ahead_client_to_server_bytes: 80_000_000,
+            ahead_server_to_client_bytes: 900_000_000,
+            ahead_flights: 5000,
         };
-        assert_eq!((comm.total_bytes(), comm.refill_bytes()), (50_321, 50_300));
+        assert_eq!(
+            (comm.total_bytes(), comm.refill_bytes()),
+            (987_650_321, 50_300)
+        );
+        assert_eq!(
+            (comm.setup_bytes(), comm.ahead_bytes()),
+            (7_600_000, 980_000_000)
+        );
     }
 }

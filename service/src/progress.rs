@@ -1,6 +1,6 @@
 //! How far a party has come.
 
-/// How far the runs of a call have come; told before each layer of each run.
+/// How far the runs of a call have come; told before each layer of each run, and in the phase ahead of runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Progress<'a> {
@@ -13,14 +13,20 @@ pub struct Progress<'a> {
     pub step: secure::Progress<'a>,
 }
 
-impl Progress<'_> {
-    /// Layers done in all runs.
+impl<'a> Progress<'a> {
+    /// A phase ahead: it counts its own layers, once.
+    pub(crate) const fn ahead(step: secure::Progress<'a>) -> Self {
+        let (run, runs) = (0, 1);
+        Self { run, runs, step }
+    }
+
+    /// Layers done in all runs, or in the phase ahead if the step is of one.
     #[must_use]
     pub const fn layers_done(&self) -> u64 {
         self.run * self.step.layers as u64 + self.step.layer as u64
     }
 
-    /// Layers of all runs.
+    /// Layers of all runs, or of the phase ahead.
     #[must_use]
     pub const fn layers(&self) -> u64 {
         self.runs * self.step.layers as u64

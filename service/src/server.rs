@@ -1,17 +1,18 @@
 //! The party that has the model.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
 use channel::{Connection, Role, Terms};
-use nets::{PrivateWeights, PublicModel};
-use ot::{Background, Extension};
+use nets::{IntGraph, PrivateWeights, PublicModel};
+use ot::{Background, CotPrice, Extension};
 use secure::{ExtensionChoice, Limits, Mode, SecureNetwork, ServerWeights};
 use sharing::Session;
 
 use crate::control::{Control, Offer, Wish};
 use crate::seed::Seed;
-use crate::tally::Tally;
+use crate::tally::{Spent, Tally};
 use crate::terms::terms;
 use crate::{Comm, Error, Modes, Progress, traffic};
 
@@ -63,9 +64,36 @@ pub struct Server {
     extension: &'static dyn Extension,
     offer: Offer,
     /// The network as planned for each mode that is allowed.
-    faithful: Option<SecureNetwork>,
-    fast: Option<SecureNetwork>,
+    faithful: Option<Plans>,
+    fast: Option<Plans>,
     options: ServerOptions,
+}
+
+/// A network as planned for one mode.
+#[derive(Debug)]
+struct Plans {
+    plain: SecureNetwork,
+    /// With a phase ahead; `None` if no layer can have one.
+    ahead: Option<SecureNetwork>,
+}
+
+impl Plans {
+    fn new(
+        limits: &Limits,
+        graph: &Arc<IntGraph>,
+        mode: Mode,
+        price: CotPrice,
+    ) -> Result<Self, Error> {
+        let plain = SecureNetwork::within(limits, Arc::clone(graph), mode, price)?;
+        let ahead = plain.can_run_ahead();
+        let ahead = ahead.then(|| SecureNetwork::ahead(limits, Arc::clone(graph), mode, price));
+        let ahead = ahead.transpose()?;
+        Ok(Self { plain, ahead })
+    }
+
+    fn get(&self, ahead: bool) -> &SecureNetwork {
+        self.ahead.as_ref().filter(|_| ahead).unwrap_or(&self.plain)
+    }
 }
 
 /// A session that ended well.
@@ -76,8 +104,12 @@ pub struct Served {
     pub images: u32,
     /// How exact they were computed.
     pub mode: Mode,
+    /// Whether layers ran ahead of the images, where they could.
+    pub ahead: bool,
     /// Traffic.
     pub comm: Comm,
+    /// Wall time of the phases ahead in seconds, the waiting for the client included.
+    pub ahead_s: f64,
     /// Wall time of the whole session in seconds.
     pub seconds: f64,
 }
@@ -111,7 +143,7 @@ impl Server {
         let price = extension.price();
         let plan = |mode| {
             let allowed = options.modes.allows(mode);
-            let plan = || SecureNetwork::within(limits, Arc::clone(&graph), mode, price);
+            let plan = || Plans::new(limits, &graph, mode, price);
             allowed.then(plan).transpose()
         };
         Ok(Self {
@@ -145,7 +177,8 @@ impl Server {
     pub fn largest_session(&self) -> u64 {
         let runs = self.runs(self.options.max_images);
         let modes = [&self.faithful, &self.fast].into_iter().flatten();
-        let bytes = modes.map(|network| traffic::bytes(network, runs, self.extension));
+        let plans = modes.flat_map(|plans| [false, true].map(|ahead| plans.get(ahead)));
+        let bytes = plans.map(|network| traffic::bytes(network, runs, self.extension));
         bytes.max().unwrap_or_default()
     }
 
@@ -196,15 +229,31 @@ impl Server {
         let mut session = Session::establish(connection, seed.session(), extension)?;
         let runs = self.runs(wish.images);
         session.reserve(traffic::cots(network, runs));
-        let mut tally = Tally::start(&session);
+        let mut tally = Tally::start(&session, Spent::default());
+        tally.add_set_up(&network.set_up(&mut session)?);
+        let (weights, mut left) = (&self.weights, VecDeque::new());
         for run in 0..runs {
+            if network.runs_ahead() && left.is_empty() {
+                let images = traffic::ahead_images(network, runs - run);
+                let mut tell = |step: secure::Progress<'_>| progress(Progress::ahead(step));
+                let (more, report) =
+                    network.serve_ahead(&mut session, weights, images, &mut tell)?;
+                left.extend(more);
+                tally.add_ahead(&report);
+            }
             let mut tell = |step: secure::Progress<'_>| progress(Progress { run, runs, step });
-            tally.add(network.serve(&mut session, &self.weights, &mut tell)?);
+            tally.add(match left.pop_front() {
+                Some(ahead) => network.serve_after(&mut session, weights, ahead, &mut tell)?,
+                None => network.serve(&mut session, weights, &mut tell)?,
+            });
         }
+        let (Spent { comm, ahead_s }, _) = tally.finish(&session);
         Ok(Served {
             images: wish.images,
             mode: wish.mode,
-            comm: tally.finish(&session).0,
+            ahead: wish.ahead,
+            comm,
+            ahead_s,
             seconds: begin.elapsed().as_secs_f64(),
         })
     }
@@ -228,6 +277,7 @@ impl Server {
         };
         network
             .as_ref()
+            .map(|plans| plans.get(wish.ahead))
             .ok_or_else(|| format!("it does not compute in {} mode", wish.mode))
     }
 }

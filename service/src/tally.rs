@@ -1,7 +1,7 @@
 //! What the runs of a session cost, measured.
 
 use channel::Cost;
-use secure::{LayerReport, RunReport};
+use secure::{AheadReport, LayerReport, RunReport};
 use sharing::Session;
 
 use crate::Comm;
@@ -11,19 +11,51 @@ pub(crate) struct Tally {
     comm: Comm,
     layers: Vec<LayerReport>,
     refill_before: [u64; 2],
+    ahead_s: f64,
+}
+
+/// What was spent.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Spent {
+    pub(crate) comm: Comm,
+    /// Seconds of the phase ahead.
+    pub(crate) ahead_s: f64,
 }
 
 impl Tally {
-    pub(crate) fn start(session: &Session) -> Self {
+    /// From here, after what was done before.
+    pub(crate) fn start(session: &Session, before: Spent) -> Self {
         Self {
-            comm: Comm::default(),
+            comm: before.comm,
             layers: Vec::new(),
             refill_before: refill(session),
+            ahead_s: before.ahead_s,
         }
+    }
+
+    /// Seconds of phases ahead so far.
+    pub(crate) const fn ahead_s(&self) -> f64 {
+        self.ahead_s
+    }
+
+    /// Adds what linear layers need once in a session.
+    pub(crate) fn add_set_up(&mut self, cost: &Cost) {
+        self.comm.setup_client_to_server_bytes += cost.bytes_to_server();
+        self.comm.setup_server_to_client_bytes += cost.bytes_to_client();
+    }
+
+    /// Adds a phase ahead.
+    pub(crate) fn add_ahead(&mut self, phase: &AheadReport) {
+        self.add_set_up(&phase.set_up);
+        self.comm.ahead_client_to_server_bytes += phase.cost.bytes_to_server();
+        self.comm.ahead_server_to_client_bytes += phase.cost.bytes_to_client();
+        self.comm.ahead_flights += phase.cost.flights() as u64;
+        self.ahead_s += phase.seconds;
     }
 
     /// Adds a run.
     pub(crate) fn add(&mut self, run: RunReport) {
+        self.add_set_up(&run.set_up);
         self.comm.client_to_server_bytes += run.cost.bytes_to_server();
         self.comm.server_to_client_bytes += run.cost.bytes_to_client();
         self.comm.flights += run.cost.flights() as u64;
@@ -46,11 +78,12 @@ impl Tally {
     }
 
     /// All of it.
-    pub(crate) fn finish(mut self, session: &Session) -> (Comm, Vec<LayerReport>) {
+    pub(crate) fn finish(mut self, session: &Session) -> (Spent, Vec<LayerReport>) {
         let [up, down] = refill(session);
-        self.comm.refill_client_to_server_bytes = up - self.refill_before[0];
-        self.comm.refill_server_to_client_bytes = down - self.refill_before[1];
-        (self.comm, self.layers)
+        self.comm.refill_client_to_server_bytes += up - self.refill_before[0];
+        self.comm.refill_server_to_client_bytes += down - self.refill_before[1];
+        let (comm, ahead_s) = (self.comm, self.ahead_s);
+        (Spent { comm, ahead_s }, self.layers)
     }
 }
 

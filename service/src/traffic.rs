@@ -4,15 +4,18 @@ use channel::{Cots, Role};
 use ot::Extension;
 use secure::SecureNetwork;
 
-/// The correlations that `runs` runs of a network draw.
+/// The correlations that `runs` runs of a network draw, phases ahead included.
 pub(crate) fn cots(network: &SecureNetwork, runs: u64) -> Cots {
-    network.cost().cots.times(runs)
+    let (_, ahead) = network.ahead_total(runs);
+    network.cost().cots.times(runs).plus(ahead)
 }
 
-/// The bytes of a session of `runs` runs, in both directions: the set-up, the runs, and the refills of the
+/// The bytes of a session of `runs` runs, in both directions: the set-up, the phases ahead, the runs, and the refills of the
 /// correlations that they draw.
 pub(crate) fn bytes(network: &SecureNetwork, runs: u64, extension: &dyn Extension) -> u64 {
     let one = network.cost().bytes();
+    let (ahead, _) = network.ahead_total(runs);
+    let once = network.set_up_cost().bytes().saturating_add(ahead);
     let cots = cots(network, runs);
     let pools = [
         (Role::Server, cots.server_sends),
@@ -24,7 +27,14 @@ pub(crate) fn bytes(network: &SecureNetwork, runs: u64, extension: &dyn Extensio
             let set_up = extension.setup_cost(sender);
             [set_up, extension.refill_cost(n, sender)]
         })
-        .fold(one.saturating_mul(runs), |sum, cost| {
-            sum.saturating_add(cost.bytes())
-        })
+        .fold(
+            one.saturating_mul(runs).saturating_add(once),
+            |sum, cost| sum.saturating_add(cost.bytes()),
+        )
+}
+
+/// For how many of some runs a session runs layers ahead at once. Both parties have the same.
+pub(crate) fn ahead_images(network: &SecureNetwork, runs: u64) -> usize {
+    let runs = usize::try_from(runs).unwrap_or(usize::MAX);
+    network.ahead_images().min(runs)
 }

@@ -29,6 +29,7 @@ pub use mul::Mul;
 pub use mux::Mux;
 pub use ot::{CotPrice, Extension, default_extension};
 pub use party::{Later, Party};
+pub use prg::Prg;
 pub use rounds::Rounds;
 pub use scale_rows::ScaleRows;
 pub use session::Session;

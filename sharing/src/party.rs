@@ -1,5 +1,6 @@
 //! Protocols that run side by side: one party's end of all of them, in common flights.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::future::Future;
@@ -8,7 +9,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use channel::{Cost, Role, Segment};
+use channel::{Cost, Role, Segment, SessionId};
 use ot::{OtReceiver, OtSender};
 use rand_core::CryptoRng;
 
@@ -272,6 +273,20 @@ impl<'s> Party<'s> {
     /// This party's own randomness.
     pub fn with_rng<T>(&self, take: impl FnOnce(&mut dyn CryptoRng) -> T) -> T {
         take(&mut self.common.session.borrow_mut().rng)
+    }
+
+    /// What a protocol keeps in the session from run to run: [`Session::kept`].
+    ///
+    /// # Panics
+    /// When `with` uses a party of this run.
+    pub fn kept<T: Any + Send + Default, R>(&self, with: impl FnOnce(&mut T) -> R) -> R {
+        with(self.common.session.borrow_mut().kept())
+    }
+
+    /// The number of the session: [`Session::id`].
+    #[must_use]
+    pub fn session_id(&self) -> SessionId {
+        *self.common.session.borrow().id()
     }
 
     /// A whole protocol that speaks on the stream by itself, between two rounds. Both parties must run the same at the same

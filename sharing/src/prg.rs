@@ -9,15 +9,17 @@ use rand_core::{Rng, SeedableRng, TryCryptoRng, TryRng};
 use ring_arith::Bits;
 use zeroize::Zeroizing;
 
-/// A cryptographic generator (`ChaCha20`) with numbered independent children.
+/// A cryptographic generator (`ChaCha20`) with numbered independent children, for what is drawn again from a seed in place of being
+/// kept.
 ///
 /// Its state is overwritten on drop and never printed.
-pub(crate) struct Prg(ChaCha20Rng);
+pub struct Prg(ChaCha20Rng);
 
 impl Prg {
     /// Child `number` of `seed`: the seed is the `ChaCha20` key, the number its nonce, so
     /// children are independent streams and the order in which they are made does not matter.
-    pub(crate) fn child(seed: &[u8; 32], number: u64) -> Self {
+    #[must_use]
+    pub fn child(seed: &[u8; 32], number: u64) -> Self {
         let mut rng = ChaCha20Rng::from_seed(*seed);
         rng.set_stream(number);
         Self(rng)
@@ -31,7 +33,7 @@ impl Prg {
     }
 
     /// `n` uniform elements of `Z_2^bits`.
-    pub(crate) fn elements(&mut self, n: usize, bits: Bits) -> Vec<u64> {
+    pub fn elements(&mut self, n: usize, bits: Bits) -> Vec<u64> {
         (0..n).map(|_| bits.reduce(self.0.next_u64())).collect()
     }
 }

@@ -1,6 +1,8 @@
 //! One party's end of a two-party computation.
 
+use std::any::{Any, TypeId};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use channel::{
@@ -35,6 +37,8 @@ pub struct Session {
     pub(crate) mark: Mark,
     pub(crate) price: CotPrice,
     pub(crate) dead: bool,
+    id: SessionId,
+    kept: BTreeMap<TypeId, Box<dyn Any + Send>>,
 }
 
 impl Session {
@@ -98,6 +102,8 @@ impl Session {
             rng: Prg::child(&Zeroizing::new(seed), child::ONLINE),
             price,
             dead: false,
+            id: *id,
+            kept: BTreeMap::new(),
         }
     }
 
@@ -109,6 +115,30 @@ impl Session {
         };
         self.sender.reserve(sends);
         self.receiver.reserve(receives);
+    }
+
+    /// The number of the session. Both parties had a part in it, so that it is new to each of them.
+    #[must_use]
+    pub const fn id(&self) -> &SessionId {
+        &self.id
+    }
+
+    /// What a protocol keeps in the session from run to run, one value of each type: keys, say. It begins with the default, and is
+    /// dropped with the session or when the session is killed; what is secret in it erases itself then.
+    ///
+    /// ```
+    /// let [count, twice] = [1, 2].map(|n| move |s: &mut sharing::Session| {
+    ///     (0..n).for_each(|_| *s.kept::<u64>() += 1);
+    ///     *s.kept::<u64>()
+    /// });
+    /// let (at_server, at_client, _) = testkit::run_sessions(1, count, twice);
+    /// assert_eq!((at_server, at_client), (1, 2));
+    /// ```
+    #[expect(clippy::missing_panics_doc, reason = "a value is kept by its own type")]
+    pub fn kept<T: Any + Send + Default>(&mut self) -> &mut T {
+        let kept = self.kept.entry(TypeId::of::<T>());
+        let kept = kept.or_insert_with(|| Box::new(T::default()));
+        kept.downcast_mut().expect("it is kept by its type")
     }
 
     /// Which party this is.
@@ -168,9 +198,10 @@ impl Session {
         result
     }
 
-    /// Ends the session: every further call on it fails, and the peer's reads fail too.
+    /// Ends the session: every further call on it fails, and the peer's reads fail too. What protocols keep in it is dropped.
     pub fn kill(&mut self) {
         self.dead = true;
+        self.kept.clear();
         self.online.fail();
     }
 

@@ -194,3 +194,25 @@ fn a_peer_that_stalls() {
     ));
     assert!(matches!(and(&mut s), Err(Error::Dead)));
 }
+
+#[test]
+fn what_is_kept_ends_with_the_session() {
+    let party = |s: &mut Session| {
+        s.kept::<Vec<u8>>().push(3);
+        let pushed = s.run(async |party| -> Result<usize, Error> {
+            Ok(party.kept(|kept: &mut Vec<u8>| {
+                kept.push(4);
+                kept.len()
+            }))
+        });
+        assert_eq!(pushed.ok(), Some(2));
+        assert_eq!(s.kept::<Vec<u8>>(), &[3, 4]);
+        assert_eq!(s.kept::<Vec<u16>>(), &[], "another type");
+        let failed: Result<(), Error> = s.attempt(|_| Err(Error::Dead));
+        assert!(failed.is_err());
+        assert!(s.kept::<Vec<u8>>().is_empty(), "kept after an error");
+        s.id().to_owned()
+    };
+    let (server, client, _) = run_sessions(1, party, party);
+    assert_eq!(server, client);
+}

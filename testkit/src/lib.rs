@@ -3,6 +3,7 @@
 mod linear_layers;
 mod mangle;
 mod middle_box;
+mod noisy;
 mod parties;
 mod random;
 mod sessions;
@@ -14,6 +15,7 @@ pub use linear_layers::{
 };
 pub use mangle::{Harm, Mangle, memory_pair_mangled};
 pub use middle_box::MiddleBox;
+pub use noisy::Noisy;
 pub use parties::{run_2pc, run_over, run_tcp};
 pub use random::{
     TestRng, bits, edges, elements, reconstruct, reconstruct_bits, rng, seed, share, share_bits,

@@ -1,124 +1,34 @@
 //! One test for all ways to compute a linear layer.
 
-use std::time::Duration;
+mod ahead;
+mod layers;
+mod refusals;
+mod runs;
 
-use channel::{Cost, Memory, ONLINE, Role, Way};
-use linear::{
-    AheadProtocol, ConvSpec, Error, LayerParameters, LinearAlgorithm, LinearLayer, LinearProtocol,
-    LinearShape, Refusal,
-};
-use proptest::prelude::*;
-use rand_core::Rng;
+use channel::{Cost, Role};
+use linear::{LayerParameters, LinearAlgorithm, LinearLayer, LinearProtocol, Refusal};
 use ring_arith::Bits;
 use sharing::{Session, default_extension};
 
-use crate::parties::line;
 use crate::{
-    Harm, Mangle, Transcript, elements, ideal_session, memory_pair_mangled, reconstruct, rng,
-    run_over, run_sessions, run_sessions_over, run_sessions_real, share,
+    Transcript, elements, reconstruct, rng, run_sessions, run_sessions_over, run_sessions_real,
+    share,
 };
-
-/// How long a party waits for a peer whose line was harmed.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long a party waits that should not wait at all.
-const IMPATIENCE: Duration = Duration::from_millis(500);
+pub use layers::{any_conv, any_linear_layer, linear_reference, weights};
+use runs::{items, request, serve, set_up};
 
 /// From this ring on, two independent shares are never equal by chance.
 const NEVER_EQUAL: u32 = 40;
 
-/// Linear layers of all kinds: dense, grouped and depthwise, strided, padded and dilated convolutions,
-/// and fully connected layers; weights of 1 to 32 bits, rings of 1 to 64.
-pub fn any_linear_layer() -> impl Strategy<Value = LinearLayer> {
-    let connected = (0_usize..20, 0_usize..12)
-        .prop_map(|(inputs, outputs)| LinearShape::FullyConnected { inputs, outputs });
-    let shape = prop_oneof![
-        3 => any_conv().prop_map(LinearShape::Conv),
-        1 => connected,
-    ];
-    let weight_bits = prop_oneof![Just(1), Just(2), 3_u32..=31, Just(32)];
-    let bits = prop_oneof![Just(1), 2_u32..=30, 31_u32..=34, 35_u32..=63, Just(64)];
-    (shape, weight_bits, bits).prop_map(|(shape, weight_bits, bits)| LinearLayer {
-        shape,
-        weight_bits: Bits::of(weight_bits),
-        bits: Bits::of(bits),
-    })
-}
-
-/// Convolutions of all kinds.
-pub fn any_conv() -> impl Strategy<Value = ConvSpec> {
-    // With few and many outputs of a group, which may be computed in different ways.
-    let shape = (1_usize..4, 1_usize..4, 1_usize..6, 1_usize..9, 1_usize..9);
-    // Often no steps between outputs or under the kernel, as some algorithms take no others.
-    let steps = || prop_oneof![Just([1_usize; 2]), [1_usize..4, 1..4]];
-    let kernel = prop_oneof![Just([3_usize; 2]), [1_usize..6, 1..6]];
-    let window = (kernel, steps(), steps(), [0_usize..4, 0..4, 0..4, 0..4]);
-    (shape, window).prop_filter_map("the kernel fits", |((g, c, m, h, w), window)| {
-        let (kernel, stride, dilation, padding) = window;
-        let spec = ConvSpec::new([g * c, g * m], [h, w], kernel, stride, padding, g);
-        spec.and_then(|spec| spec.dilated(dilation)).ok()
-    })
-}
-
-/// `W·x` mod 2^64, straight from the definition of [`ConvSpec`] and of the matrix product.
-///
-/// # Panics
-/// If there are fewer weights or inputs than the shape has.
-#[must_use]
-pub fn linear_reference(shape: &LinearShape, weights: &[i32], x: &[u64]) -> Vec<u64> {
-    let product = |weight: usize, input: usize| {
-        let weight = i64::from(weights[weight]).cast_unsigned();
-        weight.wrapping_mul(x[input])
-    };
-    let sum = |products: &mut dyn Iterator<Item = u64>| products.fold(0, u64::wrapping_add);
-    let spec = match shape {
-        &LinearShape::FullyConnected { inputs, outputs } => {
-            let row = |o| sum(&mut (0..inputs).map(|i| product(o * inputs + i, i)));
-            return (0..outputs).map(row).collect();
-        }
-        LinearShape::Conv(spec) => spec,
-    };
-    let [_, height, width] = spec.input_shape();
-    let [outputs, rows, columns] = spec.output_shape();
-    let [_, channels, kernel_rows, kernel_columns] = spec.weight_shape();
-    let taps = channels * kernel_rows * kernel_columns;
-    // Where kernel position `k` of output position `o` lies in the input, if it is not padding.
-    let place = |axis: usize, size: usize, o: usize, k: usize| {
-        let padded = o * spec.stride()[axis] + k * spec.dilation()[axis];
-        let place = padded.checked_sub(spec.padding()[axis])?;
-        (place < size).then_some(place)
-    };
-    let output = |index: usize| {
-        let (o, i, j) = (
-            index / (rows * columns),
-            index / columns % rows,
-            index % columns,
-        );
-        let first = o / (outputs / spec.groups()) * channels;
-        sum(&mut (0..taps).filter_map(|tap| {
-            let (c, r, s) = (
-                tap / (kernel_rows * kernel_columns),
-                tap / kernel_columns % kernel_rows,
-                tap % kernel_columns,
-            );
-            let (y, x) = (place(0, height, i, r)?, place(1, width, j, s)?);
-            Some(product(
-                o * taps + tap,
-                ((first + c) * height + y) * width + x,
-            ))
-        }))
-    };
-    (0..outputs * rows * columns).map(output).collect()
-}
-
 /// Checks what [`LinearAlgorithm`] and [`LinearProtocol`] promise, on one layer with random weights,
 /// biases and inputs that come from `seed`. Returns the cost of a run.
 ///
-/// Planning is repeatable. Runs give the layer's integers, at the cost that was predicted, as often
+/// Planning is repeatable. What the protocol needs in a session is made at the cost that was predicted. Runs
+/// give the layer's integers, but for the noise of an algorithm that has one, at the cost that was predicted, as often
 /// as wanted with weights prepared once. Wrong numbers of parameters or inputs, weights beyond their
 /// width, and a line that is cut give errors, after which the session refuses to go on. A peer that
 /// says something else cannot cause a panic, nor shares outside of their ring. If there is a phase
-/// ahead of the input, it gives the same integers.
+/// ahead of the input, it gives the same integers, for one image and for several together.
 ///
 /// # Errors
 /// Why the algorithm refuses the layer; the caller knows which layers it is for, and compares.
@@ -131,7 +41,8 @@ pub fn check_linear(
     seed: u64,
 ) -> Result<Cost, Refusal> {
     let protocol = plan(algorithm, layer)?;
-    let case = Case::new(protocol.as_ref(), algorithm.guard_bits(), seed);
+    let case = Case::new(algorithm, protocol.as_ref(), seed);
+    case.check_set_up();
     case.check_runs(|server, client| run_sessions(seed, server, client));
     case.refuses_wrong_parameters();
     case.refuses_wrong_inputs();
@@ -139,7 +50,8 @@ pub fn check_linear(
         case.survives_harm(from);
     }
     if let Some(ahead) = protocol.ahead() {
-        case.check_ahead(ahead);
+        case.check_ahead(ahead, 1);
+        case.check_ahead(ahead, 3);
     }
     Ok(protocol.cost())
 }
@@ -150,7 +62,7 @@ pub fn check_linear(
 /// If the algorithm refuses the layer, or a promise is broken.
 pub fn check_linear_real(algorithm: &dyn LinearAlgorithm, layer: &LinearLayer, seed: u64) {
     let protocol = plan(algorithm, layer).expect("the layer is for the algorithm");
-    let case = Case::new(protocol.as_ref(), algorithm.guard_bits(), seed);
+    let case = Case::new(algorithm, protocol.as_ref(), seed);
     case.check_runs(|server, client| run_sessions_real(seed, default_extension(), server, client));
 }
 
@@ -169,14 +81,20 @@ pub fn linear_transcript(algorithm: &dyn LinearAlgorithm, layer: &LinearLayer) -
     let prepared = protocol.prepare(parameters).expect("the layer's");
     let [server, client] = [2, 3].map(|n| elements(shape.input_len(), layer.bits, &mut rng(n)));
     let transcript = Transcript::new();
+    let protocol = protocol.as_ref();
     run_sessions_over(
         &transcript.line(),
         1,
         |s| {
-            let y = protocol.serve(s, parameters, &prepared, &server);
+            set_up(protocol, s).expect("the set-up succeeds");
+            let y = serve(protocol, s, parameters, &prepared, &server);
             drop(y.expect("the server succeeds"));
         },
-        |s| drop(protocol.request(s, &client).expect("the client succeeds")),
+        |s| {
+            set_up(protocol, s).expect("the set-up succeeds");
+            let y = request(protocol, s, &client);
+            drop(y.expect("the client succeeds"));
+        },
     );
     [Role::Server, Role::Client].map(|role| transcript.digest(role))
 }
@@ -199,7 +117,13 @@ fn plan(
         }
         _ => panic!("{name} takes {layer:?} only sometimes"),
     };
-    assert_eq!(at_server.cost(), at_client.cost(), "{name}");
+    assert_eq!(at_server.timing(), at_client.timing(), "{name}");
+    assert_eq!(at_server.timing().cost(), at_server.cost(), "{name}");
+    assert_eq!(
+        items(at_server.as_ref()),
+        items(at_client.as_ref()),
+        "{name}"
+    );
     assert_eq!(at_server.work(), at_client.work(), "{name}");
     for protocol in [&at_server, &at_client] {
         assert_eq!(protocol.name(), name);
@@ -214,11 +138,12 @@ fn plan(
 struct Case<'a> {
     protocol: &'a dyn LinearProtocol,
     guard: u32,
+    noisy: bool,
     seed: u64,
     weights: Vec<i32>,
     /// One for each channel, and one for each output.
     biases: [Vec<i64>; 2],
-    inputs: [Input; 2],
+    inputs: [Input; 3],
 }
 
 /// An input and the parties' shares of it.
@@ -235,7 +160,7 @@ type Runs = (Vec<Vec<u64>>, Vec<Vec<u64>>, Cost);
 type Party<'p> = &'p (dyn Fn(&mut Session) -> Vec<Vec<u64>> + Sync);
 
 impl<'a> Case<'a> {
-    fn new(protocol: &'a dyn LinearProtocol, guard: u32, seed: u64) -> Self {
+    fn new(algorithm: &dyn LinearAlgorithm, protocol: &'a dyn LinearProtocol, seed: u64) -> Self {
         let layer = protocol.layer();
         let (shape, bits) = (layer.shape, layer.bits);
         let mut rng = rng(seed);
@@ -251,9 +176,10 @@ impl<'a> Case<'a> {
             Input { x, server, client }
         };
         Self {
-            inputs: [input(), input()],
+            inputs: [input(), input(), input()],
             protocol,
-            guard,
+            guard: algorithm.guard_bits(),
+            noisy: algorithm.noisy(),
             seed,
             weights,
             biases,
@@ -285,13 +211,56 @@ impl<'a> Case<'a> {
         let bits = self.protocol.output_bits();
         assert_canonical(server, bits);
         assert_canonical(client, bits);
-        let y = reconstruct(server, client, bits);
+        let mut y = reconstruct(server, client, bits);
+        if self.noisy {
+            let noise = Bits::new(self.guard).map_or(0, Bits::mask);
+            y.iter_mut().for_each(|y| *y &= !noise);
+        }
         assert_eq!(
             y,
             self.expected(input, bias),
             "another result: {:?}",
             self.protocol
         );
+    }
+
+    /// Every item once, at its cost, and not a second time.
+    fn check_set_up(&self) {
+        let names: Vec<String> = items(self.protocol)
+            .into_iter()
+            .map(|item| item.0)
+            .collect();
+        for (number, name) in names.iter().enumerate() {
+            let again = names[..number].contains(name);
+            assert!(!name.is_empty() && !again, "the name {name:?} of an item");
+        }
+        let party = |s: &mut Session| {
+            for item in self.protocol.set_up() {
+                assert!(!item.is_done(s), "done before it was made: {item:?}");
+                s.mark();
+                item.run(s).expect("the set-up succeeds");
+                assert_eq!(s.measured(), item.cost(), "another cost: {item:?}");
+                assert!(item.is_done(s), "not done when it was made: {item:?}");
+            }
+            for item in self.protocol.set_up() {
+                assert!(item.is_done(s), "not done any more: {item:?}");
+            }
+            // The other party may end before it has heard this: that is well.
+            let over = s.run(async |party| party.exchange(vec![0], 1).await);
+            drop(over);
+            s.kill();
+            for item in self.protocol.set_up() {
+                assert!(!item.is_done(s), "kept by a session that ended: {item:?}");
+            }
+            s.mark();
+        };
+        run_sessions(self.seed, party, party);
+    }
+
+    /// Makes what a run needs and begins to measure.
+    fn ready(&self, session: &mut Session) {
+        set_up(self.protocol, session).expect("the set-up succeeds");
+        session.mark();
     }
 
     /// The same input twice with weights prepared once, then another one with a bias for each output.
@@ -301,216 +270,39 @@ impl<'a> Case<'a> {
             let prepared = self.protocol.prepare(self.parameters(bias));
             prepared.expect("the parameters are the layer's")
         });
-        let serve = |s: &mut Session| -> Vec<Vec<u64>> {
+        let server = |s: &mut Session| -> Vec<Vec<u64>> {
+            self.ready(s);
             let run = |(input, bias): (usize, usize)| {
                 let x = &self.inputs[input].server;
-                let parameters = self.parameters(bias);
-                let y = self.protocol.serve(s, parameters, &prepared[bias], x);
+                let y = serve(self.protocol, s, self.parameters(bias), &prepared[bias], x);
                 y.expect("the server succeeds")
             };
             runs.map(run).into()
         };
-        let request = |s: &mut Session| -> Vec<Vec<u64>> {
+        let client = |s: &mut Session| -> Vec<Vec<u64>> {
+            self.ready(s);
             let run = |(input, _): (usize, usize)| {
-                let y = self.protocol.request(s, &self.inputs[input].client);
+                let y = request(self.protocol, s, &self.inputs[input].client);
                 y.expect("the client succeeds")
             };
             runs.map(run).into()
         };
-        let (server, client, measured) = sessions(&serve, &request);
+        let (server, client, measured) = sessions(&server, &client);
         for ((server, client), (input, bias)) in server.iter().zip(&client).zip(runs) {
             self.assert_result(input, bias, server, client);
         }
         let predicted = self.protocol.cost().repeat(runs.len());
         assert_eq!(measured, predicted, "another cost: {:?}", self.protocol);
-        let says_much = self.protocol.output_bits().get() >= NEVER_EQUAL;
-        if says_much && self.protocol.layer().shape.macs() > 0 {
+        if self.says_much() {
             assert_ne!(client[0], client[1], "the shares are not fresh");
         }
     }
 
-    fn refuses_wrong_parameters(&self) {
-        let good = self.protocol.prepare(self.parameters(0));
-        let good = good.expect("the parameters are the layer's");
-        let [channels, outputs] = [0, 1].map(|bias| self.biases[bias].len());
-        let mut wrong = vec![
-            (self.weights.len() + 1, channels),
-            (self.weights.len(), outputs + 1),
-        ];
-        wrong.extend(self.weights.len().checked_sub(1).map(|n| (n, channels)));
-        wrong.extend((channels > 0).then_some((self.weights.len(), 0)));
-        for (weights, biases) in wrong {
-            let (weights, bias) = (&vec![0; weights], &vec![0; biases]);
-            let parameters = LayerParameters { weights, bias };
-            let prepared = self.protocol.prepare(parameters);
-            let counted = |error: &Error| matches!(error, Error::Parameters { .. });
-            let refused = prepared.as_ref().is_err_and(counted);
-            assert!(refused, "prepares {parameters:?}: {prepared:?}");
-            let x = &self.inputs[0].server;
-            self.dies_silently(Role::Server, counted, |s| {
-                self.protocol.serve(s, parameters, &good, x)
-            });
-        }
-        let bits = self.protocol.layer().weight_bits;
-        let Some(at) = self.weights.len().checked_sub(1) else {
-            return;
-        };
-        let beyond = [bits.max_signed() + 1, bits.min_signed() - 1];
-        for beyond in beyond.into_iter().flat_map(i32::try_from) {
-            let mut weights = self.weights.clone();
-            weights[at] = beyond;
-            let parameters = LayerParameters {
-                weights: &weights,
-                ..self.parameters(0)
-            };
-            let prepared = self.protocol.prepare(parameters);
-            let noticed =
-                |error: &Error| matches!(error, Error::WeightRange { index, .. } if *index == at);
-            let refused = prepared.as_ref().is_err_and(noticed);
-            assert!(refused, "prepares weights of {beyond}: {prepared:?}");
-            let x = &self.inputs[0].server;
-            self.dies_silently(Role::Server, noticed, |s| {
-                self.protocol.serve(s, parameters, &good, x)
-            });
-        }
+    /// Whether two independent shares of the result are never equal by chance.
+    fn says_much(&self) -> bool {
+        let layer = self.protocol.layer();
+        self.protocol.output_bits().get() >= NEVER_EQUAL && layer.shape.macs() > 0
     }
-
-    fn refuses_wrong_inputs(&self) {
-        let prepared = self.protocol.prepare(self.parameters(0));
-        let prepared = prepared.expect("the parameters are the layer's");
-        let right = self.protocol.layer().shape.input_len();
-        for wrong in [right.checked_sub(1), Some(right + 1)]
-            .into_iter()
-            .flatten()
-        {
-            let x = vec![0; wrong];
-            let counted = |error: &Error| matches!(error, Error::Inputs { .. });
-            self.dies_silently(Role::Server, counted, |s| {
-                let parameters = self.parameters(0);
-                self.protocol.serve(s, parameters, &prepared, &x)
-            });
-            self.dies_silently(Role::Client, counted, |s| self.protocol.request(s, &x));
-        }
-    }
-
-    /// Asserts that a step fails as expected before it says a word, and that the session then refuses to
-    /// go on.
-    fn dies_silently(
-        &self,
-        role: Role,
-        expected: impl Fn(&Error) -> bool,
-        step: impl FnOnce(&mut Session) -> Result<Vec<u64>, Error>,
-    ) {
-        let timeout = IMPATIENCE;
-        let (at_server, at_client) = Memory { timeout, ..line() }.pair();
-        let connection = match role {
-            Role::Server => &at_server,
-            Role::Client => &at_client,
-        };
-        let mut session = ideal_session(connection, self.seed);
-        let y = step(&mut session);
-        let refused = y.as_ref().is_err_and(expected);
-        assert!(refused, "{role:?} serves: {y:?}, {:?}", self.protocol);
-        assert_eq!(session.measured(), Cost::none(), "{role:?} spoke");
-        self.assert_dead(&mut session);
-    }
-
-    /// Asserts that a session goes on with nothing.
-    fn assert_dead(&self, session: &mut Session) {
-        assert!(session.is_dead(), "not dead after an error: {session:?}");
-        let outcome = self.run(session);
-        assert!(outcome.is_err(), "{session:?} goes on: {:?}", self.protocol);
-    }
-
-    /// One run of the party that the session is of.
-    fn run(&self, session: &mut Session) -> Result<Vec<u64>, Error> {
-        let input = &self.inputs[0];
-        if session.role() == Role::Client {
-            return self.protocol.request(session, &input.client);
-        }
-        let parameters = self.parameters(0);
-        let prepared = self.protocol.prepare(parameters)?;
-        let protocol = self.protocol;
-        protocol.serve(session, parameters, &prepared, &input.server)
-    }
-
-    /// Cuts what a party says, at its start, its end and in between; and changes a byte of it.
-    fn survives_harm(&self, from: Role) {
-        let cost = self.protocol.cost();
-        let bytes = match from {
-            Role::Server => cost.bytes_to_client(),
-            Role::Client => cost.bytes_to_server(),
-        };
-        let Some(last) = bytes.checked_sub(1) else {
-            return;
-        };
-        let mut rng = rng(self.seed ^ bytes);
-        let mut any = || rng.next_u64() % bytes;
-        for at in [0, any(), last] {
-            let fails = self.harmed(from, at, Harm::Cut);
-            let victim = fails[usize::from(from.is_server())];
-            assert!(victim, "{from:?} was cut at {at}: {:?}", self.protocol);
-        }
-        self.harmed(from, any(), Harm::Flip(0x55));
-    }
-
-    /// A run over a line that harms what one party says: whether the server and the client failed.
-    fn harmed(&self, from: Role, at: u64, harm: Harm) -> [bool; 2] {
-        let stream = ONLINE;
-        let way = Way { stream, from };
-        let line = memory_pair_mangled(Mangle { way, at, harm }, PATIENCE);
-        let party = |connection: channel::Connection| {
-            let mut session = ideal_session(&connection, self.seed);
-            let y = self.run(&mut session);
-            match &y {
-                Ok(y) => {
-                    assert_eq!(y.len(), self.protocol.layer().shape.output_len());
-                    assert_canonical(y, self.protocol.output_bits());
-                }
-                Err(_) => self.assert_dead(&mut session),
-            }
-            y.is_err()
-        };
-        run_over(line, party, party).into()
-    }
-
-    /// The client's share of the input is known ahead of it.
-    fn check_ahead(&self, ahead: &dyn AheadProtocol) {
-        let parameters = self.parameters(0);
-        let prepared = self.protocol.prepare(parameters);
-        let prepared = prepared.expect("the parameters are the layer's");
-        let (server, client, measured) = run_sessions(
-            self.seed,
-            |s| {
-                let early = ahead.serve_ahead(s, parameters, &prepared);
-                let early = early.expect("the server succeeds ahead");
-                let x = &self.inputs[0].server;
-                let y = ahead.serve_online(s, parameters, early, x);
-                y.expect("the server succeeds")
-            },
-            |s| {
-                let y = ahead.request_ahead(s, &self.inputs[0].client);
-                y.expect("the client succeeds ahead")
-            },
-        );
-        self.assert_result(0, 0, &server, &client);
-        let predicted = ahead.ahead_cost().then(ahead.online_cost());
-        assert_eq!(measured, predicted, "another cost: {:?}", self.protocol);
-    }
-}
-
-/// Weights of `bits` bits, the extreme ones often among them.
-///
-/// # Panics
-/// If `bits` is more than 32.
-pub fn weights(n: usize, bits: Bits, rng: &mut impl Rng) -> Vec<i32> {
-    let mut draw = || match rng.next_u64() % 8 {
-        0 => bits.min_signed(),
-        1 => bits.max_signed(),
-        _ => bits.to_signed(rng.next_u64()),
-    };
-    let narrow = |w| i32::try_from(w).expect("weights have at most 32 bits");
-    (0..n).map(|_| narrow(draw())).collect()
 }
 
 fn assert_canonical(share: &[u64], bits: Bits) {

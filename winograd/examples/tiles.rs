@@ -62,8 +62,14 @@ fn run(protocol: &dyn LinearProtocol) -> Result<(Vec<u64>, u64), linear::Error> 
     let prepared = protocol.prepare(parameters)?;
     let (server, client, cost) = run_sessions(
         1,
-        |s| protocol.serve(s, parameters, &prepared, &at_server),
-        |s| protocol.request(s, &at_client),
+        |s| {
+            s.run(async |party| {
+                protocol
+                    .serve(party, parameters, &prepared, &at_server)
+                    .await
+            })
+        },
+        |s| s.run(async |party| protocol.request(party, &at_client).await),
     );
     let y = reconstruct(&server?, &client?, protocol.output_bits());
     Ok((y, cost.bytes()))

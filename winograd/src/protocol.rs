@@ -3,11 +3,11 @@
 use channel::Cost;
 use linear::{
     ConvSpec, LayerParameters, LinearAlgorithm, LinearLayer, LinearProtocol, LinearShape, Prepared,
-    Refusal, Work, add_bias, work,
+    Refusal, Timing, Turn, Work, add_bias, work,
 };
 use ndarray::ArrayView4;
 use ring_arith::Bits;
-use sharing::Session;
+use sharing::Party;
 use zeroize::Zeroizing;
 
 use crate::{Error, Filters, Tile, WinogradConv};
@@ -123,8 +123,8 @@ impl LinearProtocol for WinogradProtocol {
         self.conv.ring()
     }
 
-    fn cost(&self) -> Cost {
-        self.cost.clone()
+    fn timing(&self) -> Timing {
+        Timing::Alone(self.cost.clone())
     }
 
     fn work(&self) -> Work {
@@ -147,21 +147,20 @@ impl LinearProtocol for WinogradProtocol {
 
     /// Shares of x mod 2^l are used as shares mod 2^(l+g), unchanged. There they add up to x or to
     /// x + 2^l, and 2^g times the convolution mod 2^(l+g) depends on x mod 2^l only.
-    fn serve(
-        &self,
-        session: &mut Session,
-        parameters: LayerParameters<'_>,
-        prepared: &Prepared,
-        x: &[u64],
-    ) -> Result<Vec<u64>, linear::Error> {
-        session.attempt(|session| {
+    fn serve<'a>(
+        &'a self,
+        party: &'a Party<'_>,
+        parameters: LayerParameters<'a>,
+        prepared: &'a Prepared,
+        x: &'a [u64],
+    ) -> Turn<'a> {
+        Box::pin(async move {
             self.layer.check_parameters(parameters)?;
             self.layer.check_input(x)?;
             let filters = prepared.get::<Filters>();
             let filters = filters.expect("prepared by this protocol");
-            let y = self
-                .conv
-                .run_server_prepared(session, filters, self.image(x));
+            let image = self.image(x);
+            let y = party.alone(|s| self.conv.run_server_prepared(s, filters, image));
             let mut y = y.map_err(linear_error)?.into_raw_vec_and_offset().0;
             let raised = parameters.bias.iter().map(|b| b << self.conv.guard_bits());
             let raised = Zeroizing::new(raised.collect::<Vec<_>>());
@@ -170,10 +169,10 @@ impl LinearProtocol for WinogradProtocol {
         })
     }
 
-    fn request(&self, session: &mut Session, x: &[u64]) -> Result<Vec<u64>, linear::Error> {
-        session.attempt(|session| {
+    fn request<'a>(&'a self, party: &'a Party<'_>, x: &'a [u64]) -> Turn<'a> {
+        Box::pin(async move {
             self.layer.check_input(x)?;
-            let y = self.conv.run_client(session, self.image(x));
+            let y = party.alone(|s| self.conv.run_client(s, self.image(x)));
             Ok(y.map_err(linear_error)?.into_raw_vec_and_offset().0)
         })
     }

@@ -151,7 +151,12 @@ fn fit(all: &[Measured], extension: &dyn Extension) -> CpuModel {
     let products =
         float(transform.get(work::ROWS)) * row + float(transform.get(work::WORDS)) * word;
     let rest = transform_s - products - elementwise(&transform);
+    // What ring-LWE does is known by its parts; how fast this machine is at it, by one factor.
+    let (homomorphic_s, homomorphic) = of(Name::RingLwe);
+    let usual = model.ring_lwe_seconds(&homomorphic).max(f64::MIN_POSITIVE);
+    let factor = ((homomorphic_s - elementwise(&homomorphic)) / usual).max(0.0);
     model
+        .with_ring_lwe(factor)
         .with(work::ROWS, row)
         .with(work::WORDS, word)
         .with(work::ELEMENTS, per(rest, transform.get(work::ELEMENTS)))
@@ -294,6 +299,8 @@ impl Bench {
                 work::BYTES,
             ];
             let [row, word, element, cot, byte] = units.map(|unit| c.unit(unit) * 1e9);
+            let [request, product] =
+                [work::RLWE_REQUESTS, work::RLWE_PRODUCTS].map(|unit| c.unit(unit) * 1e6);
             let others = EXTENSIONS[1..].iter().map(|&extension| {
                 let cot = c.clone().of_extension(extension).unit(work::COTS);
                 format!("{:.1} by {}", cot * 1e9, extension.name())
@@ -302,7 +309,7 @@ impl Bench {
             put(
                 &mut text,
                 format_args!(
-                    "nanoseconds: a COT with a vector {row:.1}, a word of the vector {word:.2}, a transformed value {element:.2}, another COT {cot:.1} by softspoken, {others}, a byte of a non-linear protocol {byte:.1}"
+                    "nanoseconds: a COT with a vector {row:.1}, a word of the vector {word:.2}, a transformed value {element:.2}, another COT {cot:.1} by softspoken, {others}, a byte of a non-linear protocol {byte:.1}; microseconds: a request by ring-LWE {request:.0}, a product of one {product:.2}"
                 ),
             );
         }

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use images::Image;
 use nets::Model;
-use secure::ExtensionChoice;
 use service::{Finding, Times};
 
 use crate::args::{Arithmetic, ClearArgs};
@@ -17,7 +16,7 @@ use crate::ui::Ui;
 /// Runs the network without secrecy on every input.
 pub(crate) fn clear(args: &ClearArgs, ui: Ui) -> Outcome<()> {
     let inputs = Inputs::find(&args.input)?;
-    let model = model::load(&args.model, ExtensionChoice::default(), ui)?;
+    let model = model::load(&args.model, ui)?;
     for image in inputs {
         let image = image?;
         let report = run(&model, &image, args.arithmetic);
@@ -59,6 +58,7 @@ pub(crate) fn run(model: &Model, image: &Image, arithmetic: Arithmetic) -> Outco
         model: public.name.clone(),
         arithmetic: Some(name.into()),
         mode: None,
+        ahead: None,
         bits,
         input: image.name.clone(),
         input_sha256: image.sha256.clone(),
@@ -68,6 +68,7 @@ pub(crate) fn run(model: &Model, image: &Image, arithmetic: Arithmetic) -> Outco
         comm: None,
         time: Times {
             setup_s: 0.0,
+            ahead_s: 0.0,
             preprocess_s,
             online_s: seconds(online.elapsed()),
             total_s: seconds(begin.elapsed()),

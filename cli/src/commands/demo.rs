@@ -40,6 +40,7 @@ pub(crate) fn demo(args: &DemoArgs, ui: Ui) -> Outcome<()> {
         mode: args.mode.into(),
         extensions: args.extension.accepted(),
         background: args.background,
+        ahead: args.ahead,
         ..Request::default()
     };
     let config = Config {
@@ -48,6 +49,7 @@ pub(crate) fn demo(args: &DemoArgs, ui: Ui) -> Outcome<()> {
     };
     let address = server.address;
     let mut session = client::dial(&address.to_string(), &[address], &request, &config, ui)?;
+    client::run_ahead(&mut session, ui)?;
     let mut report = client::infer(&mut session, &picture, ui)?;
     drop(session);
     server.finish()?;
@@ -97,10 +99,13 @@ impl ServerProcess {
         let timeout = TIMEOUT.to_string();
         let extension = args.extension.to_possible_value();
         let extension = extension.as_ref().map_or("auto", PossibleValue::get_name);
+        let preset = args.preset.to_possible_value();
+        let preset = preset.as_ref().map_or("auto", PossibleValue::get_name);
         let mut process = Command::new(program)
             .args(["serve", "--model", EMBEDDED, "--listen", "127.0.0.1:0"])
             .args(["--sessions", "1", "--timeout", &timeout])
             .args(["--extension", extension])
+            .args(["--preset", preset])
             .args(args.background.then_some("--background"))
             .args(["--end-with-stdin", "--json", "--quiet"])
             .stdin(Stdio::piped())

@@ -6,7 +6,7 @@ use backbones::backbone;
 use images::Image;
 use import::{ImportOptions, ImportReport, WeightBits, quantise};
 use nets::{Crops, Head, Preprocessing, Source, StateDict};
-use secure::{Algorithms, Mode, choose_algorithms};
+use secure::Mode;
 
 use crate::args::ImportArgs;
 use crate::failure::{Failure, Outcome};
@@ -53,12 +53,11 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
         import::Error::Nets(error) => Failure::input(problem(&error)),
         error => Failure::input(error),
     })?;
-    let algorithms = Algorithms::Auto(args.objective.on(speed.wire.network));
-    let extension = model::extension(&model, Mode::Faithful, speed.extension)?;
-    let constants = speed.constants.of_extension(extension);
-    let chosen = choose_algorithms(&model, &algorithms, extension.price(), &constants);
-    let (model, choices) = chosen.map_err(Failure::input)?;
-    for (layer, choice) in report.layers.iter_mut().zip(&choices) {
+    let algorithms = args.algorithms.on(speed.wire.network);
+    let (mode, constants) = (Mode::Faithful, &speed.constants);
+    let chosen = model::choose(&model, &algorithms, mode, speed.extension, constants)?;
+    let model = chosen.model;
+    for (layer, choice) in report.layers.iter_mut().zip(&chosen.layers) {
         layer.algorithm = choice.chosen.to_string();
     }
     let (bytes, json) = (model.to_bytes(), model.public.to_json());

@@ -2,7 +2,7 @@
 
 use service::Request;
 
-use crate::args::InferArgs;
+use crate::args::{InferArgs, Preset};
 use crate::failure::{Failure, Outcome};
 use crate::inputs::Inputs;
 use crate::link::resolve;
@@ -26,13 +26,22 @@ pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
         expect,
         max_traffic: args.max_traffic,
         extensions: args.extension.accepted(),
+        homomorphic: args.preset == Preset::Auto,
         background: args.background,
+        ahead: args.ahead,
         ..Request::default()
     };
     let mut session = client::dial(&args.connect, &addresses, &request, &args.config(), ui)?;
     let (model, peer) = (&session.model().name, session.connection().peer());
     let extension = session.extension().name();
-    ui.note(&format!("model {model} from {peer}, COTs by {extension}"));
+    let layers = match session.network().homomorphic() {
+        Some(_) => "by ring-LWE",
+        None => "by OT",
+    };
+    ui.note(&format!(
+        "model {model} from {peer}, linear layers {layers}, COTs by {extension}"
+    ));
+    client::run_ahead(&mut session, ui)?;
     for image in inputs {
         let image = image?;
         let report = client::infer(&mut session, &image, ui);

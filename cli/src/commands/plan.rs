@@ -1,13 +1,15 @@
 //! `blindray plan`.
 
 use nets::Model;
-use secure::{Algorithms, choose_algorithms};
+use secure::Algorithms;
 
 use crate::args::PlanArgs;
 use crate::cost::ablation::{Ablation, Settings};
 use crate::cost::estimate::{self, Estimate, Speed};
+use crate::cost::savings;
 use crate::failure::{Failure, Outcome};
 use crate::model::{self, CLASSES, SIZE};
+use crate::settings::System;
 use crate::ui::Ui;
 
 /// Prints what one image would cost, before anything runs.
@@ -60,15 +62,18 @@ fn of_file(name: &str, args: &PlanArgs, speed: &Speed) -> Outcome<Estimate> {
         ("--activation-bits", args.activation_bits.is_some()),
     ];
     model::refuse_backbone_options(name, &given)?;
-    match args.preset.system() {
-        (preset, Some(settings)) => {
+    match args.system() {
+        System::Earlier(preset, settings) => {
             let (name, views) = (
                 model.public.name.clone(),
                 model.public.preprocessing.views(),
             );
             estimate::of_history(name, &model.float, views, preset, settings, speed)
         }
-        (_, None) => ours(&model, model.float.parameters(), args, speed),
+        System::Ours(preset, algorithms) => {
+            let parameters = model.float.parameters();
+            ours(&model, parameters, (preset, &algorithms), args, speed)
+        }
     }
 }
 
@@ -82,28 +87,35 @@ fn of_backbone(name: &str, args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Es
     }
     let source = model::seeded(name, size as usize, classes as usize, groups);
     let source = source.map_err(|error| model::not_built(name, error))?;
-    if let (preset, Some(settings)) = args.preset.system() {
-        let (name, views) = (name.to_owned(), source.preprocessing.views());
-        return estimate::of_history(name, &source.float, views, preset, settings, speed);
-    }
+    let (preset, algorithms) = match args.system() {
+        System::Ours(preset, algorithms) => (preset, algorithms),
+        System::Earlier(preset, settings) => {
+            let (name, views) = (name.to_owned(), source.preprocessing.views());
+            return estimate::of_history(name, &source.float, views, preset, settings, speed);
+        }
+    };
     ui.note(&format!(
         "{name} gets random weights, and widths from noise"
     ));
     let parameters = source.float.parameters();
-    let model = model::quantised(source, args.widths(), speed.extension)?;
-    ours(&model, parameters, args, speed)
+    let model = model::quantised(source, args.widths())?;
+    ours(&model, parameters, (preset, &algorithms), args, speed)
 }
 
-/// The algorithms as the model has them, or chosen anew.
-fn ours(model: &Model, parameters: u64, args: &PlanArgs, speed: &Speed) -> Outcome<Estimate> {
-    let Some(objective) = args.objective else {
-        return estimate::of_model(model, args.mode.into(), parameters, speed);
-    };
-    let extension = model::extension(model, args.mode.into(), speed.extension)?;
-    let algorithms = Algorithms::Auto(objective.on(speed.wire.network));
-    let constants = speed.constants.clone().of_extension(extension);
-    let chosen = choose_algorithms(model, &algorithms, extension.price(), &constants);
-    let (model, choices) = chosen.map_err(Failure::input)?;
-    let why = choices.into_iter().map(|c| (c.node, c.why)).collect();
-    estimate::with_reasons(&model, args.mode.into(), extension, parameters, &why, speed)
+/// With the algorithms as `serve` chooses them.
+fn ours(
+    model: &Model,
+    parameters: u64,
+    (preset, algorithms): (&'static str, &Algorithms),
+    args: &PlanArgs,
+    speed: &Speed,
+) -> Outcome<Estimate> {
+    let mode = args.mode.into();
+    let chosen = model::choose(model, algorithms, mode, speed.extension, &speed.constants)?;
+    let estimate = estimate::of_choice(&chosen, mode, preset, parameters, speed)?;
+    let savings = savings::of_choice(&chosen, algorithms, mode, speed)?;
+    Ok(Estimate {
+        savings: Some(savings),
+        ..estimate
+    })
 }

@@ -6,6 +6,7 @@ use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use channel::{Connection, Error, Listener};
+use secure::{CpuModel, Mode};
 use serde::Serialize;
 use service::{Served, Server};
 
@@ -37,7 +38,11 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     }
     let addresses = resolve(&args.listen, &args.link)?;
     let options = args.options();
-    let model = model::load(&args.model, options.extension, ui)?;
+    let model = model::load(&args.model, ui)?;
+    let (algorithms, mode) = (args.algorithms.on(args.network.network), Mode::Faithful);
+    let constants = CpuModel::default();
+    let chosen = model::choose(&model, &algorithms, mode, options.extension, &constants)?;
+    let model = chosen.model;
     let public = model.public.opened(args.open.into());
     let public = public.map_err(|error| Failure::input(format!("--open: {error}")))?;
     let server = Server::new(public, model.weights, options).map_err(Failure::input)?;

@@ -1,15 +1,11 @@
 //! From CrypTFlow2 of 2022 to an affordable X-ray: one lever at a time.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use backbones::Error;
 use nets::{Model, Source};
-use secure::{
-    Algorithms, CpuModel, CrypTFlow2, ExtensionChoice, Mode, NetworkSpeed, choose_algorithms,
-};
+use secure::{Algorithms, CpuModel, CrypTFlow2, ExtensionChoice, Mode, NetworkSpeed, Objective};
 use serde::Serialize;
-use service::Extension;
 use sharing::default_extension;
 
 use super::estimate::{self, Estimate, Speed};
@@ -37,6 +33,17 @@ const NETWORKS: [(&str, &str, Option<usize>); 10] = [
     ("backbone and X-operator", "mobilenet-v3-small-x", Some(4)),
     ("backbone", "shufflenet-v2", None),
     ("backbone and X-operator", "shufflenet-v2-x", Some(2)),
+];
+
+/// The networks of the last rows, by ring-LWE as well: lever and backbone.
+const HOMOMORPHIC: [(&str, &str); 7] = [
+    ("ring-LWE", BASE),
+    ("ring-LWE and X-operator", "densenet121-x"),
+    ("ring-LWE and backbone", "mobilenet-v2"),
+    ("ring-LWE and backbone", "mobilenet-v3-large"),
+    ("ring-LWE and backbone", "squeezenet"),
+    ("ring-LWE and backbone", "mobilenet-v3-small"),
+    ("ring-LWE and backbone", "shufflenet-v2"),
 ];
 
 /// What the networks of the table have in common.
@@ -138,12 +145,11 @@ impl Rows {
         let model = self.quantised(base)?;
         for (lever, algorithms, choice) in [
             ("narrow widths, our protocols", Algorithms::Direct, usual()),
-            ("exact Winograd", Algorithms::default(), usual()),
-            ("silent OT", Algorithms::default(), silent()),
+            ("exact Winograd", ot(), usual()),
+            ("silent OT", ot(), silent()),
         ] {
-            let extension = model::extension(&model, Mode::Faithful, choice)?;
-            let model = with(&model, &algorithms, extension)?;
-            rows.push(self.ours(lever, true, (&model, BASE), extension, parameters)?);
+            let by = (&algorithms, choice);
+            rows.push(self.ours(lever, true, (&model, BASE), by, parameters)?);
         }
         for (lever, name, groups) in NETWORKS {
             let source = match self.seeded(name, groups) {
@@ -154,8 +160,15 @@ impl Rows {
             let parameters = source.float.parameters();
             let model = self.quantised(source)?;
             let name = groups.map_or_else(|| name.into(), |groups| format!("{name}, g = {groups}"));
-            let extension = model::extension(&model, Mode::Faithful, silent())?;
-            rows.push(self.ours(lever, false, (&model, &name), extension, parameters)?);
+            let by = (&ot(), silent());
+            rows.push(self.ours(lever, false, (&model, &name), by, parameters)?);
+        }
+        for (lever, name) in HOMOMORPHIC {
+            let source = self.seeded(name, None).map_err(Failure::input)?;
+            let (parameters, keeps) = (source.float.parameters(), name == BASE);
+            let model = self.quantised(source)?;
+            let by = (&Algorithms::default(), silent());
+            rows.push(self.ours(lever, keeps, (&model, name), by, parameters)?);
         }
         Ok(rows)
     }
@@ -170,7 +183,7 @@ impl Rows {
             "{}: random weights, and widths from noise",
             source.arch
         ));
-        model::quantised(source, self.settings.widths, silent())
+        model::quantised(source, self.settings.widths)
     }
 
     fn ours(
@@ -178,14 +191,12 @@ impl Rows {
         lever: &'static str,
         keeps_weights: bool,
         (model, name): (&Model, &str),
-        extension: &'static dyn Extension,
+        (algorithms, choice): (&Algorithms, ExtensionChoice),
         parameters: u64,
     ) -> Outcome<Row> {
-        let why = BTreeMap::new();
-        let estimate = |speed| {
-            let mode = Mode::Faithful;
-            estimate::with_reasons(model, mode, extension, parameters, &why, speed)
-        };
+        let (mode, constants) = (Mode::Faithful, &CpuModel::default());
+        let chosen = model::choose(model, algorithms, mode, choice, constants)?;
+        let estimate = |speed| estimate::of_choice(&chosen, mode, "auto", parameters, speed);
         let (lan, wan) = (estimate(&self.lan)?, estimate(&self.wan)?);
         let row = row(lever, keeps_weights, &lan, &wan);
         Ok(Row {
@@ -208,11 +219,9 @@ fn usual() -> ExtensionChoice {
     ExtensionChoice::Always(default_extension())
 }
 
-/// The same network with the algorithms chosen anew.
-fn with(model: &Model, algorithms: &Algorithms, extension: &dyn Extension) -> Outcome<Model> {
-    let price = extension.price();
-    let chosen = choose_algorithms(model, algorithms, price, &CpuModel::default());
-    Ok(chosen.map_err(Failure::input)?.0)
+/// The algorithms of the rows before ring-LWE.
+fn ot() -> Algorithms {
+    Algorithms::Ot(Objective::Bytes)
 }
 
 fn row(lever: &'static str, keeps_weights: bool, lan: &Estimate, wan: &Estimate) -> Row {
@@ -265,7 +274,7 @@ impl Ablation {
              {table}\
              LAN: 3 Gbit/s, 0.3 ms; WAN: 100 Mbit/s, 40 ms. Seconds are estimates: the CPU of both parties and the network; \
              those with > are of the network alone.\n\
-             The weights of every row after the fifth must be trained anew.\n",
+             Rows after the fifth are of networks that must be trained anew, but for the one of ring-LWE and {BASE}.\n",
             self.size, self.classes
         )
     }

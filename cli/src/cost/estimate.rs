@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use channel::{Cost, Cots, Role};
-use nets::{FloatModel, Model};
-use secure::{CpuModel, CrypTFlow2, ExtensionChoice, LayerPlan, Mode, SecureNetwork, reasons};
+use nets::FloatModel;
+use secure::{CpuModel, CrypTFlow2, ExtensionChoice, LayerPlan, Mode, SecureNetwork};
 use serde::Serialize;
 use service::{Comm, Extension};
 use sharing::default_extension;
 
+use super::savings::{self, Saved};
 use super::wire::Wire;
 use crate::failure::{Failure, Outcome};
-use crate::model;
+use crate::model::Chosen;
 use crate::report::{Layer, Planned, Widths, traffic, widths};
 use crate::text::{Side, Table, bytes, put};
 
@@ -36,6 +37,9 @@ pub(crate) struct Estimate {
     pub(crate) comm: Comm,
     pub(crate) time: Time,
     pub(crate) layers: Vec<Layer>,
+    /// What other operators would save; none for an earlier system, and where nobody asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) savings: Option<Vec<Saved>>,
 }
 
 /// What the estimated seconds are spent on.
@@ -56,27 +60,19 @@ pub(crate) struct Speed {
     pub(crate) extension: ExtensionChoice,
 }
 
-/// What a model costs with the algorithms that it has.
-pub(crate) fn of_model(
-    model: &Model,
+/// What a model costs with the algorithms that were chosen.
+pub(crate) fn of_choice(
+    chosen: &Chosen,
     mode: Mode,
+    preset: &'static str,
     parameters: u64,
     speed: &Speed,
 ) -> Outcome<Estimate> {
-    let extension = model::extension(model, mode, speed.extension)?;
-    let why = reasons(&model.public.graph, extension.price()).map_err(Failure::input)?;
-    with_reasons(model, mode, extension, parameters, &why, speed)
-}
-
-/// As [`of_model`], with the reasons for the algorithms of layers, by node.
-pub(crate) fn with_reasons(
-    model: &Model,
-    mode: Mode,
-    extension: &'static dyn Extension,
-    parameters: u64,
-    why: &BTreeMap<usize, String>,
-    speed: &Speed,
-) -> Outcome<Estimate> {
+    let Chosen {
+        model, extension, ..
+    } = chosen;
+    let why = chosen.layers.iter().map(|c| (c.node, c.why.clone()));
+    let (why, extension) = (why.collect(), *extension);
     let public = &model.public;
     let graph = Arc::new(public.graph.clone());
     let network = SecureNetwork::new(graph, mode, extension.price()).map_err(Failure::input)?;
@@ -88,14 +84,18 @@ pub(crate) fn with_reasons(
         parameters,
         ..sum(
             public.name.clone(),
-            "ot",
+            preset,
             network.plan(),
             views,
-            why,
+            &why,
             (speed, extension),
         )
     };
-    Ok(estimate.with_shared_flights(network.cost(), speed, extension))
+    let mut estimate = estimate.with_shared_flights(network.cost(), speed, extension);
+    let keys = network.set_up_cost();
+    estimate.comm.setup_client_to_server_bytes = keys.bytes_to_server();
+    estimate.comm.setup_server_to_client_bytes = keys.bytes_to_client();
+    Ok(estimate)
 }
 
 /// What a network cost in an earlier system; what its CPU did is not known.
@@ -138,6 +138,7 @@ fn sum(
         comm: Comm::default(),
         time: Time::default(),
         layers: Vec::with_capacity(plan.len()),
+        savings: None,
     };
     let constants = speed.constants.clone().of_extension(extension);
     let mut cpu_s = 0.0;
@@ -276,7 +277,19 @@ impl Estimate {
                 planned.map_or_else(String::new, |planned| planned.why.clone()),
             ]);
         }
-        format!("{table}{}", self.summary())
+        format!("{table}{}{}", self.summary(), self.savings())
+    }
+
+    fn savings(&self) -> String {
+        let comm = &self.comm;
+        let total = comm.client_to_server_bytes
+            + comm.server_to_client_bytes
+            + comm.refill_client_to_server_bytes
+            + comm.refill_server_to_client_bytes;
+        match self.savings.as_deref() {
+            None | Some([]) => String::new(),
+            Some(rows) => savings::table(rows, total),
+        }
     }
 
     fn summary(&self) -> String {

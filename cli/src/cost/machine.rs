@@ -9,7 +9,7 @@ use crate::failure::{Failure, Outcome};
 use crate::file;
 
 /// Version of the file format.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// Largest file that is read; a machine file has a few lines.
 const MAX_BYTES: u64 = 1 << 16;
 

@@ -5,7 +5,6 @@ use std::path::Path;
 use backbones::{BACKBONES, Error, XOpOptions, backbone_seeded, replace_convolutions};
 use import::{ImportOptions, Rounding, WeightBits, quantise};
 use nets::{Model, Shape, Source, standardise};
-use secure::{Algorithms, CpuModel, ExtensionChoice, Mode, choose_algorithms};
 use sha2::{Digest as _, Sha256};
 
 use super::embedded::EMBEDDED;
@@ -79,12 +78,8 @@ pub(crate) fn not_built(name: &str, error: Error) -> Failure {
     }
 }
 
-/// Its integer network: batch norms and widths from noise, and algorithms for correlations made by this choice.
-pub(crate) fn quantised(
-    mut source: Source,
-    widths: CostWidths,
-    choice: ExtensionChoice,
-) -> Outcome<Model> {
+/// Its integer network: batch norms and widths from noise.
+pub(crate) fn quantised(mut source: Source, widths: CostWidths) -> Outcome<Model> {
     let samples: Vec<_> = (0..CALIBRATION)
         .map(|image| {
             let bytes = noise(image, source.preprocessing.shape.len());
@@ -111,8 +106,5 @@ pub(crate) fn quantised(
         )),
         false => Failure::input(e),
     })?;
-    let (algorithms, cpu) = (Algorithms::default(), CpuModel::default());
-    let extension = super::extension(&model, Mode::Faithful, choice)?;
-    let chosen = choose_algorithms(&model, &algorithms, extension.price(), &cpu);
-    Ok(chosen.map_err(Failure::input)?.0)
+    Ok(model)
 }

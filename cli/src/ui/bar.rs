@@ -46,7 +46,7 @@ impl Bar {
             let (bar, ticker) = (ProgressBar::hidden(), None);
             return Self { bar, done, ticker };
         }
-        let form = "{bar:30} {pos}/{len} layers  {elapsed} gone, {eta} left  {msg}";
+        let form = "{prefix}{bar:30} {pos}/{len} layers  {elapsed} gone, {eta} left  {msg}";
         let bar = line(Some(layers), form);
         let (ticking, is_done) = (bar.clone(), Arc::clone(&done));
         let ticker = std::thread::spawn(move || {
@@ -61,9 +61,11 @@ impl Bar {
         Self { bar, done, ticker }
     }
 
-    /// Moves the bar on: this many layers are done.
-    pub(crate) fn reach(&self, layers: u64) {
-        self.bar.set_position(layers);
+    /// Moves the bar on: this many of so many layers are done, ahead of the image or with it.
+    pub(crate) fn reach(&self, (done, layers): (u64, u64), ahead: bool) {
+        self.bar.set_prefix(if ahead { "ahead: " } else { "" });
+        self.bar.set_length(layers);
+        self.bar.set_position(done);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The program as its users meet it: processes, files, exit codes and what is printed.
 
 mod accuracy;
+mod ahead;
 mod bad_input;
 mod dicom;
 mod end_to_end;

@@ -204,13 +204,15 @@ fn algorithms_follow_the_objective() {
         &["--objective", "time", "--network", "1Mbit,0s"],
         &["--objective", "flights"],
     ] {
-        let fixed = ["--weight-bits", "8", "--extension", "softspoken"];
-        let output = import(&model, &[options, &fixed].concat());
+        let options = [options, &["--preset", "ot", "--extension", "softspoken"]].concat();
+        let fixed = ["--weight-bits", "8"];
+        let output = import(&model, &[&options[..], &fixed].concat());
         let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
         let layers = report["layers"].as_array().expect("layers");
         let algorithm = |l: &Value| l["algorithm"].as_str().expect("one").to_owned();
         chosen.push(layers.iter().map(algorithm).collect::<Vec<_>>());
-        let plan = json(&["plan", "--json", "--model", text(&model)]).remove(0);
+        let plan = ["plan", "--json", "--model", text(&model)];
+        let plan = json(&[&plan[..], &options].concat()).remove(0);
         let number = |name: &str| plan["comm"][name].as_u64().expect("a number");
         seen.push((number("client_to_server_bytes"), number("flights")));
         let args = ["--model", text(&model), "--input", text(&image)];

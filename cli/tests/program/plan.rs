@@ -43,7 +43,7 @@ fn totals_are_the_sums_of_layers() {
         }
         assert_eq!(number(&report, "macs"), sum("macs"));
         // Layers of our own share flights, and with them seconds.
-        let shared = report["preset"] == "ot";
+        let shared = report["preset"] == "auto";
         let flights = number(&report["comm"], "flights");
         assert!(flights <= sum("flights") && (shared || flights == sum("flights")));
         let seconds: f64 = (layers.iter())
@@ -99,6 +99,46 @@ fn what_is_planned_is_what_is_measured() {
 }
 
 #[test]
+fn other_operators_have_their_price() {
+    let args = ["--model", "squeezenet", "--preset", "ot"];
+    let args = [&args[..], &SMALL].concat();
+    let report = plan(&args);
+    let rows = report["savings"].as_array().expect("rows");
+    let signed = |row: &Value, key: &str| row[key].as_i64().expect("bytes");
+    let mut saved = Vec::new();
+    for row in rows {
+        let difference = signed(row, "now_bytes") - signed(row, "after_bytes");
+        assert_eq!(signed(row, "saved_bytes"), difference, "{row}");
+        assert!(number(row, "layers") > 0 && number(row, "after_flights") > 0);
+        assert!(number(row, "now_bytes") <= traffic(&report), "{row}");
+        assert_eq!(
+            number(row, "now_flights"),
+            number(&report["comm"], "flights"),
+            "it is the plan that is changed"
+        );
+        for key in ["now_cpu_s", "after_cpu_s"] {
+            assert!(row[key].as_f64().expect("seconds") > 0.0, "{key}: {row}");
+        }
+        saved.push(difference);
+    }
+    assert!(saved.is_sorted_by(|a, b| a >= b), "{saved:?}");
+    // By oblivious transfer alone a multiplication is what costs.
+    let pointwise = rows.iter().find(|row| row["change"] == "1 x 1 in 4 groups");
+    let pointwise = pointwise.expect("it has such layers");
+    assert!(signed(pointwise, "saved_bytes") * 2 > signed(pointwise, "now_bytes"));
+
+    let output = run(&[&["plan", "--quiet"], &args[..]].concat());
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let (_, table) = text.split_once("what other operators").expect("a table");
+    for row in rows {
+        let change = row["change"].as_str().expect("text");
+        assert!(table.contains(change), "{change}: {table}");
+    }
+    let earlier = plan(&[&args[..2], &["--preset", "cryptflow2"], &SMALL].concat());
+    assert!(earlier.get("savings").is_none(), "it is for our protocols");
+}
+
+#[test]
 fn the_network_chooses_the_extension() {
     let by = |args: &[&str]| plan(args)["extension"].as_str().expect("a name").to_owned();
     let net = ["--model", "chestnet", "--network"];
@@ -150,7 +190,8 @@ fn three_terabytes_in_2022() {
 #[test]
 fn every_layer_says_why_it_is_computed_so() {
     // The correlations that its algorithms were chosen for.
-    let plan = |args: &[&str]| plan(&[&["--extension", "softspoken"], args].concat());
+    let by = ["--extension", "softspoken", "--preset", "ot"];
+    let plan = |args: &[&str]| plan(&[&by, args].concat());
     let report = plan(&["--model", "chestnet", "--objective", "bytes"]);
     let layers = report["layers"].as_array().expect("layers");
     let convolutions = layers.iter().filter(|l| l["op"] == "conv");
@@ -213,7 +254,8 @@ fn levers_that_keep_the_weights_only_save() {
         .filter(|row| row["keeps_weights"] == true)
         .map(total)
         .collect();
-    assert_eq!(kept.len(), 5);
+    // By OT, and by ring-LWE.
+    assert_eq!(kept.len(), 6);
     assert!(kept.is_sorted_by(|a, b| a >= b), "{kept:?}");
     assert!(rows.len() >= 8, "{} rows", rows.len());
     assert!(rows.iter().skip(5).all(|row| total(row) < kept[4]));
@@ -241,6 +283,9 @@ fn separated(number: u64) -> String {
 
 /// Tenths of 10^9, rounded, with separators.
 fn gigabytes(bytes: u64) -> String {
+    if bytes < 995_000_000 {
+        return format!("0.{:02} GB", (bytes + 5_000_000) / 10_000_000);
+    }
     let tenths = (bytes + 50_000_000) / 100_000_000;
     format!("{}.{} GB", separated(tenths / 10), tenths % 10)
 }
@@ -306,6 +351,83 @@ fn the_ablation_of_the_readme() {
     assert_eq!(rows.collect::<Vec<_>>(), planned);
 }
 
+/// Bytes with three digits, as `plan` prints them.
+fn short(bytes: u64) -> String {
+    let (unit, size) = match bytes {
+        1_000_000_000.. => ("GB", 10_000_000),
+        _ => ("MB", 10_000),
+    };
+    let hundredths = (bytes + size / 2) / size;
+    format!("{}.{:02} {unit}", hundredths / 100, hundredths % 100)
+}
+
+/// The row of `savings` that begins so, or the first.
+fn saving<'a>(report: &'a Value, change: &str) -> &'a Value {
+    let rows = report["savings"].as_array().expect("rows");
+    let begins = |row: &&Value| row["change"].as_str().expect("text").starts_with(change);
+    rows.iter().find(begins).unwrap_or(&rows[0])
+}
+
+#[test]
+#[ignore = "a minute: cargo test --release -p blindray --test program plan::the_tables_of_the_x_operators -- --ignored"]
+fn the_tables_of_the_x_operators() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../xop/README.md");
+    let readme = std::fs::read_to_string(readme).expect("README.md");
+    let rows = |header: &str| -> Vec<String> {
+        let table = readme.lines().skip_while(|line| !line.starts_with(header));
+        let rows = table.skip(2).take_while(|line| line.starts_with('|'));
+        rows.map(str::to_owned).collect()
+    };
+    // Without the constants that this machine's user may have measured.
+    let empty = tempfile::tempdir().expect("a folder");
+    let plan = |name: &str, preset: &str| -> Value {
+        let output = blindray()
+            .args(["plan", "--json", "--quiet"])
+            .args(["--model", name, "--preset", preset])
+            .env("XDG_CONFIG_HOME", empty.path())
+            .output()
+            .expect("the program starts");
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    let name = |row: &str| row.split('|').nth(1).expect("a cell").trim().to_owned();
+
+    let found = rows("| network | layers | by oblivious transfer alone |");
+    let planned = found.iter().map(|row| {
+        let name = name(row);
+        let [ot, auto] = ["ot", "auto"].map(|preset| plan(&name, preset));
+        let [ot, auto] = [&ot, &auto].map(|report| saving(report, "X-operators"));
+        let cell = |row: &Value, key: &str| short(number(row, key));
+        format!(
+            "| {name} | {} | {} | {} | {} | {} |",
+            number(auto, "layers"),
+            cell(ot, "now_bytes"),
+            cell(ot, "after_bytes"),
+            cell(auto, "now_bytes"),
+            cell(auto, "after_bytes"),
+        )
+    });
+    let planned: Vec<String> = planned.collect();
+    assert_eq!(found, planned);
+
+    let found = rows("| network | bytes | flights | changed |");
+    let planned = found.iter().map(|row| {
+        let name = name(row);
+        let report = plan(&name, "auto");
+        let all = saving(&report, "all that save together");
+        let after =
+            traffic(&report).strict_add_signed(-all["saved_bytes"].as_i64().expect("bytes"));
+        format!(
+            "| {name} | {} | {} | {} | {} |",
+            short(traffic(&report)),
+            number(&report["comm"], "flights"),
+            short(after),
+            number(all, "after_flights"),
+        )
+    });
+    let planned: Vec<String> = planned.collect();
+    assert_eq!(found, planned);
+}
+
 /// Every element is closed, in the right order; nothing but names follows `<`.
 fn well_formed(svg: &str) {
     let mut open = Vec::new();
@@ -343,7 +465,7 @@ fn bad_requests_say_what_would_do() {
     let garbage = file("garbage.json", "{}");
     let negative = file(
         "negative.json",
-        r#"{"version":3,"constants":{"row":-1,"word":0,"element":0,"cot":0,"byte":0}}"#,
+        r#"{"version":4,"constants":{"row":-1,"word":0,"element":0,"cot":0,"byte":0}}"#,
     );
     let fine = ["--model", "chestnet"];
     for (args, cause) in [

@@ -7,6 +7,7 @@ use super::opening::Opening;
 use super::preprocess::{Picture, Preprocessing};
 use crate::Error;
 use crate::IntGraph;
+use crate::int::rewrite::graph_without_algorithms;
 
 /// The most bytes of JSON that a public part may have.
 pub const MAX_PUBLIC_BYTES: usize = 16 << 20;
@@ -107,10 +108,19 @@ impl PublicModel {
         self.check_opening().or_else(bad)
     }
 
-    /// The digest that the parties compare: BLAKE3 of [`PublicModel::to_json`].
+    /// The digest that the parties compare: BLAKE3 of [`PublicModel::to_json`], of the graph without its choice of algorithms. A server may
+    /// choose others than the model file has: the findings are the same.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        blake3::hash(&self.to_json()).into()
+        let hash = |model: &Self| blake3::hash(&model.to_json()).into();
+        match graph_without_algorithms(&self.graph) {
+            Ok((graph, _)) => hash(&Self {
+                graph,
+                ..self.clone()
+            }),
+            // It is no graph that a check lets pass.
+            Err(_) => hash(self),
+        }
     }
 
     /// The network's input for one view of a picture, as floats and as integers.

@@ -1,13 +1,15 @@
 //! The algorithms that a layer can be computed by, what each costs, and why one is best.
 
+use std::collections::BTreeSet;
+
 use channel::Cost;
 use linear::{LinearShape, Refusal, Work};
-use nets::{Algorithm, IntGraph};
+use nets::{Algorithm, IntGraph, truncation};
 use nonlinear::{Prices, Range, TruncFaithful, TruncReduce};
 use ot::CotPrice;
 use ring_arith::Bits;
 
-use super::{Candidate, rewrite};
+use super::Candidate;
 use crate::Error;
 use crate::algorithms::{self, algorithms};
 use crate::price::{CpuModel, Objective, nonlinear_work};
@@ -15,10 +17,47 @@ use crate::step::{ELEMENTS, FLIGHT, range};
 
 /// One algorithm, priced with the truncation that follows it.
 #[derive(Clone, Debug)]
-struct Priced {
-    algorithm: Algorithm,
-    cost: Cost,
-    work: Work,
+pub(crate) struct Priced {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) cost: Cost,
+    pub(crate) work: Work,
+    /// What it needs once in a session, by name.
+    pub(crate) set_ups: Vec<(String, Cost)>,
+    homomorphic: bool,
+}
+
+/// By what candidates are compared.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Measures<'a> {
+    pub(crate) objective: Objective,
+    pub(crate) price: CotPrice,
+    pub(crate) cpu: &'a CpuModel,
+}
+
+impl Measures<'_> {
+    /// What is compared first, and what decides between equals.
+    pub(crate) fn of(&self, cost: &Cost, work: &Work) -> (f64, f64) {
+        self.objective.measure(cost, work, self.price, self.cpu)
+    }
+}
+
+/// What candidates are not considered for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Avoided {
+    /// Homomorphic encryption.
+    pub(crate) homomorphic: bool,
+    /// What a session would need once, by name.
+    pub(crate) set_ups: BTreeSet<String>,
+}
+
+impl Avoided {
+    fn allows(&self, candidate: &Priced) -> bool {
+        if self.homomorphic && candidate.homomorphic {
+            return false;
+        }
+        let mut set_ups = candidate.set_ups.iter();
+        set_ups.all(|(name, _)| !self.set_ups.contains(name))
+    }
 }
 
 /// What follows the product, with shifts that do not count guard bits.
@@ -34,7 +73,7 @@ enum After {
 
 impl After {
     fn new(graph: &IntGraph, node: usize, guard: u32) -> Self {
-        match rewrite::truncation(graph, node) {
+        match truncation(graph, node) {
             Some(cut) if cut.shift <= guard => Self::Other,
             Some(cut) if cut.narrows => Self::Reduce(cut.shift - guard),
             Some(cut) => {
@@ -108,8 +147,12 @@ impl Candidates {
                 Ok(protocol) => {
                     let guard = algorithm.guard_bits();
                     let truncation = after.cost(n, layer.bits, guard, price);
+                    let set_ups = protocol.set_up();
+                    let set_ups = set_ups.iter().map(|one| (one.name(), one.cost()));
                     this.possible.push(Priced {
                         algorithm,
+                        homomorphic: algorithms::is_homomorphic(*candidate),
+                        set_ups: set_ups.collect(),
                         work: protocol.work().plus(&nonlinear_work(&truncation)),
                         cost: protocol.cost().then(truncation),
                     });
@@ -140,24 +183,19 @@ impl Candidates {
         priced.collect()
     }
 
-    /// The best by an objective; the plainest among equals.
+    /// The best of those that are not avoided; the plainest among equals.
     ///
     /// # Panics
     /// If nothing is possible. The direct algorithm always is.
-    pub(crate) fn best(
-        &self,
-        objective: &Objective,
-        price: CotPrice,
-        cpu: &CpuModel,
-    ) -> &Algorithm {
-        let measure = |p: &Priced| objective.measure(&p.cost, &p.work, price, cpu);
+    pub(crate) fn best(&self, measures: &Measures<'_>, avoided: &Avoided) -> &Priced {
+        let measure = |p: &Priced| measures.of(&p.cost, &p.work);
         let mut best = &self.possible[0];
         for next in &self.possible[1..] {
-            if measure(next) < measure(best) {
+            if avoided.allows(next) && measure(next) < measure(best) {
                 best = next;
             }
         }
-        &best.algorithm
+        best
     }
 
     /// Checks that an algorithm is possible; if not, says why and what would be.
@@ -174,15 +212,9 @@ impl Candidates {
     }
 
     /// Why this algorithm, in one line.
-    pub(crate) fn why(
-        &self,
-        chosen: &Algorithm,
-        objective: &Objective,
-        price: CotPrice,
-        cpu: &CpuModel,
-    ) -> String {
-        let measure = |p: &Priced| objective.measure(&p.cost, &p.work, price, cpu).0;
-        let unit = objective.unit();
+    pub(crate) fn why(&self, chosen: &Algorithm, measures: &Measures<'_>) -> String {
+        let measure = |p: &Priced| measures.of(&p.cost, &p.work).0;
+        let unit = measures.objective.unit();
         let mine = self.possible.iter().find(|p| p.algorithm == *chosen);
         let mine = mine.map_or(f64::NAN, measure);
         let others = self.possible.iter().filter(|p| p.algorithm != *chosen);
@@ -196,12 +228,6 @@ impl Candidates {
             if !parts.iter().any(|part| part == reason) {
                 parts.push(reason.to_owned());
             }
-        }
-        if let (Some(kernel), true) = (self.kernel, parts.is_empty()) {
-            parts.push(match kernel {
-                [1, 1] => "1 x 1, a matrix product".to_owned(),
-                [h, w] => format!("no Winograd tile for {h} x {w}"),
-            });
         }
         format!("{chosen}: {}", parts.join("; "))
     }

@@ -7,7 +7,6 @@ use nets::{Algorithm, IntOp, Model, Shape, Window};
 use proptest::prelude::*;
 use secure::{
     Algorithms, CpuModel, Error, Mode, NetworkSpeed, Objective, SecureNetwork, choose_algorithms,
-    reasons,
 };
 use sharing::CotPrice;
 use tests::networks::ints::Rng;
@@ -32,6 +31,8 @@ proptest! {
         let tiled = |n: &&nets::Node<IntOp>| matches!(&n.op, IntOp::Linear { by, .. } if by.guard_bits() > 0);
         prop_assert_eq!(other.public.graph.nodes().iter().filter(tiled).count(), count);
         prop_assert_eq!(&chosen(&other, &Algorithms::Direct).expect("it chooses"), &model);
+        // Clients pin the network and not the choice.
+        prop_assert_eq!(other.public.digest(), model.public.digest());
         // What travels is what was chosen.
         let json = serde_json::to_vec(&other.public.graph).expect("JSON");
         let read: nets::IntGraph = serde_json::from_slice(&json).expect("it reads");
@@ -198,34 +199,22 @@ fn what_cannot_be_is_refused_with_advice() {
 #[test]
 fn the_reason_is_told() {
     let reason = |model: &Model| {
-        let (model, layers) =
-            choose_algorithms(model, &Algorithms::default(), PRICE, &CpuModel::default())
-                .expect("it chooses");
-        // A graph tells the same as the choice did.
-        let told = reasons(&model.public.graph, PRICE).expect("it plans");
-        assert_eq!(told[&layers[0].node], layers[0].why);
-        layers[0].why.clone()
+        let ot = Algorithms::Ot(Objective::Bytes);
+        let chosen = choose_algorithms(model, &ot, PRICE, &CpuModel::default());
+        chosen.expect("it chooses").1[0].why.clone()
     };
     for (bits, window, said) in [
-        (
-            20,
-            Window::square(1, 1, 0),
-            "direct: 1 x 1, a matrix product",
-        ),
-        (20, Window::square(3, 2, 1), "direct: stride 2 x 2"),
-        (
-            20,
-            Window::square(7, 1, 3),
-            "direct: no Winograd tile for 7 x 7",
-        ),
+        (20, Window::square(1, 1, 0), "direct: ring-lwe takes"),
+        (20, Window::square(3, 2, 1), "stride 2 x 2"),
+        (20, Window::square(7, 1, 3), "direct: ring-lwe takes"),
         (
             63,
             Window::square(3, 1, 1),
-            "direct: a ring of 63 + 2 bits exceeds 64",
+            "a ring of 63 + 2 bits exceeds 64",
         ),
     ] {
         let why = reason(&layer(bits, window));
-        assert!(why.starts_with(said), "{why}");
+        assert!(why.starts_with("direct: ") && why.contains(said), "{why}");
     }
     let why = reason(&layer(20, Window::square(3, 1, 1)));
     assert!(why.contains("times the bytes"), "{why}");
@@ -241,10 +230,11 @@ fn the_objective_decides() {
     net.conv(&mut Rng::new(1), x, Window::square(3, 1, 1))
         .expect("it fits");
     let (model, constants) = (net.finish(), CpuModel::default());
-    let best = |objective, price| {
-        let chosen = choose_algorithms(&model, &Algorithms::Auto(objective), price, &constants);
+    let by = |algorithms: &Algorithms, price| {
+        let chosen = choose_algorithms(&model, algorithms, price, &constants);
         chosen.expect("it chooses").1[0].chosen.clone()
     };
+    let best = |objective, price| by(&Algorithms::Ot(objective), price);
     let f4 = Algorithm::named("winograd-f4x4-3x3", 6);
     assert_eq!(best(Objective::Bytes, CotPrice::FREE), f4);
     assert_eq!(best(Objective::Flights, CotPrice::FREE), Algorithm::DIRECT);
@@ -256,6 +246,35 @@ fn the_objective_decides() {
         best(Objective::Bytes, CotPrice::bits(1 << 20)),
         Algorithm::DIRECT
     );
+    let all = by(&Algorithms::default(), CotPrice::FREE);
+    assert_eq!(all, Algorithm::named("ring-lwe", 1));
+}
+
+/// Keys are sent once, so that they do not pay for a single small layer.
+#[test]
+fn keys_count_for_all_layers_together() {
+    let homomorphic = |layers: usize| {
+        let mut net = tiles::Net::default();
+        let (shape, bits, scale) = (Shape::new(8, 24, 24), 24, 0);
+        let input = IntOp::Input { shape, bits, scale };
+        let x = net.push(input, &[]).expect("it fits");
+        for _ in 0..layers {
+            // By OT it takes half as much again as by ring-LWE, which saves less than keys take.
+            let window = Window::square(1, 1, 0);
+            net.conv(&mut Rng::new(4), x, window).expect("it fits");
+        }
+        let chosen = choose_algorithms(
+            &net.finish(),
+            &Algorithms::default(),
+            PRICE,
+            &CpuModel::default(),
+        );
+        let choices = chosen.expect("it chooses").1;
+        let names = choices.iter().map(|choice| choice.chosen.name());
+        names.filter(|name| name.starts_with("ring-lwe")).count()
+    };
+    assert_eq!(homomorphic(1), 0);
+    assert_eq!(homomorphic(24), 24);
 }
 
 #[test]

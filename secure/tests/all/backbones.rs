@@ -5,7 +5,7 @@ use std::sync::Arc;
 use backbones::{XOpOptions, backbone_seeded, replace_convolutions};
 use import::ImportOptions;
 use nets::Shape;
-use secure::{Mode, SecureNetwork};
+use secure::{Algorithms, CpuModel, Mode, Objective, SecureNetwork, choose_algorithms};
 use sharing::default_extension;
 use tests::networks::noise::noise;
 use tests::networks::parties;
@@ -20,7 +20,12 @@ fn other_sizes_plan() {
         let shape = Shape::new(1, side, side);
         let source = backbone_seeded(arch, shape, 3, SEED).expect("it builds");
         let (model, _) = imported(&source, &noise(&source, 2), &ImportOptions::default());
-        let (graph, price) = (Arc::new(model.public.graph), default_extension().price());
+        let price = default_extension().price();
+        // Noise would take flights of its own in fast mode.
+        let by = Algorithms::Ot(Objective::Bytes);
+        let (model, _) =
+            choose_algorithms(&model, &by, price, &CpuModel::default()).expect("it chooses");
+        let graph = Arc::new(model.public.graph);
         let faithful = SecureNetwork::new(Arc::clone(&graph), Mode::Faithful, price);
         let faithful = faithful.expect("it plans");
         let faithful = faithful.cost();

@@ -10,7 +10,7 @@ use tests::networks::parties;
 use tests::networks::tiles::PRICE;
 
 /// More than a plan of one layer takes on a busy machine.
-const SOON: Duration = Duration::from_secs(2);
+const SOON: Duration = Duration::from_secs(5);
 
 fn input(shape: Shape, bits: u32) -> GraphBuilder<IntOp> {
     let mut graph = GraphBuilder::new();

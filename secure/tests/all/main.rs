@@ -13,6 +13,8 @@ mod random;
 mod ranges;
 mod rescale;
 mod resnet20;
+mod ring_lwe;
+mod savings;
 mod sessions;
 mod size;
 mod tiled_networks;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use channel::{Connection, Role};
 use nets::{Algorithm, GraphBuilder, IntGraph, IntOp, LayerShape, Shape, Window, run_integer};
-use secure::{Mode, SecureNetwork, ServerWeights};
+use secure::{Limits, Mode, SecureNetwork, ServerWeights};
 use sharing::{Session, default_extension};
 use testkit::{Transcript, run_over};
 use tests::networks::ints::{self, Rng};
@@ -37,6 +37,8 @@ fn everything() -> IntGraph {
         (Algorithm::named("winograd-f2x2-3x3", 2), 1, pad3),
         (Algorithm::named("winograd-f4x4-3x3", 6), 2, pad3),
         (Algorithm::named("winograd-f2x2-5x5", 6), 1, pad5),
+        (Algorithm::named("ring-lwe", 1), 1, pad3),
+        (Algorithm::named("ring-lwe-unpacked", 1), 2, pad5),
     ] {
         let (name, guard) = (by.to_string(), by.guard_bits());
         let conv = conv(groups, window, by);
@@ -133,7 +135,7 @@ fn conv(groups: usize, window: Window, by: Algorithm) -> IntOp {
 }
 
 /// Digests of what the server and the client say in a seeded run: set-up, refill and online.
-fn digests(mode: Mode) -> [String; 2] {
+fn digests(mode: Mode, ahead: bool) -> [String; 2] {
     let graph = Arc::new(everything());
     let rng = &mut Rng::new(1);
     let weights = ints::weights(rng, &graph);
@@ -143,7 +145,11 @@ fn digests(mode: Mode) -> [String; 2] {
     let expected = run_integer(&graph, &weights, &input).expect("it runs");
     let at_server = ServerWeights::new(Arc::new(weights));
     let extension = default_extension();
-    let network = SecureNetwork::new(Arc::clone(&graph), mode, extension.price());
+    let plan = match ahead {
+        true => SecureNetwork::ahead,
+        false => SecureNetwork::within,
+    };
+    let network = plan(&Limits::NONE, Arc::clone(&graph), mode, extension.price());
     let network = &network.expect("it plans");
 
     let transcript = Transcript::new();
@@ -188,16 +194,22 @@ fn the_network_has_every_operation_and_algorithm() {
 
 #[test]
 fn the_wire_is_the_one_of_the_baseline() {
-    assert_eq!(digests(Mode::Faithful), FAITHFUL);
-    assert_eq!(digests(Mode::Fast), FAST);
+    assert_eq!(digests(Mode::Faithful, false), FAITHFUL);
+    assert_eq!(digests(Mode::Fast, false), FAST);
+    assert_eq!(digests(Mode::Faithful, true), AHEAD);
 }
 
 /// From the server, from the client.
 const FAITHFUL: [&str; 2] = [
-    "76c499622defbca2eae7338e1303dfa76b804023358b33415b568e8d1a3d7425",
-    "7504b1b03383d72177fa3440c7a2176c754a3396a76e3ce4501332c83e470803",
+    "3441753ab0c3e4252840fa9972048612946445c38fe9cb366c2a2ebc63b963b5",
+    "2e4b7ea71cc53ee3a82cb6b326c1dfa1fb55cc494a6b55b520cf252b854be1a9",
 ];
 const FAST: [&str; 2] = [
-    "542fb7397191cf58dc763daf606782e10de859aa1a318418656aff2d12254363",
-    "e2de2496b10e4aeb863004a16df9726179878842112d925d443b742638318e3e",
+    "ba5cd230658a6f446e5bf4bc8321a3152d17a54dc15473ea22e536ae4015a28c",
+    "4b243e304394d9a09d6c6ede29c6fee208020344869b7d4982b7545eb601b035",
+];
+/// With a phase ahead of the image, faithful.
+const AHEAD: [&str; 2] = [
+    "c7857102beb930c5401221e284a9c19006413237cfbf1cda632aedcede6f5821",
+    "a02d6854a078ab313b1ffa1ff35c97f6b2d8dd725b58ec1b5cf945782f13a92a",
 ];

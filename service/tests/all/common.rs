@@ -1,14 +1,17 @@
 //! A network of a few pixels, and both parties around it.
 
-use std::sync::LazyLock;
+use std::collections::BTreeMap;
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
-use channel::{Connection, Memory};
+use channel::{Connection, Memory, Relay, Way};
 use import::{ImportOptions, quantise};
 use nets::{
-    Crops, Filter, FloatModel, Geometry, GraphBuilder, Head, Model, Op, Picture, Preprocessing,
-    Samples, Shape, Source, Tensor, Tensors, Window,
+    Algorithm, Crops, Filter, FloatModel, Geometry, GraphBuilder, Head, Model, Op, Picture,
+    Preprocessing, Samples, Shape, Source, Tensor, Tensors, Window,
 };
+use ot::CotPrice;
+use secure::{Algorithms, CpuModel, choose_algorithms};
 use service::{Client, Error, Findings, Request, Served, Server, ServerOptions};
 use testkit::run_over;
 
@@ -132,4 +135,37 @@ pub(crate) fn run(server: &Server, request: &Request, ends: (Connection, Connect
 /// The same in memory.
 pub(crate) fn run_in_memory(server: &Server, request: &Request) -> Outcomes {
     run(server, request, line(Duration::from_secs(60)).pair())
+}
+
+/// The raw outputs of a picture without secrecy, view by view.
+pub(crate) fn clear(model: &Model, number: u8) -> Vec<Vec<i64>> {
+    let views = 0..model.public.preprocessing.views();
+    let prepared = views.map(|view| model.public.prepare(&picture(number), view));
+    let outputs = prepared.map(|view| model.run_integer(view.fixed()).expect("it runs"));
+    outputs.collect()
+}
+
+/// Counts what passes, by stream and party.
+#[derive(Default)]
+pub(crate) struct Counter(pub(crate) Mutex<BTreeMap<(u32, bool), u64>>);
+
+impl Relay for Counter {
+    fn pass(&self, way: Way, _offset: u64, bytes: &mut [u8]) -> usize {
+        let mut counts = self.0.lock().expect("nobody panics");
+        *counts
+            .entry((way.stream, way.from.is_server()))
+            .or_default() += bytes.len() as u64;
+        bytes.len()
+    }
+}
+
+/// The same model with every product by ring-LWE.
+pub(crate) fn encrypted(model: &Model) -> Model {
+    let layers = model.public.graph.nodes().iter();
+    let layers = layers.filter(|node| node.op.is_linear());
+    let by = Algorithm::named("ring-lwe", 1);
+    let layers = layers.map(|node| (node.name.clone(), by.clone())).collect();
+    let (algorithms, cpu) = (Algorithms::Layers(layers), CpuModel::default());
+    let chosen = choose_algorithms(model, &algorithms, CotPrice::FREE, &cpu);
+    chosen.expect("ring-LWE takes every layer").0
 }

@@ -1,5 +1,6 @@
 //! The tests of this crate, in one binary.
 
+mod ahead;
 mod common;
 mod hostile;
 mod refusals;

@@ -1,10 +1,10 @@
 //! Sessions that go well: what comes out is the integer network's, and what it cost is what was planned.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use channel::{Config, Connection, Listener, Relay, Role, Way};
+use channel::{Config, Connection, Listener, Relay, Role};
 use nets::{Crops, Opening};
 use service::{
     Client, EXTENSIONS, Error, ExtensionChoice, Finding, Findings, Mode, NetworkSpeed, Request,
@@ -12,8 +12,8 @@ use service::{
 };
 
 use crate::common::{
-    CLIENT_SEED, MODEL, SERVER, SERVER_SEED, line, model, model_of, picture, run, run_in_memory,
-    server,
+    CLIENT_SEED, Counter, MODEL, SERVER, SERVER_SEED, clear, line, model, model_of, picture, run,
+    run_in_memory, server,
 };
 
 const fn is_sent_and_shared<T: Send + Sync + 'static>() {}
@@ -28,14 +28,6 @@ fn asked(images: u32) -> Request {
         images,
         ..Request::default()
     }
-}
-
-/// The raw outputs of a picture without secrecy, view by view.
-fn clear(model: &nets::Model, number: u8) -> Vec<Vec<i64>> {
-    let views = 0..model.public.preprocessing.views();
-    let prepared = views.map(|view| model.public.prepare(&picture(number), view));
-    let outputs = prepared.map(|view| model.run_integer(view.fixed()).expect("it runs"));
-    outputs.collect()
 }
 
 #[test]
@@ -100,20 +92,6 @@ fn what_it_costs_is_what_was_planned() {
             bytes
         );
         assert_eq!(comm.total_bytes(), bytes + comm.refill_bytes());
-    }
-}
-
-/// Counts what passes, by stream and party.
-#[derive(Default)]
-struct Counter(Mutex<BTreeMap<(u32, bool), u64>>);
-
-impl Relay for Counter {
-    fn pass(&self, way: Way, _offset: u64, bytes: &mut [u8]) -> usize {
-        let mut counts = self.0.lock().expect("nobody panics");
-        *counts
-            .entry((way.stream, way.from.is_server()))
-            .or_default() += bytes.len() as u64;
-        bytes.len()
     }
 }
 
@@ -381,7 +359,6 @@ fn one_server_serves_several_clients_at_once_over_tcp() {
 /// Both ends of a connection over pairs of sockets, under the session ids of the server and the client.
 #[cfg(unix)]
 fn sockets(ids: [u8; 2], streams: &[u32]) -> (Connection, Connection) {
-    use std::collections::BTreeMap;
     use std::os::unix::net::UnixStream;
     use std::sync::Mutex;
 

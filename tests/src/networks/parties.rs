@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use channel::Connection;
 use nets::{IntGraph, PrivateWeights};
-use secure::{Mode, RunReport, SecureNetwork, ServerWeights};
+use secure::{AheadReport, Mode, RunReport, SecureNetwork, ServerWeights};
 use sharing::{Session, default_extension};
 
 /// What both parties got.
@@ -47,6 +47,56 @@ pub fn run_real(graph: &IntGraph, weights: &PrivateWeights, input: &[i64], mode:
     run_in(open, graph, weights, input, mode)
 }
 
+/// Runs a network for some images in one session with ideal correlations, the phase ahead for all of them together where layers run ahead.
+/// Checks both parties' accounts against the plan. Returns what the client learns.
+///
+/// # Panics
+/// If a party fails, or spends something else than planned.
+#[must_use]
+pub fn run_many(
+    network: &SecureNetwork,
+    weights: &PrivateWeights,
+    images: &[Vec<i64>],
+    seed: u64,
+) -> Vec<Vec<i64>> {
+    let weights = ServerWeights::new(Arc::new(weights.clone()));
+    let n = images.len();
+    let check_ahead = |report: &AheadReport| {
+        assert_eq!(report.set_up, network.set_up_cost(), "the set-up");
+        assert_eq!(report.cost, network.ahead_cost(n), "the phase ahead");
+    };
+    let check = |report: &RunReport| {
+        assert_eq!(&report.cost, network.cost(), "a run");
+        assert!(report.set_up.is_silent() && report.ahead.is_silent());
+        for (layer, plan) in report.layers.iter().zip(network.plan()) {
+            assert_eq!(layer.cost, plan.cost, "{} ({})", layer.name, layer.op);
+        }
+    };
+    let ((), outputs, _) = testkit::run_sessions(
+        seed,
+        |s| {
+            let (left, report) = (network.serve_ahead(s, &weights, n, &mut |_| {})).expect("ahead");
+            check_ahead(&report);
+            for ahead in left {
+                let served = network.serve_after(s, &weights, ahead, &mut |_| {});
+                check(&served.expect("the server serves"));
+            }
+        },
+        |s| {
+            let (left, report) = network.prepare_ahead(s, n, &mut |_| {}).expect("ahead");
+            check_ahead(&report);
+            let outputs = images.iter().zip(left).map(|(image, ahead)| {
+                let found = network.infer_after(s, image, ahead, &mut |_| {});
+                let (output, report) = found.expect("the client infers");
+                check(&report);
+                output
+            });
+            outputs.collect()
+        },
+    );
+    outputs
+}
+
 /// Bytes that each direction of a line holds.
 const LINE: usize = 1 << 20;
 
@@ -83,6 +133,7 @@ fn run_in(
             });
             let (output, report) = result.expect("the client infers");
             assert_eq!(&report.cost, network.cost(), "the whole run");
+            assert_eq!(report.set_up, network.set_up_cost(), "the set-up");
             assert_eq!(report.layers.len(), network.plan().len());
             for (layer, plan) in report.layers.iter().zip(network.plan()) {
                 assert_eq!(layer.cost, plan.cost, "{} ({})", layer.name, layer.op);

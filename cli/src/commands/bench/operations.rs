@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use linear::LinearAlgorithm as _;
+use linear::{LinearAlgorithm as _, RingLwe};
 use nets::{
     Algorithm, GraphBuilder, IntGraph, IntOp, LayerShape, LayerWeights, PrivateWeights, Shape,
     Window,
@@ -26,6 +26,7 @@ pub(super) enum Name {
     Truncation,
     Direct,
     Winograd,
+    RingLwe,
     Short,
     Transforms,
 }
@@ -38,6 +39,7 @@ impl Name {
             Self::Truncation => "truncation by 10, 24 bits, 262,144 values",
             Self::Direct => "3x3, 64 to 32, 28x28, w = 10, direct",
             Self::Winograd => "the same by Winograd F(4x4, 3x3)",
+            Self::RingLwe => "the same by ring-LWE",
             Self::Short => "1x1, 512 to 256, 4x4, w = 10",
             Self::Transforms => "3x3 depthwise, 256, 112x112, w = 2, Winograd",
         }
@@ -59,6 +61,8 @@ pub(super) fn all() -> Outcome<Vec<Operation>> {
     let values = Shape::new(16, 128, 128);
     let (same, pointwise) = (Window::square(3, 1, 1), Window::square(1, 1, 0));
     let tile = Tile::F4x4_3x3;
+    let ring_lwe = RingLwe { packed: true };
+    let homomorphic = Algorithm::named(ring_lwe.name(), ring_lwe.guard_bits());
     let linear = |out_channels, groups, window, weight_bits, by| IntOp::Linear {
         shape: LayerShape::Conv {
             out_channels,
@@ -92,6 +96,12 @@ pub(super) fn all() -> Outcome<Vec<Operation>> {
             image,
             RING,
             &[winograd(32, 1, 10), cut(tile.guard_bits())],
+        )?,
+        operation(
+            Name::RingLwe,
+            image,
+            RING,
+            &[linear(32, 1, same, 10, homomorphic), cut(1)],
         )?,
         operation(
             Name::Short,

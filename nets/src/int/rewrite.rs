@@ -1,25 +1,26 @@
-//! Rewriting of a graph into one that computes the same integers by other algorithms, and back.
+//! A graph that computes the same integers by other algorithms, and back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use nets::{Algorithm, IntGraph, IntOp, LayerWeights, PrivateWeights, Rewriter};
-
-use crate::Error;
+use crate::int::weights::{LayerWeights, PrivateWeights};
+use crate::{Algorithm, Error, IntGraph, IntOp, Rewriter};
 
 /// A truncation that is the only consumer of a node, or of what is claimed of it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Truncation {
+#[non_exhaustive]
+pub struct Truncation {
     /// The truncation's node.
-    pub(crate) node: usize,
+    pub node: usize,
     /// Bits cut off.
-    pub(crate) shift: u32,
+    pub shift: u32,
     /// Whether it goes into a narrower ring.
-    pub(crate) narrows: bool,
+    pub narrows: bool,
 }
 
 /// The truncation that is the only consumer of a node's output, if there is one. A claim between the two is true
 /// of 2^g times the value in a ring that is g bits wider, if it is of the value.
-pub(crate) fn truncation(graph: &IntGraph, node: usize) -> Option<Truncation> {
+#[must_use]
+pub fn truncation(graph: &IntGraph, node: usize) -> Option<Truncation> {
     let mut next = graph.sole_consumer(node)?;
     while graph.nodes()[next].op == IntOp::Claim {
         next = graph.sole_consumer(next)?;
@@ -80,15 +81,33 @@ fn moved(
 /// Writes these algorithms into these layers of a graph that has no guard bits. Also returns the new
 /// numbers of nodes with weights.
 ///
-/// The truncation after a layer removes the guard bits as well: floor(2^g·a / 2^(d+g)) is
-/// floor(a / 2^d). A truncation into a narrower ring ends in l − d bits as before; one within the ring
-/// gives the same signed number in l + g bits, which are then narrowed. Where the only consumer of the
-/// layer is no truncation, one by g bits is added.
-pub(crate) fn apply(
+/// # Errors
+/// [`Error::Width`] if a ring grows beyond 64 bits.
+pub fn with_algorithms(
     graph: &IntGraph,
     weights: &PrivateWeights,
     algorithms: &BTreeMap<usize, Algorithm>,
 ) -> Result<(IntGraph, PrivateWeights, BTreeMap<usize, usize>), Error> {
+    let (graph, place) = graph_with_algorithms(graph, algorithms)?;
+    let (weights, places) = moved(weights, &place);
+    let weights = PrivateWeights::new(&graph, weights)?;
+    Ok((graph, weights, places))
+}
+
+/// The graph of [`with_algorithms`], and for every node of the old graph its number in the new one; that of a layer
+/// with guard bits is the layer's own.
+///
+/// The truncation after a layer removes the guard bits as well: floor(2^g·a / 2^(d+g)) is
+/// floor(a / 2^d). A truncation into a narrower ring ends in l − d bits as before; one within the ring
+/// gives the same signed number in l + g bits, which are then narrowed. Where the only consumer of the
+/// layer is no truncation, one by g bits is added.
+///
+/// # Errors
+/// [`Error::Width`] if a ring grows beyond 64 bits.
+pub fn graph_with_algorithms(
+    graph: &IntGraph,
+    algorithms: &BTreeMap<usize, Algorithm>,
+) -> Result<(IntGraph, Vec<Option<usize>>), Error> {
     let mut raised = BTreeMap::new();
     let mut new = Rewriter::new(graph);
     // The new numbers of layers; for one with guard bits, its value is at another node.
@@ -130,16 +149,29 @@ pub(crate) fn apply(
     for (&old, &layer) in &layers {
         place[old] = Some(layer);
     }
-    let (weights, places) = moved(weights, &place);
-    let weights = PrivateWeights::new(&graph, weights)?;
-    Ok((graph, weights, places))
+    Ok((graph, place))
 }
 
-/// Undoes [`apply`]. A layer stays as it is if its guard bits are not removed in the way of that function.
-pub(crate) fn direct(
+/// Undoes [`with_algorithms`]: every layer by [`Algorithm::DIRECT`]. A layer stays as it is if its guard bits are not removed in the way of
+/// that function.
+///
+/// # Errors
+/// Those of graphs that contradict themselves.
+pub fn without_algorithms(
     graph: &IntGraph,
     weights: &PrivateWeights,
 ) -> Result<(IntGraph, PrivateWeights), Error> {
+    let (graph, places) = graph_without_algorithms(graph)?;
+    let (layers, _) = moved(weights, &places);
+    let weights = PrivateWeights::new(&graph, layers)?;
+    Ok((graph, weights))
+}
+
+/// The graph of [`without_algorithms`], and for every node of the old graph its number in the new one.
+///
+/// # Errors
+/// Those of graphs that contradict themselves.
+pub fn graph_without_algorithms(graph: &IntGraph) -> Result<(IntGraph, Vec<Option<usize>>), Error> {
     let (mut lowered, mut dropped) = (BTreeMap::new(), BTreeSet::new());
     let mut new = Rewriter::new(graph);
     for (index, node) in graph.nodes().iter().enumerate() {
@@ -163,10 +195,7 @@ pub(crate) fn direct(
         let guard = lowered.get(&index).copied().unwrap_or(0);
         new.put(index, shifted(&node.op, |shift| shift - guard));
     }
-    let (graph, place) = new.finish()?;
-    let (layers, _) = moved(weights, &place);
-    let weights = PrivateWeights::new(&graph, layers)?;
-    Ok((graph, weights))
+    new.finish()
 }
 
 /// The truncation that follows, and the nodes that go, when the direct layer takes the place of this one; `None`
