@@ -30,7 +30,7 @@ pub fn algorithms() -> &'static [&'static dyn LinearAlgorithm] {
     ALGORITHMS
 }
 
-/// Whether an algorithm rests on homomorphic encryption, and not on oblivious transfers alone.
+/// Whether an algorithm rests on homomorphic encryption, and not on oblivious transfers alone: noise comes from nothing else.
 pub(crate) fn is_homomorphic(algorithm: &dyn LinearAlgorithm) -> bool {
     algorithm.noisy()
 }

@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use channel::Cost;
 use linear::{SetUp, Timing, Work};
-use nets::{IntGraph, IntOp};
+use nets::IntGraph;
 use ot::CotPrice;
 use sharing::Session;
 
+use crate::Error;
 use crate::draft::{Draft, Task, Wanted};
 use crate::limits::Limits;
-use crate::noise::noise;
+use crate::noise::{self, noise};
 use crate::quotients::Group;
 use crate::report::{LayerPlan, Mode};
 use crate::spread::Spread;
 use crate::step::Step;
-use crate::{Error, algorithms};
 
 /// An integer graph that is planned and ready for secure runs.
 ///
@@ -169,12 +169,7 @@ impl SecureNetwork {
     #[must_use]
     pub fn homomorphic(&self) -> Option<&str> {
         let mut layers = self.graph.nodes().iter();
-        let found = layers.find(|node| match &node.op {
-            IntOp::Linear { by, .. } => {
-                algorithms::named(by.name()).is_some_and(algorithms::is_homomorphic)
-            }
-            _ => false,
-        });
+        let found = layers.find(|node| noise::own(&node.op) > 0);
         found.map(|node| node.name.as_str())
     }
 

@@ -57,8 +57,8 @@ pub(crate) fn noise(graph: &IntGraph) -> Result<Vec<u32>, Error> {
     Ok(noise.into_iter().map(|(bits, _)| bits).collect())
 }
 
-/// Low bits of an operation's own result that are noise.
-fn own(op: &IntOp) -> u32 {
+/// Low bits of an operation's own result that are noise. Those of homomorphic encryption have some, and no others do.
+pub(crate) fn own(op: &IntOp) -> u32 {
     match op {
         IntOp::Linear { by, .. } => {
             let noisy = algorithms::named(by.name()).is_some_and(|algorithm| algorithm.noisy());
