@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::curve::Curve;
 use super::provenance::{Provenance, channelwise};
 use crate::Error;
 use crate::graph::{Arity, Graph, Operator};
@@ -91,6 +92,11 @@ pub enum Op {
     HardSigmoid,
     /// x · clip(x + 3, 0, 6) / 6.
     HardSwish,
+    /// A smooth function of each value.
+    Curve {
+        /// The function.
+        curve: Curve,
+    },
     /// Each channel of the first input times the second input's one value of that channel: the
     /// gate of a squeeze-and-excite block.
     Gate,
@@ -183,6 +189,8 @@ pub enum Rescaling {
     HardSigmoid,
     /// [`Op::HardSwish`].
     HardSwish,
+    /// [`Op::Curve`].
+    Curve,
     /// [`Op::Gate`].
     Gate,
 }
@@ -238,6 +246,7 @@ impl Op {
             | Self::Add => Kind::Acts,
             Self::HardSigmoid => Kind::Rescales(Rescaling::HardSigmoid),
             Self::HardSwish => Kind::Rescales(Rescaling::HardSwish),
+            Self::Curve { .. } => Kind::Rescales(Rescaling::Curve),
             Self::Gate => Kind::Rescales(Rescaling::Gate),
         }
     }
@@ -270,6 +279,7 @@ impl Op {
             | Self::Clip { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate => false,
         }
     }
@@ -315,6 +325,7 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
@@ -345,6 +356,7 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
@@ -377,6 +389,7 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
@@ -443,6 +456,7 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
@@ -479,6 +493,7 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::Add
             | Self::Concat
@@ -532,6 +547,7 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
@@ -558,6 +574,7 @@ impl Operator for Op {
             Self::MaxPool { .. } => "max-pool",
             Self::HardSigmoid => "hard-sigmoid",
             Self::HardSwish => "hard-swish",
+            Self::Curve { curve } => curve.name(),
             Self::Gate => "gate",
             Self::AvgPool { .. } => "avg-pool",
             Self::GlobalAvgPool => "global-avg-pool",
@@ -588,6 +605,7 @@ impl Operator for Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
             | Self::ChannelShuffle { .. }
@@ -616,6 +634,7 @@ impl Operator for Op {
             | Self::AddMap { .. }
             | Self::HardSigmoid
             | Self::HardSwish => Ok(x),
+            Self::Curve { curve } => curve.problem().map_or(Ok(x), Err),
             Self::LeakyRelu { slope } if slope.is_finite() => Ok(x),
             Self::LeakyRelu { slope } => Err(format!("its slope is {slope}")),
             Self::Gate if inputs[1] == Shape::vector(x.channels) => Ok(x),
