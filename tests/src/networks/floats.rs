@@ -84,6 +84,10 @@ pub const fn number(op: &Op) -> usize {
         // These two are made by import, of others.
         Op::SignedRelu { .. } => 21,
         Op::AddMap { .. } => 22,
+        Op::Clamp { .. } => 23,
+        Op::Neg => 24,
+        Op::Pick { .. } => 25,
+        Op::Reorder { .. } => 26,
     }
 }
 
