@@ -59,7 +59,12 @@ fn supported(model: &FloatModel, scales: &Scales) -> Result<(), Error> {
                 node.name
             ));
         }
-        if let Op::Curve { .. } = node.op {
+        if let Op::Curve { .. }
+        | Op::Clamp { .. }
+        | Op::Neg
+        | Op::Pick { .. }
+        | Op::Reorder { .. } = node.op
+        {
             bad.push(format!("{} (`{}`)", node.op.name(), node.name));
         }
         if let Some(problem) = leaky::problem(model, &node.op)? {
@@ -362,6 +367,9 @@ impl<'a> Lowering<'a> {
             },
             Op::Conv2d { .. } | Op::Linear { .. } | Op::BatchNorm { .. } | Op::AddMap { .. } => {
                 unreachable!("linear nodes are emitted first, and norms were refused")
+            }
+            Op::Clamp { .. } | Op::Neg | Op::Pick { .. } | Op::Reorder { .. } => {
+                unreachable!("supported() refused them")
             }
             Op::HardSigmoid | Op::HardSwish | Op::Curve { .. } | Op::Gate => {
                 unreachable!("operations that rescale were emitted above")

@@ -85,6 +85,10 @@ pub const fn number(op: &Op) -> usize {
         // These two are made by import, of others.
         Op::SignedRelu { .. } => 22,
         Op::AddMap { .. } => 23,
+        Op::Clamp { .. } => 24,
+        Op::Neg => 25,
+        Op::Pick { .. } => 26,
+        Op::Reorder { .. } => 27,
     }
 }
 
