@@ -65,7 +65,9 @@ pub(crate) fn equalise(model: &FloatModel, peaks: &[Vec<f64>]) -> Result<Balance
         }
     }
     let of = |(node, shape): (usize, &Shape)| {
-        (0..shape.channels).map(|c| factor[classes.class(node, c)]).collect()
+        (0..shape.channels)
+            .map(|c| factor[classes.class(node, c)])
+            .collect()
     };
     let factors = model.graph.types().iter().enumerate().map(of).collect();
     Ok(Balanced {

@@ -4,7 +4,7 @@
 //! takes the ends by the signs of its weights. Everything is computed in `f32` as the network itself is; the result is
 //! widened by what rounding may have cost it.
 
-use nets::{FloatModel, LinearView, Op, Preprocessing, Shape, Tensor, Tensors};
+use nets::{Curve, FloatModel, LinearView, Op, Preprocessing, Shape, Tensor, Tensors};
 
 use crate::Error;
 use crate::variants::extremes;
@@ -65,10 +65,7 @@ impl Ends {
 }
 
 /// The largest magnitude that every node's output can have; infinite where `f32` does not hold it.
-pub(crate) fn reach(
-    model: &FloatModel,
-    preprocessing: &Preprocessing,
-) -> Result<Vec<f64>, Error> {
+pub(crate) fn reach(model: &FloatModel, preprocessing: &Preprocessing) -> Result<Vec<f64>, Error> {
     let (graph, shapes) = (&model.graph, model.graph.types());
     let last_use = graph.last_use();
     let mut ends: Vec<Option<Ends>> = Vec::with_capacity(graph.len());
@@ -100,7 +97,12 @@ fn of(op: &Op, tensors: &Tensors, inputs: &[(&Ends, Shape)], out: Shape) -> Resu
         op.compute(tensors, &inputs, out)
     };
     let (low, high): (fn(&Ends) -> &[f32], fn(&Ends) -> &[f32]) = (|e| &e.low, |e| &e.high);
-    let ends = || Ok::<_, Error>(Ends::between(compute(tensors, low)?, compute(tensors, high)?));
+    let ends = || {
+        Ok::<_, Error>(Ends::between(
+            compute(tensors, low)?,
+            compute(tensors, high)?,
+        ))
+    };
     Ok(match op {
         Op::Input { .. } => unreachable!("the input is known"),
         Op::Conv2d { .. } | Op::Linear { .. } => {
@@ -128,10 +130,18 @@ fn of(op: &Op, tensors: &Tensors, inputs: &[(&Ends, Shape)], out: Shape) -> Resu
         | Op::Slice { .. }
         | Op::Subsample { .. }
         | Op::PadChannels { .. }
-        | Op::Flatten => ends()?,
+        | Op::Flatten
+        | Op::Clamp { .. }
+        | Op::Neg
+        | Op::Pick { .. }
+        | Op::Reorder { .. } => ends()?,
         // With a negative slope they turn at 0.
         Op::LeakyRelu { .. } | Op::PRelu { .. } => ends()?.with(x, 0.0, 0.0),
         Op::HardSwish => ends()?.with(x, -1.5, -0.375),
+        Op::Curve { curve } => match turn(*curve) {
+            Some((at, value)) => ends()?.with(x, at, value),
+            None => ends()?,
+        },
         Op::Gate => {
             let (gate, plane) = (inputs[1].0, inputs[0].1.plane());
             let values = x.low.iter().zip(&x.high).enumerate();
@@ -150,6 +160,19 @@ fn of(op: &Op, tensors: &Tensors, inputs: &[(&Ends, Shape)], out: Shape) -> Resu
     })
 }
 
+/// Where a smooth function has its least value on the left, and that value.
+const fn turn(curve: Curve) -> Option<(f32, f32)> {
+    match curve {
+        Curve::Sigmoid | Curve::Tanh | Curve::Celu { .. } | Curve::Selu | Curve::Softplus => None,
+        // One with an alpha below 0 falls before 0.
+        Curve::Elu { .. } => Some((0.0, 0.0)),
+        Curve::Silu => Some((-1.278_465, -0.278_465)),
+        Curve::Gelu => Some((-0.751_79, -0.169_972)),
+        Curve::GeluTanh => Some((-0.752_46, -0.170_041)),
+        Curve::Mish => Some((-1.192_27, -0.308_844)),
+    }
+}
+
 /// The parameters of a linear layer twice: with the weights above zero and its bias, and with those below and none.
 fn parts(tensors: &Tensors, layer: &LinearView<'_>) -> Result<[Tensors; 2], Error> {
     let weight = tensors.tensor(layer.weight)?;
@@ -166,4 +189,30 @@ fn parts(tensors: &Tensors, layer: &LinearView<'_>) -> Result<[Tensors; 2], Erro
         found[1].insert(bias, Tensor::new(whole.shape().to_vec(), none));
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn curves_turn_where_they_are_said_to() {
+        let curves = [Curve::Silu, Curve::Gelu, Curve::GeluTanh, Curve::Mish];
+        for curve in curves {
+            let (at, value) = turn(curve).expect("it turns");
+            let values = (-5000..5000).map(|i| curve.value(f64::from(i) / 500.0));
+            let least = values.fold(f64::INFINITY, f64::min);
+            assert!((least - f64::from(value)).abs() < 2e-6, "{curve:?} {least}");
+            assert!(
+                (curve.value(f64::from(at)) - least).abs() < 2e-6,
+                "{curve:?} {at}"
+            );
+        }
+        for curve in [Curve::Sigmoid, Curve::Tanh, Curve::Selu, Curve::Softplus] {
+            let values: Vec<f64> = (-500..500)
+                .map(|i| curve.value(f64::from(i) / 50.0))
+                .collect();
+            assert!(values.is_sorted(), "{curve:?}");
+        }
+    }
 }

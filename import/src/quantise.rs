@@ -113,11 +113,7 @@ struct Quantised {
 }
 
 impl Calibrated {
-    fn new(
-        source: &Source,
-        samples: &[Vec<f32>],
-        options: &ImportOptions,
-    ) -> Result<Self, Error> {
+    fn new(source: &Source, samples: &[Vec<f32>], options: &ImportOptions) -> Result<Self, Error> {
         let folded = fold(&source.float)?;
         let mut peaks = calibrate::no_peaks(&folded);
         let run = |model: &FloatModel, peaks: &mut calibrate::Peaks| -> Result<Vec<_>, Error> {
@@ -144,7 +140,14 @@ impl Calibrated {
         let (peaks, wide) = (balanced.scaled(&peaks), balanced.scaled(&wide));
         let float = balanced.model;
         let seen = calibrate::tops(&peaks);
-        let reach = reach(&float, &source.preprocessing, &seen, &wide, samples.len(), options)?;
+        let reach = reach(
+            &float,
+            &source.preprocessing,
+            &seen,
+            &wide,
+            samples.len(),
+            options,
+        )?;
         let held_out = held_out(samples.len());
         let shown = (0..samples.len()).filter(|i| !held_out.contains(i));
         let moments = match options.rounding {

@@ -107,9 +107,8 @@ pub(crate) fn variants<'a>(
     samples: &'a [Vec<f32>],
     preprocessing: &'a Preprocessing,
 ) -> impl Iterator<Item = (usize, Vec<f32>)> + 'a {
-    let variant = |(sample, variant): (usize, Variant)| {
-        (sample, variant.of(&samples[sample], preprocessing))
-    };
+    let variant =
+        |(sample, variant): (usize, Variant)| (sample, variant.of(&samples[sample], preprocessing));
     chosen(samples.len()).into_iter().map(variant)
 }
 
