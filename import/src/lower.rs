@@ -238,7 +238,7 @@ impl<'a> Lowering<'a> {
             Preset::Mixed => self.first_bits[node] + shift,
             Preset::Uniform { bits } => bits,
         };
-        let needed = self.options.activation_bits + shift;
+        let needed = self.options.activation_bits.max(self.scales.needed[node]) + shift;
         if matches!(self.options.preset, Preset::Uniform { .. }) && ring < needed {
             let problem = format!("it needs {needed} bits, the uniform ring has {ring}");
             return Err(Error::width(name, problem));
