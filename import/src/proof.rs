@@ -120,6 +120,8 @@ fn of(op: &Op, tensors: &Tensors, inputs: &[(&Ends, Shape)], out: Shape) -> Resu
         | Op::SignedRelu { .. }
         | Op::AddMap { .. }
         | Op::Clip { .. }
+        | Op::Clamp { .. }
+        | Op::Neg
         | Op::MaxPool { .. }
         | Op::HardSigmoid
         | Op::AvgPool { .. }
@@ -131,8 +133,6 @@ fn of(op: &Op, tensors: &Tensors, inputs: &[(&Ends, Shape)], out: Shape) -> Resu
         | Op::Subsample { .. }
         | Op::PadChannels { .. }
         | Op::Flatten
-        | Op::Clamp { .. }
-        | Op::Neg
         | Op::Pick { .. }
         | Op::Reorder { .. } => ends()?,
         // With a negative slope they turn at 0.

@@ -5,6 +5,8 @@
 //! and a truncation by d = w + x - y >= 0 bits leads to the output group's scale y. Products and divided
 //! means ([`crate::rescale`]) connect groups in the same way.
 
+use std::collections::BTreeMap;
+
 use nets::{FloatGraph, FloatModel, Kind, MAX_WEIGHT_BITS, Node, Op, Rescaling};
 
 use crate::Error;
@@ -71,6 +73,10 @@ pub(crate) struct Scales {
     pub(crate) needed: Vec<u32>,
     /// How many times too large the integers of each node are, where they are sums instead of means.
     pub(crate) gain: Vec<f64>,
+    /// Whether each node is the network's input or only moves or joins it. The client can encode that for any ring.
+    pub(crate) is_input: Vec<bool>,
+    /// For clamps the bounds that values can reach.
+    pub(crate) clamps: Clamps,
     /// For linear nodes.
     pub(crate) linear: Vec<Option<LinearScale>>,
     /// For the other nodes that end a group.
@@ -84,6 +90,9 @@ impl Scales {
         linear.or(self.rescale[node].map(|rescale| rescale.shift))
     }
 }
+
+/// The lower and the upper bound of each clamp.
+type Clamps = BTreeMap<usize, [Option<f64>; 2]>;
 
 /// Sets of nodes that share a scale, as a union-find structure.
 struct Groups(Vec<usize>);
@@ -119,10 +128,14 @@ pub(crate) fn choose_scales(
         }
     }
     let root: Vec<usize> = (0..nodes.len()).map(|i| groups.find(i)).collect();
-    let input_is_alone = root.iter().filter(|&&r| r == 0).count() == 1;
+    let is_input = inputs(&model.graph);
+    let in_group = |&index: &usize| root[index] == 0;
+    let mut with_input = (0..nodes.len()).filter(in_group);
+    let input_is_alone =
+        with_input.all(|index| is_input[index] && (index == 0 || index + 1 < nodes.len()));
     // Scales and the bits that precision asks for follow what is usual; widths have room for more.
-    let (top, usual) = tops(model, &reach.scale, input_bound, &root)?;
-    let (_, widest) = tops(model, &reach.width, input_bound, &root)?;
+    let (top, usual, _) = tops(model, &reach.scale, input_bound, &root)?;
+    let (_, widest, clamps) = tops(model, &reach.width, input_bound, &root)?;
     let max_bits = |group| match group {
         // All consumers of the input are linear layers: its width costs in the accumulator only.
         0 if input_is_alone => options.input_bits,
@@ -178,19 +191,37 @@ pub(crate) fn choose_scales(
         bits,
         needed,
         gain,
+        is_input,
+        clamps,
         linear,
         rescale,
     })
 }
 
+/// For each node, whether it is the input or only moves or joins it.
+fn inputs(graph: &FloatGraph) -> Vec<bool> {
+    let mut is_input = vec![true; graph.len()];
+    for (index, node) in graph.nodes().iter().enumerate().skip(1) {
+        let moves = matches!(node.op.kind(), Kind::Moves | Kind::Joins);
+        is_input[index] = moves && node.inputs.iter().all(|&input| is_input[input]);
+    }
+    is_input
+}
+
+/// The bounds of a clamp that values up to `before` can reach.
+fn reached([low, high]: [Option<f64>; 2], before: f64) -> [Option<f64>; 2] {
+    let far = 2.0 * before;
+    [low.filter(|&v| v >= -far), high.filter(|&v| v <= far)]
+}
+
 /// For every group, by its number: the largest value that decides its scale, and the largest that decides
-/// its bits.
+/// its bits. Also the bounds of clamps.
 fn tops(
     model: &FloatModel,
     reach: &[f64],
     input_bound: f64,
     root: &[usize],
-) -> Result<(Vec<f64>, Vec<f64>), Error> {
+) -> Result<(Vec<f64>, Vec<f64>, Clamps), Error> {
     let nodes = model.graph.nodes();
     let mut top = vec![0.0_f64; nodes.len()];
     for (index, &group) in root.iter().enumerate() {
@@ -205,9 +236,24 @@ fn tops(
     // Some operations shift a value before they cut it off. The shifted value is in no tensor of the float
     // network: it needs bits, but no other scale.
     let mut widest = top.clone();
+    let mut clamps = Clamps::new();
     for (index, node) in nodes.iter().enumerate() {
+        let before = |input: usize| match input {
+            0 => top[0],
+            input => reach[input],
+        };
         match node.op.kind() {
             Kind::Acts => {
+                if let Op::Clamp { low, high } = node.op {
+                    let before = before(node.inputs[0]);
+                    let bounds = reached([low, high], before);
+                    let moved = bounds
+                        .iter()
+                        .flatten()
+                        .fold(0.0, |most: f64, v| most.max(v.abs()));
+                    widest[root[index]] = widest[root[index]].max(before + moved);
+                    clamps.insert(index, bounds);
+                }
                 let Some(shift) = node.op.offset() else {
                     continue;
                 };
@@ -219,11 +265,7 @@ fn tops(
             // x + 3, which is clipped at 6.
             Kind::Rescales(Rescaling::HardSigmoid | Rescaling::HardSwish) => {
                 let group = root[node.inputs[0]];
-                let before = match node.inputs[0] {
-                    0 => top[0],
-                    input => reach[input],
-                };
-                widest[group] = widest[group].max(before + 3.0).max(6.0);
+                widest[group] = widest[group].max(before(node.inputs[0]) + 3.0).max(6.0);
             }
             Kind::Input
             | Kind::Linear
@@ -235,7 +277,7 @@ fn tops(
             | Kind::Rescales(Rescaling::Gate | Rescaling::Curve) => {}
         }
     }
-    Ok((top, widest))
+    Ok((top, widest, clamps))
 }
 
 /// The largest scale at which `top` fits into signed `bits`.

@@ -11,7 +11,8 @@ use super::types::TensorType;
 use super::weights::{LayerWeights, PrivateWeights};
 use crate::Error;
 use crate::kernel::{
-    im2col, pad_channels, pool_plane, reciprocals, shuffle, slice, subsample, sum_pool,
+    im2col, pad_channels, pick, pool_plane, reciprocals, reorder, shuffle, slice, subsample,
+    sum_pool,
 };
 use crate::shape::{Shape, Window};
 
@@ -202,6 +203,12 @@ fn compute(
         &IntOp::SumPool { window } => sum_pool(x, shape, out, window, i64::wrapping_add),
         &IntOp::Subsample { stride } => subsample(x, shape, stride),
         &IntOp::PadChannels { front, back } => pad_channels(x, shape, front, back),
+        IntOp::Pick {
+            channels,
+            rows,
+            columns,
+        } => pick(x, shape, [channels, rows, columns], out),
+        &IntOp::Reorder { order, .. } => reorder(x, shape, order),
         IntOp::Input { .. }
         | IntOp::Extend { .. }
         | IntOp::Narrow { .. }

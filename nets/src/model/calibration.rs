@@ -1,6 +1,7 @@
 //! What inputs a model was made for, as far as its clients may know.
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize as _;
 
 use super::preprocess::{Picture, Preprocessing};
 
@@ -10,6 +11,9 @@ const MILLION: f64 = 1e6;
 const STEP: f64 = 8.0;
 /// An interval is at least this many levels wider than what was seen, at either end.
 const LEAST: f64 = 24.0;
+
+/// The longest text of faults.
+const MAX_FAULTS: usize = 512;
 
 /// What decided how much room the tensors of a model have.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -32,8 +36,6 @@ pub struct Accuracy {
     pub asked: u32,
     /// The largest difference found on the images that it was judged by.
     pub found: u32,
-    /// Whether a larger difference than allowed, or another fault that the import found, was accepted.
-    pub accepted: bool,
 }
 
 impl Accuracy {
@@ -49,7 +51,6 @@ impl Accuracy {
         Self {
             asked: millionths(asked),
             found: millionths(found),
-            accepted: false,
         }
     }
 }
@@ -79,6 +80,9 @@ pub struct Calibration {
     /// How near the integer network was to its float network, where it was to be judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<Accuracy>,
+    /// The faults that the import found and that whoever imported it accepted, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<String>,
 }
 
 /// Mean and standard deviation of some levels.
@@ -133,7 +137,21 @@ impl Calibration {
             ranges,
             levels: channels.enumerate().map(of_channel).collect(),
             accuracy: None,
+            accepted: None,
         }
+    }
+
+    /// Says of the model which faults were accepted, in words of which as many are kept as fit.
+    pub fn accept(&mut self, faults: &str) {
+        let shown = faults.chars().filter(|c| !c.is_control());
+        let mut text = String::new();
+        for c in shown {
+            if text.len() + c.len_utf8() > MAX_FAULTS {
+                break;
+            }
+            text.push(c);
+        }
+        self.accepted = Some(text);
     }
 
     /// In what a picture is unlike the calibration images, in words; `None` where it is like them.
@@ -142,7 +160,13 @@ impl Calibration {
     /// When the preprocessing does not pass [`Preprocessing::check`].
     #[must_use]
     pub fn unlike(&self, picture: &Picture, preprocessing: &Preprocessing) -> Option<String> {
-        let pixels = preprocessing.pixels(picture, 0);
+        let mut pixels = preprocessing.pixels(picture, 0);
+        let unlike = self.unlike_pixels(&pixels, preprocessing);
+        pixels.zeroize();
+        unlike
+    }
+
+    fn unlike_pixels(&self, pixels: &[u8], preprocessing: &Preprocessing) -> Option<String> {
         let planes = pixels.chunks_exact(preprocessing.shape.plane());
         let several = self.levels.len() > 1;
         for (c, (plane, levels)) in planes.zip(&self.levels).enumerate() {
@@ -172,7 +196,11 @@ impl Calibration {
         let ordered = |ends: [u8; 2]| ends[0] <= ends[1];
         let good = self.images > 0
             && self.levels.len() == channels
-            && (self.levels.iter()).all(|l| ordered(l.mean) && ordered(l.deviation));
+            && (self.levels.iter()).all(|l| ordered(l.mean) && ordered(l.deviation))
+            // It is shown to people.
+            && self.accepted.as_ref().is_none_or(|text| {
+                text.len() <= MAX_FAULTS && !text.chars().any(char::is_control)
+            });
         match good {
             true => Ok(()),
             false => Err("the statistics of its calibration make no sense".into()),
@@ -223,7 +251,21 @@ mod tests {
         let mut turned = good.clone();
         turned.levels[0].mean = [9, 8];
         assert!(turned.check(1).is_err());
-        let none = Calibration { images: 0, ..good };
+        let none = Calibration {
+            images: 0,
+            ..good.clone()
+        };
         assert!(none.check(1).is_err());
+        for text in ["\u{1b}[2J".to_owned(), "x".repeat(MAX_FAULTS + 1)] {
+            let accepted = Some(text.clone());
+            let hostile = Calibration {
+                accepted,
+                ..good.clone()
+            };
+            assert!(hostile.check(1).is_err());
+            let mut told = good.clone();
+            told.accept(&text);
+            told.check(1).expect("it is shortened");
+        }
     }
 }
