@@ -9,7 +9,7 @@ use crate::equalise::equalise;
 use crate::extensions::cheapened;
 use crate::lower::lower;
 use crate::options::{ImportOptions, Rounding};
-use crate::preact::{has_norms, lowerable};
+use crate::preact::{is_left, lowerable};
 use crate::report::ImportReport;
 use crate::rounding::Moments;
 use crate::widths::{LayerWidths, widths};
@@ -115,7 +115,7 @@ impl Calibrated {
         let folded = fold(source)?;
         let (mut peaks, logits) = calibrate::peaks(&folded, samples)?;
         let mut float = folded.clone();
-        if has_norms(&folded.graph) {
+        if is_left(&folded.graph) {
             float = lowerable(&folded, &peaks, options.margin)?;
             (peaks, _) = calibrate::peaks(&float, samples)?;
         }
