@@ -60,6 +60,9 @@ fn supported(model: &FloatModel, scales: &Scales) -> Result<(), Error> {
                 node.name
             ));
         }
+        if let Op::Curve { .. } = node.op {
+            bad.push(format!("{} (`{}`)", node.op.name(), node.name));
+        }
         if let Some(problem) = leaky::problem(model, &node.op)? {
             bad.push(format!("{problem} (`{}`)", node.name));
         }
@@ -235,7 +238,7 @@ impl<'a> Lowering<'a> {
             Preset::Mixed => self.first_bits[node] + shift,
             Preset::Uniform { bits } => bits,
         };
-        let needed = self.options.activation_bits + shift;
+        let needed = self.options.activation_bits.max(self.scales.needed[node]) + shift;
         if matches!(self.options.preset, Preset::Uniform { .. }) && ring < needed {
             let problem = format!("it needs {needed} bits, the uniform ring has {ring}");
             return Err(Error::width(name, problem));
@@ -381,7 +384,7 @@ impl<'a> Lowering<'a> {
             Op::Conv2d { .. } | Op::Linear { .. } | Op::BatchNorm { .. } | Op::AddMap { .. } => {
                 unreachable!("linear nodes are emitted first, and norms were refused")
             }
-            Op::HardSigmoid | Op::HardSwish | Op::Gate => {
+            Op::HardSigmoid | Op::HardSwish | Op::Curve { .. } | Op::Gate => {
                 unreachable!("operations that rescale were emitted above")
             }
         };

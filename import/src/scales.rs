@@ -11,6 +11,7 @@ use nets::{FloatGraph, FloatModel, Kind, MAX_WEIGHT_BITS, Node, Op, Rescaling};
 
 use crate::Error;
 use crate::options::{ImportOptions, Preset};
+use crate::ranges::Reach;
 use crate::rescale::{Place, Rescale, Rescaled, rescales};
 
 /// The fewest bits of an activation.
@@ -68,6 +69,8 @@ pub(crate) struct Scales {
     pub(crate) tensor: Vec<i32>,
     /// Bits of each node's output as an activation.
     pub(crate) bits: Vec<u32>,
+    /// Bits that each node's output needs, whatever the preset gives it.
+    pub(crate) needed: Vec<u32>,
     /// How many times too large the integers of each node are, where they are sums instead of means.
     pub(crate) gain: Vec<f64>,
     /// Whether each node is the network's input or only moves or joins it. The client can encode that for any ring.
@@ -114,7 +117,7 @@ impl Groups {
 /// Chooses the scales.
 pub(crate) fn choose_scales(
     model: &FloatModel,
-    ranges: &[f64],
+    reach: &Reach,
     input_bound: f64,
     options: &ImportOptions,
 ) -> Result<Scales, Error> {
@@ -132,7 +135,9 @@ pub(crate) fn choose_scales(
     let mut with_input = (0..nodes.len()).filter(in_group);
     let input_is_alone =
         with_input.all(|index| is_input[index] && (index == 0 || index + 1 < nodes.len()));
-    let (top, widest, clamps) = tops(model, ranges, input_bound, options, &root)?;
+    // Scales and the bits that precision asks for follow what is usual; widths have room for more.
+    let (top, usual, _) = tops(model, &reach.scale, input_bound, &root)?;
+    let (_, widest, clamps) = tops(model, &reach.width, input_bound, &root)?;
     let max_bits = |group| match group {
         // All consumers of the input are linear layers: its width costs in the accumulator only.
         0 if input_is_alone => options.input_bits,
@@ -147,7 +152,11 @@ pub(crate) fn choose_scales(
     let is_anew = is_anew.collect();
     let weight = weight_scales(model, &gain, options)?;
     lower_until_shifts_fit(&model.graph, &root, &weight, &rescales, &mut scale)?;
-    let needed = |group: usize| bits_for(widest[group] * 2f64.powi(scale[group])).max(MIN_BITS);
+    let usual = |group: usize| bits_for(usual[group] * 2f64.powi(scale[group])).max(MIN_BITS);
+    let needed = |group: usize| {
+        let wide = bits_for(widest[group] * 2f64.powi(scale[group]));
+        wide.max(usual(group))
+    };
     let linear = (0..nodes.len()).map(|i| {
         let x = nodes[i].inputs.first().map_or(0, |&x| root[x]);
         let fitted = LinearScale {
@@ -155,14 +164,14 @@ pub(crate) fn choose_scales(
             bits: weight_bits(&nodes[i].op, options),
             shift: (weight[i]? + scale[x] - scale[root[i]]).cast_unsigned(),
         };
-        Some(fitted.within(needed(root[i]), gain[nodes[i].inputs[0]], options))
+        Some(fitted.within(usual(root[i]), gain[nodes[i].inputs[0]], options))
     });
     let linear = linear.collect();
-    let bits = |group: usize| match options.preset {
-        Preset::Uniform { bits } => bits,
-        Preset::Mixed => needed(group),
+    let needed: Vec<u32> = root.iter().map(|&r| needed(r)).collect();
+    let bits = match options.preset {
+        Preset::Uniform { bits } => vec![bits; nodes.len()],
+        Preset::Mixed => needed.clone(),
     };
-    let bits = root.iter().map(|&r| bits(r)).collect();
     let rescale = (0..nodes.len()).map(|index| {
         let node = &nodes[index];
         let inputs: Vec<i32> = node.inputs.iter().map(|&i| scale[root[i]]).collect();
@@ -171,7 +180,7 @@ pub(crate) fn choose_scales(
             what,
             inputs: &inputs,
             output: scale[root[index]],
-            bits: needed(root[index]),
+            bits: usual(root[index]),
             gain: gain[node.inputs[0]],
             shape: shapes[node.inputs[0]],
             out: shapes[index],
@@ -184,6 +193,7 @@ pub(crate) fn choose_scales(
     Ok(Scales {
         tensor: root.iter().map(|&r| scale[r]).collect(),
         bits,
+        needed,
         gain,
         is_input,
         is_anew,
@@ -219,9 +229,8 @@ fn reached([low, high]: [Option<f64>; 2], before: f64) -> [Option<f64>; 2] {
 /// its bits. Also the bounds of clamps.
 fn tops(
     model: &FloatModel,
-    ranges: &[f64],
+    reach: &[f64],
     input_bound: f64,
-    options: &ImportOptions,
     root: &[usize],
 ) -> Result<(Vec<f64>, Vec<f64>, Clamps), Error> {
     let nodes = model.graph.nodes();
@@ -230,7 +239,7 @@ fn tops(
         let range = match nodes[index].op {
             // No input gives more.
             Op::HardSigmoid => 1.0,
-            _ => ranges[index] * options.margin,
+            _ => reach[index],
         };
         top[group] = top[group].max(range);
     }
@@ -242,7 +251,7 @@ fn tops(
     for (index, node) in nodes.iter().enumerate() {
         let before = |input: usize| match input {
             0 => top[0],
-            input => ranges[input] * options.margin,
+            input => reach[input],
         };
         match node.op.kind() {
             Kind::Acts => {
@@ -261,7 +270,7 @@ fn tops(
                 };
                 let shifts = model.tensors.tensor(shift)?.data();
                 let largest = shifts.iter().fold(0.0_f32, |top, v| top.max(v.abs()));
-                let before = ranges[node.inputs[0]] * options.margin;
+                let before = reach[node.inputs[0]];
                 widest[root[index]] = widest[root[index]].max(before + f64::from(largest));
             }
             // x + 3, which is clipped at 6.
@@ -276,7 +285,7 @@ fn tops(
             | Kind::Moves
             | Kind::Joins
             | Kind::Averages
-            | Kind::Rescales(Rescaling::Gate) => {}
+            | Kind::Rescales(Rescaling::Gate | Rescaling::Curve) => {}
         }
     }
     Ok((top, widest, clamps))
@@ -360,7 +369,7 @@ fn lower_until_shifts_fit(
                 }
                 Kind::Rescales(Rescaling::HardSwish) => first(scale),
                 // The reciprocal has as many bits as the result needs.
-                Kind::Rescales(Rescaling::HardSigmoid) => None,
+                Kind::Rescales(Rescaling::HardSigmoid | Rescaling::Curve) => None,
                 Kind::Averages => first(scale).filter(|_| rescales[index].is_some()),
                 // They are in one group with their inputs.
                 Kind::Input

@@ -14,6 +14,7 @@ mod shape;
 pub mod guide {}
 
 pub use error::Error;
+pub use float::curve::Curve;
 pub use float::executor::FloatModel;
 pub use float::fold::{fold, fold_batch_norms};
 pub use float::gemm::gemm_f32;

@@ -202,6 +202,10 @@ impl Op {
             Self::MaxPool { window } => pool(x, shape, out, *window, f32::NEG_INFINITY, f32::max),
             Self::HardSigmoid => x.iter().map(|&v| hard_sigmoid(v)).collect(),
             Self::HardSwish => x.iter().map(|&v| v * hard_sigmoid(v)).collect(),
+            Self::Curve { curve } => {
+                let value = |&v: &f32| curve.value(f64::from(v)) as f32;
+                x.par_iter().map(value).collect()
+            }
             Self::Gate => {
                 let gated = |(i, v): (usize, &f32)| v * inputs[1].0[i / shape.plane()];
                 x.iter().enumerate().map(gated).collect()

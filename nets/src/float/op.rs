@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::curve::Curve;
 use super::provenance::{Provenance, channelwise, reordered_channels};
 use crate::Error;
 use crate::graph::{Arity, Graph, Operator};
@@ -105,6 +106,11 @@ pub enum Op {
     HardSigmoid,
     /// x · clip(x + 3, 0, 6) / 6.
     HardSwish,
+    /// A smooth function of each value.
+    Curve {
+        /// The function.
+        curve: Curve,
+    },
     /// Each channel of the first input times the second input's one value of that channel: the
     /// gate of a squeeze-and-excite block.
     Gate,
@@ -218,6 +224,8 @@ pub enum Rescaling {
     HardSigmoid,
     /// [`Op::HardSwish`].
     HardSwish,
+    /// [`Op::Curve`].
+    Curve,
     /// [`Op::Gate`].
     Gate,
 }
@@ -277,6 +285,7 @@ impl Op {
             | Self::Add => Kind::Acts,
             Self::HardSigmoid => Kind::Rescales(Rescaling::HardSigmoid),
             Self::HardSwish => Kind::Rescales(Rescaling::HardSwish),
+            Self::Curve { .. } => Kind::Rescales(Rescaling::Curve),
             Self::Gate => Kind::Rescales(Rescaling::Gate),
         }
     }
@@ -313,6 +322,7 @@ impl Op {
             | Self::Clamp { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate => false,
         }
     }
@@ -358,6 +368,7 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
@@ -392,6 +403,7 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
@@ -428,6 +440,7 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
@@ -498,6 +511,7 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
@@ -538,6 +552,7 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::Add
             | Self::Concat
@@ -600,6 +615,7 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
@@ -632,6 +648,7 @@ impl Operator for Op {
             Self::MaxPool { .. } => "max-pool",
             Self::HardSigmoid => "hard-sigmoid",
             Self::HardSwish => "hard-swish",
+            Self::Curve { curve } => curve.name(),
             Self::Gate => "gate",
             Self::AvgPool { .. } => "avg-pool",
             Self::GlobalAvgPool => "global-avg-pool",
@@ -662,6 +679,7 @@ impl Operator for Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
             | Self::ChannelShuffle { .. }
@@ -695,6 +713,7 @@ impl Operator for Op {
             | Self::Neg
             | Self::HardSigmoid
             | Self::HardSwish => Ok(x),
+            Self::Curve { curve } => curve.problem().map_or(Ok(x), Err),
             Self::Clamp { low, high } => clamped(low, high).map(|()| x),
             Self::Pick {
                 ref channels,

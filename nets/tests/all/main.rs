@@ -1,6 +1,7 @@
 //! The tests of this crate, in one binary.
 
 mod acts;
+mod curves;
 mod folding;
 mod generators;
 mod graph;

@@ -88,6 +88,7 @@ pub const fn number(op: &Op) -> usize {
         Op::AddMap { .. } => 25,
         // This is made by import, of others.
         Op::SignedRelu { .. } => 26,
+        Op::Curve { .. } => 27,
     }
 }
 
