@@ -14,7 +14,7 @@ use crate::extensions::cheapened;
 use crate::judge::{self, faults};
 use crate::lower::lower;
 use crate::options::{ImportOptions, Rounding};
-use crate::preact::{has_norms, lowerable};
+use crate::preact::{is_left, lowerable};
 use crate::progress::{Progress, Steps};
 use crate::ranges::{Measured, Ranges};
 use crate::report::ImportReport;
@@ -263,10 +263,10 @@ impl Calibrated {
             0
         };
         let measures = options.ranges != Ranges::Calibrated;
-        let norms = has_norms(&folded.graph);
+        let rewrites = is_left(&folded.graph);
         let variants = || variants(samples, preprocessing);
         let more = if measures { variants().count() + 2 } else { 0 };
-        let passes = if norms { 3 } else { 2 };
+        let passes = if rewrites { 3 } else { 2 };
         steps.expect(
             passes * samples.len() + more + others,
             held_out.len().max(others),
@@ -281,11 +281,11 @@ impl Calibrated {
         };
         let mut peaks = calibrate::no_peaks(&folded);
         let logits = run(&folded, &mut peaks)?;
-        let float = match norms {
+        let float = match rewrites {
             true => lowerable(&folded, &peaks, options.margin)?,
             false => folded.clone(),
         };
-        if norms {
+        if rewrites {
             peaks = calibrate::no_peaks(&float);
             run(&float, &mut peaks)?;
         }

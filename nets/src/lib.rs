@@ -43,4 +43,4 @@ pub use model::public::{Head, MAX_PUBLIC_BYTES, Prepared, PublicModel};
 pub use model::resize::{Filter, resize};
 pub use model::source::Source;
 pub use places::{Places, Run};
-pub use shape::{MAX_ELEMENTS, Shape, Window};
+pub use shape::{MAX_ELEMENTS, MAX_PARAMETERS, Shape, Window};
