@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use backbones::backbone;
-use images::Image;
 use import::{ImportOptions, ImportReport, WeightBits, quantise};
 use nets::{Crops, Head, Preprocessing, Source, StateDict};
 use secure::Mode;
@@ -11,6 +10,7 @@ use secure::Mode;
 use crate::args::ImportArgs;
 use crate::failure::{Failure, Outcome};
 use crate::file;
+use crate::inputs;
 use crate::model::{self, problem};
 use crate::text::{Side, Table, counted, put};
 use crate::ui::Ui;
@@ -83,11 +83,11 @@ fn writable(out: &Path, public: &Path) -> Outcome<()> {
 
 /// Inputs from the calibration images: of each image one view, and all views take their turn.
 fn samples(args: &ImportArgs, preprocessing: &Preprocessing, ui: Ui) -> Outcome<Vec<Vec<f32>>> {
-    let files = images::find(&args.calibrate, args.images as usize)?;
+    let files = inputs::folder(&args.calibrate, args.images as usize, ui)?;
     ui.note(&format!("calibrating on {}", counted(files.len(), "image")));
     let views = preprocessing.views();
     let sample = |(i, file): (usize, &PathBuf)| {
-        let image = Image::open(file)?;
+        let image = inputs::open(file, args.frame, ui)?;
         let pixels = preprocessing.pixels(&image.picture, i % views);
         preprocessing.values(&pixels).map_err(Failure::input)
     };
