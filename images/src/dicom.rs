@@ -1,4 +1,4 @@
-//! DICOM files: uncompressed, deflated, RLE, JPEG lossy and lossless, JPEG 2000; grey, palette or colour, 8 or 16 bit; one frame, or one
+//! DICOM files: uncompressed, deflated, RLE, JPEG lossy and lossless, JPEG-LS, JPEG 2000; grey, palette or colour, 8 or 16 bit; one frame, or one
 //! chosen of many.
 //!
 //! The element headers are decoded by `dicom-encoding`. The readers of whole files allocate what an element claims, and the usual
@@ -11,6 +11,7 @@ mod frames;
 mod grey;
 mod jpeg;
 mod jpeg2000;
+mod jpegls;
 mod rle;
 mod stored;
 mod table;
@@ -47,6 +48,7 @@ enum Compression {
     /// JPEG of 8 or 12 bits, lossy.
     Jpeg,
     LosslessJpeg,
+    JpegLs,
     Jpeg2000,
 }
 
@@ -116,6 +118,7 @@ fn unguarded(bytes: &[u8], frame: Option<NonZeroU32>) -> Result<Decoded, DecodeE
                     description.notes.extend(note);
                     samples
                 }
+                Compression::JpegLs => jpegls::decode(&stream, &description)?,
                 Compression::Jpeg2000 => jpeg2000::decode(&stream, &description)?,
                 _ => rle::decode(&stream, &description)?,
             }
@@ -164,13 +167,14 @@ fn known(syntax: &str) -> Result<(Encoding, Compression), DecodeError> {
         "1.2.840.10008.1.2.5" => Compression::Rle,
         "1.2.840.10008.1.2.4.50" | "1.2.840.10008.1.2.4.51" => Compression::Jpeg,
         "1.2.840.10008.1.2.4.57" | "1.2.840.10008.1.2.4.70" => Compression::LosslessJpeg,
+        "1.2.840.10008.1.2.4.80" | "1.2.840.10008.1.2.4.81" => Compression::JpegLs,
         "1.2.840.10008.1.2.4.90" | "1.2.840.10008.1.2.4.91" => Compression::Jpeg2000,
         _ => {
             let name = TransferSyntaxRegistry
                 .get(syntax)
                 .map_or("unknown", |known| known.name());
             return Err(DecodeError::unsupported(format!(
-                "the DICOM transfer syntax {syntax} ({name}) is not supported; uncompressed and deflated files, RLE, JPEG and JPEG 2000 are: convert it, for instance with `gdcmconv --raw`"
+                "the DICOM transfer syntax {syntax} ({name}) is not supported; uncompressed and deflated files, RLE, JPEG, JPEG-LS and JPEG 2000 are; convert it, for instance with `gdcmconv --raw`"
             )));
         }
     };

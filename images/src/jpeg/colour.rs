@@ -12,6 +12,7 @@ pub(crate) fn rgb([luma, blue, red]: [u8; 3]) -> [u8; 3] {
     .map(clamped)
 }
 
+#[expect(clippy::cast_sign_loss, reason = "clamped to 0..=255")]
 fn clamped(value: i32) -> u8 {
     value.clamp(0, 255) as u8
 }

@@ -169,7 +169,7 @@ fn what_is_not_supported_is_named() {
     }
     for (syntax, name) in [
         ("1.2.840.10008.1.2.4.201", "High-Throughput JPEG 2000"),
-        ("1.2.840.10008.1.2.4.80", "JPEG-LS"),
+        ("1.2.840.10008.1.2.4.110", "JPEG XL"),
         ("1.2.840.10008.1.2.4.100", "MPEG2"),
         ("1.2.3", "unknown"),
     ] {
