@@ -30,7 +30,8 @@ pub struct Network {
     pub opset: i64,
 }
 
-/// Reads an ONNX file. Its external data may lie in the same folder or below.
+/// Reads an ONNX file. Its external data may lie in the same folder or below; if the file is a link, also in the folder
+/// where it leads, or below that.
 ///
 /// # Errors
 /// [`Error::File`]; [`Error::InFile`] around any error of [`from_bytes`].
@@ -56,11 +57,7 @@ pub fn load(path: &Path) -> Result<Network, Error> {
         }));
     }
     let bytes = std::fs::read(path).map_err(unreadable)?;
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    from_bytes(&bytes, Some(folder)).map_err(in_file)
+    read(&bytes, External::beside(path)).map_err(in_file)
 }
 
 /// Reads the bytes of an ONNX file. External data come only from `folder`.
@@ -70,6 +67,10 @@ pub fn load(path: &Path) -> Result<Network, Error> {
 /// [`Error::Graph`], [`Error::Tensor`], [`Error::Node`], [`Error::Nets`] for what is wrong in it;
 /// [`Error::Unsupported`] naming every operator that Blindray does not have.
 pub fn from_bytes(bytes: &[u8], folder: Option<&Path>) -> Result<Network, Error> {
+    read(bytes, External::new(folder))
+}
+
+fn read(bytes: &[u8], mut external: External) -> Result<Network, Error> {
     if bytes.len() > MAX_FILE_BYTES {
         return Err(Error::TooLarge {
             what: "bytes",
@@ -83,7 +84,6 @@ pub fn from_bytes(bytes: &[u8], folder: Option<&Path>) -> Result<Network, Error>
         .as_ref()
         .ok_or_else(|| Error::NotOnnx("it has no graph".into()))?;
     let opset = opset(&proto)?;
-    let mut external = External::new(folder);
     let context = Context::new(graph, opset, &mut external)?;
     let (model, head) = context.lower()?;
     let producer = proto
