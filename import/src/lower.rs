@@ -59,6 +59,14 @@ fn supported(model: &FloatModel, scales: &Scales) -> Result<(), Error> {
                 node.name
             ));
         }
+        if let Op::Curve { .. }
+        | Op::Clamp { .. }
+        | Op::Neg
+        | Op::Pick { .. }
+        | Op::Reorder { .. } = node.op
+        {
+            bad.push(format!("{} (`{}`)", node.op.name(), node.name));
+        }
         if let Some(problem) = leaky::problem(model, &node.op)? {
             bad.push(format!("{problem} (`{}`)", node.name));
         }
@@ -360,7 +368,10 @@ impl<'a> Lowering<'a> {
             Op::Conv2d { .. } | Op::Linear { .. } | Op::BatchNorm { .. } | Op::AddMap { .. } => {
                 unreachable!("linear nodes are emitted first, and norms were refused")
             }
-            Op::HardSigmoid | Op::HardSwish | Op::Gate => {
+            Op::Clamp { .. } | Op::Neg | Op::Pick { .. } | Op::Reorder { .. } => {
+                unreachable!("supported() refused them")
+            }
+            Op::HardSigmoid | Op::HardSwish | Op::Curve { .. } | Op::Gate => {
                 unreachable!("operations that rescale were emitted above")
             }
         };

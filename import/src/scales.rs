@@ -223,7 +223,7 @@ fn tops(
             | Kind::Moves
             | Kind::Joins
             | Kind::Averages
-            | Kind::Rescales(Rescaling::Gate) => {}
+            | Kind::Rescales(Rescaling::Gate | Rescaling::Curve) => {}
         }
     }
     Ok((top, widest))
@@ -307,7 +307,7 @@ fn lower_until_shifts_fit(
                 }
                 Kind::Rescales(Rescaling::HardSwish) => first(scale),
                 // The reciprocal has as many bits as the result needs.
-                Kind::Rescales(Rescaling::HardSigmoid) => None,
+                Kind::Rescales(Rescaling::HardSigmoid | Rescaling::Curve) => None,
                 Kind::Averages => first(scale).filter(|_| rescales[index].is_some()),
                 // They are in one group with their inputs.
                 Kind::Input

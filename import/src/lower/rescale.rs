@@ -24,7 +24,9 @@ pub(super) fn widest(model: &FloatModel, scales: &Scales, options: &ImportOption
         if let Some(rescale) = scales.rescale[index] {
             let wide = match rescale.what {
                 Rescaled::Operation(Rescaling::HardSwish | Rescaling::Gate) => wanted[index],
-                Rescaled::Operation(Rescaling::HardSigmoid) | Rescaled::Mean => 0,
+                Rescaled::Operation(Rescaling::HardSigmoid | Rescaling::Curve) | Rescaled::Mean => {
+                    0
+                }
             };
             let widest = 64_u32.saturating_sub(rescale.shift);
             let wide = wide.max(room(model, scales, index, rescale));
@@ -37,7 +39,9 @@ pub(super) fn widest(model: &FloatModel, scales: &Scales, options: &ImportOption
         let what = scales.rescale[index].map(|rescale| rescale.what);
         let ring = match what {
             // They take activations.
-            Some(Rescaled::Operation(Rescaling::HardSigmoid | Rescaling::HardSwish)) => None,
+            Some(Rescaled::Operation(
+                Rescaling::HardSigmoid | Rescaling::HardSwish | Rescaling::Curve,
+            )) => None,
             Some(Rescaled::Operation(Rescaling::Gate) | Rescaled::Mean) | None => {
                 scales.shift(index).map(|shift| first_bits[index] + shift)
             }
@@ -62,7 +66,7 @@ fn room(model: &FloatModel, scales: &Scales, node: usize, rescale: Rescale) -> u
     let factors = factors.map(|&i| scales.bits[i]).fold(0, u32::max);
     let factors = match rescale.what {
         Rescaled::Operation(Rescaling::Gate) | Rescaled::Mean => factors,
-        Rescaled::Operation(Rescaling::HardSwish | Rescaling::HardSigmoid) => 0,
+        Rescaled::Operation(Rescaling::HardSwish | Rescaling::HardSigmoid | Rescaling::Curve) => 0,
     };
     factors.saturating_sub(rescale.shift).max(scales.bits[node])
 }
@@ -103,7 +107,9 @@ impl Lowering<'_> {
         let ring = self.ring(node, rescale.shift);
         let ring = ring.expect("input() asked for every ring");
         match rescale.what {
-            Rescaled::Operation(Rescaling::HardSigmoid | Rescaling::HardSwish) => {
+            Rescaled::Operation(
+                Rescaling::HardSigmoid | Rescaling::HardSwish | Rescaling::Curve,
+            ) => {
                 vec![(inputs[0], bits[inputs[0]])]
             }
             Rescaled::Operation(Rescaling::Gate) => {
@@ -150,6 +156,7 @@ impl Lowering<'_> {
                 let (fraction, to) = (rescale.fraction, ring);
                 self.push(name, IntOp::HardSwish { fraction, to }, &[shifted])
             }
+            Rescaled::Operation(Rescaling::Curve) => unreachable!("curves were refused"),
             Rescaled::Operation(Rescaling::Gate) => {
                 let (x, second) = (self.nodes[&(first, ring)], self.inputs(node)[1]);
                 let gate = self.gate(second, ring);

@@ -81,9 +81,14 @@ pub const fn number(op: &Op) -> usize {
         Op::PadChannels { .. } => 18,
         Op::Flatten => 19,
         Op::Linear { .. } => 20,
+        Op::Curve { .. } => 21,
         // These two are made by import, of others.
-        Op::SignedRelu { .. } => 21,
-        Op::AddMap { .. } => 22,
+        Op::SignedRelu { .. } => 22,
+        Op::AddMap { .. } => 23,
+        Op::Clamp { .. } => 24,
+        Op::Neg => 25,
+        Op::Pick { .. } => 26,
+        Op::Reorder { .. } => 27,
     }
 }
 
