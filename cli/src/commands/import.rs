@@ -27,7 +27,7 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
     images::check_all(&files)?;
     let speed = args.speed.speed()?;
     let mut source = match (&args.onnx, &args.arch, &args.weights) {
-        (Some(file), ..) => from_onnx(file, args)?,
+        (Some(file), ..) => from_onnx(file, args, ui)?,
         (None, Some(arch), Some(weights)) => from_state_dict(arch, weights)?,
         // The parser asks for one or the other.
         _ => return Err(Failure::input("give --onnx, or --arch and --weights")),
@@ -192,14 +192,25 @@ fn from_state_dict(arch: &str, file: &Path) -> Outcome<Source> {
 const LEVELS: f64 = 2.0;
 
 /// A network with the preprocessing and labels that an ONNX file does not carry.
-fn from_onnx(file: &Path, args: &ImportArgs) -> Outcome<Source> {
+fn from_onnx(file: &Path, args: &ImportArgs, ui: Ui) -> Outcome<Source> {
     let network = onnx::load(file).map_err(Failure::input)?;
+    for note in &network.notes {
+        ui.note(note);
+    }
+    if let [_, second, ..] = &network.outputs[..] {
+        return Err(Failure::input(format!(
+            "the network has {} outputs, the second of which is `{}`: export it with one",
+            network.outputs.len(),
+            second.name
+        )));
+    }
+    let head = network.head();
     let graph = &network.model.graph;
     let (shape, outputs) = (*graph.input(), graph.output().len());
     let channels = shape.channels;
     if !matches!(channels, 1 | 3) {
         return Err(Failure::input(format!(
-            "the network takes {channels} channels, and images have 1 or 3"
+            "the network takes inputs of {shape} (channels, rows, columns), and expected are images of 1 or 3 channels with rows and columns of a fixed size"
         )));
     }
     let per_channel = |option: &str, given: &[f64], default: f64| match given.len() {
@@ -225,8 +236,7 @@ fn from_onnx(file: &Path, args: &ImportArgs) -> Outcome<Source> {
         float: network.model,
         preprocessing,
         labels: (0..outputs).map(|i| i.to_string()).collect(),
-        head: network
-            .head
+        head: head
             .unwrap_or(match args.multi_label || outputs == 1 {
                 // A single output is yes or no.
                 true => Head::Sigmoid,
