@@ -10,10 +10,15 @@ use crate::extensions::cheapened;
 use crate::lower::lower;
 use crate::options::{ImportOptions, Rounding};
 use crate::preact::{has_norms, lowerable};
+use crate::ranges::{Ranges, Reach, reach};
 use crate::report::ImportReport;
 use crate::rounding::Moments;
+use crate::variants::{extremes, variants};
 use crate::widths::{LayerWidths, widths};
 use crate::{Error, calibrate, rounding, scales};
+
+/// Variants that widths are compared on where there are too few samples to hold some out.
+const OTHERS: usize = 12;
 
 /// Turns a float network into an integer one: folds, balances channels, calibrates on `samples`, which are
 /// input values of the float network, and rounds. Every layer of the result is computed directly;
@@ -36,24 +41,21 @@ pub fn quantise(
             problem,
         });
     }
-    let calibrated = Calibrated::new(&source.float, samples, options)?;
+    let calibrated = Calibrated::new(source, samples, options)?;
     let pair = |i: usize| (&samples[i], &calibrated.logits[i]);
     let held_out = held_out(samples.len());
-    let compared = match held_out.len() {
-        0 => (0..samples.len()).collect(),
-        _ => held_out.clone(),
-    };
     let bound = source.preprocessing.bound();
     let (quantised, tried) = match options.weight_bits {
         WeightBits::Fixed(_) => (calibrated.lower(source, bound, options)?, Vec::new()),
         WeightBits::Auto { accuracy } => narrowest(accuracy, |precision| {
             let options = options.with(precision);
             let quantised = calibrated.lower(source, bound, &options)?;
-            let images = compared.iter().map(|&i| pair(i));
+            let unseen = held_out.iter().map(|&i| pair(i));
+            let unseen = unseen.chain(calibrated.others.iter().map(|(x, y)| (x, y)));
             let report = WidthReport {
                 weight_bits: precision.weight_bits,
                 activation_bits: options.activation_bits,
-                ..compare(&quantised.public, &quantised.weights, images)?
+                ..compare(&quantised.public, &quantised.weights, unseen)?
             };
             Ok((quantised, report))
         })?,
@@ -92,9 +94,13 @@ struct Calibrated {
     folded: FloatModel,
     /// Logits of the folded network, sample by sample.
     logits: Vec<Vec<f64>>,
-    ranges: Vec<f64>,
+    /// The largest magnitude of each node on the samples.
+    seen: Vec<f64>,
+    reach: Reach,
     /// What least-squares rounding needs; empty for rounding to nearest.
     moments: BTreeMap<usize, Vec<Moments>>,
+    /// Where no samples are held out: variants of them, to compare on, and the logits of the folded network.
+    others: Vec<(Vec<f32>, Vec<f64>)>,
 }
 
 /// The integer network for one width of weights.
@@ -107,32 +113,63 @@ struct Quantised {
 }
 
 impl Calibrated {
-    fn new(
-        source: &FloatModel,
-        samples: &[Vec<f32>],
-        options: &ImportOptions,
-    ) -> Result<Self, Error> {
-        let folded = fold(source)?;
-        let (mut peaks, logits) = calibrate::peaks(&folded, samples)?;
+    fn new(source: &Source, samples: &[Vec<f32>], options: &ImportOptions) -> Result<Self, Error> {
+        let folded = fold(&source.float)?;
+        let mut peaks = calibrate::no_peaks(&folded);
+        let run = |model: &FloatModel, peaks: &mut calibrate::Peaks| -> Result<Vec<_>, Error> {
+            let samples = samples.iter();
+            samples
+                .map(|sample| calibrate::observe(model, sample, peaks))
+                .collect()
+        };
+        let logits = run(&folded, &mut peaks)?;
         let mut float = folded.clone();
         if has_norms(&folded.graph) {
             float = lowerable(&folded, &peaks, options.margin)?;
-            (peaks, _) = calibrate::peaks(&float, samples)?;
+            peaks = calibrate::no_peaks(&float);
+            run(&float, &mut peaks)?;
         }
-        let float = equalise(&float, &peaks)?;
-        let ranges = calibrate::ranges(&float, samples)?;
+        let balanced = equalise(&float, &peaks)?;
+        let mut wide = peaks.clone();
+        if options.ranges == Ranges::Robust {
+            let variants = variants(samples, &source.preprocessing).map(|(_, variant)| variant);
+            for variant in variants.chain(extremes(&source.preprocessing)) {
+                calibrate::observe(&float, &variant, &mut wide)?;
+            }
+        }
+        let (peaks, wide) = (balanced.scaled(&peaks), balanced.scaled(&wide));
+        let float = balanced.model;
+        let seen = calibrate::tops(&peaks);
+        let reach = reach(
+            &float,
+            &source.preprocessing,
+            &seen,
+            &wide,
+            samples.len(),
+            options,
+        )?;
         let held_out = held_out(samples.len());
-        let seen = (0..samples.len()).filter(|i| !held_out.contains(i));
+        let shown = (0..samples.len()).filter(|i| !held_out.contains(i));
         let moments = match options.rounding {
-            Rounding::LeastSquares => rounding::moments(&float, seen.map(|i| &samples[i]))?,
+            Rounding::LeastSquares => rounding::moments(&float, shown.map(|i| &samples[i]))?,
             Rounding::Nearest => BTreeMap::new(),
         };
+        let mut others = Vec::new();
+        if held_out.is_empty() && matches!(options.weight_bits, WeightBits::Auto { .. }) {
+            for (_, variant) in variants(samples, &source.preprocessing).take(OTHERS) {
+                let logits = folded.run(&variant)?.into_iter().map(f64::from);
+                let logits = logits.collect();
+                others.push((variant, logits));
+            }
+        }
         Ok(Self {
             float,
             folded,
             logits,
-            ranges,
+            seen,
+            reach,
             moments,
+            others,
         })
     }
 
@@ -142,9 +179,9 @@ impl Calibrated {
         bound: f64,
         options: &ImportOptions,
     ) -> Result<Quantised, Error> {
-        let scales = scales::choose_scales(&self.float, &self.ranges, bound, options)?;
+        let scales = scales::choose_scales(&self.float, &self.reach, bound, options)?;
         let lowered = lower(&self.float, &scales, &self.moments, options)?;
-        let layers = widths(&lowered, &self.ranges, bound, options.margin);
+        let layers = widths(&lowered, &self.seen, bound, options.margin);
         let (graph, weights) = cheapened(&lowered.graph, &lowered.weights)?;
         let public = PublicModel {
             name: options.name.clone(),

@@ -8,10 +8,13 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::curve::Curve;
-use super::provenance::{Provenance, channelwise};
+use super::provenance::{Provenance, channelwise, reordered_channels};
 use crate::Error;
 use crate::graph::{Arity, Graph, Operator};
-use crate::shape::{Shape, Window, conv_output, joined, padded, shuffled, sliced, subsampled};
+use crate::places::Places;
+use crate::shape::{
+    Shape, Window, conv_output, joined, padded, picked, reordered, shuffled, sliced, subsampled,
+};
 
 /// An operation of the float graph. Parameters are names in a [`crate::Tensors`] store.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -73,6 +76,17 @@ pub enum Op {
         /// The largest output, above 0.
         top: f64,
     },
+    /// x, but no less than `low` and no more than `high`, where there are these.
+    Clamp {
+        /// The smallest output.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        low: Option<f64>,
+        /// The largest output, above the smallest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        high: Option<f64>,
+    },
+    /// −x.
+    Neg,
     /// x where x ≥ 0, else slope·x.
     LeakyRelu {
         /// The slope for negative values; public.
@@ -130,6 +144,27 @@ pub enum Op {
         /// The stride.
         stride: usize,
     },
+    /// The value at a channel, row and column is the input's at the places that these name, or zero where one of
+    /// them names none: crops, flips, padding of any kind, repetition, gaps.
+    Pick {
+        /// Channels.
+        #[serde(default, skip_serializing_if = "Places::is_unchanged")]
+        channels: Places,
+        /// Rows.
+        #[serde(default, skip_serializing_if = "Places::is_unchanged")]
+        rows: Places,
+        /// Columns.
+        #[serde(default, skip_serializing_if = "Places::is_unchanged")]
+        columns: Places,
+    },
+    /// The axes are put in another order, and the values are then read in the order channels, rows, columns as a
+    /// tensor of another shape.
+    Reorder {
+        /// Which axis of the input, 0 for channels, 1 for rows, 2 for columns, comes first, second and third.
+        order: [usize; 3],
+        /// The shape of the result.
+        shape: Shape,
+    },
     /// Channels of zeros before and after.
     PadChannels {
         /// Zero channels before.
@@ -168,7 +203,7 @@ pub enum Kind {
     Constant,
     /// A factor and a shift for each channel; [`Op::affine`] gives them.
     Norm,
-    /// Moves values or leaves some out, and computes nothing.
+    /// Moves values, leaves some out or negates them, and computes nothing else.
     Moves,
     /// Puts tensors together, one after the other.
     Joins,
@@ -234,6 +269,9 @@ impl Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
+            | Self::Neg
             | Self::Flatten => Kind::Moves,
             Self::Concat => Kind::Joins,
             Self::AvgPool { .. } | Self::GlobalAvgPool => Kind::Averages,
@@ -242,6 +280,7 @@ impl Op {
             | Self::LeakyRelu { .. }
             | Self::PRelu { .. }
             | Self::Clip { .. }
+            | Self::Clamp { .. }
             | Self::MaxPool { .. }
             | Self::Add => Kind::Acts,
             Self::HardSigmoid => Kind::Rescales(Rescaling::HardSigmoid),
@@ -274,9 +313,13 @@ impl Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
+            | Self::Neg
             | Self::Flatten => true,
             Self::BatchNorm { .. }
             | Self::Clip { .. }
+            | Self::Clamp { .. }
             | Self::HardSigmoid
             | Self::HardSwish
             | Self::Curve { .. }
@@ -335,6 +378,10 @@ impl Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Clamp { .. }
+            | Self::Neg
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
             | Self::Flatten => None,
         }
     }
@@ -366,6 +413,10 @@ impl Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Clamp { .. }
+            | Self::Neg
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
             | Self::Flatten => None,
         }
     }
@@ -399,6 +450,10 @@ impl Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Clamp { .. }
+            | Self::Neg
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
             | Self::Flatten => None,
         }
     }
@@ -466,6 +521,10 @@ impl Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Clamp { .. }
+            | Self::Neg
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
             | Self::Flatten => Vec::new(),
         }
     }
@@ -501,17 +560,26 @@ impl Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Clamp { .. }
+            | Self::Neg
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
             | Self::Flatten => None,
         }
     }
 
     /// Which channel of which input each output channel comes from, for operations that treat every
-    /// channel by itself. Empty for those that mix channels.
+    /// channel by itself. Empty for those that mix channels. Where the values of an output channel come from several
+    /// input channels it stands with each of them.
     #[must_use]
     pub fn provenance(&self, inputs: &[Shape], out: Shape) -> Vec<Provenance> {
         let from_channel = |input, from, to| Provenance { input, from, to };
         match *self {
             Self::Input { .. } | Self::Conv2d { .. } | Self::Linear { .. } => Vec::new(),
+            Self::Pick { ref channels, .. } => (channels.iter(inputs[0].channels).enumerate())
+                .filter_map(|(to, from)| Some(from_channel(0, from?, to)))
+                .collect(),
+            Self::Reorder { order, .. } => reordered_channels(inputs[0], order, out),
             Self::PadChannels { front, .. } => {
                 let channels = 0..inputs[0].channels;
                 channels.map(|c| from_channel(0, c, front + c)).collect()
@@ -552,6 +620,8 @@ impl Op {
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
             | Self::Add
+            | Self::Clamp { .. }
+            | Self::Neg
             | Self::Subsample { .. } => channelwise(inputs.len(), out.channels),
         }
     }
@@ -571,6 +641,10 @@ impl Operator for Op {
             Self::PRelu { .. } => "prelu",
             Self::AddMap { .. } => "add-map",
             Self::Clip { .. } => "clip",
+            Self::Clamp { .. } => "clamp",
+            Self::Neg => "neg",
+            Self::Pick { .. } => "pick",
+            Self::Reorder { .. } => "reorder",
             Self::MaxPool { .. } => "max-pool",
             Self::HardSigmoid => "hard-sigmoid",
             Self::HardSwish => "hard-swish",
@@ -612,6 +686,10 @@ impl Operator for Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Clamp { .. }
+            | Self::Neg
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
             | Self::Flatten
             | Self::Linear { .. } => Arity::Exactly(1),
         }
@@ -632,9 +710,17 @@ impl Operator for Op {
             | Self::SignedRelu { .. }
             | Self::PRelu { .. }
             | Self::AddMap { .. }
+            | Self::Neg
             | Self::HardSigmoid
             | Self::HardSwish => Ok(x),
             Self::Curve { curve } => curve.problem().map_or(Ok(x), Err),
+            Self::Clamp { low, high } => clamped(low, high).map(|()| x),
+            Self::Pick {
+                ref channels,
+                ref rows,
+                ref columns,
+            } => picked(x, [channels, rows, columns]),
+            Self::Reorder { order, shape } => reordered(x, order, shape),
             Self::LeakyRelu { slope } if slope.is_finite() => Ok(x),
             Self::LeakyRelu { slope } => Err(format!("its slope is {slope}")),
             Self::Gate if inputs[1] == Shape::vector(x.channels) => Ok(x),
@@ -665,4 +751,16 @@ impl Operator for Op {
             None => Ok(()),
         }
     }
+}
+
+/// Refuses bounds that nothing lies between, or none at all.
+fn clamped(low: Option<f64>, high: Option<f64>) -> Result<(), String> {
+    let is_finite = [low, high].iter().flatten().all(|v| v.is_finite());
+    let is_some = low.is_some() || high.is_some();
+    let below = low.zip(high).is_none_or(|(low, high)| low < high);
+    if is_finite && is_some && below {
+        return Ok(());
+    }
+    let named = |v: Option<f64>| v.map_or("none".to_owned(), |v| v.to_string());
+    Err(format!("it clamps at {} and {}", named(low), named(high)))
 }
