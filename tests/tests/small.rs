@@ -167,7 +167,7 @@ impl Small {
         let graph = &network.model.graph;
         let (shape, outputs) = (*graph.input(), graph.output().len());
         let expected = self.reference["head"].as_str();
-        let head = network.head.map(|head| match head {
+        let head = network.head().map(|head| match head {
             Head::Softmax => "softmax",
             Head::Sigmoid => "sigmoid",
             _ => "another",
@@ -177,7 +177,7 @@ impl Small {
             arch: self.name.clone(),
             preprocessing: Preprocessing::new(shape, vec![0.5; 3], vec![0.25; 3]),
             labels: (0..outputs).map(|i| i.to_string()).collect(),
-            head: network.head.unwrap_or(Head::Softmax),
+            head: network.head().unwrap_or(Head::Softmax),
             float: network.model,
         })
     }
