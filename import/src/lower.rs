@@ -4,6 +4,7 @@
 //! truncated by d bits back to m bits. A wider accumulator would change nothing: the result modulo 2^m
 //! depends only on the accumulator modulo 2^(m + d), and is right if it fits m bits.
 
+mod clamp;
 mod leaky;
 mod quantise;
 mod rescale;
@@ -12,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use nets::{
     FloatModel, GraphBuilder, IntGraph, IntOp, Kind, LayerShape, LayerWeights, Op, Operator as _,
-    PrivateWeights, Shape, Window,
+    Places, PrivateWeights, Shape, Window,
 };
 use ring_arith::Bits;
 
@@ -58,6 +59,9 @@ fn supported(model: &FloatModel, scales: &Scales) -> Result<(), Error> {
                 "batch-norm not after a convolution (`{}`)",
                 node.name
             ));
+        }
+        if let Op::Curve { .. } = node.op {
+            bad.push(format!("{} (`{}`)", node.op.name(), node.name));
         }
         if let Some(problem) = leaky::problem(model, &node.op)? {
             bad.push(format!("{problem} (`{}`)", node.name));
@@ -187,6 +191,9 @@ impl<'a> Lowering<'a> {
         let mut bits = 0;
         for (index, node) in nodes.iter().enumerate().skip(1) {
             let takes = node.inputs.iter().any(|&i| wide[i]);
+            if self.scales.is_input[index] && index + 1 < nodes.len() {
+                continue;
+            }
             let ring = self
                 .scales
                 .shift(index)
@@ -212,13 +219,14 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
-    /// For each node, whether it is the input or a sum of it. Every consumer gets such a value in its own
+    /// For each node, whether it is the input, moved or as it is, or a sum of it. Every consumer gets such a value in its own
     /// ring, since the client encodes the input for the widest of these.
     fn wide_inputs(&self) -> Vec<bool> {
         let nodes = self.model.graph.nodes();
         let mut wide = vec![true; nodes.len()];
         for (index, node) in nodes.iter().enumerate().skip(1) {
-            wide[index] = self.scales.gain[index] != 1.0 && node.inputs.iter().any(|&i| wide[i]);
+            let sums = self.scales.gain[index] != 1.0 && node.inputs.iter().any(|&i| wide[i]);
+            wide[index] = sums || self.scales.is_input[index];
         }
         wide
     }
@@ -230,7 +238,7 @@ impl<'a> Lowering<'a> {
             Preset::Mixed => self.first_bits[node] + shift,
             Preset::Uniform { bits } => bits,
         };
-        let needed = self.options.activation_bits + shift;
+        let needed = self.options.activation_bits.max(self.scales.needed[node]) + shift;
         if matches!(self.options.preset, Preset::Uniform { .. }) && ring < needed {
             let problem = format!("it needs {needed} bits, the uniform ring has {ring}");
             return Err(Error::width(name, problem));
@@ -271,15 +279,10 @@ impl<'a> Lowering<'a> {
         self.nodes[&(node, bits)]
     }
 
-    /// Whether a node is computed anew in every ring in which it is wanted, instead of in one.
-    fn is_wide(&self, node: usize) -> bool {
-        self.scales.gain[node] != 1.0 || self.op(node).kind() == Kind::Input
-    }
-
     /// The values that a value is computed from, in the order in which they are emitted.
     fn needs(&self, (node, bits): Value) -> Vec<Value> {
         let kind = self.op(node).kind();
-        if kind != Kind::Constant && !self.is_wide(node) && bits != self.first_bits[node] {
+        if kind != Kind::Constant && !self.scales.is_anew[node] && bits != self.first_bits[node] {
             return vec![(node, self.first_bits[node])];
         }
         if let Some(rescale) = self.scales.rescale[node] {
@@ -305,7 +308,7 @@ impl<'a> Lowering<'a> {
             // The constant is in the biases of the linear node.
             return self.nodes[&(self.inputs(node)[0], bits)];
         }
-        if self.is_wide(node) || bits == first_bits {
+        if self.scales.is_anew[node] || bits == first_bits {
             return self.compute(node, bits);
         }
         let full = self.nodes[&(node, first_bits)];
@@ -330,7 +333,7 @@ impl<'a> Lowering<'a> {
         if let Some(rescale) = self.scales.rescale[node] {
             return self.rescaled(node, rescale);
         }
-        let op = match *self.op(node) {
+        let op = match self.op(node).clone() {
             Op::Input { .. } => {
                 let name = format!("{name}.narrow");
                 return self.push(&name, IntOp::Narrow { to: bits }, &[0]);
@@ -342,7 +345,13 @@ impl<'a> Lowering<'a> {
                 return relu;
             }
             Op::LeakyRelu { slope } => return self.leaky_relu(node, bits, slope),
-            Op::PRelu { ref slope } => return self.prelu(node, bits, slope),
+            Op::PRelu { slope } => return self.prelu(node, bits, &slope),
+            Op::Clamp { .. } => return self.clamp(node, bits),
+            Op::Neg => IntOp::Affine {
+                factor: -1,
+                add: 0,
+                scale: 0,
+            },
             Op::Relu => IntOp::Relu,
             Op::Clip { top } => self.clip(node, top, bits),
             Op::MaxPool { window } => IntOp::MaxPool { window },
@@ -352,6 +361,21 @@ impl<'a> Lowering<'a> {
             Op::Slice { start, channels } => IntOp::Slice { start, channels },
             Op::Subsample { stride } => IntOp::Subsample { stride },
             Op::PadChannels { front, back } => IntOp::PadChannels { front, back },
+            Op::Pick {
+                channels: Places::All,
+                rows: Places::All,
+                columns: Places::All,
+            } => return self.nodes[&(self.inputs(node)[0], bits)],
+            Op::Pick {
+                channels,
+                rows,
+                columns,
+            } => IntOp::Pick {
+                channels,
+                rows,
+                columns,
+            },
+            Op::Reorder { order, shape } => IntOp::Reorder { order, shape },
             Op::Flatten => IntOp::Flatten,
             Op::AvgPool { window, .. } => IntOp::SumPool { window },
             Op::GlobalAvgPool => IntOp::SumPool {
@@ -360,7 +384,7 @@ impl<'a> Lowering<'a> {
             Op::Conv2d { .. } | Op::Linear { .. } | Op::BatchNorm { .. } | Op::AddMap { .. } => {
                 unreachable!("linear nodes are emitted first, and norms were refused")
             }
-            Op::HardSigmoid | Op::HardSwish | Op::Gate => {
+            Op::HardSigmoid | Op::HardSwish | Op::Curve { .. } | Op::Gate => {
                 unreachable!("operations that rescale were emitted above")
             }
         };

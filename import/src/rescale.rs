@@ -105,6 +105,7 @@ impl Place<'_> {
             Rescaled::Operation(Rescaling::Gate) => (0, input + self.inputs[1]),
             Rescaled::Operation(Rescaling::HardSigmoid) => (sixth, self.fine()? + sixth),
             Rescaled::Operation(Rescaling::HardSwish) => (sixth, 2 * self.fine()? + sixth),
+            Rescaled::Operation(Rescaling::Curve) => (0, self.output),
             Rescaled::Mean => {
                 let fraction = self.mean_fraction();
                 (fraction, input + fraction)

@@ -20,11 +20,14 @@ pub(super) fn widest(model: &FloatModel, scales: &Scales, options: &ImportOption
         return first_bits;
     }
     let mut wanted = vec![0; nodes.len()];
+    wanted[nodes.len() - 1] = bits[nodes.len() - 1];
     for (index, node) in nodes.iter().enumerate().rev() {
         if let Some(rescale) = scales.rescale[index] {
             let wide = match rescale.what {
                 Rescaled::Operation(Rescaling::HardSwish | Rescaling::Gate) => wanted[index],
-                Rescaled::Operation(Rescaling::HardSigmoid) | Rescaled::Mean => 0,
+                Rescaled::Operation(Rescaling::HardSigmoid | Rescaling::Curve) | Rescaled::Mean => {
+                    0
+                }
             };
             let widest = 64_u32.saturating_sub(rescale.shift);
             let wide = wide.max(room(model, scales, index, rescale));
@@ -37,7 +40,9 @@ pub(super) fn widest(model: &FloatModel, scales: &Scales, options: &ImportOption
         let what = scales.rescale[index].map(|rescale| rescale.what);
         let ring = match what {
             // They take activations.
-            Some(Rescaled::Operation(Rescaling::HardSigmoid | Rescaling::HardSwish)) => None,
+            Some(Rescaled::Operation(
+                Rescaling::HardSigmoid | Rescaling::HardSwish | Rescaling::Curve,
+            )) => None,
             Some(Rescaled::Operation(Rescaling::Gate) | Rescaled::Mean) | None => {
                 scales.shift(index).map(|shift| first_bits[index] + shift)
             }
@@ -46,7 +51,7 @@ pub(super) fn widest(model: &FloatModel, scales: &Scales, options: &ImportOption
             let taken = match (what, ring) {
                 (Some(Rescaled::Operation(Rescaling::Gate)), _) if k == 1 => bits[input],
                 (_, Some(ring)) => ring,
-                _ if scales.gain[index] != 1.0 => wanted[index],
+                _ if scales.is_anew[index] => wanted[index],
                 _ => bits[input],
             };
             wanted[input] = taken.max(wanted[input]);
@@ -62,7 +67,7 @@ fn room(model: &FloatModel, scales: &Scales, node: usize, rescale: Rescale) -> u
     let factors = factors.map(|&i| scales.bits[i]).fold(0, u32::max);
     let factors = match rescale.what {
         Rescaled::Operation(Rescaling::Gate) | Rescaled::Mean => factors,
-        Rescaled::Operation(Rescaling::HardSwish | Rescaling::HardSigmoid) => 0,
+        Rescaled::Operation(Rescaling::HardSwish | Rescaling::HardSigmoid | Rescaling::Curve) => 0,
     };
     factors.saturating_sub(rescale.shift).max(scales.bits[node])
 }
@@ -103,7 +108,9 @@ impl Lowering<'_> {
         let ring = self.ring(node, rescale.shift);
         let ring = ring.expect("input() asked for every ring");
         match rescale.what {
-            Rescaled::Operation(Rescaling::HardSigmoid | Rescaling::HardSwish) => {
+            Rescaled::Operation(
+                Rescaling::HardSigmoid | Rescaling::HardSwish | Rescaling::Curve,
+            ) => {
                 vec![(inputs[0], bits[inputs[0]])]
             }
             Rescaled::Operation(Rescaling::Gate) => {
@@ -150,6 +157,7 @@ impl Lowering<'_> {
                 let (fraction, to) = (rescale.fraction, ring);
                 self.push(name, IntOp::HardSwish { fraction, to }, &[shifted])
             }
+            Rescaled::Operation(Rescaling::Curve) => unreachable!("curves were refused"),
             Rescaled::Operation(Rescaling::Gate) => {
                 let (x, second) = (self.nodes[&(first, ring)], self.inputs(node)[1]);
                 let gate = self.gate(second, ring);

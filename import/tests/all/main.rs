@@ -2,6 +2,7 @@
 
 mod import;
 mod model_file;
+mod moves;
 mod preact;
 mod resnet20;
 mod size;

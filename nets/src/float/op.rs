@@ -7,10 +7,14 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::provenance::{Provenance, channelwise};
+use super::curve::Curve;
+use super::provenance::{Provenance, channelwise, reordered_channels};
 use crate::Error;
 use crate::graph::{Arity, Graph, Operator};
-use crate::shape::{Shape, Window, conv_output, joined, padded, shuffled, sliced, subsampled};
+use crate::places::Places;
+use crate::shape::{
+    Shape, Window, conv_output, joined, padded, picked, reordered, shuffled, sliced, subsampled,
+};
 
 /// An operation of the float graph. Parameters are names in a [`crate::Tensors`] store.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -61,8 +65,8 @@ pub enum Op {
         /// Name of the sign.
         sign: String,
     },
-    /// Adds a constant tensor of the same shape to the output of a linear layer, and is the only
-    /// consumer of that. The crate `import` makes it of a constant channel before a padded convolution.
+    /// Adds a constant tensor of the same shape. The crate `import` makes it of a constant channel before a padded
+    /// convolution as well.
     AddMap {
         /// Name of the constant, channels by rows by columns.
         map: String,
@@ -72,6 +76,17 @@ pub enum Op {
         /// The largest output, above 0.
         top: f64,
     },
+    /// x, but no less than `low` and no more than `high`, where there are these.
+    Clamp {
+        /// The smallest output.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        low: Option<f64>,
+        /// The largest output, above the smallest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        high: Option<f64>,
+    },
+    /// −x.
+    Neg,
     /// x where x ≥ 0, else slope·x.
     LeakyRelu {
         /// The slope for negative values; public.
@@ -91,6 +106,11 @@ pub enum Op {
     HardSigmoid,
     /// x · clip(x + 3, 0, 6) / 6.
     HardSwish,
+    /// A smooth function of each value.
+    Curve {
+        /// The function.
+        curve: Curve,
+    },
     /// Each channel of the first input times the second input's one value of that channel: the
     /// gate of a squeeze-and-excite block.
     Gate,
@@ -123,6 +143,27 @@ pub enum Op {
     Subsample {
         /// The stride.
         stride: usize,
+    },
+    /// The value at a channel, row and column is the input's at the places that these name, or zero where one of
+    /// them names none: crops, flips, padding of any kind, repetition, gaps.
+    Pick {
+        /// Channels.
+        #[serde(default, skip_serializing_if = "Places::is_unchanged")]
+        channels: Places,
+        /// Rows.
+        #[serde(default, skip_serializing_if = "Places::is_unchanged")]
+        rows: Places,
+        /// Columns.
+        #[serde(default, skip_serializing_if = "Places::is_unchanged")]
+        columns: Places,
+    },
+    /// The axes are put in another order, and the values are then read in the order channels, rows, columns as a
+    /// tensor of another shape.
+    Reorder {
+        /// Which axis of the input, 0 for channels, 1 for rows, 2 for columns, comes first, second and third.
+        order: [usize; 3],
+        /// The shape of the result.
+        shape: Shape,
     },
     /// Channels of zeros before and after.
     PadChannels {
@@ -162,7 +203,7 @@ pub enum Kind {
     Constant,
     /// A factor and a shift for each channel; [`Op::affine`] gives them.
     Norm,
-    /// Moves values or leaves some out, and computes nothing.
+    /// Moves values, leaves some out or negates them, and computes nothing else.
     Moves,
     /// Puts tensors together, one after the other.
     Joins,
@@ -183,6 +224,8 @@ pub enum Rescaling {
     HardSigmoid,
     /// [`Op::HardSwish`].
     HardSwish,
+    /// [`Op::Curve`].
+    Curve,
     /// [`Op::Gate`].
     Gate,
 }
@@ -226,6 +269,9 @@ impl Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
+            | Self::Neg
             | Self::Flatten => Kind::Moves,
             Self::Concat => Kind::Joins,
             Self::AvgPool { .. } | Self::GlobalAvgPool => Kind::Averages,
@@ -234,10 +280,12 @@ impl Op {
             | Self::LeakyRelu { .. }
             | Self::PRelu { .. }
             | Self::Clip { .. }
+            | Self::Clamp { .. }
             | Self::MaxPool { .. }
             | Self::Add => Kind::Acts,
             Self::HardSigmoid => Kind::Rescales(Rescaling::HardSigmoid),
             Self::HardSwish => Kind::Rescales(Rescaling::HardSwish),
+            Self::Curve { .. } => Kind::Rescales(Rescaling::Curve),
             Self::Gate => Kind::Rescales(Rescaling::Gate),
         }
     }
@@ -265,11 +313,16 @@ impl Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
+            | Self::Neg
             | Self::Flatten => true,
             Self::BatchNorm { .. }
             | Self::Clip { .. }
+            | Self::Clamp { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate => false,
         }
     }
@@ -315,6 +368,7 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
@@ -324,6 +378,10 @@ impl Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Clamp { .. }
+            | Self::Neg
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
             | Self::Flatten => None,
         }
     }
@@ -345,6 +403,7 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
@@ -354,6 +413,10 @@ impl Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Clamp { .. }
+            | Self::Neg
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
             | Self::Flatten => None,
         }
     }
@@ -377,6 +440,7 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
@@ -386,6 +450,10 @@ impl Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Clamp { .. }
+            | Self::Neg
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
             | Self::Flatten => None,
         }
     }
@@ -443,6 +511,7 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
@@ -452,6 +521,10 @@ impl Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Clamp { .. }
+            | Self::Neg
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
             | Self::Flatten => Vec::new(),
         }
     }
@@ -479,6 +552,7 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::Add
             | Self::Concat
@@ -486,17 +560,26 @@ impl Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Clamp { .. }
+            | Self::Neg
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
             | Self::Flatten => None,
         }
     }
 
     /// Which channel of which input each output channel comes from, for operations that treat every
-    /// channel by itself. Empty for those that mix channels.
+    /// channel by itself. Empty for those that mix channels. Where the values of an output channel come from several
+    /// input channels it stands with each of them.
     #[must_use]
     pub fn provenance(&self, inputs: &[Shape], out: Shape) -> Vec<Provenance> {
         let from_channel = |input, from, to| Provenance { input, from, to };
         match *self {
             Self::Input { .. } | Self::Conv2d { .. } | Self::Linear { .. } => Vec::new(),
+            Self::Pick { ref channels, .. } => (channels.iter(inputs[0].channels).enumerate())
+                .filter_map(|(to, from)| Some(from_channel(0, from?, to)))
+                .collect(),
+            Self::Reorder { order, .. } => reordered_channels(inputs[0], order, out),
             Self::PadChannels { front, .. } => {
                 let channels = 0..inputs[0].channels;
                 channels.map(|c| from_channel(0, c, front + c)).collect()
@@ -532,10 +615,13 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
             | Self::Add
+            | Self::Clamp { .. }
+            | Self::Neg
             | Self::Subsample { .. } => channelwise(inputs.len(), out.channels),
         }
     }
@@ -555,9 +641,14 @@ impl Operator for Op {
             Self::PRelu { .. } => "prelu",
             Self::AddMap { .. } => "add-map",
             Self::Clip { .. } => "clip",
+            Self::Clamp { .. } => "clamp",
+            Self::Neg => "neg",
+            Self::Pick { .. } => "pick",
+            Self::Reorder { .. } => "reorder",
             Self::MaxPool { .. } => "max-pool",
             Self::HardSigmoid => "hard-sigmoid",
             Self::HardSwish => "hard-swish",
+            Self::Curve { curve } => curve.name(),
             Self::Gate => "gate",
             Self::AvgPool { .. } => "avg-pool",
             Self::GlobalAvgPool => "global-avg-pool",
@@ -588,12 +679,17 @@ impl Operator for Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
             | Self::ChannelShuffle { .. }
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Clamp { .. }
+            | Self::Neg
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
             | Self::Flatten
             | Self::Linear { .. } => Arity::Exactly(1),
         }
@@ -608,20 +704,33 @@ impl Operator for Op {
                 groups,
                 window,
                 ..
-            } => conv_output(x, out_channels, groups, window),
+            } => conv_output(x, out_channels, groups, window.wide_output(x)),
             Self::BatchNorm { .. }
             | Self::Relu
             | Self::SignedRelu { .. }
             | Self::PRelu { .. }
             | Self::AddMap { .. }
+            | Self::Neg
             | Self::HardSigmoid
             | Self::HardSwish => Ok(x),
+            Self::Curve { curve } => curve.problem().map_or(Ok(x), Err),
+            Self::Clamp { low, high } => clamped(low, high).map(|()| x),
+            Self::Pick {
+                ref channels,
+                ref rows,
+                ref columns,
+            } => picked(x, [channels, rows, columns]),
+            Self::Reorder { order, shape } => reordered(x, order, shape),
             Self::LeakyRelu { slope } if slope.is_finite() => Ok(x),
             Self::LeakyRelu { slope } => Err(format!("its slope is {slope}")),
             Self::Gate if inputs[1] == Shape::vector(x.channels) => Ok(x),
             Self::Gate => Err(format!("it gates {x} by {}", inputs[1])),
             Self::Clip { top } if top.is_finite() && top > 0.0 => Ok(x),
             Self::Clip { top } => Err(format!("it clips at {top}")),
+            Self::AvgPool {
+                window,
+                counts_padding: true,
+            } => window.zero_padded(x),
             Self::MaxPool { window } | Self::AvgPool { window, .. } => window.pooled(x),
             Self::GlobalAvgPool => Ok(Shape::vector(x.channels)),
             Self::Add if inputs[0] == inputs[1] => Ok(x),
@@ -646,4 +755,16 @@ impl Operator for Op {
             None => Ok(()),
         }
     }
+}
+
+/// Refuses bounds that nothing lies between, or none at all.
+fn clamped(low: Option<f64>, high: Option<f64>) -> Result<(), String> {
+    let is_finite = [low, high].iter().flatten().all(|v| v.is_finite());
+    let is_some = low.is_some() || high.is_some();
+    let below = low.zip(high).is_none_or(|(low, high)| low < high);
+    if is_finite && is_some && below {
+        return Ok(());
+    }
+    let named = |v: Option<f64>| v.map_or("none".to_owned(), |v| v.to_string());
+    Err(format!("it clamps at {} and {}", named(low), named(high)))
 }

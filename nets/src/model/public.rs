@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
+use super::calibration::Calibration;
 use super::opening::Opening;
 use super::preprocess::{Picture, Preprocessing};
 use crate::Error;
@@ -48,6 +49,9 @@ pub struct PublicModel {
     /// What the client learns of its outputs. The graph computes no more than that.
     #[serde(default, skip_serializing_if = "Opening::is_all")]
     pub opening: Opening,
+    /// What inputs the model was made for, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
 }
 
 impl PublicModel {
@@ -84,6 +88,12 @@ impl PublicModel {
         Ok(public)
     }
 
+    /// Whether a text can be a name or a label. These are shown to people: they hold no escape sequences and are not long.
+    #[must_use]
+    pub fn is_shown(text: &str) -> bool {
+        text.len() <= MAX_TEXT && !text.chars().any(char::is_control)
+    }
+
     /// Checks that the parts fit together.
     ///
     /// # Errors
@@ -93,8 +103,7 @@ impl PublicModel {
         let bad = |problem: String| Err(Error::Damaged(problem));
         let texts = [&self.name, &self.arch].into_iter().chain(&self.labels);
         for text in texts.chain(self.graph.nodes().iter().map(|n| &n.name)) {
-            // These are shown to people: they hold no escape sequences and are not long.
-            if text.len() > MAX_TEXT || text.chars().any(char::is_control) {
+            if !Self::is_shown(text) {
                 return bad("a name or label is too long or unprintable".into());
             }
         }
@@ -104,6 +113,10 @@ impl PublicModel {
                 "{} pixels for {}",
                 self.preprocessing.shape, input.shape
             ));
+        }
+        if let Some(calibration) = &self.calibration {
+            let checked = calibration.check(self.preprocessing.shape.channels);
+            checked.or_else(bad)?;
         }
         self.check_opening().or_else(bad)
     }

@@ -2,7 +2,7 @@
 
 use nets::{FloatGraph, FloatModel, Node, Op, Shape, Tensor, Tensors, Window};
 
-use super::ints::Rng;
+use super::ints::{Rng, picked, reordered};
 
 /// A network in the making.
 #[derive(Debug, Default)]
@@ -81,14 +81,19 @@ pub const fn number(op: &Op) -> usize {
         Op::PadChannels { .. } => 18,
         Op::Flatten => 19,
         Op::Linear { .. } => 20,
-        // These two are made by import, of others.
-        Op::SignedRelu { .. } => 21,
-        Op::AddMap { .. } => 22,
+        Op::Clamp { .. } => 21,
+        Op::Neg => 22,
+        Op::Pick { .. } => 23,
+        Op::Reorder { .. } => 24,
+        Op::AddMap { .. } => 25,
+        // This is made by import, of others.
+        Op::SignedRelu { .. } => 26,
+        Op::Curve { .. } => 27,
     }
 }
 
-/// How many operations there are that a network can come with; import makes two more.
-pub const OPERATIONS: usize = 21;
+/// How many operations there are that a network can come with; import makes one more.
+pub const OPERATIONS: usize = 26;
 
 /// Numbers in -2..2.
 ///
@@ -151,12 +156,14 @@ fn norm(rng: &mut Rng, net: &mut Net, name: &str, x: Shape) -> Op {
 
 fn window(rng: &mut Rng) -> Window {
     let kernel = rng.pick(1, 3);
-    Window::square(kernel, rng.pick(1, 2), rng.pick(0, kernel - 1))
+    // Sometimes padding is not below the kernel, which is for convolutions and means only.
+    let most = if rng.pick(0, 7) == 0 { 4 } else { kernel - 1 };
+    Window::square(kernel, rng.pick(1, 2), rng.pick(0, most))
 }
 
 fn add(rng: &mut Rng, net: &mut Net, name: &str, input: usize) {
     let x = net.graph().expect("it fits so far").types()[input];
-    let op = match rng.pick(0, 21) {
+    let op = match rng.pick(0, 26) {
         0 | 1 => conv(rng, net, name, x),
         2 | 3 => norm(rng, net, name, x),
         4..=16 => {
@@ -183,6 +190,25 @@ fn add(rng: &mut Rng, net: &mut Net, name: &str, input: usize) {
             let slope = parameter(net, name, "a", &[x.channels], slope);
             Op::PRelu { slope }
         }
+        25 => {
+            let data = values(rng, x.len());
+            let map = parameter(net, name, "m", &[x.channels, x.height, x.width], data);
+            Op::AddMap { map }
+        }
+        21 => clamp(rng),
+        22 => Op::Neg,
+        23 => {
+            let [channels, rows, columns] = picked(rng, x);
+            Op::Pick {
+                channels,
+                rows,
+                columns,
+            }
+        }
+        24 => {
+            let (order, shape) = reordered(rng, x);
+            Op::Reorder { order, shape }
+        }
         20 => {
             // What stands before a layer instead of after it.
             let op = norm(rng, net, &format!("{name}n"), x);
@@ -204,6 +230,20 @@ fn add(rng: &mut Rng, net: &mut Net, name: &str, input: usize) {
         _ => Op::GlobalAvgPool,
     };
     net.push(name, op, &[input]);
+}
+
+/// Bounds of any sign, one of which may be missing or far away.
+fn clamp(rng: &mut Rng) -> Op {
+    let mut bound = || f64::from(i8::try_from(rng.pick(0, 48)).expect("small") - 24) / 8.0;
+    let (a, b) = (bound(), bound());
+    let (low, high) = (a.min(b), a.max(b) + 0.5);
+    let (low, high) = match rng.pick(0, 3) {
+        0 => (Some(low), None),
+        1 => (None, Some(high)),
+        2 => (Some(low), Some(1e30)),
+        _ => (Some(low), Some(high)),
+    };
+    Op::Clamp { low, high }
 }
 
 /// An operation without parameters.
