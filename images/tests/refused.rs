@@ -66,6 +66,56 @@ fn jpeg() {
     refused(&with(&restarts, &[0xFF, 0xD0], &[0xFF, 0xD1]), "damaged");
 }
 
+/// A PNG file of 16 bits, of which `significant` count.
+fn png_of_16_bits(samples: &[u16], significant: u8) -> Vec<u8> {
+    let width = u32::try_from(samples.len()).expect("few");
+    let image: image::ImageBuffer<image::Luma<u16>, _> =
+        image::ImageBuffer::from_raw(width, 1, samples.to_vec()).expect("a row");
+    let mut file = std::io::Cursor::new(Vec::new());
+    let written = image.write_to(&mut file, image::ImageFormat::Png);
+    written.expect("a file");
+    let file = file.into_inner();
+    // Nobody checks the sum of a chunk that need not be read; it comes after the header of 33 bytes.
+    let chunk = [
+        &b"\0\0\0\x01sBIT"[..],
+        &[significant],
+        &crc(&[b's', b'B', b'I', b'T', significant]),
+    ];
+    [&file[..33], &chunk.concat(), &file[33..]].concat()
+}
+
+/// CRC-32 of ISO 3309, bit by bit.
+fn crc(bytes: &[u8]) -> [u8; 4] {
+    let crc = bytes.iter().fold(u32::MAX, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            crc >> 1 ^ (0xEDB8_8320 * (crc & 1))
+        })
+    });
+    (!crc).to_be_bytes()
+}
+
+#[test]
+fn png_of_fewer_bits() {
+    let raw = [0, 1, 2047, 4095];
+    // At the lower end, told and not told; and at the upper end, by either way to fill the rest.
+    let stretched = "samples of 12 bits lie at the lower end of 16: stretched to the whole range";
+    let dark = "no sample is above 1/16 of the range, so that the picture is almost black";
+    let upper = raw.map(|v| v << 4);
+    let filled = raw.map(|v| v << 4 | v >> 8);
+    for (samples, significant, expected, notes) in [
+        (raw, 12, [0, 16, 32_759, 65_535], vec![stretched]),
+        (raw, 16, raw, vec![dark]),
+        (upper, 12, upper, vec![]),
+        (filled, 12, filled, vec![]),
+    ] {
+        let found = decode(&png_of_16_bits(&samples, significant)).expect("a picture");
+        assert_eq!(found.notes, notes);
+        let expected = nets::Samples::Sixteen(expected.to_vec());
+        let expected = nets::Picture::new(4, 1, 1, expected).expect("a picture");
+        assert!(found.picture == expected, "{samples:?} {significant}");
+    }
+}
+
 #[test]
 fn dicom() {
     let plain = data("window_signed.dcm");
