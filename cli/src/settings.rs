@@ -194,6 +194,16 @@ impl PlanArgs {
     }
 }
 
+impl From<args::Ranges> for import::Ranges {
+    fn from(ranges: args::Ranges) -> Self {
+        match ranges {
+            args::Ranges::Calibrated => Self::Calibrated,
+            args::Ranges::Robust => Self::Robust,
+            args::Ranges::Proved => Self::Proved,
+        }
+    }
+}
+
 impl ImportArgs {
     /// How images get the input's sides.
     pub(crate) const fn geometry(&self) -> nets::Geometry {

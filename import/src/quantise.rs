@@ -1,21 +1,27 @@
-//! The way from a float network to a model: fold, rewrite, balance, calibrate, quantise, compare.
+//! The way from a float network to a model: fold, rewrite, balance, calibrate, quantise, compare, judge.
 
 use std::collections::BTreeMap;
 
-use nets::{FloatModel, Model, Opening, PrivateWeights, PublicModel, Source, fold};
+use nets::{
+    Accuracy, Calibration, FloatModel, Model, Opening, PrivateWeights, PublicModel, Source,
+    Tensors, fold,
+};
 
-use crate::accuracy::{WeightBits, WidthReport, compare, held_out, narrowest};
+use crate::accuracy::{Precision, WeightBits, WidthReport, compare, held_out, narrowest};
+use crate::calibrate::{self, Peaks};
 use crate::equalise::equalise;
 use crate::extensions::cheapened;
+use crate::judge::{self, faults};
 use crate::lower::lower;
 use crate::options::{ImportOptions, Rounding};
 use crate::preact::{is_left, lowerable};
-use crate::ranges::{Ranges, Reach, reach};
+use crate::progress::{Progress, Steps};
+use crate::ranges::{Measured, Ranges};
 use crate::report::ImportReport;
 use crate::rounding::Moments;
 use crate::variants::{extremes, variants};
 use crate::widths::{LayerWidths, widths};
-use crate::{Error, calibrate, rounding, scales};
+use crate::{Error, proof, rounding, scales};
 
 /// Variants that widths are compared on where there are too few samples to hold some out.
 const OTHERS: usize = 12;
@@ -25,14 +31,90 @@ const OTHERS: usize = 12;
 /// `secure::choose_algorithms` replaces algorithms by cheaper ones that give the same integers. The same
 /// arguments give the same model, whatever the number of threads.
 ///
+/// A model is returned whatever the comparison shows: [`ImportReport::faults`] says whether it should be used.
+///
 /// # Errors
 /// [`Error::Unsupported`] naming every operator that cannot be lowered; [`Error::Option`];
-/// [`Error::Nets`] when no widths fit ([`Error::is_width`]).
+/// [`Error::Nets`] when no widths fit ([`Error::is_width`]), and for parameters that are no numbers of a trained
+/// network.
 pub fn quantise(
     source: &Source,
     samples: &[Vec<f32>],
     options: &ImportOptions,
 ) -> Result<(Model, ImportReport), Error> {
+    quantise_observed(source, samples, options, &mut |_| {})
+}
+
+/// As [`quantise`], and says how far it is.
+///
+/// # Errors
+/// As [`quantise`].
+pub fn quantise_observed(
+    source: &Source,
+    samples: &[Vec<f32>],
+    options: &ImportOptions,
+    see: &mut dyn FnMut(Progress),
+) -> Result<(Model, ImportReport), Error> {
+    let imported = imported(source, samples, options, see)?;
+    Ok((imported.model, imported.report))
+}
+
+/// An imported network, and what it would have been with other ranges.
+#[non_exhaustive]
+pub struct Imported {
+    /// The model.
+    pub model: Model,
+    /// What was chosen, and how it compares.
+    pub report: ImportReport,
+    calibrated: Calibrated,
+    precision: Precision,
+}
+
+impl Imported {
+    /// The same network at the same precision with other ranges, to compare costs: its weights are rounded to the nearest
+    /// integer, it has no float network, and nothing was compared.
+    ///
+    /// # Errors
+    /// [`Error::Nets`] when these ranges do not fit.
+    pub fn with_ranges(
+        &self,
+        source: &Source,
+        options: &ImportOptions,
+        ranges: Ranges,
+    ) -> Result<Model, Error> {
+        let options = ImportOptions {
+            ranges,
+            ..options.with(self.precision)
+        };
+        let quantised = self.calibrated.lower(source, &options, false)?;
+        Ok(Model {
+            public: quantised.public,
+            weights: quantised.weights,
+            float: FloatModel {
+                graph: self.model.float.graph.clone(),
+                tensors: Tensors::new(),
+            },
+        })
+    }
+}
+
+impl std::fmt::Debug for Imported {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Imported");
+        shown.field("report", &self.report).finish_non_exhaustive()
+    }
+}
+
+/// As [`quantise_observed`], and keeps what [`Imported::with_ranges`] needs.
+///
+/// # Errors
+/// As [`quantise`].
+pub fn imported(
+    source: &Source,
+    samples: &[Vec<f32>],
+    options: &ImportOptions,
+    see: &mut dyn FnMut(Progress),
+) -> Result<Imported, Error> {
     options.check()?;
     if samples.is_empty() {
         let problem = "at least one calibration image is needed".into();
@@ -41,32 +123,72 @@ pub fn quantise(
             problem,
         });
     }
-    let calibrated = Calibrated::new(source, samples, options)?;
-    let pair = |i: usize| (&samples[i], &calibrated.logits[i]);
+    judge::check(source)?;
+    let warnings = judge::warnings(source, samples)?;
+    let mut steps = Steps::new(see);
+    let calibrated = Calibrated::new(source, samples, options, &mut steps)?;
     let held_out = held_out(samples.len());
-    let bound = source.preprocessing.bound();
-    let (quantised, tried) = match options.weight_bits {
-        WeightBits::Fixed(_) => (calibrated.lower(source, bound, options)?, Vec::new()),
-        WeightBits::Auto { accuracy } => narrowest(accuracy, |precision| {
-            let options = options.with(precision);
-            let quantised = calibrated.lower(source, bound, &options)?;
-            let unseen = held_out.iter().map(|&i| pair(i));
-            let unseen = unseen.chain(calibrated.others.iter().map(|(x, y)| (x, y)));
-            let report = WidthReport {
-                weight_bits: precision.weight_bits,
-                activation_bits: options.activation_bits,
-                ..compare(&quantised.public, &quantised.weights, unseen)?
+    let unseen: Vec<_> = (held_out
+        .iter()
+        .map(|&i| (&samples[i], &calibrated.logits[i])))
+    .chain(calibrated.others.iter().map(|(x, y)| (x, y)))
+    .collect();
+    let (precision, quantised, tried) = match options.weight_bits {
+        WeightBits::Fixed(weight_bits) => {
+            let precision = Precision::new(weight_bits, 0);
+            (
+                precision,
+                calibrated.lower(source, options, true)?,
+                Vec::new(),
+            )
+        }
+        WeightBits::Auto { accuracy } => {
+            let ((precision, quantised), tried) = narrowest(accuracy, |precision| {
+                let options = options.with(precision);
+                let quantised = calibrated.lower(source, &options, true)?;
+                let (public, weights) = (&quantised.public, &quantised.weights);
+                let report = WidthReport {
+                    weight_bits: precision.weight_bits,
+                    activation_bits: options.activation_bits,
+                    ..compare(public, weights, &unseen, Some(accuracy), &mut steps)?
+                };
+                Ok(((precision, quantised), report))
+            })?;
+            (precision, quantised, tried)
+        }
+    };
+    let judged = match options.weight_bits {
+        WeightBits::Auto { accuracy } => {
+            let chosen = |r: &&WidthReport| {
+                r.weight_bits == quantised.weight_bits
+                    && r.activation_bits == quantised.activation_bits
             };
-            Ok((quantised, report))
-        })?,
+            let report = tried.iter().rfind(chosen);
+            let mut report = *report.expect("what was chosen was tried");
+            if !report.is_within(accuracy) {
+                // The comparison ended as soon as this was clear.
+                let (public, weights) = (&quantised.public, &quantised.weights);
+                report = compare(public, weights, &unseen, None, &mut steps)?;
+            }
+            Some((accuracy, report))
+        }
+        WeightBits::Fixed(_) => None,
     };
-    let images = (0..samples.len()).map(pair);
-    let all = compare(&quantised.public, &quantised.weights, images)?;
-    let model = Model {
-        public: quantised.public,
-        weights: quantised.weights,
-        float: calibrated.folded,
-    };
+    let images: Vec<_> = samples.iter().zip(&calibrated.logits).collect();
+    let all = compare(
+        &quantised.public,
+        &quantised.weights,
+        &images,
+        None,
+        &mut steps,
+    )?;
+    let faults = faults(judged.as_ref(), all.wrapped, &calibrated.logits);
+    let mut public = quantised.public;
+    let mut calibration = Calibration::of(samples, &source.preprocessing, options.ranges.room());
+    let accuracy =
+        |(asked, report): (f64, WidthReport)| Accuracy::new(asked, judge::found(&report));
+    calibration.accuracy = judged.map(accuracy);
+    public.calibration = Some(calibration);
     let report = ImportReport {
         layers: quantised.layers,
         weight_bits: quantised.weight_bits,
@@ -80,9 +202,22 @@ pub fn quantise(
         max_probability_difference: all.max_probability_difference,
         mean_probability_difference: all.mean_probability_difference,
         margin: options.margin,
+        ranges: options.ranges,
         wrapped: all.wrapped,
+        faults,
+        warnings,
     };
-    Ok((model, report))
+    let model = Model {
+        public,
+        weights: quantised.weights,
+        float: calibrated.folded.clone(),
+    };
+    Ok(Imported {
+        model,
+        report,
+        calibrated,
+        precision,
+    })
 }
 
 /// The results of calibration, which do not depend on the width of weights.
@@ -94,9 +229,8 @@ struct Calibrated {
     folded: FloatModel,
     /// Logits of the folded network, sample by sample.
     logits: Vec<Vec<f64>>,
-    /// The largest magnitude of each node on the samples.
-    seen: Vec<f64>,
-    reach: Reach,
+    /// How far values reach.
+    measured: Measured,
     /// What least-squares rounding needs; empty for rounding to nearest.
     moments: BTreeMap<usize, Vec<Moments>>,
     /// Where no samples are held out: variants of them, to compare on, and the logits of the folded network.
@@ -113,75 +247,108 @@ struct Quantised {
 }
 
 impl Calibrated {
-    fn new(source: &Source, samples: &[Vec<f32>], options: &ImportOptions) -> Result<Self, Error> {
+    fn new(
+        source: &Source,
+        samples: &[Vec<f32>],
+        options: &ImportOptions,
+        steps: &mut Steps<'_>,
+    ) -> Result<Self, Error> {
         let folded = fold(&source.float)?;
-        let mut peaks = calibrate::no_peaks(&folded);
-        let run = |model: &FloatModel, peaks: &mut calibrate::Peaks| -> Result<Vec<_>, Error> {
-            let samples = samples.iter();
-            samples
-                .map(|sample| calibrate::observe(model, sample, peaks))
-                .collect()
+        let held_out = held_out(samples.len());
+        let preprocessing = &source.preprocessing;
+        let judges = matches!(options.weight_bits, WeightBits::Auto { .. });
+        let others = if held_out.is_empty() && judges {
+            OTHERS
+        } else {
+            0
         };
+        let measures = options.ranges != Ranges::Calibrated;
+        let rewrites = is_left(&folded.graph);
+        let variants = || variants(samples, preprocessing);
+        let more = if measures { variants().count() + 2 } else { 0 };
+        let passes = if rewrites { 3 } else { 2 };
+        steps.expect(
+            passes * samples.len() + more + others,
+            held_out.len().max(others),
+            samples.len(),
+        );
+        let mut run = |model: &FloatModel, peaks: &mut Peaks| -> Result<Vec<_>, Error> {
+            let observed = |sample: &Vec<f32>| {
+                steps.run();
+                calibrate::observe(model, sample, peaks)
+            };
+            samples.iter().map(observed).collect()
+        };
+        let mut peaks = calibrate::no_peaks(&folded);
         let logits = run(&folded, &mut peaks)?;
-        let mut float = folded.clone();
-        if is_left(&folded.graph) {
-            float = lowerable(&folded, &peaks, options.margin)?;
+        let float = match rewrites {
+            true => lowerable(&folded, &peaks, options.margin)?,
+            false => folded.clone(),
+        };
+        if rewrites {
             peaks = calibrate::no_peaks(&float);
             run(&float, &mut peaks)?;
         }
-        let balanced = equalise(&float, &peaks)?;
         let mut wide = peaks.clone();
-        if options.ranges == Ranges::Robust {
-            let variants = variants(samples, &source.preprocessing).map(|(_, variant)| variant);
-            for variant in variants.chain(extremes(&source.preprocessing)) {
+        if measures {
+            let variants = variants().map(|(_, variant)| variant);
+            for variant in variants.chain(extremes(preprocessing)) {
+                steps.run();
                 calibrate::observe(&float, &variant, &mut wide)?;
             }
         }
+        let balanced = equalise(&float, &peaks)?;
         let (peaks, wide) = (balanced.scaled(&peaks), balanced.scaled(&wide));
         let float = balanced.model;
-        let seen = calibrate::tops(&peaks);
-        let reach = reach(
-            &float,
-            &source.preprocessing,
-            &seen,
-            &wide,
-            samples.len(),
-            options,
-        )?;
-        let held_out = held_out(samples.len());
+        let measured = Measured {
+            seen: calibrate::tops(&peaks),
+            wide: measures.then_some(wide),
+            proved: measures
+                .then(|| proof::reach(&float, preprocessing))
+                .transpose()?,
+            images: samples.len(),
+        };
         let shown = (0..samples.len()).filter(|i| !held_out.contains(i));
+        let mut shown = shown.map(|i| &samples[i]).inspect(|_| steps.run());
         let moments = match options.rounding {
-            Rounding::LeastSquares => rounding::moments(&float, shown.map(|i| &samples[i]))?,
+            Rounding::LeastSquares => rounding::moments(&float, &mut shown)?,
             Rounding::Nearest => BTreeMap::new(),
         };
-        let mut others = Vec::new();
-        if held_out.is_empty() && matches!(options.weight_bits, WeightBits::Auto { .. }) {
-            for (_, variant) in variants(samples, &source.preprocessing).take(OTHERS) {
-                let logits = folded.run(&variant)?.into_iter().map(f64::from);
-                let logits = logits.collect();
-                others.push((variant, logits));
-            }
-        }
+        drop(shown);
+        let other = |(_, variant): (usize, Vec<f32>)| {
+            steps.run();
+            let logits = folded.run(&variant)?.into_iter().map(f64::from).collect();
+            Ok((variant, logits))
+        };
+        let others = variants()
+            .take(others)
+            .map(other)
+            .collect::<Result<_, Error>>()?;
         Ok(Self {
             float,
             folded,
             logits,
-            seen,
-            reach,
+            measured,
             moments,
             others,
         })
     }
 
+    /// The integer network for these options; its weights rounded by least squares where the options say so and
+    /// `aims`.
     fn lower(
         &self,
         source: &Source,
-        bound: f64,
         options: &ImportOptions,
+        aims: bool,
     ) -> Result<Quantised, Error> {
-        let scales = scales::choose_scales(&self.float, &self.reach, bound, options)?;
-        let lowered = lower(&self.float, &scales, &self.moments, options)?;
-        let layers = widths(&lowered, &self.seen, bound, options.margin);
+        let bound = source.preprocessing.bound();
+        let reach = self.measured.reach(&self.float, options)?;
+        let scales = scales::choose_scales(&self.float, &reach, bound, options)?;
+        let none = BTreeMap::new();
+        let moments = if aims { &self.moments } else { &none };
+        let lowered = lower(&self.float, &scales, moments, options)?;
+        let layers = widths(&lowered, &self.measured.seen, bound, options.margin);
         let (graph, weights) = cheapened(&lowered.graph, &lowered.weights)?;
         let public = PublicModel {
             name: options.name.clone(),
@@ -191,6 +358,7 @@ impl Calibrated {
             preprocessing: source.preprocessing.clone(),
             graph,
             opening: Opening::All,
+            calibration: None,
         };
         public.check()?;
         Ok(Quantised {

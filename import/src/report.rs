@@ -3,6 +3,8 @@
 use serde::Serialize;
 
 use crate::accuracy::WidthReport;
+use crate::judge::Fault;
+use crate::ranges::Ranges;
 use crate::widths::LayerWidths;
 
 /// What [`crate::quantise`] chose, and how the result compares with the float network.
@@ -34,6 +36,12 @@ pub struct ImportReport {
     pub mean_probability_difference: f64,
     /// Every width has room for this many times the largest value seen.
     pub margin: f64,
+    /// What decided how much room tensors have.
+    pub ranges: Ranges,
     /// Number of values that wrapped on these images where this does harm; 0 in a sound import.
     pub wrapped: usize,
+    /// Why the integer network should not be used; none in a sound import.
+    pub faults: Vec<Fault>,
+    /// What is to be said of the network and of the calibration images.
+    pub warnings: Vec<String>,
 }

@@ -25,7 +25,7 @@ pub use float::standardise::standardise;
 pub use float::tensors::{Tensor, Tensors};
 pub use graph::{Arity, Graph, GraphBuilder, Node, Operator, PathStep, Rewriter};
 pub use int::algorithm::Algorithm;
-pub use int::executor::{run_integer, run_integer_counting};
+pub use int::executor::{Counts, run_integer, run_integer_counting};
 pub use int::interval::{Interval, Proved, proved};
 pub use int::op::{IntGraph, IntOp, LayerShape};
 pub use int::rewrite::{
@@ -34,6 +34,7 @@ pub use int::rewrite::{
 };
 pub use int::types::{MAX_WEIGHT_BITS, TensorType};
 pub use int::weights::{LayerWeights, PrivateWeights};
+pub use model::calibration::{Accuracy, Calibration, Levels, Room};
 pub use model::file::Model;
 pub use model::geometry::{Crops, Geometry};
 pub use model::opening::Opening;

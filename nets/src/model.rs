@@ -1,5 +1,6 @@
 //! Models: an integer network with what belongs to it, and the file that holds them.
 
+pub(crate) mod calibration;
 mod decimal;
 pub(crate) mod file;
 pub(crate) mod geometry;

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use backbones::backbone;
 use images::Image;
-use import::{ImportOptions, ImportReport, WeightBits, quantise};
+use import::{ImportOptions, ImportReport, WeightBits, imported};
 use nets::{Crops, Head, Preprocessing, PublicModel, Source, StateDict};
-use secure::Mode;
+use serde::Serialize;
 
 use crate::args::ImportArgs;
+use crate::commands::judged::{Plan, Price, judge, lines, readable};
 use crate::failure::{Failure, Outcome};
 use crate::file::{self, Outputs};
 use crate::model::{self, problem};
@@ -60,26 +61,55 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
                 accuracy: args.accuracy,
             },
         },
+        ranges: args.ranges.into(),
+        margin: args.margin,
         ..ImportOptions::default()
     };
-    let (model, mut report) = quantise(&source, &samples, &options).map_err(|e| match e {
+    let bar = ui.steps();
+    let imported = imported(&source, &samples, &options, &mut |progress| {
+        bar.reach(progress.done, progress.steps);
+    });
+    drop(bar);
+    let mut imported = imported.map_err(|e| match e {
         import::Error::Nets(error) => Failure::input(problem(&error)),
         error => Failure::input(error),
     })?;
+    for warning in &imported.report.warnings {
+        ui.note(&format!("WARNING: {warning}"));
+    }
+    let (report, accepted) = (&imported.report, args.accept_accuracy_loss);
+    judge(report, &mut imported.model.public, accepted)?;
     let algorithms = args.algorithms.on(speed.wire.network);
-    let (mode, constants) = (Mode::Faithful, &speed.constants);
-    let chosen = model::choose(&model, &algorithms, mode, speed.extension, constants)?;
-    let model = chosen.model;
+    let plan = Plan {
+        algorithms: &algorithms,
+        speed: &speed,
+    };
+    let chosen = plan.choose(&imported.model)?;
+    let prices = plan.prices(&imported, &source, &options, &chosen)?;
+    let (model, mut report) = (chosen.model, imported.report);
     for (layer, choice) in report.layers.iter_mut().zip(&chosen.layers) {
         layer.algorithm = choice.chosen.to_string();
     }
     let (bytes, json) = (model.to_bytes(), model.public.to_json());
+    readable(&bytes, &json)?;
     outputs.write(&[&bytes, json.as_ref()])?;
     if ui.is_json() {
-        ui.json_line(&report)
+        let prices = &prices;
+        ui.json_line(&Priced {
+            report: &report,
+            prices,
+        })
     } else {
-        ui.text(&table(&report, &args.out, &public))
+        ui.text(&table(&report, &prices, &args.out, &public))
     }
+}
+
+/// The report of an import, and what other ranges would cost.
+#[derive(Serialize)]
+struct Priced<'a> {
+    #[serde(flatten)]
+    report: &'a ImportReport,
+    prices: &'a [Price],
 }
 
 /// Where the public part goes: unless said otherwise, beside the model file, under its name.
@@ -153,6 +183,9 @@ fn from_state_dict(arch: &str, file: &Path) -> Outcome<Source> {
     })
 }
 
+/// A mean or deviation above this is none of values between 0 and 1.
+const LEVELS: f64 = 2.0;
+
 /// A network with the preprocessing and labels that an ONNX file does not carry.
 fn from_onnx(file: &Path, args: &ImportArgs) -> Outcome<Source> {
     let network = onnx::load(file).map_err(Failure::input)?;
@@ -173,21 +206,31 @@ fn from_onnx(file: &Path, args: &ImportArgs) -> Outcome<Source> {
     };
     let mean = per_channel("--mean", &args.mean, 0.0)?;
     let std = per_channel("--std", &args.std, 1.0)?;
+    for (option, given) in [("--mean", &mean), ("--std", &std)] {
+        if let Some(level) = given.iter().find(|&&v| v > LEVELS) {
+            return Err(Failure::input(format!(
+                "{option} is in parts of 1, since pixels are divided by 255 before: {level} looks like a level of 0 to 255, for which {:.4} would be right",
+                level / 255.0
+            )));
+        }
+    }
     let preprocessing = Preprocessing::new(shape, mean, std);
     Ok(Source {
         arch: file::stem(file, ".onnx"),
         float: network.model,
         preprocessing,
         labels: (0..outputs).map(|i| i.to_string()).collect(),
-        head: network.head.unwrap_or(if args.multi_label {
-            Head::Sigmoid
-        } else {
-            Head::Softmax
-        }),
+        head: network
+            .head
+            .unwrap_or(match args.multi_label || outputs == 1 {
+                // A single output is yes or no.
+                true => Head::Sigmoid,
+                false => Head::Softmax,
+            }),
     })
 }
 
-fn table(report: &ImportReport, out: &Path, public: &Path) -> String {
+fn table(report: &ImportReport, prices: &[Price], out: &Path, public: &Path) -> String {
     let mut layers = Table::new([
         ("layer", Side::Left),
         ("weights", Side::Right),
@@ -221,6 +264,10 @@ fn table(report: &ImportReport, out: &Path, public: &Path) -> String {
             report.wrapped
         ),
     );
+    for fault in &report.faults {
+        put(&mut text, format_args!("Accepted: {fault}."));
+    }
+    text += &lines(prices);
     put(
         &mut text,
         format_args!(

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
+use super::calibration::Calibration;
 use super::opening::Opening;
 use super::preprocess::{Picture, Preprocessing};
 use crate::Error;
@@ -48,6 +49,9 @@ pub struct PublicModel {
     /// What the client learns of its outputs. The graph computes no more than that.
     #[serde(default, skip_serializing_if = "Opening::is_all")]
     pub opening: Opening,
+    /// What inputs the model was made for, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
 }
 
 impl PublicModel {
@@ -109,6 +113,10 @@ impl PublicModel {
                 "{} pixels for {}",
                 self.preprocessing.shape, input.shape
             ));
+        }
+        if let Some(calibration) = &self.calibration {
+            let checked = calibration.check(self.preprocessing.shape.channels);
+            checked.or_else(bad)?;
         }
         self.check_opening().or_else(bad)
     }
