@@ -135,7 +135,9 @@ pub(crate) fn widths(graph: &IntGraph) -> Widths {
             | IntOp::Slice { .. }
             | IntOp::SumPool { .. }
             | IntOp::Subsample { .. }
-            | IntOp::PadChannels { .. }            | IntOp::Pick { .. }            | IntOp::Reorder { .. }
+            | IntOp::PadChannels { .. }
+            | IntOp::Pick { .. }
+            | IntOp::Reorder { .. }
             | IntOp::Flatten
             | IntOp::Output => {}
         }

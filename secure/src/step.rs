@@ -286,7 +286,9 @@ pub(crate) fn hidden(graph: &IntGraph) -> Vec<bool> {
         | IntOp::Slice { .. }
         | IntOp::SumPool { .. }
         | IntOp::Subsample { .. }
-        | IntOp::PadChannels { .. }        | IntOp::Pick { .. }        | IntOp::Reorder { .. }
+        | IntOp::PadChannels { .. }
+        | IntOp::Pick { .. }
+        | IntOp::Reorder { .. }
         | IntOp::Flatten => PathStep::Passes,
         IntOp::Output => PathStep::Blocks,
         IntOp::Input { .. }
