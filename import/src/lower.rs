@@ -18,6 +18,7 @@ use nets::{
 use ring_arith::Bits;
 
 use crate::Error;
+use crate::curve;
 use crate::options::{ImportOptions, Preset};
 use crate::rounding::Moments;
 use crate::scales::Scales;
@@ -37,7 +38,7 @@ pub(crate) fn lower(
     moments: &BTreeMap<usize, Vec<Moments>>,
     options: &ImportOptions,
 ) -> Result<Lowered, Error> {
-    supported(model, scales)?;
+    supported(model, scales, options)?;
     let lowered = |first_bits| Lowering::new(model, scales, options, first_bits)?.lowered();
     let wide = lowered(rescale::widest(model, scales, options))?;
     let narrow = wide.narrowest();
@@ -49,7 +50,7 @@ pub(crate) fn lower(
 }
 
 /// Names every node that cannot be lowered, all in one error.
-fn supported(model: &FloatModel, scales: &Scales) -> Result<(), Error> {
+fn supported(model: &FloatModel, scales: &Scales, options: &ImportOptions) -> Result<(), Error> {
     let nodes = model.graph.nodes();
     let mut bad = Vec::new();
     for (index, node) in nodes.iter().enumerate() {
@@ -60,8 +61,8 @@ fn supported(model: &FloatModel, scales: &Scales) -> Result<(), Error> {
                 node.name
             ));
         }
-        if let Op::Curve { .. } = node.op {
-            bad.push(format!("{} (`{}`)", node.op.name(), node.name));
+        if let Some(problem) = curve::problem(model, scales, options, index) {
+            bad.push(format!("{problem} (`{}`)", node.name));
         }
         if let Some(problem) = leaky::problem(model, &node.op)? {
             bad.push(format!("{problem} (`{}`)", node.name));

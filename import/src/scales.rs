@@ -7,9 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use nets::{FloatGraph, FloatModel, Kind, MAX_WEIGHT_BITS, Node, Op, Rescaling};
+use nets::{Curve, FloatGraph, FloatModel, Kind, MAX_WEIGHT_BITS, Node, Op, Rescaling};
 
 use crate::Error;
+use crate::curve;
 use crate::options::{ImportOptions, Preset};
 use crate::ranges::Reach;
 use crate::rescale::{Place, Rescale, Rescaled, rescales};
@@ -239,6 +240,9 @@ fn tops(
         let range = match nodes[index].op {
             // No input gives more.
             Op::HardSigmoid => 1.0,
+            Op::Curve {
+                curve: Curve::Sigmoid | Curve::Tanh,
+            } => 1.0,
             _ => reach[index],
         };
         top[group] = top[group].max(range);
@@ -278,6 +282,11 @@ fn tops(
                 let group = root[node.inputs[0]];
                 widest[group] = widest[group].max(before(node.inputs[0]) + 3.0).max(6.0);
             }
+            // A table is not exact.
+            Kind::Rescales(Rescaling::Curve) => {
+                let group = root[index];
+                widest[group] = widest[group].max(top[group] + curve::ERROR);
+            }
             Kind::Input
             | Kind::Linear
             | Kind::Constant
@@ -285,7 +294,7 @@ fn tops(
             | Kind::Moves
             | Kind::Joins
             | Kind::Averages
-            | Kind::Rescales(Rescaling::Gate | Rescaling::Curve) => {}
+            | Kind::Rescales(Rescaling::Gate) => {}
         }
     }
     Ok((top, widest, clamps))

@@ -170,6 +170,11 @@ fn compute(
             let spec = HardSwish::new(input, fraction, bits).expect("the graph is checked");
             x.iter().map(|&v| spec.value(v)).collect()
         }
+        IntOp::Curve { pieces, .. } => {
+            #[expect(clippy::cast_possible_truncation, reason = "reduced below")]
+            let value = |&v: &i64| pieces.value(v) as i64;
+            x.iter().map(value).collect()
+        }
         IntOp::Gate => {
             let (gate, plane) = (&values[node.inputs[1]], shape.plane());
             let gated = |(i, v): (usize, &i64)| v.wrapping_mul(gate[i / plane]);

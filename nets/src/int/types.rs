@@ -147,6 +147,14 @@ fn shaped(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, String> {
             reference::HardSwish::new(&x, fraction, ring(to)?)?;
             TensorType::new(x.shape, ring(to)?, grown(2 * scale, fraction)?)
         }
+        IntOp::Curve {
+            ref pieces,
+            to,
+            scale,
+        } => {
+            pieces.check(x.bits(), ring(to)?)?;
+            TensorType::new(x.shape, ring(to)?, scale)
+        }
         IntOp::Gate => gate_type(x, inputs[1])?,
         IntOp::MeanPool {
             window,
