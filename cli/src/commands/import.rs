@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use backbones::backbone;
-use images::Image;
 use import::{ImportOptions, ImportReport, WeightBits, imported};
 use nets::{Crops, Head, Preprocessing, PublicModel, Source, StateDict};
 use serde::Serialize;
@@ -12,6 +11,7 @@ use crate::args::ImportArgs;
 use crate::commands::judged::{Plan, Price, judge, lines, readable};
 use crate::failure::{Failure, Outcome};
 use crate::file::{self, Outputs};
+use crate::inputs;
 use crate::model::{self, problem};
 use crate::text::{Side, Table, counted, put};
 use crate::ui::Ui;
@@ -20,14 +20,14 @@ use crate::ui::Ui;
 pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
     let public = public_part(args)?;
     let outputs = outputs(args, &public)?;
-    let files = images::find(&args.calibrate, args.images as usize)?;
+    let files = inputs::folder(&args.calibrate, args.images as usize, ui)?;
     for file in &files {
         outputs.spare("--calibrate", file)?;
     }
     images::check_all(&files)?;
     let speed = args.speed.speed()?;
     let mut source = match (&args.onnx, &args.arch, &args.weights) {
-        (Some(file), ..) => from_onnx(file, args)?,
+        (Some(file), ..) => from_onnx(file, args, ui)?,
         (None, Some(arch), Some(weights)) => from_state_dict(arch, weights)?,
         // The parser asks for one or the other.
         _ => return Err(Failure::input("give --onnx, or --arch and --weights")),
@@ -51,7 +51,7 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
         source.labels.clone_from(&args.labels);
     }
     source.preprocessing = with_geometry(args, source.preprocessing)?;
-    let samples = samples(&files, &source.preprocessing, ui)?;
+    let samples = samples(args, &files, &source.preprocessing, ui)?;
     let options = ImportOptions {
         name: file::stem(&args.out, ".bray"),
         activation_bits: args.activation_bits,
@@ -139,11 +139,16 @@ fn outputs(args: &ImportArgs, public: &Path) -> Outcome<Outputs> {
 }
 
 /// Inputs from the calibration images: of each image one view, and all views take their turn.
-fn samples(files: &[PathBuf], preprocessing: &Preprocessing, ui: Ui) -> Outcome<Vec<Vec<f32>>> {
+fn samples(
+    args: &ImportArgs,
+    files: &[PathBuf],
+    preprocessing: &Preprocessing,
+    ui: Ui,
+) -> Outcome<Vec<Vec<f32>>> {
     ui.note(&format!("calibrating on {}", counted(files.len(), "image")));
     let views = preprocessing.views();
     let sample = |(i, file): (usize, &PathBuf)| {
-        let image = Image::open(file)?;
+        let image = inputs::open(file, args.frame, ui)?;
         let pixels = preprocessing.pixels(&image.picture, i % views);
         preprocessing.values(&pixels).map_err(Failure::input)
     };
@@ -187,14 +192,25 @@ fn from_state_dict(arch: &str, file: &Path) -> Outcome<Source> {
 const LEVELS: f64 = 2.0;
 
 /// A network with the preprocessing and labels that an ONNX file does not carry.
-fn from_onnx(file: &Path, args: &ImportArgs) -> Outcome<Source> {
+fn from_onnx(file: &Path, args: &ImportArgs, ui: Ui) -> Outcome<Source> {
     let network = onnx::load(file).map_err(Failure::input)?;
+    for note in &network.notes {
+        ui.note(note);
+    }
+    if let [_, second, ..] = &network.outputs[..] {
+        return Err(Failure::input(format!(
+            "the network has {} outputs, the second of which is `{}`: export it with one",
+            network.outputs.len(),
+            second.name
+        )));
+    }
+    let head = network.head();
     let graph = &network.model.graph;
     let (shape, outputs) = (*graph.input(), graph.output().len());
     let channels = shape.channels;
     if !matches!(channels, 1 | 3) {
         return Err(Failure::input(format!(
-            "the network takes {channels} channels, and images have 1 or 3"
+            "the network takes inputs of {shape} (channels, rows, columns), and expected are images of 1 or 3 channels with rows and columns of a fixed size"
         )));
     }
     let per_channel = |option: &str, given: &[f64], default: f64| match given.len() {
@@ -220,8 +236,7 @@ fn from_onnx(file: &Path, args: &ImportArgs) -> Outcome<Source> {
         float: network.model,
         preprocessing,
         labels: (0..outputs).map(|i| i.to_string()).collect(),
-        head: network
-            .head
+        head: head
             .unwrap_or(match args.multi_label || outputs == 1 {
                 // A single output is yes or no.
                 true => Head::Sigmoid,
