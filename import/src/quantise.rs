@@ -126,7 +126,7 @@ pub fn imported(
     judge::check(source)?;
     let warnings = judge::warnings(source, samples)?;
     let mut steps = Steps::new(see);
-    let calibrated = Calibrated::new(source, samples, options, &mut steps)?;
+    let mut calibrated = Calibrated::new(source, samples, options, &mut steps)?;
     let held_out = held_out(samples.len());
     let unseen: Vec<_> = (held_out
         .iter()
@@ -207,10 +207,17 @@ pub fn imported(
         faults,
         warnings,
     };
+    // Nothing is rounded or compared any more.
+    calibrated.moments.clear();
+    calibrated.others.clear();
+    let empty = FloatModel {
+        graph: calibrated.folded.graph.clone(),
+        tensors: Tensors::new(),
+    };
     let model = Model {
         public,
         weights: quantised.weights,
-        float: calibrated.folded.clone(),
+        float: std::mem::replace(&mut calibrated.folded, empty),
     };
     Ok(Imported {
         model,
@@ -281,23 +288,25 @@ impl Calibrated {
         };
         let mut peaks = calibrate::no_peaks(&folded);
         let logits = run(&folded, &mut peaks)?;
-        let float = match rewrites {
-            true => lowerable(&folded, &peaks, options.margin)?,
-            false => folded.clone(),
+        let rewritten = match rewrites {
+            true => Some(lowerable(&folded, &peaks, options.margin)?),
+            false => None,
         };
+        let float = rewritten.as_ref().unwrap_or(&folded);
         if rewrites {
-            peaks = calibrate::no_peaks(&float);
-            run(&float, &mut peaks)?;
+            peaks = calibrate::no_peaks(float);
+            run(float, &mut peaks)?;
         }
         let mut wide = peaks.clone();
         if measures {
             let variants = variants().map(|(_, variant)| variant);
             for variant in variants.chain(extremes(preprocessing)) {
                 steps.run();
-                calibrate::observe(&float, &variant, &mut wide)?;
+                calibrate::observe(float, &variant, &mut wide)?;
             }
         }
-        let balanced = equalise(&float, &peaks)?;
+        let balanced = equalise(float, &peaks)?;
+        drop(rewritten);
         let (peaks, wide) = (balanced.scaled(&peaks), balanced.scaled(&wide));
         let float = balanced.model;
         let measured = Measured {
@@ -349,7 +358,7 @@ impl Calibrated {
         let moments = if aims { &self.moments } else { &none };
         let lowered = lower(&self.float, &scales, moments, options)?;
         let layers = widths(&lowered, &self.measured.seen, bound, options.margin);
-        let (graph, weights) = cheapened(&lowered.graph, &lowered.weights)?;
+        let (graph, weights) = cheapened(&lowered.graph, lowered.weights)?;
         let public = PublicModel {
             name: options.name.clone(),
             arch: source.arch.clone(),

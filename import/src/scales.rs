@@ -18,6 +18,9 @@ use crate::rescale::{Place, Rescale, Rescaled, rescales};
 /// The fewest bits of an activation.
 const MIN_BITS: u32 = 4;
 
+/// A tensor of small values has this many bits fewer than others have fractional bits.
+const SMALL: u32 = 2;
+
 /// The fewest bits of a weight in layers that give up bits for a narrower accumulator.
 const MIN_WEIGHT_BITS: u32 = 6;
 
@@ -144,8 +147,12 @@ pub(crate) fn choose_scales(
         0 if input_is_alone => options.input_bits,
         _ => options.activation_bits,
     };
-    let cap = options.fraction_bits.cast_signed();
-    let fraction = |group| fitting(top[group], max_bits(group)).min(cap);
+    // Where values are small, so many fractional bits that the largest still has some bits.
+    let least = options.fraction_bits.saturating_sub(SMALL).max(MIN_BITS);
+    let fraction = |group| {
+        let cap = fitting(top[group], least).max(options.fraction_bits.cast_signed());
+        fitting(top[group], max_bits(group)).min(cap)
+    };
     let mut scale: Vec<i32> = (0..nodes.len()).map(fraction).collect();
 
     let gain = gains(&model.graph, &rescales);

@@ -86,7 +86,9 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
     };
     let chosen = plan.choose(&imported.model)?;
     let prices = plan.prices(&imported, &source, &options, &chosen)?;
-    let (model, mut report) = (chosen.model, imported.report);
+    let (model, mut report) = (chosen.model, imported.report.clone());
+    // Before the files are made, which take as much memory again.
+    drop((imported, source));
     for (layer, choice) in report.layers.iter_mut().zip(&chosen.layers) {
         layer.algorithm = choice.chosen.to_string();
     }
@@ -236,12 +238,11 @@ fn from_onnx(file: &Path, args: &ImportArgs, ui: Ui) -> Outcome<Source> {
         float: network.model,
         preprocessing,
         labels: (0..outputs).map(|i| i.to_string()).collect(),
-        head: head
-            .unwrap_or(match args.multi_label || outputs == 1 {
-                // A single output is yes or no.
-                true => Head::Sigmoid,
-                false => Head::Softmax,
-            }),
+        head: head.unwrap_or(match args.multi_label || outputs == 1 {
+            // A single output is yes or no.
+            true => Head::Sigmoid,
+            false => Head::Softmax,
+        }),
     })
 }
 
