@@ -1,5 +1,6 @@
 //! The command line: what can be written, and its help. What the words mean is in `settings`.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use channel::MAX_CONNECTIONS;
@@ -301,6 +302,9 @@ pub(crate) struct InferArgs {
     /// Images to read: PNG, JPEG or DICOM, or folders of them.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     pub(crate) input: Vec<PathBuf>,
+    /// Of files that hold several frames (DICOM), take this one, counted from 1.
+    #[arg(long, value_name = "N")]
+    pub(crate) frame: Option<NonZeroU32>,
     /// How exact the secure result is.
     #[arg(long, value_enum, default_value_t = Mode::Faithful)]
     pub(crate) mode: Mode,
@@ -354,6 +358,9 @@ pub(crate) struct ClearArgs {
     /// Images to read: PNG, JPEG or DICOM, or folders of them.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     pub(crate) input: Vec<PathBuf>,
+    /// Of files that hold several frames (DICOM), take this one, counted from 1.
+    #[arg(long, value_name = "N")]
+    pub(crate) frame: Option<NonZeroU32>,
     /// The arithmetic of the run.
     #[arg(long, value_enum, default_value_t = Arithmetic::Fixed)]
     pub(crate) arithmetic: Arithmetic,
@@ -406,6 +413,9 @@ pub(crate) struct ImportArgs {
     /// Folder of PNG, JPEG and DICOM images, subfolders included; the values that they cause in the network decide the widths.
     #[arg(long, value_name = "DIR")]
     pub(crate) calibrate: PathBuf,
+    /// Of files that hold several frames (DICOM), take this one, counted from 1.
+    #[arg(long, value_name = "N")]
+    pub(crate) frame: Option<NonZeroU32>,
     /// Use at most this many calibration images.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) images: u32,

@@ -226,6 +226,12 @@ impl ImportArgs {
 /// A file that is no image is bad input.
 impl From<images::Error> for Failure {
     fn from(error: images::Error) -> Self {
-        Self::input(error)
+        match &error {
+            images::Error::Decode {
+                source: images::DecodeError::Frames { frames },
+                ..
+            } => Self::input(format!("{error}: give --frame, 1 to {frames}")),
+            _ => Self::input(error),
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::ui::Ui;
 
 /// Runs the network without secrecy on every input.
 pub(crate) fn clear(args: &ClearArgs, ui: Ui) -> Outcome<()> {
-    let inputs = Inputs::find(&args.input)?;
+    let inputs = Inputs::find(&args.input, args.frame, ui)?;
     let model = model::load(&args.model, ui)?;
     for image in inputs {
         let image = image?;

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use backbones::backbone;
-use images::Image;
 use import::{ImportOptions, ImportReport, WeightBits, imported};
 use nets::{Crops, Head, Part, Preprocessing, PublicModel, Source, StateDict};
 use serde::Serialize;
@@ -12,6 +11,7 @@ use crate::args::ImportArgs;
 use crate::commands::judged::{Plan, Price, judge, lines, readable};
 use crate::failure::{Failure, Outcome};
 use crate::file::{self, Outputs};
+use crate::inputs;
 use crate::model::{self, problem};
 use crate::text::{Side, Table, counted, put};
 use crate::ui::Ui;
@@ -20,7 +20,7 @@ use crate::ui::Ui;
 pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
     let public = public_part(args)?;
     let outputs = outputs(args, &public)?;
-    let files = images::find(&args.calibrate, args.images as usize)?;
+    let files = inputs::folder(&args.calibrate, args.images as usize, ui)?;
     for file in &files {
         outputs.spare("--calibrate", file)?;
     }
@@ -51,7 +51,7 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
         source.labels.clone_from(&args.labels);
     }
     source.preprocessing = with_geometry(args, source.preprocessing)?;
-    let samples = samples(&files, &source.preprocessing, ui)?;
+    let samples = samples(args, &files, &source.preprocessing, ui)?;
     let options = ImportOptions {
         name: file::stem(&args.out, ".bray"),
         activation_bits: args.activation_bits,
@@ -139,11 +139,16 @@ fn outputs(args: &ImportArgs, public: &Path) -> Outcome<Outputs> {
 }
 
 /// Inputs from the calibration images: of each image one view, and all views take their turn.
-fn samples(files: &[PathBuf], preprocessing: &Preprocessing, ui: Ui) -> Outcome<Vec<Vec<f32>>> {
+fn samples(
+    args: &ImportArgs,
+    files: &[PathBuf],
+    preprocessing: &Preprocessing,
+    ui: Ui,
+) -> Outcome<Vec<Vec<f32>>> {
     ui.note(&format!("calibrating on {}", counted(files.len(), "image")));
     let views = preprocessing.views();
     let sample = |(i, file): (usize, &PathBuf)| {
-        let image = Image::open(file)?;
+        let image = inputs::open(file, args.frame, ui)?;
         let pixels = preprocessing.pixels(&image.picture, i % views);
         preprocessing.values(&pixels).map_err(Failure::input)
     };

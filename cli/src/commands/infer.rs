@@ -20,7 +20,7 @@ pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
         }
         None => args.expect_model.as_deref().map(digest).transpose()?,
     };
-    let inputs = Inputs::find(&args.input)?;
+    let inputs = Inputs::find(&args.input, args.frame, ui)?;
     let request = Request {
         images: inputs.number()?,
         mode: args.mode.into(),
