@@ -364,6 +364,7 @@ impl Calibrated {
             arch: source.arch.clone(),
             labels: source.labels.clone(),
             head: source.head,
+            parts: source.parts.clone(),
             preprocessing: source.preprocessing.clone(),
             graph,
             opening: Opening::All,

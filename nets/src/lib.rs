@@ -39,6 +39,7 @@ pub use model::calibration::{Accuracy, Calibration, Levels, Room};
 pub use model::file::Model;
 pub use model::geometry::{Crops, Geometry};
 pub use model::opening::Opening;
+pub use model::part::Part;
 pub use model::preprocess::{Picture, Preprocessing, Samples};
 pub use model::public::{Head, MAX_PUBLIC_BYTES, Prepared, PublicModel};
 pub use model::resize::{Filter, resize};

@@ -5,6 +5,7 @@ mod decimal;
 pub(crate) mod file;
 pub(crate) mod geometry;
 pub(crate) mod opening;
+pub(crate) mod part;
 pub(crate) mod preprocess;
 pub(crate) mod public;
 pub(crate) mod resize;

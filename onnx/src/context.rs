@@ -422,17 +422,22 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Whether the file is made for a fixed number of images, more than one.
-    pub(crate) const fn has_fixed_batch(&self) -> bool {
-        self.batch.is_some()
+    /// Refuses what mixes several images, if the file is made for a fixed number of them.
+    pub(crate) fn check_batch(&self) -> Result<(), Fault> {
+        match self.batch {
+            Some(_) => unsupported("that mixes the images of a fixed batch"),
+            None => Ok(()),
+        }
     }
 
-    /// A shape in the file, for one image where it says how many the file is made for.
-    pub(crate) fn one_image(&self, shape: &mut [i64]) {
-        if let (Some(batch), Some(first)) = (self.batch, shape.first_mut())
-            && *first == batch
-        {
-            *first = 1;
+    /// A shape in the file, for one image where it says how many the file is made for. Returns whether it does.
+    pub(crate) fn one_image(&self, shape: &mut [i64]) -> bool {
+        match (self.batch, shape.first_mut()) {
+            (Some(batch), Some(first)) if *first == batch => {
+                *first = 1;
+                true
+            }
+            _ => false,
         }
     }
 
@@ -443,7 +448,7 @@ impl<'a> Context<'a> {
             Value::Const(_) | Value::Unknown => false,
         };
         if self.batch.is_some() && outputs.iter().any(mixed) {
-            return unsupported("that mixes the images of a fixed batch");
+            self.check_batch()?;
         }
         Ok(outputs)
     }

@@ -179,6 +179,7 @@ impl Small {
             labels: (0..outputs).map(|i| i.to_string()).collect(),
             head: network.head().unwrap_or(Head::Softmax),
             float: network.model,
+            parts: Vec::new(),
         })
     }
 

@@ -26,6 +26,7 @@ fn source(seed: u64) -> (Source, Vec<Vec<f32>>) {
         preprocessing,
         labels,
         head: Head::Sigmoid,
+        parts: Vec::new(),
     };
     (source, samples)
 }

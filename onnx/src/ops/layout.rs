@@ -46,12 +46,17 @@ pub(super) fn reshape<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs
     let Some(mut wanted) = given else {
         return invalid("it has no shape");
     };
-    context.one_image(&mut wanted);
+    if !context.one_image(&mut wanted) && !matches!(wanted.first(), Some(0 | -1)) {
+        context.check_batch()?;
+    }
     let dims = target(node, x.dims(), &wanted)?;
     reshaped(context, node, &dims)
 }
 
 pub(super) fn flatten<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    if node.int("axis", 1)? == 0 {
+        context.check_batch()?;
+    }
     let dims = flat(node, context.movable(node, 0)?.dims())?;
     reshaped(context, node, &dims)
 }
@@ -64,15 +69,23 @@ pub(super) fn squeeze<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs
 
 pub(super) fn unsqueeze<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let axes = context.ints(node, 1)?;
-    let dims = unsqueezed(node, context.movable(node, 0)?.dims(), axes.as_deref())?;
+    let given = axes.as_deref().or_else(|| node.ints("axes"));
+    let x = context.movable(node, 0)?;
+    let rank = i64::try_from(x.dims().len()).unwrap_or(i64::MAX);
+    let count = i64::try_from(given.unwrap_or_default().len()).unwrap_or(i64::MAX);
+    let first = |&axis: &i64| axis == 0 || axis.saturating_add(rank).saturating_add(count) == 0;
+    if given.unwrap_or_default().iter().any(first) {
+        context.check_batch()?;
+    }
+    let dims = unsqueezed(node, x.dims(), axes.as_deref())?;
     reshaped(context, node, &dims)
 }
 
 pub(super) fn transpose<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let x = context.movable(node, 0)?;
     let order = permutation(node, x.dims().len())?;
-    if context.has_fixed_batch() && order.first() != Some(&0) {
-        return unsupported("that mixes the images of a fixed batch");
+    if order.first() != Some(&0) {
+        context.check_batch()?;
     }
     let mut y = x.permuted(&order);
     y.label = node.label();
