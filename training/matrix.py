@@ -123,8 +123,8 @@ def settle(net, images):
     for hook in hooks:
         hook.remove()
     if layers and isinstance(layers[-1], nn.Linear):
-        layers[-1].weight.data *= 2
-        layers[-1].bias.data *= 2
+        for parameter in layers[-1].parameters():
+            parameter.data *= 2
 
 
 def build(name, images):
