@@ -22,6 +22,7 @@ fn imported(seed: u64, preset: Preset) -> Option<(Model, Vec<Vec<f32>>)> {
         preprocessing: Preprocessing::new(shape, vec![0.5; colours], vec![0.25; colours]),
         labels: (0..outputs).map(|i| i.to_string()).collect(),
         head: Head::Sigmoid,
+        parts: Vec::new(),
     };
     let options = ImportOptions {
         weight_bits: WeightBits::Fixed(8),
