@@ -236,12 +236,11 @@ fn from_onnx(file: &Path, args: &ImportArgs, ui: Ui) -> Outcome<Source> {
         float: network.model,
         preprocessing,
         labels: (0..outputs).map(|i| i.to_string()).collect(),
-        head: head
-            .unwrap_or(match args.multi_label || outputs == 1 {
-                // A single output is yes or no.
-                true => Head::Sigmoid,
-                false => Head::Softmax,
-            }),
+        head: head.unwrap_or(match args.multi_label || outputs == 1 {
+            // A single output is yes or no.
+            true => Head::Sigmoid,
+            false => Head::Softmax,
+        }),
     })
 }
 
