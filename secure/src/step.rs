@@ -94,6 +94,9 @@ impl Step {
         if source.inputs.is_empty() {
             return Ok(Self::Input);
         }
+        if let Some(local) = Local::of(&source.op) {
+            return Ok(Self::Local(local));
+        }
         let x = graph.input_type(node, 0);
         let prices = Prices::with_flights(wanted.price, FLIGHT, out.shape.len());
         Ok(match source.op {
@@ -150,33 +153,20 @@ impl Step {
                 to: Role::Client,
                 bits: out.bits(),
             }),
-            IntOp::Narrow { .. } => Self::Local(Local::Narrow),
-            IntOp::Add => Self::Local(Local::Add),
-            IntOp::Affine { factor, add, .. } => Self::Local(Local::Affine { factor, add }),
-            IntOp::MeanPool {
-                window,
-                counts_padding,
-                divisor,
-                fraction,
-            } => Self::Local(Local::MeanPool {
-                window,
-                counts_padding,
-                divisor,
-                fraction,
-            }),
-            IntOp::Concat => Self::Local(Local::Concat),
-            IntOp::ChannelShuffle { groups } => Self::Local(Local::ChannelShuffle(groups)),
-            IntOp::Slice { start, .. } => Self::Local(Local::Slice(start)),
-            IntOp::SumPool { window } => Self::Local(Local::SumPool(window)),
-            IntOp::Subsample { stride } => Self::Local(Local::Subsample(stride)),
-            IntOp::PadChannels { front, back } => Self::Local(Local::PadChannels([front, back])),
-            IntOp::Pick {
-                ref channels,
-                ref rows,
-                ref columns,
-            } => Self::Local(Local::Pick([channels, rows, columns].map(Clone::clone))),
-            IntOp::Reorder { order, .. } => Self::Local(Local::Reorder(order)),
-            IntOp::Claim | IntOp::Flatten => Self::Local(Local::Keep),
+            IntOp::Narrow { .. }
+            | IntOp::Claim
+            | IntOp::Affine { .. }
+            | IntOp::MeanPool { .. }
+            | IntOp::Add
+            | IntOp::Concat
+            | IntOp::ChannelShuffle { .. }
+            | IntOp::Slice { .. }
+            | IntOp::SumPool { .. }
+            | IntOp::Subsample { .. }
+            | IntOp::PadChannels { .. }
+            | IntOp::Pick { .. }
+            | IntOp::Reorder { .. }
+            | IntOp::Flatten => unreachable!("each party computes it by itself"),
         })
     }
 

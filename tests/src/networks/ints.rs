@@ -216,18 +216,7 @@ fn operation(rng: &mut Rng, graph: &IntGraph, inputs: &mut Vec<usize>) -> IntOp 
             back: 1,
         },
         10 => IntOp::Flatten,
-        22 => {
-            let [channels, rows, columns] = picked(rng, x.shape);
-            IntOp::Pick {
-                channels,
-                rows,
-                columns,
-            }
-        }
-        23 => {
-            let (order, shape) = reordered(rng, x.shape);
-            IntOp::Reorder { order, shape }
-        }
+        22 | 23 => moved(rng, x.shape),
         24 => curve(rng, bits),
         _ => IntOp::Linear {
             shape: if x.shape.plane() == 1 {
@@ -245,6 +234,20 @@ fn operation(rng: &mut Rng, graph: &IntGraph, inputs: &mut Vec<usize>) -> IntOp 
             weight_scale: 0,
             by: Algorithm::DIRECT,
         },
+    }
+}
+
+/// A pick, or axes in another order.
+fn moved(rng: &mut Rng, x: Shape) -> IntOp {
+    if rng.pick(0, 1) == 0 {
+        let (order, shape) = reordered(rng, x);
+        return IntOp::Reorder { order, shape };
+    }
+    let [channels, rows, columns] = picked(rng, x);
+    IntOp::Pick {
+        channels,
+        rows,
+        columns,
     }
 }
 
