@@ -127,74 +127,29 @@ pub fn imported(
     let warnings = judge::warnings(source, samples)?;
     let mut steps = Steps::new(see);
     let mut calibrated = Calibrated::new(source, samples, options, &mut steps)?;
-    let held_out = held_out(samples.len());
-    let unseen: Vec<_> = (held_out
-        .iter()
-        .map(|&i| (&samples[i], &calibrated.logits[i])))
-    .chain(calibrated.others.iter().map(|(x, y)| (x, y)))
-    .collect();
-    let (precision, quantised, tried) = match options.weight_bits {
-        WeightBits::Fixed(weight_bits) => {
-            let precision = Precision::new(weight_bits, 0);
-            (
-                precision,
-                calibrated.lower(source, options, true)?,
-                Vec::new(),
-            )
-        }
-        WeightBits::Auto { accuracy } => {
-            let ((precision, quantised), tried) = narrowest(accuracy, |precision| {
-                let options = options.with(precision);
-                let quantised = calibrated.lower(source, &options, true)?;
-                let (public, weights) = (&quantised.public, &quantised.weights);
-                let report = WidthReport {
-                    weight_bits: precision.weight_bits,
-                    activation_bits: options.activation_bits,
-                    ..compare(public, weights, &unseen, Some(accuracy), &mut steps)?
-                };
-                Ok(((precision, quantised), report))
-            })?;
-            (precision, quantised, tried)
-        }
-    };
-    let judged = match options.weight_bits {
-        WeightBits::Auto { accuracy } => {
-            let chosen = |r: &&WidthReport| {
-                r.weight_bits == quantised.weight_bits
-                    && r.activation_bits == quantised.activation_bits
-            };
-            let report = tried.iter().rfind(chosen);
-            let mut report = *report.expect("what was chosen was tried");
-            if !report.is_within(accuracy) {
-                // The comparison ended as soon as this was clear.
-                let (public, weights) = (&quantised.public, &quantised.weights);
-                report = compare(public, weights, &unseen, None, &mut steps)?;
-            }
-            Some((accuracy, report))
-        }
-        WeightBits::Fixed(_) => None,
-    };
+    let Found {
+        precision,
+        quantised,
+        tried,
+        judged,
+    } = search(source, samples, &calibrated, options, &mut steps)?;
     let images: Vec<_> = samples.iter().zip(&calibrated.logits).collect();
-    let all = compare(
-        &quantised.public,
-        &quantised.weights,
-        &images,
-        None,
-        &mut steps,
-    )?;
+    let (public, weights) = (&quantised.public, &quantised.weights);
+    let all = compare(public, weights, &images, None, &mut steps)?;
     let faults = faults(judged.as_ref(), all.wrapped, &calibrated.logits);
-    let mut public = quantised.public;
-    let mut calibration = Calibration::of(samples, &source.preprocessing, options.ranges.room());
+    let room = options.ranges.room();
+    let mut calibration = Calibration::of(samples, &source.preprocessing, room);
     let accuracy =
         |(asked, report): (f64, WidthReport)| Accuracy::new(asked, judge::found(&report));
     calibration.accuracy = judged.map(accuracy);
+    let mut public = quantised.public;
     public.calibration = Some(calibration);
     let report = ImportReport {
         layers: quantised.layers,
         weight_bits: quantised.weight_bits,
         activation_bits: quantised.activation_bits,
         tried,
-        held_out: held_out.len(),
+        held_out: held_out(samples.len()).len(),
         images: all.images,
         same_top: all.same_top,
         max_logit_difference: all.max_logit_difference,
@@ -224,6 +179,65 @@ pub fn imported(
         report,
         calibrated,
         precision,
+    })
+}
+
+/// The widths that were found.
+struct Found {
+    precision: Precision,
+    quantised: Quantised,
+    /// Everything that was tried.
+    tried: Vec<WidthReport>,
+    /// The accuracy that was asked for, and how the network compares on all images that judge it.
+    judged: Option<(f64, WidthReport)>,
+}
+
+/// Finds the widths that the options ask for.
+fn search(
+    source: &Source,
+    samples: &[Vec<f32>],
+    calibrated: &Calibrated,
+    options: &ImportOptions,
+    steps: &mut Steps<'_>,
+) -> Result<Found, Error> {
+    let accuracy = match options.weight_bits {
+        WeightBits::Auto { accuracy } => accuracy,
+        WeightBits::Fixed(weight_bits) => {
+            return Ok(Found {
+                precision: Precision::new(weight_bits, 0),
+                quantised: calibrated.lower(source, options, true)?,
+                tried: Vec::new(),
+                judged: None,
+            });
+        }
+    };
+    let held_out = held_out(samples.len());
+    let unseen = held_out
+        .iter()
+        .map(|&i| (&samples[i], &calibrated.logits[i]));
+    let others = calibrated.others.iter().map(|(x, y)| (x, y));
+    let unseen: Vec<_> = unseen.chain(others).collect();
+    let ((precision, quantised, mut report), tried) = narrowest(accuracy, |precision| {
+        let options = options.with(precision);
+        let quantised = calibrated.lower(source, &options, true)?;
+        let (public, weights) = (&quantised.public, &quantised.weights);
+        let report = WidthReport {
+            weight_bits: precision.weight_bits,
+            activation_bits: options.activation_bits,
+            ..compare(public, weights, &unseen, Some(accuracy), steps)?
+        };
+        Ok(((precision, quantised, report), report))
+    })?;
+    if !report.is_within(accuracy) {
+        // The comparison ended as soon as this was clear.
+        let (public, weights) = (&quantised.public, &quantised.weights);
+        report = compare(public, weights, &unseen, None, steps)?;
+    }
+    Ok(Found {
+        precision,
+        quantised,
+        tried,
+        judged: Some((accuracy, report)),
     })
 }
 
@@ -264,11 +278,7 @@ impl Calibrated {
         let held_out = held_out(samples.len());
         let preprocessing = &source.preprocessing;
         let judges = matches!(options.weight_bits, WeightBits::Auto { .. });
-        let others = if held_out.is_empty() && judges {
-            OTHERS
-        } else {
-            0
-        };
+        let others = OTHERS * usize::from(held_out.is_empty() && judges);
         let measures = options.ranges != Ranges::Calibrated;
         let rewrites = is_left(&folded.graph);
         let variants = || variants(samples, preprocessing);
