@@ -18,7 +18,7 @@ pub(super) fn cast<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
         1 | 11 => {}
         // Half precision, of both kinds.
         10 | 16 => {
-            context.note("the file computes in half precision; here it is computed in single")
+            context.note("the file computes in half precision; here it is computed in single");
         }
         to => return unsupported(format!("of a computed tensor to type {to}, not to floats")),
     }
