@@ -422,6 +422,13 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The number of images of which a list of so many values has `each` of one, if the file is made for that number.
+    pub(crate) fn batch_of(&self, values: i64, each: usize) -> Option<usize> {
+        let batch = usize::try_from(self.batch?).ok()?;
+        let all = batch.checked_mul(each)?;
+        (values == -1 || usize::try_from(values) == Ok(all)).then_some(batch)
+    }
+
     /// Refuses what mixes several images, if the file is made for a fixed number of them.
     pub(crate) fn check_batch(&self) -> Result<(), Fault> {
         match self.batch {
@@ -444,7 +451,7 @@ impl<'a> Context<'a> {
     /// Refuses values in which several images of a fixed batch are mixed.
     fn one_image_each(&self, outputs: Vec<Value>) -> Result<Vec<Value>, Fault> {
         let mixed = |value: &Value| match value {
-            Value::Feature(x) => x.dims().first() != Some(&1),
+            Value::Feature(x) => x.form != Form::Batched && x.dims().first() != Some(&1),
             Value::Const(_) | Value::Unknown => false,
         };
         if self.batch.is_some() && outputs.iter().any(mixed) {

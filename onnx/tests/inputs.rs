@@ -67,8 +67,22 @@ fn batches_are_open_or_taken_apart() {
     }
     let notes = network(8).load().expect("it loads").notes;
     assert!(notes[0].contains("made for 8 images"), "{notes:?}");
+    // As the new exporter writes a flatten: a list of all values, from which each image takes its own.
+    let strided = |indices: &[i64]| {
+        File::new(&[2, 1, 2, 2])
+            .ints("list", &[8])
+            .ints("flat", indices)
+            .ints("rows", &[2, 4])
+            .node("Reshape", "x list", "l", &[])
+            .node("Reshape", "flat rows", "i", &[])
+            .node("Gather", "l i", "y", &[])
+    };
+    let found = strided(&[3, 1, 2, 0, 7, 5, 6, 4]).run(&image(4));
+    assert_eq!(found, [3.0, 1.0, 2.0, 0.0]);
+    let error = strided(&[3, 1, 2, 0, 7, 5, 6, 3]).error();
+    assert!(error.contains("mixes the images"), "{error}");
     // Whatever mixes images is refused.
-    let mixes: [fn(File) -> File; 7] = [
+    let mixes: [fn(File) -> File; 8] = [
         |f| f.ints("s", &[1, -1]).node("Reshape", "x s", "y", &[]),
         |f| f.node("Flatten", "x", "y", &[Attr::Int("axis", 0)]),
         |f| f.node("Unsqueeze", "x a", "y", &[]),
@@ -76,6 +90,11 @@ fn batches_are_open_or_taken_apart() {
         |f| f.node("Concat", "x x", "y", &[Attr::Int("axis", 0)]),
         |f| f.node("Transpose", "x", "y", &[Attr::Ints("perm", &[1, 0, 2, 3])]),
         |f| f.ints("s", &[-1]).node("Reshape", "x s", "y", &[]),
+        |f| {
+            let f = f.ints("s", &[-1]).node("Reshape", "x s", "l", &[]);
+            f.ints("i", &[0, 1, 2, 3, 4, 5, 6, 7])
+                .node("Gather", "l i", "y", &[])
+        },
     ];
     for mix in mixes {
         let file = File::new(&[8, 1, 2, 2]).ints("a", &[0]).opset(18);

@@ -209,8 +209,8 @@ impl Head {
     /// The probabilities that logits stand for.
     fn probabilities(self, logits: &[f64]) -> Vec<f64> {
         match self {
-            Head::Sigmoid => logits.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect(),
-            Head::Softmax => {
+            Self::Sigmoid => logits.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect(),
+            Self::Softmax => {
                 let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                 let powers: Vec<f64> = logits.iter().map(|x| (x - top).exp()).collect();
                 let sum: f64 = powers.iter().sum();

@@ -5,7 +5,7 @@ use crate::array::{elements, show, stored_elements};
 use crate::context::Context;
 use crate::error::{Fault, invalid, unsupported};
 use crate::node::{Node, axis};
-use crate::value::Value;
+use crate::value::{Form, Value};
 
 pub(super) fn identity<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     feature(context.viewed(node, 0)?)
@@ -18,7 +18,7 @@ pub(super) fn cast<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
         1 | 11 => {}
         // Half precision, of both kinds.
         10 | 16 => {
-            context.note("the file computes in half precision; here it is computed in single")
+            context.note("the file computes in half precision; here it is computed in single");
         }
         to => return unsupported(format!("of a computed tensor to type {to}, not to floats")),
     }
@@ -38,7 +38,6 @@ pub(super) fn cast_like<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outpu
 }
 
 pub(super) fn reshape<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
-    let x = context.movable(node, 0)?;
     let given = match node.ints("shape") {
         Some(shape) => Some(shape.to_vec()),
         None => context.ints(node, 1)?,
@@ -46,6 +45,22 @@ pub(super) fn reshape<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs
     let Some(mut wanted) = given else {
         return invalid("it has no shape");
     };
+    let x = context.viewed(node, 0)?;
+    if let (&[all], &[1, ..]) = (&wanted[..], x.dims())
+        && context.batch_of(all, x.layout.len()).is_some()
+    {
+        // The values of all images as one list, from which exporters take each image's again.
+        let (x, label) = (context.plain(node, 0)?, node.label());
+        let list = context.reshaped(&label, &x, &[x.layout.len()])?;
+        return feature(list.with(Form::Batched, 1.0, 0.0, label));
+    }
+    if x.form == Form::Batched && context.one_image(&mut wanted) {
+        let dims = target(node, x.dims(), &wanted)?;
+        let label = node.label();
+        let image = context.reshaped(&label, &x, &dims)?;
+        return feature(image.with(Form::Itself, 1.0, 0.0, label));
+    }
+    let x = context.movable(node, 0)?;
     if !context.one_image(&mut wanted) && !matches!(wanted.first(), Some(0 | -1)) {
         context.check_batch()?;
     }
