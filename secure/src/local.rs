@@ -82,6 +82,7 @@ impl Local {
             | IntOp::SignedRelu
             | IntOp::Clip { .. }
             | IntOp::HardSwish { .. }
+            | IntOp::Curve { .. }
             | IntOp::Gate
             | IntOp::MaxPool { .. }
             | IntOp::ArgMax
