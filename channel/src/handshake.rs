@@ -74,11 +74,17 @@ pub(crate) enum Answer {
 impl Prefix {
     /// # Errors
     ///
-    /// [`Error::NotBlindray`] or [`Error::BadHello`].
+    /// [`Error::NotBlindray`], [`Error::SpeaksTls`] or [`Error::BadHello`].
     pub(crate) fn parse(bytes: &[u8; PREFIX]) -> Result<Self, Error> {
         let (magic, rest) = bytes.split_at(MAGIC.len());
         if magic != MAGIC {
-            return Err(Error::NotBlindray);
+            // Every record of TLS begins with its kind, of which there are a few, and a version.
+            let is_tls = matches!(magic, [0x14..=0x17, 3, 0..=4, ..]);
+            return Err(if is_tls {
+                Error::SpeaksTls
+            } else {
+                Error::NotBlindray
+            });
         }
         let mut rest = Cut(rest);
         let version = u32::from_le_bytes(rest.take()?);
@@ -254,8 +260,13 @@ pub(crate) fn compare(role: Role, ours: &Terms, theirs: &Terms) -> Result<(), Er
     }
 }
 
-/// The session id both parties compute.
-pub(crate) fn session_id(agreed: &Terms, client: &[u8; 16], server: &[u8; 16]) -> SessionId {
+/// The session id both parties compute; `binding` is what the line has that no other has, where a guard knows it.
+pub(crate) fn session_id(
+    agreed: &Terms,
+    client: &[u8; 16],
+    server: &[u8; 16],
+    binding: Option<&[u8; 32]>,
+) -> SessionId {
     let mut hasher = blake3::Hasher::new_derive_key("Blindray 2026 channel session id");
     hasher.update(client);
     hasher.update(server);
@@ -263,6 +274,10 @@ pub(crate) fn session_id(agreed: &Terms, client: &[u8; 16], server: &[u8; 16]) -
     hasher.update(&agreed.parameters);
     hasher.update(&[u8::from(agreed.model.is_some())]);
     hasher.update(&agreed.model.unwrap_or_default());
+    // All before is of one length, so that nothing else hashes the same.
+    if let Some(binding) = binding {
+        hasher.update(binding);
+    }
     let mut id = [0; 16];
     hasher.finalize_xof().fill(&mut id);
     id
@@ -344,9 +359,11 @@ mod tests {
             model: None,
         };
         let ids = [
-            session_id(&terms, &[1; 16], &[2; 16]),
-            session_id(&terms, &[2; 16], &[1; 16]),
-            session_id(&terms, &[1; 16], &[3; 16]),
+            session_id(&terms, &[1; 16], &[2; 16], None),
+            session_id(&terms, &[1; 16], &[2; 16], Some(&[0; 32])),
+            session_id(&terms, &[1; 16], &[2; 16], Some(&[1; 32])),
+            session_id(&terms, &[2; 16], &[1; 16], None),
+            session_id(&terms, &[1; 16], &[3; 16], None),
             session_id(
                 &Terms {
                     version: 2,
@@ -354,6 +371,7 @@ mod tests {
                 },
                 &[1; 16],
                 &[2; 16],
+                None,
             ),
             session_id(
                 &Terms {
@@ -362,6 +380,7 @@ mod tests {
                 },
                 &[1; 16],
                 &[2; 16],
+                None,
             ),
             session_id(
                 &Terms {
@@ -370,6 +389,7 @@ mod tests {
                 },
                 &[1; 16],
                 &[2; 16],
+                None,
             ),
         ];
         for (i, id) in ids.iter().enumerate() {
