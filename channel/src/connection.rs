@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::deadline::Deadline;
 use crate::duplex::Transport;
-use crate::guard::Identity;
+use crate::guard::PeerIdentity;
 use crate::handshake::SESSION_HELLO;
 use crate::lanes::Lanes;
 use crate::line::{Limits, Line};
@@ -49,7 +49,7 @@ pub(crate) struct Parts {
     pub(crate) session: SessionId,
     pub(crate) peer: String,
     pub(crate) peer_terms: Option<Terms>,
-    pub(crate) peer_identity: Option<Identity>,
+    pub(crate) peer_identity: Option<PeerIdentity>,
     pub(crate) progress: Arc<Progress>,
 }
 
@@ -227,7 +227,7 @@ impl Connection {
 
     /// Who is at the other end, as the [`Guard`](crate::Guard) of the connection found out; `None` without one.
     #[must_use]
-    pub fn peer_identity(&self) -> Option<&Identity> {
+    pub fn peer_identity(&self) -> Option<&PeerIdentity> {
         self.inner.parts.peer_identity.as_ref()
     }
 

@@ -4,8 +4,8 @@ use std::io::{ErrorKind, IoSlice, IoSliceMut, Result as IoResult};
 use std::time::Duration;
 
 use crate::deadline::Deadline;
-use crate::guard::Identity;
-use crate::handshake::{Hello, PREFIX, Prefix};
+use crate::guard::PeerIdentity;
+use crate::handshake::{Hello, PREFIX, Prefix, START, is_tls};
 use crate::wire::{Ready, Wire};
 use crate::{Error, HANDSHAKE};
 
@@ -13,7 +13,7 @@ use crate::{Error, HANDSHAKE};
 pub(crate) struct Greeter {
     pub(crate) wire: Box<dyn Wire>,
     /// Who is at the other end, where a guard found out.
-    pub(crate) identity: Option<Identity>,
+    pub(crate) identity: Option<PeerIdentity>,
     /// What is the same at both ends of this line alone, where there is a guard.
     pub(crate) binding: Option<[u8; 32]>,
     deadline: Deadline,
@@ -32,7 +32,7 @@ impl Greeter {
     /// The line has begun.
     pub(crate) fn new(
         wire: Box<dyn Wire>,
-        identity: Option<Identity>,
+        identity: Option<PeerIdentity>,
         binding: Option<[u8; 32]>,
         deadline: Deadline,
     ) -> Self {
@@ -57,8 +57,15 @@ impl Greeter {
     }
 
     pub(crate) fn hear(&mut self) -> Result<Greeting, Error> {
+        let mut start = [0; START];
+        self.read(&mut start).map_err(|cause| self.failed(cause))?;
+        if is_tls(start) {
+            return Err(Error::SpeaksTls);
+        }
         let mut prefix = [0; PREFIX];
-        self.read(&mut prefix).map_err(|cause| self.failed(cause))?;
+        prefix[..START].copy_from_slice(&start);
+        self.read(&mut prefix[START..])
+            .map_err(|cause| self.failed(cause))?;
         let Prefix {
             version,
             kind,

@@ -16,7 +16,7 @@ use crate::{Config, Error, HANDSHAKE, Role};
 /// Who is at the other end, as a [`Guard`] found out.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "guards write it out")]
-pub struct Identity {
+pub struct PeerIdentity {
     /// What tells one identity from another: what limits and fairness go by, and what all connections of a session have
     /// in common.
     pub key: Digest,
@@ -30,7 +30,7 @@ pub struct Guarded {
     /// What the greetings and the session are said over. It has begun: [`Wire::begin`] is not called.
     pub wire: Box<dyn Wire>,
     /// Who is at the other end, if the guard asks.
-    pub identity: Option<Identity>,
+    pub identity: Option<PeerIdentity>,
     /// The same at both ends of this line and at no other line's, as of an exporter of TLS: the session's id depends on it,
     /// so that a session is over this line or over none.
     pub binding: [u8; 32],
@@ -42,18 +42,12 @@ pub struct Guarded {
 /// What `allowed` says holds whatever the peer does: a guard that waits longer for a silent or slow one lets strangers
 /// take up places. The line that it is given has begun, and is cut under it when its place goes to somebody else.
 pub trait Guard: Debug + Send + Sync {
-    /// The server's end of a connection that was accepted.
+    /// This party's end of a fresh connection: accepted if it is the server, made if it is the client.
     ///
     /// # Errors
     /// [`Error::Guard`] with the reason if the peer does not get through, [`Error::Timeout`] or [`Error::Closed`] if it
     /// falls silent or hangs up.
-    fn accept(&self, wire: Box<dyn Wire>, allowed: Duration) -> Result<Guarded, Error>;
-
-    /// The client's end of a connection that was made.
-    ///
-    /// # Errors
-    /// As [`Guard::accept`].
-    fn dial(&self, wire: Box<dyn Wire>, allowed: Duration) -> Result<Guarded, Error>;
+    fn pass(&self, role: Role, wire: Box<dyn Wire>, allowed: Duration) -> Result<Guarded, Error>;
 }
 
 /// Why a [`Guard`] lets nobody through, or what it found on a line that it watches over.
@@ -126,9 +120,6 @@ pub(crate) fn pass(
         wire,
         identity,
         binding,
-    } = match role {
-        Role::Server => guard.accept(wire, left)?,
-        Role::Client => guard.dial(wire, left)?,
-    };
+    } = guard.pass(role, wire, left)?;
     Ok(Greeter::new(wire, identity, Some(binding), deadline))
 }

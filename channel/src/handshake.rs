@@ -71,20 +71,22 @@ pub(crate) enum Answer {
     Closing = 4,
 }
 
+/// How many bytes of a peer tell whether it speaks TLS, which answers strangers with fewer than a greeting has.
+pub(crate) const START: usize = 3;
+
+/// Every record of TLS begins with its kind, of which there are a few, and a version.
+pub(crate) fn is_tls(start: [u8; START]) -> bool {
+    matches!(start, [0x14..=0x17, 3, 0..=4])
+}
+
 impl Prefix {
     /// # Errors
     ///
-    /// [`Error::NotBlindray`], [`Error::SpeaksTls`] or [`Error::BadHello`].
+    /// [`Error::NotBlindray`] or [`Error::BadHello`].
     pub(crate) fn parse(bytes: &[u8; PREFIX]) -> Result<Self, Error> {
         let (magic, rest) = bytes.split_at(MAGIC.len());
         if magic != MAGIC {
-            // Every record of TLS begins with its kind, of which there are a few, and a version.
-            let is_tls = matches!(magic, [0x14..=0x17, 3, 0..=4, ..]);
-            return Err(if is_tls {
-                Error::SpeaksTls
-            } else {
-                Error::NotBlindray
-            });
+            return Err(Error::NotBlindray);
         }
         let mut rest = Cut(rest);
         let version = u32::from_le_bytes(rest.take()?);

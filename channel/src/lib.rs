@@ -45,7 +45,7 @@ pub use draw::draw_session;
 pub use duplex::{Duplex, Transport};
 pub use error::{Digest, Error};
 pub use frame::MAX_STREAMS;
-pub use guard::{Guard, GuardError, Guarded, Identity};
+pub use guard::{Guard, GuardError, Guarded, PeerIdentity};
 pub use halves::{ReadHalf, WriteHalf};
 pub use ledger::{HANDSHAKE, Ledger, Phase};
 pub use listener::{Listener, ListenerHandle};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::acceptor;
 use crate::connection::{Connection, Parts};
 use crate::greeter::Greeting;
-use crate::guard::Identity;
+use crate::guard::PeerIdentity;
 use crate::handshake::{Hello, compare, session_id};
 use crate::lanes::Lanes;
 use crate::registry::{Caller, Origin, Registry};
@@ -139,7 +139,7 @@ impl Listener {
         &self,
         session: SessionId,
         lanes: &Arc<Lanes>,
-        identity: Option<Identity>,
+        identity: Option<PeerIdentity>,
         from: IpAddr,
     ) -> Entry {
         self.registry

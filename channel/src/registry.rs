@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::error::Digest;
 use crate::greeter::{Greeter, Greeting};
-use crate::guard::Identity;
+use crate::guard::PeerIdentity;
 use crate::handshake::{Answer, Hello};
 use crate::lanes::Lanes;
 use crate::{Config, Error, SessionId};
@@ -54,7 +54,7 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
-    pub(crate) fn of(identity: Option<&Identity>, from: IpAddr) -> Self {
+    pub(crate) fn of(identity: Option<&PeerIdentity>, from: IpAddr) -> Self {
         match identity {
             Some(identity) => Self::Identity(identity.key),
             None => Self::Network(network(from)),
@@ -279,7 +279,7 @@ impl Registry {
         &self,
         session: SessionId,
         lanes: Arc<Lanes>,
-        identity: Option<Identity>,
+        identity: Option<PeerIdentity>,
         from: IpAddr,
     ) {
         let session_at_hand = Session {
@@ -313,7 +313,7 @@ impl Registry {
     pub(crate) fn lanes(
         &self,
         session: &SessionId,
-        identity: Option<&Identity>,
+        identity: Option<&PeerIdentity>,
     ) -> Result<Arc<Lanes>, Error> {
         let state = self.lock();
         let session = state.sessions.get(session).ok_or(Error::UnknownSession)?;
@@ -372,6 +372,35 @@ mod tests {
             greeting,
             peer,
         }
+    }
+
+    #[test]
+    fn an_identity_goes_before_its_address_and_an_address_is_a_network() {
+        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
+        let identity = |key| PeerIdentity {
+            key: [key; 32],
+            name: String::new(),
+        };
+        let here = address("10.0.0.1");
+        assert_eq!(
+            Origin::of(Some(&identity(1)), here),
+            Origin::of(Some(&identity(1)), address("10.0.0.2"))
+        );
+        assert_ne!(
+            Origin::of(Some(&identity(1)), here),
+            Origin::of(Some(&identity(2)), here)
+        );
+        assert_ne!(
+            Origin::of(None, here),
+            Origin::of(None, address("10.0.0.2"))
+        );
+        assert_eq!(
+            Origin::of(None, here),
+            Origin::of(None, address("::ffff:10.0.0.1"))
+        );
+        let six = Origin::of(None, address("2001:db8:1:2:3::1"));
+        assert_eq!(six, Origin::of(None, address("2001:db8:1:2:ffff::9")));
+        assert_ne!(six, Origin::of(None, address("2001:db8:1:3:3::1")));
     }
 
     #[test]

@@ -38,6 +38,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("onnx", &["nets"]),
     ("images", &["nets"]),
+    ("identity", &["channel"]),
     (
         "service",
         &[
