@@ -63,19 +63,30 @@ fn check_private(_: &Path, _: &File) -> Result<(), Error> {
 /// # Errors
 /// [`Error::File`].
 pub(crate) fn create_private(path: &Path, text: &str) -> Result<(), Error> {
-    let failed = |cause| Error::file(path, cause);
     make_folder(path)?;
+    // Under another name until it is whole, so that nobody reads half a key.
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".new-{}", std::process::id()));
+    let unfinished = path.with_file_name(name);
+    let written = write_new(&unfinished, text).and_then(|()| {
+        match std::fs::hard_link(&unfinished, path) {
+            Err(cause) if cause.kind() != ErrorKind::AlreadyExists => {
+                // Some file systems have no second names.
+                write_new(path, text)
+            }
+            linked => linked,
+        }
+    });
+    drop(std::fs::remove_file(&unfinished));
+    written.map_err(|cause| Error::file(path, cause))
+}
+
+fn write_new(path: &Path, text: &str) -> Result<(), IoError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
-    let mut file = open_private(&mut options, path).map_err(failed)?;
-    let written = file
-        .write_all(text.as_bytes())
-        .and_then(|()| file.sync_all());
-    written.map_err(|cause| {
-        // Half a key is worse than none.
-        drop(std::fs::remove_file(path));
-        failed(cause)
-    })
+    let mut file = open_private(&mut options, path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
 }
 
 /// Appends one line in one step, so that lines of others who do so at the same time stay whole.

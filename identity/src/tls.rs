@@ -29,7 +29,8 @@ const BINDING: &[u8] = b"EXPORTER-Channel-Binding";
 pub enum ServerTrust {
     /// The one with this key.
     Pinned(Fingerprint),
-    /// None yet: every server is refused, with [`Error::UnknownServer`], which tells its fingerprint.
+    /// None yet: every server is refused, with [`Error::UnknownServer`], which tells its fingerprint. Only one that has this
+    /// party's own key is this party itself.
     Unknown,
     /// One whose certificate an authority has signed for this name of DNS or IP address.
     Authority {
@@ -46,6 +47,8 @@ pub enum ServerTrust {
 pub enum ClientTrust {
     /// Those on a list.
     Listed(Arc<Clients>),
+    /// Those with the server's own key: this party itself, from the same machine.
+    Own,
     /// Whoever comes.
     Any,
     /// Those whose certificates an authority has signed for one of these names of DNS or IP addresses. The name is the
@@ -99,6 +102,7 @@ impl Tls {
     ) -> Result<Self, Error> {
         let check = Arc::new(match clients {
             ClientTrust::Any => ClientCheck::Any,
+            ClientTrust::Own => ClientCheck::Own(own.fingerprint()),
             ClientTrust::Listed(clients) => ClientCheck::Listed(Arc::clone(clients)),
             ClientTrust::Authority { authority, names } => ClientCheck::by(authority, names)?,
         });
@@ -130,8 +134,10 @@ impl Tls {
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, Error> {
         let check = Arc::new(match server {
-            ServerTrust::Pinned(key) => ServerCheck::Pinned(Some(*key)),
-            ServerTrust::Unknown => ServerCheck::Pinned(None),
+            ServerTrust::Pinned(key) => ServerCheck::Pinned(*key),
+            ServerTrust::Unknown => ServerCheck::Unknown {
+                own: own.fingerprint(),
+            },
             ServerTrust::Authority { authority, host } => ServerCheck::by(authority, host)?,
         });
         let certified = Arc::new(SingleCertAndKey::from(own.certified()?));
@@ -216,5 +222,138 @@ impl Guard for Tls {
             identity: Some(identity),
             binding,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{ErrorKind, IoSlice, IoSliceMut};
+    use std::os::unix::net::UnixStream;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use channel::Ready;
+    use rustls::{CipherSuiteCommon, SupportedCipherSuite, Tls13CipherSuite};
+
+    /// Keys that protect no more than a few records.
+    fn hasty() -> Arc<CryptoProvider> {
+        let mut provider = CryptoProvider::clone(&provider());
+        for suite in &mut provider.cipher_suites {
+            // There are none of TLS 1.2.
+            let SupportedCipherSuite::Tls13(of_library) = *suite;
+            let ours = Tls13CipherSuite {
+                common: CipherSuiteCommon {
+                    confidentiality_limit: 3,
+                    ..of_library.common
+                },
+                ..*of_library
+            };
+            *suite = SupportedCipherSuite::Tls13(Box::leak(Box::new(ours)));
+        }
+        Arc::new(provider)
+    }
+
+    /// Counts the writes of the wire below.
+    struct Counted(UnixStream, Arc<AtomicUsize>);
+
+    impl Wire for Counted {
+        fn begin(&self) -> std::io::Result<()> {
+            self.0.begin()
+        }
+
+        fn try_read(&self, out: &mut [IoSliceMut<'_>]) -> std::io::Result<usize> {
+            Wire::try_read(&self.0, out)
+        }
+
+        fn try_write(&self, bytes: &[IoSlice<'_>]) -> std::io::Result<usize> {
+            let count = Wire::try_write(&self.0, bytes)?;
+            self.1.fetch_add(count, Ordering::Relaxed);
+            Ok(count)
+        }
+
+        fn wait(&self, wanted: Ready, timeout: Duration) -> std::io::Result<Ready> {
+            Wire::wait(&self.0, wanted, timeout)
+        }
+
+        fn end(&self) {
+            Wire::end(&self.0);
+        }
+
+        fn cut(&self) {
+            Wire::cut(&self.0);
+        }
+    }
+
+    fn send(wire: &dyn Wire, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            match wire.try_write(&[IoSlice::new(bytes)]) {
+                Ok(count) => bytes = &bytes[count..],
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let wanted = Ready {
+                        read: false,
+                        write: true,
+                    };
+                    wire.wait(wanted, Duration::from_secs(10)).expect("a wait");
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    fn receive(wire: &dyn Wire, mut count: usize, value: u8) {
+        let mut piece = vec![0; 10_000];
+        while count > 0 {
+            match wire.read(&mut [IoSliceMut::new(&mut piece)], Duration::from_secs(10)) {
+                Ok(0) => panic!("an early end"),
+                Ok(read) => {
+                    assert!(piece[..read].iter().all(|&byte| byte == value));
+                    count -= read;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn keys_change_before_they_have_protected_too_much_in_both_directions_at_once() {
+        const BYTES: usize = 4_000_000;
+        let run = |provider: &dyn Fn() -> Arc<CryptoProvider>| {
+            let own = Identity::generate("one").expect("a key");
+            let trust = ServerTrust::Pinned(own.fingerprint());
+            let server = Tls::server_with(&own, &ClientTrust::Any, provider()).expect("a server");
+            let client = Tls::client_with(&own, &trust, provider()).expect("a client");
+            let (one, other) = UnixStream::pair().expect("a pair");
+            let count = Arc::new(AtomicUsize::new(0));
+            let wires = [one, other].map(|socket| Counted(socket, Arc::clone(&count)));
+            wires.iter().for_each(|wire| wire.begin().expect("begun"));
+            let [one, other] = wires.map(Box::new);
+            std::thread::scope(|scope| {
+                let client = scope.spawn(move || {
+                    let allowed = Duration::from_secs(10);
+                    client
+                        .pass(Role::Client, other, allowed)
+                        .expect("through")
+                        .wire
+                });
+                let allowed = Duration::from_secs(10);
+                let server = server
+                    .pass(Role::Server, one, allowed)
+                    .expect("through")
+                    .wire;
+                let client = client.join().expect("no panic");
+                std::thread::scope(|scope| {
+                    for (wire, ours, theirs) in [(&server, 1, 2), (&client, 2, 1)] {
+                        scope.spawn(move || send(&**wire, &vec![ours; BYTES]));
+                        scope.spawn(move || receive(&**wire, BYTES, theirs));
+                    }
+                });
+            });
+            count.load(Ordering::Relaxed)
+        };
+        let (usual, changing) = (run(&provider), run(&hasty));
+        // Every third record or so is followed by a change, of some 27 bytes, asked for and answered.
+        let records = 2 * BYTES / (16 << 10);
+        assert!(changing > usual + records / 4 * 20, "{usual} {changing}");
     }
 }

@@ -24,8 +24,11 @@ use crate::{Authority, Clients, Error, Fingerprint};
 /// What a client asks of a server.
 #[derive(Debug)]
 pub(crate) enum ServerCheck {
-    /// This key; none where the server is met for the first time.
-    Pinned(Option<Fingerprint>),
+    Pinned(Fingerprint),
+    /// This party's own key is the only one that it knows.
+    Unknown {
+        own: Fingerprint,
+    },
     Authority {
         verifier: Arc<WebPkiServerVerifier>,
         name: ServerName<'static>,
@@ -36,6 +39,8 @@ pub(crate) enum ServerCheck {
 #[derive(Debug)]
 pub(crate) enum ClientCheck {
     Any,
+    /// This party's own key.
+    Own(Fingerprint),
     Listed(Arc<Clients>),
     Authority {
         verifier: Arc<dyn ClientCertVerifier>,
@@ -60,7 +65,7 @@ impl ServerCheck {
     /// For people.
     pub(crate) fn name(&self, key: Fingerprint) -> String {
         match self {
-            Self::Pinned(_) => key.to_string(),
+            Self::Pinned(_) | Self::Unknown { .. } => key.to_string(),
             Self::Authority { name, .. } => name.to_str().into_owned(),
         }
     }
@@ -92,6 +97,8 @@ impl ClientCheck {
         let unknown = || Error::UnknownClient { found: key };
         match self {
             Self::Any => Ok(key.to_string()),
+            Self::Own(own) if *own == key => Ok("this machine's own key".to_owned()),
+            Self::Own(_) => Err(unknown()),
             Self::Listed(clients) => clients.name(&key).ok_or_else(unknown),
             Self::Authority { names, .. } => {
                 let parsed =
@@ -141,14 +148,14 @@ impl ServerCertVerifier for ServerCheck {
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
         match self {
-            Self::Pinned(expected) => {
+            Self::Pinned(_) | Self::Unknown { .. } => {
                 let found = Fingerprint::of(certificate).map_err(Error::into_tls)?;
-                let known = match *expected {
-                    None => Err(Error::UnknownServer { found }),
-                    Some(expected) if expected != found => {
+                let known = match *self {
+                    Self::Pinned(expected) if expected != found => {
                         Err(Error::WrongServer { expected, found })
                     }
-                    Some(_) => Ok(()),
+                    Self::Unknown { own } if own != found => Err(Error::UnknownServer { found }),
+                    _ => Ok(()),
                 };
                 known.map_err(Error::into_tls)?;
                 check_pinned(certificate, intermediates, now)?;
@@ -206,7 +213,7 @@ impl ClientCertVerifier for ClientCheck {
     ) -> Result<ClientCertVerified, TlsError> {
         let key = Fingerprint::of(certificate).map_err(Error::into_tls)?;
         match self {
-            Self::Any | Self::Listed(_) => {
+            Self::Any | Self::Own(_) | Self::Listed(_) => {
                 self.name(certificate, key).map_err(Error::into_tls)?;
                 check_pinned(certificate, intermediates, now)?;
             }

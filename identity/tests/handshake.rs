@@ -168,6 +168,18 @@ fn a_server_that_is_not_known_is_refused_with_its_fingerprint() {
 }
 
 #[test]
+fn who_has_this_partys_own_key_is_this_party() {
+    let (own, other) = (key("own"), key("other"));
+    let met = meet((&own, &ClientTrust::Own), (&own, &ServerTrust::Unknown));
+    let (at_server, at_client) = (met.0.expect("served"), met.1.expect("found"));
+    assert_eq!(at_server.session_id(), at_client.session_id());
+    let met = meet((&own, &ClientTrust::Own), (&other, &pinned(&own)));
+    assert!(matches!(reason(&met.0), Error::UnknownClient { .. }));
+    let met = meet((&own, &ClientTrust::Own), (&other, &ServerTrust::Unknown));
+    assert!(matches!(reason(&met.1), Error::UnknownServer { .. }));
+}
+
+#[test]
 fn a_client_that_is_not_listed_is_refused_and_both_know_why() {
     let (server, client) = (key("a server"), key("a client"));
     let list = listed(&format!(

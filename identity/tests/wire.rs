@@ -144,7 +144,7 @@ fn a_line_that_is_cut_short_is_no_end() {
 #[test]
 fn what_is_replayed_left_out_or_put_in_another_order_is_noticed() {
     // Records of the client's, as an attacker has them.
-    for order in [&[0_usize, 0][..], &[1], &[1, 0], &[0, 2]] {
+    for order in [&[0_u8, 0][..], &[1], &[1, 0], &[0, 2]] {
         let (at_server, at_client) = line(1 << 20, 1 << 20);
         let shared = at_server.shared();
         let (server, client) = shaken((at_server, at_client));
@@ -154,14 +154,11 @@ fn what_is_replayed_left_out_or_put_in_another_order_is_noticed() {
         });
         let mut good = 0;
         for &number in order {
-            shared.put(1, &records[number]);
+            shared.put(1, &records[usize::from(number)]);
             let mut out = [0; 100];
             let outcome = server.wire.try_read(&mut [IoSliceMut::new(&mut out)]);
             if number == good {
-                assert_eq!(
-                    (outcome.expect("in order"), out),
-                    (100, [number as u8; 100])
-                );
+                assert_eq!((outcome.expect("in order"), out), (100, [number; 100]));
                 good += 1;
             } else {
                 let error = outcome.expect_err("out of order");
