@@ -1,6 +1,6 @@
 //! What TLS costs over loopback TCP: small flights there and back, one way, and both ways at once, with it and without.
 //!
-//! `cargo run --release -p blindray-identity --example tls_speed`
+//! `cargo run --release -p blindray-identity --example tls_speed [with|without]`
 
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
@@ -26,11 +26,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let trust = ServerTrust::Pinned(server.fingerprint());
     let at_server: Guarded = Some(Arc::new(Tls::server(&server, &ClientTrust::Any)?));
     let at_client: Guarded = Some(Arc::new(Tls::client(&client, &trust)?));
+    let only = std::env::args().nth(1);
     for _ in 0..3 {
-        println!("without TLS");
-        both(None, None)?;
-        println!("with TLS");
-        both(at_server.clone(), at_client.clone())?;
+        if only.as_deref() != Some("with") {
+            println!("without TLS");
+            both(None, None)?;
+        }
+        if only.as_deref() != Some("without") {
+            println!("with TLS");
+            both(at_server.clone(), at_client.clone())?;
+        }
     }
     Ok(())
 }

@@ -225,7 +225,7 @@ impl Guard for Tls {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
     use std::io::{ErrorKind, IoSlice, IoSliceMut};

@@ -44,6 +44,8 @@ struct Incoming {
     plain: usize,
     /// The peer has said that no more will come.
     closed: bool,
+    /// What came does not decrypt, or is the peer's word that it goes: nothing is read any more.
+    failed: Option<GuardError>,
 }
 
 /// Ciphertext that is to go.
@@ -74,6 +76,7 @@ impl TlsWire {
             end: ahead.len(),
             plain: 0,
             closed: false,
+            failed: None,
         };
         let wire = Self {
             inner: wire,
@@ -84,8 +87,8 @@ impl TlsWire {
             at_hand: AtomicBool::new(true),
             owes: AtomicBool::new(false),
         };
-        // What came with the last bytes of the handshake is decrypted already. An error shows again in the next call.
-        drop(wire.advance(&mut wire.incoming()));
+        // What came with the last bytes of the handshake is decrypted already.
+        wire.advance(&mut wire.incoming());
         wire
     }
 
@@ -98,15 +101,11 @@ impl TlsWire {
     }
 
     /// Gives TLS what has come, as far as it takes it, and looks what that is.
-    fn advance(&self, incoming: &mut Incoming) -> IoResult<()> {
+    fn advance(&self, incoming: &mut Incoming) {
         let mut tls = self.tls();
         let mut bytes = &incoming.buffer[incoming.start..incoming.end];
-        if !bytes.is_empty() {
-            if tls.read_tls(&mut bytes)? == 0 && !incoming.closed {
-                return Err(GuardError::new(Error::Harmed).into());
-            }
-            incoming.start = incoming.end - bytes.len();
-        }
+        let taken = bytes.is_empty() || matches!(tls.read_tls(&mut bytes), Ok(1..));
+        incoming.start = incoming.end - bytes.len();
         let state = tls.process_new_packets();
         let owes = tls.wants_write();
         drop(tls);
@@ -114,14 +113,20 @@ impl TlsWire {
             self.owes.store(true, Ordering::Release);
             self.pay();
         }
-        let state = state.map_err(|error| Error::in_session(error, self.ours))?;
-        incoming.plain = state.plaintext_bytes_to_read();
-        incoming.closed = state.peer_has_closed();
-        if incoming.closed {
+        match state {
+            Ok(state) => {
+                incoming.plain = state.plaintext_bytes_to_read();
+                incoming.closed = state.peer_has_closed();
+                if !taken && !incoming.closed {
+                    incoming.failed = Some(GuardError::new(Error::Harmed));
+                }
+            }
+            Err(error) => incoming.failed = Some(Error::in_session(error, self.ours)),
+        }
+        if incoming.closed || incoming.failed.is_some() {
             // Nothing that comes after it means anything.
             incoming.start = incoming.end;
         }
-        Ok(())
     }
 
     /// Fills the slices from what is at hand, and by `get` if that is nothing.
@@ -143,15 +148,17 @@ impl TlsWire {
                 }
             }
             if incoming.start < incoming.end {
-                match self.advance(incoming) {
-                    Ok(()) => continue,
-                    // What came before is good, and the error shows again.
-                    Err(_) if filled > 0 => break Ok(filled),
-                    Err(error) => break Err(error),
-                }
+                self.advance(incoming);
+                continue;
             }
-            if filled > 0 || incoming.closed {
+            if filled > 0 {
                 break Ok(filled);
+            }
+            if let Some(failed) = &incoming.failed {
+                break Err(failed.clone().into());
+            }
+            if incoming.closed {
+                break Ok(0);
             }
             match get(&mut incoming.buffer) {
                 // Without the peer's word that this is the end, it may be anybody's doing.
@@ -160,7 +167,8 @@ impl TlsWire {
                 Err(error) => break Err(error),
             }
         };
-        let rest = incoming.plain > 0 || incoming.start < incoming.end || incoming.closed;
+        let over = incoming.closed || incoming.failed.is_some();
+        let rest = incoming.plain > 0 || incoming.start < incoming.end || over;
         let broken = outcome.as_ref().is_err_and(|error| !is_early(error));
         self.at_hand.store(rest || broken, Ordering::Release);
         outcome
@@ -387,12 +395,10 @@ impl Wire for TlsWire {
                 return false;
             }
             if incoming.start < incoming.end {
-                if self.advance(incoming).is_err() {
-                    return true;
-                }
+                self.advance(incoming);
                 continue;
             }
-            if incoming.closed {
+            if incoming.closed || incoming.failed.is_some() {
                 return true;
             }
             let got = self

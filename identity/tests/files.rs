@@ -1,4 +1,5 @@
 //! The files: what is written is read, and what is wrong is refused with its place.
+#![cfg(unix)]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -31,7 +32,12 @@ fn an_identity_survives_its_file_which_is_its_owners_alone() {
     assert_eq!(read.certificates(), made.certificates());
     assert!(!read.certificates().contains("PRIVATE"));
     assert!(!format!("{read:?}").contains("PRIVATE"));
-    assert_eq!(fs::read_dir(file.parent().expect("one")).expect("a folder").count(), 1);
+    assert_eq!(
+        fs::read_dir(file.parent().expect("one"))
+            .expect("a folder")
+            .count(),
+        1
+    );
     // Nothing is overwritten.
     let other = Identity::generate("other").expect("a key");
     assert!(matches!(other.save(&file), Err(Error::File { .. })));

@@ -1,4 +1,5 @@
 //! Who gets through, over TCP and the whole way from `connect` to a session; and what everybody else hears, at both ends.
+#![cfg(unix)]
 
 mod lines;
 

@@ -170,6 +170,38 @@ fn what_is_replayed_left_out_or_put_in_another_order_is_noticed() {
 }
 
 #[test]
+fn what_is_heard_before_the_harm_is_right_and_the_harm_is_not_waited_for() {
+    for records in [1, 2, 5] {
+        let lines = line(1 << 20, 1 << 20);
+        let shared = lines.0.shared();
+        let (server, client) = shaken(lines);
+        let good = some(records * (16 << 10), records);
+        write_all(&*client.wire, &good, &[good.len()]).expect("written");
+        let begin = shared.written(1);
+        shared.harm(move |end, at, byte| *byte ^= u8::from((end, at) == (1, begin + 50)));
+        write_all(&*client.wire, &[2; 100], &[100]).expect("written");
+        // No more comes.
+        let begun = Instant::now();
+        let (heard, outcome) = read_some(&*server.wire, &[200_000]);
+        assert!(good.starts_with(&heard));
+        assert!(
+            heard.len() >= (records - 1) / 2 * (16 << 10),
+            "{}",
+            heard.len()
+        );
+        let error = outcome.expect_err("harmed");
+        assert!(matches!(reason(&error), Some(Error::Harmed)), "{error:?}");
+        let wanted = Ready {
+            read: true,
+            write: false,
+        };
+        let ready = server.wire.wait(wanted, Duration::from_secs(10));
+        assert!(ready.expect("a wait").read && server.wire.has_ended());
+        assert!(begun.elapsed() < Duration::from_secs(5));
+    }
+}
+
+#[test]
 fn calls_do_not_wait_and_waiting_ends() {
     let (server, client) = shaken(line(2000, 2000));
     let (read, write) = (
