@@ -65,6 +65,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "secure",
             "onnx",
             "images",
+            "identity",
             "service",
         ],
     ),

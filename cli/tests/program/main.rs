@@ -7,6 +7,8 @@ mod dicom;
 mod end_to_end;
 mod hostile_peer;
 #[cfg(unix)]
+mod identities;
+#[cfg(unix)]
 mod interrupts;
 #[cfg(unix)]
 mod limits;
