@@ -13,7 +13,7 @@ use nets::Model;
 use service::{Client, Request, ServerOptions};
 
 use crate::support::{
-    Server, as_client, as_server, assets, blindray, fails, run, signal, text, xray,
+    Server, as_client, as_server, assets, blindray, fails, run, settings, signal, text, xray,
 };
 
 /// Far less than any time-out of the program.
@@ -142,6 +142,7 @@ fn a_bar_is_taken_off_the_terminal() {
             served.is_ok()
         });
         let mut terminal = Command::new("script")
+            .env("XDG_CONFIG_HOME", settings())
             .args([
                 "--quiet",
                 "--return",
@@ -156,7 +157,8 @@ fn a_bar_is_taken_off_the_terminal() {
             .expect("script runs");
         let mut shown = terminal.stdout.take().expect("piped");
         let mut text = Vec::new();
-        while !String::from_utf8_lossy(&text).contains("layers") {
+        // A note before the bar speaks of layers as well.
+        while String::from_utf8_lossy(&text).matches("layers").count() < 2 {
             let mut byte = [0];
             shown.read_exact(&mut byte).expect("the bar comes");
             text.push(byte[0]);

@@ -42,7 +42,7 @@ pub(crate) fn models() -> Option<PathBuf> {
 }
 
 /// The settings of all programs that tests run, with one key for all of them: each serves and trusts the others.
-fn settings() -> PathBuf {
+pub(crate) fn settings() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("settings")
 }
 
