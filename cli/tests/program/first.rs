@@ -55,14 +55,6 @@ fn imports() {
     ] {
         fails_first(&import(&weights, &images, &out, more), cause);
     }
-    // A picture that is none, among those that are sound.
-    let some = folder.path().join("some");
-    std::fs::create_dir(&some).expect("a folder");
-    for name in ["a.jpeg", "b.jpeg"] {
-        std::fs::copy(crate::support::xray(), some.join(name)).expect("a copy");
-    }
-    std::fs::write(some.join("c.png"), b"").expect("a file");
-    fails_first(&import(&weights, text(&some), &out, &[]), "c.png");
     assert!(!folder.path().join("net.bray").exists());
     // The place of the public part of what is no file is not guessed.
     #[cfg(unix)]

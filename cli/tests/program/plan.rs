@@ -532,7 +532,7 @@ fn bad_requests_say_what_would_do() {
 #[test]
 fn a_measured_machine_changes_seconds_only() {
     let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("new/machine.json");
+    let path = folder.path().join("machine.json");
     let path = path.to_str().expect("UTF-8");
     let measured = json(&["bench", "--calibrate", "--out", path, "--json", "--quiet"]).remove(0);
     let operations = measured["operations"].as_array().expect("operations");

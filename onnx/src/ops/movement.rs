@@ -378,6 +378,10 @@ fn places_around(
 ) -> Result<Vec<Option<usize>>, Fault> {
     let length = i64::try_from(side).unwrap_or(i64::MAX);
     let inside = |at: i64| usize::try_from(at).ok().filter(|&at| at < side);
+    // Whether what is taken away counts for what comes round is not the same everywhere.
+    if mode == "wrap" && (before < 0 || after < 0) {
+        return unsupported("mode wrap that takes values away");
+    }
     let mut places = Vec::new();
     for at in -before..length.saturating_add(after) {
         places.push(match mode {

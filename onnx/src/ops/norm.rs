@@ -12,6 +12,11 @@ pub(super) fn batch<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     if node.int("training_mode", 0)? != 0 {
         return unsupported("in training mode");
     }
+    // Before it had an attribute, its further outputs said so.
+    let mut further = node.proto.output.iter().skip(1);
+    if node.opset < 14 && further.any(|name| !name.is_empty()) {
+        return unsupported("in training mode");
+    }
     if node.opset < 9 && node.int("spatial", 1)? == 0 {
         return unsupported("with statistics for each position");
     }
