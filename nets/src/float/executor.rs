@@ -194,6 +194,15 @@ impl Op {
                 let gated = |(i, v): (usize, &f32)| v * inputs[1].0[i / shape.plane()];
                 x.iter().enumerate().map(gated).collect()
             }
+            Self::Quantise { scale, low, high } => {
+                let (scale, low, high) = (*scale as f32, *low as f32, *high as f32);
+                let level = |v: &f32| (v / scale).round_ties_even().clamp(low, high);
+                x.iter().map(|v| level(v) * scale).collect()
+            }
+            Self::Scale { factor } => {
+                let by = |v: &f32| (f64::from(*v) * factor) as f32;
+                x.iter().map(by).collect()
+            }
             Self::AvgPool {
                 window,
                 counts_padding,

@@ -94,6 +94,21 @@ pub enum Op {
     /// Each channel of the first input times the second input's one value of that channel: the
     /// gate of a squeeze-and-excite block.
     Gate,
+    /// n·scale, where n is the integer nearest to x / scale, the even one of two, clipped to low..=high: what a
+    /// `QuantizeLinear` and the `DequantizeLinear` behind it make of x. Zero stays zero.
+    Quantise {
+        /// The distance of neighbours.
+        scale: f64,
+        /// The least integer, at most 0.
+        low: i64,
+        /// The greatest integer, at least 0.
+        high: i64,
+    },
+    /// factor·x, with a public factor.
+    Scale {
+        /// The factor.
+        factor: f64,
+    },
     /// Mean under the window.
     AvgPool {
         /// Kernel, stride, padding.
@@ -185,6 +200,10 @@ pub enum Rescaling {
     HardSwish,
     /// [`Op::Gate`].
     Gate,
+    /// [`Op::Quantise`].
+    Quantise,
+    /// [`Op::Scale`].
+    Scale,
 }
 
 /// A convolution or a fully connected layer, seen as a convolution.
@@ -239,6 +258,8 @@ impl Op {
             Self::HardSigmoid => Kind::Rescales(Rescaling::HardSigmoid),
             Self::HardSwish => Kind::Rescales(Rescaling::HardSwish),
             Self::Gate => Kind::Rescales(Rescaling::Gate),
+            Self::Quantise { .. } => Kind::Rescales(Rescaling::Quantise),
+            Self::Scale { .. } => Kind::Rescales(Rescaling::Scale),
         }
     }
 
@@ -265,12 +286,14 @@ impl Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Scale { .. }
             | Self::Flatten => true,
             Self::BatchNorm { .. }
             | Self::Clip { .. }
             | Self::HardSigmoid
             | Self::HardSwish
-            | Self::Gate => false,
+            | Self::Gate
+            | Self::Quantise { .. } => false,
         }
     }
 
@@ -316,6 +339,8 @@ impl Op {
             | Self::HardSigmoid
             | Self::HardSwish
             | Self::Gate
+            | Self::Quantise { .. }
+            | Self::Scale { .. }
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
             | Self::Add
@@ -346,6 +371,8 @@ impl Op {
             | Self::HardSigmoid
             | Self::HardSwish
             | Self::Gate
+            | Self::Quantise { .. }
+            | Self::Scale { .. }
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
             | Self::Add
@@ -378,6 +405,8 @@ impl Op {
             | Self::HardSigmoid
             | Self::HardSwish
             | Self::Gate
+            | Self::Quantise { .. }
+            | Self::Scale { .. }
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
             | Self::Add
@@ -444,6 +473,8 @@ impl Op {
             | Self::HardSigmoid
             | Self::HardSwish
             | Self::Gate
+            | Self::Quantise { .. }
+            | Self::Scale { .. }
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
             | Self::Add
@@ -480,6 +511,8 @@ impl Op {
             | Self::HardSigmoid
             | Self::HardSwish
             | Self::Gate
+            | Self::Quantise { .. }
+            | Self::Scale { .. }
             | Self::Add
             | Self::Concat
             | Self::ChannelShuffle { .. }
@@ -533,6 +566,8 @@ impl Op {
             | Self::HardSigmoid
             | Self::HardSwish
             | Self::Gate
+            | Self::Quantise { .. }
+            | Self::Scale { .. }
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
             | Self::Add
@@ -559,6 +594,8 @@ impl Operator for Op {
             Self::HardSigmoid => "hard-sigmoid",
             Self::HardSwish => "hard-swish",
             Self::Gate => "gate",
+            Self::Quantise { .. } => "quantise",
+            Self::Scale { .. } => "scale",
             Self::AvgPool { .. } => "avg-pool",
             Self::GlobalAvgPool => "global-avg-pool",
             Self::Add => "add",
@@ -588,6 +625,8 @@ impl Operator for Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Quantise { .. }
+            | Self::Scale { .. }
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
             | Self::ChannelShuffle { .. }
@@ -622,6 +661,9 @@ impl Operator for Op {
             Self::Gate => Err(format!("it gates {x} by {}", inputs[1])),
             Self::Clip { top } if top.is_finite() && top > 0.0 => Ok(x),
             Self::Clip { top } => Err(format!("it clips at {top}")),
+            Self::Quantise { scale, low, high } => quantised(x, scale, low, high),
+            Self::Scale { factor } if factor.is_normal() => Ok(x),
+            Self::Scale { factor } => Err(format!("its factor is {factor}")),
             Self::MaxPool { window } | Self::AvgPool { window, .. } => window.pooled(x),
             Self::GlobalAvgPool => Ok(Shape::vector(x.channels)),
             Self::Add if inputs[0] == inputs[1] => Ok(x),
@@ -646,4 +688,15 @@ impl Operator for Op {
             None => Ok(()),
         }
     }
+}
+
+/// The most that an integer of [`Op::Quantise`] can be.
+const MAX_LEVEL: i64 = 1 << 16;
+
+fn quantised(x: Shape, scale: f64, low: i64, high: i64) -> Result<Shape, String> {
+    let levels = low <= 0 && high >= 0 && low < high && -low <= MAX_LEVEL && high <= MAX_LEVEL;
+    if levels && scale.is_normal() && scale > 0.0 {
+        return Ok(x);
+    }
+    Err(format!("it has steps of {scale} from {low} to {high}"))
 }
