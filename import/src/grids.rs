@@ -116,7 +116,8 @@ impl State {
 
     /// The largest magnitude of the integers, as sums.
     fn most(self) -> Option<f64> {
-        self.values.map(|(low, high)| low.abs().max(high.abs()) * self.area)
+        self.values
+            .map(|(low, high)| low.abs().max(high.abs()) * self.area)
     }
 }
 
@@ -147,7 +148,11 @@ impl Grid {
     fn room(&self, (low, high): (f64, f64)) -> f64 {
         let low = low.min(self.low());
         let high = high.max(self.high());
-        (high - self.low()).max(self.low() - low).max(high).max(-low) + 1.0
+        (high - self.low())
+            .max(self.low() - low)
+            .max(high)
+            .max(-low)
+            + 1.0
     }
 
     const fn op(&self) -> Op {
@@ -359,7 +364,9 @@ impl Rewrite<'_> {
         let reach = state.most().unwrap_or(f64::INFINITY).min(grid.reach() / by);
         let (fraction, error) = fraction(&[(by, reach)], share);
         self.moved = self.moved.max(error);
-        let values = state.values.map(|(low, high)| (low * factor, high * factor));
+        let values = state
+            .values
+            .map(|(low, high)| (low * factor, high * factor));
         let fixed = Fixed::Aligned {
             fraction,
             most: values.map(|values| grid.room(values)),
@@ -380,9 +387,7 @@ impl Rewrite<'_> {
             .map(|(k, &x)| self.aligned(format!("{name}.part{k}"), x, grid, SHARE / 2.0))
             .collect();
         let values = parts.iter().map(|&x| self.states[x].values);
-        let both = |a: Option<(f64, f64)>, b: Option<(f64, f64)>| {
-            Some((a?.0 + b?.0, a?.1 + b?.1))
-        };
+        let both = |a: Option<(f64, f64)>, b: Option<(f64, f64)>| Some((a?.0 + b?.0, a?.1 + b?.1));
         let values = values.fold(Some((0.0, 0.0)), both);
         let state = State {
             values,
@@ -442,7 +447,9 @@ impl Rewrite<'_> {
         let name = format!("{}.opened", self.new.new_graph().nodes()[x].name);
         let fraction = REAL_BITS - (factor / state.area).log2().floor() as i32;
         let fixed = Fixed::Aligned {
-            fraction: fraction.clamp(0, MAX_FRACTION.cast_signed()).cast_unsigned(),
+            fraction: fraction
+                .clamp(0, MAX_FRACTION.cast_signed())
+                .cast_unsigned(),
             most: state.most().map(|most| most * factor / state.area),
         };
         self.push(name, Op::Scale { factor }, &[x], REAL, Some(fixed));

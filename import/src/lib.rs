@@ -5,6 +5,7 @@ mod calibrate;
 mod equalise;
 mod error;
 mod extensions;
+mod grids;
 mod lower;
 mod options;
 mod preact;

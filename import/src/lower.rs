@@ -4,6 +4,7 @@
 //! truncated by d bits back to m bits. A wider accumulator would change nothing: the result modulo 2^m
 //! depends only on the accumulator modulo 2^(m + d), and is right if it fits m bits.
 
+mod grid;
 mod leaky;
 mod quantise;
 mod rescale;
@@ -12,7 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use nets::{
     FloatModel, GraphBuilder, IntGraph, IntOp, Kind, LayerShape, LayerWeights, Op, Operator as _,
-    PrivateWeights, Shape, Window,
+    PrivateWeights, Rescaling, Shape, Window,
 };
 use ring_arith::Bits;
 
@@ -36,7 +37,7 @@ pub(crate) fn lower(
     moments: &BTreeMap<usize, Vec<Moments>>,
     options: &ImportOptions,
 ) -> Result<Lowered, Error> {
-    supported(model, scales)?;
+    supported(model, scales, options)?;
     let lowered = |first_bits| Lowering::new(model, scales, options, first_bits)?.lowered();
     let wide = lowered(rescale::widest(model, scales, options))?;
     let narrow = wide.narrowest();
@@ -48,9 +49,9 @@ pub(crate) fn lower(
 }
 
 /// Names every node that cannot be lowered, all in one error.
-fn supported(model: &FloatModel, scales: &Scales) -> Result<(), Error> {
+fn supported(model: &FloatModel, scales: &Scales, options: &ImportOptions) -> Result<(), Error> {
     let nodes = model.graph.nodes();
-    let mut bad = Vec::new();
+    let mut bad: Vec<String> = grid::problem(model, options).into_iter().collect();
     for (index, node) in nodes.iter().enumerate() {
         let gain = node.inputs.first().map_or(1.0, |&i| scales.gain[i]);
         if node.op.kind() == Kind::Norm {
@@ -59,12 +60,22 @@ fn supported(model: &FloatModel, scales: &Scales) -> Result<(), Error> {
                 node.name
             ));
         }
+        if let Op::Curve { .. }
+        | Op::Clamp { .. }
+        | Op::Neg
+        | Op::Pick { .. }
+        | Op::Reorder { .. } = node.op
+        {
+            bad.push(format!("{} (`{}`)", node.op.name(), node.name));
+        }
         if let Some(problem) = leaky::problem(model, &node.op)? {
             bad.push(format!("{problem} (`{}`)", node.name));
         }
         // A sum that stands for a mean is wider than an activation: only linear layers and means take it,
         // through operations that move values.
         let takes_activations = match node.op.kind() {
+            // Its factor divides.
+            Kind::Rescales(Rescaling::Scale) => false,
             Kind::Acts | Kind::Rescales(_) | Kind::Joins => true,
             Kind::Input
             | Kind::Linear
@@ -360,7 +371,15 @@ impl<'a> Lowering<'a> {
             Op::Conv2d { .. } | Op::Linear { .. } | Op::BatchNorm { .. } | Op::AddMap { .. } => {
                 unreachable!("linear nodes are emitted first, and norms were refused")
             }
-            Op::HardSigmoid | Op::HardSwish | Op::Gate => {
+            Op::Clamp { .. } | Op::Neg | Op::Pick { .. } | Op::Reorder { .. } => {
+                unreachable!("supported() refused them")
+            }
+            Op::HardSigmoid
+            | Op::HardSwish
+            | Op::Curve { .. }
+            | Op::Gate
+            | Op::Quantise { .. }
+            | Op::Scale { .. } => {
                 unreachable!("operations that rescale were emitted above")
             }
         };

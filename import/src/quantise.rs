@@ -7,6 +7,7 @@ use nets::{FloatModel, Model, Opening, PrivateWeights, PublicModel, Source, fold
 use crate::accuracy::{WeightBits, WidthReport, compare, held_out, narrowest};
 use crate::equalise::equalise;
 use crate::extensions::cheapened;
+use crate::grids::{Gridded, gridded};
 use crate::lower::lower;
 use crate::options::{ImportOptions, Rounding};
 use crate::preact::{has_norms, lowerable};
@@ -14,6 +15,9 @@ use crate::report::ImportReport;
 use crate::rounding::Moments;
 use crate::widths::{LayerWidths, widths};
 use crate::{Error, calibrate, rounding, scales};
+
+/// Bits of a weight where a network comes with integers.
+const OWN_BITS: u32 = 8;
 
 /// Turns a float network into an integer one: folds, balances channels, calibrates on `samples`, which are
 /// input values of the float network, and rounds. Every layer of the result is computed directly;
@@ -44,6 +48,15 @@ pub fn quantise(
         _ => held_out.clone(),
     };
     let bound = source.preprocessing.bound();
+    let weight_bits = match options.weight_bits {
+        // Nothing is to be chosen.
+        WeightBits::Auto { .. } if calibrated.own.is_whole() => WeightBits::Fixed(OWN_BITS),
+        chosen => chosen,
+    };
+    let options = &ImportOptions {
+        weight_bits,
+        ..options.clone()
+    };
     let (quantised, tried) = match options.weight_bits {
         WeightBits::Fixed(_) => (calibrated.lower(source, bound, options)?, Vec::new()),
         WeightBits::Auto { accuracy } => narrowest(accuracy, |precision| {
@@ -85,8 +98,8 @@ pub fn quantise(
 
 /// The results of calibration, which do not depend on the width of weights.
 struct Calibrated {
-    /// The network to be lowered.
-    float: FloatModel,
+    /// The network to be lowered, in units of its own grids where it has some.
+    own: Gridded,
     /// The network as it was trained, folded, to compare with. What is rewritten after folding is the same
     /// only while values stay in range.
     folded: FloatModel,
@@ -120,15 +133,22 @@ impl Calibrated {
             (peaks, _) = calibrate::peaks(&float, samples)?;
         }
         let float = equalise(&float, &peaks)?;
-        let ranges = calibrate::ranges(&float, samples)?;
+        let own = gridded(&float)?;
+        let float = &own.model;
+        let ranges = calibrate::ranges(float, samples)?;
         let held_out = held_out(samples.len());
         let seen = (0..samples.len()).filter(|i| !held_out.contains(i));
         let moments = match options.rounding {
-            Rounding::LeastSquares => rounding::moments(&float, seen.map(|i| &samples[i]))?,
-            Rounding::Nearest => BTreeMap::new(),
+            Rounding::LeastSquares if !own.is_whole() => {
+                rounding::moments(float, seen.map(|i| &samples[i]))?
+            }
+            Rounding::LeastSquares | Rounding::Nearest => BTreeMap::new(),
         };
+        // Integers are not rounded.
+        let mut moments = moments;
+        moments.retain(|&node, _| own.fixed[node].is_none());
         Ok(Self {
-            float,
+            own,
             folded,
             logits,
             ranges,
@@ -142,8 +162,9 @@ impl Calibrated {
         bound: f64,
         options: &ImportOptions,
     ) -> Result<Quantised, Error> {
-        let scales = scales::choose_scales(&self.float, &self.ranges, bound, options)?;
-        let lowered = lower(&self.float, &scales, &self.moments, options)?;
+        let Gridded { model, fixed, .. } = &self.own;
+        let scales = scales::choose_scales(model, &self.ranges, fixed, bound, options)?;
+        let lowered = lower(model, &scales, &self.moments, options)?;
         let layers = widths(&lowered, &self.ranges, bound, options.margin);
         let (graph, weights) = cheapened(&lowered.graph, &lowered.weights)?;
         let public = PublicModel {

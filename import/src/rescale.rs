@@ -56,7 +56,7 @@ pub(crate) fn rescales(graph: &FloatGraph) -> Vec<Option<Rescaled>> {
     graph.nodes().iter().enumerate().map(rescales).collect()
 }
 
-/// For each node, whether its values reach nothing but linear layers and means, through operations that
+/// For each node, whether its values reach nothing but linear layers, factors and means, through operations that
 /// do not change sums. Whether a mean of sums is divided is decided at that mean; but a mean of one value
 /// divides nothing, and passes sums on.
 fn feeds_sums(graph: &FloatGraph) -> Vec<bool> {
@@ -68,6 +68,8 @@ fn feeds_sums(graph: &FloatGraph) -> Vec<bool> {
     graph.all_paths_end(|index, op| match op.kind() {
         Kind::Linear => PathStep::Ends,
         Kind::Averages if divides(index) => PathStep::Ends,
+        // Its factor divides too.
+        Kind::Rescales(Rescaling::Scale) => PathStep::Ends,
         Kind::Averages | Kind::Moves => PathStep::Passes,
         Kind::Input
         | Kind::Constant
@@ -105,6 +107,12 @@ impl Place<'_> {
             Rescaled::Operation(Rescaling::Gate) => (0, input + self.inputs[1]),
             Rescaled::Operation(Rescaling::HardSigmoid) => (sixth, self.fine()? + sixth),
             Rescaled::Operation(Rescaling::HardSwish) => (sixth, 2 * self.fine()? + sixth),
+            Rescaled::Operation(Rescaling::Curve) => (0, self.output),
+            Rescaled::Operation(Rescaling::Quantise) => (0, input),
+            Rescaled::Operation(Rescaling::Scale) => {
+                let fraction = self.factor_fraction();
+                (fraction, input + fraction)
+            }
             Rescaled::Mean => {
                 let fraction = self.mean_fraction();
                 (fraction, input + fraction)
@@ -127,6 +135,18 @@ impl Place<'_> {
             return Err(Error::width(&self.node.name, problem));
         }
         Ok(scale)
+    }
+
+    /// Fractional bits of a public factor: enough that it makes the largest output wrong by at most half a unit.
+    fn factor_fraction(&self) -> i32 {
+        let Op::Scale { factor } = self.node.op else {
+            unreachable!("the caller knows the operation")
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "a logarithm")]
+        let log = (factor.abs() / self.gain).log2().floor() as i32;
+        (self.bits.cast_signed() - 1 - log)
+            .max(self.output - self.inputs[0])
+            .max(0)
     }
 
     /// Fractional bits of the reciprocal of a mean: k where all windows have 2^k inputs, for then it is

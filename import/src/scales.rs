@@ -8,6 +8,7 @@
 use nets::{FloatGraph, FloatModel, Kind, MAX_WEIGHT_BITS, Node, Op, Rescaling};
 
 use crate::Error;
+use crate::grids::{Fixed, FixedGroups};
 use crate::options::{ImportOptions, Preset};
 use crate::rescale::{Place, Rescale, Rescaled, rescales};
 
@@ -104,6 +105,7 @@ impl Groups {
 pub(crate) fn choose_scales(
     model: &FloatModel,
     ranges: &[f64],
+    fixed: &[Option<Fixed>],
     input_bound: f64,
     options: &ImportOptions,
 ) -> Result<Scales, Error> {
@@ -128,10 +130,22 @@ pub(crate) fn choose_scales(
     let mut scale: Vec<i32> = (0..nodes.len()).map(fraction).collect();
 
     let gain = gains(&model.graph, &rescales);
-    let weight = weight_scales(model, &gain, options)?;
-    lower_until_shifts_fit(&model.graph, &root, &weight, &rescales, &mut scale)?;
-    let needed = |group: usize| bits_for(widest[group] * 2f64.powi(scale[group])).max(MIN_BITS);
+    let mut weight = weight_scales(model, &gain, options)?;
+    let groups = FixedGroups::new(&model.graph, fixed, &root);
+    groups.set(&mut scale, &mut weight);
+    let held = groups.contained();
+    lower_until_shifts_fit(&model.graph, &root, &held, &weight, &rescales, &mut scale)?;
+    groups.align(&mut scale);
+    let seen: Vec<f64> = ranges.iter().map(|range| range * options.margin).collect();
+    let own = groups.bits(&scale, &seen);
+    let needed = |group: usize| {
+        let ranges = || bits_for(widest[group] * 2f64.powi(scale[group]));
+        own[group].unwrap_or_else(ranges).max(MIN_BITS)
+    };
     let linear = (0..nodes.len()).map(|i| {
+        if let Some(own) = groups.linear(i) {
+            return Some(own);
+        }
         let x = nodes[i].inputs.first().map_or(0, |&x| root[x]);
         let fitted = LinearScale {
             weight: weight[i]?,
@@ -159,9 +173,15 @@ pub(crate) fn choose_scales(
             shape: shapes[node.inputs[0]],
             out: shapes[index],
         };
-        rescales[index]
-            .map(|what| place(what).rescale())
-            .transpose()
+        let rescale = |what| match groups.fraction(index, &scale) {
+            Some(fraction) => Ok(Rescale {
+                what,
+                fraction,
+                shift: 0,
+            }),
+            None => place(what).rescale(),
+        };
+        rescales[index].map(rescale).transpose()
     });
     let rescale = rescale.collect::<Result<_, Error>>()?;
     Ok(Scales {
@@ -223,7 +243,9 @@ fn tops(
             | Kind::Moves
             | Kind::Joins
             | Kind::Averages
-            | Kind::Rescales(Rescaling::Gate) => {}
+            | Kind::Rescales(
+                Rescaling::Gate | Rescaling::Curve | Rescaling::Quantise | Rescaling::Scale,
+            ) => {}
         }
     }
     Ok((top, widest))
@@ -292,6 +314,7 @@ const fn count(area: usize) -> f64 {
 fn lower_until_shifts_fit(
     graph: &FloatGraph,
     root: &[usize],
+    held: &[bool],
     weight: &[Option<i32>],
     rescales: &[Option<Rescaled>],
     scale: &mut [i32],
@@ -307,7 +330,11 @@ fn lower_until_shifts_fit(
                 }
                 Kind::Rescales(Rescaling::HardSwish) => first(scale),
                 // The reciprocal has as many bits as the result needs.
-                Kind::Rescales(Rescaling::HardSigmoid) => None,
+                Kind::Rescales(Rescaling::HardSigmoid | Rescaling::Curve | Rescaling::Scale) => {
+                    None
+                }
+                // The integers of a grid have the scale 0.
+                Kind::Rescales(Rescaling::Quantise) => None,
                 Kind::Averages => first(scale).filter(|_| rescales[index].is_some()),
                 // They are in one group with their inputs.
                 Kind::Input
@@ -318,7 +345,7 @@ fn lower_until_shifts_fit(
                 | Kind::Acts => None,
             };
             let Some(limit) = limit else { continue };
-            if scale[root[index]] > limit {
+            if scale[root[index]] > limit && !held[root[index]] {
                 scale[root[index]] = limit;
                 changed = true;
             }

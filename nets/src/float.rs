@@ -1,5 +1,6 @@
 //! Networks of floats: operations, parameters, and how they are computed and simplified.
 
+pub(crate) mod curve;
 pub(crate) mod executor;
 pub(crate) mod fold;
 pub(crate) mod gemm;

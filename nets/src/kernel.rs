@@ -3,6 +3,10 @@
 //! Tensors are slices, channels by rows by columns. Shapes and windows must fit each other, as those of
 //! a checked graph do; functions panic where they do not.
 
+mod moves;
+
+pub use moves::{pick, reorder};
+
 use crate::shape::{Shape, Window};
 
 /// The input row (axis 0) or column (axis 1), of `size` in all, that lies under offset `k` of the kernel at

@@ -7,12 +7,14 @@ mod int;
 mod io;
 pub mod kernel;
 mod model;
+mod places;
 mod shape;
 
 #[doc = include_str!("../docs/operators.md")]
 pub mod guide {}
 
 pub use error::Error;
+pub use float::curve::Curve;
 pub use float::executor::FloatModel;
 pub use float::fold::{fold, fold_batch_norms};
 pub use float::gemm::gemm_f32;
@@ -39,4 +41,5 @@ pub use model::preprocess::{Picture, Preprocessing, Samples};
 pub use model::public::{Head, MAX_PUBLIC_BYTES, Prepared, PublicModel};
 pub use model::resize::{Filter, resize};
 pub use model::source::Source;
+pub use places::{Places, Run};
 pub use shape::{MAX_ELEMENTS, Shape, Window};

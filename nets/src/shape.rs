@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::places::Places;
+
 /// The most values one tensor may have; hostile files are refused beyond it.
 pub const MAX_ELEMENTS: usize = 1 << 26;
 
@@ -261,4 +263,30 @@ pub(crate) fn padded(x: Shape, front: usize, back: usize) -> Result<Shape, Strin
         channels: channels.ok_or("too many channels")?,
         ..x
     })
+}
+
+/// The shape of what is picked of a tensor.
+pub(crate) fn picked(x: Shape, [channels, rows, columns]: [&Places; 3]) -> Result<Shape, String> {
+    let along = |axis, places: &Places, size| {
+        let count = places.len(size);
+        count.map_err(|problem| format!("along its {axis} {problem}"))
+    };
+    Ok(Shape {
+        channels: along("channels", channels, x.channels)?,
+        height: along("rows", rows, x.height)?,
+        width: along("columns", columns, x.width)?,
+    })
+}
+
+/// The shape of a tensor whose axes are put in another order, and whose values are then read anew.
+pub(crate) fn reordered(x: Shape, order: [usize; 3], shape: Shape) -> Result<Shape, String> {
+    let mut sorted = order;
+    sorted.sort_unstable();
+    if sorted != [0, 1, 2] {
+        return Err(format!("{order:?} is no order of three axes"));
+    }
+    if shape.len() == x.len() {
+        return Ok(shape);
+    }
+    Err(format!("it reads {x} as {shape}"))
 }

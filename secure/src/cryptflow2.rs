@@ -123,7 +123,7 @@ impl CrypTFlow2 {
             Op::BatchNorm { .. } => self.linear(1, x.len(), out),
             Op::Relu => ("sci", 0, self.relu(n)),
             // Two comparisons.
-            Op::Clip { .. } => ("sci", 0, self.relu(n).then(self.relu(n))),
+            Op::Clip { .. } | Op::Clamp { .. } => ("sci", 0, self.relu(n).then(self.relu(n))),
             Op::MaxPool { window } => {
                 let steps = window.area() - 1;
                 ("sci", 0, self.relu(n).repeat(steps))
@@ -138,6 +138,9 @@ impl CrypTFlow2 {
             | Op::Slice { .. }
             | Op::Subsample { .. }
             | Op::PadChannels { .. }
+            | Op::Neg
+            | Op::Pick { .. }
+            | Op::Reorder { .. }
             | Op::Flatten => ("local", 0, Cost::none()),
             // CrypTFlow2 had no other operation: whatever is left is refused by name.
             _ => return None,

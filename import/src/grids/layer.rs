@@ -102,7 +102,9 @@ impl Rewrite<'_> {
         if bits > MAX_BITS || shift > MAX_FRACTION || bits_for(largest) > nets::MAX_WEIGHT_BITS {
             return Ok(None);
         }
-        let moved = factors.iter().map(|&(by, reach)| ((by * one).round() / one - by).abs() * reach);
+        let moved = factors
+            .iter()
+            .map(|&(by, reach)| ((by * one).round() / one - by).abs() * reach);
         let moved = moved.fold(0.0, f64::max) + if rests { half(shift) } else { 0.0 };
         self.moved = self.moved.max(moved);
         let state = State {
@@ -113,7 +115,9 @@ impl Rewrite<'_> {
         };
         let name = self.model.graph.nodes()[old].name.clone();
         // Factors that are one power of two are a scale.
-        let power = rows.iter().all(|row| row.factor == 1.0 / one || row.most() == 0.0);
+        let power = rows
+            .iter()
+            .all(|row| row.factor == 1.0 / one || row.most() == 0.0);
         if power && !rests {
             let op = self.with_rows(&name, op, &rows, 1.0 / one);
             let fixed = Fixed::Sums {
@@ -196,10 +200,12 @@ impl Rewrite<'_> {
         let weights = rows.iter().flat_map(|row| &row.weights);
         let weights = weights.map(|&w| scaled(w.into())).collect();
         *weight = format!("{name}:integers");
-        self.tensors.insert(weight.clone(), Tensor::new(shape, weights));
+        self.tensors
+            .insert(weight.clone(), Tensor::new(shape, weights));
         let biases = rows.iter().map(|row| scaled(row.bias)).collect();
         let whole = format!("{name}:integer-bias");
-        self.tensors.insert(whole.clone(), Tensor::new(vec![rows.len()], biases));
+        self.tensors
+            .insert(whole.clone(), Tensor::new(vec![rows.len()], biases));
         *bias = Some(whole);
         op
     }
@@ -212,8 +218,10 @@ impl Rewrite<'_> {
         let factors = rows.iter().map(|row| row.factor as f32).collect();
         let rests = rows.iter().map(|row| row.rest as f32).collect();
         let shape = vec![channels, 1, 1, 1];
-        self.tensors.insert(weight.clone(), Tensor::new(shape, factors));
-        self.tensors.insert(bias.clone(), Tensor::new(vec![channels], rests));
+        self.tensors
+            .insert(weight.clone(), Tensor::new(shape, factors));
+        self.tensors
+            .insert(bias.clone(), Tensor::new(vec![channels], rests));
         Op::Conv2d {
             out_channels: channels,
             groups: channels,

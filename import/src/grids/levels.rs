@@ -9,7 +9,9 @@ const TOLERANCE: f64 = 1.0 / 4_194_304.0;
 /// The smallest integers of which the weights of a row are multiples, and the scale; `None` if there are none of 8
 /// bits and a sign. A row of zeros has the scale 0.
 pub(super) fn levels(row: &[f32]) -> Option<(Vec<f32>, f64)> {
-    let top = row.iter().fold(0.0_f64, |top, &w| top.max(f64::from(w).abs()));
+    let top = row
+        .iter()
+        .fold(0.0_f64, |top, &w| top.max(f64::from(w).abs()));
     if top == 0.0 {
         return Some((vec![0.0; row.len()], 0.0));
     }

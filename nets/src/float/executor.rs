@@ -186,10 +186,26 @@ impl Op {
                 x.iter().enumerate().map(value).collect()
             }
             Self::AddMap { map } => x.iter().zip(tensor(map)?).map(|(a, b)| a + b).collect(),
+            Self::Clamp { low, high } => {
+                let [low, high] = [low, high].map(|bound| bound.map(|v| v as f32));
+                let [low, high] = [low.unwrap_or(f32::MIN), high.unwrap_or(f32::MAX)];
+                x.iter().map(|v| v.max(low).min(high)).collect()
+            }
+            Self::Neg => x.iter().map(|v| -v).collect(),
+            Self::Pick {
+                channels,
+                rows,
+                columns,
+            } => kernel::pick(x, shape, [channels, rows, columns], out),
+            Self::Reorder { order, .. } => kernel::reorder(x, shape, *order),
             Self::Clip { top } => x.iter().map(|v| v.clamp(0.0, *top as f32)).collect(),
             Self::MaxPool { window } => pool(x, shape, out, *window, f32::NEG_INFINITY, f32::max),
             Self::HardSigmoid => x.iter().map(|&v| hard_sigmoid(v)).collect(),
             Self::HardSwish => x.iter().map(|&v| v * hard_sigmoid(v)).collect(),
+            Self::Curve { curve } => {
+                let value = |&v: &f32| curve.value(f64::from(v)) as f32;
+                x.par_iter().map(value).collect()
+            }
             Self::Gate => {
                 let gated = |(i, v): (usize, &f32)| v * inputs[1].0[i / shape.plane()];
                 x.iter().enumerate().map(gated).collect()

@@ -7,10 +7,14 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::provenance::{Provenance, channelwise};
+use super::curve::Curve;
+use super::provenance::{Provenance, channelwise, reordered_channels};
 use crate::Error;
 use crate::graph::{Arity, Graph, Operator};
-use crate::shape::{Shape, Window, conv_output, joined, padded, shuffled, sliced, subsampled};
+use crate::places::Places;
+use crate::shape::{
+    Shape, Window, conv_output, joined, padded, picked, reordered, shuffled, sliced, subsampled,
+};
 
 /// An operation of the float graph. Parameters are names in a [`crate::Tensors`] store.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -72,6 +76,17 @@ pub enum Op {
         /// The largest output, above 0.
         top: f64,
     },
+    /// x, but no less than `low` and no more than `high`, where there are these.
+    Clamp {
+        /// The smallest output.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        low: Option<f64>,
+        /// The largest output, above the smallest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        high: Option<f64>,
+    },
+    /// −x.
+    Neg,
     /// x where x ≥ 0, else slope·x.
     LeakyRelu {
         /// The slope for negative values; public.
@@ -91,6 +106,11 @@ pub enum Op {
     HardSigmoid,
     /// x · clip(x + 3, 0, 6) / 6.
     HardSwish,
+    /// A smooth function of each value.
+    Curve {
+        /// The function.
+        curve: Curve,
+    },
     /// Each channel of the first input times the second input's one value of that channel: the
     /// gate of a squeeze-and-excite block.
     Gate,
@@ -139,6 +159,27 @@ pub enum Op {
         /// The stride.
         stride: usize,
     },
+    /// The value at a channel, row and column is the input's at the places that these name, or zero where one of
+    /// them names none: crops, flips, padding of any kind, repetition, gaps.
+    Pick {
+        /// Channels.
+        #[serde(default, skip_serializing_if = "Places::is_unchanged")]
+        channels: Places,
+        /// Rows.
+        #[serde(default, skip_serializing_if = "Places::is_unchanged")]
+        rows: Places,
+        /// Columns.
+        #[serde(default, skip_serializing_if = "Places::is_unchanged")]
+        columns: Places,
+    },
+    /// The axes are put in another order, and the values are then read in the order channels, rows, columns as a
+    /// tensor of another shape.
+    Reorder {
+        /// Which axis of the input, 0 for channels, 1 for rows, 2 for columns, comes first, second and third.
+        order: [usize; 3],
+        /// The shape of the result.
+        shape: Shape,
+    },
     /// Channels of zeros before and after.
     PadChannels {
         /// Zero channels before.
@@ -177,7 +218,7 @@ pub enum Kind {
     Constant,
     /// A factor and a shift for each channel; [`Op::affine`] gives them.
     Norm,
-    /// Moves values or leaves some out, and computes nothing.
+    /// Moves values, leaves some out or negates them, and computes nothing else.
     Moves,
     /// Puts tensors together, one after the other.
     Joins,
@@ -198,6 +239,8 @@ pub enum Rescaling {
     HardSigmoid,
     /// [`Op::HardSwish`].
     HardSwish,
+    /// [`Op::Curve`].
+    Curve,
     /// [`Op::Gate`].
     Gate,
     /// [`Op::Quantise`].
@@ -245,6 +288,9 @@ impl Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
+            | Self::Neg
             | Self::Flatten => Kind::Moves,
             Self::Concat => Kind::Joins,
             Self::AvgPool { .. } | Self::GlobalAvgPool => Kind::Averages,
@@ -253,10 +299,12 @@ impl Op {
             | Self::LeakyRelu { .. }
             | Self::PRelu { .. }
             | Self::Clip { .. }
+            | Self::Clamp { .. }
             | Self::MaxPool { .. }
             | Self::Add => Kind::Acts,
             Self::HardSigmoid => Kind::Rescales(Rescaling::HardSigmoid),
             Self::HardSwish => Kind::Rescales(Rescaling::HardSwish),
+            Self::Curve { .. } => Kind::Rescales(Rescaling::Curve),
             Self::Gate => Kind::Rescales(Rescaling::Gate),
             Self::Quantise { .. } => Kind::Rescales(Rescaling::Quantise),
             Self::Scale { .. } => Kind::Rescales(Rescaling::Scale),
@@ -287,11 +335,16 @@ impl Op {
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
             | Self::Scale { .. }
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
+            | Self::Neg
             | Self::Flatten => true,
             Self::BatchNorm { .. }
             | Self::Clip { .. }
+            | Self::Clamp { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::Quantise { .. } => false,
         }
@@ -338,6 +391,7 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::Quantise { .. }
             | Self::Scale { .. }
@@ -349,6 +403,10 @@ impl Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Clamp { .. }
+            | Self::Neg
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
             | Self::Flatten => None,
         }
     }
@@ -370,6 +428,7 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::Quantise { .. }
             | Self::Scale { .. }
@@ -381,6 +440,10 @@ impl Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Clamp { .. }
+            | Self::Neg
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
             | Self::Flatten => None,
         }
     }
@@ -404,6 +467,7 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::Quantise { .. }
             | Self::Scale { .. }
@@ -415,6 +479,10 @@ impl Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Clamp { .. }
+            | Self::Neg
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
             | Self::Flatten => None,
         }
     }
@@ -472,6 +540,7 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::Quantise { .. }
             | Self::Scale { .. }
@@ -483,6 +552,10 @@ impl Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Clamp { .. }
+            | Self::Neg
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
             | Self::Flatten => Vec::new(),
         }
     }
@@ -510,6 +583,7 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::Quantise { .. }
             | Self::Scale { .. }
@@ -519,17 +593,26 @@ impl Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Clamp { .. }
+            | Self::Neg
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
             | Self::Flatten => None,
         }
     }
 
     /// Which channel of which input each output channel comes from, for operations that treat every
-    /// channel by itself. Empty for those that mix channels.
+    /// channel by itself. Empty for those that mix channels. Where the values of an output channel come from several
+    /// input channels it stands with each of them.
     #[must_use]
     pub fn provenance(&self, inputs: &[Shape], out: Shape) -> Vec<Provenance> {
         let from_channel = |input, from, to| Provenance { input, from, to };
         match *self {
             Self::Input { .. } | Self::Conv2d { .. } | Self::Linear { .. } => Vec::new(),
+            Self::Pick { ref channels, .. } => (channels.iter(inputs[0].channels).enumerate())
+                .filter_map(|(to, from)| Some(from_channel(0, from?, to)))
+                .collect(),
+            Self::Reorder { order, .. } => reordered_channels(inputs[0], order, out),
             Self::PadChannels { front, .. } => {
                 let channels = 0..inputs[0].channels;
                 channels.map(|c| from_channel(0, c, front + c)).collect()
@@ -565,12 +648,15 @@ impl Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Curve { .. }
             | Self::Gate
             | Self::Quantise { .. }
             | Self::Scale { .. }
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
             | Self::Add
+            | Self::Clamp { .. }
+            | Self::Neg
             | Self::Subsample { .. } => channelwise(inputs.len(), out.channels),
         }
     }
@@ -590,9 +676,14 @@ impl Operator for Op {
             Self::PRelu { .. } => "prelu",
             Self::AddMap { .. } => "add-map",
             Self::Clip { .. } => "clip",
+            Self::Clamp { .. } => "clamp",
+            Self::Neg => "neg",
+            Self::Pick { .. } => "pick",
+            Self::Reorder { .. } => "reorder",
             Self::MaxPool { .. } => "max-pool",
             Self::HardSigmoid => "hard-sigmoid",
             Self::HardSwish => "hard-swish",
+            Self::Curve { curve } => curve.name(),
             Self::Gate => "gate",
             Self::Quantise { .. } => "quantise",
             Self::Scale { .. } => "scale",
@@ -627,12 +718,17 @@ impl Operator for Op {
             | Self::HardSwish
             | Self::Quantise { .. }
             | Self::Scale { .. }
+            | Self::Curve { .. }
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
             | Self::ChannelShuffle { .. }
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Clamp { .. }
+            | Self::Neg
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
             | Self::Flatten
             | Self::Linear { .. } => Arity::Exactly(1),
         }
@@ -653,8 +749,17 @@ impl Operator for Op {
             | Self::SignedRelu { .. }
             | Self::PRelu { .. }
             | Self::AddMap { .. }
+            | Self::Neg
             | Self::HardSigmoid
             | Self::HardSwish => Ok(x),
+            Self::Curve { curve } => curve.problem().map_or(Ok(x), Err),
+            Self::Clamp { low, high } => clamped(low, high).map(|()| x),
+            Self::Pick {
+                ref channels,
+                ref rows,
+                ref columns,
+            } => picked(x, [channels, rows, columns]),
+            Self::Reorder { order, shape } => reordered(x, order, shape),
             Self::LeakyRelu { slope } if slope.is_finite() => Ok(x),
             Self::LeakyRelu { slope } => Err(format!("its slope is {slope}")),
             Self::Gate if inputs[1] == Shape::vector(x.channels) => Ok(x),
@@ -699,4 +804,16 @@ fn quantised(x: Shape, scale: f64, low: i64, high: i64) -> Result<Shape, String>
         return Ok(x);
     }
     Err(format!("it has steps of {scale} from {low} to {high}"))
+}
+
+/// Refuses bounds that nothing lies between, or none at all.
+fn clamped(low: Option<f64>, high: Option<f64>) -> Result<(), String> {
+    let is_finite = [low, high].iter().flatten().all(|v| v.is_finite());
+    let is_some = low.is_some() || high.is_some();
+    let below = low.zip(high).is_none_or(|(low, high)| low < high);
+    if is_finite && is_some && below {
+        return Ok(());
+    }
+    let named = |v: Option<f64>| v.map_or("none".to_owned(), |v| v.to_string());
+    Err(format!("it clamps at {} and {}", named(low), named(high)))
 }

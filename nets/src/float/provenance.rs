@@ -1,5 +1,8 @@
 //! Where the channels of an operation's output come from.
 
+use crate::kernel::reorder;
+use crate::shape::Shape;
+
 /// One channel of an operation's output, and where it comes from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -22,4 +25,20 @@ pub(super) fn channelwise(inputs: usize, channels: usize) -> Vec<Provenance> {
             to: c,
         })
         .collect()
+}
+
+/// The provenance where the axes of `x` are put in this order, and the values are read as `out`.
+pub(super) fn reordered_channels(x: Shape, order: [usize; 3], out: Shape) -> Vec<Provenance> {
+    let channels = (0..x.channels).flat_map(|c| std::iter::repeat_n(c, x.plane()));
+    let channels: Vec<usize> = channels.collect();
+    let moved = reorder(&channels, x, order);
+    let mut all = Vec::new();
+    for (to, from) in moved.chunks_exact(out.plane()).enumerate() {
+        let mut from = from.to_vec();
+        from.sort_unstable();
+        from.dedup();
+        let input = 0;
+        all.extend(from.into_iter().map(|from| Provenance { input, from, to }));
+    }
+    all
 }

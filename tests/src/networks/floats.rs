@@ -81,12 +81,17 @@ pub const fn number(op: &Op) -> usize {
         Op::PadChannels { .. } => 18,
         Op::Flatten => 19,
         Op::Linear { .. } => 20,
+        Op::Curve { .. } => 21,
         // These two are made by import, of others.
-        Op::SignedRelu { .. } => 21,
-        Op::AddMap { .. } => 22,
+        Op::SignedRelu { .. } => 22,
+        Op::AddMap { .. } => 23,
+        Op::Clamp { .. } => 24,
+        Op::Neg => 25,
+        Op::Pick { .. } => 26,
+        Op::Reorder { .. } => 27,
         // Networks with scales of their own are made in import/tests/all/grids.rs.
-        Op::Quantise { .. } => 23,
-        Op::Scale { .. } => 24,
+        Op::Quantise { .. } => 28,
+        Op::Scale { .. } => 29,
     }
 }
 
