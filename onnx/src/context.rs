@@ -17,6 +17,7 @@ use crate::{Error, Unsupported};
 
 mod emit;
 mod prepare;
+mod types;
 mod values;
 
 use prepare::{input_shape, needed};

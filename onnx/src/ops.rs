@@ -19,8 +19,10 @@ mod layout;
 mod movement;
 mod norm;
 mod pool;
+mod quantise;
 mod view;
 
+pub(crate) use quantise::Levels;
 pub(crate) use view::realize;
 
 /// The values of a node's outputs, in order.
@@ -39,6 +41,7 @@ const LOWER: &[(&str, Lower)] = &[
     ("Constant", constant::constant),
     ("ConstantOfShape", constant::of_shape),
     ("Conv", conv::conv),
+    ("DequantizeLinear", quantise::dequantize),
     ("Div", elementwise::div),
     ("Dropout", norm::dropout),
     ("Flatten", layout::flatten),
@@ -54,6 +57,7 @@ const LOWER: &[(&str, Lower)] = &[
     ("Mul", elementwise::mul),
     ("PRelu", activation::prelu),
     ("Pad", movement::pad),
+    ("QuantizeLinear", quantise::quantize),
     ("ReduceMean", pool::reduce_mean),
     ("Relu", activation::relu),
     ("Reshape", layout::reshape),
@@ -73,6 +77,7 @@ const FOLD: &[(&str, Fold)] = &[
     ("Add", fold::add),
     ("Cast", fold::cast),
     ("Concat", fold::concat),
+    ("DequantizeLinear", quantise::dequantized),
     ("Div", fold::div),
     ("Dropout", fold::dropout),
     ("Flatten", fold::flatten),

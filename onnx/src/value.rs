@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::array::Array;
+use crate::ops::Levels;
 
 /// The value of a name.
 #[derive(Clone)]
@@ -47,6 +48,8 @@ pub(crate) enum View {
     Ramp(f32),
     /// Hard-sigmoid, clip(x + 3, 0, 6) / 6, times this factor.
     Gate(f32),
+    /// Integers of a grid, which are not read as numbers again yet.
+    Levels(Levels),
     /// Hard-swish times this factor.
     Swish(f32),
 }

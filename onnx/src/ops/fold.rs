@@ -11,9 +11,9 @@ use crate::array::{Array, Data, elements};
 use crate::error::{Fault, invalid, unsupported};
 use crate::node::{Node, axis};
 
-type Inputs<'a> = &'a [Option<Rc<Array>>];
+pub(super) type Inputs<'a> = &'a [Option<Rc<Array>>];
 
-fn input(inputs: Inputs<'_>, index: usize) -> Result<&Array, Fault> {
+pub(super) fn input(inputs: Inputs<'_>, index: usize) -> Result<&Array, Fault> {
     match inputs.get(index) {
         Some(Some(array)) => Ok(array),
         _ => invalid(format!("its input {index} is missing")),

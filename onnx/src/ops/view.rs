@@ -31,6 +31,9 @@ pub(crate) fn realize(context: &mut Context<'_>, x: Feature) -> Result<Feature, 
         View::Grouped(_) | View::Shuffled(_) => {
             unsupported(format!("its input `{label}` has five dimensions"))
         }
+        View::Levels(_) => unsupported(format!(
+            "its input `{label}` is integers of a QuantizeLinear; only DequantizeLinear takes them"
+        )),
         View::Ramp(factor) => {
             let channels = plain.dims[1];
             let (factors, shifts) = (vec![factor; channels], vec![3.0 * factor; channels]);
