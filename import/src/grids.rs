@@ -14,9 +14,10 @@ mod layer;
 mod levels;
 mod scales;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use nets::{FloatModel, Kind, Op, Rewriter, Tensors};
+use nets::{FloatModel, Kind, Levels, Op, Rewriter, Tensors};
 
 use crate::Error;
 
@@ -55,6 +56,8 @@ pub(crate) enum Fixed {
         fraction: u32,
         /// The largest magnitude.
         most: Option<f64>,
+        /// How much larger it is in what follows, if it is not known.
+        more: f64,
     },
 }
 
@@ -63,6 +66,8 @@ pub(crate) struct Gridded {
     pub(crate) model: FloatModel,
     /// For each node.
     pub(crate) fixed: Vec<Option<Fixed>>,
+    /// The integers that its input is, where it begins with a grid.
+    pub(crate) input: Option<Levels>,
     /// The most that the rounding of factors moves a value that is not clipped, in steps of its grid.
     pub(crate) moved: f64,
 }
@@ -73,6 +78,25 @@ impl Gridded {
         let mut layers = self.model.graph.nodes().iter().zip(&self.fixed);
         let is_own = |fixed: &Option<Fixed>| fixed.is_some();
         self.has_grids() && layers.all(|(n, fixed)| n.op.kind() != Kind::Linear || is_own(fixed))
+    }
+
+    /// The samples in the unit of the input.
+    #[expect(clippy::cast_precision_loss, reason = "levels are small")]
+    pub(crate) fn encoded<'a>(&self, samples: &'a [Vec<f32>]) -> Cow<'a, [Vec<f32>]> {
+        let Some(levels) = self.input else {
+            return Cow::Borrowed(samples);
+        };
+        let level = |v: &f32| levels.encode(*v) as f32;
+        let samples = samples
+            .iter()
+            .map(|sample| sample.iter().map(level).collect());
+        Cow::Owned(samples.collect())
+    }
+
+    /// The largest magnitude of an input value, which is `bound` in the network's own unit.
+    pub(crate) fn bound(&self, bound: f64) -> f64 {
+        let level = |levels: Levels| f64::from(levels.high.max(-levels.low));
+        self.input.map_or(bound, level)
     }
 
     /// Whether there is a grid at all.
@@ -155,6 +179,18 @@ impl Grid {
             + 1.0
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "levels are small, scales were f32"
+    )]
+    const fn input(&self) -> Levels {
+        Levels {
+            scale: self.scale as f32,
+            low: self.low as i32,
+            high: self.high as i32,
+        }
+    }
+
     const fn op(&self) -> Op {
         Op::Quantise {
             scale: 1.0,
@@ -186,6 +222,7 @@ pub(crate) fn gridded(model: &FloatModel) -> Result<Gridded, Error> {
         return Ok(Gridded {
             model: model.clone(),
             fixed: vec![None; model.graph.len()],
+            input: None,
             moved: 0.0,
         });
     }
@@ -199,6 +236,7 @@ pub(crate) fn gridded(model: &FloatModel) -> Result<Gridded, Error> {
         states: Vec::new(),
         fixed: Vec::new(),
         reals: HashMap::new(),
+        input: None,
         moved: 0.0,
     };
     rewrite.aim();
@@ -215,6 +253,7 @@ pub(crate) fn gridded(model: &FloatModel) -> Result<Gridded, Error> {
     Ok(Gridded {
         model,
         fixed: rewrite.fixed,
+        input: rewrite.input,
         moved: rewrite.moved,
     })
 }
@@ -234,6 +273,7 @@ struct Rewrite<'a> {
     fixed: Vec<Option<Fixed>>,
     /// The numbers that a new node's integers stand for.
     reals: HashMap<usize, usize>,
+    input: Option<Levels>,
     moved: f64,
 }
 
@@ -328,7 +368,16 @@ impl Rewrite<'_> {
             (Kind::Averages, op, _) if !first.is_real() => {
                 Ok(self.mean(name, op.clone(), old, inputs[0]))
             }
-            (Kind::Input, op, _) => Ok(self.push(name, op.clone(), &[], REAL, None)),
+            (Kind::Input, op, goal) => {
+                let op = op.clone();
+                let Some(grid) = goal else {
+                    return Ok(self.push(name, op, &[], REAL, None));
+                };
+                // The client rounds it.
+                self.input = Some(grid.input());
+                let fixed = Some(Fixed::Levels { bits: grid.bits() });
+                Ok(self.push(name, op, &[], grid.state(), fixed))
+            }
             (_, op, _) => {
                 let inputs: Vec<usize> = inputs.iter().map(|&x| self.real(x)).collect();
                 Ok(self.push(name, op.clone(), &inputs, REAL, None))
@@ -370,6 +419,7 @@ impl Rewrite<'_> {
         let fixed = Fixed::Aligned {
             fraction,
             most: values.map(|values| grid.room(values)),
+            more: grid.room((0.0, 0.0)),
         };
         let state = State {
             unit: grid.scale,
@@ -396,6 +446,7 @@ impl Rewrite<'_> {
         let fixed = Fixed::Aligned {
             fraction: 0,
             most: values.map(|values| grid.room(values)),
+            more: grid.room((0.0, 0.0)),
         };
         self.push(name, Op::Add, &parts, state, Some(fixed))
     }
@@ -417,6 +468,7 @@ impl Rewrite<'_> {
         let fixed = Fixed::Aligned {
             fraction: MEAN_BITS,
             most: state.values.map(|(low, high)| high.max(-low)),
+            more: 0.0,
         };
         let state = State { area: 1.0, ..state };
         self.push(name, op, &[x], state, Some(fixed))
@@ -451,6 +503,7 @@ impl Rewrite<'_> {
                 .clamp(0, MAX_FRACTION.cast_signed())
                 .cast_unsigned(),
             most: state.most().map(|most| most * factor / state.area),
+            more: 0.0,
         };
         self.push(name, Op::Scale { factor }, &[x], REAL, Some(fixed));
     }

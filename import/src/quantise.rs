@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nets::{FloatModel, Model, Opening, PrivateWeights, PublicModel, Source, fold};
+use nets::{FloatModel, Model, Opening, Preprocessing, PrivateWeights, PublicModel, Source, fold};
 
 use crate::accuracy::{WeightBits, WidthReport, compare, held_out, narrowest};
 use crate::equalise::equalise;
@@ -47,7 +47,7 @@ pub fn quantise(
         0 => (0..samples.len()).collect(),
         _ => held_out.clone(),
     };
-    let bound = source.preprocessing.bound();
+    let bound = calibrated.own.bound(source.preprocessing.bound());
     let weight_bits = match options.weight_bits {
         // Nothing is to be chosen.
         WeightBits::Auto { .. } if calibrated.own.is_whole() => WeightBits::Fixed(OWN_BITS),
@@ -91,6 +91,7 @@ pub fn quantise(
         max_probability_difference: all.max_probability_difference,
         mean_probability_difference: all.mean_probability_difference,
         margin: options.margin,
+        own_scales: (calibrated.own.has_grids()).then_some(calibrated.own.moved),
         wrapped: all.wrapped,
     };
     Ok((model, report))
@@ -135,6 +136,7 @@ impl Calibrated {
         let float = equalise(&float, &peaks)?;
         let own = gridded(&float)?;
         let float = &own.model;
+        let samples = &own.encoded(samples);
         let ranges = calibrate::ranges(float, samples)?;
         let held_out = held_out(samples.len());
         let seen = (0..samples.len()).filter(|i| !held_out.contains(i));
@@ -172,7 +174,10 @@ impl Calibrated {
             arch: source.arch.clone(),
             labels: source.labels.clone(),
             head: source.head,
-            preprocessing: source.preprocessing.clone(),
+            preprocessing: Preprocessing {
+                levels: self.own.input,
+                ..source.preprocessing.clone()
+            },
             graph,
             opening: Opening::All,
         };

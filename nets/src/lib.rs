@@ -36,6 +36,7 @@ pub use int::types::{MAX_WEIGHT_BITS, TensorType};
 pub use int::weights::{LayerWeights, PrivateWeights};
 pub use model::file::Model;
 pub use model::geometry::{Crops, Geometry};
+pub use model::levels::Levels;
 pub use model::opening::Opening;
 pub use model::preprocess::{Picture, Preprocessing, Samples};
 pub use model::public::{Head, MAX_PUBLIC_BYTES, Prepared, PublicModel};

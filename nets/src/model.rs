@@ -3,6 +3,7 @@
 mod decimal;
 pub(crate) mod file;
 pub(crate) mod geometry;
+pub(crate) mod levels;
 pub(crate) mod opening;
 pub(crate) mod preprocess;
 pub(crate) mod public;

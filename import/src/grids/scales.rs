@@ -78,8 +78,8 @@ impl<'a> FixedGroups<'a> {
             let group = self.root[node];
             let bits = match fixed {
                 Fixed::Levels { bits } | Fixed::Sums { bits, .. } => bits,
-                Fixed::Aligned { most, .. } => {
-                    bits_for(most.unwrap_or(seen[node]) * 2f64.powi(scale[group]))
+                Fixed::Aligned { most, more, .. } => {
+                    bits_for(most.unwrap_or(seen[node] + more) * 2f64.powi(scale[group]))
                 }
             };
             all[group] = all[group].max(Some(bits));

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
 use super::geometry::Geometry;
+use super::levels::Levels;
 use crate::Error;
 use crate::shape::Shape;
 
@@ -132,6 +133,9 @@ pub struct Preprocessing {
     /// How the picture gets the sides of the input.
     #[serde(default, skip_serializing_if = "Geometry::is_default")]
     pub geometry: Geometry,
+    /// The integers that the values are rounded to, where the network has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub levels: Option<Levels>,
 }
 
 impl Preprocessing {
@@ -143,6 +147,7 @@ impl Preprocessing {
             mean,
             std,
             geometry: Geometry::default(),
+            levels: None,
         }
     }
 
@@ -161,6 +166,7 @@ impl Preprocessing {
         if !good {
             return Err(Error::Damaged("preprocessing does not make sense".into()));
         }
+        self.levels.as_ref().map_or(Ok(()), Levels::check)?;
         self.geometry.check(self.shape)
     }
 

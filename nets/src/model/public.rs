@@ -105,6 +105,13 @@ impl PublicModel {
                 self.preprocessing.shape, input.shape
             ));
         }
+        if let Some(levels) = &self.preprocessing.levels {
+            let ring = input.bits();
+            let held = |v: i32| (ring.min_signed()..=ring.max_signed()).contains(&v.into());
+            if input.fixed.scale != 0 || !held(levels.low) || !held(levels.high) {
+                return bad("its inputs are not the integers that it takes".into());
+            }
+        }
         self.check_opening().or_else(bad)
     }
 
@@ -150,10 +157,11 @@ impl PublicModel {
                 found: values.len(),
             });
         }
-        Ok(values
-            .iter()
-            .map(|&v| input.fixed.encode(f64::from(v)))
-            .collect())
+        let encode = |&v: &f32| match &self.preprocessing.levels {
+            Some(levels) => levels.encode(v),
+            None => input.fixed.encode(f64::from(v)),
+        };
+        Ok(values.iter().map(encode).collect())
     }
 
     /// The logits that the integers of the output stand for.

@@ -6,6 +6,7 @@ mod bounds;
 mod chestnet;
 mod dense;
 mod densenet;
+mod grids;
 mod mobile_block;
 mod openings;
 mod preact;
