@@ -413,7 +413,7 @@ pub(crate) struct ImportArgs {
     /// Where to write the model file.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
-    /// Where to write the public part, for clients; default: NAME.public.json beside the model file.
+    /// Where to write the public part, for clients; default: NAME.public.json beside the model file NAME or NAME.bray.
     #[arg(long, value_name = "FILE")]
     pub(crate) public: Option<PathBuf>,
 }

@@ -1,9 +1,17 @@
-//! Files that a user names: read within bounds, tried before the long work whose result they are to hold, and written
-//! together.
+//! Files that a user names: read within bounds; and results, whose places are tried before the long work, and which are
+//! there whole or not at all.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _};
-use std::path::Path;
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
+
+use crate::entropy;
+use crate::failure::{Failure, Outcome};
+use crate::text::hex;
+
+/// Links that are followed from one name, as many as Linux follows.
+const MAX_LINKS: usize = 40;
 
 /// The content of a regular file of at most so many bytes. Opening a pipe could wait forever.
 pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
@@ -18,75 +26,238 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Fails where a file could not be written. What is there stays as it is, and what is not there is not made.
-pub(crate) fn try_writing(path: &Path) -> io::Result<()> {
-    match path.metadata() {
-        Ok(there) if there.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-        Ok(there) if there.is_file() => OpenOptions::new().write(true).open(path).map(drop),
-        // A device, say.
-        Ok(_) => Ok(()),
-        Err(_) => {
-            File::create_new(path)?;
-            std::fs::remove_file(path)
+/// The name of a file without one ending, in any case, and with nothing else cut off: `net-1.0` is `net-1.0`.
+pub(crate) fn stem(path: &Path, ending: &str) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let at = name.len().saturating_sub(ending.len());
+    match name.get(at..) {
+        Some(end) if at > 0 && end.eq_ignore_ascii_case(ending) => name[..at].to_owned(),
+        _ => name.into_owned(),
+    }
+}
+
+/// A file by the option that names it.
+pub(crate) type Named<'a> = (&'static str, &'a Path);
+
+/// The files that a command will write, found good before its work begins.
+#[derive(Debug)]
+pub(crate) struct Outputs(Vec<Place>);
+
+impl Outputs {
+    /// Fails where a file could not be written, where two options name one file, however they spell it, and where an
+    /// input would be overwritten. What is there stays as it is, and what is not there is not made.
+    pub(crate) fn find(outputs: &[Named<'_>], inputs: &[Named<'_>]) -> Outcome<Self> {
+        let mut places: Vec<Place> = Vec::new();
+        for &(option, path) in outputs {
+            let place = Place::find(option, path).map_err(|e| Failure::Input(cannot(path, &e)))?;
+            if let Some(other) = places.iter().find(|other| other.is(&place.file)) {
+                return Err(Failure::input(format!(
+                    "{} and {option} name the same file",
+                    other.option
+                )));
+            }
+            places.push(place);
+        }
+        let outputs = Self(places);
+        inputs
+            .iter()
+            .try_for_each(|&(option, path)| outputs.spare(option, path))?;
+        Ok(outputs)
+    }
+
+    /// Fails where the outputs would overwrite an input.
+    pub(crate) fn spare(&self, option: &str, input: &Path) -> Outcome<()> {
+        match self.0.iter().find(|place| place.is(input)) {
+            Some(place) => Err(Failure::input(format!(
+                "{} would overwrite {}, which {option} reads",
+                place.option,
+                input.display()
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes all files, in the order in which they were named. Each has its old content or its new one, whole, whatever ends
+    /// the process or fills the disk; and none has its new one before all of them are on the disk under other names.
+    pub(crate) fn write(&self, contents: &[&[u8]]) -> Outcome<()> {
+        let failed = |place: &Place, e: &io::Error| Failure::Run(cannot(&place.named, e));
+        let mut written = Vec::new();
+        for (place, bytes) in self.0.iter().zip(contents) {
+            if place.regular {
+                let draft = Draft::write(place, bytes).map_err(|e| failed(place, &e))?;
+                written.push((place, draft));
+            }
+        }
+        for (place, draft) in written {
+            draft.put(place).map_err(|e| failed(place, &e))?;
+        }
+        for (place, bytes) in self.0.iter().zip(contents) {
+            if !place.regular {
+                fs::write(&place.file, bytes).map_err(|e| failed(place, &e))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The files as the user named them.
+impl fmt::Display for Outputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = (self.0.iter())
+            .map(|place| place.named.display().to_string())
+            .collect();
+        f.write_str(&names.join(", "))
+    }
+}
+
+fn cannot(path: &Path, error: &io::Error) -> String {
+    format!("cannot write {}: {error}", path.display())
+}
+
+/// Where one file goes.
+#[derive(Debug)]
+struct Place {
+    option: &'static str,
+    /// As the user wrote it.
+    named: PathBuf,
+    /// The same with all links followed, in a folder that is there.
+    file: PathBuf,
+    /// Devices and pipes are written to; any other file is replaced.
+    regular: bool,
+}
+
+impl Place {
+    fn find(option: &'static str, named: &Path) -> io::Result<Self> {
+        if named.to_string_lossy().ends_with(['/', MAIN_SEPARATOR]) {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        let file = target(named)?;
+        let regular = match file.metadata() {
+            Ok(there) if there.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            Ok(there) if !there.is_file() => false,
+            // Whoever may not change a file is not to replace it.
+            Ok(_) => OpenOptions::new().write(true).open(&file).map(|_| true)?,
+            Err(_) => true,
+        };
+        let place = Self {
+            option,
+            named: named.to_owned(),
+            file,
+            regular,
+        };
+        if regular {
+            Draft::new(&place)?;
+        }
+        Ok(place)
+    }
+
+    fn is(&self, other: &Path) -> bool {
+        match (identity(&self.file), identity(other)) {
+            (Some(this), Some(other)) => this == other,
+            (None, None) => target(other).is_ok_and(|other| self.file == other),
+            _ => false,
         }
     }
 }
 
-/// Writes files that belong together. Where one fails, on a full disk for instance, those that were not there
-/// before are removed again, and the error names the one that failed.
-pub(crate) fn write_together(files: &[(&Path, &[u8])]) -> Result<(), String> {
-    let mut new = Vec::new();
-    for &(path, bytes) in files {
-        if !path.exists() {
-            new.push(path);
-        }
-        if let Err(error) = std::fs::write(path, bytes) {
-            new.iter().for_each(|path| drop(std::fs::remove_file(path)));
-            return Err(format!("cannot write {}: {error}", path.display()));
+/// A path with all links followed; the file itself need not be there.
+fn target(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        match path.read_link() {
+            Ok(next) => path = folder.join(next),
+            Err(_) => {
+                let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+                return Ok(folder.canonicalize()?.join(name));
+            }
         }
     }
-    Ok(())
+    Err(io::Error::other("too many links"))
 }
+
+/// What tells files that are there from each other, whatever their names are.
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt as _;
+    let there = path.metadata().ok()?;
+    Some((there.dev(), there.ino()))
+}
+
+/// What tells files that are there from each other.
+#[cfg(not(unix))]
+fn identity(path: &Path) -> Option<PathBuf> {
+    path.canonicalize().ok()
+}
+
+/// A file beside the one whose content it is to become; removed unless it does.
+struct Draft {
+    path: PathBuf,
+    file: File,
+}
+
+impl Draft {
+    /// An empty one, that no more people may read than may read the file in its place.
+    fn new(place: &Place) -> io::Result<Self> {
+        let random: [u8; 8] =
+            entropy::bytes().map_err(|failure| io::Error::other(failure.to_string()))?;
+        // Not made of the file's name, which may be as long as names can be.
+        let path = place
+            .file
+            .with_file_name(format!(".blindray-{}.tmp", hex(&random)));
+        let mut options = OpenOptions::new();
+        #[cfg(unix)]
+        if place.file.exists() {
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        }
+        let file = options.write(true).create_new(true).open(&path)?;
+        Ok(Self { path, file })
+    }
+
+    /// One with this content, on the disk.
+    fn write(place: &Place, bytes: &[u8]) -> io::Result<Self> {
+        let mut draft = Self::new(place)?;
+        draft.file.write_all(bytes)?;
+        if let Ok(there) = place.file.metadata() {
+            keep_owner(&draft.path, &there);
+            draft.file.set_permissions(there.permissions())?;
+        }
+        draft.file.sync_all()?;
+        Ok(draft)
+    }
+
+    /// Takes the place of the file.
+    fn put(self, place: &Place) -> io::Result<()> {
+        fs::rename(&self.path, &place.file)?;
+        // Where a folder cannot be synced, its entries follow in their own time.
+        #[cfg(unix)]
+        if let Some(folder) = place.file.parent() {
+            let _ = File::open(folder).and_then(|folder| folder.sync_all());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // After `put` there is none of that name.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Gives a file to the owner and the group of the one it replaces, where the system lets us: else it is the user's.
+#[cfg(unix)]
+fn keep_owner(path: &Path, there: &fs::Metadata) {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let _ = chown(path, Some(there.uid()), Some(there.gid()));
+}
+
+/// Owners are not kept here.
+#[cfg(not(unix))]
+fn keep_owner(_: &Path, _: &fs::Metadata) {}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_are_written_together_or_not_at_all() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let [old, new] = ["old", "new"].map(|name| folder.path().join(name));
-        std::fs::write(&old, b"before").expect("a file");
-        let files: [(&Path, &[u8]); 3] = [(&old, b"after"), (&new, b"new"), (folder.path(), b"")];
-        let error = write_together(&files).expect_err("a folder is no file");
-        let name = folder.path().display().to_string();
-        assert!(error.contains(&name), "{error}");
-        assert!(old.exists() && !new.exists());
-        write_together(&files[..2]).expect("both can be written");
-        assert_eq!(std::fs::read(&old).expect("there"), b"after");
-        assert_eq!(std::fs::read(&new).expect("there"), b"new");
-    }
-
-    #[test]
-    fn nothing_changes_by_trying() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (old, new) = (folder.path().join("old"), folder.path().join("new"));
-        std::fs::write(&old, b"12345").expect("a file");
-        try_writing(&old).expect("it can be written");
-        try_writing(&new).expect("it could be made");
-        assert_eq!(std::fs::read(&old).expect("still there"), b"12345");
-        assert!(!new.exists());
-        assert!(try_writing(folder.path()).is_err());
-        assert!(try_writing(&folder.path().join("absent/new")).is_err());
-    }
-
-    #[test]
-    fn bounds_and_kinds() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("file");
-        std::fs::write(&path, b"12345").expect("a file");
-        assert_eq!(read(&path, 5).expect("five bytes"), b"12345");
-        assert!(read(&path, 4).is_err());
-        assert!(read(folder.path(), 5).is_err());
-    }
-}
+mod tests;

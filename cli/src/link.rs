@@ -1,6 +1,6 @@
 //! From HOST:PORT to addresses, and which of them may be used while nothing encrypts.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 
 use crate::args::LinkArgs;
 use crate::failure::{Failure, Outcome};
@@ -22,6 +22,13 @@ pub(crate) fn resolve(name: &str, link: &LinkArgs) -> Outcome<Vec<SocketAddr>> {
         }
         _ => Ok(addresses),
     }
+}
+
+/// Fails where nobody could listen on any of the addresses, before a server prepares itself.
+pub(crate) fn try_listening(name: &str, addresses: &[SocketAddr]) -> Outcome<()> {
+    TcpListener::bind(addresses)
+        .map(drop)
+        .map_err(|e| Failure::input(format!("cannot listen on {name}: {e}")))
 }
 
 fn look_up(name: &str) -> Outcome<Vec<SocketAddr>> {

@@ -4,7 +4,7 @@ mod embedded;
 mod noise;
 mod seeded;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nets::{Error, MAX_PUBLIC_BYTES, Model, PublicModel};
@@ -124,6 +124,11 @@ pub(crate) fn from_file(name: &str) -> Outcome<Model> {
         }
         _ => Failure::input(error),
     })
+}
+
+/// Where `import` writes the public part of a model file, unless said otherwise.
+pub(crate) fn public_beside(model: &Path) -> PathBuf {
+    model.with_file_name(file::stem(model, ".bray") + ".public.json")
 }
 
 /// Reads the public part of a model, as `import` writes it.

@@ -122,7 +122,7 @@ pub(crate) fn widths(graph: &IntGraph) -> Widths {
             | IntOp::Slice { .. }
             | IntOp::SumPool { .. }
             | IntOp::Subsample { .. }
-            | IntOp::PadChannels { .. }
+            | IntOp::PadChannels { .. }            | IntOp::Pick { .. }            | IntOp::Reorder { .. }
             | IntOp::Flatten
             | IntOp::Output => {}
         }

@@ -4,36 +4,35 @@ use nets::FloatModel;
 
 use crate::Error;
 
-/// The largest magnitude of every node's output over the samples.
-pub(crate) fn ranges(model: &FloatModel, samples: &[Vec<f32>]) -> Result<Vec<f64>, Error> {
-    let mut ranges = vec![0.0_f64; model.graph.len()];
-    for sample in samples {
-        model.run_observed(sample, &mut |node, values| {
-            ranges[node] = ranges[node].max(f64::from(largest(values)));
-        })?;
-    }
-    Ok(ranges)
+/// The largest magnitude of every channel of every node's output.
+pub(crate) type Peaks = Vec<Vec<f64>>;
+
+/// The peaks of a graph that has seen nothing.
+pub(crate) fn no_peaks(model: &FloatModel) -> Peaks {
+    let shapes = model.graph.types();
+    shapes.iter().map(|s| vec![0.0; s.channels]).collect()
 }
 
-/// Magnitudes by node and channel, and outputs of the network by sample.
-type Peaks = (Vec<Vec<f64>>, Vec<Vec<f64>>);
-
-/// The largest magnitude of every channel of every node's output over the samples, and the outputs of
-/// the network.
-pub(crate) fn peaks(model: &FloatModel, samples: &[Vec<f32>]) -> Result<Peaks, Error> {
+/// Runs a sample, raises the peaks to what it causes, and returns the outputs of the network.
+pub(crate) fn observe(
+    model: &FloatModel,
+    sample: &[f32],
+    peaks: &mut Peaks,
+) -> Result<Vec<f64>, Error> {
     let shapes = model.graph.types();
-    let mut peaks: Vec<Vec<f64>> = shapes.iter().map(|s| vec![0.0; s.channels]).collect();
-    let mut outputs = Vec::with_capacity(samples.len());
-    for sample in samples {
-        let output = model.run_observed(sample, &mut |node, values| {
-            let channels = values.chunks_exact(shapes[node].plane());
-            for (peak, channel) in peaks[node].iter_mut().zip(channels) {
-                *peak = peak.max(f64::from(largest(channel)));
-            }
-        })?;
-        outputs.push(output.into_iter().map(f64::from).collect());
-    }
-    Ok((peaks, outputs))
+    let output = model.run_observed(sample, &mut |node, values| {
+        let channels = values.chunks_exact(shapes[node].plane());
+        for (peak, channel) in peaks[node].iter_mut().zip(channels) {
+            *peak = peak.max(f64::from(largest(channel)));
+        }
+    })?;
+    Ok(output.into_iter().map(f64::from).collect())
+}
+
+/// The largest of each node's peaks.
+pub(crate) fn tops(peaks: &Peaks) -> Vec<f64> {
+    let top = |channels: &Vec<f64>| channels.iter().copied().fold(0.0, f64::max);
+    peaks.iter().map(top).collect()
 }
 
 /// The largest magnitude of some values.

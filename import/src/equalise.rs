@@ -17,9 +17,27 @@ const SWEEPS: usize = 40;
 /// that channels which are nearly 0 get no extreme factors.
 const LIMIT: f64 = 16.0;
 
-/// The same function with balanced weights, where `peaks` are the largest magnitudes of every channel of
-/// every node's output. Only parameters change, never the graph.
-pub(crate) fn equalise(model: &FloatModel, peaks: &[Vec<f64>]) -> Result<FloatModel, Error> {
+/// A network whose channels are balanced.
+pub(crate) struct Balanced {
+    /// The same function with balanced weights. Only parameters change, never the graph.
+    pub(crate) model: FloatModel,
+    /// The factor of every channel of every node's output.
+    pub(crate) factors: Vec<Vec<f64>>,
+}
+
+impl Balanced {
+    /// The largest magnitudes that the channels have in the balanced network.
+    pub(crate) fn scaled(&self, peaks: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        let node = |(peaks, factors): (&Vec<f64>, &Vec<f64>)| {
+            let channels = peaks.iter().zip(factors);
+            channels.map(|(peak, factor)| peak * factor).collect()
+        };
+        peaks.iter().zip(&self.factors).map(node).collect()
+    }
+}
+
+/// Balances a network, where `peaks` are the largest magnitudes of every channel of every node's output.
+pub(crate) fn equalise(model: &FloatModel, peaks: &[Vec<f64>]) -> Result<Balanced, Error> {
     let classes = Classes::new(model);
     let linears = linears(model, &classes)?;
     let peaks = with_shifts(model, peaks)?;
@@ -46,7 +64,16 @@ pub(crate) fn equalise(model: &FloatModel, peaks: &[Vec<f64>]) -> Result<FloatMo
             }
         }
     }
-    apply(model, &linears, &classes, &factor)
+    let of = |(node, shape): (usize, &Shape)| {
+        (0..shape.channels)
+            .map(|c| factor[classes.class(node, c)])
+            .collect()
+    };
+    let factors = model.graph.types().iter().enumerate().map(of).collect();
+    Ok(Balanced {
+        model: apply(model, &linears, &classes, &factor)?,
+        factors,
+    })
 }
 
 /// The peaks, raised to the shifts that an [`Op::SignedRelu`] adds, which need room too.

@@ -14,7 +14,6 @@ mod layer;
 mod levels;
 mod scales;
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use nets::{FloatModel, Kind, Levels, Op, Rewriter, Tensors};
@@ -78,19 +77,6 @@ impl Gridded {
         let mut layers = self.model.graph.nodes().iter().zip(&self.fixed);
         let is_own = |fixed: &Option<Fixed>| fixed.is_some();
         self.has_grids() && layers.all(|(n, fixed)| n.op.kind() != Kind::Linear || is_own(fixed))
-    }
-
-    /// The samples in the unit of the input.
-    #[expect(clippy::cast_precision_loss, reason = "levels are small")]
-    pub(crate) fn encoded<'a>(&self, samples: &'a [Vec<f32>]) -> Cow<'a, [Vec<f32>]> {
-        let Some(levels) = self.input else {
-            return Cow::Borrowed(samples);
-        };
-        let level = |v: &f32| levels.encode(*v) as f32;
-        let samples = samples
-            .iter()
-            .map(|sample| sample.iter().map(level).collect());
-        Cow::Owned(samples.collect())
     }
 
     /// The largest magnitude of an input value, which is `bound` in the network's own unit.

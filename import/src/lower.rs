@@ -4,6 +4,7 @@
 //! truncated by d bits back to m bits. A wider accumulator would change nothing: the result modulo 2^m
 //! depends only on the accumulator modulo 2^(m + d), and is right if it fits m bits.
 
+mod clamp;
 mod grid;
 mod leaky;
 mod quantise;
@@ -60,12 +61,7 @@ fn supported(model: &FloatModel, scales: &Scales, options: &ImportOptions) -> Re
                 node.name
             ));
         }
-        if let Op::Curve { .. }
-        | Op::Clamp { .. }
-        | Op::Neg
-        | Op::Pick { .. }
-        | Op::Reorder { .. } = node.op
-        {
+        if let Op::Curve { .. } = node.op {
             bad.push(format!("{} (`{}`)", node.op.name(), node.name));
         }
         if let Some(problem) = leaky::problem(model, &node.op)? {
@@ -198,6 +194,9 @@ impl<'a> Lowering<'a> {
         let mut bits = 0;
         for (index, node) in nodes.iter().enumerate().skip(1) {
             let takes = node.inputs.iter().any(|&i| wide[i]);
+            if self.scales.is_input[index] && index + 1 < nodes.len() {
+                continue;
+            }
             let ring = self
                 .scales
                 .shift(index)
@@ -223,13 +222,14 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
-    /// For each node, whether it is the input or a sum of it. Every consumer gets such a value in its own
+    /// For each node, whether it is the input, moved or as it is, or a sum of it. Every consumer gets such a value in its own
     /// ring, since the client encodes the input for the widest of these.
     fn wide_inputs(&self) -> Vec<bool> {
         let nodes = self.model.graph.nodes();
         let mut wide = vec![true; nodes.len()];
         for (index, node) in nodes.iter().enumerate().skip(1) {
-            wide[index] = self.scales.gain[index] != 1.0 && node.inputs.iter().any(|&i| wide[i]);
+            let sums = self.scales.gain[index] != 1.0 && node.inputs.iter().any(|&i| wide[i]);
+            wide[index] = sums || self.scales.is_input[index];
         }
         wide
     }
@@ -241,7 +241,7 @@ impl<'a> Lowering<'a> {
             Preset::Mixed => self.first_bits[node] + shift,
             Preset::Uniform { bits } => bits,
         };
-        let needed = self.options.activation_bits + shift;
+        let needed = self.options.activation_bits.max(self.scales.needed[node]) + shift;
         if matches!(self.options.preset, Preset::Uniform { .. }) && ring < needed {
             let problem = format!("it needs {needed} bits, the uniform ring has {ring}");
             return Err(Error::width(name, problem));
@@ -284,7 +284,7 @@ impl<'a> Lowering<'a> {
 
     /// Whether a node is computed anew in every ring in which it is wanted, instead of in one.
     fn is_wide(&self, node: usize) -> bool {
-        self.scales.gain[node] != 1.0 || self.op(node).kind() == Kind::Input
+        self.scales.gain[node] != 1.0 || self.scales.is_input[node]
     }
 
     /// The values that a value is computed from, in the order in which they are emitted.
@@ -341,7 +341,7 @@ impl<'a> Lowering<'a> {
         if let Some(rescale) = self.scales.rescale[node] {
             return self.rescaled(node, rescale);
         }
-        let op = match *self.op(node) {
+        let op = match self.op(node).clone() {
             Op::Input { .. } => {
                 let name = format!("{name}.narrow");
                 return self.push(&name, IntOp::Narrow { to: bits }, &[0]);
@@ -353,7 +353,13 @@ impl<'a> Lowering<'a> {
                 return relu;
             }
             Op::LeakyRelu { slope } => return self.leaky_relu(node, bits, slope),
-            Op::PRelu { ref slope } => return self.prelu(node, bits, slope),
+            Op::PRelu { slope } => return self.prelu(node, bits, &slope),
+            Op::Clamp { .. } => return self.clamp(node, bits),
+            Op::Neg => IntOp::Affine {
+                factor: -1,
+                add: 0,
+                scale: 0,
+            },
             Op::Relu => IntOp::Relu,
             Op::Clip { top } => self.clip(node, top, bits),
             Op::MaxPool { window } => IntOp::MaxPool { window },
@@ -363,6 +369,16 @@ impl<'a> Lowering<'a> {
             Op::Slice { start, channels } => IntOp::Slice { start, channels },
             Op::Subsample { stride } => IntOp::Subsample { stride },
             Op::PadChannels { front, back } => IntOp::PadChannels { front, back },
+            Op::Pick {
+                channels,
+                rows,
+                columns,
+            } => IntOp::Pick {
+                channels,
+                rows,
+                columns,
+            },
+            Op::Reorder { order, shape } => IntOp::Reorder { order, shape },
             Op::Flatten => IntOp::Flatten,
             Op::AvgPool { window, .. } => IntOp::SumPool { window },
             Op::GlobalAvgPool => IntOp::SumPool {
@@ -370,9 +386,6 @@ impl<'a> Lowering<'a> {
             },
             Op::Conv2d { .. } | Op::Linear { .. } | Op::BatchNorm { .. } | Op::AddMap { .. } => {
                 unreachable!("linear nodes are emitted first, and norms were refused")
-            }
-            Op::Clamp { .. } | Op::Neg | Op::Pick { .. } | Op::Reorder { .. } => {
-                unreachable!("supported() refused them")
             }
             Op::HardSigmoid
             | Op::HardSwish

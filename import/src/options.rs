@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::accuracy::{Precision, WeightBits};
+use crate::ranges::Ranges;
 
 /// How widths are chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -47,7 +48,10 @@ pub struct ImportOptions {
     pub rounding: Rounding,
     /// Bits of an input value.
     pub input_bits: u32,
-    /// Every width has room for this many times the largest value seen in calibration.
+    /// What decides how much room tensors have.
+    pub ranges: Ranges,
+    /// Every scale leaves room for this many times the largest value seen in calibration, and so does every width unless
+    /// [`ImportOptions::ranges`] proves that less will do.
     pub margin: f64,
     /// How widths are chosen.
     pub preset: Preset,
@@ -62,6 +66,7 @@ impl Default for ImportOptions {
             weight_bits: WeightBits::Auto { accuracy: 0.01 },
             rounding: Rounding::default(),
             input_bits: 14,
+            ranges: Ranges::default(),
             margin: 2.0,
             preset: Preset::Mixed,
         }

@@ -60,13 +60,22 @@ pub(crate) fn lowerable(
 /// For each node, whether its values reach nothing but linear layers, through operations that a factor
 /// for each channel can be moved through.
 fn feeds_linear(graph: &FloatGraph) -> Vec<bool> {
-    graph.all_paths_end(|_, op| match op.kind() {
+    graph.all_paths_end(|node, op| match op.kind() {
         Kind::Linear => PathStep::Ends,
+        // Values of channels with different factors would have no factor in common.
+        Kind::Moves if mixes(graph, node) => PathStep::Blocks,
         Kind::Moves | Kind::Joins | Kind::Averages => PathStep::Passes,
         Kind::Input | Kind::Constant | Kind::Norm | Kind::Rescales(_) | Kind::Acts => {
             PathStep::Blocks
         }
     })
+}
+
+/// Whether an operation that moves values puts some of several channels into one.
+fn mixes(graph: &FloatGraph, node: usize) -> bool {
+    let (op, x) = (&graph.nodes()[node].op, *graph.input_type(node, 0));
+    let channels = op.provenance(&[x], graph.types()[node]);
+    channels.windows(2).any(|pair| pair[0].to == pair[1].to)
 }
 
 struct Rewrite<'a> {

@@ -11,13 +11,17 @@ use crate::grids::{Gridded, gridded};
 use crate::lower::lower;
 use crate::options::{ImportOptions, Rounding};
 use crate::preact::{has_norms, lowerable};
+use crate::ranges::{Ranges, Reach, reach};
 use crate::report::ImportReport;
 use crate::rounding::Moments;
+use crate::variants::{extremes, variants};
 use crate::widths::{LayerWidths, widths};
 use crate::{Error, calibrate, rounding, scales};
 
 /// Bits of a weight where a network comes with integers.
 const OWN_BITS: u32 = 8;
+/// Variants that widths are compared on where there are too few samples to hold some out.
+const OTHERS: usize = 12;
 
 /// Turns a float network into an integer one: folds, balances channels, calibrates on `samples`, which are
 /// input values of the float network, and rounds. Every layer of the result is computed directly;
@@ -40,13 +44,9 @@ pub fn quantise(
             problem,
         });
     }
-    let calibrated = Calibrated::new(&source.float, samples, options)?;
+    let calibrated = Calibrated::new(source, samples, options)?;
     let pair = |i: usize| (&samples[i], &calibrated.logits[i]);
     let held_out = held_out(samples.len());
-    let compared = match held_out.len() {
-        0 => (0..samples.len()).collect(),
-        _ => held_out.clone(),
-    };
     let bound = calibrated.own.bound(source.preprocessing.bound());
     let weight_bits = match options.weight_bits {
         // Nothing is to be chosen.
@@ -62,11 +62,12 @@ pub fn quantise(
         WeightBits::Auto { accuracy } => narrowest(accuracy, |precision| {
             let options = options.with(precision);
             let quantised = calibrated.lower(source, bound, &options)?;
-            let images = compared.iter().map(|&i| pair(i));
+            let unseen = held_out.iter().map(|&i| pair(i));
+            let unseen = unseen.chain(calibrated.others.iter().map(|(x, y)| (x, y)));
             let report = WidthReport {
                 weight_bits: precision.weight_bits,
                 activation_bits: options.activation_bits,
-                ..compare(&quantised.public, &quantised.weights, images)?
+                ..compare(&quantised.public, &quantised.weights, unseen)?
             };
             Ok((quantised, report))
         })?,
@@ -101,14 +102,20 @@ pub fn quantise(
 struct Calibrated {
     /// The network to be lowered, in units of its own grids where it has some.
     own: Gridded,
+    /// What happens to a picture before it.
+    preprocessing: Preprocessing,
     /// The network as it was trained, folded, to compare with. What is rewritten after folding is the same
     /// only while values stay in range.
     folded: FloatModel,
     /// Logits of the folded network, sample by sample.
     logits: Vec<Vec<f64>>,
-    ranges: Vec<f64>,
+    /// The largest magnitude of each node on the samples.
+    seen: Vec<f64>,
+    reach: Reach,
     /// What least-squares rounding needs; empty for rounding to nearest.
     moments: BTreeMap<usize, Vec<Moments>>,
+    /// Where no samples are held out: variants of them, to compare on, and the logits of the folded network.
+    others: Vec<(Vec<f32>, Vec<f64>)>,
 }
 
 /// The integer network for one width of weights.
@@ -120,41 +127,92 @@ struct Quantised {
     activation_bits: u32,
 }
 
+/// Raises the peaks of a network to what variants of the samples cause, if ranges are to be robust.
+fn widen(
+    model: &FloatModel,
+    samples: &[Vec<f32>],
+    preprocessing: &Preprocessing,
+    options: &ImportOptions,
+    peaks: &mut calibrate::Peaks,
+) -> Result<(), Error> {
+    if options.ranges != Ranges::Robust {
+        return Ok(());
+    }
+    let variants = variants(samples, preprocessing).map(|(_, variant)| variant);
+    for variant in variants.chain(extremes(preprocessing)) {
+        calibrate::observe(model, &preprocessing.rounded(variant), peaks)?;
+    }
+    Ok(())
+}
+
 impl Calibrated {
-    fn new(
-        source: &FloatModel,
-        samples: &[Vec<f32>],
-        options: &ImportOptions,
-    ) -> Result<Self, Error> {
-        let folded = fold(source)?;
-        let (mut peaks, logits) = calibrate::peaks(&folded, samples)?;
+    fn new(source: &Source, samples: &[Vec<f32>], options: &ImportOptions) -> Result<Self, Error> {
+        let folded = fold(&source.float)?;
+        let mut peaks = calibrate::no_peaks(&folded);
+        let run = |model: &FloatModel, peaks: &mut calibrate::Peaks| -> Result<Vec<_>, Error> {
+            let samples = samples.iter();
+            samples
+                .map(|sample| calibrate::observe(model, sample, peaks))
+                .collect()
+        };
+        let logits = run(&folded, &mut peaks)?;
         let mut float = folded.clone();
         if has_norms(&folded.graph) {
             float = lowerable(&folded, &peaks, options.margin)?;
-            (peaks, _) = calibrate::peaks(&float, samples)?;
+            peaks = calibrate::no_peaks(&float);
+            run(&float, &mut peaks)?;
         }
-        let float = equalise(&float, &peaks)?;
-        let own = gridded(&float)?;
+        let balanced = equalise(&float, &peaks)?;
+        let mut wide = peaks.clone();
+        widen(&float, samples, &source.preprocessing, options, &mut wide)?;
+        let (mut peaks, mut wide) = (balanced.scaled(&peaks), balanced.scaled(&wide));
+        let own = gridded(&balanced.model)?;
+        let preprocessing = Preprocessing {
+            levels: own.input,
+            ..source.preprocessing.clone()
+        };
+        let rounded = samples.iter().cloned().map(|x| preprocessing.rounded(x));
+        let rounded: Vec<_> = rounded.collect();
+        if own.has_grids() {
+            peaks = calibrate::no_peaks(&own.model);
+            for sample in &rounded {
+                calibrate::observe(&own.model, sample, &mut peaks)?;
+            }
+            wide.clone_from(&peaks);
+            widen(&own.model, samples, &preprocessing, options, &mut wide)?;
+        }
         let float = &own.model;
-        let samples = &own.encoded(samples);
-        let ranges = calibrate::ranges(float, samples)?;
+        let seen = calibrate::tops(&peaks);
+        let reach = reach(float, &preprocessing, &seen, &wide, samples.len(), options)?;
         let held_out = held_out(samples.len());
-        let seen = (0..samples.len()).filter(|i| !held_out.contains(i));
+        let shown = (0..samples.len()).filter(|i| !held_out.contains(i));
         let moments = match options.rounding {
             Rounding::LeastSquares if !own.is_whole() => {
-                rounding::moments(float, seen.map(|i| &samples[i]))?
+                let mut moments = rounding::moments(float, shown.map(|i| &rounded[i]))?;
+                // Integers are not rounded.
+                moments.retain(|&node, _| own.fixed[node].is_none());
+                moments
             }
             Rounding::LeastSquares | Rounding::Nearest => BTreeMap::new(),
         };
-        // Integers are not rounded.
-        let mut moments = moments;
-        moments.retain(|&node, _| own.fixed[node].is_none());
+        let mut others = Vec::new();
+        let chooses = matches!(options.weight_bits, WeightBits::Auto { .. }) && !own.is_whole();
+        if held_out.is_empty() && chooses {
+            for (_, variant) in variants(samples, &source.preprocessing).take(OTHERS) {
+                let logits = folded.run(&variant)?.into_iter().map(f64::from);
+                let logits = logits.collect();
+                others.push((variant, logits));
+            }
+        }
         Ok(Self {
             own,
+            preprocessing,
             folded,
             logits,
-            ranges,
+            seen,
+            reach,
             moments,
+            others,
         })
     }
 
@@ -165,19 +223,16 @@ impl Calibrated {
         options: &ImportOptions,
     ) -> Result<Quantised, Error> {
         let Gridded { model, fixed, .. } = &self.own;
-        let scales = scales::choose_scales(model, &self.ranges, fixed, bound, options)?;
+        let scales = scales::choose_scales(model, &self.reach, fixed, bound, options)?;
         let lowered = lower(model, &scales, &self.moments, options)?;
-        let layers = widths(&lowered, &self.ranges, bound, options.margin);
+        let layers = widths(&lowered, &self.seen, bound, options.margin);
         let (graph, weights) = cheapened(&lowered.graph, &lowered.weights)?;
         let public = PublicModel {
             name: options.name.clone(),
             arch: source.arch.clone(),
             labels: source.labels.clone(),
             head: source.head,
-            preprocessing: Preprocessing {
-                levels: self.own.input,
-                ..source.preprocessing.clone()
-            },
+            preprocessing: self.preprocessing.clone(),
             graph,
             opening: Opening::All,
         };

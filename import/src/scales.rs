@@ -5,11 +5,14 @@
 //! and a truncation by d = w + x - y >= 0 bits leads to the output group's scale y. Products and divided
 //! means ([`crate::rescale`]) connect groups in the same way.
 
+use std::collections::BTreeMap;
+
 use nets::{FloatGraph, FloatModel, Kind, MAX_WEIGHT_BITS, Node, Op, Rescaling};
 
 use crate::Error;
 use crate::grids::{Fixed, FixedGroups};
 use crate::options::{ImportOptions, Preset};
+use crate::ranges::Reach;
 use crate::rescale::{Place, Rescale, Rescaled, rescales};
 
 /// The fewest bits of an activation.
@@ -67,8 +70,14 @@ pub(crate) struct Scales {
     pub(crate) tensor: Vec<i32>,
     /// Bits of each node's output as an activation.
     pub(crate) bits: Vec<u32>,
+    /// Bits that each node's output needs, whatever the preset gives it.
+    pub(crate) needed: Vec<u32>,
     /// How many times too large the integers of each node are, where they are sums instead of means.
     pub(crate) gain: Vec<f64>,
+    /// Whether each node is the network's input or only moves or joins it. The client can encode that for any ring.
+    pub(crate) is_input: Vec<bool>,
+    /// For clamps the bounds that values can reach.
+    pub(crate) clamps: Clamps,
     /// For linear nodes.
     pub(crate) linear: Vec<Option<LinearScale>>,
     /// For the other nodes that end a group.
@@ -82,6 +91,9 @@ impl Scales {
         linear.or(self.rescale[node].map(|rescale| rescale.shift))
     }
 }
+
+/// The lower and the upper bound of each clamp.
+type Clamps = BTreeMap<usize, [Option<f64>; 2]>;
 
 /// Sets of nodes that share a scale, as a union-find structure.
 struct Groups(Vec<usize>);
@@ -104,7 +116,7 @@ impl Groups {
 /// Chooses the scales.
 pub(crate) fn choose_scales(
     model: &FloatModel,
-    ranges: &[f64],
+    reach: &Reach,
     fixed: &[Option<Fixed>],
     input_bound: f64,
     options: &ImportOptions,
@@ -118,8 +130,14 @@ pub(crate) fn choose_scales(
         }
     }
     let root: Vec<usize> = (0..nodes.len()).map(|i| groups.find(i)).collect();
-    let input_is_alone = root.iter().filter(|&&r| r == 0).count() == 1;
-    let (top, widest) = tops(model, ranges, input_bound, options, &root)?;
+    let is_input = inputs(&model.graph);
+    let in_group = |&index: &usize| root[index] == 0;
+    let mut with_input = (0..nodes.len()).filter(in_group);
+    let input_is_alone =
+        with_input.all(|index| is_input[index] && (index == 0 || index + 1 < nodes.len()));
+    // Scales and the bits that precision asks for follow what is usual; widths have room for more.
+    let (top, usual, _) = tops(model, &reach.scale, input_bound, &root)?;
+    let (_, widest, clamps) = tops(model, &reach.width, input_bound, &root)?;
     let max_bits = |group| match group {
         // All consumers of the input are linear layers: its width costs in the accumulator only.
         0 if input_is_alone => options.input_bits,
@@ -136,11 +154,11 @@ pub(crate) fn choose_scales(
     let held = groups.contained();
     lower_until_shifts_fit(&model.graph, &root, &held, &weight, &rescales, &mut scale)?;
     groups.align(&mut scale);
-    let seen: Vec<f64> = ranges.iter().map(|range| range * options.margin).collect();
-    let own = groups.bits(&scale, &seen);
+    let own = groups.bits(&scale, &reach.width);
+    let usual = |group: usize| bits_for(usual[group] * 2f64.powi(scale[group])).max(MIN_BITS);
     let needed = |group: usize| {
-        let ranges = || bits_for(widest[group] * 2f64.powi(scale[group]));
-        own[group].unwrap_or_else(ranges).max(MIN_BITS)
+        let wide = bits_for(widest[group] * 2f64.powi(scale[group]));
+        own[group].unwrap_or_else(|| wide.max(usual(group)))
     };
     let linear = (0..nodes.len()).map(|i| {
         if let Some(own) = groups.linear(i) {
@@ -152,14 +170,14 @@ pub(crate) fn choose_scales(
             bits: weight_bits(&nodes[i].op, options),
             shift: (weight[i]? + scale[x] - scale[root[i]]).cast_unsigned(),
         };
-        Some(fitted.within(needed(root[i]), gain[nodes[i].inputs[0]], options))
+        Some(fitted.within(usual(root[i]), gain[nodes[i].inputs[0]], options))
     });
     let linear = linear.collect();
-    let bits = |group: usize| match options.preset {
-        Preset::Uniform { bits } => bits,
-        Preset::Mixed => needed(group),
+    let needed: Vec<u32> = root.iter().map(|&r| needed(r)).collect();
+    let bits = match options.preset {
+        Preset::Uniform { bits } => vec![bits; nodes.len()],
+        Preset::Mixed => needed.clone(),
     };
-    let bits = root.iter().map(|&r| bits(r)).collect();
     let rescale = (0..nodes.len()).map(|index| {
         let node = &nodes[index];
         let inputs: Vec<i32> = node.inputs.iter().map(|&i| scale[root[i]]).collect();
@@ -168,7 +186,7 @@ pub(crate) fn choose_scales(
             what,
             inputs: &inputs,
             output: scale[root[index]],
-            bits: needed(root[index]),
+            bits: usual(root[index]),
             gain: gain[node.inputs[0]],
             shape: shapes[node.inputs[0]],
             out: shapes[index],
@@ -187,28 +205,46 @@ pub(crate) fn choose_scales(
     Ok(Scales {
         tensor: root.iter().map(|&r| scale[r]).collect(),
         bits,
+        needed,
         gain,
+        is_input,
+        clamps,
         linear,
         rescale,
     })
 }
 
+/// For each node, whether it is the input or only moves or joins it.
+fn inputs(graph: &FloatGraph) -> Vec<bool> {
+    let mut is_input = vec![true; graph.len()];
+    for (index, node) in graph.nodes().iter().enumerate().skip(1) {
+        let moves = matches!(node.op.kind(), Kind::Moves | Kind::Joins);
+        is_input[index] = moves && node.inputs.iter().all(|&input| is_input[input]);
+    }
+    is_input
+}
+
+/// The bounds of a clamp that values up to `before` can reach.
+fn reached([low, high]: [Option<f64>; 2], before: f64) -> [Option<f64>; 2] {
+    let far = 2.0 * before;
+    [low.filter(|&v| v >= -far), high.filter(|&v| v <= far)]
+}
+
 /// For every group, by its number: the largest value that decides its scale, and the largest that decides
-/// its bits.
+/// its bits. Also the bounds of clamps.
 fn tops(
     model: &FloatModel,
-    ranges: &[f64],
+    reach: &[f64],
     input_bound: f64,
-    options: &ImportOptions,
     root: &[usize],
-) -> Result<(Vec<f64>, Vec<f64>), Error> {
+) -> Result<(Vec<f64>, Vec<f64>, Clamps), Error> {
     let nodes = model.graph.nodes();
     let mut top = vec![0.0_f64; nodes.len()];
     for (index, &group) in root.iter().enumerate() {
         let range = match nodes[index].op {
             // No input gives more.
             Op::HardSigmoid => 1.0,
-            _ => ranges[index] * options.margin,
+            _ => reach[index],
         };
         top[group] = top[group].max(range);
     }
@@ -216,25 +252,36 @@ fn tops(
     // Some operations shift a value before they cut it off. The shifted value is in no tensor of the float
     // network: it needs bits, but no other scale.
     let mut widest = top.clone();
+    let mut clamps = Clamps::new();
     for (index, node) in nodes.iter().enumerate() {
+        let before = |input: usize| match input {
+            0 => top[0],
+            input => reach[input],
+        };
         match node.op.kind() {
             Kind::Acts => {
+                if let Op::Clamp { low, high } = node.op {
+                    let before = before(node.inputs[0]);
+                    let bounds = reached([low, high], before);
+                    let moved = bounds
+                        .iter()
+                        .flatten()
+                        .fold(0.0, |most: f64, v| most.max(v.abs()));
+                    widest[root[index]] = widest[root[index]].max(before + moved);
+                    clamps.insert(index, bounds);
+                }
                 let Some(shift) = node.op.offset() else {
                     continue;
                 };
                 let shifts = model.tensors.tensor(shift)?.data();
                 let largest = shifts.iter().fold(0.0_f32, |top, v| top.max(v.abs()));
-                let before = ranges[node.inputs[0]] * options.margin;
+                let before = reach[node.inputs[0]];
                 widest[root[index]] = widest[root[index]].max(before + f64::from(largest));
             }
             // x + 3, which is clipped at 6.
             Kind::Rescales(Rescaling::HardSigmoid | Rescaling::HardSwish) => {
                 let group = root[node.inputs[0]];
-                let before = match node.inputs[0] {
-                    0 => top[0],
-                    input => ranges[input] * options.margin,
-                };
-                widest[group] = widest[group].max(before + 3.0).max(6.0);
+                widest[group] = widest[group].max(before(node.inputs[0]) + 3.0).max(6.0);
             }
             Kind::Input
             | Kind::Linear
@@ -248,7 +295,7 @@ fn tops(
             ) => {}
         }
     }
-    Ok((top, widest))
+    Ok((top, widest, clamps))
 }
 
 /// The largest scale at which `top` fits into signed `bits`.

@@ -98,6 +98,8 @@ impl Limits {
                 | IntOp::Slice { .. }
                 | IntOp::Subsample { .. }
                 | IntOp::PadChannels { .. }
+                | IntOp::Pick { .. }
+                | IntOp::Reorder { .. }
                 | IntOp::Flatten
                 | IntOp::Output => {}
             }

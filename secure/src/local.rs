@@ -1,8 +1,8 @@
 //! Operations that each party computes on its own share, without traffic.
 
 use channel::Role;
-use nets::kernel::{pad_channels, reciprocals, shuffle, slice, subsample, sum_pool};
-use nets::{Shape, TensorType, Window};
+use nets::kernel::{pad_channels, pick, reciprocals, reorder, shuffle, slice, subsample, sum_pool};
+use nets::{Places, Shape, TensorType, Window};
 use ring_arith::{Bits, slices};
 
 /// A local operation. Values are shares modulo 2^l, where l bits is the ring of the result.
@@ -36,6 +36,10 @@ pub(crate) enum Local {
     Subsample(usize),
     /// Channels of zeros before and after.
     PadChannels([usize; 2]),
+    /// The values at these channels, rows and columns, and zeros where there is none.
+    Pick([Places; 3]),
+    /// Axes in another order.
+    Reorder([usize; 3]),
 }
 
 impl Local {
@@ -77,6 +81,8 @@ impl Local {
             Self::Slice(start) => slice(x, shape, *start, out.shape.channels),
             Self::Subsample(stride) => subsample(x, shape, *stride),
             Self::PadChannels([front, back]) => pad_channels(x, shape, *front, *back),
+            Self::Pick(places) => pick(x, shape, places.each_ref(), out.shape),
+            Self::Reorder(order) => reorder(x, shape, *order),
         }
     }
 }

@@ -44,6 +44,8 @@ pub(crate) fn noise(graph: &IntGraph) -> Result<Vec<u32>, Error> {
             | IntOp::SumPool { .. }
             | IntOp::Subsample { .. }
             | IntOp::PadChannels { .. }
+            | IntOp::Pick { .. }
+            | IntOp::Reorder { .. }
             | IntOp::Flatten
             | IntOp::Output => {
                 if taken.0 > 0 {
@@ -86,6 +88,8 @@ pub(crate) fn own(op: &IntOp) -> u32 {
         | IntOp::SumPool { .. }
         | IntOp::Subsample { .. }
         | IntOp::PadChannels { .. }
+        | IntOp::Pick { .. }
+        | IntOp::Reorder { .. }
         | IntOp::Flatten
         | IntOp::Output => 0,
     }

@@ -154,6 +154,8 @@ fn compares(op: &IntOp, x: &TensorType) -> bool {
         | IntOp::Slice { .. }
         | IntOp::Subsample { .. }
         | IntOp::PadChannels { .. }
+        | IntOp::Pick { .. }
+        | IntOp::Reorder { .. }
         | IntOp::Flatten
         | IntOp::Output => false,
     }

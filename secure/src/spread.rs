@@ -70,6 +70,8 @@ const fn is_spread(op: &IntOp) -> bool {
         | IntOp::Slice { .. }
         | IntOp::Subsample { .. }
         | IntOp::PadChannels { .. }
+        | IntOp::Pick { .. }
+        | IntOp::Reorder { .. }
         | IntOp::Flatten
         | IntOp::Output => false,
     }

@@ -160,6 +160,12 @@ impl Step {
             IntOp::SumPool { window } => Self::Local(Local::SumPool(window)),
             IntOp::Subsample { stride } => Self::Local(Local::Subsample(stride)),
             IntOp::PadChannels { front, back } => Self::Local(Local::PadChannels([front, back])),
+            IntOp::Pick {
+                ref channels,
+                ref rows,
+                ref columns,
+            } => Self::Local(Local::Pick([channels, rows, columns].map(Clone::clone))),
+            IntOp::Reorder { order, .. } => Self::Local(Local::Reorder(order)),
             IntOp::Claim | IntOp::Flatten => Self::Local(Local::Keep),
         })
     }
@@ -280,7 +286,7 @@ pub(crate) fn hidden(graph: &IntGraph) -> Vec<bool> {
         | IntOp::Slice { .. }
         | IntOp::SumPool { .. }
         | IntOp::Subsample { .. }
-        | IntOp::PadChannels { .. }
+        | IntOp::PadChannels { .. }        | IntOp::Pick { .. }        | IntOp::Reorder { .. }
         | IntOp::Flatten => PathStep::Passes,
         IntOp::Output => PathStep::Blocks,
         IntOp::Input { .. }

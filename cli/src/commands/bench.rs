@@ -18,7 +18,7 @@ use service::{EXTENSIONS, Extension, Request};
 use sharing::Session;
 
 use crate::args::BenchArgs;
-use crate::cost::machine::{Machine, own_file};
+use crate::cost::machine::Machine;
 use crate::entropy;
 use crate::failure::{Failure, Outcome};
 use crate::report::seconds;
@@ -57,6 +57,14 @@ struct Bench {
 
 /// Measures every operation, prints what it took, and with `--calibrate` stores the constants for `plan`.
 pub(crate) fn bench(args: &BenchArgs, ui: Ui) -> Outcome<()> {
+    if args.calibrate && cpu_seconds().is_none() {
+        return Err(Failure::run(
+            "this system does not tell the CPU time of a process: nothing to calibrate with",
+        ));
+    }
+    let place = (args.calibrate)
+        .then(|| Machine::place(args.out.as_deref()))
+        .transpose()?;
     let runs = if args.calibrate { CALIBRATION_RUNS } else { 1 };
     let mut operations = Vec::new();
     let extension = match args.extension.on(NetworkSpeed::LAN) {
@@ -74,18 +82,10 @@ pub(crate) fn bench(args: &BenchArgs, ui: Ui) -> Outcome<()> {
             operations.push(best(&operation, extension, runs)?);
         }
     }
-    if args.calibrate && operations.iter().any(|m| m.cpu_s <= 0.0) {
-        return Err(Failure::run(
-            "this system does not tell the CPU time of a process: nothing to calibrate with",
-        ));
-    }
     let constants = args.calibrate.then(|| fit(&operations, extension));
-    if let Some(constants) = constants.clone() {
-        let path = args.out.clone().or_else(own_file).ok_or_else(|| {
-            Failure::input("neither XDG_CONFIG_HOME nor HOME is set: say where with --out FILE")
-        })?;
-        Machine::new(constants).save(&path)?;
-        ui.note(&format!("wrote {}", path.display()));
+    if let (Some(place), Some(constants)) = (place, constants.clone()) {
+        Machine::new(constants).save(&place)?;
+        ui.note(&format!("wrote {place}"));
     }
     let bench = Bench {
         operations,
@@ -182,7 +182,7 @@ fn measure(operation: &Operation, extension: &'static dyn Extension) -> Outcome<
         let server = scope.spawn(|| {
             let connection = listener.accept(&terms, at_server).map_err(Failure::run)?;
             let mut session = session(&connection)?;
-            let begin = (cpu_seconds(), Instant::now());
+            let begin = (cpu_seconds().unwrap_or_default(), Instant::now());
             operation.serve(&mut session, price)?;
             Ok(begin)
         });
@@ -199,7 +199,10 @@ fn measure(operation: &Operation, extension: &'static dyn Extension) -> Outcome<
         extension.refill_cost(cost.cots.server_sends, Role::Server),
         extension.refill_cost(cost.cots.client_sends, Role::Client),
     ];
-    let (cpu_s, wall_s) = (cpu_seconds() - begin.0, seconds(begin.1.elapsed()));
+    let (cpu_s, wall_s) = (
+        cpu_seconds().unwrap_or_default() - begin.0,
+        seconds(begin.1.elapsed()),
+    );
     Ok(Measured {
         operation: operation.name.text(),
         extension: extension.name(),
@@ -317,13 +320,13 @@ impl Bench {
     }
 }
 
-/// CPU seconds of this process so far, in which both parties run; 0 on systems without /proc.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+/// CPU seconds of this process so far, in which both parties run; none on systems without /proc.
+fn cpu_seconds() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     // Fields 14 and 15, in ticks of 10 ms, counted after the parenthesised name.
-    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let fields = stat.rsplit(')').next()?;
     let ticks = fields.split_whitespace().skip(11).take(2);
-    ticks.filter_map(|t| t.parse::<f64>().ok()).sum::<f64>() / 100.0
+    Some(ticks.filter_map(|t| t.parse::<f64>().ok()).sum::<f64>() / 100.0)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]

@@ -5,21 +5,26 @@ use std::path::{Path, PathBuf};
 use backbones::backbone;
 use images::Image;
 use import::{ImportOptions, ImportReport, WeightBits, quantise};
-use nets::{Crops, Head, Preprocessing, Source, StateDict};
+use nets::{Crops, Head, Preprocessing, PublicModel, Source, StateDict};
 use secure::Mode;
 
 use crate::args::ImportArgs;
 use crate::failure::{Failure, Outcome};
-use crate::file;
+use crate::file::{self, Outputs};
 use crate::model::{self, problem};
 use crate::text::{Side, Table, counted, put};
 use crate::ui::Ui;
 
 /// Makes a model file and reports what quantisation did to it.
 pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
-    let public = args.public.clone();
-    let public = public.unwrap_or_else(|| args.out.with_extension("public.json"));
-    writable(&args.out, &public)?;
+    let public = public_part(args)?;
+    let outputs = outputs(args, &public)?;
+    let files = images::find(&args.calibrate, args.images as usize)?;
+    for file in &files {
+        outputs.spare("--calibrate", file)?;
+    }
+    images::check_all(&files)?;
+    let speed = args.speed.speed()?;
     let mut source = match (&args.onnx, &args.arch, &args.weights) {
         (Some(file), ..) => from_onnx(file, args)?,
         (None, Some(arch), Some(weights)) => from_state_dict(arch, weights)?,
@@ -33,13 +38,21 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
                 "--labels needs a name for each output of the network: {outputs}, and {given} are given"
             )));
         }
+        if let Some(label) = args
+            .labels
+            .iter()
+            .find(|label| !PublicModel::is_shown(label))
+        {
+            return Err(Failure::input(format!(
+                "--labels: `{label}` is too long or unprintable"
+            )));
+        }
         source.labels.clone_from(&args.labels);
     }
     source.preprocessing = with_geometry(args, source.preprocessing)?;
-    let speed = args.speed.speed()?;
-    let samples = samples(args, &source.preprocessing, ui)?;
+    let samples = samples(&files, &source.preprocessing, ui)?;
     let options = ImportOptions {
-        name: model_name(&args.out),
+        name: file::stem(&args.out, ".bray"),
         activation_bits: args.activation_bits,
         weight_bits: match args.weight_bits {
             Some(bits) => WeightBits::Fixed(bits),
@@ -61,7 +74,7 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
         layer.algorithm = choice.chosen.to_string();
     }
     let (bytes, json) = (model.to_bytes(), model.public.to_json());
-    file::write_together(&[(&args.out, &bytes), (&public, json.as_ref())]).map_err(Failure::run)?;
+    outputs.write(&[&bytes, json.as_ref()])?;
     if ui.is_json() {
         ui.json_line(&report)
     } else {
@@ -69,21 +82,34 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
     }
 }
 
+/// Where the public part goes: unless said otherwise, beside the model file, under its name.
+fn public_part(args: &ImportArgs) -> Outcome<PathBuf> {
+    match &args.public {
+        Some(public) => Ok(public.clone()),
+        None if args.out.exists() && !args.out.is_file() => Err(Failure::input(format!(
+            "{} is no regular file: say with --public where the public part is to go",
+            args.out.display()
+        ))),
+        None => Ok(model::public_beside(&args.out)),
+    }
+}
+
 /// Refuses, before the long work, places where its result could not be written.
-fn writable(out: &Path, public: &Path) -> Outcome<()> {
-    if out == public {
-        return Err(Failure::input("--out and --public name the same file"));
-    }
-    for path in [out, public] {
-        file::try_writing(path)
-            .map_err(|e| Failure::input(format!("cannot write {}: {e}", path.display())))?;
-    }
-    Ok(())
+fn outputs(args: &ImportArgs, public: &Path) -> Outcome<Outputs> {
+    let inputs = [
+        ("--onnx", &args.onnx),
+        ("--weights", &args.weights),
+        ("--constants", &args.speed.constants),
+    ];
+    let given = inputs
+        .iter()
+        .filter_map(|&(option, file)| Some((option, file.as_deref()?)));
+    let given: Vec<_> = given.collect();
+    Outputs::find(&[("--out", &args.out), ("--public", public)], &given)
 }
 
 /// Inputs from the calibration images: of each image one view, and all views take their turn.
-fn samples(args: &ImportArgs, preprocessing: &Preprocessing, ui: Ui) -> Outcome<Vec<Vec<f32>>> {
-    let files = images::find(&args.calibrate, args.images as usize)?;
+fn samples(files: &[PathBuf], preprocessing: &Preprocessing, ui: Ui) -> Outcome<Vec<Vec<f32>>> {
     ui.note(&format!("calibrating on {}", counted(files.len(), "image")));
     let views = preprocessing.views();
     let sample = |(i, file): (usize, &PathBuf)| {
@@ -149,7 +175,7 @@ fn from_onnx(file: &Path, args: &ImportArgs) -> Outcome<Source> {
     let std = per_channel("--std", &args.std, 1.0)?;
     let preprocessing = Preprocessing::new(shape, mean, std);
     Ok(Source {
-        arch: model_name(file),
+        arch: file::stem(file, ".onnx"),
         float: network.model,
         preprocessing,
         labels: (0..outputs).map(|i| i.to_string()).collect(),
@@ -159,13 +185,6 @@ fn from_onnx(file: &Path, args: &ImportArgs) -> Outcome<Source> {
             Head::Softmax
         }),
     })
-}
-
-fn model_name(out: &Path) -> String {
-    out.file_stem().map_or_else(
-        || "model".into(),
-        |stem| stem.to_string_lossy().into_owned(),
-    )
 }
 
 fn table(report: &ImportReport, out: &Path, public: &Path) -> String {

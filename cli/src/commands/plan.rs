@@ -8,6 +8,7 @@ use crate::cost::ablation::{Ablation, Settings};
 use crate::cost::estimate::{self, Estimate, Speed};
 use crate::cost::savings;
 use crate::failure::{Failure, Outcome};
+use crate::file::Outputs;
 use crate::model::{self, CLASSES, SIZE};
 use crate::settings::System;
 use crate::ui::Ui;
@@ -27,14 +28,25 @@ pub(crate) fn plan(args: &PlanArgs, ui: Ui) -> Outcome<()> {
 
 /// Prints the table of levers, and draws it where asked.
 fn ablation(args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<()> {
+    let place = match &args.svg {
+        Some(svg) => {
+            let constants = args.speed.constants.as_deref();
+            let inputs: Vec<_> = constants
+                .map(|file| ("--constants", file))
+                .into_iter()
+                .collect();
+            Some(Outputs::find(&[("--svg", svg)], &inputs)?)
+        }
+        None => None,
+    };
     let settings = Settings {
         size: args.size.unwrap_or(Settings::SIZE),
         classes: args.classes.unwrap_or(CLASSES),
         widths: args.widths(),
     };
     let table = Ablation::new(settings, speed.constants.clone(), ui)?;
-    if let Some(path) = &args.svg {
-        table.draw(path)?;
+    if let Some(place) = &place {
+        table.draw(place)?;
     }
     if ui.is_json() {
         return ui.json_line(&table);

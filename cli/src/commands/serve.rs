@@ -1,5 +1,6 @@
 //! `blindray serve`.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::Builder;
@@ -12,7 +13,8 @@ use service::{Served, Server};
 
 use crate::args::ServeArgs;
 use crate::failure::{Failure, Outcome};
-use crate::link::resolve;
+use crate::link::{self, resolve};
+use crate::model::EMBEDDED;
 use crate::text::{self, counted, hex};
 use crate::ui::Ui;
 use crate::{entropy, interrupt, model};
@@ -37,12 +39,14 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
         interrupt::end_with_stdin()?;
     }
     let addresses = resolve(&args.listen, &args.link)?;
+    link::try_listening(&args.listen, &addresses)?;
     let options = args.options();
     let model = model::load(&args.model, ui)?;
     let (algorithms, mode) = (args.algorithms.on(args.network.network), Mode::Faithful);
     let constants = CpuModel::default();
     let chosen = model::choose(&model, &algorithms, mode, options.extension, &constants)?;
     let model = chosen.model;
+    let digest = model.public.digest();
     let public = model.public.opened(args.open.into());
     let public = public.map_err(|error| Failure::input(format!("--open: {error}")))?;
     let server = Server::new(public, model.weights, options).map_err(Failure::input)?;
@@ -51,6 +55,7 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     let running = Arc::new(AtomicUsize::new(0));
     close_at_interrupt(&listener, &running, ui)?;
     announce(&listener, &server, ui)?;
+    warn_of_public_part(&args.model.model, &digest, ui);
     warn_of_rate(&server, args, ui);
 
     let (failed, mut strangers) = (AtomicU64::new(0), Strangers::new(ui));
@@ -126,6 +131,18 @@ fn announce(listener: &Listener, server: &Server, ui: Ui) -> Outcome<()> {
         })?;
     }
     Ok(())
+}
+
+/// Says where the public part beside a model file is that of another model: one of the two files is older than the other.
+fn warn_of_public_part(name: &str, digest: &[u8; 32], ui: Ui) {
+    let beside = model::public_beside(Path::new(name));
+    // What is not there or is something else need not fit.
+    if name != EMBEDDED && model::public(&beside).is_ok_and(|public| public.digest() != *digest) {
+        ui.note(&format!(
+            "WARNING: {} belongs to another model than {name}, and clients that have it will accept no session: import the network again",
+            beside.display()
+        ));
+    }
 }
 
 /// Says how fast a line the largest session needs, where that is not a matter of course.

@@ -1,7 +1,5 @@
 //! From CrypTFlow2 of 2022 to an affordable X-ray: one lever at a time.
 
-use std::path::Path;
-
 use backbones::Error;
 use nets::{Model, Source};
 use secure::{Algorithms, CpuModel, CrypTFlow2, ExtensionChoice, Mode, NetworkSpeed, Objective};
@@ -12,6 +10,7 @@ use super::estimate::{self, Estimate, Speed};
 use super::svg::{Bar, Chart};
 use super::wire::Wire;
 use crate::failure::{Failure, Outcome};
+use crate::file::Outputs;
 use crate::model::{self, CostWidths};
 use crate::report::Widths;
 use crate::text::{Side, Table, bytes};
@@ -280,7 +279,7 @@ impl Ablation {
     }
 
     /// Draws the traffic of every row as SVG.
-    pub(crate) fn draw(&self, path: &Path) -> Outcome<()> {
+    pub(crate) fn draw(&self, place: &Outputs) -> Outcome<()> {
         let bars = self.rows.iter().map(|row| {
             let total = row.online_bytes + row.refill_bytes;
             Bar {
@@ -299,7 +298,6 @@ impl Ablation {
             legend: ["the same weights", "weights trained anew"],
             bars: bars.collect(),
         };
-        std::fs::write(path, chart.svg())
-            .map_err(|e| Failure::run(format!("cannot write {}: {e}", path.display())))
+        place.write(&[chart.svg().as_bytes()])
     }
 }

@@ -6,7 +6,7 @@ use secure::CpuModel;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Outcome};
-use crate::file;
+use crate::file::{self, Outputs};
 
 /// Version of the file format.
 const VERSION: u32 = 4;
@@ -58,22 +58,38 @@ impl Machine {
         Ok(machine.constants)
     }
 
-    /// Writes the file, and makes its folder where there is none.
-    pub(crate) fn save(&self, path: &Path) -> Outcome<()> {
-        let failed =
-            |e: std::io::Error| Failure::run(format!("cannot write {}: {e}", path.display()));
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
-        }
+    /// Where to write constants: the file given, else this machine's own, whose folder is made where there is none.
+    pub(crate) fn place(given: Option<&Path>) -> Outcome<Outputs> {
+        let path = match given {
+            Some(path) => path.to_owned(),
+            None => {
+                let own = own_file().ok_or_else(|| {
+                    Failure::input("neither XDG_CONFIG_HOME nor HOME is an absolute path: say where with --out FILE")
+                })?;
+                if let Some(folder) = own.parent() {
+                    std::fs::create_dir_all(folder).map_err(|e| {
+                        Failure::input(format!("cannot make {}: {e}", folder.display()))
+                    })?;
+                }
+                own
+            }
+        };
+        Outputs::find(&[("--out", &path)], &[])
+    }
+
+    pub(crate) fn save(&self, place: &Outputs) -> Outcome<()> {
         let text = serde_json::to_string_pretty(self).map_err(Failure::run)?;
-        std::fs::write(path, text + "\n").map_err(failed)
+        place.write(&[(text + "\n").as_bytes()])
     }
 }
 
 /// `blindray/machine.json` in the user's folder for settings, by the XDG rules.
 pub(crate) fn own_file() -> Option<PathBuf> {
-    let folder = |name| std::env::var_os(name).map(PathBuf::from);
-    let settings = folder("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
+    let folder = |name| {
+        let path = PathBuf::from(std::env::var_os(name)?);
+        path.is_absolute().then_some(path)
+    };
+    let settings = folder("XDG_CONFIG_HOME");
     let settings = settings.or_else(|| Some(folder("HOME")?.join(".config")))?;
     Some(settings.join("blindray/machine.json"))
 }

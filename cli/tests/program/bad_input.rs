@@ -76,7 +76,9 @@ fn pipes_are_not_opened() {
     assert!(made.expect("mkfifo runs").success());
     let (pipe, image, out) = (text(&pipe), xray(), folder.path().join("m.bray"));
     let weights = assets().join("chestnet.safetensors");
-    let calibrate = ["--calibrate", text(folder.path()), "--out", text(&out)];
+    let empty = tempfile::tempdir().expect("a folder");
+    let (empty, xrays) = (text(empty.path()).to_owned(), assets().join("xrays"));
+    let calibrate = ["--calibrate", text(&xrays), "--out", text(&out)];
     let arch = ["import", "--arch", "chestnet-x", "--weights"];
     for args in [
         &["clear", "--model", "chestnet", "--input", pipe][..],
@@ -96,7 +98,8 @@ fn pipes_are_not_opened() {
     ] {
         fails(&run(args), 2, "pipe.png");
     }
-    let args = [&arch[..], &[text(&weights)], &calibrate].concat();
+    let nothing = ["--calibrate", &empty, "--out", text(&out)];
+    let args = [&arch[..], &[text(&weights)], &nothing].concat();
     fails(&run(&args), 2, "no PNG, JPEG or DICOM files");
 }
 

@@ -5,6 +5,9 @@ mod ahead;
 mod bad_input;
 mod dicom;
 mod end_to_end;
+#[cfg(unix)]
+mod files;
+mod first;
 mod hostile_peer;
 #[cfg(unix)]
 mod interrupts;

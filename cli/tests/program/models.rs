@@ -178,7 +178,7 @@ fn options_of_an_import_that_do_not_fit() {
             &["--labels", "a"],
             "--labels needs a name for each output of the network: 2, and 1",
         ),
-        (&["--labels", "a,b\tc"], "a name or label"),
+        (&["--labels", "a,b\tc"], "too long or unprintable"),
         (&["--public", text(&nowhere)], "absent/public.json"),
         (&["--public", text(folder.path())], "cannot write"),
         (&["--public", text(&model)], "the same file"),

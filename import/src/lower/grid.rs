@@ -26,7 +26,7 @@ impl Lowering<'_> {
         let (shift, wide) = (rescale.shift, self.scales.bits[input]);
         let x = self.nodes[&(input, wide)];
         let half = (1_i64 << shift) >> 1;
-        let x = self.plus(&format!("{name}.round"), x, half - (low << shift));
+        let x = self.with_constant(&format!("{name}.round"), x, half - (low << shift));
         let x = self.truncated(name, x, shift);
         let (ring, bits) = (wide - shift, self.scales.bits[node]);
         let top = high - low;
@@ -39,7 +39,7 @@ impl Lowering<'_> {
             true => self.push(&format!("{name}.narrow"), IntOp::Narrow { to: bits }, &[x]),
             false => x,
         };
-        self.plus(&format!("{name}.zero"), x, low)
+        self.with_constant(&format!("{name}.zero"), x, low)
     }
 
     /// A value, as activation or as sum, times a public factor, in a ring of `ring` bits.
@@ -63,7 +63,7 @@ impl Lowering<'_> {
     }
 
     /// A value plus a constant.
-    fn plus(&mut self, name: &str, x: usize, add: i64) -> usize {
+    fn with_constant(&mut self, name: &str, x: usize, add: i64) -> usize {
         if add == 0 {
             return x;
         }

@@ -10,7 +10,9 @@ use super::reference::{HardSwish, arg_max, max_pool};
 use super::types::TensorType;
 use super::weights::{LayerWeights, PrivateWeights};
 use crate::Error;
-use crate::kernel::{im2col, pad_channels, reciprocals, shuffle, slice, subsample, sum_pool};
+use crate::kernel::{
+    im2col, pad_channels, pick, reciprocals, reorder, shuffle, slice, subsample, sum_pool,
+};
 use crate::shape::Shape;
 
 /// Output positions handled at a time (LOCAL).
@@ -164,6 +166,12 @@ fn compute(
         &IntOp::SumPool { window } => sum_pool(x, shape, out, window, i64::wrapping_add),
         &IntOp::Subsample { stride } => subsample(x, shape, stride),
         &IntOp::PadChannels { front, back } => pad_channels(x, shape, front, back),
+        IntOp::Pick {
+            channels,
+            rows,
+            columns,
+        } => pick(x, shape, [channels, rows, columns], out),
+        &IntOp::Reorder { order, .. } => reorder(x, shape, order),
         IntOp::Input { .. }
         | IntOp::Extend { .. }
         | IntOp::Narrow { .. }

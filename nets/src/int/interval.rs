@@ -228,6 +228,14 @@ fn bounds(op: &IntOp, inputs: &[TensorType], secret: Option<&LayerWeights>) -> O
         IntOp::Add => of(0).plus(of(1)),
         IntOp::Concat => (0..inputs.len()).map(of).reduce(Bounds::hull),
         IntOp::PadChannels { front, back } => Some(of(0).and_zero(front + back > 0)),
+        IntOp::Pick {
+            ref channels,
+            ref rows,
+            ref columns,
+        } => {
+            let has_zeros = [channels, rows, columns].iter().any(|p| p.has_zeros());
+            Some(of(0).and_zero(has_zeros))
+        }
         IntOp::ArgMax => Some(Bounds::new(0, i128::try_from(x.shape.len()).ok()? - 1)),
         IntOp::Extend { .. }
         | IntOp::Narrow { .. }
@@ -236,6 +244,7 @@ fn bounds(op: &IntOp, inputs: &[TensorType], secret: Option<&LayerWeights>) -> O
         | IntOp::ChannelShuffle { .. }
         | IntOp::Slice { .. }
         | IntOp::Subsample { .. }
+        | IntOp::Reorder { .. }
         | IntOp::Flatten
         | IntOp::Output => Some(of(0)),
     }

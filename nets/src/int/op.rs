@@ -9,6 +9,7 @@ use super::algorithm::Algorithm;
 use super::types::{self, TensorType};
 use crate::Error;
 use crate::graph::{Arity, Graph, Operator};
+use crate::places::Places;
 use crate::shape::{Shape, Window};
 
 /// A network of integers: nodes in topological order, [`IntOp::Input`] first, [`IntOp::Output`] last,
@@ -222,6 +223,27 @@ pub enum IntOp {
         /// Zero channels after.
         back: usize,
     },
+    /// The value at a channel, row and column is the input's at the places that these name, or zero where one of
+    /// them names none.
+    Pick {
+        /// Channels.
+        #[serde(default, skip_serializing_if = "Places::is_unchanged")]
+        channels: Places,
+        /// Rows.
+        #[serde(default, skip_serializing_if = "Places::is_unchanged")]
+        rows: Places,
+        /// Columns.
+        #[serde(default, skip_serializing_if = "Places::is_unchanged")]
+        columns: Places,
+    },
+    /// The axes are put in another order, and the values are then read in the order channels, rows, columns as a
+    /// tensor of another shape.
+    Reorder {
+        /// Which axis of the input, 0 for channels, 1 for rows, 2 for columns, comes first, second and third.
+        order: [usize; 3],
+        /// The shape of the result.
+        shape: Shape,
+    },
     /// All values as one vector, in the order channels, rows, columns.
     Flatten,
     /// What the client learns. It is the last node, and no other is.
@@ -259,6 +281,8 @@ impl IntOp {
             | Self::SumPool { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
             | Self::Flatten
             | Self::Output => None,
         }
@@ -280,6 +304,8 @@ impl IntOp {
             | Self::SumPool { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
             | Self::Flatten => true,
             // A gate may be of a narrower ring than what it gates.
             Self::Gate
@@ -335,6 +361,8 @@ impl Operator for IntOp {
             Self::SumPool { .. } => "sum-pool",
             Self::Subsample { .. } => "subsample",
             Self::PadChannels { .. } => "pad-channels",
+            Self::Pick { .. } => "pick",
+            Self::Reorder { .. } => "reorder",
             Self::Flatten => "flatten",
             Self::Output => "output",
         }
@@ -364,6 +392,8 @@ impl Operator for IntOp {
             | Self::SumPool { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Pick { .. }
+            | Self::Reorder { .. }
             | Self::Flatten
             | Self::Output => Arity::Exactly(1),
         }

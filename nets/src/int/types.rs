@@ -7,7 +7,9 @@ use super::interval::{self, Interval};
 use super::op::{IntGraph, IntOp, LayerShape};
 use super::reference;
 use crate::Error;
-use crate::shape::{Shape, Window, conv_output, joined, padded, shuffled, sliced, subsampled};
+use crate::shape::{
+    Shape, Window, conv_output, joined, padded, picked, reordered, shuffled, sliced, subsampled,
+};
 
 /// The most weights one layer may have.
 const MAX_WEIGHTS: usize = 1 << 28;
@@ -168,6 +170,12 @@ fn shaped(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, String> {
         IntOp::SumPool { window } => shaped(pooled(window)?),
         IntOp::Subsample { stride } => shaped(subsampled(x.shape, stride)?),
         IntOp::PadChannels { front, back } => shaped(padded(x.shape, front, back)?),
+        IntOp::Pick {
+            ref channels,
+            ref rows,
+            ref columns,
+        } => shaped(picked(x.shape, [channels, rows, columns])?),
+        IntOp::Reorder { order, shape } => shaped(reordered(x.shape, order, shape)?),
         IntOp::Flatten => shaped(Shape::vector(x.shape.len())),
         IntOp::Output => x,
     })

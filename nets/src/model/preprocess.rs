@@ -217,6 +217,16 @@ impl Preprocessing {
         Ok(pixels.iter().enumerate().map(value).collect())
     }
 
+    /// Input values in the unit of the integers that they are rounded to, where the network has its own.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "levels are small")]
+    pub fn rounded(&self, values: Vec<f32>) -> Vec<f32> {
+        match &self.levels {
+            Some(levels) => values.iter().map(|&v| levels.encode(v) as f32).collect(),
+            None => values,
+        }
+    }
+
     /// The largest magnitude that an input value can have.
     #[must_use]
     pub fn bound(&self) -> f64 {

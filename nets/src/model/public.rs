@@ -84,6 +84,12 @@ impl PublicModel {
         Ok(public)
     }
 
+    /// Whether a text can be a name or a label. These are shown to people: they hold no escape sequences and are not long.
+    #[must_use]
+    pub fn is_shown(text: &str) -> bool {
+        text.len() <= MAX_TEXT && !text.chars().any(char::is_control)
+    }
+
     /// Checks that the parts fit together.
     ///
     /// # Errors
@@ -93,8 +99,7 @@ impl PublicModel {
         let bad = |problem: String| Err(Error::Damaged(problem));
         let texts = [&self.name, &self.arch].into_iter().chain(&self.labels);
         for text in texts.chain(self.graph.nodes().iter().map(|n| &n.name)) {
-            // These are shown to people: they hold no escape sequences and are not long.
-            if text.len() > MAX_TEXT || text.chars().any(char::is_control) {
+            if !Self::is_shown(text) {
                 return bad("a name or label is too long or unprintable".into());
             }
         }

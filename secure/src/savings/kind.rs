@@ -49,6 +49,8 @@ impl Kind {
             | IntOp::SumPool { .. }
             | IntOp::Subsample { .. }
             | IntOp::PadChannels { .. }
+            | IntOp::Pick { .. }
+            | IntOp::Reorder { .. }
             | IntOp::Flatten
             | IntOp::Output => Self::Other,
         }

@@ -2,7 +2,7 @@
 
 use nets::{FloatGraph, FloatModel, Node, Op, Shape, Tensor, Tensors, Window};
 
-use super::ints::Rng;
+use super::ints::{Rng, picked, reordered};
 
 /// A network in the making.
 #[derive(Debug, Default)]
@@ -81,22 +81,22 @@ pub const fn number(op: &Op) -> usize {
         Op::PadChannels { .. } => 18,
         Op::Flatten => 19,
         Op::Linear { .. } => 20,
-        Op::Curve { .. } => 21,
+        Op::Clamp { .. } => 21,
+        Op::Neg => 22,
+        Op::Pick { .. } => 23,
+        Op::Reorder { .. } => 24,
         // These two are made by import, of others.
-        Op::SignedRelu { .. } => 22,
-        Op::AddMap { .. } => 23,
-        Op::Clamp { .. } => 24,
-        Op::Neg => 25,
-        Op::Pick { .. } => 26,
-        Op::Reorder { .. } => 27,
-        // Networks with scales of their own are made in import/tests/all/grids.rs.
+        Op::SignedRelu { .. } => 25,
+        Op::AddMap { .. } => 26,
+        Op::Curve { .. } => 27,
+        // Networks with scales of their own are in `super::grids`.
         Op::Quantise { .. } => 28,
         Op::Scale { .. } => 29,
     }
 }
 
 /// How many operations there are that a network can come with; import makes two more.
-pub const OPERATIONS: usize = 21;
+pub const OPERATIONS: usize = 25;
 
 /// Numbers in -2..2.
 ///
@@ -164,7 +164,7 @@ fn window(rng: &mut Rng) -> Window {
 
 fn add(rng: &mut Rng, net: &mut Net, name: &str, input: usize) {
     let x = net.graph().expect("it fits so far").types()[input];
-    let op = match rng.pick(0, 21) {
+    let op = match rng.pick(0, 25) {
         0 | 1 => conv(rng, net, name, x),
         2 | 3 => norm(rng, net, name, x),
         4..=16 => {
@@ -191,6 +191,20 @@ fn add(rng: &mut Rng, net: &mut Net, name: &str, input: usize) {
             let slope = parameter(net, name, "a", &[x.channels], slope);
             Op::PRelu { slope }
         }
+        21 => clamp(rng),
+        22 => Op::Neg,
+        23 => {
+            let [channels, rows, columns] = picked(rng, x);
+            Op::Pick {
+                channels,
+                rows,
+                columns,
+            }
+        }
+        24 => {
+            let (order, shape) = reordered(rng, x);
+            Op::Reorder { order, shape }
+        }
         20 => {
             // What stands before a layer instead of after it.
             let op = norm(rng, net, &format!("{name}n"), x);
@@ -212,6 +226,20 @@ fn add(rng: &mut Rng, net: &mut Net, name: &str, input: usize) {
         _ => Op::GlobalAvgPool,
     };
     net.push(name, op, &[input]);
+}
+
+/// Bounds of any sign, one of which may be missing or far away.
+fn clamp(rng: &mut Rng) -> Op {
+    let mut bound = || f64::from(i8::try_from(rng.pick(0, 48)).expect("small") - 24) / 8.0;
+    let (a, b) = (bound(), bound());
+    let (low, high) = (a.min(b), a.max(b) + 0.5);
+    let (low, high) = match rng.pick(0, 3) {
+        0 => (Some(low), None),
+        1 => (None, Some(high)),
+        2 => (Some(low), Some(1e30)),
+        _ => (Some(low), Some(high)),
+    };
+    Op::Clamp { low, high }
 }
 
 /// An operation without parameters.

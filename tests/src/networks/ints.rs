@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use nets::{
-    Algorithm, IntGraph, IntOp, Interval, LayerShape, LayerWeights, Node, PrivateWeights, Rewriter,
-    Shape, Window, proved,
+    Algorithm, IntGraph, IntOp, Interval, LayerShape, LayerWeights, Node, Places, PrivateWeights,
+    Rewriter, Shape, Window, proved,
 };
 
 /// SplitMix64: enough for tests.
@@ -164,7 +164,7 @@ fn finished(nodes: &[Node<IntOp>]) -> IntGraph {
 fn operation(rng: &mut Rng, graph: &IntGraph, inputs: &mut Vec<usize>) -> IntOp {
     let x = graph.types()[inputs[0]];
     let bits = x.bits().get();
-    match rng.pick(0, 21) {
+    match rng.pick(0, 23) {
         0 | 1 => IntOp::Relu,
         2 => IntOp::Extend {
             to: bits + rng.bits(1, 12),
@@ -216,6 +216,18 @@ fn operation(rng: &mut Rng, graph: &IntGraph, inputs: &mut Vec<usize>) -> IntOp 
             back: 1,
         },
         10 => IntOp::Flatten,
+        22 => {
+            let [channels, rows, columns] = picked(rng, x.shape);
+            IntOp::Pick {
+                channels,
+                rows,
+                columns,
+            }
+        }
+        23 => {
+            let (order, shape) = reordered(rng, x.shape);
+            IntOp::Reorder { order, shape }
+        }
         _ => IntOp::Linear {
             shape: if x.shape.plane() == 1 {
                 LayerShape::FullyConnected {
@@ -265,11 +277,13 @@ pub const fn number(op: &IntOp) -> usize {
         IntOp::Output => 22,
         IntOp::ArgMax => 23,
         IntOp::Claim => 24,
+        IntOp::Pick { .. } => 25,
+        IntOp::Reorder { .. } => 26,
     }
 }
 
 /// How many operations there are.
-pub const OPERATIONS: usize = 25;
+pub const OPERATIONS: usize = 27;
 
 /// An operation that changes the scale.
 fn rescaling(rng: &mut Rng, graph: &IntGraph, inputs: &mut Vec<usize>) -> IntOp {
@@ -306,6 +320,52 @@ fn rescaling(rng: &mut Rng, graph: &IntGraph, inputs: &mut Vec<usize>) -> IntOp 
             fraction: rng.bits(0, x.bits().get() - 1),
         },
     }
+}
+
+/// Some places of every axis.
+///
+/// # Panics
+/// Never.
+pub fn picked(rng: &mut Rng, x: Shape) -> [Places; 3] {
+    [x.channels, x.height, x.width].map(|size| places(rng, size))
+}
+
+fn places(rng: &mut Rng, size: usize) -> Places {
+    let [before, after] = [rng.pick(0, 2), rng.pick(0, 2)];
+    // Networks stay small.
+    match rng.pick(0, if size > 12 { 1 } else { 9 }) {
+        0 => {
+            let step = rng.pick(1, 3);
+            Places::every(0, step.cast_signed(), size.div_ceil(step))
+        }
+        1 => Places::flipped(size),
+        2 => Places::zeros(before, size, after),
+        3 => Places::edges(before, size, after),
+        4 => Places::reflected(before.min(size - 1), size, after.min(size - 1)),
+        5 => Places::repeated(size, 1 + before),
+        6 => Places::gaps(size, before),
+        7 => {
+            let count = rng.pick(1, 5);
+            Places::of((0..count).map(|_| (rng.pick(0, 3) > 0).then(|| rng.pick(0, size - 1))))
+        }
+        _ => Places::All,
+    }
+}
+
+/// An order of the axes, and a shape to read them in.
+///
+/// # Panics
+/// Never.
+pub fn reordered(rng: &mut Rng, x: Shape) -> ([usize; 3], Shape) {
+    let mut order = [0, 1, 2];
+    (1..3).for_each(|i| order.swap(i, rng.pick(0, i)));
+    let sizes = order.map(|axis| [x.channels, x.height, x.width][axis]);
+    let shape = match rng.pick(0, 2) {
+        0 => Shape::vector(x.len()),
+        1 => Shape::new(sizes[0], 1, sizes[1] * sizes[2]),
+        _ => Shape::new(sizes[0], sizes[1], sizes[2]),
+    };
+    (order, shape)
 }
 
 fn window(rng: &mut Rng) -> Window {

@@ -1,0 +1,187 @@
+//! How far tensors can reach on any picture, by interval arithmetic from black and white.
+//!
+//! Each value has an interval of its own, so that zeros of padding, channels and positions are told apart. A linear layer
+//! takes the ends by the signs of its weights. Everything is computed in `f32` as the network itself is; the result is
+//! widened by what rounding may have cost it.
+
+use nets::{Curve, FloatModel, LinearView, Op, Preprocessing, Shape, Tensor, Tensors};
+
+use crate::Error;
+use crate::variants::extremes;
+
+/// What rounding may cost a bound.
+const SLACK: f64 = 1.0 + 1.0 / 1024.0;
+
+/// The ends of the interval of each value.
+struct Ends {
+    low: Vec<f32>,
+    high: Vec<f32>,
+}
+
+impl Ends {
+    /// The interval that holds both results of a monotonous operation, whether it rises or falls.
+    fn between(a: Vec<f32>, b: Vec<f32>) -> Self {
+        let (mut low, mut high) = (a, b);
+        for (low, high) in low.iter_mut().zip(&mut high) {
+            if *low > *high {
+                std::mem::swap(low, high);
+            }
+        }
+        Self { low, high }
+    }
+
+    /// With `value` wherever the interval of the operation's input holds `at`.
+    fn with(mut self, input: &Self, at: f32, value: f32) -> Self {
+        let inputs = input.low.iter().zip(&input.high);
+        let holds = inputs.map(|(&low, &high)| low <= at && at <= high);
+        let ends = self.low.iter_mut().zip(&mut self.high);
+        for ((low, high), holds) in ends.zip(holds) {
+            if holds {
+                *low = low.min(value);
+                *high = high.max(value);
+            }
+        }
+        self
+    }
+
+    /// With everything possible where a sum of infinities or a product of zero and infinity says nothing.
+    fn without_gaps(mut self) -> Self {
+        let ends = self.low.iter_mut().zip(&mut self.high);
+        for (low, high) in ends.filter(|(low, high)| low.is_nan() || high.is_nan()) {
+            (*low, *high) = (f32::NEG_INFINITY, f32::INFINITY);
+        }
+        self
+    }
+
+    /// The largest magnitude; infinite where nothing is known.
+    fn reach(&self) -> f64 {
+        let values = self.low.iter().chain(&self.high);
+        let larger = |top: f64, &v: &f32| match v.is_finite() {
+            true => top.max(f64::from(v.abs())),
+            false => f64::INFINITY,
+        };
+        values.fold(0.0, larger) * SLACK
+    }
+}
+
+/// The largest magnitude that every node's output can have; infinite where `f32` does not hold it.
+pub(crate) fn reach(model: &FloatModel, preprocessing: &Preprocessing) -> Result<Vec<f64>, Error> {
+    let (graph, shapes) = (&model.graph, model.graph.types());
+    let last_use = graph.last_use();
+    let mut ends: Vec<Option<Ends>> = Vec::with_capacity(graph.len());
+    let mut reach = Vec::with_capacity(graph.len());
+    for (index, node) in graph.nodes().iter().enumerate() {
+        let found = if let Op::Input { .. } = node.op {
+            let [black, white] = extremes(preprocessing).map(|v| preprocessing.rounded(v));
+            Ends::between(black, white)
+        } else {
+            let input = |&i: &usize| (ends[i].as_ref().expect("it is used later"), shapes[i]);
+            let inputs: Vec<_> = node.inputs.iter().map(input).collect();
+            of(&node.op, &model.tensors, &inputs, shapes[index])?
+        };
+        let found = found.without_gaps();
+        reach.push(found.reach());
+        ends.push(Some(found));
+        for &input in node.inputs.iter().filter(|&&i| last_use[i] == index) {
+            ends[input] = None;
+        }
+    }
+    Ok(reach)
+}
+
+/// What an operation gives of any values within the intervals of its inputs.
+fn of(op: &Op, tensors: &Tensors, inputs: &[(&Ends, Shape)], out: Shape) -> Result<Ends, Error> {
+    let x = inputs[0].0;
+    let compute = |tensors: &Tensors, end: fn(&Ends) -> &[f32]| {
+        let inputs: Vec<_> = inputs.iter().map(|(ends, s)| (end(ends), *s)).collect();
+        op.compute(tensors, &inputs, out)
+    };
+    let (low, high): (fn(&Ends) -> &[f32], fn(&Ends) -> &[f32]) = (|e| &e.low, |e| &e.high);
+    let ends = || {
+        Ok::<_, Error>(Ends::between(
+            compute(tensors, low)?,
+            compute(tensors, high)?,
+        ))
+    };
+    Ok(match op {
+        Op::Input { .. } => unreachable!("the input is known"),
+        Op::Conv2d { .. } | Op::Linear { .. } => {
+            let layer = op.linear().expect("these are linear");
+            let [with, without] = parts(tensors, &layer)?;
+            let sum = |a: Vec<f32>, b: Vec<f32>| a.iter().zip(&b).map(|(a, b)| a + b).collect();
+            Ends {
+                low: sum(compute(&with, low)?, compute(&without, high)?),
+                high: sum(compute(&with, high)?, compute(&without, low)?),
+            }
+        }
+        // They rise or fall, value by value.
+        Op::BatchNorm { .. }
+        | Op::Relu
+        | Op::SignedRelu { .. }
+        | Op::AddMap { .. }
+        | Op::Clip { .. }
+        | Op::Clamp { .. }
+        | Op::Neg
+        | Op::MaxPool { .. }
+        | Op::HardSigmoid
+        | Op::Quantise { .. }
+        | Op::Scale { .. }
+        | Op::AvgPool { .. }
+        | Op::GlobalAvgPool
+        | Op::Add
+        | Op::Concat
+        | Op::ChannelShuffle { .. }
+        | Op::Slice { .. }
+        | Op::Subsample { .. }
+        | Op::PadChannels { .. }
+        | Op::Pick { .. }
+        | Op::Reorder { .. }
+        | Op::Flatten => ends()?,
+        // With a negative slope they turn at 0.
+        Op::LeakyRelu { .. } | Op::PRelu { .. } => ends()?.with(x, 0.0, 0.0),
+        Op::HardSwish => ends()?.with(x, -1.5, -0.375),
+        Op::Curve { curve } => match curve {
+            Curve::Sigmoid | Curve::Tanh | Curve::Selu | Curve::Softplus => ends()?,
+            // With a negative factor they turn at 0.
+            Curve::Elu { .. } | Curve::Celu { .. } => ends()?.with(x, 0.0, 0.0),
+            // Where they turn, and a little less than they are there.
+            Curve::Silu => ends()?.with(x, -1.278_464_5, -0.278_464_6),
+            Curve::Gelu => ends()?.with(x, -0.751_791_5, -0.169_971_3),
+            Curve::GeluTanh => ends()?.with(x, -0.752_461_4, -0.170_040_9),
+            Curve::Mish => ends()?.with(x, -1.192_431_2, -0.308_843_4),
+        },
+        Op::Gate => {
+            let (gate, plane) = (inputs[1].0, inputs[0].1.plane());
+            let values = x.low.iter().zip(&x.high).enumerate();
+            let products = values.map(|(i, (&low, &high))| {
+                let (g, h) = (gate.low[i / plane], gate.high[i / plane]);
+                let all = [low * g, low * h, high * g, high * h];
+                if all.iter().any(|v| v.is_nan()) {
+                    return (f32::NEG_INFINITY, f32::INFINITY);
+                }
+                let least = all.into_iter().fold(f32::INFINITY, f32::min);
+                (least, all.into_iter().fold(f32::NEG_INFINITY, f32::max))
+            });
+            let (low, high) = products.unzip();
+            Ends { low, high }
+        }
+    })
+}
+
+/// The parameters of a linear layer twice: with the weights above zero and its bias, and with those below and none.
+fn parts(tensors: &Tensors, layer: &LinearView<'_>) -> Result<[Tensors; 2], Error> {
+    let weight = tensors.tensor(layer.weight)?;
+    let mut found = [f32::max as fn(f32, f32) -> f32, f32::min].map(|part| {
+        let values = weight.data().iter().map(|&w| part(w, 0.0)).collect();
+        let mut tensors = Tensors::new();
+        tensors.insert(layer.weight, Tensor::new(weight.shape().to_vec(), values));
+        tensors
+    });
+    if let Some(bias) = layer.bias {
+        let whole = tensors.tensor(bias)?;
+        found[0].insert(bias, whole.clone());
+        let none = vec![0.0; whole.data().len()];
+        found[1].insert(bias, Tensor::new(whole.shape().to_vec(), none));
+    }
+    Ok(found)
+}
