@@ -1,5 +1,6 @@
 //! The command line: what can be written, and its help. What the words mean is in `settings`.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use channel::MAX_CONNECTIONS;
@@ -52,7 +53,7 @@ pub(crate) enum Command {
     Clear(ClearArgs),
     /// Make a model file from trained weights and calibration images.
     #[command(
-        after_help = "Examples:\n  blindray import --onnx net.onnx --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --resize 256 --calibrate images/ --out net.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out resnet20.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out far.bray --objective time --network wan\n\nThe command also writes net.public.json, the public part of the model. Give it to your clients: with `infer --public net.public.json` they accept no other model.\n\nThe table of layers gives bits. `weights`: of a weight. `ring`: of the integers that products are summed in. `proved`: what the sums need whatever the image shows. `calibrated`: what twice the largest sum of the calibration images needs. `output`: of the sums after their truncation. Where the ring is narrower than proved, an image unlike all of the calibration images could wrap.\n\nThe table of widths compares the integer network with the float network on calibration images. `where undecided`: how much the errors of the logits would move a probability where the float network is undecided; the root mean square over the images. It and the largest difference must be within --accuracy."
+        after_help = "Examples:\n  blindray import --onnx net.onnx --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --resize 256 --calibrate images/ --out net.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out resnet20.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out far.bray --objective time --network wan\n\nThe command also writes net.public.json, the public part of the model. Give it to your clients: with `infer --public net.public.json` they accept no other model.\n\nThe table of layers gives bits. `weights`: of a weight. `ring`: of the integers that products are summed in. `proved`: what the sums need whatever the image shows. `calibrated`: what twice the largest sum of the calibration images needs. `output`: of the sums after their truncation. Where the ring is narrower than proved, an image unlike all of the calibration images could wrap. `--ranges` says how much room there is beyond the calibration images.\n\nThe table of widths compares the integer network with the float network on calibration images. `where undecided`: how much the errors of the logits would move a probability where the float network is undecided; the root mean square over the images. It and the largest difference must be within --accuracy, else the command fails: with exit code 1, and no model, unless --accept-accuracy-loss is given."
     )]
     Import(ImportArgs),
     /// Say what an inference costs, layer by layer, before anything runs.
@@ -113,6 +114,17 @@ pub(crate) enum Filter {
     Bicubic,
     /// Pillow's LANCZOS.
     Lanczos,
+}
+
+/// What decides how much room the tensors of an imported network have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Ranges {
+    /// What the calibration images show, times the margin: an image on which a value reaches further gets a wrong finding.
+    Calibrated,
+    /// More room: for variants of the calibration images, and the more the fewer images there are; but never more than proved.
+    Robust,
+    /// A proof for every image whatever. Few networks of many layers have room for it.
+    Proved,
 }
 
 /// Which protocols compute the linear layers.
@@ -290,6 +302,9 @@ pub(crate) struct InferArgs {
     /// Images to read: PNG, JPEG or DICOM, or folders of them.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     pub(crate) input: Vec<PathBuf>,
+    /// Of files that hold several frames (DICOM), take this one, counted from 1.
+    #[arg(long, value_name = "N")]
+    pub(crate) frame: Option<NonZeroU32>,
     /// How exact the secure result is.
     #[arg(long, value_enum, default_value_t = Mode::Faithful)]
     pub(crate) mode: Mode,
@@ -325,6 +340,10 @@ pub(crate) struct InferArgs {
     /// Accept only the model whose public part is in this file, as `import` writes it.
     #[arg(long, value_name = "FILE", conflicts_with = "expect_model")]
     pub(crate) public: Option<PathBuf>,
+    /// Ask nothing of the server about an image that is unlike those that its model was made for; without it such an image is named
+    /// in a warning.
+    #[arg(long)]
+    pub(crate) strict_input: bool,
     /// With --public: what a server with `serve --open` opens of that model.
     #[arg(long, value_enum, default_value_t = Open::All, requires = "public")]
     pub(crate) open: Open,
@@ -339,6 +358,9 @@ pub(crate) struct ClearArgs {
     /// Images to read: PNG, JPEG or DICOM, or folders of them.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     pub(crate) input: Vec<PathBuf>,
+    /// Of files that hold several frames (DICOM), take this one, counted from 1.
+    #[arg(long, value_name = "N")]
+    pub(crate) frame: Option<NonZeroU32>,
     /// The arithmetic of the run.
     #[arg(long, value_enum, default_value_t = Arithmetic::Fixed)]
     pub(crate) arithmetic: Arithmetic,
@@ -391,6 +413,9 @@ pub(crate) struct ImportArgs {
     /// Folder of PNG, JPEG and DICOM images, subfolders included; the values that they cause in the network decide the widths.
     #[arg(long, value_name = "DIR")]
     pub(crate) calibrate: PathBuf,
+    /// Of files that hold several frames (DICOM), take this one, counted from 1.
+    #[arg(long, value_name = "N")]
+    pub(crate) frame: Option<NonZeroU32>,
     /// Use at most this many calibration images.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) images: u32,
@@ -403,6 +428,16 @@ pub(crate) struct ImportArgs {
     /// Bits of an activation, 8 to 32; `--weight-bits auto` takes up to 4 more where --accuracy needs them.
     #[arg(long, value_name = "BITS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(8..=32))]
     pub(crate) activation_bits: u32,
+    /// What decides how far the values of an image may reach; the bytes that each choice takes are shown.
+    #[arg(long, value_enum, default_value_t = Ranges::Robust)]
+    pub(crate) ranges: Ranges,
+    /// Leave room for this many times what calibration shows; has no effect on what is proved.
+    #[arg(long, value_name = "FACTOR", default_value_t = 2.0, value_parser = margin)]
+    pub(crate) margin: f64,
+    /// Write the model although --accuracy is not held, values wrap, or the network says the same of all images. The model says so,
+    /// in every result.
+    #[arg(long)]
+    pub(crate) accept_accuracy_loss: bool,
     /// Names of the outputs, separated by commas; default: those in the weights file, else numbers.
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     pub(crate) labels: Vec<String>,
@@ -435,6 +470,11 @@ fn deviation(given: &str) -> Result<f64, String> {
 fn accuracy(given: &str) -> Result<f64, String> {
     let number = finite(given).ok().filter(|n| 0.0 < *n && *n < 1.0);
     number.ok_or_else(|| "it is no number above 0 and below 1".into())
+}
+
+fn margin(given: &str) -> Result<f64, String> {
+    let number = finite(given).ok().filter(|n| (1.0..=1024.0).contains(n));
+    number.ok_or_else(|| "it is no number from 1 to 1024".into())
 }
 
 fn weight_bits(given: &str) -> Result<Auto, String> {

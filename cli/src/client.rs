@@ -8,7 +8,7 @@ use service::{Client, Error, Progress, Request};
 
 use crate::entropy;
 use crate::failure::{Failure, Outcome};
-use crate::report::{Layer, Report, widths};
+use crate::report::{Layer, Report, accepted, unlike, widths};
 use crate::text::{bytes, hex};
 use crate::ui::{Bar, Ui};
 
@@ -115,6 +115,10 @@ pub(crate) fn infer(client: &mut Client, image: &Image, ui: Ui) -> Outcome<Repor
         input: image.name.clone(),
         input_sha256: image.sha256.clone(),
         outputs: found.outputs,
+        unlike: unlike(model, image),
+        accepted: accepted(model),
+        wrapped: None,
+        clipped: None,
         exact: None,
         deviation: None,
         comm: Some(found.comm),

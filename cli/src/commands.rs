@@ -5,6 +5,7 @@ pub(crate) mod clear;
 mod demo;
 mod import;
 mod infer;
+mod judged;
 mod plan;
 mod serve;
 

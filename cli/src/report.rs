@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use nets::{IntGraph, IntOp};
+use images::Image;
+use nets::{IntGraph, IntOp, PublicModel};
 use secure::LayerReport;
 use serde::Serialize;
 use service::{Comm, Finding, Times};
@@ -28,6 +29,18 @@ pub(crate) struct Report {
     pub(crate) input: String,
     pub(crate) input_sha256: String,
     pub(crate) outputs: Vec<Finding>,
+    /// In what the image is unlike those that the model was made for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unlike: Option<String>,
+    /// What was wrong with the model when it was made, and was accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) accepted: Option<String>,
+    /// Values that wrapped where this does harm (only where the integers were computed in the clear).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) wrapped: Option<usize>,
+    /// Values that a clip of the network cut off (only where the integers were computed in the clear).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) clipped: Option<usize>,
     /// Whether the secure integers equal the clear ones (only where both were computed).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) exact: Option<bool>,
@@ -128,6 +141,17 @@ pub(crate) fn widths(graph: &IntGraph) -> Widths {
         }
     }
     widest
+}
+
+/// In what an image is unlike those that a model was made for.
+pub(crate) fn unlike(model: &PublicModel, image: &Image) -> Option<String> {
+    let calibration = model.calibration.as_ref()?;
+    calibration.unlike(&image.picture, &model.preprocessing)
+}
+
+/// What was wrong with a model when it was made, and was accepted.
+pub(crate) fn accepted(model: &PublicModel) -> Option<String> {
+    model.calibration.as_ref()?.accepted.clone()
 }
 
 /// What a finding says besides its name.
@@ -240,6 +264,23 @@ impl Report {
         for finding in order {
             let opened = opened(finding);
             put(line, format_args!("  {:<width$}  {opened}", finding.name));
+        }
+        if let Some(unlike) = &self.unlike {
+            put(line, format_args!("WARNING: {unlike}"));
+        }
+        if let Some(accepted) = &self.accepted {
+            put(
+                line,
+                format_args!("WARNING: this was accepted when the model was made: {accepted}"),
+            );
+        }
+        if let (Some(wrapped), Some(clipped)) = (self.wrapped, self.clipped) {
+            put(
+                line,
+                format_args!(
+                    "values that wrapped: {wrapped}; that a clip of the network cut off: {clipped}"
+                ),
+            );
         }
         if let Some(exact) = self.exact {
             let verdict = if exact { "yes" } else { "no" };

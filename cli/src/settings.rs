@@ -194,6 +194,16 @@ impl PlanArgs {
     }
 }
 
+impl From<args::Ranges> for import::Ranges {
+    fn from(ranges: args::Ranges) -> Self {
+        match ranges {
+            args::Ranges::Calibrated => Self::Calibrated,
+            args::Ranges::Robust => Self::Robust,
+            args::Ranges::Proved => Self::Proved,
+        }
+    }
+}
+
 impl ImportArgs {
     /// How images get the input's sides.
     pub(crate) const fn geometry(&self) -> nets::Geometry {
@@ -216,6 +226,12 @@ impl ImportArgs {
 /// A file that is no image is bad input.
 impl From<images::Error> for Failure {
     fn from(error: images::Error) -> Self {
-        Self::input(error)
+        match &error {
+            images::Error::Decode {
+                source: images::DecodeError::Frames { frames },
+                ..
+            } => Self::input(format!("{error}: give --frame, 1 to {frames}")),
+            _ => Self::input(error),
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::failure::{Failure, Outcome};
 use crate::plain;
 use crate::report::Report;
 
-pub(crate) use bar::Bar;
+pub(crate) use bar::{Bar, Steps};
 pub(crate) use queue::Queue;
 
 /// How this run talks to its user.
@@ -76,6 +76,11 @@ impl Ui {
     /// A progress bar over `layers` steps on standard error, with the bytes moved so far.
     pub(crate) fn progress(self, layers: u64, traffic: Arc<Progress>) -> Bar {
         Bar::new(layers, traffic, self.draws())
+    }
+
+    /// A progress bar of work that moves no bytes, on standard error.
+    pub(crate) fn steps(self) -> Steps {
+        Steps::new(self.draws())
     }
 
     /// What is said to a user whose client waits in line.

@@ -27,7 +27,7 @@ fuzz_target!(|bytes: &[u8]| {
         arch: "fuzz".into(),
         preprocessing: Preprocessing::new(shape, vec![0.5; channels], vec![0.25; channels]),
         labels: (0..outputs).map(|i| i.to_string()).collect(),
-        head: network.head.unwrap_or(Head::Softmax),
+        head: network.head().unwrap_or(Head::Softmax),
         float: network.model,
     };
     if source.preprocessing.check().is_err() {

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::folder::Skipped;
 use crate::raster::{MAX_PIXELS, MAX_SIDE};
 
 /// Why images could not be had; the message names the file.
@@ -41,11 +42,13 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
-    /// A folder holds no file with the ending of an image.
-    #[error("no PNG, JPEG or DICOM files under {}", path.display())]
+    /// A folder holds no image.
+    #[error("no PNG, JPEG or DICOM images under {} among {skipped}", path.display())]
     NoImages {
         /// The folder.
         path: PathBuf,
+        /// What it holds instead.
+        skipped: Skipped,
     },
     /// Several files of one list are no images.
     #[error("{}", joined(.0))]
@@ -80,6 +83,20 @@ pub enum DecodeError {
         width: u32,
         /// Rows.
         height: u32,
+    },
+    /// It holds several frames, and none was chosen.
+    #[error("it has {frames} frames, and none was chosen")]
+    Frames {
+        /// How many.
+        frames: u32,
+    },
+    /// It holds fewer frames than the one chosen.
+    #[error("frame {chosen} was chosen, and it has {frames}")]
+    NoSuchFrame {
+        /// The frame chosen, counted from 1.
+        chosen: u32,
+        /// How many it has.
+        frames: u32,
     },
     /// The file may be well formed, but this crate does not read its kind.
     #[error("{0}")]

@@ -1,12 +1,13 @@
 //! One image file: read within bounds, decoded, and its digest.
 
 use std::io::{self, Read as _};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use nets::Picture;
 use sha2::{Digest as _, Sha256};
 
-use crate::decode;
+use crate::decode_frame;
 use crate::error::Error;
 use crate::format::{FIRST_BYTES, Format};
 
@@ -26,29 +27,52 @@ pub struct Image {
     /// The samples as they stand in the file, upright. A network's preprocessing turns them into its input
     /// ([`nets::Preprocessing`]).
     pub picture: Picture,
+    /// What its user should know of how the picture was made: sentences without a full stop.
+    pub notes: Vec<String>,
 }
 
 impl Image {
-    /// Reads and decodes a PNG, JPEG or DICOM file of at most [`MAX_FILE_BYTES`] bytes. Folders, pipes and devices are refused.
+    /// Reads and decodes a PNG, JPEG or DICOM file of at most [`MAX_FILE_BYTES`] bytes and of one frame. Folders, pipes and devices are refused.
     ///
     /// # Errors
     /// [`Error::Read`], [`Error::TooLong`] or [`Error::Decode`], which name the file.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let bytes = read(path, MAX_FILE_BYTES + 1)?;
-        Self::decode(path.display().to_string(), &bytes)
+        Self::open_frame(path, None)
     }
 
-    /// Decodes a file that is held in memory.
+    /// The same of a file that may hold several frames, of which one is chosen, counted from 1.
+    ///
+    /// # Errors
+    /// As [`Image::open`] has them.
+    pub fn open_frame(path: &Path, frame: Option<NonZeroU32>) -> Result<Self, Error> {
+        let bytes = read(path, MAX_FILE_BYTES + 1)?;
+        Self::decode_frame(path.display().to_string(), &bytes, frame)
+    }
+
+    /// Decodes a file of one frame that is held in memory.
     ///
     /// # Errors
     /// [`Error::Decode`] with the name given.
     pub fn decode(name: impl Into<String>, bytes: &[u8]) -> Result<Self, Error> {
+        Self::decode_frame(name, bytes, None)
+    }
+
+    /// Decodes a file that is held in memory and may hold several frames, of which one is chosen, counted from 1.
+    ///
+    /// # Errors
+    /// [`Error::Decode`] with the name given.
+    pub fn decode_frame(
+        name: impl Into<String>,
+        bytes: &[u8],
+        frame: Option<NonZeroU32>,
+    ) -> Result<Self, Error> {
         let name = name.into();
-        match decode(bytes) {
-            Ok(picture) => Ok(Self {
+        match decode_frame(bytes, frame) {
+            Ok(decoded) => Ok(Self {
                 name,
                 sha256: digest(bytes),
-                picture,
+                picture: decoded.picture,
+                notes: decoded.notes,
             }),
             Err(source) => Err(Error::Decode { name, source }),
         }

@@ -2,16 +2,17 @@
 
 use crate::dicom;
 use crate::error::DecodeError;
-use crate::raster::is_jpeg;
+use crate::jpeg::is_jpeg;
+use crate::png;
 
-/// The bytes by which a format is known: the preamble of DICOM and what follows it.
-pub(crate) const FIRST_BYTES: usize = 132;
+/// The bytes by which a format is known: the preamble of DICOM, and the elements after it that say what the file holds.
+pub(crate) const FIRST_BYTES: usize = 512;
 
 /// Who decodes a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Format {
-    /// PNG or JPEG.
-    Raster,
+    Png,
+    Jpeg,
     Dicom,
 }
 
@@ -22,8 +23,10 @@ impl Format {
             Err(DecodeError::Empty)
         } else if dicom::is_dicom(first) {
             Ok(Self::Dicom)
-        } else if first.starts_with(b"\x89PNG\r\n\x1a\n") || is_jpeg(first) {
-            Ok(Self::Raster)
+        } else if first.starts_with(png::SIGNATURE) {
+            Ok(Self::Png)
+        } else if is_jpeg(first) {
+            Ok(Self::Jpeg)
         } else if dicom::is_headless(first) {
             Err(DecodeError::unsupported(
                 "a DICOM data set without the preamble and DICM of a DICOM file",
@@ -31,5 +34,15 @@ impl Format {
         } else {
             Err(DecodeError::UnknownFormat)
         }
+    }
+}
+
+/// Whether a file of a folder is meant as an image. One that is not read although it is an image counts: whoever opens it
+/// then says why.
+pub(crate) fn is_image(first: &[u8]) -> bool {
+    match Format::of(first) {
+        Ok(Format::Png | Format::Jpeg) | Err(DecodeError::Unsupported(_)) => true,
+        Ok(Format::Dicom) => dicom::may_be_picture(first),
+        Err(_) => false,
     }
 }

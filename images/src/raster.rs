@@ -1,12 +1,12 @@
 //! PNG and JPEG files, 8 or 16 bit, grey or RGB, turned the way their EXIF data say, decoded within bounds.
 
-use std::io::Cursor;
-
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
-use nets::{Picture, Samples};
+use image::{DynamicImage, GrayImage, ImageBuffer, RgbImage};
+use nets::Samples;
 
+use crate::Decoded;
 use crate::error::DecodeError;
+use crate::jpeg::{self, Colours, Jpeg};
 
 /// Largest side of a decoded image, in pixels.
 pub(crate) const MAX_SIDE: u32 = 16_384;
@@ -14,87 +14,6 @@ pub(crate) const MAX_SIDE: u32 = 16_384;
 pub(crate) const MAX_PIXELS: u64 = 100_000_000;
 /// Most memory a decoder may take.
 pub(crate) const MAX_DECODED_BYTES: u64 = 1 << 30;
-
-/// Most bytes that a byte of DEFLATE, the compression of PNG, makes: 258 for every two bits (RFC 1951).
-const DEFLATE: u64 = 1032;
-
-/// Decodes a PNG or JPEG file.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Picture, DecodeError> {
-    let (mut decoded, orientation) = raster(bytes)?;
-    decoded.apply_orientation(orientation);
-    samples(decoded).map_err(|e| DecodeError::damaged(e.to_string()))
-}
-
-/// Decodes PNG or JPEG data, and says how the picture is turned.
-pub(crate) fn raster(bytes: &[u8]) -> Result<(DynamicImage, Orientation), DecodeError> {
-    let reader = ImageReader::new(Cursor::new(bytes));
-    let mut reader = reader.with_guessed_format().map_err(said)?;
-    let is_jpeg = match reader.format() {
-        Some(ImageFormat::Png) => false,
-        Some(ImageFormat::Jpeg) => true,
-        _ => return Err(DecodeError::UnknownFormat),
-    };
-    if is_jpeg && !has_jpeg_end(bytes) {
-        return Err(DecodeError::JpegCutOff);
-    }
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_SIDE);
-    limits.max_image_height = Some(MAX_SIDE);
-    limits.max_alloc = Some(MAX_DECODED_BYTES);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(said)?;
-    let (width, height) = decoder.dimensions();
-    check_size(width, height)?;
-    let pixels = u64::from(width) * u64::from(height);
-    // Each block of 64 pixels takes a bit.
-    if is_jpeg && !can_hold(bytes, pixels.div_ceil(64)) {
-        return Err(DecodeError::JpegCutOff);
-    }
-    if !is_jpeg && bytes.len() as u64 * DEFLATE < pixels * png_bits(bytes) / 8 {
-        return Err(DecodeError::PngCutOff);
-    }
-    // Damaged EXIF data turn nothing: they say nothing about the pixels.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let decoded = DynamicImage::from_decoder(decoder).map_err(said)?;
-    Ok((decoded, orientation))
-}
-
-/// What the decoder of PNG and JPEG said.
-fn said(cause: impl std::fmt::Display) -> DecodeError {
-    DecodeError::damaged(cause.to_string())
-}
-
-/// Whether data begin as a JPEG stream does.
-pub(crate) fn is_jpeg(bytes: &[u8]) -> bool {
-    bytes.starts_with(&[0xFF, 0xD8, 0xFF])
-}
-
-/// Whether the last scan of a JPEG file has its end marker; the decoder would fill a missing rest with grey.
-///
-/// Within a scan 0xFF is never followed by a marker's code, and thumbnails come before the scan.
-pub(crate) fn has_jpeg_end(bytes: &[u8]) -> bool {
-    let marker = |code: u8| bytes.windows(2).rposition(|pair| pair == [0xFF, code]);
-    matches!((marker(0xDA), marker(0xD9)), (Some(scan), Some(end)) if end > scan)
-}
-
-/// Whether there is a bit for each of so many codes: the decoders of JPEG would make up what is missing.
-pub(crate) const fn can_hold(bytes: &[u8], codes: u64) -> bool {
-    bytes.len() as u64 * 8 >= codes
-}
-
-/// Bits of a pixel of a PNG file whose header was read: the ninth and the tenth byte of the first chunk's data are the depth
-/// and the kind of colour.
-fn png_bits(bytes: &[u8]) -> u64 {
-    let [depth, colour] = [24, 25].map(|at| bytes.get(at).copied().unwrap_or(1));
-    let samples = match colour {
-        2 => 3,
-        4 => 2,
-        6 => 4,
-        // Grey, or a place in a palette.
-        _ => 1,
-    };
-    u64::from(depth) * samples
-}
 
 /// Refuses a picture without pixels or too large to be one, before anything is decoded.
 pub(crate) fn check_size(width: u32, height: u32) -> Result<(), DecodeError> {
@@ -107,20 +26,90 @@ pub(crate) fn check_size(width: u32, height: u32) -> Result<(), DecodeError> {
     Ok(())
 }
 
-/// Grey or RGB samples at the depth of the file; transparency is dropped.
-fn samples(decoded: DynamicImage) -> Result<Picture, nets::Error> {
-    let (width, height) = (decoded.width() as usize, decoded.height() as usize);
-    let (channels, samples) = match decoded {
+/// Decodes a JPEG file.
+pub(crate) fn of_jpeg(bytes: &[u8]) -> Result<Decoded, DecodeError> {
+    let decoded = jpeg::decode(bytes)?;
+    // Damaged EXIF data turn nothing: they say nothing about the pixels.
+    let orientation = decoded.exif().and_then(Orientation::from_exif_chunk);
+    let (width, height) = (side(decoded.width), side(decoded.height));
+    let image = if decoded.channels() == 3 {
+        let pixels = colours(&decoded, decoded.colours())?;
+        RgbImage::from_raw(width, height, pixels).map(DynamicImage::from)
+    } else {
+        let precision = u32::from(decoded.precision);
+        let samples = decoded.into_grey().unwrap_or_default();
+        if precision == 8 {
+            let samples = samples.iter().map(|s| s.to_le_bytes()[0]).collect();
+            GrayImage::from_raw(width, height, samples).map(DynamicImage::from)
+        } else {
+            let samples = widened(samples, precision);
+            ImageBuffer::from_raw(width, height, samples).map(DynamicImage::ImageLuma16)
+        }
+    };
+    let image = image.ok_or_else(|| DecodeError::damaged("the JPEG data is damaged"))?;
+    upright(image, orientation, Vec::new())
+}
+
+fn side(length: usize) -> u32 {
+    // Sides of a JPEG frame have 16 bits.
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+/// Red, green and blue of a stream of three components that mean `colours`.
+pub(crate) fn colours(decoded: &Jpeg, colours: Colours) -> Result<Vec<u8>, DecodeError> {
+    if decoded.precision != 8 {
+        return Err(DecodeError::unsupported(format!(
+            "colour JPEG of {} bits is not supported",
+            decoded.precision
+        )));
+    }
+    let mut pixels = Vec::with_capacity(3 * decoded.width * decoded.height);
+    let rows = decoded.rows(|rows| {
+        for ((&a, &b), &c) in rows[0].iter().zip(rows[1]).zip(rows[2]) {
+            let pixel = [a, b, c].map(|sample| sample.to_le_bytes()[0]);
+            pixels.extend(match colours {
+                Colours::Rgb => pixel,
+                Colours::Ybr => jpeg::rgb(pixel),
+            });
+        }
+    });
+    rows.ok_or_else(|| DecodeError::damaged("its JPEG stream has other channels than its header"))?;
+    Ok(pixels)
+}
+
+/// Samples of so many bits as samples of 16 bits; the largest is white in both.
+pub(crate) fn widened(mut samples: Vec<u16>, bits: u32) -> Vec<u16> {
+    let most = u32::from(u16::MAX >> (16 - bits));
+    for sample in &mut samples {
+        #[expect(clippy::cast_possible_truncation, reason = "at most 65535")]
+        let wide = ((u32::from(*sample).min(most) * 0xFFFF + most / 2) / most) as u16;
+        *sample = wide;
+    }
+    samples
+}
+
+/// The picture the way it is meant to be seen, grey or RGB at the depth of the file; transparency is dropped.
+pub(crate) fn upright(
+    mut image: DynamicImage,
+    orientation: Option<Orientation>,
+    mut notes: Vec<String>,
+) -> Result<Decoded, DecodeError> {
+    if let Some(turned) = orientation.filter(|&o| o != Orientation::NoTransforms) {
+        image.apply_orientation(turned);
+        notes.push("turned upright, as its EXIF data say".to_owned());
+    }
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let (channels, samples) = match image {
         DynamicImage::ImageLuma8(_) | DynamicImage::ImageLumaA8(_) => {
-            (1, Samples::Eight(decoded.into_luma8().into_raw()))
+            (1, Samples::Eight(image.into_luma8().into_raw()))
         }
         DynamicImage::ImageLuma16(_) | DynamicImage::ImageLumaA16(_) => {
-            (1, Samples::Sixteen(decoded.into_luma16().into_raw()))
+            (1, Samples::Sixteen(image.into_luma16().into_raw()))
         }
         DynamicImage::ImageRgb16(_) | DynamicImage::ImageRgba16(_) => {
-            (3, Samples::Sixteen(decoded.into_rgb16().into_raw()))
+            (3, Samples::Sixteen(image.into_rgb16().into_raw()))
         }
-        _ => (3, Samples::Eight(decoded.into_rgb8().into_raw())),
+        _ => (3, Samples::Eight(image.into_rgb8().into_raw())),
     };
-    Picture::new(width, height, channels, samples)
+    Decoded::of((width, height), channels, samples, notes)
 }

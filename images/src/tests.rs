@@ -12,7 +12,12 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{DynamicImage, GrayImage, ImageBuffer, ImageFormat, Luma, Rgb};
 use nets::Samples;
 
-use crate::{DecodeError, Error, Image, MAX_FILE_BYTES, check_all, decode, find};
+use crate::{DecodeError, Error, Image, MAX_FILE_BYTES, Skipped, check_all, find};
+
+/// The picture alone.
+fn decode(bytes: &[u8]) -> Result<nets::Picture, DecodeError> {
+    crate::decode(bytes).map(|decoded| decoded.picture)
+}
 
 fn grey(width: usize, height: usize, samples: Vec<u8>) -> nets::Picture {
     nets::Picture::new(width, height, 1, Samples::Eight(samples)).unwrap()
@@ -146,18 +151,21 @@ fn no_picture() {
     }
 }
 
-/// A folder with two good images, one in a subfolder, a text, and a link back up.
+/// A folder with two good images, one in a subfolder, a text, something hidden, and links back up.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let sub = folder.path().join("sub");
     std::fs::create_dir(&sub).unwrap();
     let png = encode(&GrayImage::new(2, 2).into(), ImageFormat::Png);
-    for path in [folder.path().join("a.PNG"), sub.join("b.dcm")] {
+    for path in [folder.path().join("a"), sub.join("b.txt")] {
         std::fs::write(path, &png).unwrap();
     }
-    std::fs::write(folder.path().join("notes.txt"), b"none").unwrap();
+    std::fs::write(folder.path().join("notes.png"), b"none").unwrap();
+    std::fs::write(folder.path().join(".c.png"), &png).unwrap();
     #[cfg(unix)]
-    std::os::unix::fs::symlink(folder.path(), sub.join("up")).unwrap();
+    for name in ["up", "up-again"] {
+        std::os::unix::fs::symlink(folder.path(), sub.join(name)).unwrap();
+    }
     folder
 }
 
@@ -166,15 +174,28 @@ fn folders_are_searched() {
     let folder = folder();
     let found = |most| find(folder.path(), most).unwrap();
     assert_eq!(
-        found(64),
-        [folder.path().join("a.PNG"), folder.path().join("sub/b.dcm")]
+        found(64).images,
+        [folder.path().join("a"), folder.path().join("sub/b.txt")]
+    );
+    let skipped = found(64).skipped;
+    assert_eq!(
+        (skipped.hidden, skipped.foreign, skipped.total()),
+        (1, 1, 2)
+    );
+    assert_eq!(
+        skipped.to_string(),
+        "2 files (1 hidden, 1 no PNG, JPEG or DICOM image)"
     );
     for most in [0, 1] {
-        assert_eq!(found(most), [folder.path().join("a.PNG")]);
+        assert_eq!(found(most).images, [folder.path().join("a")]);
     }
     let empty = tempfile::tempdir().unwrap();
+    std::fs::write(empty.path().join("a.png"), b"text").unwrap();
     let said = find(empty.path(), 1).unwrap_err();
-    assert!(matches!(said, Error::NoImages { .. }), "{said}");
+    assert!(
+        matches!(said, Error::NoImages { .. }) && said.to_string().contains("among 1 file (1 no"),
+        "{said}"
+    );
     let said = find(&empty.path().join("absent"), 1).unwrap_err();
     assert!(
         matches!(said, Error::Folder { .. }) && said.to_string().contains("absent"),
@@ -182,11 +203,71 @@ fn folders_are_searched() {
     );
 }
 
+/// Links to itself double the paths of a folder with every level: each file is found once all the same.
+#[cfg(unix)]
+#[test]
+fn links_that_loop() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().unwrap();
+    let png = encode(&GrayImage::new(2, 2).into(), ImageFormat::Png);
+    std::fs::write(folder.path().join("a.png"), &png).unwrap();
+    let mut links = 0;
+    let mut looped = |name: &str, target: &str| {
+        symlink(target, folder.path().join(name)).unwrap();
+        links += 1;
+    };
+    looped("loop", ".");
+    assert_eq!(find(folder.path(), 64).unwrap().images.len(), 1);
+    looped("other", ".");
+    looped("third", "loop/other");
+    assert_eq!(find(folder.path(), 64).unwrap().images.len(), 1);
+    // Another name of a file is none more, and a link to itself or to nowhere leads to no file.
+    looped("again.png", "a.png");
+    looped("snake", "snake");
+    looped("nowhere.png", "missing.png");
+    let found = find(folder.path(), 64).unwrap();
+    assert_eq!(found.images, [folder.path().join("a.png")]);
+    let Skipped {
+        again, unreadable, ..
+    } = found.skipped;
+    assert_eq!((again, unreadable, links), (1, 2, 6));
+}
+
+/// What a disk of studies holds beside pictures: its table of contents, reports, and a file whose name says nothing.
+#[test]
+fn dicom_files_are_known_by_their_class() {
+    let of_class = |class: &str| {
+        let mut file = vec![0; 128];
+        file.extend(b"DICM\x02\0\0\0UL\x04\0\x50\0\0\0\x02\0\x02\0UI");
+        file.push(class.len() as u8);
+        file.push(0);
+        file.extend(class.bytes());
+        file
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for (name, class) in [
+        ("DICOMDIR", "1.2.840.10008.1.3.10"),
+        ("SR0001", "1.2.840.10008.5.1.4.1.1.88.22"),
+        ("PR0001", "1.2.840.10008.5.1.4.1.1.11.1"),
+        ("PDF0001", "1.2.840.10008.5.1.4.1.1.104.1"),
+        ("IM0001", "1.2.840.10008.5.1.4.1.1.1.1"),
+        ("IM0002", "1.2.840.10008.5.1.4.1.1.4.1"),
+    ] {
+        std::fs::write(folder.path().join(name), of_class(class)).unwrap();
+    }
+    let found = find(folder.path(), 64).unwrap();
+    let expected = ["IM0001", "IM0002"].map(|name| folder.path().join(name));
+    assert_eq!(
+        (found.images, found.skipped.foreign),
+        (expected.to_vec(), 4)
+    );
+}
+
 #[test]
 fn every_bad_file_is_named() {
     let folder = folder();
     let [good, text, absent] =
-        ["a.PNG", "notes.txt", "absent.png"].map(|name| folder.path().join(name));
+        ["a", "notes.png", "absent.png"].map(|name| folder.path().join(name));
     check_all(std::slice::from_ref(&good)).unwrap();
     assert_eq!(Image::open(&good).unwrap().name, good.display().to_string());
     assert!(matches!(
@@ -200,7 +281,7 @@ fn every_bad_file_is_named() {
     assert!(matches!(&said, Error::Several(all) if all.len() == 2));
     let said = said.to_string();
     assert!(
-        said.contains("notes.txt: neither") && said.contains("absent.png: "),
+        said.contains("notes.png: neither") && said.contains("absent.png: "),
         "{said}"
     );
 }
@@ -232,7 +313,7 @@ fn pipes_are_not_opened() {
     let made = std::process::Command::new("mkfifo").arg(&pipe).status();
     assert!(made.unwrap().success());
     let found = find(folder.path(), 64).unwrap();
-    assert!(found.len() == 2 && !found.contains(&pipe), "{found:?}");
+    assert_eq!((found.images.len(), found.skipped.foreign), (2, 2));
     for path in [pipe.as_path(), folder.path()] {
         let said = Image::open(path).unwrap_err().to_string();
         let name = path.display().to_string();
@@ -241,9 +322,6 @@ fn pipes_are_not_opened() {
             "{said}"
         );
     }
-    let lost = folder.path().join("lost.png");
-    std::os::unix::fs::symlink("nowhere.png", &lost).unwrap();
-    assert!(find(folder.path(), 64).unwrap().contains(&lost));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use serde::Serialize;
 use nets::{Head, PrivateWeights, PublicModel, run_integer_counting};
 
 use crate::Error;
+use crate::progress::Steps;
 
 /// The widths that are tried, in this order. Two more bits of every activation cost about as much as one more
 /// bit of every weight, and with more than 12 bits of a weight most of the error is from activations.
@@ -74,7 +75,7 @@ pub(crate) struct Precision {
 }
 
 impl Precision {
-    const fn new(weight_bits: u32, more_bits: u32) -> Self {
+    pub(crate) const fn new(weight_bits: u32, more_bits: u32) -> Self {
         Self {
             weight_bits,
             more_bits,
@@ -90,7 +91,7 @@ pub struct WidthReport {
     pub weight_bits: u32,
     /// Most bits of an activation.
     pub activation_bits: u32,
-    /// Images compared.
+    /// Images compared; fewer than there are where the accuracy was seen not to hold.
     pub images: usize,
     /// Number of them on which both networks have the same top output.
     pub same_top: usize,
@@ -112,7 +113,7 @@ pub struct WidthReport {
 
 impl WidthReport {
     /// Whether both differences are small enough.
-    fn is_within(&self, accuracy: f64) -> bool {
+    pub(crate) fn is_within(&self, accuracy: f64) -> bool {
         self.max_probability_difference <= accuracy && self.undecided_difference <= accuracy
     }
 
@@ -180,16 +181,20 @@ pub(crate) fn narrowest<T>(
     }
 }
 
-/// Compares the integer network with the float network on samples, whose float logits are given.
+/// Compares the integer network with the float network on samples, whose float logits are given. With an `accuracy`
+/// it ends where this is known not to be held.
 #[expect(clippy::cast_precision_loss, reason = "means")]
-pub(crate) fn compare<'a>(
+pub(crate) fn compare(
     public: &PublicModel,
     weights: &PrivateWeights,
-    samples: impl Iterator<Item = (&'a Vec<f32>, &'a Vec<f64>)>,
+    samples: &[(&Vec<f32>, &Vec<f64>)],
+    accuracy: Option<f64>,
+    steps: &mut Steps<'_>,
 ) -> Result<WidthReport, Error> {
     let mut report = WidthReport::default();
     let mut undecided = 0.0;
-    for (sample, expected) in samples {
+    for &(sample, expected) in samples {
+        steps.compare();
         let (found, wrapped) = logits(public, weights, sample)?;
         report.images += 1;
         report.wrapped += wrapped;
@@ -206,6 +211,11 @@ pub(crate) fn compare<'a>(
         let moved: Vec<f64> = error.map(|((even, e), f)| even + f - e).collect();
         let (p, q) = (public.probabilities(&even), public.probabilities(&moved));
         undecided += difference(&p, &q).0.powi(2);
+        let least = (undecided / samples.len() as f64).sqrt();
+        let least = report.max_probability_difference.max(least);
+        if accuracy.is_some_and(|accuracy| least > accuracy) {
+            break;
+        }
     }
     let count = report.images.max(1) as f64;
     report.mean_logit_difference /= count;
@@ -221,8 +231,8 @@ fn logits(
     sample: &[f32],
 ) -> Result<(Vec<f64>, usize), Error> {
     let input = public.encode(sample)?;
-    let (raw, wrapped) = run_integer_counting(&public.graph, weights, &input)?;
-    Ok((public.logits(&raw), wrapped))
+    let (raw, counts) = run_integer_counting(&public.graph, weights, &input)?;
+    Ok((public.logits(&raw), counts.wrapped))
 }
 
 /// Logits of an undecided network: with a softmax the two top ones become equal, with a sigmoid all are 0.

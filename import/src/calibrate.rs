@@ -30,7 +30,7 @@ pub(crate) fn observe(
 }
 
 /// The largest of each node's peaks.
-pub(crate) fn tops(peaks: &Peaks) -> Vec<f64> {
+pub(crate) fn tops(peaks: &[Vec<f64>]) -> Vec<f64> {
     let top = |channels: &Vec<f64>| channels.iter().copied().fold(0.0, f64::max);
     peaks.iter().map(top).collect()
 }

@@ -16,7 +16,7 @@ mod scales;
 
 use std::collections::HashMap;
 
-use nets::{FloatModel, Kind, Levels, Op, Rewriter, Tensors};
+use nets::{FloatModel, InputGrid, Kind, Op, Rewriter, Tensors};
 
 use crate::Error;
 
@@ -66,7 +66,7 @@ pub(crate) struct Gridded {
     /// For each node.
     pub(crate) fixed: Vec<Option<Fixed>>,
     /// The integers that its input is, where it begins with a grid.
-    pub(crate) input: Option<Levels>,
+    pub(crate) input: Option<InputGrid>,
     /// The most that the rounding of factors moves a value that is not clipped, in steps of its grid.
     pub(crate) moved: f64,
 }
@@ -81,7 +81,7 @@ impl Gridded {
 
     /// The largest magnitude of an input value, which is `bound` in the network's own unit.
     pub(crate) fn bound(&self, bound: f64) -> f64 {
-        let level = |levels: Levels| f64::from(levels.high.max(-levels.low));
+        let level = |grid: InputGrid| f64::from(grid.high.max(-grid.low));
         self.input.map_or(bound, level)
     }
 
@@ -169,8 +169,8 @@ impl Grid {
         clippy::cast_possible_truncation,
         reason = "levels are small, scales were f32"
     )]
-    const fn input(&self) -> Levels {
-        Levels {
+    const fn input(&self) -> InputGrid {
+        InputGrid {
             scale: self.scale as f32,
             low: self.low as i32,
             high: self.high as i32,
@@ -259,7 +259,7 @@ struct Rewrite<'a> {
     fixed: Vec<Option<Fixed>>,
     /// The numbers that a new node's integers stand for.
     reals: HashMap<usize, usize>,
-    input: Option<Levels>,
+    input: Option<InputGrid>,
     moved: f64,
 }
 

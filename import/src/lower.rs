@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use nets::{
     FloatModel, GraphBuilder, IntGraph, IntOp, Kind, LayerShape, LayerWeights, Op, Operator as _,
-    PrivateWeights, Rescaling, Shape, Window,
+    Places, PrivateWeights, Rescaling, Shape, Window,
 };
 use ring_arith::Bits;
 
@@ -282,15 +282,10 @@ impl<'a> Lowering<'a> {
         self.nodes[&(node, bits)]
     }
 
-    /// Whether a node is computed anew in every ring in which it is wanted, instead of in one.
-    fn is_wide(&self, node: usize) -> bool {
-        self.scales.gain[node] != 1.0 || self.scales.is_input[node]
-    }
-
     /// The values that a value is computed from, in the order in which they are emitted.
     fn needs(&self, (node, bits): Value) -> Vec<Value> {
         let kind = self.op(node).kind();
-        if kind != Kind::Constant && !self.is_wide(node) && bits != self.first_bits[node] {
+        if kind != Kind::Constant && !self.scales.is_anew[node] && bits != self.first_bits[node] {
             return vec![(node, self.first_bits[node])];
         }
         if let Some(rescale) = self.scales.rescale[node] {
@@ -316,7 +311,7 @@ impl<'a> Lowering<'a> {
             // The constant is in the biases of the linear node.
             return self.nodes[&(self.inputs(node)[0], bits)];
         }
-        if self.is_wide(node) || bits == first_bits {
+        if self.scales.is_anew[node] || bits == first_bits {
             return self.compute(node, bits);
         }
         let full = self.nodes[&(node, first_bits)];
@@ -369,6 +364,11 @@ impl<'a> Lowering<'a> {
             Op::Slice { start, channels } => IntOp::Slice { start, channels },
             Op::Subsample { stride } => IntOp::Subsample { stride },
             Op::PadChannels { front, back } => IntOp::PadChannels { front, back },
+            Op::Pick {
+                channels: Places::All,
+                rows: Places::All,
+                columns: Places::All,
+            } => return self.nodes[&(self.inputs(node)[0], bits)],
             Op::Pick {
                 channels,
                 rows,

@@ -6,9 +6,13 @@
 //!   channel in calibration. Where the clamp takes a constant from a channel that is always on, what the
 //!   linear layer makes of this constant is added to its output: as a bias, or as a map where padding
 //!   makes it differ from place to place. For a = 0 the column is zeros, and the constant is max(b, 0).
-//! - A batch norm elsewhere becomes a depthwise convolution of 1x1.
+//! - A batch norm before nothing but linear layers goes into these as well, factor and shift.
+//! - A batch norm elsewhere becomes a depthwise convolution of 1x1, and so does what a constant is added to, unless it
+//!   is a linear layer, whose biases hold the constant.
 
-use nets::{FloatGraph, FloatModel, Kind, Op, PathStep, Rewriter, Shape, Tensor, Tensors, Window};
+use nets::{
+    FloatGraph, FloatModel, Kind, Op, PathStep, Places, Rewriter, Shape, Tensor, Tensors, Window,
+};
 
 use crate::Error;
 
@@ -25,9 +29,27 @@ struct Pending {
     constant: Option<Vec<f32>>,
 }
 
-/// Whether there is a batch norm left for [`lowerable`] to rewrite.
-pub(crate) fn has_norms(graph: &FloatGraph) -> bool {
-    graph.nodes().iter().any(|n| n.op.kind() == Kind::Norm)
+/// Whether there is anything for [`lowerable`] to rewrite.
+pub(crate) fn is_left(graph: &FloatGraph) -> bool {
+    let mut nodes = graph.nodes().iter().enumerate();
+    nodes.any(|(index, node)| match node.op.kind() {
+        Kind::Norm => true,
+        Kind::Constant => !is_bias(graph, index),
+        Kind::Input
+        | Kind::Linear
+        | Kind::Moves
+        | Kind::Joins
+        | Kind::Averages
+        | Kind::Rescales(_)
+        | Kind::Acts => false,
+    })
+}
+
+/// Whether a constant is added to the output of a linear layer and nothing else takes that, so that its biases can hold
+/// the constant.
+fn is_bias(graph: &FloatGraph, constant: usize) -> bool {
+    let layer = graph.nodes()[constant].inputs[0];
+    graph.nodes()[layer].op.kind() == Kind::Linear && graph.sole_consumer(layer).is_some()
 }
 
 /// The same function of operations that can be lowered. It is the same while no channel exceeds its R.
@@ -110,13 +132,27 @@ impl Rewrite<'_> {
                 // The rectifier behind it takes its input.
                 return Ok(inputs[0]);
             }
+            if self.feeds_linear[old] {
+                return Ok(self.postponed(old, inputs[0], &factors));
+            }
             return self.depthwise(&node.name, old, inputs[0], &factors);
+        }
+        if node.op.kind() == Kind::Constant && !self.is_bias(old, inputs[0]) {
+            let same = vec![(1.0, 0.0); self.shape(old).channels];
+            let layer = self.depthwise(&format!("{}.layer", node.name), old, inputs[0], &same)?;
+            return Ok(self.push(node.name.clone(), node.op.clone(), &[layer], None));
         }
         if node.op == Op::Relu && self.rectifier(node.inputs[0]) == Some(old) {
             return self.signed_relu(old, inputs[0]);
         }
         let pending = self.passed(old, &inputs)?;
         Ok(self.push(node.name.clone(), node.op.clone(), &inputs, pending))
+    }
+
+    /// Whether the biases of the new node that a constant is added to can hold the constant.
+    fn is_bias(&self, constant: usize, input: usize) -> bool {
+        let op = &self.new.new_graph().nodes()[input].op;
+        op.kind() == Kind::Linear && is_bias(&self.model.graph, constant)
     }
 
     /// The `ReLU` that is the only consumer of a batch norm and reaches linear layers only.
@@ -128,6 +164,25 @@ impl Rewrite<'_> {
         let is_relu = |&relu: &usize| graph.nodes()[relu].op == Op::Relu;
         let relu = graph.sole_consumer(norm).filter(is_relu)?;
         self.feeds_linear[relu].then_some(relu)
+    }
+
+    /// A batch norm that the linear layers behind it do. In its place stands an operation that changes nothing.
+    #[expect(clippy::cast_possible_truncation, reason = "parameters are f32")]
+    fn postponed(&mut self, old: usize, input: usize, factors: &[(f64, f64)]) -> usize {
+        let plane = self.shape(old).plane();
+        let shift = |f: &(f64, f64)| std::iter::repeat_n(f.1 as f32, plane);
+        let pending = Pending {
+            factor: factors.iter().map(|f| f.0).collect(),
+            constant: Some(factors.iter().flat_map(shift).collect()),
+        };
+        let name = self.model.graph.nodes()[old].name.clone();
+        let [channels, rows, columns] = [const { Places::All }; 3];
+        let same = Op::Pick {
+            channels,
+            rows,
+            columns,
+        };
+        self.push(name, same, &[input], Some(pending))
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "parameters are f32")]

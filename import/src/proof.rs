@@ -134,21 +134,15 @@ fn of(op: &Op, tensors: &Tensors, inputs: &[(&Ends, Shape)], out: Shape) -> Resu
         | Op::Slice { .. }
         | Op::Subsample { .. }
         | Op::PadChannels { .. }
+        | Op::Flatten
         | Op::Pick { .. }
-        | Op::Reorder { .. }
-        | Op::Flatten => ends()?,
+        | Op::Reorder { .. } => ends()?,
         // With a negative slope they turn at 0.
         Op::LeakyRelu { .. } | Op::PRelu { .. } => ends()?.with(x, 0.0, 0.0),
         Op::HardSwish => ends()?.with(x, -1.5, -0.375),
-        Op::Curve { curve } => match curve {
-            Curve::Sigmoid | Curve::Tanh | Curve::Selu | Curve::Softplus => ends()?,
-            // With a negative factor they turn at 0.
-            Curve::Elu { .. } | Curve::Celu { .. } => ends()?.with(x, 0.0, 0.0),
-            // Where they turn, and a little less than they are there.
-            Curve::Silu => ends()?.with(x, -1.278_464_5, -0.278_464_6),
-            Curve::Gelu => ends()?.with(x, -0.751_791_5, -0.169_971_3),
-            Curve::GeluTanh => ends()?.with(x, -0.752_461_4, -0.170_040_9),
-            Curve::Mish => ends()?.with(x, -1.192_431_2, -0.308_843_4),
+        Op::Curve { curve } => match turn(*curve) {
+            Some((at, value)) => ends()?.with(x, at, value),
+            None => ends()?,
         },
         Op::Gate => {
             let (gate, plane) = (inputs[1].0, inputs[0].1.plane());
@@ -168,6 +162,19 @@ fn of(op: &Op, tensors: &Tensors, inputs: &[(&Ends, Shape)], out: Shape) -> Resu
     })
 }
 
+/// Where a smooth function has its least value on the left, and that value.
+const fn turn(curve: Curve) -> Option<(f32, f32)> {
+    match curve {
+        Curve::Sigmoid | Curve::Tanh | Curve::Celu { .. } | Curve::Selu | Curve::Softplus => None,
+        // One with an alpha below 0 falls before 0.
+        Curve::Elu { .. } => Some((0.0, 0.0)),
+        Curve::Silu => Some((-1.278_465, -0.278_465)),
+        Curve::Gelu => Some((-0.751_79, -0.169_972)),
+        Curve::GeluTanh => Some((-0.752_46, -0.170_041)),
+        Curve::Mish => Some((-1.192_27, -0.308_844)),
+    }
+}
+
 /// The parameters of a linear layer twice: with the weights above zero and its bias, and with those below and none.
 fn parts(tensors: &Tensors, layer: &LinearView<'_>) -> Result<[Tensors; 2], Error> {
     let weight = tensors.tensor(layer.weight)?;
@@ -184,4 +191,30 @@ fn parts(tensors: &Tensors, layer: &LinearView<'_>) -> Result<[Tensors; 2], Erro
         found[1].insert(bias, Tensor::new(whole.shape().to_vec(), none));
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn curves_turn_where_they_are_said_to() {
+        let curves = [Curve::Silu, Curve::Gelu, Curve::GeluTanh, Curve::Mish];
+        for curve in curves {
+            let (at, value) = turn(curve).expect("it turns");
+            let values = (-5000..5000).map(|i| curve.value(f64::from(i) / 500.0));
+            let least = values.fold(f64::INFINITY, f64::min);
+            assert!((least - f64::from(value)).abs() < 2e-6, "{curve:?} {least}");
+            assert!(
+                (curve.value(f64::from(at)) - least).abs() < 2e-6,
+                "{curve:?} {at}"
+            );
+        }
+        for curve in [Curve::Sigmoid, Curve::Tanh, Curve::Selu, Curve::Softplus] {
+            let values: Vec<f64> = (-500..500)
+                .map(|i| curve.value(f64::from(i) / 50.0))
+                .collect();
+            assert!(values.is_sorted(), "{curve:?}");
+        }
+    }
 }

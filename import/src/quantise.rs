@@ -1,22 +1,28 @@
-//! The way from a float network to a model: fold, rewrite, balance, calibrate, quantise, compare.
+//! The way from a float network to a model: fold, rewrite, balance, calibrate, quantise, compare, judge.
 
 use std::collections::BTreeMap;
 
-use nets::{FloatModel, Model, Opening, Preprocessing, PrivateWeights, PublicModel, Source, fold};
+use nets::{
+    Accuracy, Calibration, FloatModel, Model, Opening, Preprocessing, PrivateWeights, PublicModel,
+    Source, Tensors, fold,
+};
 
-use crate::accuracy::{WeightBits, WidthReport, compare, held_out, narrowest};
+use crate::accuracy::{Precision, WeightBits, WidthReport, compare, held_out, narrowest};
+use crate::calibrate::{self, Peaks};
 use crate::equalise::equalise;
 use crate::extensions::cheapened;
 use crate::grids::{Gridded, gridded};
+use crate::judge::{self, faults};
 use crate::lower::lower;
 use crate::options::{ImportOptions, Rounding};
-use crate::preact::{has_norms, lowerable};
-use crate::ranges::{Ranges, Reach, reach};
+use crate::preact::{is_left, lowerable};
+use crate::progress::{Progress, Steps};
+use crate::ranges::{Measured, Ranges};
 use crate::report::ImportReport;
 use crate::rounding::Moments;
 use crate::variants::{extremes, variants};
 use crate::widths::{LayerWidths, widths};
-use crate::{Error, calibrate, rounding, scales};
+use crate::{Error, proof, rounding, scales};
 
 /// Bits of a weight where a network comes with integers.
 const OWN_BITS: u32 = 8;
@@ -28,14 +34,90 @@ const OTHERS: usize = 12;
 /// `secure::choose_algorithms` replaces algorithms by cheaper ones that give the same integers. The same
 /// arguments give the same model, whatever the number of threads.
 ///
+/// A model is returned whatever the comparison shows: [`ImportReport::faults`] says whether it should be used.
+///
 /// # Errors
 /// [`Error::Unsupported`] naming every operator that cannot be lowered; [`Error::Option`];
-/// [`Error::Nets`] when no widths fit ([`Error::is_width`]).
+/// [`Error::Nets`] when no widths fit ([`Error::is_width`]), and for parameters that are no numbers of a trained
+/// network.
 pub fn quantise(
     source: &Source,
     samples: &[Vec<f32>],
     options: &ImportOptions,
 ) -> Result<(Model, ImportReport), Error> {
+    quantise_observed(source, samples, options, &mut |_| {})
+}
+
+/// As [`quantise`], and says how far it is.
+///
+/// # Errors
+/// As [`quantise`].
+pub fn quantise_observed(
+    source: &Source,
+    samples: &[Vec<f32>],
+    options: &ImportOptions,
+    see: &mut dyn FnMut(Progress),
+) -> Result<(Model, ImportReport), Error> {
+    let imported = imported(source, samples, options, see)?;
+    Ok((imported.model, imported.report))
+}
+
+/// An imported network, and what it would have been with other ranges.
+#[non_exhaustive]
+pub struct Imported {
+    /// The model.
+    pub model: Model,
+    /// What was chosen, and how it compares.
+    pub report: ImportReport,
+    calibrated: Calibrated,
+    precision: Precision,
+}
+
+impl Imported {
+    /// The same network at the same precision with other ranges, to compare costs: its weights are rounded to the nearest
+    /// integer, it has no float network, and nothing was compared.
+    ///
+    /// # Errors
+    /// [`Error::Nets`] when these ranges do not fit.
+    pub fn with_ranges(
+        &self,
+        source: &Source,
+        options: &ImportOptions,
+        ranges: Ranges,
+    ) -> Result<Model, Error> {
+        let options = ImportOptions {
+            ranges,
+            ..options.with(self.precision)
+        };
+        let quantised = self.calibrated.lower(source, &options, false)?;
+        Ok(Model {
+            public: quantised.public,
+            weights: quantised.weights,
+            float: FloatModel {
+                graph: self.model.float.graph.clone(),
+                tensors: Tensors::new(),
+            },
+        })
+    }
+}
+
+impl std::fmt::Debug for Imported {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Imported");
+        shown.field("report", &self.report).finish_non_exhaustive()
+    }
+}
+
+/// As [`quantise_observed`], and keeps what [`Imported::with_ranges`] needs.
+///
+/// # Errors
+/// As [`quantise`].
+pub fn imported(
+    source: &Source,
+    samples: &[Vec<f32>],
+    options: &ImportOptions,
+    see: &mut dyn FnMut(Progress),
+) -> Result<Imported, Error> {
     options.check()?;
     if samples.is_empty() {
         let problem = "at least one calibration image is needed".into();
@@ -44,10 +126,10 @@ pub fn quantise(
             problem,
         });
     }
-    let calibrated = Calibrated::new(source, samples, options)?;
-    let pair = |i: usize| (&samples[i], &calibrated.logits[i]);
-    let held_out = held_out(samples.len());
-    let bound = calibrated.own.bound(source.preprocessing.bound());
+    judge::check(source)?;
+    let warnings = judge::warnings(source, samples)?;
+    let mut steps = Steps::new(see);
+    let calibrated = Calibrated::new(source, samples, options, &mut steps)?;
     let weight_bits = match options.weight_bits {
         // Nothing is to be chosen.
         WeightBits::Auto { .. } if calibrated.own.is_whole() => WeightBits::Fixed(OWN_BITS),
@@ -57,28 +139,68 @@ pub fn quantise(
         weight_bits,
         ..options.clone()
     };
-    let (quantised, tried) = match options.weight_bits {
-        WeightBits::Fixed(_) => (calibrated.lower(source, bound, options)?, Vec::new()),
-        WeightBits::Auto { accuracy } => narrowest(accuracy, |precision| {
-            let options = options.with(precision);
-            let quantised = calibrated.lower(source, bound, &options)?;
-            let unseen = held_out.iter().map(|&i| pair(i));
-            let unseen = unseen.chain(calibrated.others.iter().map(|(x, y)| (x, y)));
-            let report = WidthReport {
-                weight_bits: precision.weight_bits,
-                activation_bits: options.activation_bits,
-                ..compare(&quantised.public, &quantised.weights, unseen)?
+    let held_out = held_out(samples.len());
+    let unseen: Vec<_> = (held_out
+        .iter()
+        .map(|&i| (&samples[i], &calibrated.logits[i])))
+    .chain(calibrated.others.iter().map(|(x, y)| (x, y)))
+    .collect();
+    let (precision, quantised, tried) = match options.weight_bits {
+        WeightBits::Fixed(weight_bits) => {
+            let precision = Precision::new(weight_bits, 0);
+            (
+                precision,
+                calibrated.lower(source, options, true)?,
+                Vec::new(),
+            )
+        }
+        WeightBits::Auto { accuracy } => {
+            let ((precision, quantised), tried) = narrowest(accuracy, |precision| {
+                let options = options.with(precision);
+                let quantised = calibrated.lower(source, &options, true)?;
+                let (public, weights) = (&quantised.public, &quantised.weights);
+                let report = WidthReport {
+                    weight_bits: precision.weight_bits,
+                    activation_bits: options.activation_bits,
+                    ..compare(public, weights, &unseen, Some(accuracy), &mut steps)?
+                };
+                Ok(((precision, quantised), report))
+            })?;
+            (precision, quantised, tried)
+        }
+    };
+    let judged = match options.weight_bits {
+        WeightBits::Auto { accuracy } => {
+            let chosen = |r: &&WidthReport| {
+                r.weight_bits == quantised.weight_bits
+                    && r.activation_bits == quantised.activation_bits
             };
-            Ok((quantised, report))
-        })?,
+            let report = tried.iter().rfind(chosen);
+            let mut report = *report.expect("what was chosen was tried");
+            if !report.is_within(accuracy) {
+                // The comparison ended as soon as this was clear.
+                let (public, weights) = (&quantised.public, &quantised.weights);
+                report = compare(public, weights, &unseen, None, &mut steps)?;
+            }
+            Some((accuracy, report))
+        }
+        WeightBits::Fixed(_) => None,
     };
-    let images = (0..samples.len()).map(pair);
-    let all = compare(&quantised.public, &quantised.weights, images)?;
-    let model = Model {
-        public: quantised.public,
-        weights: quantised.weights,
-        float: calibrated.folded,
-    };
+    let images: Vec<_> = samples.iter().zip(&calibrated.logits).collect();
+    let all = compare(
+        &quantised.public,
+        &quantised.weights,
+        &images,
+        None,
+        &mut steps,
+    )?;
+    let faults = faults(judged.as_ref(), all.wrapped, &calibrated.logits);
+    let mut public = quantised.public;
+    let mut calibration = Calibration::of(samples, &source.preprocessing, options.ranges.room());
+    let accuracy =
+        |(asked, report): (f64, WidthReport)| Accuracy::new(asked, judge::found(&report));
+    calibration.accuracy = judged.map(accuracy);
+    public.calibration = Some(calibration);
     let report = ImportReport {
         layers: quantised.layers,
         weight_bits: quantised.weight_bits,
@@ -93,9 +215,22 @@ pub fn quantise(
         mean_probability_difference: all.mean_probability_difference,
         margin: options.margin,
         own_scales: (calibrated.own.has_grids()).then_some(calibrated.own.moved),
+        ranges: options.ranges,
         wrapped: all.wrapped,
+        faults,
+        warnings,
     };
-    Ok((model, report))
+    let model = Model {
+        public,
+        weights: quantised.weights,
+        float: calibrated.folded.clone(),
+    };
+    Ok(Imported {
+        model,
+        report,
+        calibrated,
+        precision,
+    })
 }
 
 /// The results of calibration, which do not depend on the width of weights.
@@ -109,9 +244,8 @@ struct Calibrated {
     folded: FloatModel,
     /// Logits of the folded network, sample by sample.
     logits: Vec<Vec<f64>>,
-    /// The largest magnitude of each node on the samples.
-    seen: Vec<f64>,
-    reach: Reach,
+    /// How far values reach.
+    measured: Measured,
     /// What least-squares rounding needs; empty for rounding to nearest.
     moments: BTreeMap<usize, Vec<Moments>>,
     /// Where no samples are held out: variants of them, to compare on, and the logits of the folded network.
@@ -127,48 +261,62 @@ struct Quantised {
     activation_bits: u32,
 }
 
-/// Raises the peaks of a network to what variants of the samples cause, if ranges are to be robust.
-fn widen(
-    model: &FloatModel,
-    samples: &[Vec<f32>],
-    preprocessing: &Preprocessing,
-    options: &ImportOptions,
-    peaks: &mut calibrate::Peaks,
-) -> Result<(), Error> {
-    if options.ranges != Ranges::Robust {
-        return Ok(());
-    }
-    let variants = variants(samples, preprocessing).map(|(_, variant)| variant);
-    for variant in variants.chain(extremes(preprocessing)) {
-        calibrate::observe(model, &preprocessing.rounded(variant), peaks)?;
-    }
-    Ok(())
-}
-
 impl Calibrated {
-    fn new(source: &Source, samples: &[Vec<f32>], options: &ImportOptions) -> Result<Self, Error> {
+    fn new(
+        source: &Source,
+        samples: &[Vec<f32>],
+        options: &ImportOptions,
+        steps: &mut Steps<'_>,
+    ) -> Result<Self, Error> {
         let folded = fold(&source.float)?;
-        let mut peaks = calibrate::no_peaks(&folded);
-        let run = |model: &FloatModel, peaks: &mut calibrate::Peaks| -> Result<Vec<_>, Error> {
-            let samples = samples.iter();
-            samples
-                .map(|sample| calibrate::observe(model, sample, peaks))
-                .collect()
+        let held_out = held_out(samples.len());
+        let preprocessing = &source.preprocessing;
+        let judges = matches!(options.weight_bits, WeightBits::Auto { .. });
+        let others = if held_out.is_empty() && judges {
+            OTHERS
+        } else {
+            0
         };
+        let measures = options.ranges != Ranges::Calibrated;
+        let rewrites = is_left(&folded.graph);
+        let variants = || variants(samples, preprocessing);
+        let more = if measures { variants().count() + 2 } else { 0 };
+        let passes = if rewrites { 3 } else { 2 };
+        steps.expect(
+            passes * samples.len() + more + others,
+            held_out.len().max(others),
+            samples.len(),
+        );
+        let mut run = |model: &FloatModel, peaks: &mut Peaks| -> Result<Vec<_>, Error> {
+            let observed = |sample: &Vec<f32>| {
+                steps.run();
+                calibrate::observe(model, sample, peaks)
+            };
+            samples.iter().map(observed).collect()
+        };
+        let mut peaks = calibrate::no_peaks(&folded);
         let logits = run(&folded, &mut peaks)?;
-        let mut float = folded.clone();
-        if has_norms(&folded.graph) {
-            float = lowerable(&folded, &peaks, options.margin)?;
+        let float = match rewrites {
+            true => lowerable(&folded, &peaks, options.margin)?,
+            false => folded.clone(),
+        };
+        if rewrites {
             peaks = calibrate::no_peaks(&float);
             run(&float, &mut peaks)?;
         }
-        let balanced = equalise(&float, &peaks)?;
         let mut wide = peaks.clone();
-        widen(&float, samples, &source.preprocessing, options, &mut wide)?;
+        if measures {
+            let variants = variants().map(|(_, variant)| variant);
+            for variant in variants.chain(extremes(preprocessing)) {
+                steps.run();
+                calibrate::observe(&float, &variant, &mut wide)?;
+            }
+        }
+        let balanced = equalise(&float, &peaks)?;
         let (mut peaks, mut wide) = (balanced.scaled(&peaks), balanced.scaled(&wide));
         let own = gridded(&balanced.model)?;
-        let preprocessing = Preprocessing {
-            levels: own.input,
+        let preprocessing = &Preprocessing {
+            grid: own.input,
             ..source.preprocessing.clone()
         };
         let rounded = samples.iter().cloned().map(|x| preprocessing.rounded(x));
@@ -179,53 +327,68 @@ impl Calibrated {
                 calibrate::observe(&own.model, sample, &mut peaks)?;
             }
             wide.clone_from(&peaks);
-            widen(&own.model, samples, &preprocessing, options, &mut wide)?;
+            let all = variants().map(|(_, variant)| variant);
+            for variant in all.chain(extremes(preprocessing)).filter(|_| measures) {
+                calibrate::observe(&own.model, &preprocessing.rounded(variant), &mut wide)?;
+            }
         }
         let float = &own.model;
-        let seen = calibrate::tops(&peaks);
-        let reach = reach(float, &preprocessing, &seen, &wide, samples.len(), options)?;
-        let held_out = held_out(samples.len());
+        let measured = Measured {
+            seen: calibrate::tops(&peaks),
+            wide: measures.then_some(wide),
+            proved: measures
+                .then(|| proof::reach(float, preprocessing))
+                .transpose()?,
+            images: samples.len(),
+        };
         let shown = (0..samples.len()).filter(|i| !held_out.contains(i));
+        let mut shown = shown.map(|i| &rounded[i]).inspect(|_| steps.run());
         let moments = match options.rounding {
             Rounding::LeastSquares if !own.is_whole() => {
-                let mut moments = rounding::moments(float, shown.map(|i| &rounded[i]))?;
+                let mut moments = rounding::moments(float, &mut shown)?;
                 // Integers are not rounded.
                 moments.retain(|&node, _| own.fixed[node].is_none());
                 moments
             }
             Rounding::LeastSquares | Rounding::Nearest => BTreeMap::new(),
         };
-        let mut others = Vec::new();
-        let chooses = matches!(options.weight_bits, WeightBits::Auto { .. }) && !own.is_whole();
-        if held_out.is_empty() && chooses {
-            for (_, variant) in variants(samples, &source.preprocessing).take(OTHERS) {
-                let logits = folded.run(&variant)?.into_iter().map(f64::from);
-                let logits = logits.collect();
-                others.push((variant, logits));
-            }
-        }
+        drop(shown);
+        let other = |(_, variant): (usize, Vec<f32>)| {
+            steps.run();
+            let logits = folded.run(&variant)?.into_iter().map(f64::from).collect();
+            Ok((variant, logits))
+        };
+        let others = variants()
+            .take(others)
+            .map(other)
+            .collect::<Result<_, Error>>()?;
         Ok(Self {
+            preprocessing: preprocessing.clone(),
             own,
-            preprocessing,
             folded,
             logits,
-            seen,
-            reach,
+            measured,
             moments,
             others,
         })
     }
 
+    /// The integer network for these options; its weights rounded by least squares where the options say so and
+    /// `aims`.
     fn lower(
         &self,
         source: &Source,
-        bound: f64,
         options: &ImportOptions,
+        aims: bool,
     ) -> Result<Quantised, Error> {
         let Gridded { model, fixed, .. } = &self.own;
-        let scales = scales::choose_scales(model, &self.reach, fixed, bound, options)?;
-        let lowered = lower(model, &scales, &self.moments, options)?;
-        let layers = widths(&lowered, &self.seen, bound, options.margin);
+        let bound = self.own.bound(source.preprocessing.bound());
+        let reach = self.measured.reach(model, options)?;
+        let scales = scales::choose_scales(model, &reach, fixed, bound, options)?;
+        let none = BTreeMap::new();
+        let moments = if aims { &self.moments } else { &none };
+        let lowered = lower(model, &scales, moments, options)?;
+        let layers = widths(&lowered, &self.measured.seen, bound, options.margin);
         let (graph, weights) = cheapened(&lowered.graph, &lowered.weights)?;
         let public = PublicModel {
             name: options.name.clone(),
@@ -235,6 +398,7 @@ impl Calibrated {
             preprocessing: self.preprocessing.clone(),
             graph,
             opening: Opening::All,
+            calibration: None,
         };
         public.check()?;
         Ok(Quantised {

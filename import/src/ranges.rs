@@ -1,12 +1,14 @@
 //! How much room tensors get beyond what calibration saw.
 
-use nets::{FloatModel, Preprocessing};
+use nets::{FloatModel, Op, Room};
+use serde::Serialize;
 
 use crate::options::ImportOptions;
-use crate::{Error, calibrate, proof};
+use crate::{Error, calibrate};
 
 /// What decides the widths of tensors. The scales follow the calibration images always.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[expect(clippy::exhaustive_enums, reason = "callers choose one of them")]
 pub enum Ranges {
     /// The largest magnitude on the calibration images, times the margin. An image on which a tensor reaches further
@@ -21,6 +23,17 @@ pub enum Ranges {
     /// What the declared preprocessing, black to white, lets follow by interval arithmetic: no picture whatever wraps.
     /// What follows grows with every layer, so that few networks of many layers have room for it in 64 bits.
     Proved,
+}
+
+impl Ranges {
+    /// What the public part of a model says of it.
+    pub(crate) const fn room(self) -> Room {
+        match self {
+            Self::Calibrated => Room::Calibrated,
+            Self::Robust => Room::Robust,
+            Self::Proved => Room::Proved,
+        }
+    }
 }
 
 /// The factor, above the margin, for the largest magnitudes on so many images: the fewer, the further from those of
@@ -42,47 +55,79 @@ pub(crate) struct Reach {
     pub(crate) width: Vec<f64>,
 }
 
-/// How far every node's values may reach. `seen` are the largest magnitudes on the samples, `wide` those of every channel
-/// on everything that was tried.
-pub(crate) fn reach(
-    model: &FloatModel,
-    preprocessing: &Preprocessing,
-    seen: &[f64],
-    wide: &[Vec<f64>],
-    samples: usize,
-    options: &ImportOptions,
-) -> Result<Reach, Error> {
-    let scale: Vec<f64> = seen.iter().map(|top| top * options.margin).collect();
-    if options.ranges == Ranges::Calibrated {
-        let width = scale.clone();
-        return Ok(Reach { scale, width });
+/// How far values reach, as far as it was measured and proved.
+#[derive(Clone, Debug)]
+pub(crate) struct Measured {
+    /// The largest magnitude of each node on the samples.
+    pub(crate) seen: Vec<f64>,
+    /// The largest magnitude of each channel on everything that was tried, where more was tried.
+    pub(crate) wide: Option<Vec<Vec<f64>>>,
+    /// The largest magnitude of each node on any picture, where it was to be proved.
+    pub(crate) proved: Option<Vec<f64>>,
+    /// Number of samples.
+    pub(crate) images: usize,
+}
+
+impl Measured {
+    /// How far every node's values may reach.
+    pub(crate) fn reach(
+        &self,
+        model: &FloatModel,
+        options: &ImportOptions,
+    ) -> Result<Reach, Error> {
+        let scale: Vec<f64> = self.seen.iter().map(|top| top * options.margin).collect();
+        let least = |values: &[f64], proved: &[f64]| -> Vec<f64> {
+            values.iter().zip(proved).map(|(a, b)| a.min(*b)).collect()
+        };
+        let measured = self.wide.as_ref().zip(self.proved.as_ref());
+        let (scale, mut width, factor) = match (options.ranges, measured) {
+            // What is seen twice as far as its margin says is room for differences already.
+            (Ranges::Calibrated, _) => (scale.clone(), scale, 2.0 / options.margin),
+            (Ranges::Robust | Ranges::Proved, None) => {
+                let problem = "they were not measured".into();
+                return Err(Error::Option {
+                    option: "ranges",
+                    problem,
+                });
+            }
+            (Ranges::Proved, Some((_, proved))) => {
+                if let Some(node) = proved.iter().position(|top| !top.is_finite()) {
+                    let problem =
+                        "nothing is proved of how far its values reach: choose other ranges";
+                    return Err(Error::width(&model.graph.nodes()[node].name, problem));
+                }
+                (least(&scale, proved), proved.clone(), 2.0)
+            }
+            (Ranges::Robust, Some((wide, proved))) => {
+                let width = self.cautious(model, wide, options);
+                (least(&scale, proved), least(&width, proved), 2.0)
+            }
+        };
+        leave_room_for_differences(model, &mut width, factor);
+        Ok(Reach { scale, width })
     }
-    let proved = proof::reach(model, preprocessing)?;
-    let nodes = model.graph.nodes();
-    if options.ranges == Ranges::Proved {
-        if let Some(node) = proved.iter().position(|top| !top.is_finite()) {
-            let problem = "nothing is proved of how far its values reach: choose other ranges";
-            return Err(Error::width(&nodes[node].name, problem));
+
+    /// How far values reach with room for what was not tried.
+    fn cautious(&self, model: &FloatModel, wide: &[Vec<f64>], options: &ImportOptions) -> Vec<f64> {
+        let factor = options.margin * caution(self.images);
+        let scaled = |channels: &Vec<f64>| channels.iter().map(|top| top * factor).collect();
+        let wide: Vec<Vec<f64>> = wide.iter().map(scaled).collect();
+        let mut width = calibrate::tops(&wide);
+        if let (Some(bound), Some(last)) = (output_bound(model, &wide), width.last_mut()) {
+            *last = last.max(bound.min(*last * OUTPUT_ROOM));
         }
-        let scale = scale.iter().zip(&proved).map(|(a, b)| a.min(*b)).collect();
-        let width = proved;
-        return Ok(Reach { scale, width });
+        width
     }
-    let cautious = options.margin * caution(samples);
-    let wide: Vec<Vec<f64>> = (wide.iter())
-        .map(|channels| channels.iter().map(|top| top * cautious).collect())
-        .collect();
-    let mut width = calibrate::tops(&wide);
-    if let (Some(bound), Some(last)) = (output_bound(model, &wide), width.last_mut()) {
-        *last = last.max(bound.min(*last * OUTPUT_ROOM));
+}
+
+/// A maximum is found by differences, which need `factor` times the room of the values.
+fn leave_room_for_differences(model: &FloatModel, width: &mut [f64], factor: f64) {
+    for node in model.graph.nodes() {
+        if let Op::MaxPool { .. } = node.op {
+            let input = node.inputs[0];
+            width[input] *= factor.max(1.0);
+        }
     }
-    let least = |values: &[f64]| -> Vec<f64> {
-        values.iter().zip(&proved).map(|(a, b)| a.min(*b)).collect()
-    };
-    Ok(Reach {
-        scale: least(&scale),
-        width: least(&width),
-    })
 }
 
 /// The largest value that the last layer can make of inputs of these magnitudes, channel by channel; `None` where the

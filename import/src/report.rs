@@ -3,6 +3,8 @@
 use serde::Serialize;
 
 use crate::accuracy::WidthReport;
+use crate::judge::Fault;
+use crate::ranges::Ranges;
 use crate::widths::LayerWidths;
 
 /// What [`crate::quantise`] chose, and how the result compares with the float network.
@@ -38,6 +40,12 @@ pub struct ImportReport {
     /// moves a value that is not clipped, on any image. Where that does not take it over the middle between two
     /// integers, the integer is that of exact arithmetic.
     pub own_scales: Option<f64>,
+    /// What decided how much room tensors have.
+    pub ranges: Ranges,
     /// Number of values that wrapped on these images where this does harm; 0 in a sound import.
     pub wrapped: usize,
+    /// Why the integer network should not be used; none in a sound import.
+    pub faults: Vec<Fault>,
+    /// What is to be said of the network and of the calibration images.
+    pub warnings: Vec<String>,
 }

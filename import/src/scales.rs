@@ -76,6 +76,8 @@ pub(crate) struct Scales {
     pub(crate) gain: Vec<f64>,
     /// Whether each node is the network's input or only moves or joins it. The client can encode that for any ring.
     pub(crate) is_input: Vec<bool>,
+    /// Whether each node is computed anew in every ring in which it is wanted, instead of in one.
+    pub(crate) is_anew: Vec<bool>,
     /// For clamps the bounds that values can reach.
     pub(crate) clamps: Clamps,
     /// For linear nodes.
@@ -148,6 +150,8 @@ pub(crate) fn choose_scales(
     let mut scale: Vec<i32> = (0..nodes.len()).map(fraction).collect();
 
     let gain = gains(&model.graph, &rescales);
+    let is_anew = (0..nodes.len()).map(|i| is_input[i] || gain[i] != 1.0 || grows(&model.graph, i));
+    let is_anew = is_anew.collect();
     let mut weight = weight_scales(model, &gain, options)?;
     let groups = FixedGroups::new(&model.graph, fixed, &root);
     groups.set(&mut scale, &mut weight);
@@ -208,6 +212,7 @@ pub(crate) fn choose_scales(
         needed,
         gain,
         is_input,
+        is_anew,
         clamps,
         linear,
         rescale,
@@ -222,6 +227,12 @@ fn inputs(graph: &FloatGraph) -> Vec<bool> {
         is_input[index] = moves && node.inputs.iter().all(|&input| is_input[input]);
     }
     is_input
+}
+
+/// Whether a node moves values and has more of them than it takes, so that these are extended rather than its own.
+fn grows(graph: &FloatGraph, node: usize) -> bool {
+    let moves = graph.nodes()[node].op.kind() == Kind::Moves;
+    moves && graph.types()[node].len() > graph.input_type(node, 0).len()
 }
 
 /// The bounds of a clamp that values up to `before` can reach.

@@ -25,7 +25,7 @@ pub use float::standardise::standardise;
 pub use float::tensors::{Tensor, Tensors};
 pub use graph::{Arity, Graph, GraphBuilder, Node, Operator, PathStep, Rewriter};
 pub use int::algorithm::Algorithm;
-pub use int::executor::{run_integer, run_integer_counting};
+pub use int::executor::{Counts, run_integer, run_integer_counting};
 pub use int::interval::{Interval, Proved, proved};
 pub use int::op::{IntGraph, IntOp, LayerShape};
 pub use int::rewrite::{
@@ -34,13 +34,14 @@ pub use int::rewrite::{
 };
 pub use int::types::{MAX_WEIGHT_BITS, TensorType};
 pub use int::weights::{LayerWeights, PrivateWeights};
+pub use model::calibration::{Accuracy, Calibration, Levels, Room};
 pub use model::file::Model;
 pub use model::geometry::{Crops, Geometry};
-pub use model::levels::Levels;
+pub use model::grid::InputGrid;
 pub use model::opening::Opening;
 pub use model::preprocess::{Picture, Preprocessing, Samples};
 pub use model::public::{Head, MAX_PUBLIC_BYTES, Prepared, PublicModel};
 pub use model::resize::{Filter, resize};
 pub use model::source::Source;
 pub use places::{Places, Run};
-pub use shape::{MAX_ELEMENTS, Shape, Window};
+pub use shape::{MAX_ELEMENTS, MAX_PARAMETERS, Shape, Window};

@@ -1,9 +1,10 @@
 //! Models: an integer network with what belongs to it, and the file that holds them.
 
+pub(crate) mod calibration;
 mod decimal;
 pub(crate) mod file;
 pub(crate) mod geometry;
-pub(crate) mod levels;
+pub(crate) mod grid;
 pub(crate) mod opening;
 pub(crate) mod preprocess;
 pub(crate) mod public;

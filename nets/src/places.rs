@@ -18,14 +18,12 @@ pub enum Places {
 /// Places `first`, `first + step`, `first + 2·step` and so on, `count` in all; or, with no first, `count` times none.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(from = "Written", into = "Written")]
-#[expect(clippy::exhaustive_structs, reason = "whatever it holds is checked")]
 pub struct Run {
     /// The first, if there are any.
-    pub first: Option<usize>,
-    /// From one to the next; may be negative, or 0.
-    pub step: isize,
-    /// How many.
-    pub count: usize,
+    pub(crate) first: Option<usize>,
+    /// From one to the next: 1 where there is one only, 0 where there is none.
+    pub(crate) step: isize,
+    pub(crate) count: usize,
 }
 
 /// How a run is written: one place as its number or null, more as a triple.
@@ -41,7 +39,8 @@ impl From<Written> for Run {
         match written {
             Written::One(Some(first)) => Self::new(first, 1, 1),
             Written::One(None) => Self::none(1),
-            Written::More(first, step, count) => Self { first, step, count },
+            Written::More(Some(first), step, count) => Self::new(first, step, count),
+            Written::More(None, _, count) => Self::none(count),
         }
     }
 }
@@ -59,8 +58,12 @@ impl Run {
     /// `count` places from `first` on, at distances of `step`.
     #[must_use]
     pub const fn new(first: usize, step: isize, count: usize) -> Self {
-        let first = Some(first);
-        Self { first, step, count }
+        // A run is written in one way, so that equal runs are equal in files.
+        Self {
+            first: Some(first),
+            step: if count == 1 { 1 } else { step },
+            count,
+        }
     }
 
     /// `count` times no place.

@@ -9,8 +9,15 @@ use crate::places::Places;
 /// The most values one tensor may have; hostile files are refused beyond it.
 pub const MAX_ELEMENTS: usize = 1 << 26;
 
+/// The most values one tensor of parameters may have: 1 GiB of floats, and what a layer of an integer network may have.
+/// Files hold every value, so that none can ask for more than it brings.
+pub const MAX_PARAMETERS: usize = 1 << 28;
+
 /// The largest kernel side and stride.
 const MAX_SIDE: usize = 1 << 12;
+
+/// The most rows or columns of padding on one side.
+const MAX_PADDING: usize = MAX_SIDE * MAX_SIDE;
 
 /// The shape of one image's tensor: channels, height, width (NCHW with N = 1).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -167,8 +174,42 @@ impl Window {
         Ok(Shape { height, width, ..x })
     }
 
-    /// Rows and columns of the output for this input.
+    /// The same where padding counts as zeros, of which there may be as many as one likes.
+    pub(crate) fn zero_padded(self, x: Shape) -> Result<Shape, String> {
+        if self.is_dilated() {
+            return Err("pools are not dilated".into());
+        }
+        let [height, width] = self.wide_output(x)?;
+        Ok(Shape { height, width, ..x })
+    }
+
+    /// The window without the padding that is not below its kernel, and that padding.
+    pub(crate) fn cropped(self) -> (Self, [usize; 4]) {
+        let reach = |side: usize| (self.kernel[side % 2] - 1) * self.dilation[side % 2];
+        let kept = [0, 1, 2, 3].map(|side| self.padding[side].min(reach(side)));
+        let more = [0, 1, 2, 3].map(|side| self.padding[side] - kept[side]);
+        let padding = kept;
+        (Self { padding, ..self }, more)
+    }
+
+    /// Rows and columns of the output for this input. The padding must be below the kernel.
     pub(crate) fn output(self, input: Shape) -> Result<[usize; 2], String> {
+        let output = self.wide_output(input)?;
+        let (_, more) = self.cropped();
+        for (side, name) in [(0, "height"), (1, "width")] {
+            let [before, after] = [self.padding[side], self.padding[side + 2]];
+            if more[side] != 0 || more[side + 2] != 0 {
+                let k = (self.kernel[side] - 1) * self.dilation[side] + 1;
+                return Err(format!(
+                    "a padding of the {name} by {before} and {after} is not below the kernel of {k}"
+                ));
+            }
+        }
+        Ok(output)
+    }
+
+    /// Rows and columns of the output for this input, whatever the padding.
+    pub(crate) fn wide_output(self, input: Shape) -> Result<[usize; 2], String> {
         let [top, left, bottom, right] = self.padding;
         let side = |axis: usize, name, size: usize, before: usize, after: usize| {
             let [k, stride, dilation] = [self.kernel, self.stride, self.dilation].map(|v| v[axis]);
@@ -179,9 +220,9 @@ impl Window {
                 ));
             }
             let k = (k - 1) * dilation + 1;
-            if before >= k || after >= k {
+            if before.max(after) > MAX_PADDING {
                 return Err(format!(
-                    "a padding of the {name} by {before} and {after} is not below the kernel of {k}"
+                    "a padding of the {name} by {before} and {after} is more than {MAX_PADDING}"
                 ));
             }
             (size + before + after)
@@ -197,11 +238,12 @@ impl Window {
     }
 }
 
+/// The shape of a convolution's output, where the window gives rows and columns.
 pub(crate) fn conv_output(
     x: Shape,
     out_channels: usize,
     groups: usize,
-    window: Window,
+    rows_and_columns: Result<[usize; 2], String>,
 ) -> Result<Shape, String> {
     if groups == 0 || !x.channels.is_multiple_of(groups) || !out_channels.is_multiple_of(groups) {
         return Err(format!(
@@ -209,7 +251,7 @@ pub(crate) fn conv_output(
             x.channels
         ));
     }
-    let [height, width] = window.output(x)?;
+    let [height, width] = rows_and_columns?;
     Ok(Shape {
         channels: out_channels,
         height,

@@ -6,7 +6,7 @@
 use ring_arith::Bits;
 
 use crate::maxpool::larger_clear;
-use crate::{HardSwish, MaxPool, Range};
+use crate::{Curve, HardSwish, MaxPool, Range};
 
 /// [`crate::Drelu`]: [x ≥ 0].
 #[must_use]
@@ -63,6 +63,12 @@ pub const fn is_within(bits: Bits, range: Range, x: i64) -> bool {
 #[must_use]
 pub fn hard_swish(spec: &HardSwish, h: &[i64]) -> Vec<i64> {
     spec.clear(h)
+}
+
+/// [`Curve`].
+#[must_use]
+pub fn curve(spec: &Curve, x: i64) -> i64 {
+    spec.clear(x)
 }
 
 /// [`MaxPool`]: the winners of the protocol's own tournament.

@@ -7,8 +7,9 @@ use std::time::Duration;
 use channel::{Connection, Role, Way};
 use common::{random_shares, run};
 use nonlinear::{
-    ArgMax, ChannelExtend, ChannelSigns, Chunked, Clip, Error, HardSwish, MaxPool, Millionaire,
-    Pool2d, Quotient, Quotients, Range, Relu, SignExtend, SignedRelu, TruncFaithful, TruncReduce,
+    ArgMax, ChannelExtend, ChannelSigns, Chunked, Clip, Curve, Error, HardSwish, MaxPool,
+    Millionaire, Pieces, Pool2d, Quotient, Quotients, Range, Relu, SignExtend, SignedRelu,
+    Symmetry, TruncFaithful, TruncReduce,
 };
 use ring_arith::Bits;
 use sharing::{CotPrice, Party, Rounds};
@@ -55,12 +56,29 @@ async fn everything(party: &Party<'_>, x: &[u64]) -> Result<(), Error> {
         .run(party, x)
         .await?;
     hard_swish().run(party, x).await?;
+    curve().run(party, x).await?;
     Ok(())
 }
 
 /// With every part of its protocol.
 fn hard_swish() -> HardSwish {
     HardSwish::new(BITS, 4, 3, Bits::of(30), CotPrice::bits(32)).expect("it fits")
+}
+
+/// With every part of its protocol.
+fn curve() -> Curve {
+    let numbers = |factor: i64| (0..8).map(|i| factor * i - 9).collect();
+    let pieces = Pieces {
+        low: 0,
+        width: 5,
+        symmetry: Symmetry::Odd,
+        values: numbers(5),
+        slopes: numbers(2),
+        fraction: 1,
+        ramp: Some(3),
+        shift: 5,
+    };
+    Curve::new(BITS, pieces, Bits::of(20), CotPrice::bits(32)).expect("it fits")
 }
 
 fn clip() -> Clip {
@@ -112,9 +130,18 @@ fn rounds() -> Rounds {
             .beside(quotient().use_rounds(1, N)),
         ArgMax::new(12, BITS, CotPrice::bits(32)).rounds(3),
         hard_swish().rounds(N),
+        curve().rounds(N),
     ]
     .into_iter()
     .fold(Rounds::none(), Rounds::then)
+}
+
+/// How many bytes a party says.
+fn said(from: Role) -> u64 {
+    match from {
+        Role::Server => rounds().cost().bytes_to_client(),
+        Role::Client => rounds().cost().bytes_to_server(),
+    }
 }
 
 /// What both parties return over a line that does `harm` to byte `at` of what `from` says.
@@ -153,10 +180,7 @@ fn protocols_follow_each_other_in_one_session() {
 #[test]
 fn a_peer_that_vanishes_anywhere() {
     for from in [Role::Server, Role::Client] {
-        let all = match from {
-            Role::Server => rounds().cost().bytes_to_client(),
-            Role::Client => rounds().cost().bytes_to_server(),
-        };
+        let all = said(from);
         for at in (0..all).step_by(53).chain([all - 1]) {
             let [server, client] = harmed(from, at, Harm::Cut);
             let other = if from.is_server() { client } else { server };
@@ -176,7 +200,8 @@ fn a_peer_that_vanishes_anywhere() {
 #[test]
 fn a_peer_that_lies() {
     for from in [Role::Server, Role::Client] {
-        for at in (0..1500).step_by(61) {
+        let all = said(from);
+        for at in (0..all).step_by(61) {
             let outcome = harmed(from, at, Harm::Flip(0xFF));
             assert!(outcome.iter().all(Result::is_ok), "{outcome:?}");
         }

@@ -3,9 +3,9 @@
 
 use channel::Role;
 use nonlinear::{
-    ArgMax, ChannelExtend, ChannelSigns, Chunked, Clip, Drelu, Error, HardSwish, MaxPool,
-    Millionaire, Pool2d, Quotient, Quotients, Range, Relu, SignExtend, SignedRelu,
-    SplitMillionaire, TruncFaithful, TruncReduce, ZeroExtend,
+    ArgMax, ChannelExtend, ChannelSigns, Chunked, Clip, Curve, Drelu, Error, HardSwish, MaxPool,
+    Millionaire, Pieces, Pool2d, Quotient, Quotients, Range, Relu, SignExtend, SignedRelu,
+    SplitMillionaire, Symmetry, TruncFaithful, TruncReduce, ZeroExtend,
 };
 use ring_arith::Bits;
 use sharing::{CotPrice, Party, Session};
@@ -91,6 +91,7 @@ const BASELINE: &[(&str, Protocol, [&str; 2])] = &[
         signed_relu,
         ["499b9f5202ba06ec", "29052dcb9162ed65"],
     ),
+    ("curve", curve, ["f5799adbf4a97897", "3ba98449c307e239"]),
     (
         "hard-swish",
         hard_swish,
@@ -226,6 +227,22 @@ fn quotient(s: &mut Session, x: &[u64]) -> Result<(), Error> {
 fn max_pool(s: &mut Session, x: &[u64]) -> Result<(), Error> {
     let window = Pool2d::new(6, 7, [3, 3], [2, 2], [1; 4])?;
     let protocol = MaxPool::new(window, BITS, PRICE);
+    run(s, async |p| protocol.run(p, x).await)
+}
+
+fn curve(s: &mut Session, x: &[u64]) -> Result<(), Error> {
+    let numbers = |factor: i64| (0..8).map(|i| factor * i - 9).collect();
+    let pieces = Pieces {
+        low: 0,
+        width: 7,
+        symmetry: Symmetry::Even,
+        values: numbers(5),
+        slopes: numbers(2),
+        fraction: 1,
+        ramp: Some(9),
+        shift: 8,
+    };
+    let protocol = Curve::new(BITS, pieces, Bits::of(15), PRICE).expect("it fits");
     run(s, async |p| protocol.run(p, x).await)
 }
 

@@ -18,9 +18,20 @@ pub(crate) struct Array {
 
 /// The most dimensions.
 const MAX_RANK: usize = 16;
+/// The most elements that a tensor in the file may have: two gigabytes of floats.
+const MAX_STORED: usize = 1 << 29;
 
 /// The number of elements of a shape, at most [`MAX_ELEMENTS`].
 pub(crate) fn elements(dims: &[usize]) -> Result<usize, String> {
+    at_most(MAX_ELEMENTS, dims)
+}
+
+/// The number of elements of a tensor that is in the file.
+pub(crate) fn stored_elements(dims: &[usize]) -> Result<usize, String> {
+    at_most(MAX_STORED, dims)
+}
+
+fn at_most(most: usize, dims: &[usize]) -> Result<usize, String> {
     if dims.len() > MAX_RANK {
         return Err(format!("{} dimensions are too many", dims.len()));
     }
@@ -29,8 +40,11 @@ pub(crate) fn elements(dims: &[usize]) -> Result<usize, String> {
         .iter()
         .try_fold(1_usize, |n, &d| n.checked_mul(d.max(1)));
     match n {
-        Some(n) if n <= MAX_ELEMENTS => Ok(dims.iter().product()),
-        _ => Err(format!("shape {} is too large", show(dims))),
+        Some(n) if n <= most => Ok(dims.iter().product()),
+        _ => Err(format!(
+            "shape {} is too large, beyond {most} values",
+            show(dims)
+        )),
     }
 }
 
@@ -109,12 +123,45 @@ impl Array {
         }
     }
 
+    /// Its values in double precision.
+    #[expect(clippy::cast_precision_loss, reason = "as ONNX casts them")]
+    pub(crate) fn doubles(&self) -> Vec<f64> {
+        match &self.data {
+            Data::Float(v) => v.iter().map(|&v| v.into()).collect(),
+            Data::Int(v) => v.iter().map(|&v| v as f64).collect(),
+        }
+    }
+
     /// Its values, if they are integers.
     pub(crate) const fn as_ints(&self) -> Option<&[i64]> {
         match &self.data {
             Data::Int(v) => Some(v.as_slice()),
             Data::Float(_) => None,
         }
+    }
+
+    /// One number.
+    pub(crate) fn number(value: f32) -> Self {
+        Self {
+            dims: Vec::new(),
+            data: Data::Float(vec![value]),
+        }
+    }
+
+    /// A function of each of its values, as floats.
+    pub(crate) fn mapped(&self, function: impl Fn(f32) -> f32) -> Self {
+        Self {
+            dims: self.dims.clone(),
+            data: Data::Float(self.floats().into_iter().map(function).collect()),
+        }
+    }
+
+    /// Its value, if all are the same.
+    pub(crate) fn uniform(&self) -> Option<f32> {
+        let values = self.floats();
+        let first = values.first().copied()?;
+        let same = values.iter().all(|v| v.to_bits() == first.to_bits());
+        same.then_some(first)
     }
 
     /// Its value, if it has exactly one.
@@ -124,7 +171,7 @@ impl Array {
 
     /// The same values in another shape.
     pub(crate) fn reshaped(&self, dims: Vec<usize>) -> Result<Self, String> {
-        if elements(&dims)? != self.len() {
+        if stored_elements(&dims)? != self.len() {
             return Err(format!("{} values do not fill {}", self.len(), show(&dims)));
         }
         Ok(Self {

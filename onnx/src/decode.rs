@@ -3,7 +3,7 @@
 use rten_onnx::onnx::{DataLocation, DataType, TensorProto};
 
 use crate::Error;
-use crate::array::{Array, Data, elements};
+use crate::array::{Array, Data, stored_elements};
 use crate::external::External;
 
 /// Reads a tensor, wherever its data are.
@@ -16,13 +16,14 @@ pub(crate) fn decode(tensor: &TensorProto, external: &mut External) -> Result<Ar
         .map(|&d| usize::try_from(d).ok())
         .collect();
     let dims = dims.ok_or_else(|| fail("it has a negative dimension".into()))?;
-    let count = elements(&dims).map_err(fail)?;
+    let count = stored_elements(&dims).map_err(fail)?;
     let kind = tensor.data_type.unwrap_or(DataType(0));
     let size = width(kind).ok_or_else(|| fail(format!("its type {kind} is not supported")))?;
     let data = if tensor.data_location == Some(DataLocation::EXTERNAL) {
         convert(kind, &external.read(tensor, count * size)?)
     } else if let Some(raw) = &tensor.raw_data {
-        let raw = raw.borrow();
+        // Each tensor is decoded once; its bytes go then.
+        let raw = raw.take();
         if raw.len() != count * size {
             return Err(fail(format!("{} bytes do not fill it", raw.len())));
         }
@@ -41,8 +42,8 @@ pub(crate) fn decode(tensor: &TensorProto, external: &mut External) -> Result<Ar
 /// Bytes of one value in packed form; `None` for types that are not supported.
 const fn width(kind: DataType) -> Option<usize> {
     match kind {
-        DataType::DOUBLE | DataType::INT64 => Some(8),
-        DataType::FLOAT | DataType::INT32 => Some(4),
+        DataType::DOUBLE | DataType::INT64 | DataType::UINT64 => Some(8),
+        DataType::FLOAT | DataType::INT32 | DataType::UINT32 => Some(4),
         DataType::FLOAT16 | DataType::BFLOAT16 | DataType::INT16 | DataType::UINT16 => Some(2),
         DataType::INT8 | DataType::UINT8 | DataType::BOOL => Some(1),
         _ => None,
@@ -59,7 +60,10 @@ fn convert(kind: DataType, bytes: &[u8]) -> Data {
         DataType::FLOAT16 => floats(numbers(bytes, |b| half(u16::from_le_bytes(b)))),
         DataType::BFLOAT16 => floats(numbers(bytes, |b| brain(u16::from_le_bytes(b)))),
         DataType::INT64 => Data::Int(numbers(bytes, i64::from_le_bytes)),
+        // Those beyond 63 bits wrap; nothing in a network is as large.
+        DataType::UINT64 => Data::Int(numbers(bytes, i64::from_le_bytes)),
         DataType::INT32 => Data::Int(numbers(bytes, |b| i32::from_le_bytes(b).into())),
+        DataType::UINT32 => Data::Int(numbers(bytes, |b| u32::from_le_bytes(b).into())),
         DataType::INT16 => Data::Int(numbers(bytes, |b| i16::from_le_bytes(b).into())),
         DataType::UINT16 => Data::Int(numbers(bytes, |b| u16::from_le_bytes(b).into())),
         DataType::INT8 => Data::Int(numbers(bytes, |b| i8::from_le_bytes(b).into())),
@@ -84,6 +88,8 @@ fn typed(kind: DataType, tensor: &TensorProto) -> Data {
             Data::Float(tensor.int32_data.iter().map(|v| brain(low(v))).collect())
         }
         DataType::INT64 => Data::Int(tensor.int64_data.clone()),
+        // Their field is not read by the parser.
+        DataType::UINT32 | DataType::UINT64 => Data::Int(Vec::new()),
         _ => Data::Int(tensor.int32_data.iter().map(|&v| v.into()).collect()),
     }
 }

@@ -35,7 +35,11 @@ pub enum Error {
         limit: usize,
     },
     /// An opset that this crate does not read.
-    #[error("the file has opset {found}; this program reads opsets 9 to 21")]
+    #[error(
+        "the file has opset {found}; this program reads opsets {} to {}",
+        crate::OPSETS.start(),
+        crate::OPSETS.end()
+    )]
     Opset {
         /// The version in the file.
         found: i64,
@@ -61,7 +65,7 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
-    /// Every operator of the file that Blindray does not have.
+    /// Every kind of operator in the file that Blindray does not have.
     #[error("unsupported operators: {}", list(.0))]
     Unsupported(Vec<Unsupported>),
     /// The network does not fit together.
@@ -69,31 +73,75 @@ pub enum Error {
     Nets(#[from] nets::Error),
 }
 
-/// One operator that Blindray does not have.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+/// A kind of operator that Blindray does not have.
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Unsupported {
     /// The operator.
     pub op: String,
-    /// The node.
+    /// The first node.
     pub node: String,
     /// Which form of it is not supported; empty if the operator as such is unknown.
     pub why: String,
+    /// How many nodes there are of this kind.
+    pub count: usize,
+}
+
+impl Unsupported {
+    pub(crate) fn new(
+        op: impl Into<String>,
+        node: impl Into<String>,
+        why: impl Into<String>,
+    ) -> Self {
+        Self {
+            op: op.into(),
+            node: node.into(),
+            why: why.into(),
+            count: 1,
+        }
+    }
 }
 
 impl fmt::Display for Unsupported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} `{}`", self.op, self.node)?;
+        write!(f, "{} `{}`", cut(&self.op), cut(&self.node))?;
         if !self.why.is_empty() {
             write!(f, " ({})", self.why)?;
         }
-        Ok(())
+        match self.count {
+            1 => Ok(()),
+            count => write!(f, ", {count} times"),
+        }
     }
 }
 
+/// A name short enough for a list of them.
+fn cut(name: &str) -> String {
+    match name.char_indices().nth(MAX_NAME) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
+/// The most characters of a name in a list.
+const MAX_NAME: usize = 48;
+/// The most bytes of a list.
+const MAX_LIST: usize = 1700;
+
+/// All kinds, as far as there is room.
 fn list(all: &[Unsupported]) -> String {
-    let all: Vec<String> = all.iter().map(ToString::to_string).collect();
-    all.join(", ")
+    let mut text = String::new();
+    for (index, one) in all.iter().enumerate() {
+        let next = one.to_string();
+        if text.len() + next.len() > MAX_LIST && index > 0 {
+            return format!("{text}; and {} more kinds", all.len() - index);
+        }
+        if index > 0 {
+            text.push_str("; ");
+        }
+        text.push_str(&next);
+    }
+    text
 }
 
 impl Error {
@@ -112,6 +160,8 @@ pub(crate) enum Fault {
     Invalid(String),
     /// The node is right, but Blindray does not have it.
     Unsupported(String),
+    /// Another node, whose output it takes, is right, but Blindray does not have it.
+    Elsewhere(Unsupported),
     /// Something else is wrong.
     Other(Error),
 }

@@ -9,16 +9,32 @@ use rten_onnx::onnx::TensorProto;
 
 use crate::Error;
 
-/// The folder that external data may come from, and the files that are open.
+/// The folders that external data may come from, and the files that are open.
 pub(crate) struct External {
-    folder: Option<PathBuf>,
+    folders: Vec<PathBuf>,
     files: HashMap<PathBuf, (File, u64)>,
 }
 
 impl External {
     pub(crate) fn new(folder: Option<&Path>) -> Self {
         Self {
-            folder: folder.map(Path::to_path_buf),
+            folders: folder.into_iter().map(Path::to_path_buf).collect(),
+            files: HashMap::new(),
+        }
+    }
+
+    /// For the file at `path`: the folder where it is named and, if that is a link, the folder where it lies. In a
+    /// cache of downloads the model and its data are links into one folder of contents.
+    pub(crate) fn beside(path: &Path) -> Self {
+        let folder = |path: &Path| match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_path_buf(),
+            _ => PathBuf::from("."),
+        };
+        let target = path.canonicalize().ok();
+        Self {
+            folders: std::iter::once(folder(path))
+                .chain(target.as_deref().map(folder))
+                .collect(),
             files: HashMap::new(),
         }
     }
@@ -62,11 +78,10 @@ impl External {
 
     fn open(&mut self, location: &str) -> Result<&mut (File, u64), String> {
         let shown = crate::node::readable(location);
-        let folder = self
-            .folder
-            .as_deref()
-            .ok_or("it lies in another file, and no folder is given")?;
-        let path = confined(folder, location)
+        if self.folders.is_empty() {
+            return Err("it lies in another file, and no folder is given".into());
+        }
+        let path = confined(&self.folders, location)
             .map_err(|problem| format!("external location `{shown}` {problem}"))?;
         let entry = match self.files.entry(path) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
@@ -82,8 +97,8 @@ impl External {
     }
 }
 
-/// The path of the file named by `location`, which must lie in `folder` whatever links there are.
-fn confined(folder: &Path, location: &str) -> Result<PathBuf, String> {
+/// The path of the file that `location` names in one of the folders. Whatever links there are, it must lie in one of them.
+fn confined(folders: &[PathBuf], location: &str) -> Result<PathBuf, String> {
     let relative = Path::new(location);
     let plain = |c: Component<'_>| matches!(c, Component::Normal(_) | Component::CurDir);
     if location.is_empty() || location.contains('\0') || !relative.components().all(plain) {
@@ -93,8 +108,13 @@ fn confined(folder: &Path, location: &str) -> Result<PathBuf, String> {
         path.canonicalize()
             .map_err(|e| format!("cannot be read: {e}"))
     };
-    let (folder, path) = (resolve(folder)?, resolve(&folder.join(relative))?);
-    if !path.starts_with(&folder) {
+    let homes = folders.iter().map(|folder| resolve(folder));
+    let homes = homes.collect::<Result<Vec<_>, _>>()?;
+    let named = folders.iter().map(|folder| folder.join(relative));
+    let named: Vec<PathBuf> = named.collect();
+    let path = named.iter().find(|path| path.exists());
+    let path = resolve(path.unwrap_or(&named[0]))?;
+    if !homes.iter().any(|home| path.starts_with(home)) {
         return Err("leads out of the model's folder".into());
     }
     // Opening a pipe could wait forever.

@@ -5,7 +5,7 @@ mod context;
 mod decode;
 mod error;
 mod external;
-mod finish;
+mod layout;
 mod load;
 mod node;
 mod ops;
@@ -13,4 +13,5 @@ mod value;
 mod wire;
 
 pub use error::{Error, Unsupported};
-pub use load::{MAX_FILE_BYTES, Network, OPSETS, from_bytes, load};
+pub use load::{MAX_FILE_BYTES, Network, OPSETS, Output, from_bytes, load};
+pub use ops::{OPERATORS, Operator, operators};

@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::external::External;
 
 /// The versions of the ONNX operator set that are read.
-pub const OPSETS: RangeInclusive<i64> = 9..=21;
+pub const OPSETS: RangeInclusive<i64> = 7..=24;
 
 /// The longest file, the limit of its format.
 pub const MAX_FILE_BYTES: usize = 1 << 31;
@@ -20,17 +20,44 @@ pub const MAX_FILE_BYTES: usize = 1 << 31;
 #[derive(Clone, PartialEq, Debug)]
 #[non_exhaustive]
 pub struct Network {
-    /// The network. Its outputs are logits: a softmax or sigmoid at the very end is not part of it.
+    /// The network. Its outputs are those of the file, one after the other, as logits: a softmax or sigmoid at the very end
+    /// is not part of it. Its input has channels, rows and columns in this order, whatever order the file has.
     pub model: FloatModel,
-    /// The head that stood at the end, if there was one.
-    pub head: Option<Head>,
+    /// What the outputs are.
+    pub outputs: Vec<Output>,
+    /// What the user must know of how the file was read.
+    pub notes: Vec<String>,
     /// The program that wrote the file.
     pub producer: String,
     /// The version of the ONNX operator set that the file uses.
     pub opset: i64,
 }
 
-/// Reads an ONNX file. Its external data may lie in the same folder or below.
+impl Network {
+    /// The head that stood at the end, if there was one and there is one output.
+    #[must_use]
+    pub fn head(&self) -> Option<Head> {
+        match &self.outputs[..] {
+            [one] => one.head,
+            _ => None,
+        }
+    }
+}
+
+/// An output of the file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Output {
+    /// Its name.
+    pub name: String,
+    /// How many values it has.
+    pub len: usize,
+    /// The head that stood before it, if there was one.
+    pub head: Option<Head>,
+}
+
+/// Reads an ONNX file. Its external data may lie in the same folder or below; if the file is a link, also in the folder
+/// where it leads, or below that.
 ///
 /// # Errors
 /// [`Error::File`]; [`Error::InFile`] around any error of [`from_bytes`].
@@ -56,11 +83,7 @@ pub fn load(path: &Path) -> Result<Network, Error> {
         }));
     }
     let bytes = std::fs::read(path).map_err(unreadable)?;
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    from_bytes(&bytes, Some(folder)).map_err(in_file)
+    read(&bytes, External::beside(path)).map_err(in_file)
 }
 
 /// Reads the bytes of an ONNX file. External data come only from `folder`.
@@ -68,8 +91,12 @@ pub fn load(path: &Path) -> Result<Network, Error> {
 /// # Errors
 /// [`Error::NotOnnx`], [`Error::TooLarge`], [`Error::Opset`] for the file as a whole;
 /// [`Error::Graph`], [`Error::Tensor`], [`Error::Node`], [`Error::Nets`] for what is wrong in it;
-/// [`Error::Unsupported`] naming every operator that Blindray does not have.
+/// [`Error::Unsupported`] naming every kind of operator that Blindray does not have.
 pub fn from_bytes(bytes: &[u8], folder: Option<&Path>) -> Result<Network, Error> {
+    read(bytes, External::new(folder))
+}
+
+fn read(bytes: &[u8], mut external: External) -> Result<Network, Error> {
     if bytes.len() > MAX_FILE_BYTES {
         return Err(Error::TooLarge {
             what: "bytes",
@@ -83,17 +110,16 @@ pub fn from_bytes(bytes: &[u8], folder: Option<&Path>) -> Result<Network, Error>
         .as_ref()
         .ok_or_else(|| Error::NotOnnx("it has no graph".into()))?;
     let opset = opset(&proto)?;
-    let mut external = External::new(folder);
-    let context = Context::new(graph, opset, &mut external)?;
-    let (model, head) = context.lower()?;
+    let lowered = Context::new(graph, opset, &mut external)?.lower()?;
     let producer = proto
         .producer_name
         .as_deref()
         .map(crate::node::readable)
         .unwrap_or_default();
     Ok(Network {
-        model,
-        head,
+        model: lowered.model,
+        outputs: lowered.outputs,
+        notes: lowered.notes,
         producer,
         opset,
     })

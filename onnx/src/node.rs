@@ -1,14 +1,21 @@
 //! One node of the file: its label, attributes and inputs.
 
-use rten_onnx::onnx::{AttributeProto, NodeProto, TensorProto};
+use rten_onnx::onnx::{AttributeProto, GraphProto, NodeProto, TensorProto};
 
 use crate::error::{Fault, invalid};
+
+/// The most bytes of a text that is shown. Model files refuse names of nodes that are much longer.
+const MAX_TEXT: usize = 96;
 
 /// A text of the file as it may be shown: cut short, and without control characters.
 pub(crate) fn readable(text: &str) -> String {
     let clean = |c: char| if c.is_control() { '?' } else { c };
-    let mut out: String = text.chars().take(96).map(clean).collect();
-    if out.len() < text.len() && text.chars().nth(96).is_some() {
+    let end = (0..=MAX_TEXT.min(text.len()))
+        .rev()
+        .find(|&end| text.is_char_boundary(end));
+    let (kept, rest) = text.split_at(end.unwrap_or(0));
+    let mut out: String = kept.chars().map(clean).collect();
+    if !rest.is_empty() {
         out.push('…');
     }
     out
@@ -96,6 +103,10 @@ impl<'a> Node<'a> {
 
     pub(crate) fn tensor(&self, name: &str) -> Option<&'a TensorProto> {
         self.attribute(name).and_then(|a| a.t.as_ref())
+    }
+
+    pub(crate) fn graph(&self, name: &str) -> Option<&'a GraphProto> {
+        self.attribute(name).and_then(|a| a.g.as_ref())
     }
 
     /// Exactly `N` integers, none negative.

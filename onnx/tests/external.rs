@@ -123,3 +123,27 @@ fn external_data_stay_in_the_folder() {
             .contains("no folder is given")
     );
 }
+
+/// A cache of downloads: what a snapshot names are links to contents that lie elsewhere.
+#[cfg(unix)]
+#[test]
+fn links_into_the_folder_of_the_model_itself_are_followed() {
+    use std::os::unix::fs::symlink;
+
+    let root = folders();
+    let [snapshot, blobs] = ["snapshot", "blobs"].map(|name| root.path().join(name));
+    fs::create_dir(&snapshot).expect("a folder");
+    fs::create_dir(&blobs).expect("a folder");
+    fs::write(blobs.join("a1"), external(&[("location", "net.onnx.data")])).expect("a file");
+    fs::rename(root.path().join("model/w.data"), blobs.join("b2")).expect("it moves");
+    symlink("../blobs/a1", snapshot.join("net.onnx")).expect("a link");
+    symlink("../blobs/b2", snapshot.join("net.onnx.data")).expect("a link");
+    let network = onnx::load(&snapshot.join("net.onnx")).expect("it loads");
+    assert_eq!(network.model.run(&[1.0; 4]).expect("it runs"), [6.0]);
+
+    // Only where the model lies itself.
+    fs::remove_file(snapshot.join("net.onnx.data")).expect("it goes");
+    symlink("../secret", snapshot.join("net.onnx.data")).expect("a link");
+    let error = onnx::load(&snapshot.join("net.onnx")).expect_err("it leads out");
+    assert!(error.to_string().contains("leads out of"), "{error}");
+}

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 #[test]
 fn the_file_as_a_whole() {
     let relu = || File::new(&[1, 1, 2, 2]).node("Relu", "x", "y", &[]);
-    for (opset, good) in [(8, false), (9, true), (21, true), (22, false)] {
+    for (opset, good) in [(6, false), (7, true), (24, true), (25, false)] {
         assert_eq!(relu().opset(opset).load().is_ok(), good, "{opset}");
     }
     assert!(
@@ -22,9 +22,9 @@ fn the_file_as_a_whole() {
     assert!(onnx::from_bytes(b"PK\x03\x04 is a zip", None).is_err());
     assert!(onnx::load(Path::new("no/such.onnx")).is_err());
     for input in [
-        &[2, 1, 2, 2][..],
-        &[1, 0, 2, 2],
-        &[1, 1, 2],
+        &[1, 0, 2, 2][..],
+        &[1],
+        &[1, 1, 2, 2, 2],
         &[1, -1, 2, 2],
         &[1, 1 << 40, 1 << 40, 1],
     ] {
@@ -164,7 +164,7 @@ proptest! {
             12,
         ),
         op in 0..11_usize,
-        opset in 9..22_i64,
+        opset in 7..25_i64,
     ) {
         let n = |from: usize, count: usize| numbers[from..from + count].to_vec();
         let file = File::new(&[1, 4, 5, 6])
@@ -203,34 +203,19 @@ proptest! {
 }
 
 #[test]
-fn gates_that_do_not_fit() {
+fn products_that_do_not_fit() {
     let x = || File::new(&[1, 2, 2, 2]);
     let refused = |file: File, with: &str| {
         let error = file.node("Mul", "x g", "y", &[]).error();
         assert!(error.contains(with), "{error}");
     };
-    let conv = |dims: &[i64], n| {
-        let file = x().floats("w", dims, &vec![1.0; n]);
-        file.node("GlobalAveragePool", "x", "m", &[])
-            .node("Conv", "m w", "g", &[])
-    };
-    refused(conv(&[3, 2, 1, 1], 6), "of [1, 2, 2, 2] and [1, 3, 1, 1]");
-    refused(conv(&[1, 2, 1, 1], 2), "of [1, 2, 2, 2] and [1, 1, 1, 1]");
-    let spatial = x().floats("w", &[1, 2, 1, 1], &[1.0; 2]);
-    let spatial = spatial.node("Conv", "x w", "g", &[]);
-    refused(spatial, "of [1, 2, 2, 2] and [1, 1, 2, 2]");
-    let rows = x().floats("w", &[2, 2, 2, 1], &[1.0; 8]);
-    let rows = rows.node("Conv", "x w", "g", &[]);
-    refused(rows, "of [1, 2, 2, 2] and [1, 2, 1, 2]");
-    let vector = x().node("GlobalAveragePool", "x", "m", &[]);
-    let vector = vector.node("Flatten", "m", "g", &[]);
-    refused(vector, "of [1, 2, 2, 2] and [1, 2]");
-    refused(
-        x().node("Relu", "x", "g", &[]),
-        "of [1, 2, 2, 2] and [1, 2, 2, 2]",
-    );
-    let five = x().ints("s", &[1, 2, 1, 2, 2]);
-    refused(five.node("Reshape", "x s", "g", &[]), "five dimensions");
+    let three = x().floats("w", &[3, 2, 1, 1], &[1.0; 6]);
+    let three = three
+        .node("GlobalAveragePool", "x", "m", &[])
+        .node("Conv", "m w", "g", &[]);
+    refused(three, "[1, 2, 2, 2] and [1, 3, 1, 1] do not fit together");
+    let flat = x().ints("s", &[1, 8]);
+    refused(flat.node("Reshape", "x s", "g", &[]), "do not fit together");
     assert!(
         x().node("Mul", "x", "y", &[])
             .error()
@@ -251,7 +236,7 @@ fn activations_that_lie() {
         let five = x()
             .node("Reshape", "x s", "r", &[])
             .node(op, "r", "y", &sixth);
-        assert!(five.error().contains("five dimensions"));
+        assert_eq!(five.run(&[3.0; 8]).len(), 8);
     }
     let ramp = |by: f32| {
         File::new(&[1, 2, 2, 2])

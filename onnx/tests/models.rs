@@ -52,7 +52,10 @@ fn resnet20() {
         let file = format!("resnet20_cifar10/resnet20_cifar10{exporter}.onnx");
         let Some(result) = load(&file) else { return };
         let network = result.expect("every operator is there");
-        assert_eq!((network.producer.as_str(), network.head), ("pytorch", None));
+        assert_eq!(
+            (network.producer.as_str(), network.head()),
+            ("pytorch", None)
+        );
         assert_eq!(network.opset, if exporter.is_empty() { 17 } else { 20 });
         let shortcut = |n: &&nets::Node<Op>| matches!(n.op.name(), "subsample" | "pad-channels");
         assert_eq!(
@@ -100,7 +103,7 @@ fn stored(file: &str) -> Vec<f32> {
 /// A graph of torchvision with constant weights, on an image of ones, against the stored output.
 fn light(name: &str, head: Option<Head>) -> Option<FloatModel> {
     let network = load(&format!("onnx_light/light_{name}.onnx"))?.expect("every operator is there");
-    assert_eq!(network.head, head);
+    assert_eq!(network.head(), head);
     let logits = network.model.run(&vec![1.0; 3 * 224 * 224]);
     let mut found = logits.expect("it runs");
     if head == Some(Head::Softmax) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use channel::Cost;
 use nets::{
-    Algorithm, GraphBuilder, IntGraph, IntOp, LayerShape, LayerWeights, PrivateWeights, Shape,
-    Window, run_integer,
+    Algorithm, GraphBuilder, IntGraph, IntOp, LayerShape, LayerWeights, Places, PrivateWeights,
+    Shape, Window, run_integer,
 };
 use ot::CotPrice;
 use rand_core::Rng;
@@ -267,6 +267,20 @@ fn noise_goes_nowhere_else() {
     refused(&|g, layer| g.push("sum", IntOp::Add, &[layer, layer]));
     refused(&|g, layer| g.push("joined", IntOp::Concat, &[layer, layer]));
     refused(&|g, layer| g.push("narrow", IntOp::Narrow { to: 20 }, &[layer]));
+    refused(&|g, layer| {
+        let [channels, rows, columns] = [const { Places::All }; 3];
+        let pick = IntOp::Pick {
+            channels,
+            rows,
+            columns,
+        };
+        g.push("pick", pick, &[layer])
+    });
+    refused(&|g, layer| {
+        let shape = g.type_of(layer).expect("it fits").shape;
+        let order = [0, 1, 2];
+        g.push("reorder", IntOp::Reorder { order, shape }, &[layer])
+    });
     refused(&|g, layer| {
         let cut = g.push("cut", reduce(3), &[layer]);
         let relu = g.push("relu", IntOp::Relu, &[cut]);

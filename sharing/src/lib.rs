@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod and;
+mod and_each;
 mod arithmetic;
 mod b2a;
 mod bit_products;
@@ -13,6 +14,7 @@ mod mul;
 mod mux;
 mod party;
 mod prg;
+mod random_bits;
 mod random_products;
 mod rounds;
 mod scale_rows;
@@ -20,6 +22,7 @@ mod session;
 mod triples;
 
 pub use and::{And, AndLevel};
+pub use and_each::AndEach;
 pub use arithmetic::{Input, Open, Reveal};
 pub use b2a::B2a;
 pub use bit_products::{BitProducts, Factors};
@@ -30,6 +33,7 @@ pub use mux::Mux;
 pub use ot::{CotPrice, Extension, default_extension};
 pub use party::{Later, Party};
 pub use prg::Prg;
+pub use random_bits::RandomBits;
 pub use rounds::Rounds;
 pub use scale_rows::ScaleRows;
 pub use session::Session;

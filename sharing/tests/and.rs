@@ -7,7 +7,7 @@ use common::{LENGTHS, clear_bits, digit, own, run, share_bits};
 use proptest::prelude::*;
 use ring_arith::BitVec;
 use sharing::ideal::and;
-use sharing::{And, AndLevel, Rounds};
+use sharing::{And, AndEach, AndLevel, Rounds};
 use testkit::{bits, rng};
 
 /// Times every case is repeated, so that it meets every value of the random OTs.
@@ -58,6 +58,28 @@ fn costs_are_what_the_documentation_says() {
     let expected = Rounds::exchange(4, 4).with_cots(12, 12);
     assert_eq!(AndLevel.rounds(5, 7), expected);
     assert_eq!(AndLevel.rounds(0, 0).cost(), Cost::none());
+    // Five bits for each of seven factors.
+    let expected = Rounds::exchange(5, 5).with_cots(7, 7);
+    assert_eq!(AndEach.rounds(4, 7), expected);
+    assert_eq!(AndEach.rounds(0, 7), Rounds::none());
+}
+
+#[test]
+#[should_panic(expected = "differ in length")]
+fn many_factors_of_different_lengths_are_our_own_bug() {
+    let _ = run(&Rounds::none(), async |party| {
+        let y = [BitVec::zeros(1), BitVec::zeros(2)];
+        AndEach.run(party, &BitVec::zeros(1), &y).await
+    });
+}
+
+#[test]
+#[should_panic(expected = "129 products")]
+fn more_products_than_a_random_ot_has_bits_are_our_own_bug() {
+    let _ = run(&Rounds::none(), async |party| {
+        let y = vec![BitVec::zeros(1); AndEach::MAX_WIDTH + 1];
+        AndEach.run(party, &BitVec::zeros(1), &y).await
+    });
 }
 
 #[test]
@@ -102,6 +124,27 @@ proptest! {
             let (at_server, at_client) = (&server.1[i], &client.1[i]);
             prop_assert_eq!(at_server.0.xor(&at_client.0), and(&a.0, &b.0));
             prop_assert_eq!(at_server.1.xor(&at_client.1), and(&a.0, &c.0));
+        }
+    }
+
+    #[test]
+    fn one_factor_for_each(width in 0_usize..=128, n in 0_usize..150, seed: u64) {
+        let rng = &mut rng(seed);
+        let mut fresh = || {
+            let x = bits(n, rng);
+            let shares = share_bits(rng, &x);
+            (x, shares)
+        };
+        let x = fresh();
+        let y: Vec<_> = (0..width).map(|_| fresh()).collect();
+        let [server, client] = run(&AndEach.rounds(width, n), async |party| {
+            let role = party.role();
+            let own: Vec<BitVec> = y.iter().map(|y| own(role, &y.1).clone()).collect();
+            AndEach.run(party, common::own(role, &x.1), &own).await
+        });
+        prop_assert_eq!(server.len(), width);
+        for (i, y) in y.iter().enumerate() {
+            prop_assert_eq!(server[i].xor(&client[i]), and(&x.0, &y.0));
         }
     }
 }

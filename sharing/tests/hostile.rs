@@ -9,8 +9,8 @@ use channel::{Connection, Memory, Relay, Role, Way};
 use common::values;
 use ring_arith::{BitVec, Bits};
 use sharing::{
-    And, B2a, BitProducts, Error, Factors, Input, Later, Mul, Mux, Open, OpenBits, Party, Reveal,
-    RevealBits, ScaleRows, Session, default_extension,
+    And, AndEach, B2a, BitProducts, Error, Factors, Input, Later, Mul, Mux, Open, OpenBits, Party,
+    RandomBits, Reveal, RevealBits, ScaleRows, Session, default_extension,
 };
 use testkit::{bits, ideal_session, rng, run_over, run_sessions};
 
@@ -32,6 +32,8 @@ async fn protocols(party: &Party<'_>) -> Result<(), Error> {
     };
     input.run(party, (!server).then_some(&x), N).await?;
     And.run(party, &b, &b).await?;
+    AndEach.run(party, &b, &[b.clone(), b.clone()]).await?;
+    RandomBits::draw(party, N, BITS)?.numbers(party).await?;
     B2a { bits: BITS }.run(party, &b).await?;
     Mux { bits: BITS }.run(party, &b, &x).await?;
     Mul { bits: BITS }.run(party, &x, &x).await?;

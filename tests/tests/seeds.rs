@@ -1,6 +1,7 @@
 //! The seeds of the fuzz targets are what they are meant to be: files that are read.
 
 use std::fmt::Display;
+use std::num::NonZeroU32;
 use std::path::Path;
 
 /// Reads every seed of a target; `read` must take all but those named.
@@ -43,4 +44,12 @@ fn files_are_read() {
         nets::PublicModel::from_json(bytes).map(drop)
     });
     seeds("image", &[], |bytes| images::decode(bytes).map(drop));
+    // The frame that is chosen comes first, then what stands after the preamble.
+    seeds("dicom", &[], |bytes| {
+        let file = [&[0; 128], &b"DICM"[..], &bytes[1..]].concat();
+        images::decode_frame(&file, NonZeroU32::new(bytes[0].into())).map(drop)
+    });
+    // Four bytes describe the samples of a stream.
+    let jpeg = |bytes: &[u8]| images::decode(&bytes[4..]).map(drop);
+    seeds("jpeg", &[], jpeg);
 }

@@ -3,19 +3,19 @@
 use std::time::Instant;
 
 use images::Image;
-use nets::Model;
+use nets::{Model, run_integer_counting};
 use service::{Finding, Times};
 
 use crate::args::{Arithmetic, ClearArgs};
 use crate::failure::{Failure, Outcome};
 use crate::inputs::Inputs;
 use crate::model;
-use crate::report::{Report, seconds, widths};
+use crate::report::{Report, accepted, seconds, unlike, widths};
 use crate::ui::Ui;
 
 /// Runs the network without secrecy on every input.
 pub(crate) fn clear(args: &ClearArgs, ui: Ui) -> Outcome<()> {
-    let inputs = Inputs::find(&args.input)?;
+    let inputs = Inputs::find(&args.input, args.frame, ui)?;
     let model = model::load(&args.model, ui)?;
     for image in inputs {
         let image = image?;
@@ -34,6 +34,7 @@ pub(crate) fn run(model: &Model, image: &Image, arithmetic: Arithmetic) -> Outco
         .collect();
     let preprocess_s = seconds(begin.elapsed());
     let online = Instant::now();
+    let mut counts = None;
     let (outputs, bits) = match arithmetic {
         Arithmetic::Float => {
             let logits = views.iter().map(|view| model.run_float(view.values()));
@@ -41,8 +42,16 @@ pub(crate) fn run(model: &Model, image: &Image, arithmetic: Arithmetic) -> Outco
             (Finding::of_floats(public, &logits), None)
         }
         Arithmetic::Fixed => {
-            let raw = views.iter().map(|view| model.run_integer(view.fixed()));
-            let raw: Vec<_> = raw.collect::<Result<_, _>>().map_err(Failure::run)?;
+            let mut raw = Vec::with_capacity(views.len());
+            let (mut wrapped, mut clipped) = (0, 0);
+            for view in &views {
+                let counted = run_integer_counting(&public.graph, &model.weights, view.fixed());
+                let (integers, counts) = counted.map_err(Failure::run)?;
+                raw.push(integers);
+                wrapped += counts.wrapped;
+                clipped += counts.clipped;
+            }
+            counts = Some((wrapped, clipped));
             (
                 Finding::of_integers(public, &raw),
                 Some(widths(&public.graph)),
@@ -63,6 +72,10 @@ pub(crate) fn run(model: &Model, image: &Image, arithmetic: Arithmetic) -> Outco
         input: image.name.clone(),
         input_sha256: image.sha256.clone(),
         outputs,
+        unlike: unlike(public, image),
+        accepted: accepted(public),
+        wrapped: counts.map(|(wrapped, _)| wrapped),
+        clipped: counts.map(|(_, clipped)| clipped),
         exact: None,
         deviation: None,
         comm: None,

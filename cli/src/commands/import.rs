@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use backbones::backbone;
-use images::Image;
-use import::{ImportOptions, ImportReport, WeightBits, quantise};
+use import::{ImportOptions, ImportReport, WeightBits, imported};
 use nets::{Crops, Head, Preprocessing, PublicModel, Source, StateDict};
-use secure::Mode;
+use serde::Serialize;
 
 use crate::args::ImportArgs;
+use crate::commands::judged::{Plan, Price, judge, lines, readable};
 use crate::failure::{Failure, Outcome};
 use crate::file::{self, Outputs};
+use crate::inputs;
 use crate::model::{self, problem};
 use crate::text::{Side, Table, counted, put};
 use crate::ui::Ui;
@@ -19,14 +20,14 @@ use crate::ui::Ui;
 pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
     let public = public_part(args)?;
     let outputs = outputs(args, &public)?;
-    let files = images::find(&args.calibrate, args.images as usize)?;
+    let files = inputs::folder(&args.calibrate, args.images as usize, ui)?;
     for file in &files {
         outputs.spare("--calibrate", file)?;
     }
     images::check_all(&files)?;
     let speed = args.speed.speed()?;
     let mut source = match (&args.onnx, &args.arch, &args.weights) {
-        (Some(file), ..) => from_onnx(file, args)?,
+        (Some(file), ..) => from_onnx(file, args, ui)?,
         (None, Some(arch), Some(weights)) => from_state_dict(arch, weights)?,
         // The parser asks for one or the other.
         _ => return Err(Failure::input("give --onnx, or --arch and --weights")),
@@ -50,7 +51,7 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
         source.labels.clone_from(&args.labels);
     }
     source.preprocessing = with_geometry(args, source.preprocessing)?;
-    let samples = samples(&files, &source.preprocessing, ui)?;
+    let samples = samples(args, &files, &source.preprocessing, ui)?;
     let options = ImportOptions {
         name: file::stem(&args.out, ".bray"),
         activation_bits: args.activation_bits,
@@ -60,26 +61,55 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
                 accuracy: args.accuracy,
             },
         },
+        ranges: args.ranges.into(),
+        margin: args.margin,
         ..ImportOptions::default()
     };
-    let (model, mut report) = quantise(&source, &samples, &options).map_err(|e| match e {
+    let bar = ui.steps();
+    let imported = imported(&source, &samples, &options, &mut |progress| {
+        bar.reach(progress.done, progress.steps);
+    });
+    drop(bar);
+    let mut imported = imported.map_err(|e| match e {
         import::Error::Nets(error) => Failure::input(problem(&error)),
         error => Failure::input(error),
     })?;
+    for warning in &imported.report.warnings {
+        ui.note(&format!("WARNING: {warning}"));
+    }
+    let (report, accepted) = (&imported.report, args.accept_accuracy_loss);
+    judge(report, &mut imported.model.public, accepted)?;
     let algorithms = args.algorithms.on(speed.wire.network);
-    let (mode, constants) = (Mode::Faithful, &speed.constants);
-    let chosen = model::choose(&model, &algorithms, mode, speed.extension, constants)?;
-    let model = chosen.model;
+    let plan = Plan {
+        algorithms: &algorithms,
+        speed: &speed,
+    };
+    let chosen = plan.choose(&imported.model)?;
+    let prices = plan.prices(&imported, &source, &options, &chosen)?;
+    let (model, mut report) = (chosen.model, imported.report);
     for (layer, choice) in report.layers.iter_mut().zip(&chosen.layers) {
         layer.algorithm = choice.chosen.to_string();
     }
     let (bytes, json) = (model.to_bytes(), model.public.to_json());
+    readable(&bytes, &json)?;
     outputs.write(&[&bytes, json.as_ref()])?;
     if ui.is_json() {
-        ui.json_line(&report)
+        let prices = &prices;
+        ui.json_line(&Priced {
+            report: &report,
+            prices,
+        })
     } else {
-        ui.text(&table(&report, &args.out, &public))
+        ui.text(&table(&report, &prices, &args.out, &public))
     }
+}
+
+/// The report of an import, and what other ranges would cost.
+#[derive(Serialize)]
+struct Priced<'a> {
+    #[serde(flatten)]
+    report: &'a ImportReport,
+    prices: &'a [Price],
 }
 
 /// Where the public part goes: unless said otherwise, beside the model file, under its name.
@@ -109,11 +139,16 @@ fn outputs(args: &ImportArgs, public: &Path) -> Outcome<Outputs> {
 }
 
 /// Inputs from the calibration images: of each image one view, and all views take their turn.
-fn samples(files: &[PathBuf], preprocessing: &Preprocessing, ui: Ui) -> Outcome<Vec<Vec<f32>>> {
+fn samples(
+    args: &ImportArgs,
+    files: &[PathBuf],
+    preprocessing: &Preprocessing,
+    ui: Ui,
+) -> Outcome<Vec<Vec<f32>>> {
     ui.note(&format!("calibrating on {}", counted(files.len(), "image")));
     let views = preprocessing.views();
     let sample = |(i, file): (usize, &PathBuf)| {
-        let image = Image::open(file)?;
+        let image = inputs::open(file, args.frame, ui)?;
         let pixels = preprocessing.pixels(&image.picture, i % views);
         preprocessing.values(&pixels).map_err(Failure::input)
     };
@@ -153,15 +188,29 @@ fn from_state_dict(arch: &str, file: &Path) -> Outcome<Source> {
     })
 }
 
+/// A mean or deviation above this is none of values between 0 and 1.
+const LEVELS: f64 = 2.0;
+
 /// A network with the preprocessing and labels that an ONNX file does not carry.
-fn from_onnx(file: &Path, args: &ImportArgs) -> Outcome<Source> {
+fn from_onnx(file: &Path, args: &ImportArgs, ui: Ui) -> Outcome<Source> {
     let network = onnx::load(file).map_err(Failure::input)?;
+    for note in &network.notes {
+        ui.note(note);
+    }
+    if let [_, second, ..] = &network.outputs[..] {
+        return Err(Failure::input(format!(
+            "the network has {} outputs, the second of which is `{}`: export it with one",
+            network.outputs.len(),
+            second.name
+        )));
+    }
+    let head = network.head();
     let graph = &network.model.graph;
     let (shape, outputs) = (*graph.input(), graph.output().len());
     let channels = shape.channels;
     if !matches!(channels, 1 | 3) {
         return Err(Failure::input(format!(
-            "the network takes {channels} channels, and images have 1 or 3"
+            "the network takes inputs of {shape} (channels, rows, columns), and expected are images of 1 or 3 channels with rows and columns of a fixed size"
         )));
     }
     let per_channel = |option: &str, given: &[f64], default: f64| match given.len() {
@@ -173,21 +222,29 @@ fn from_onnx(file: &Path, args: &ImportArgs) -> Outcome<Source> {
     };
     let mean = per_channel("--mean", &args.mean, 0.0)?;
     let std = per_channel("--std", &args.std, 1.0)?;
+    for (option, given) in [("--mean", &mean), ("--std", &std)] {
+        if let Some(level) = given.iter().find(|&&v| v > LEVELS) {
+            return Err(Failure::input(format!(
+                "{option} is in parts of 1, since pixels are divided by 255 before: {level} looks like a level of 0 to 255, for which {:.4} would be right",
+                level / 255.0
+            )));
+        }
+    }
     let preprocessing = Preprocessing::new(shape, mean, std);
     Ok(Source {
         arch: file::stem(file, ".onnx"),
         float: network.model,
         preprocessing,
         labels: (0..outputs).map(|i| i.to_string()).collect(),
-        head: network.head.unwrap_or(if args.multi_label {
-            Head::Sigmoid
-        } else {
-            Head::Softmax
+        head: head.unwrap_or(match args.multi_label || outputs == 1 {
+            // A single output is yes or no.
+            true => Head::Sigmoid,
+            false => Head::Softmax,
         }),
     })
 }
 
-fn table(report: &ImportReport, out: &Path, public: &Path) -> String {
+fn table(report: &ImportReport, prices: &[Price], out: &Path, public: &Path) -> String {
     let mut layers = Table::new([
         ("layer", Side::Left),
         ("weights", Side::Right),
@@ -227,6 +284,10 @@ fn table(report: &ImportReport, out: &Path, public: &Path) -> String {
             report.wrapped
         ),
     );
+    for fault in &report.faults {
+        put(&mut text, format_args!("Accepted: {fault}."));
+    }
+    text += &lines(prices);
     put(
         &mut text,
         format_args!(

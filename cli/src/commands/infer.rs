@@ -6,6 +6,7 @@ use crate::args::{InferArgs, Preset};
 use crate::failure::{Failure, Outcome};
 use crate::inputs::Inputs;
 use crate::link::resolve;
+use crate::report::{accepted, unlike};
 use crate::ui::Ui;
 use crate::{client, model};
 
@@ -19,7 +20,7 @@ pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
         }
         None => args.expect_model.as_deref().map(digest).transpose()?,
     };
-    let inputs = Inputs::find(&args.input)?;
+    let inputs = Inputs::find(&args.input, args.frame, ui)?;
     let request = Request {
         images: inputs.number()?,
         mode: args.mode.into(),
@@ -41,9 +42,25 @@ pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
     ui.note(&format!(
         "model {model} from {peer}, linear layers {layers}, COTs by {extension}"
     ));
+    if let Some(accepted) = accepted(session.model()) {
+        ui.note(&format!(
+            "WARNING: this was accepted when the model was made: {accepted}"
+        ));
+    }
     client::run_ahead(&mut session, ui)?;
     for image in inputs {
         let image = image?;
+        // Before anything of the image is sent.
+        if let Some(unlike) = unlike(session.model(), &image) {
+            if args.strict_input {
+                let cause = format!("{unlike}; nothing was asked of the server about it");
+                return Err(Failure::input(cause).with(&image.name));
+            }
+            ui.note(&format!(
+                "WARNING: image {}: {unlike}; its finding may be wrong",
+                image.name
+            ));
+        }
         let report = client::infer(&mut session, &image, ui);
         ui.result(&report.map_err(|failure| failure.with(&image.name))?)?;
     }

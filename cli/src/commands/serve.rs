@@ -15,6 +15,7 @@ use crate::args::ServeArgs;
 use crate::failure::{Failure, Outcome};
 use crate::link::{self, resolve};
 use crate::model::EMBEDDED;
+use crate::report::accepted;
 use crate::text::{self, counted, hex};
 use crate::ui::Ui;
 use crate::{entropy, interrupt, model};
@@ -46,6 +47,7 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     let constants = CpuModel::default();
     let chosen = model::choose(&model, &algorithms, mode, options.extension, &constants)?;
     let model = chosen.model;
+    let accepted = accepted(&model.public);
     let digest = model.public.digest();
     let public = model.public.opened(args.open.into());
     let public = public.map_err(|error| Failure::input(format!("--open: {error}")))?;
@@ -57,6 +59,11 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     announce(&listener, &server, ui)?;
     warn_of_public_part(&args.model.model, &digest, ui);
     warn_of_rate(&server, args, ui);
+    if let Some(accepted) = accepted {
+        ui.note(&format!(
+            "WARNING: this was accepted when the model was made: {accepted}"
+        ));
+    }
 
     let (failed, mut strangers) = (AtomicU64::new(0), Strangers::new(ui));
     let begun = std::thread::scope(|scope| -> Outcome<u64> {

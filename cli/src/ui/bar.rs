@@ -79,3 +79,29 @@ impl Drop for Bar {
         self.bar.finish_and_clear();
     }
 }
+
+/// A progress bar of work that moves no bytes.
+pub(crate) struct Steps(ProgressBar);
+
+impl Steps {
+    /// One that is not shown does nothing.
+    pub(super) fn new(shown: bool) -> Self {
+        let form = "{bar:30} {percent} %  {elapsed} gone, {eta} left";
+        Self(match shown {
+            true => line(Some(1), form),
+            false => ProgressBar::hidden(),
+        })
+    }
+
+    /// Moves the bar on: this many of so many steps are done.
+    pub(crate) fn reach(&self, done: u64, steps: u64) {
+        self.0.set_length(steps);
+        self.0.set_position(done);
+    }
+}
+
+impl Drop for Steps {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

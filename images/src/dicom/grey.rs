@@ -1,29 +1,37 @@
-//! Stored values to grey: rescale, window, inversion (PS3.3 C.11.1 and C.11.2). Of several windows the first counts;
-//! tables of values of interest (VOI LUT Sequence) are left out, as one of several views that a file may offer.
+//! Stored values to grey: modality, values of interest, inversion (PS3.3 C.11.1 and C.11.2).
 
 use nets::Samples;
 
-use super::attributes::{Description, Function, Photometric, Window};
+use super::attributes::{
+    Description, Function, Interest, Modality, Photometric, Window, signed_value,
+};
 
 /// White.
 const WHITE: f64 = 65_535.0;
 
 /// The grey of stored values, each `stored` bits wide.
 ///
-/// Values of 8 bits that nothing rescales are grey already, as in a PNG file. Others go through the
-/// window; where there is none, the values present span black to white, padding left out.
+/// Values of 8 bits that nothing rescales are grey already, as in a PNG file. Others go through the table or the
+/// window; where there is none, the values present span black to white, padding left out, which is black.
 pub(super) fn grey(stored: &[u16], description: &Description) -> Samples {
     let invert = description.photometric == Photometric::Monochrome1;
-    let plain = (description.slope, description.intercept) == (1.0, 0.0)
-        && description.window.is_none()
+    let linear = |slope, intercept| Modality::Linear { slope, intercept };
+    let plain = description.modality == linear(1.0, 0.0)
+        && description.interest == Interest::Span
         && (description.stored, description.signed) == (8, false);
     if plain {
         let flip = if invert { 0xFF } else { 0 };
         return Samples::Eight(stored.iter().map(|&v| v.to_le_bytes()[0] ^ flip).collect());
     }
-    let function = description
-        .window
-        .unwrap_or_else(|| span(stored, description));
+    let span;
+    let interest = match &description.interest {
+        Interest::Span => {
+            span = Interest::Window(spanned(stored, description));
+            &span
+        }
+        given => given,
+    };
+    let padded = description.interest == Interest::Span;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -31,7 +39,17 @@ pub(super) fn grey(stored: &[u16], description: &Description) -> Samples {
     )]
     let table: Vec<u16> = (0..1_u32 << description.stored)
         .map(|bits| {
-            let grey = shade(value(bits as u16, description), function);
+            let bits = bits as u16;
+            if padded && is_padding(bits, description) {
+                return 0;
+            }
+            let value = value(bits, description);
+            let grey = match interest {
+                Interest::Table(table) => f64::from(table.at(value)) / table.most(),
+                Interest::Window(window) => shade(value, *window),
+                // Has become a window.
+                Interest::Span => 0.0,
+            };
             let grey = if invert { 1.0 - grey } else { grey };
             (grey * WHITE).round() as u16
         })
@@ -41,24 +59,30 @@ pub(super) fn grey(stored: &[u16], description: &Description) -> Samples {
 
 /// A stored value on the scale of the modality.
 fn value(bits: u16, description: &Description) -> f64 {
-    let signed = i32::from(bits) << (32 - description.stored);
-    let value = if description.signed {
-        signed >> (32 - description.stored)
-    } else {
-        i32::from(bits)
-    };
-    f64::from(value) * description.slope + description.intercept
+    #[expect(clippy::cast_precision_loss, reason = "16 bits")]
+    let stored = signed_value(bits, description.stored, description.signed) as f64;
+    match &description.modality {
+        Modality::Linear { slope, intercept } => stored * slope + intercept,
+        Modality::Table(table) => f64::from(table.at(stored)),
+    }
+}
+
+/// Whether a stored value stands for what is outside of the picture.
+fn is_padding(bits: u16, description: &Description) -> bool {
+    let value = signed_value(bits, description.stored, description.signed);
+    let padding = description.padding;
+    padding.is_some_and(|(least, most)| (least..=most).contains(&value))
 }
 
 /// The window that holds every value present, padding left out.
-fn span(stored: &[u16], description: &Description) -> Window {
-    let mask = u16::MAX >> (16 - description.stored);
-    let padding = description.padding.map(|bits| bits & mask);
+fn spanned(stored: &[u16], description: &Description) -> Window {
     let mut present = vec![false; 1 << description.stored];
     for &bits in stored {
         present[usize::from(bits)] = true;
     }
-    let inside = (0..=mask).filter(|&bits| present[usize::from(bits)] && padding != Some(bits));
+    let last = u16::MAX >> (16 - description.stored);
+    let inside =
+        (0..=last).filter(|&bits| present[usize::from(bits)] && !is_padding(bits, description));
     let (least, most) = inside
         .map(|bits| value(bits, description))
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| {

@@ -44,22 +44,20 @@ pub(super) fn decode(frame: &[u8], description: &Description) -> Result<Samples,
         let packed = frame.get(start..end).ok_or_else(damaged)?;
         unpack(packed, &mut planes, plane * (segment + 1)).ok_or_else(cut_off)?;
     }
-    if description.samples == 3 {
-        let planar = Description {
-            planar: true,
-            ..description.clone()
-        };
-        return stored::colour(&planes, &planar);
-    }
+    // A plane for each byte of each sample, which are planes of the picture too.
+    let planar = Description {
+        planar: true,
+        ..description.clone()
+    };
     if bytes == 1 {
-        return stored::grey_of_bytes(&planes, description);
+        return stored::of_bytes(planes, &planar);
     }
-    let (high, low) = planes.split_at(plane);
-    let words = high
-        .iter()
-        .zip(low)
-        .map(|(&h, &l)| u16::from_be_bytes([h, l]));
-    Ok(stored::grey_of_words(words.collect(), description))
+    let words = planes.chunks_exact(2 * plane).flat_map(|pair| {
+        let (high, low) = pair.split_at(plane);
+        let bytes = high.iter().zip(low);
+        bytes.map(|(&high, &low)| u16::from_be_bytes([high, low]))
+    });
+    stored::of_words(words.collect(), &planar)
 }
 
 /// Unpacks until `out` has `end` bytes; none when the segment ends before.

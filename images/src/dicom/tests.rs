@@ -14,7 +14,10 @@ use dicom_core::{DataElement, Tag, VR, dicom_value};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 use nets::{Picture, Samples};
 
-use crate::decode;
+/// The picture alone.
+fn decode(bytes: &[u8]) -> Result<Picture, crate::DecodeError> {
+    crate::decode(bytes).map(|decoded| decoded.picture)
+}
 
 const IMPLICIT: &str = "1.2.840.10008.1.2";
 const EXPLICIT: &str = "1.2.840.10008.1.2.1";
@@ -309,7 +312,7 @@ fn jpeg_streams() {
     for (width, photometric, cause) in [
         (8, "MONOCHROME2", "another size"),
         (16, "YBR_FULL_422", "other channels"),
-        (16, "RGB", "RGB samples"),
+        (16, "RGB", "other channels"),
     ] {
         let file = File::new(width, 8, photometric, 8)
             .fragments(&halves)

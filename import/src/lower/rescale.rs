@@ -20,6 +20,7 @@ pub(super) fn widest(model: &FloatModel, scales: &Scales, options: &ImportOption
         return first_bits;
     }
     let mut wanted = vec![0; nodes.len()];
+    wanted[nodes.len() - 1] = bits[nodes.len() - 1];
     for (index, node) in nodes.iter().enumerate().rev() {
         if let Some(rescale) = scales.rescale[index] {
             let wide = match rescale.what {
@@ -56,7 +57,7 @@ pub(super) fn widest(model: &FloatModel, scales: &Scales, options: &ImportOption
             let taken = match (what, ring) {
                 (Some(Rescaled::Operation(Rescaling::Gate)), _) if k == 1 => bits[input],
                 (_, Some(ring)) => ring,
-                _ if scales.gain[index] != 1.0 => wanted[index],
+                _ if scales.is_anew[index] => wanted[index],
                 _ => bits[input],
             };
             wanted[input] = taken.max(wanted[input]);

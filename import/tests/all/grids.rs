@@ -26,7 +26,9 @@ fn integers_are_those_of_onnx_runtime() {
     for name in NAMES {
         let case = case(name);
         let (model, report) = imported(&case);
-        assert_eq!(report.wrapped, 0);
+        assert_eq!(report.wrapped, 0, "{name}");
+        let moved = report.own_scales.expect("it has grids");
+        assert!(moved <= 1.0 / 1024.0, "{name}: {moved}");
         let step = step(&case.source);
         let (mut same, mut all, mut most) = (0, 0, 0.0_f64);
         for (image, expected) in case.images.iter().zip(&case.expected) {
@@ -39,9 +41,9 @@ fn integers_are_those_of_onnx_runtime() {
                 most = most.max(steps.abs());
             }
         }
-        println!(
-            "{name}: {same} of {all} equal, at most {most} steps apart, {}",
-            report.max_logit_difference / step
-        );
+        // In means of integers halves are frequent. ONNX Runtime rounds them to even integers, or as its floats have
+        // them: with its optimisations and without, it differs from itself on these images in one value of four.
+        let (least, far) = if name == "pools" { (all / 3, 2.0) } else { (all, 0.0) };
+        assert!(same >= least && most <= far, "{name}: {same} of {all}, {most} steps");
     }
 }

@@ -3,6 +3,7 @@
 mod grids;
 mod import;
 mod model_file;
+mod moves;
 mod preact;
 mod resnet20;
 mod size;

@@ -5,6 +5,7 @@
 //! - Max-pool goes before ReLU: `max-pool(ReLU(x)) = ReLU(max-pool(x))`, and there are fewer ReLUs.
 //! - Average pool goes before a 1x1 convolution, which then has fewer positions, and before a channel
 //!   shuffle, which may stand between.
+//! - Padding of a convolution or an average pool that is not below the kernel becomes an operation of its own.
 //! - A dense convolution of a single pixel becomes a fully connected layer, in whose oblivious transfers
 //!   either party can choose.
 //! - Nodes that the output does not depend on go.
@@ -15,6 +16,7 @@ use super::tensors::{Tensor, Tensors};
 use crate::Error;
 use crate::graph::{Node, Rewriter};
 use crate::kernel::shuffle;
+use crate::places::Places;
 use crate::shape::{Shape, Window};
 
 /// The same network in fewer and cheaper operations.
@@ -29,7 +31,38 @@ pub fn fold(model: &FloatModel) -> Result<FloatModel, Error> {
     while changed {
         (folded, changed) = pass(&folded)?;
     }
-    fully_connect(folded)
+    fully_connect(pad_first(folded)?)
+}
+
+/// Padding that is not below the kernel becomes an operation of its own before the window.
+fn pad_first(model: FloatModel) -> Result<FloatModel, Error> {
+    let FloatModel { graph, tensors } = model;
+    let mut rewriter = Rewriter::new(&graph);
+    for (index, node) in graph.nodes().iter().enumerate() {
+        let mut op = node.op.clone();
+        let (Op::Conv2d { window, .. } | Op::AvgPool { window, .. }) = &mut op else {
+            rewriter.keep(index);
+            continue;
+        };
+        let (kept, [top, left, bottom, right]) = window.cropped();
+        if kept == *window {
+            rewriter.keep(index);
+            continue;
+        }
+        *window = kept;
+        let x = graph.input_type(index, 0);
+        let pad = Op::Pick {
+            channels: Places::All,
+            rows: Places::zeros(top, x.height, bottom),
+            columns: Places::zeros(left, x.width, right),
+        };
+        let input = rewriter.place(node.inputs[0]);
+        let padded = rewriter.push(format!("{}:pad", node.name), pad, &[input]);
+        let new = rewriter.push(node.name.clone(), op, &[padded]);
+        rewriter.stand_in(index, new);
+    }
+    let graph = rewriter.finish()?.0;
+    Ok(FloatModel { graph, tensors })
 }
 
 /// Dense convolutions of a plane of one pixel become fully connected layers.

@@ -65,8 +65,8 @@ pub enum Op {
         /// Name of the sign.
         sign: String,
     },
-    /// Adds a constant tensor of the same shape to the output of a linear layer, and is the only
-    /// consumer of that. The crate `import` makes it of a constant channel before a padded convolution.
+    /// Adds a constant tensor of the same shape. The crate `import` makes it of a constant channel before a padded
+    /// convolution as well.
     AddMap {
         /// Name of the constant, channels by rows by columns.
         map: String,
@@ -743,7 +743,7 @@ impl Operator for Op {
                 groups,
                 window,
                 ..
-            } => conv_output(x, out_channels, groups, window),
+            } => conv_output(x, out_channels, groups, window.wide_output(x)),
             Self::BatchNorm { .. }
             | Self::Relu
             | Self::SignedRelu { .. }
@@ -769,6 +769,10 @@ impl Operator for Op {
             Self::Quantise { scale, low, high } => quantised(x, scale, low, high),
             Self::Scale { factor } if factor.is_normal() => Ok(x),
             Self::Scale { factor } => Err(format!("its factor is {factor}")),
+            Self::AvgPool {
+                window,
+                counts_padding: true,
+            } => window.zero_padded(x),
             Self::MaxPool { window } | Self::AvgPool { window, .. } => window.pooled(x),
             Self::GlobalAvgPool => Ok(Shape::vector(x.channels)),
             Self::Add if inputs[0] == inputs[1] => Ok(x),

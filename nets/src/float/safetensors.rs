@@ -5,7 +5,7 @@ use std::path::Path;
 
 use ::safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
-use crate::shape::MAX_ELEMENTS;
+use crate::shape::MAX_PARAMETERS;
 use crate::{Error, Tensor, Tensors};
 
 /// A weights file: tensors and metadata.
@@ -88,8 +88,8 @@ fn checked(name: &str, shape: &[usize], data: Vec<f32>) -> Result<Tensor, Error>
         tensor: name.into(),
         problem: problem.into(),
     };
-    if data.len() > MAX_ELEMENTS {
-        return Err(bad("it is too large"));
+    if data.len() > MAX_PARAMETERS {
+        return Err(bad(&format!("it has more than {MAX_PARAMETERS} values")));
     }
     if data.iter().any(|v| !v.is_finite()) {
         return Err(bad("it holds a value that is no finite number"));

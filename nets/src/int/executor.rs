@@ -11,9 +11,10 @@ use super::types::TensorType;
 use super::weights::{LayerWeights, PrivateWeights};
 use crate::Error;
 use crate::kernel::{
-    im2col, pad_channels, pick, reciprocals, reorder, shuffle, slice, subsample, sum_pool,
+    im2col, pad_channels, pick, pool_plane, reciprocals, reorder, shuffle, slice, subsample,
+    sum_pool,
 };
-use crate::shape::Shape;
+use crate::shape::{Shape, Window};
 
 /// Output positions handled at a time (LOCAL).
 const TILE: usize = 256;
@@ -27,13 +28,24 @@ pub fn run_integer(
     weights: &PrivateWeights,
     input: &[i64],
 ) -> Result<Vec<i64>, Error> {
-    run(graph, weights, input, false, |_, bits, value| {
-        reduce(bits, value);
+    run(graph, weights, input, false, |index, _, value| {
+        reduce(graph.types()[index].bits(), value);
     })
 }
 
+/// What a run on clear integers came across.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Values that wrapped where this does harm.
+    pub wrapped: usize,
+    /// Values that a clip of the network cut off at its top.
+    pub clipped: usize,
+}
+
 /// As [`run_integer`], and counts the values that wrapped where this does harm: that an operation reads
-/// as the numbers they are, such as a comparison, but that did not fit their ring. Between such
+/// as the numbers they are, such as a comparison, but that did not fit their ring, and those of which a
+/// difference that a maximum compares did not fit. Between such
 /// operations only the values modulo the ring matter, and any of them may wrap: an accumulator is often
 /// narrower than the activations that it sums.
 ///
@@ -43,7 +55,7 @@ pub fn run_integer_counting(
     graph: &IntGraph,
     weights: &PrivateWeights,
     input: &[i64],
-) -> Result<(Vec<i64>, usize), Error> {
+) -> Result<(Vec<i64>, Counts), Error> {
     let mut read = vec![false; graph.len()];
     for (index, node) in graph.nodes().iter().enumerate() {
         if !node.op.is_modular() {
@@ -51,27 +63,52 @@ pub fn run_integer_counting(
             node.inputs.iter().for_each(|&input| read[input] = true);
         }
     }
-    let mut wrapped = 0;
-    let output = run(graph, weights, input, true, |index, bits, value| {
+    let mut counts = Counts::default();
+    let output = run(graph, weights, input, true, |index, values, value| {
+        let (node, bits) = (&graph.nodes()[index], graph.types()[index].bits());
+        if let IntOp::Clip { top } = node.op {
+            let above = values[node.inputs[0]].iter().filter(|&&v| v > top);
+            counts.clipped += above.count();
+        }
+        if let IntOp::MaxPool { window } = node.op {
+            let (x, shape) = (&values[node.inputs[0]], graph.input_type(index, 0).shape);
+            let largest = largest(x, shape, graph.types()[index].shape, window);
+            counts.wrapped += value.iter().zip(&largest).filter(|(v, w)| v != w).count();
+        }
+        if let (IntOp::ArgMax, Some(&place)) = (&node.op, value.first()) {
+            let x = &values[node.inputs[0]];
+            let won = usize::try_from(place).ok().and_then(|place| x.get(place));
+            counts.wrapped += usize::from(won != x.iter().max());
+        }
         if read[index] {
-            wrapped += (value.iter())
+            counts.wrapped += (value.iter())
                 .filter(|&&v| bits.to_signed(v.cast_unsigned()) != v)
                 .count();
             reduce(bits, value);
         }
     })?;
-    Ok((output, wrapped))
+    Ok((output, counts))
 }
 
-/// Runs the graph. `reduce` is given the number, the ring and the values of every node, and must bring
-/// into the ring what an operation reads as numbers. With `wide`, the values before this are the true
+/// The largest values under the window, as the numbers they are.
+fn largest(x: &[i64], shape: Shape, out: Shape, window: Window) -> Vec<i64> {
+    let mut y = vec![i64::MIN; out.len()];
+    let planes = y
+        .chunks_exact_mut(out.plane())
+        .zip(x.chunks_exact(shape.plane()));
+    planes.for_each(|(y, x)| pool_plane(x, shape, y, out, window, i64::max));
+    y
+}
+
+/// Runs the graph. `reduce` is given the number of every node, the values of the nodes before it and its own, and must
+/// bring into the ring what an operation reads as numbers. With `wide`, the values before this are the true
 /// ones modulo 2^64; without, modulo their ring is enough.
 fn run(
     graph: &IntGraph,
     weights: &PrivateWeights,
     input: &[i64],
     wide: bool,
-    mut reduce: impl FnMut(usize, Bits, &mut [i64]),
+    mut reduce: impl FnMut(usize, &[Vec<i64>], &mut [i64]),
 ) -> Result<Vec<i64>, Error> {
     weights.check(graph)?;
     let expected = graph.input().shape.len();
@@ -91,7 +128,7 @@ fn run(
             let word = if wide { Bits::of(64) } else { bits };
             compute(graph, index, &values, weights.layer(index), word)
         };
-        reduce(index, bits, &mut value);
+        reduce(index, &values, &mut value);
         values.push(value);
         for &input in node.inputs.iter().filter(|&&i| last_use[i] == index) {
             values[input] = Vec::new();

@@ -294,6 +294,8 @@ impl IntOp {
     pub const fn is_modular(&self) -> bool {
         match self {
             Self::Narrow { .. }
+            // It leaves as many bits as it takes away of the ring.
+            | Self::TruncReduce { .. }
             | Self::Linear { .. }
             | Self::Affine { .. }
             | Self::MeanPool { .. }
@@ -312,7 +314,6 @@ impl IntOp {
             | Self::Input { .. }
             | Self::Extend { .. }
             | Self::Claim
-            | Self::TruncReduce { .. }
             | Self::Trunc { .. }
             | Self::Relu
             | Self::SignedRelu

@@ -8,11 +8,10 @@ use super::op::{IntGraph, IntOp, LayerShape};
 use super::reference;
 use crate::Error;
 use crate::shape::{
-    Shape, Window, conv_output, joined, padded, picked, reordered, shuffled, sliced, subsampled,
+    MAX_PARAMETERS, Shape, Window, conv_output, joined, padded, picked, reordered, shuffled,
+    sliced, subsampled,
 };
 
-/// The most weights one layer may have.
-const MAX_WEIGHTS: usize = 1 << 28;
 /// The most inputs under a convolution's window, all groups together.
 const MAX_PATCH: usize = 1 << 22;
 /// The most values all windows of a pool may cover together.
@@ -265,7 +264,7 @@ fn linear_type(
             if x.shape.channels.saturating_mul(window.area()) > MAX_PATCH {
                 return Err(format!("its window covers more than {MAX_PATCH} inputs"));
             }
-            conv_output(x.shape, out_channels, groups, window)?
+            conv_output(x.shape, out_channels, groups, window.output(x.shape))?
         }
         LayerShape::FullyConnected { .. } if x.shape.plane() != 1 => {
             return Err(format!("it takes a vector, not {}", x.shape));
@@ -273,7 +272,7 @@ fn linear_type(
         LayerShape::FullyConnected { out_features } => Shape::vector(out_features),
     };
     let (ring, count) = (x.bits().get(), layer.weights(x.shape));
-    if count == 0 || count > MAX_WEIGHTS {
+    if count == 0 || count > MAX_PARAMETERS {
         return Err(format!("it has {count} weights"));
     }
     if weight_bits < 2 || weight_bits > ring.min(MAX_WEIGHT_BITS) {

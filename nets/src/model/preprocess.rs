@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
 use super::geometry::Geometry;
-use super::levels::Levels;
+use super::grid::InputGrid;
 use crate::Error;
 use crate::shape::Shape;
 
@@ -135,7 +135,7 @@ pub struct Preprocessing {
     pub geometry: Geometry,
     /// The integers that the values are rounded to, where the network has its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub levels: Option<Levels>,
+    pub grid: Option<InputGrid>,
 }
 
 impl Preprocessing {
@@ -147,7 +147,7 @@ impl Preprocessing {
             mean,
             std,
             geometry: Geometry::default(),
-            levels: None,
+            grid: None,
         }
     }
 
@@ -166,7 +166,7 @@ impl Preprocessing {
         if !good {
             return Err(Error::Damaged("preprocessing does not make sense".into()));
         }
-        self.levels.as_ref().map_or(Ok(()), Levels::check)?;
+        self.grid.as_ref().map_or(Ok(()), InputGrid::check)?;
         self.geometry.check(self.shape)
     }
 
@@ -221,8 +221,8 @@ impl Preprocessing {
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "levels are small")]
     pub fn rounded(&self, values: Vec<f32>) -> Vec<f32> {
-        match &self.levels {
-            Some(levels) => values.iter().map(|&v| levels.encode(v) as f32).collect(),
+        match &self.grid {
+            Some(grid) => values.iter().map(|&v| grid.encode(v) as f32).collect(),
             None => values,
         }
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
+use super::calibration::Calibration;
 use super::opening::Opening;
 use super::preprocess::{Picture, Preprocessing};
 use crate::Error;
@@ -48,6 +49,9 @@ pub struct PublicModel {
     /// What the client learns of its outputs. The graph computes no more than that.
     #[serde(default, skip_serializing_if = "Opening::is_all")]
     pub opening: Opening,
+    /// What inputs the model was made for, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
 }
 
 impl PublicModel {
@@ -110,12 +114,16 @@ impl PublicModel {
                 self.preprocessing.shape, input.shape
             ));
         }
-        if let Some(levels) = &self.preprocessing.levels {
+        if let Some(grid) = &self.preprocessing.grid {
             let ring = input.bits();
             let held = |v: i32| (ring.min_signed()..=ring.max_signed()).contains(&v.into());
-            if input.fixed.scale != 0 || !held(levels.low) || !held(levels.high) {
+            if input.fixed.scale != 0 || !held(grid.low) || !held(grid.high) {
                 return bad("its inputs are not the integers that it takes".into());
             }
+        }
+        if let Some(calibration) = &self.calibration {
+            let checked = calibration.check(self.preprocessing.shape.channels);
+            checked.or_else(bad)?;
         }
         self.check_opening().or_else(bad)
     }
@@ -162,8 +170,8 @@ impl PublicModel {
                 found: values.len(),
             });
         }
-        let encode = |&v: &f32| match &self.preprocessing.levels {
-            Some(levels) => levels.encode(v),
+        let encode = |&v: &f32| match &self.preprocessing.grid {
+            Some(grid) => grid.encode(v),
             None => input.fixed.encode(f64::from(v)),
         };
         Ok(values.iter().map(encode).collect())

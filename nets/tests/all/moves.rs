@@ -2,10 +2,11 @@
 //! their definitions index by index.
 
 use nets::{
-    FloatModel, GraphBuilder, IntOp, Op, PrivateWeights, Shape, Tensors, Window, run_integer,
+    FloatModel, GraphBuilder, IntOp, Op, Places, PrivateWeights, Shape, Tensors, Window,
+    run_integer,
 };
 use proptest::prelude::*;
-use tests::networks::ints::Rng;
+use tests::networks::ints::{Rng, picked, reordered};
 
 /// Bits of the integers: more than any sum here needs.
 const BITS: u32 = 40;
@@ -146,7 +147,35 @@ proptest! {
         let groups = if channels % 2 == 0 { 2 } else { groups };
         let start = rng.pick(0, channels - 1);
         let some = rng.pick(1, channels - start);
+        let [at, down, right] = picked(rng, image.shape);
+        let list = |places: &Places, size| places.iter(size).collect::<Vec<_>>();
+        let taken = [list(&at, channels), list(&down, height), list(&right, width)];
+        let (order, turned) = reordered(rng, image.shape);
+        let sizes = order.map(|axis| [channels, height, width][axis]);
         let cases = [
+            (
+                Op::Pick { channels: at.clone(), rows: down.clone(), columns: right.clone() },
+                IntOp::Pick { channels: at, rows: down, columns: right },
+                expected(
+                    Shape::new(taken[0].len(), taken[1].len(), taken[2].len()),
+                    |c, r, q| match (taken[0][c], taken[1][r], taken[2][q]) {
+                        (Some(c), Some(r), Some(q)) => image.at(c, r, q),
+                        _ => 0,
+                    },
+                ),
+            ),
+            (
+                Op::Reorder { order, shape: turned },
+                IntOp::Reorder { order, shape: turned },
+                expected(turned, |c, r, q| {
+                    let number = (c * turned.height + r) * turned.width + q;
+                    let plane = sizes[1] * sizes[2];
+                    let place = [number / plane, number / sizes[2] % sizes[1], number % sizes[2]];
+                    let mut from = [0; 3];
+                    (0..3).for_each(|k| from[order[k]] = place[k]);
+                    image.at(from[0], from[1], from[2])
+                }),
+            ),
             (
                 Op::Subsample { stride },
                 IntOp::Subsample { stride },

@@ -16,8 +16,8 @@ proptest! {
     fn what_is_not_read_may_wrap(seed: u64, range in 1..=40_u32) {
         let (graph, weights, mut input) = ints::network(seed);
         input.iter_mut().for_each(|v| *v >>= 64 - range);
-        let (counted, wrapped) = run_integer_counting(&graph, &weights, &input).expect("it runs");
-        if wrapped == 0 {
+        let (counted, counts) = run_integer_counting(&graph, &weights, &input).expect("it runs");
+        if counts.wrapped == 0 {
             prop_assert_eq!(counted, run_integer(&graph, &weights, &input).expect("it runs"));
         }
     }
@@ -37,12 +37,12 @@ fn wrapped(operations: &[&IntOp], input: [i64; 2]) -> usize {
     }
     let graph = graph.finish().expect("a good graph");
     let weights = PrivateWeights::default();
-    let (output, wrapped) = run_integer_counting(&graph, &weights, &input).expect("it runs");
+    let (output, counts) = run_integer_counting(&graph, &weights, &input).expect("it runs");
     assert_eq!(
         output,
         run_integer(&graph, &weights, &input).expect("it runs")
     );
-    wrapped
+    counts.wrapped
 }
 
 #[test]
@@ -61,4 +61,31 @@ fn a_wrap_counts_where_numbers_are_read() {
     assert_eq!(wrapped(&[narrow, &IntOp::Relu, sum], [100, -97]), 2);
     // An input beyond its ring.
     assert_eq!(wrapped(&[], [40_000, 1]), 1);
+}
+
+/// A maximum compares differences, which need a bit more than the values.
+#[test]
+fn a_wrong_maximum_counts() {
+    let window = Window::whole(Shape::new(1, 1, 2));
+    let pool = &IntOp::MaxPool { window };
+    assert_eq!(wrapped(&[pool], [20_000, -12_000]), 0);
+    assert_eq!(wrapped(&[pool], [20_000, -13_000]), 1);
+    assert_eq!(wrapped(&[&IntOp::ArgMax], [20_000, -12_000]), 0);
+    assert_eq!(wrapped(&[&IntOp::ArgMax], [20_000, -13_000]), 1);
+}
+
+#[test]
+fn what_a_clip_cuts_off_counts() {
+    let mut graph = GraphBuilder::new();
+    let (shape, bits, scale) = (Shape::new(1, 1, 4), 16, 0);
+    graph.push("input", IntOp::Input { shape, bits, scale }, &[]);
+    graph.push("clip", IntOp::Clip { top: 6 }, &[0]);
+    graph.push("output", IntOp::Output, &[1]);
+    let graph = graph.finish().expect("a good graph");
+    let found = run_integer_counting(&graph, &PrivateWeights::default(), &[-9, 6, 7, 40]);
+    let (output, counts) = found.expect("it runs");
+    assert_eq!(
+        (output, counts.clipped, counts.wrapped),
+        (vec![0, 6, 6, 6], 2, 0)
+    );
 }

@@ -4,23 +4,26 @@ use nets::{Op, Operator as _, Shape, Tensor};
 
 use super::Context;
 use crate::Error;
-use crate::array::{elements, show};
-use crate::error::{Fault, invalid, unsupported};
+use crate::array::show;
+use crate::error::{Fault, invalid};
+use crate::layout::Layout;
 use crate::node::{Node, readable};
-use crate::value::{Feature, View};
+use crate::value::{Feature, Form};
 
 impl<'a> Context<'a> {
-    /// Adds an operation of one input.
-    pub(crate) fn emit(
-        &mut self,
-        label: &str,
-        op: Op,
-        input: &Feature,
-        dims: Option<Vec<usize>>,
-    ) -> Result<Feature, Fault> {
-        let shape = op.infer(&[self.shapes[input.node]]);
-        let shape = shape.map_err(|problem| nets::Error::shape(label, problem))?;
-        Ok(self.emit_shaped(label, op, &[input.node], shape, dims))
+    /// Adds an operation of one input. A result of the same shape has the values of the input in their places.
+    pub(crate) fn emit(&mut self, label: &str, op: Op, input: &Feature) -> Result<Feature, Fault> {
+        let before = self.shapes[input.node];
+        let shape = op.infer(&[before]).map_err(Fault::Unsupported)?;
+        let made = self.emit_shaped(label, op, &[input.node], shape);
+        Ok(if shape == before {
+            Feature {
+                layout: input.layout.clone(),
+                ..made
+            }
+        } else {
+            made
+        })
     }
 
     /// Adds an operation whose shape the caller has computed.
@@ -30,7 +33,6 @@ impl<'a> Context<'a> {
         op: Op,
         inputs: &[usize],
         shape: Shape,
-        dims: Option<Vec<usize>>,
     ) -> Feature {
         let node = self.nodes.len();
         self.nodes.push(nets::Node {
@@ -39,26 +41,27 @@ impl<'a> Context<'a> {
             inputs: inputs.to_vec(),
         });
         self.shapes.push(shape);
-        let dims = dims.unwrap_or_else(|| vec![1, shape.channels, shape.height, shape.width]);
         Feature {
             node,
-            dims,
-            view: View::Plain,
+            layout: Layout::row_major(vec![1, shape.channels, shape.height, shape.width]),
+            form: Form::Itself,
+            scale: 1.0,
+            shift: 0.0,
             label: label.to_owned(),
             alone: true,
         }
     }
 
-    /// Adds an operation of several inputs whose output has these dimensions.
+    /// Adds an operation of several inputs.
     pub(crate) fn emit_joined(
         &mut self,
         label: &str,
         op: Op,
         inputs: &[usize],
-        dims: Vec<usize>,
     ) -> Result<Feature, Fault> {
-        let shape = shape_of(&dims)?;
-        Ok(self.emit_shaped(label, op, inputs, shape, Some(dims)))
+        let shapes: Vec<Shape> = inputs.iter().map(|&input| self.shapes[input]).collect();
+        let shape = op.infer(&shapes).map_err(Fault::Unsupported)?;
+        Ok(self.emit_shaped(label, op, inputs, shape))
     }
 
     /// Stores a constant input as it is in the file, and returns its name.
@@ -105,19 +108,5 @@ impl<'a> Context<'a> {
         }
         self.tensors.insert(name, Tensor::new(shape, values));
         Ok(())
-    }
-}
-
-/// Channels, rows and columns of a shape with a batch of one.
-fn shape_of(dims: &[usize]) -> Result<Shape, Fault> {
-    let shape = match *dims {
-        [1, c] => Shape::vector(c),
-        [1, c, h, w] => Shape::new(c, h, w),
-        _ => return unsupported(format!("a tensor of shape {}", show(dims))),
-    };
-    match elements(dims) {
-        Ok(0) => invalid(format!("its output {} is empty", show(dims))),
-        Ok(_) => Ok(shape),
-        Err(problem) => invalid(problem),
     }
 }

@@ -2,12 +2,14 @@
 
 use std::rc::Rc;
 
+use nets::Shape;
+
 use super::Context;
 use crate::array::{Array, show};
 use crate::error::{Fault, invalid, unsupported};
 use crate::node::Node;
 use crate::ops;
-use crate::value::{Feature, Value, View};
+use crate::value::{Feature, Form, Value};
 
 impl<'a> Context<'a> {
     /// The value of an input; `None` where it is left out.
@@ -60,18 +62,32 @@ impl<'a> Context<'a> {
         self.realize(node.input(index).unwrap_or_default(), feature)
     }
 
-    /// As [`Context::plain`], for an input that must have four dimensions.
-    pub(crate) fn image(&mut self, node: &Node<'a>, index: usize) -> Result<Feature, Fault> {
-        let feature = self.plain(node, index)?;
-        if feature.dims.len() == 4 {
-            return Ok(feature);
+    /// An input that is computed from the image, whose values may be moved before what is left is done to them.
+    pub(crate) fn movable(&mut self, node: &Node<'a>, index: usize) -> Result<Feature, Fault> {
+        let x = self.viewed(node, index)?;
+        match x.form {
+            Form::Padded(..) => self.plain(node, index),
+            _ => Ok(x),
         }
-        unsupported(format!("its input has shape {}", show(&feature.dims)))
     }
 
-    /// Carries out the view of a value and keeps the result, so that it is done once.
+    /// As [`Context::plain`], for an input of four dimensions: as the output of a node of these channels, rows and columns.
+    pub(crate) fn image(&mut self, node: &Node<'a>, index: usize) -> Result<Feature, Fault> {
+        let x = self.plain(node, index)?;
+        self.as_image(&node.label(), &x)
+    }
+
+    pub(crate) fn as_image(&mut self, label: &str, x: &Feature) -> Result<Feature, Fault> {
+        match *x.dims() {
+            [1, c, h, w] => self.arranged(label, x, &[0, 1, 2, 3], Shape::new(c, h, w)),
+            [batch, _, _, _] => unsupported(format!("of {batch} images at once")),
+            _ => unsupported(format!("its input has shape {}", show(x.dims()))),
+        }
+    }
+
+    /// Carries out what is left to be done to a value and keeps the result, so that it is done once.
     pub(super) fn realize(&mut self, name: &'a str, feature: Feature) -> Result<Feature, Fault> {
-        if feature.view == View::Plain {
+        if feature.is_plain() {
             return Ok(feature);
         }
         let mut done = ops::realize(self, feature)?;

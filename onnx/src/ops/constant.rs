@@ -9,6 +9,7 @@ use crate::value::Value;
 
 pub(super) fn constant<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     if let Some(tensor) = node.tensor("value") {
+        context.set_kind(node, tensor.data_type);
         return output(context.decode(tensor)?);
     }
     let scalar = |data| Array {
@@ -28,8 +29,17 @@ pub(super) fn constant<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Output
     } else if let Some(values) = node.floats("value_floats") {
         output(floats(values))
     } else {
-        unsupported("a constant that is no tensor")
+        unsupported("a constant that is no tensor of numbers")
     }
+}
+
+/// The number of values of a tensor.
+pub(super) fn size<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let x = context.viewed(node, 0)?;
+    output(Array {
+        dims: Vec::new(),
+        data: Data::Int(vec![signed(x.layout.len())]),
+    })
 }
 
 pub(super) fn of_shape<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
@@ -58,7 +68,7 @@ pub(super) fn of_shape<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Output
 /// The shape of a value, known before any image is.
 pub(super) fn shape<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     match context.value(node, 0) {
-        Some(Value::Feature(feature)) => output(dims(node, &feature.dims)?),
+        Some(Value::Feature(feature)) => output(dims(node, feature.dims())?),
         _ => invalid("it has no input"),
     }
 }

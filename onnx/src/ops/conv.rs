@@ -1,26 +1,24 @@
 //! Convolution, and the windows it shares with pooling.
 
-use nets::{Op, Shape, Window};
+use nets::{Op, Window};
 
+use super::movement::{Zeros, with_zeros};
 use super::{Outputs, feature};
 use crate::array::show;
 use crate::context::Context;
 use crate::error::{Fault, invalid, unsupported};
 use crate::node::Node;
-use crate::value::{Feature, View};
+use crate::value::{Feature, Form};
 
 pub(super) fn conv<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
-    let x = padded(context, node)?;
+    let (x, around) = padded(context, node)?;
     let weight = context.constant(node, 1)?;
     let [outputs, inputs, rows, columns] = weight.dims[..] else {
         return unsupported(format!("a weight of shape {}", show(&weight.dims)));
     };
-    let [groups] = match node.int("group", 1).map(usize::try_from)? {
-        Ok(groups) if groups > 0 => [groups],
-        _ => return invalid("its number of groups is not positive"),
-    };
-    if inputs.checked_mul(groups) != Some(x.dims[1]) || !outputs.is_multiple_of(groups) {
-        let (weight, channels) = (show(&weight.dims), x.dims[1]);
+    let groups = groups(node)?;
+    if inputs.checked_mul(groups) != Some(x.dims()[1]) || !outputs.is_multiple_of(groups) {
+        let (weight, channels) = (show(&weight.dims), x.dims()[1]);
         return invalid(format!(
             "{groups} groups of {weight} do not take {channels} channels"
         ));
@@ -29,9 +27,10 @@ pub(super) fn conv<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     if kernel != [rows, columns] {
         return invalid("its kernel_shape is not that of its weight");
     }
-    let window = window(node, kernel, &x)?;
+    let mut window = window(node, kernel, &x, around)?;
+    let x = inside(context, node, x, &mut window)?;
     let weight = context.parameter(node, 1, &[outputs, inputs, rows, columns])?;
-    let bias = match node.input(2) {
+    let bias = match context.optional(node, 2)? {
         Some(_) => Some(context.parameter(node, 2, &[outputs])?),
         None => None,
     };
@@ -42,20 +41,66 @@ pub(super) fn conv<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
         weight,
         bias,
     };
-    feature(context.emit(&node.label(), op, &x, None)?)
+    feature(context.emit(&node.label(), op, &x)?)
 }
 
-/// An image, around which zeros may still have to be added.
-pub(super) fn padded<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Result<Feature, Fault> {
-    let x = context.viewed(node, 0)?;
-    if matches!(x.view, View::Padded(_)) && x.dims.len() == 4 {
+pub(super) fn groups(node: &Node<'_>) -> Result<usize, Fault> {
+    match node.int("group", 1).map(usize::try_from)? {
+        Ok(groups) if groups > 0 => Ok(groups),
+        _ => invalid("its number of groups is not positive"),
+    }
+}
+
+/// What a window may not have as its own padding becomes part of the image.
+fn inside<'a>(
+    context: &mut Context<'a>,
+    node: &Node<'a>,
+    x: Feature,
+    window: &mut Window,
+) -> Result<Feature, Fault> {
+    let mut rest = [0; 4];
+    for (side, padding) in window.padding.iter_mut().enumerate() {
+        let most = span(window.kernel[side % 2], window.dilation[side % 2]) - 1;
+        rest[side] = padding.saturating_sub(most);
+        *padding -= rest[side];
+    }
+    if rest == [0; 4] {
         return Ok(x);
     }
-    context.image(node, 0)
+    with_zeros(
+        context,
+        &format!("{}.pad", node.label()),
+        &x,
+        Zeros::around(rest),
+    )
 }
 
-/// The window of a convolution or pool, including zeros that are still to be added around the image.
-pub(super) fn window(node: &Node<'_>, kernel: [usize; 2], x: &Feature) -> Result<Window, Fault> {
+/// How many rows or columns lie under a kernel with gaps.
+pub(super) fn span(kernel: usize, dilation: usize) -> usize {
+    (kernel - 1).saturating_mul(dilation).saturating_add(1)
+}
+
+/// An image, and the zeros that are still to be put around it.
+pub(super) fn padded<'a>(
+    context: &mut Context<'a>,
+    node: &Node<'a>,
+) -> Result<(Feature, [usize; 4]), Fault> {
+    let x = context.viewed(node, 0)?;
+    if let Form::Padded(around, 0.0) = x.form {
+        let inner = x.with(Form::Itself, 1.0, 0.0, node.label());
+        let image = context.unpadded(&inner, around)?;
+        return Ok((context.as_image(&node.label(), &image)?, around));
+    }
+    Ok((context.image(node, 0)?, [0; 4]))
+}
+
+/// The window of a convolution or pool, where so many zeros are still to be put around the image.
+pub(super) fn window(
+    node: &Node<'_>,
+    kernel: [usize; 2],
+    x: &Feature,
+    around: [usize; 4],
+) -> Result<Window, Fault> {
     let stride = node.sizes("strides", [1, 1])?;
     let mut dilation = node.sizes("dilations", [1, 1])?;
     if kernel.contains(&0) || stride.contains(&0) || dilation.contains(&0) {
@@ -68,11 +113,9 @@ pub(super) fn window(node: &Node<'_>, kernel: [usize; 2], x: &Feature) -> Result
     let same = |late: bool| {
         let mut pads = [0; 4];
         for i in 0..2 {
-            let side = x.dims[2 + i];
+            let side = x.dims()[2 + i] + around[i] + around[i + 2];
             let reach = (side.div_ceil(stride[i]) - 1).saturating_mul(stride[i]);
-            let span = (kernel[i] - 1)
-                .saturating_mul(dilation[i])
-                .saturating_add(1);
+            let span = span(kernel[i], dilation[i]);
             let total = reach.saturating_add(span).saturating_sub(side);
             let less = total / 2;
             (pads[i], pads[i + 2]) = if late {
@@ -90,30 +133,14 @@ pub(super) fn window(node: &Node<'_>, kernel: [usize; 2], x: &Feature) -> Result
         "SAME_LOWER" => same(false),
         other => return invalid(format!("auto_pad {}", crate::node::readable(other))),
     };
-    if let View::Padded(more) = x.view {
-        padding
-            .iter_mut()
-            .zip(more)
-            .for_each(|(p, m)| *p = p.saturating_add(m));
-    }
+    padding
+        .iter_mut()
+        .zip(around)
+        .for_each(|(p, more)| *p = p.saturating_add(more));
     Ok(Window {
         kernel,
         stride,
         padding,
         dilation,
     })
-}
-
-/// The shape of the image itself, without the zeros around it.
-pub(super) fn inner(x: &Feature) -> Shape {
-    let [top, left, bottom, right] = if let View::Padded(p) = x.view {
-        p
-    } else {
-        [0; 4]
-    };
-    Shape::new(
-        x.dims[1],
-        x.dims[2] - top - bottom,
-        x.dims[3] - left - right,
-    )
 }

@@ -1,125 +1,70 @@
-//! Sums and products of two features, or of a feature and a constant for each channel.
+//! Sums, products and extremes of tensors, one of which may be constant.
+
+use std::rc::Rc;
 
 use nets::Op;
 
-use super::view::NEARLY;
+use super::form::{self, near, scaled};
+use super::product::{added, product, sum as sum_of};
 use super::{Outputs, feature};
 use crate::array::{Array, show};
 use crate::context::Context;
 use crate::error::{Fault, invalid, unsupported};
+use crate::layout::broadcast;
 use crate::node::Node;
-use crate::value::{Feature, Value, View};
+use crate::value::{Feature, Form, Value};
 
 /// What the two inputs of a node are.
 enum Pair {
     Features,
-    /// The place of the feature among the inputs, and the constant of each channel.
-    Constant(usize, Vec<f32>),
+    /// The place of the feature among the inputs, and the constant.
+    Constant(usize, Rc<Array>),
 }
 
 fn pair<'a>(context: &Context<'a>, node: &Node<'a>) -> Result<Pair, Fault> {
     let constant = |at: usize| match context.value(node, at) {
-        Some(Value::Const(array)) => Some(array),
+        Some(Value::Const(array)) => Some(Rc::clone(array)),
         _ => None,
     };
-    let (place, array) = match (constant(0), constant(1)) {
-        (None, None) => return Ok(Pair::Features),
-        (Some(array), _) => (1, array),
-        (_, Some(array)) => (0, array),
-    };
-    let dims = context.viewed(node, place)?.dims;
-    Ok(Pair::Constant(place, per_channel(array, &dims)?))
-}
-
-/// A constant that is one number or one for each channel, as one for each channel.
-fn per_channel(array: &Array, dims: &[usize]) -> Result<Vec<f32>, Fault> {
-    let channels = dims.get(1).copied().unwrap_or(1);
-    let fits = array.dims.len() <= dims.len() && {
-        let missing = dims.len() - array.dims.len();
-        let wanted = |axis: usize| if axis == 1 { channels } else { 1 };
-        array
-            .dims
-            .iter()
-            .enumerate()
-            .all(|(i, &d)| d == wanted(missing + i))
-    };
-    match array.scalar() {
-        Some(value) if array.dims.len() <= dims.len() => Ok(vec![value; channels]),
-        _ if fits => Ok(array.floats()),
-        _ => unsupported(format!("a constant of shape {}", show(&array.dims))),
+    match (constant(0), constant(1)) {
+        (None, None) => Ok(Pair::Features),
+        (Some(array), _) => Ok(Pair::Constant(1, array)),
+        (_, Some(array)) => Ok(Pair::Constant(0, array)),
     }
-}
-
-fn all_near(values: &[f32], wanted: f32) -> bool {
-    values.iter().all(|v| (v - wanted).abs() < NEARLY)
 }
 
 pub(super) fn add<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     match pair(context, node)? {
-        Pair::Features => feature(sum_of(context, node, 0, 1)?),
-        Pair::Constant(place, values) => shifted(context, node, place, &values),
+        Pair::Features => sum_of(context, node, 0, 1),
+        Pair::Constant(place, shift) => mapped(context, node, place, None, Some(&shift)),
     }
 }
 
 pub(super) fn sub<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     match pair(context, node)? {
-        Pair::Constant(0, values) => shifted(
-            context,
-            node,
-            0,
-            &values.iter().map(|v| -v).collect::<Vec<_>>(),
-        ),
-        _ => unsupported("of a computed tensor"),
+        Pair::Features => {
+            let x = context.plain(node, 0)?;
+            let y = negated(context, node, 1)?;
+            feature(added(context, &node.label(), &x, &y)?)
+        }
+        Pair::Constant(0, shift) => mapped(context, node, 0, None, Some(&shift.mapped(|v| -v))),
+        Pair::Constant(place, shift) => {
+            let minus = Array::number(-1.0);
+            mapped(context, node, place, Some(&minus), Some(&shift))
+        }
     }
 }
 
-fn shifted<'a>(
-    context: &mut Context<'a>,
-    node: &Node<'a>,
-    place: usize,
-    values: &[f32],
-) -> Outputs {
-    let x = context.plain(node, place)?;
-    let label = node.label();
-    if all_near(values, 3.0) && !values.is_empty() {
-        // A hard-sigmoid may follow.
-        return feature(Feature {
-            view: View::Ramp(1.0),
-            label,
-            ..x
-        });
-    }
-    feature(affine(
-        context,
-        &label,
-        x,
-        &vec![1.0; values.len()],
-        values,
-    )?)
+/// −x, with nothing left to be computed.
+fn negated<'a>(context: &mut Context<'a>, node: &Node<'a>, index: usize) -> Result<Feature, Fault> {
+    let x = context.viewed(node, index)?;
+    let x = scaled(context, x, -1.0, 0.0, node.label())?;
+    form::realize(context, x)
 }
 
-/// The sum of two inputs of the same shape.
-fn sum_of<'a>(
-    context: &mut Context<'a>,
-    node: &Node<'a>,
-    a: usize,
-    b: usize,
-) -> Result<Feature, Fault> {
-    let (x, y) = (context.plain(node, a)?, context.plain(node, b)?);
-    sum_features(context, node, &x, &y)
-}
-
-fn sum_features<'a>(
-    context: &mut Context<'a>,
-    node: &Node<'a>,
-    x: &Feature,
-    y: &Feature,
-) -> Result<Feature, Fault> {
-    if x.dims != y.dims {
-        return unsupported(format!("of {} and {}", show(&x.dims), show(&y.dims)));
-    }
-    let (shape, dims) = (context.shapes[x.node], x.dims.clone());
-    Ok(context.emit_shaped(&node.label(), Op::Add, &[x.node, y.node], shape, Some(dims)))
+pub(super) fn neg<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let x = context.viewed(node, 0)?;
+    feature(scaled(context, x, -1.0, 0.0, node.label())?)
 }
 
 pub(super) fn sum<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
@@ -128,108 +73,286 @@ pub(super) fn sum<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
         1 => feature(context.viewed(node, 0)?),
         2 => add(context, node),
         n => {
-            let mut total = sum_of(context, node, 0, 1)?;
-            for index in 2..n {
+            let mut total = context.plain(node, 0)?;
+            for index in 1..n {
                 let next = context.plain(node, index)?;
-                total = sum_features(context, node, &total, &next)?;
+                total = added(context, &node.label(), &total, &next)?;
             }
             feature(total)
         }
     }
 }
 
+/// The mean of several tensors.
+pub(super) fn mean<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let count = node.proto.input.len();
+    let total = sum(context, node)?.into_iter().next();
+    let Some(Value::Feature(total)) = total else {
+        return invalid("it has no inputs");
+    };
+    #[expect(clippy::cast_precision_loss, reason = "a count of inputs")]
+    let factor = 1.0 / count as f64;
+    feature(scaled(context, total, factor, 0.0, node.label())?)
+}
+
 pub(super) fn mul<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     match pair(context, node)? {
         Pair::Features => product(context, node),
-        Pair::Constant(place, values) => multiplied(context, node, place, &values),
+        Pair::Constant(place, factor) => mapped(context, node, place, Some(&factor), None),
     }
 }
 
 pub(super) fn div<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     match pair(context, node)? {
-        Pair::Constant(0, values) => {
-            if values.contains(&0.0) {
+        Pair::Constant(0, divisor) => {
+            if divisor.floats().contains(&0.0) {
                 return invalid("it divides by zero");
             }
-            let inverse: Vec<f32> = values.iter().map(|v| 1.0 / v).collect();
-            multiplied(context, node, 0, &inverse)
+            mapped(context, node, 0, Some(&divisor.mapped(|v| 1.0 / v)), None)
         }
-        _ => unsupported("by a computed tensor"),
+        Pair::Constant(place, dividend) => {
+            let (x, one) = (context.viewed(node, place)?, dividend.scalar());
+            match (form::reciprocal(&x, &node.label()), one) {
+                (Some(y), Some(one)) => feature(scaled(context, y, one.into(), 0.0, node.label())?),
+                _ => unsupported("by a computed tensor"),
+            }
+        }
+        Pair::Features => {
+            // x / (1 + e^−x), as some write SiLU.
+            let (x, y) = (context.viewed(node, 0)?, context.viewed(node, 1)?);
+            let label = node.label();
+            let quotient = form::reciprocal(&y, &label).and_then(|y| form::product(&x, &y, &label));
+            quotient.map_or_else(|| unsupported("by a computed tensor"), feature)
+        }
     }
 }
 
-fn multiplied<'a>(
+pub(super) fn reciprocal<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let x = context.viewed(node, 0)?;
+    form::reciprocal(&x, &node.label()).map_or_else(|| unsupported("of a computed tensor"), feature)
+}
+
+/// The larger or the smaller one, value by value: max(a, b) = a + ReLU(b − a), min(a, b) = a − ReLU(a − b).
+fn extreme<'a>(context: &mut Context<'a>, node: &Node<'a>, largest: bool) -> Outputs {
+    let count = node.proto.input.len();
+    if count == 0 {
+        return invalid("it has no inputs");
+    }
+    if count == 2
+        && let Pair::Constant(place, bound) = pair(context, node)?
+    {
+        let bounds = |v: f32| {
+            if largest {
+                (Some(v), None)
+            } else {
+                (None, Some(v))
+            }
+        };
+        if let Some(bound) = bound.scalar() {
+            let x = context.viewed(node, place)?;
+            let (low, high) = bounds(bound);
+            let x = clipped(context, node, x, low, high)?;
+            let dims =
+                broadcast(x.dims(), &vec![1; pair_rank(context, node)]).map_err(Fault::Invalid)?;
+            return feature(context.raised(&x, dims.len())?);
+        }
+        return unsupported("of a constant that is not one number");
+    }
+    let label = node.label();
+    let mut best = context.plain(node, 0)?;
+    for index in 1..count {
+        let mut next = context.plain(node, index)?;
+        // It is taken twice, so nothing may change it.
+        best.alone = false;
+        next.alone &= largest;
+        let (more, less) = if largest {
+            (next, best.clone())
+        } else {
+            (best.clone(), next)
+        };
+        let less = scaled(context, less, -1.0, 0.0, label.clone())?;
+        let less = form::realize(context, less)?;
+        let difference = added(context, &label, &more, &less)?;
+        let mut over = context.emit(&label, Op::Relu, &difference)?;
+        if !largest {
+            over = context.emit(&label, Op::Neg, &over)?;
+        }
+        best = added(context, &label, &best, &over)?;
+    }
+    feature(best)
+}
+
+fn pair_rank<'a>(context: &Context<'a>, node: &Node<'a>) -> usize {
+    let rank = |at| match context.value(node, at) {
+        Some(Value::Const(array)) => array.dims.len(),
+        Some(Value::Feature(x)) => x.dims().len(),
+        _ => 0,
+    };
+    rank(0).max(rank(1))
+}
+
+pub(super) fn max<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    extreme(context, node, true)
+}
+
+pub(super) fn min<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    extreme(context, node, false)
+}
+
+/// x, but no less than `low` and no more than `high`: a `ReLU`, the gate of a hard-sigmoid, or any other bounds.
+pub(super) fn clipped<'a>(
+    context: &mut Context<'a>,
+    node: &Node<'a>,
+    x: Feature,
+    low: Option<f32>,
+    high: Option<f32>,
+) -> Result<Feature, Fault> {
+    let label = node.label();
+    if low.is_some_and(f32::is_nan) || high.is_some_and(f32::is_nan) {
+        return invalid("its bound is no number");
+    }
+    let low = low.filter(|&v| v > f32::MIN);
+    let high = high.filter(|&v| v < f32::MAX);
+    if let (Some(low), Some(high)) = (low, high)
+        && low >= high
+    {
+        return unsupported(format!("to {low}..{high}, which leaves one value"));
+    }
+    if let (Form::Itself, Some(0.0), Some(high)) = (x.form, low, high)
+        && x.scale > 0.0
+        && near(x.shift, 3.0 * x.scale)
+        && near(high.into(), 6.0 * x.scale)
+    {
+        return Ok(x.with(Form::Gate, high.into(), 0.0, label));
+    }
+    // Zeros around the image stay zeros.
+    let zero = low.is_none_or(|low| low <= 0.0) && high.is_none_or(|high| high >= 0.0);
+    if let (Form::Padded(_, 0.0), true) = (x.form, zero && x.is_unscaled()) {
+        let (form, layout) = (x.form, x.layout.clone());
+        let y = context.emit(&label, clip_of(low, high), &x)?;
+        return Ok(Feature { layout, ..y }.with(form, 1.0, 0.0, label));
+    }
+    let x = form::realize(context, x)?;
+    if low.is_none() && high.is_none() {
+        return Ok(x);
+    }
+    context.emit(&label, clip_of(low, high), &x)
+}
+
+fn clip_of(low: Option<f32>, high: Option<f32>) -> Op {
+    match (low, high) {
+        (Some(0.0), None) => Op::Relu,
+        (Some(0.0), Some(top)) => Op::Clip { top: top.into() },
+        (low, high) => Op::Clamp {
+            low: low.map(f64::from),
+            high: high.map(f64::from),
+        },
+    }
+}
+
+/// `factor · x + shift` with constants of any shape that is broadcast to that of x, or to which x is broadcast.
+fn mapped<'a>(
     context: &mut Context<'a>,
     node: &Node<'a>,
     place: usize,
-    values: &[f32],
+    factor: Option<&Array>,
+    shift: Option<&Array>,
 ) -> Outputs {
     let x = context.viewed(node, place)?;
-    let first = values.first().copied().unwrap_or(1.0);
-    let uniform = values.iter().all(|v| v.to_bits() == first.to_bits());
+    let given = [factor, shift].into_iter().flatten();
+    let mut dims = x.dims().to_vec();
+    for array in given {
+        dims = broadcast(&dims, &array.dims).map_err(Fault::Invalid)?;
+    }
     let label = node.label();
-    match x.view {
-        View::Ramp(factor) if uniform => feature(Feature {
-            view: View::Ramp(factor * first),
-            label,
-            ..x
-        }),
-        View::Gate(scale) if uniform => feature(Feature {
-            view: View::Gate(scale * first),
-            label,
-            ..x
-        }),
-        View::Swish(scale) if uniform => feature(Feature {
-            view: View::Swish(scale * first),
-            label,
-            ..x
-        }),
-        _ => {
-            let x = context.plain(node, place)?;
-            feature(affine(
-                context,
-                &label,
-                x,
-                values,
-                &vec![0.0; values.len()],
-            )?)
-        }
+    let number = |array: Option<&Array>, default: f32| match array {
+        None => Some(default),
+        Some(array) => array.uniform(),
+    };
+    if dims.iter().product::<usize>() == x.layout.len()
+        && let (Some(factor), Some(shift)) = (number(factor, 1.0), number(shift, 0.0))
+    {
+        let rank = dims.len();
+        let x = scaled(context, x, factor.into(), shift.into(), label)?;
+        return feature(context.raised(&x, rank)?);
     }
+    let x = context.plain(node, place)?;
+    let x = context.expanded(&label, &x, &dims)?;
+    feature(along_axes(context, &label, &x, factor, shift)?)
 }
 
-/// The product of x and its own gate is a hard-swish; that of x and one number for each channel is a gated x.
-fn product<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
-    let (a, b) = (context.viewed(node, 0)?, context.viewed(node, 1)?);
-    for (x, gate) in [(&a, &b), (&b, &a)] {
-        if let View::Gate(scale) = gate.view
-            && (x.view, x.node) == (View::Plain, gate.node)
-            && x.dims == gate.dims
-        {
-            let (view, label) = (View::Swish(scale), node.label());
-            return feature(Feature {
-                view,
-                label,
-                ..gate.clone()
-            });
+/// `factor · x + shift` with constants that vary along some axes of a plain tensor. Unless these are among the channels
+/// of its node, they become so.
+pub(super) fn along_axes(
+    context: &mut Context<'_>,
+    label: &str,
+    x: &Feature,
+    factor: Option<&Array>,
+    shift: Option<&Array>,
+) -> Result<Feature, Fault> {
+    let (x, axes) = with_channels(context, label, x, &[factor, shift])?;
+    let filled = |array: Option<&Array>, default: f32| -> Result<Vec<f32>, Fault> {
+        match array {
+            None => Ok(vec![default; context.shapes[x.node].channels]),
+            Some(array) => per_channel(array, &x, &axes),
         }
-    }
-    let (a, b) = (context.plain(node, 0)?, context.plain(node, 1)?);
-    let gates = |x: &Feature, g: &Feature| {
-        let alike = g.dims.len() == x.dims.len() && g.dims.get(..2) == x.dims.get(..2);
-        alike && g.dims.iter().skip(2).all(|&side| side == 1)
     };
-    let (x, gate) = if gates(&a, &b) {
-        (a, b)
-    } else if gates(&b, &a) {
-        (b, a)
-    } else {
-        return unsupported(format!("of {} and {}", show(&a.dims), show(&b.dims)));
-    };
-    let (shape, label) = (context.shapes[x.node], node.label());
-    feature(context.emit_shaped(&label, Op::Gate, &[x.node, gate.node], shape, Some(x.dims)))
+    let (factor, shift) = (filled(factor, 1.0)?, filled(shift, 0.0)?);
+    affine(context, label, x, &factor, &shift)
 }
 
-/// `factor * x + shift` for each channel. It goes into the operation before where that is possible, and
+/// The tensor as the output of a node whose channels are certain axes, along which the constants vary and maybe no other;
+/// and these axes, in the order of their strides.
+pub(super) fn with_channels(
+    context: &mut Context<'_>,
+    label: &str,
+    x: &Feature,
+    constants: &[Option<&Array>],
+) -> Result<(Feature, Vec<usize>), Fault> {
+    let rank = x.dims().len();
+    let varies = |axis: usize| {
+        constants.iter().flatten().any(|array| {
+            let at = (axis + array.dims.len()).checked_sub(rank);
+            at.is_some_and(|at| array.dims[at] > 1)
+        })
+    };
+    let longer = |order: Vec<usize>| order.into_iter().filter(|&axis| x.dims()[axis] > 1);
+    let order: Vec<usize> = longer(x.layout.by_stride()).collect();
+    let shape = context.shapes[x.node];
+    let channels: Vec<usize> = (order.iter().copied())
+        .filter(|&axis| x.layout.stride(axis) >= shape.plane())
+        .collect();
+    let filled: usize = channels.iter().map(|&axis| x.dims()[axis]).product();
+    let inside = order.iter().filter(|&&axis| varies(axis));
+    if filled == shape.channels && inside.clone().all(|axis| channels.contains(axis)) {
+        return Ok((x.clone(), channels));
+    }
+    let axes: Vec<usize> = inside.copied().collect();
+    Ok((context.led(label, x, &axes)?, axes))
+}
+
+/// The values of a constant for each channel, which are these axes of the tensor.
+pub(super) fn per_channel(array: &Array, x: &Feature, axes: &[usize]) -> Result<Vec<f32>, Fault> {
+    let rank = x.dims().len();
+    let mut dims = vec![1; rank];
+    axes.iter().for_each(|&axis| dims[axis] = x.dims()[axis]);
+    let missing = rank.checked_sub(array.dims.len());
+    let Some(missing) = missing else {
+        return unsupported(format!("a constant of shape {}", show(&array.dims)));
+    };
+    let raised = [vec![1; missing], array.dims.clone()].concat();
+    let array = array.reshaped(raised).map_err(Fault::Invalid)?;
+    let array = array.broadcast(&dims).map_err(Fault::Invalid)?;
+    let others = (0..rank).filter(|axis| !axes.contains(axis));
+    let order: Vec<usize> = axes.iter().copied().chain(others).collect();
+    Ok(array.transposed(&order).map_err(Fault::Invalid)?.floats())
+}
+
+fn all_near(values: &[f32], wanted: f32) -> bool {
+    values.iter().all(|v| (v - wanted).abs() < 1e-5)
+}
+
+/// `factor * x + shift` for each channel of x's node. It goes into the operation before where that is possible, and
 /// becomes a batch norm where it is not.
 pub(super) fn affine(
     context: &mut Context<'_>,
@@ -240,7 +363,7 @@ pub(super) fn affine(
 ) -> Result<Feature, Fault> {
     let channels = factor.len();
     if context.shapes[x.node].channels != channels || channels == 0 {
-        return unsupported("a constant per channel of something flattened");
+        return invalid("its constant has another number of channels");
     }
     let before = context.nodes[x.node].clone();
     match before.op {
@@ -297,8 +420,7 @@ pub(super) fn affine(
                 var: own("var", vec![1.0; channels])?,
                 eps: 0.0,
             };
-            let dims = x.dims.clone();
-            context.emit(label, op, &x, Some(dims))
+            context.emit(label, op, &x)
         }
     }
 }

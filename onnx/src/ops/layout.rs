@@ -1,116 +1,97 @@
-//! Operators that change the shape and move no values, and the channel shuffle that exporters make of them.
+//! Operators that change the shape or the order of axes. They move no values: the tensor's layout changes.
 
 use super::{Outputs, feature};
-use crate::array::{elements, show};
+use crate::array::{elements, show, stored_elements};
 use crate::context::Context;
 use crate::error::{Fault, invalid, unsupported};
 use crate::node::{Node, axis};
-use crate::value::{Feature, View};
-use nets::Op;
+use crate::value::Value;
 
 pub(super) fn identity<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     feature(context.viewed(node, 0)?)
 }
 
+/// Floats of any precision are computed with in single.
+pub(super) fn cast<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    match node.int("to", 0)? {
+        // Single and double precision.
+        1 | 11 => {}
+        // Half precision, of both kinds.
+        10 | 16 => {
+            context.note("the file computes in half precision; here it is computed in single")
+        }
+        to => return unsupported(format!("of a computed tensor to type {to}, not to floats")),
+    }
+    identity(context, node)
+}
+
+pub(super) fn cast_like<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let floats = match context.value(node, 1) {
+        Some(Value::Const(like)) => like.as_ints().is_none(),
+        Some(Value::Feature(_)) => true,
+        _ => false,
+    };
+    if !floats {
+        return unsupported("of a computed tensor to something other than floats");
+    }
+    identity(context, node)
+}
+
 pub(super) fn reshape<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
-    let x = context.viewed(node, 0)?;
-    let Some(wanted) = context.ints(node, 1)? else {
+    let x = context.movable(node, 0)?;
+    let given = match node.ints("shape") {
+        Some(shape) => Some(shape.to_vec()),
+        None => context.ints(node, 1)?,
+    };
+    let Some(mut wanted) = given else {
         return invalid("it has no shape");
     };
-    let dims = target(node, &x.dims, &wanted)?;
-    reshaped(context, node, dims)
+    context.one_image(&mut wanted);
+    let dims = target(node, x.dims(), &wanted)?;
+    reshaped(context, node, &dims)
 }
 
 pub(super) fn flatten<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
-    let dims = flat(node, &context.viewed(node, 0)?.dims)?;
-    reshaped(context, node, dims)
+    let dims = flat(node, context.movable(node, 0)?.dims())?;
+    reshaped(context, node, &dims)
 }
 
 pub(super) fn squeeze<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let axes = context.ints(node, 1)?;
-    let dims = squeezed(node, &context.viewed(node, 0)?.dims, axes.as_deref())?;
-    reshaped(context, node, dims)
+    let dims = squeezed(node, context.movable(node, 0)?.dims(), axes.as_deref())?;
+    reshaped(context, node, &dims)
 }
 
 pub(super) fn unsqueeze<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let axes = context.ints(node, 1)?;
-    let dims = unsqueezed(node, &context.viewed(node, 0)?.dims, axes.as_deref())?;
-    reshaped(context, node, dims)
+    let dims = unsqueezed(node, context.movable(node, 0)?.dims(), axes.as_deref())?;
+    reshaped(context, node, &dims)
 }
 
-/// The middle part of a channel shuffle: channels were reshaped into groups, are transposed, and are reshaped
-/// back.
 pub(super) fn transpose<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
-    let x = context.viewed(node, 0)?;
-    let perm = permutation(node, x.dims.len())?;
-    if perm.iter().enumerate().all(|(i, &p)| i == p) {
-        return feature(x);
+    let x = context.movable(node, 0)?;
+    let order = permutation(node, x.dims().len())?;
+    if context.has_fixed_batch() && order.first() != Some(&0) {
+        return unsupported("that mixes the images of a fixed batch");
     }
-    match x.view {
-        View::Grouped(groups) if perm == [0, 2, 1, 3, 4] => {
-            let dims = perm.iter().map(|&a| x.dims[a]).collect();
-            feature(Feature {
-                dims,
-                view: View::Shuffled(groups),
-                label: node.label(),
-                ..x
-            })
-        }
-        _ => unsupported(format!("order {perm:?} of shape {}", show(&x.dims))),
-    }
+    let mut y = x.permuted(&order);
+    y.label = node.label();
+    feature(y)
 }
 
-fn reshaped<'a>(context: &mut Context<'a>, node: &Node<'a>, dims: Vec<usize>) -> Outputs {
-    let viewed = context.viewed(node, 0)?;
-    if elements(&dims).map_err(Fault::Invalid)? != elements(&viewed.dims).map_err(Fault::Invalid)? {
-        return invalid(format!(
-            "{} does not fill {}",
-            show(&viewed.dims),
-            show(&dims)
-        ));
+fn reshaped<'a>(context: &mut Context<'a>, node: &Node<'a>, dims: &[usize]) -> Outputs {
+    let x = context.movable(node, 0)?;
+    if elements(dims).map_err(Fault::Invalid)? != x.layout.len() {
+        return invalid(format!("{} does not fill {}", show(x.dims()), show(dims)));
     }
-    let (x, shuffled) = match viewed.view {
-        View::Grouped(_) => (viewed, None),
-        View::Shuffled(groups) => (viewed, Some(groups)),
-        _ => (context.plain(node, 0)?, None),
-    };
-    let shape = context.shapes[x.node];
-    let whole = vec![1, shape.channels, shape.height, shape.width];
     let label = node.label();
-    match (dims.as_slice(), shuffled) {
-        (d, Some(groups)) if d == whole => {
-            let (op, label) = (Op::ChannelShuffle { groups }, x.label.clone());
-            feature(context.emit(&label, op, &x, Some(dims))?)
-        }
-        (_, Some(_)) => unsupported(format!("to {} after a transposition", show(&dims))),
-        (d, None) if d == whole => feature(Feature {
-            dims,
-            view: View::Plain,
-            label,
-            ..x
-        }),
-        (&[1, _] | &[1, _, 1], None) if shape.plane() == 1 => feature(Feature {
-            dims,
-            view: View::Plain,
-            label,
-            ..x
-        }),
-        (&[1, _], None) => feature(context.emit(&label, Op::Flatten, &x, Some(dims))?),
-        (&[1, groups, _, h, w], None) if [h, w] == [shape.height, shape.width] => {
-            feature(Feature {
-                dims,
-                view: View::Grouped(groups),
-                label,
-                ..x
-            })
-        }
-        _ => unsupported(format!("from {} to {}", show(&x.dims), show(&dims))),
-    }
+    let y = context.reshaped(&label, &x, dims)?;
+    feature(crate::value::Feature { label, ..y })
 }
 
 /// The shape that a Reshape asks for.
 pub(super) fn target(node: &Node<'_>, dims: &[usize], wanted: &[i64]) -> Result<Vec<usize>, Fault> {
-    let total = elements(dims).map_err(Fault::Invalid)?;
+    let total = stored_elements(dims).map_err(Fault::Invalid)?;
     let copy_zero = node.int("allowzero", 0)? == 0;
     let mut out = Vec::with_capacity(wanted.len().min(64));
     let mut open = None;
@@ -128,7 +109,7 @@ pub(super) fn target(node: &Node<'_>, dims: &[usize], wanted: &[i64]) -> Result<
             },
         }
     }
-    let known = elements(&out).map_err(Fault::Invalid)?;
+    let known = stored_elements(&out).map_err(Fault::Invalid)?;
     if let Some(index) = open {
         if known == 0 || !total.is_multiple_of(known) {
             return invalid(format!("{} does not divide into it", show(dims)));
@@ -140,7 +121,7 @@ pub(super) fn target(node: &Node<'_>, dims: &[usize], wanted: &[i64]) -> Result<
 
 /// The two sides that a Flatten makes.
 pub(super) fn flat(node: &Node<'_>, dims: &[usize]) -> Result<Vec<usize>, Fault> {
-    elements(dims).map_err(Fault::Invalid)?;
+    stored_elements(dims).map_err(Fault::Invalid)?;
     let (at, rank) = (node.int("axis", 1)?, dims.len());
     let split = if usize::try_from(at) == Ok(rank) {
         rank

@@ -5,19 +5,25 @@ use nets::Op;
 use super::{Outputs, feature};
 use crate::array::{Array, Data};
 use crate::context::Context;
-use crate::error::{Fault, unsupported};
+use crate::error::{Fault, invalid, unsupported};
 use crate::node::Node;
 
 pub(super) fn batch<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     if node.int("training_mode", 0)? != 0 {
         return unsupported("in training mode");
     }
+    if node.opset < 9 && node.int("spatial", 1)? == 0 {
+        return unsupported("with statistics for each position");
+    }
     let x = context.plain(node, 0)?;
     let eps = f64::from(node.float("epsilon", 1e-5)?);
     if !eps.is_finite() || eps < 0.0 {
-        return crate::error::invalid("its epsilon is no small number");
+        return invalid("its epsilon is no small number");
     }
-    let channels = [x.dims[1]];
+    let Some(&channels) = x.dims().get(1) else {
+        return invalid("its input has no channels");
+    };
+    let channels = [channels];
     let op = Op::BatchNorm {
         gamma: context.parameter(node, 1, &channels)?,
         beta: context.parameter(node, 2, &channels)?,
@@ -25,8 +31,9 @@ pub(super) fn batch<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
         var: context.parameter(node, 4, &channels)?,
         eps,
     };
-    let dims = x.dims.clone();
-    feature(context.emit(&node.label(), op, &x, Some(dims))?)
+    let label = node.label();
+    let x = context.led(&label, &x, &[1])?;
+    feature(context.emit(&label, op, &x)?)
 }
 
 /// Nothing at inference.

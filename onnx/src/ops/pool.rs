@@ -2,13 +2,13 @@
 
 use nets::{Op, Window};
 
-use super::conv::{inner, padded, window};
+use super::conv::{padded, window};
+use super::movement::{Zeros, with_zeros};
 use super::{Outputs, feature};
-use crate::array::show;
 use crate::context::Context;
 use crate::error::{Fault, invalid, unsupported};
-use crate::node::{Node, axis};
-use crate::value::{Feature, View};
+use crate::node::Node;
+use crate::value::{Feature, Form};
 
 fn kernel(node: &Node<'_>) -> Result<[usize; 2], Fault> {
     match node.ints("kernel_shape") {
@@ -22,9 +22,9 @@ fn rounded_up(node: &Node<'_>, window: &Window, x: &Feature) -> Result<[usize; 2
     if node.int("ceil_mode", 0)? == 0 {
         return Ok([0, 0]);
     }
-    let shape = inner(x);
     let mut more = [0, 0];
-    for (i, side) in [shape.height, shape.width].into_iter().enumerate() {
+    for i in 0..2 {
+        let side = x.dims()[2 + i];
         let (before, after) = (window.padding[i], window.padding[i + 2]);
         let room =
             (side.saturating_add(before).saturating_add(after)).saturating_sub(window.kernel[i]);
@@ -46,65 +46,75 @@ fn dense(window: Window) -> Result<Window, Fault> {
 }
 
 pub(super) fn max<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
-    // Zeros that another node added are values here, unlike the pool's own padding: only this is possible.
-    let x = context.image(node, 0)?;
-    let mut window = dense(window(node, kernel(node)?, &x)?)?;
+    if node
+        .proto
+        .output
+        .get(1)
+        .is_some_and(|name| !name.is_empty())
+    {
+        return unsupported("with the places of the largest values");
+    }
+    // Zeros that another node added are values here, unlike the pool's own padding, which never wins.
+    let viewed = context.viewed(node, 0)?;
+    let (x, around) = match viewed.form {
+        Form::Padded(around, value) if value <= f32::MIN => {
+            let inner = viewed.with(Form::Itself, 1.0, 0.0, node.label());
+            let image = context.unpadded(&inner, around)?;
+            (context.as_image(&node.label(), &image)?, around)
+        }
+        _ => (context.image(node, 0)?, [0; 4]),
+    };
+    let mut window = dense(window(node, kernel(node)?, &x, around)?)?;
     let [below, right] = rounded_up(node, &window, &x)?;
     window.padding[2] = window.padding[2].saturating_add(below);
     window.padding[3] = window.padding[3].saturating_add(right);
-    feature(context.emit(&node.label(), Op::MaxPool { window }, &x, None)?)
+    feature(context.emit(&node.label(), Op::MaxPool { window }, &x)?)
 }
 
 pub(super) fn average<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
-    let x = padded(context, node)?;
-    let mut window = dense(window(node, kernel(node)?, &x)?)?;
-    let zeros = if let View::Padded(p) = x.view {
-        p
-    } else {
-        [0; 4]
-    };
+    let (mut x, zeros) = padded(context, node)?;
+    let mut window = dense(window(node, kernel(node)?, &x, zeros)?)?;
     let [below, right] = rounded_up(node, &window, &x)?;
     let counted = node.int("count_include_pad", 0)? != 0;
-    // Zeros that another node added always count; what a window lacks at the end never does.
-    let own = window.padding != zeros;
-    let some_counts = zeros != [0; 4] || own && counted;
-    let counts_padding = (!own || counted) && [below, right] == [0, 0];
-    if some_counts && !counts_padding {
-        return unsupported("padding of which a part is counted");
+    // Zeros that another node added always count, the pool's own if it says so; what a window lacks at the end where
+    // sizes are rounded up never does. Where some count and some do not, those that do become part of the image.
+    let counts = if counted { window.padding } else { zeros };
+    let rest: Vec<usize> = (window.padding.iter().zip(counts))
+        .map(|(all, counts)| all - counts)
+        .collect();
+    let lacks = [
+        rest[0],
+        rest[1],
+        rest[2].saturating_add(below),
+        rest[3].saturating_add(right),
+    ];
+    let counts_padding = lacks == [0; 4];
+    let too_wide = (0..4).any(|side| counts[side] >= window.kernel[side % 2]);
+    if counts != [0; 4] && (!counts_padding || too_wide) {
+        x = with_zeros(
+            context,
+            &format!("{}.pad", node.label()),
+            &x,
+            Zeros::around(counts),
+        )?;
+        window.padding = lacks;
+    } else if !counts_padding {
+        window.padding = lacks;
     }
-    window.padding[2] = window.padding[2].saturating_add(below);
-    window.padding[3] = window.padding[3].saturating_add(right);
     let op = Op::AvgPool {
         window,
-        counts_padding,
+        counts_padding: window.is_padded() && counts_padding,
     };
-    feature(context.emit(&node.label(), op, &x, None)?)
+    feature(context.emit(&node.label(), op, &x)?)
 }
 
 pub(super) fn global<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let x = context.image(node, 0)?;
-    feature(context.emit(&node.label(), Op::GlobalAvgPool, &x, None)?)
+    feature(context.emit(&node.label(), Op::GlobalAvgPool, &x)?)
 }
 
-/// A mean over rows and columns, which is a global average pool.
-pub(super) fn reduce_mean<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+pub(super) fn global_max<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let x = context.image(node, 0)?;
-    let given = match node.ints("axes") {
-        Some(axes) => Some(axes.to_vec()),
-        None => context.ints(node, 1)?,
-    };
-    let axes = given.unwrap_or_default();
-    if axes.len() > 4 {
-        return invalid("it names an axis twice");
-    }
-    let mut axes = axes
-        .iter()
-        .map(|&a| axis(a, 4))
-        .collect::<Result<Vec<_>, _>>()?;
-    axes.sort_unstable();
-    if axes != [2, 3] {
-        return unsupported(format!("over axes {axes:?} of {}", show(&x.dims)));
-    }
-    let dims = (node.int("keepdims", 1)? == 0).then(|| vec![1, x.dims[1]]);
-    feature(context.emit(&node.label(), Op::GlobalAvgPool, &x, dims)?)
+    let window = Window::whole(context.shapes[x.node]);
+    feature(context.emit(&node.label(), Op::MaxPool { window }, &x)?)
 }

@@ -24,6 +24,7 @@ fn public(graph: nets::IntGraph, head: Head) -> PublicModel {
         preprocessing: Preprocessing::new(shape, mean, std),
         graph,
         opening: Opening::All,
+        calibration: None,
     }
 }
 

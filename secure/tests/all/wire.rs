@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use channel::{Connection, Role};
-use nets::{Algorithm, GraphBuilder, IntGraph, IntOp, LayerShape, Shape, Window, run_integer};
+use nets::{
+    Algorithm, GraphBuilder, IntGraph, IntOp, LayerShape, Places, Shape, Window, run_integer,
+};
 use secure::{Limits, Mode, SecureNetwork, ServerWeights};
 use sharing::{Session, default_extension};
 use testkit::{Transcript, run_over};
@@ -68,6 +70,7 @@ fn everything() -> IntGraph {
     };
     let x = graph.push("pool2", sum, &[x]);
     let x = graph.push("subsample", IntOp::Subsample { stride: 2 }, &[x]);
+    let x = there_and_back(&mut graph, x);
     let x = graph.push("flatten", IntOp::Flatten, &[x]);
     let matrix = |by| IntOp::Linear {
         shape: LayerShape::FullyConnected { out_features: 3 },
@@ -81,6 +84,31 @@ fn everything() -> IntGraph {
     let x = graph.push("top", IntOp::ArgMax, &[x]);
     graph.push("output", IntOp::Output, &[x]);
     graph.finish().expect("it fits")
+}
+
+/// Flipped and turned, twice: the values, and what is said of them, stay.
+fn there_and_back(graph: &mut GraphBuilder<IntOp>, mut x: usize) -> usize {
+    let shape = graph.type_of(x).expect("it fits").shape;
+    let Shape {
+        channels,
+        height,
+        width,
+    } = shape;
+    let flip = IntOp::Pick {
+        channels: Places::All,
+        rows: Places::flipped(height),
+        columns: Places::zeros(0, width, 0),
+    };
+    let turn = |shape| IntOp::Reorder {
+        order: [0, 2, 1],
+        shape,
+    };
+    let turned = turn(Shape::new(channels, width, height));
+    let steps = [flip.clone(), turned, turn(shape), flip];
+    for (k, step) in steps.into_iter().enumerate() {
+        x = graph.push(format!("there and back {k}"), step, &[x]);
+    }
+    x
 }
 
 /// Rectified with secret signs, pooled, through hard-swish, and gated by its own means.

@@ -85,9 +85,9 @@ pub const fn number(op: &Op) -> usize {
         Op::Neg => 22,
         Op::Pick { .. } => 23,
         Op::Reorder { .. } => 24,
-        // These two are made by import, of others.
-        Op::SignedRelu { .. } => 25,
-        Op::AddMap { .. } => 26,
+        Op::AddMap { .. } => 25,
+        // This is made by import, of others.
+        Op::SignedRelu { .. } => 26,
         Op::Curve { .. } => 27,
         // Networks with scales of their own are in `super::grids`.
         Op::Quantise { .. } => 28,
@@ -95,8 +95,8 @@ pub const fn number(op: &Op) -> usize {
     }
 }
 
-/// How many operations there are that a network can come with; import makes two more.
-pub const OPERATIONS: usize = 25;
+/// How many operations there are that a network can come with; import makes one more.
+pub const OPERATIONS: usize = 26;
 
 /// Numbers in -2..2.
 ///
@@ -159,12 +159,14 @@ fn norm(rng: &mut Rng, net: &mut Net, name: &str, x: Shape) -> Op {
 
 fn window(rng: &mut Rng) -> Window {
     let kernel = rng.pick(1, 3);
-    Window::square(kernel, rng.pick(1, 2), rng.pick(0, kernel - 1))
+    // Sometimes padding is not below the kernel, which is for convolutions and means only.
+    let most = if rng.pick(0, 7) == 0 { 4 } else { kernel - 1 };
+    Window::square(kernel, rng.pick(1, 2), rng.pick(0, most))
 }
 
 fn add(rng: &mut Rng, net: &mut Net, name: &str, input: usize) {
     let x = net.graph().expect("it fits so far").types()[input];
-    let op = match rng.pick(0, 25) {
+    let op = match rng.pick(0, 26) {
         0 | 1 => conv(rng, net, name, x),
         2 | 3 => norm(rng, net, name, x),
         4..=16 => {
@@ -190,6 +192,11 @@ fn add(rng: &mut Rng, net: &mut Net, name: &str, input: usize) {
             let slope = values(rng, x.channels).iter().map(|v| v / 2.0).collect();
             let slope = parameter(net, name, "a", &[x.channels], slope);
             Op::PRelu { slope }
+        }
+        25 => {
+            let data = values(rng, x.len());
+            let map = parameter(net, name, "m", &[x.channels, x.height, x.width], data);
+            Op::AddMap { map }
         }
         21 => clamp(rng),
         22 => Op::Neg,

@@ -183,6 +183,7 @@ pub fn model(graph: IntGraph, weights: PrivateWeights) -> Model {
         ),
         graph,
         opening: Opening::All,
+        calibration: None,
     };
     let input = Node {
         name: "input".into(),

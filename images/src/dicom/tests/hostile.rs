@@ -1,8 +1,12 @@
 //! Files that lie, end early, or ask for what is not supported: an error, never a panic.
 
-use super::{EXPLICIT, File, IMPLICIT, JPEG, LOSSLESS, RLE, lossless};
-use crate::decode;
-use crate::dicom::{elements, known, unguarded};
+use super::{EXPLICIT, File, IMPLICIT, JPEG, LOSSLESS, RLE, decode, lossless};
+use crate::dicom::{elements, known};
+
+/// Decodes without the guard against panics.
+fn unguarded(bytes: &[u8]) -> Result<crate::Decoded, crate::DecodeError> {
+    crate::dicom::unguarded(bytes, None)
+}
 
 /// Files of every form, small.
 fn files() -> Vec<Vec<u8>> {
@@ -122,11 +126,22 @@ fn sequences_within_each_other() {
             .to_string();
         assert!(said.contains("outside of a sequence"), "{said}");
     }
-    let table = b"\x28\0\x00\x30SQ\0\0\0\0\0\0";
-    let said = unguarded(&beginning_with(table, EXPLICIT))
-        .unwrap_err()
-        .to_string();
-    assert!(said.contains("look-up table"), "{said}");
+    // A sequence without items says nothing; one with an empty item promises a table.
+    let nothing = b"\x28\0\x00\x30SQ\0\0\0\0\0\0";
+    assert!(unguarded(&beginning_with(nothing, EXPLICIT)).is_ok());
+    for table in [
+        &b"\x28\0\x00\x30SQ\0\0\x08\0\0\0\xFE\xFF\0\xE0\0\0\0\0"[..],
+        b"\x28\0\x00\x30SQ\0\0\xFF\xFF\xFF\xFF\xFE\xFF\0\xE0\0\0\0\0\xFE\xFF\xDD\xE0\0\0\0\0",
+    ] {
+        let said = unguarded(&beginning_with(table, EXPLICIT))
+            .unwrap_err()
+            .to_string();
+        assert!(said.contains("modality LUT has no description"), "{said}");
+    }
+    // Each element comes once, so that no file makes many of one.
+    let twice = b"\x28\0\x10\0US\x02\0\x01\0";
+    let said = unguarded(&beginning_with(twice, EXPLICIT)).unwrap_err();
+    assert!(said.to_string().contains("twice"), "{said}");
 }
 
 #[test]
@@ -153,10 +168,9 @@ fn what_is_not_supported_is_named() {
         assert!(said.contains(cause), "expected `{cause}` in: {said}");
     }
     for (syntax, name) in [
-        ("1.2.840.10008.1.2.4.90", "JPEG 2000"),
-        ("1.2.840.10008.1.2.4.80", "JPEG-LS"),
-        ("1.2.840.10008.1.2.2", "Big Endian"),
-        ("1.2.840.10008.1.2.1.99", "Deflated"),
+        ("1.2.840.10008.1.2.4.201", "High-Throughput JPEG 2000"),
+        ("1.2.840.10008.1.2.4.110", "JPEG XL"),
+        ("1.2.840.10008.1.2.4.100", "MPEG2"),
         ("1.2.3", "unknown"),
     ] {
         let said = known(syntax).unwrap_err().to_string();
@@ -165,7 +179,7 @@ fn what_is_not_supported_is_named() {
     let whole = file().write(EXPLICIT);
     let said = decode(&whole[132..]).unwrap_err().to_string();
     assert!(said.contains("without the preamble"), "{said}");
-    for (photometric, cause) in [("PALETTE COLOR", "PALETTE"), ("YBR_FULL_422", "422")] {
+    for (photometric, cause) in [("PALETTE COLOR", "PALETTE"), ("YBR_PARTIAL_420", "420")] {
         let file = File::new(2, 2, photometric, 8).bytes(&[0; 12]);
         assert!(
             unguarded(&file.write(EXPLICIT))

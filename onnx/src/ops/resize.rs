@@ -1,0 +1,206 @@
+//! Nearest neighbours of other sizes, and blocks of pixels that become channels or come from them.
+
+use super::{Outputs, feature};
+use crate::context::{Context, MAX_PLACES, Taken};
+use crate::error::{Fault, invalid, unsupported};
+use crate::node::Node;
+
+/// How a place of the result is found among those of the input.
+#[derive(Clone, Copy)]
+struct Rule<'a> {
+    coordinates: &'a str,
+    nearest: &'a str,
+}
+
+/// Resize by the nearest neighbour, and Upsample, as it was called before.
+pub(super) fn resize<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let old = node.proto.op_type.as_deref() == Some("Upsample");
+    let x = context.plain(node, 0)?;
+    let rank = x.dims().len();
+    let axes: Vec<usize> = match node.ints("axes") {
+        Some(axes) => (axes.iter())
+            .map(|&a| crate::node::axis(a, rank))
+            .collect::<Result<_, _>>()?,
+        None => (0..rank).collect(),
+    };
+    let (scales, sizes) = if old || node.opset < 11 {
+        (floats(context, node, 1)?, None)
+    } else {
+        (floats(context, node, 2)?, context.ints(node, 3)?)
+    };
+    let fits = |len: usize| len == axes.len();
+    let mut wanted: Vec<(usize, f64)> = x.dims().iter().map(|&d| (d, 1.0)).collect();
+    if let Some(mut sizes) = sizes.filter(|sizes| !sizes.is_empty()) {
+        if axes.len() == rank {
+            context.one_image(&mut sizes);
+        }
+        if !fits(sizes.len()) {
+            return invalid("its sizes do not fit its input");
+        }
+        if !matches!(node.text("keep_aspect_ratio_policy", "stretch")?, "stretch") {
+            return unsupported("that keeps the aspect ratio");
+        }
+        for (&axis, &size) in axes.iter().zip(&sizes) {
+            let size = usize::try_from(size).unwrap_or(0);
+            #[expect(clippy::cast_precision_loss, reason = "sizes of images")]
+            let scale = size as f64 / x.dims()[axis] as f64;
+            wanted[axis] = (size, scale);
+        }
+    } else if let Some(scales) = scales {
+        if !fits(scales.len()) {
+            return invalid("its scales do not fit its input");
+        }
+        for (&axis, &scale) in axes.iter().zip(&scales) {
+            #[expect(
+                clippy::cast_precision_loss,
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "sizes of images; a cast saturates"
+            )]
+            let size = (x.dims()[axis] as f64 * scale).floor() as usize;
+            wanted[axis] = (size, scale);
+        }
+    } else {
+        return invalid("it has neither scales nor sizes");
+    }
+    let mode = node.text("mode", "nearest")?;
+    let same = wanted.iter().zip(x.dims()).all(|(w, &d)| w.0 == d);
+    if same && wanted.iter().all(|w| (w.1 - 1.0).abs() < 1e-6) {
+        return feature(x);
+    }
+    if mode != "nearest" {
+        return unsupported(format!(
+            "mode {}; only nearest",
+            crate::node::readable(mode)
+        ));
+    }
+    let rule = if old || node.opset < 11 {
+        Rule {
+            coordinates: "asymmetric",
+            nearest: "floor",
+        }
+    } else {
+        Rule {
+            coordinates: node.text("coordinate_transformation_mode", "half_pixel")?,
+            nearest: node.text("nearest_mode", "round_prefer_floor")?,
+        }
+    };
+    let mut taken: Vec<Taken> = Vec::new();
+    for (&side, &(size, scale)) in x.dims().iter().zip(&wanted) {
+        if !(1..=MAX_PLACES).contains(&size) {
+            return invalid("its size is none, or too large");
+        }
+        taken.push(if (size, scale) == (side, 1.0) {
+            None
+        } else {
+            Some(neighbours(side, size, scale, rule)?)
+        });
+    }
+    feature(context.picked(&node.label(), &x, taken)?)
+}
+
+/// Numbers from an input or the attribute `scales`; `None` where there are none.
+fn floats<'a>(
+    context: &Context<'a>,
+    node: &Node<'a>,
+    index: usize,
+) -> Result<Option<Vec<f64>>, Fault> {
+    let given = match context.optional(node, index)? {
+        Some(array) => array.doubles(),
+        None => match node.floats("scales") {
+            Some(scales) => scales.iter().map(|&v| v.into()).collect(),
+            None => return Ok(None),
+        },
+    };
+    if !given.iter().all(|v| v.is_finite() && *v > 0.0) {
+        return invalid("a scale that is not above zero");
+    }
+    Ok(Some(given).filter(|v| !v.is_empty()))
+}
+
+/// The nearest place of an axis for each of another one.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "sizes of images, and places that are clamped to them"
+)]
+fn neighbours(
+    side: usize,
+    size: usize,
+    scale: f64,
+    rule: Rule<'_>,
+) -> Result<Vec<Option<usize>>, Fault> {
+    // In single precision, in which the usual runtimes round.
+    let scale = scale as f32;
+    let (length, last) = (size as f32, side as f32 - 1.0);
+    let origin = |at: f32| -> Result<f32, Fault> {
+        Ok(match rule.coordinates {
+            "asymmetric" => at / scale,
+            "half_pixel" => (at + 0.5) / scale - 0.5,
+            "pytorch_half_pixel" if size > 1 => (at + 0.5) / scale - 0.5,
+            "pytorch_half_pixel" => 0.0,
+            "align_corners" if size > 1 => at * last / (length - 1.0),
+            "align_corners" => 0.0,
+            "half_pixel_symmetric" => {
+                let exact = side as f32 * scale;
+                let centre = side as f32 / 2.0;
+                let offset = centre * (1.0 - length / exact);
+                offset + (at + 0.5) / scale - 0.5
+            }
+            other => return unsupported(format!("by {}", crate::node::readable(other))),
+        })
+    };
+    let round = |x: f32| -> Result<f32, Fault> {
+        Ok(match rule.nearest {
+            "floor" | "simple" => x.floor(),
+            "ceil" => x.ceil(),
+            "round_prefer_floor" => (x - 0.5).ceil(),
+            "round_prefer_ceil" => (x + 0.5).floor(),
+            other => return unsupported(format!("by {}", crate::node::readable(other))),
+        })
+    };
+    let places = (0..size).map(|at| Ok(Some(round(origin(at as f32)?)?.clamp(0.0, last) as usize)));
+    places.collect()
+}
+
+fn block(node: &Node<'_>) -> Result<usize, Fault> {
+    match node.int("blocksize", 0).map(usize::try_from)? {
+        Ok(block) if (1..=1 << 12).contains(&block) => Ok(block),
+        _ => invalid("its blocksize is no small number"),
+    }
+}
+
+/// Channels become blocks of pixels.
+pub(super) fn depth_to_space<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let (x, b, label) = (context.plain(node, 0)?, block(node)?, node.label());
+    let [n, c, h, w] = x.dims()[..] else {
+        return invalid("its input has not four dimensions");
+    };
+    if !c.is_multiple_of(b * b) {
+        return invalid(format!("{c} channels do not fill blocks of {b}"));
+    }
+    let each = c / (b * b);
+    let (split, order) = match node.text("mode", "DCR")? {
+        "DCR" => ([n, b, b, each, h, w], [0, 3, 4, 1, 5, 2]),
+        "CRD" => ([n, each, b, b, h, w], [0, 1, 4, 2, 5, 3]),
+        other => return invalid(format!("mode {}", crate::node::readable(other))),
+    };
+    let x = context.reshaped(&label, &x, &split)?.permuted(&order);
+    feature(context.reshaped(&label, &x, &[n, each, h * b, w * b])?)
+}
+
+/// Blocks of pixels become channels.
+pub(super) fn space_to_depth<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let (x, b, label) = (context.plain(node, 0)?, block(node)?, node.label());
+    let [n, c, h, w] = x.dims()[..] else {
+        return invalid("its input has not four dimensions");
+    };
+    if !h.is_multiple_of(b) || !w.is_multiple_of(b) {
+        return invalid(format!("{h} by {w} pixels do not fill blocks of {b}"));
+    }
+    let split = [n, c, h / b, b, w / b, b];
+    let x = context.reshaped(&label, &x, &split)?;
+    let x = x.permuted(&[0, 3, 5, 1, 2, 4]);
+    feature(context.reshaped(&label, &x, &[n, c * b * b, h / b, w / b])?)
+}
