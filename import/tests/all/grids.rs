@@ -43,7 +43,14 @@ fn integers_are_those_of_onnx_runtime() {
         }
         // In means of integers halves are frequent. ONNX Runtime rounds them to even integers, or as its floats have
         // them: with its optimisations and without, it differs from itself on these images in one value of four.
-        let (least, far) = if name == "pools" { (all / 3, 2.0) } else { (all, 0.0) };
-        assert!(same >= least && most <= far, "{name}: {same} of {all}, {most} steps");
+        let (least, far) = if name == "pools" {
+            (all / 3, 2.0)
+        } else {
+            (all, 0.0)
+        };
+        assert!(
+            same >= least && most <= far,
+            "{name}: {same} of {all}, {most} steps"
+        );
     }
 }
