@@ -233,7 +233,7 @@ NETWORKS = {
         nn.Conv2d(3, 8, 3, 2), nn.ReLU(), Calls(lambda x: x.mean(3).mean(2).view(x.size(0), -1)), nn.Linear(8, 4)
     ),
     "outputs": lambda: net(nn.ReLU(), last=Outputs()),
-    "batch": lambda: plain(),
+    "batch": layers(nn.ReLU, lambda: nn.MaxPool2d(3), side=4),
     "batch_any": lambda: plain(),
     "half": lambda: plain().half(),
     "double": lambda: plain().double(),

@@ -68,6 +68,7 @@ pub(super) fn source(mut dict: StateDict) -> Result<Source, Error> {
         preprocessing,
         labels,
         head: Head::Softmax,
+        parts: Vec::new(),
     })
 }
 

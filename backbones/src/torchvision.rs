@@ -158,6 +158,7 @@ impl Arch {
             preprocessing,
             labels,
             head: Head::Softmax,
+            parts: Vec::new(),
         })
     }
 }

@@ -108,7 +108,7 @@ pub(crate) fn widths(graph: &IntGraph) -> Widths {
                 let ring = graph.types()[node.inputs[0]].bits().get();
                 widest.accumulator = widest.accumulator.max(ring);
             }
-            IntOp::Relu | IntOp::SignedRelu | IntOp::Clip { .. } => {
+            IntOp::Relu | IntOp::SignedRelu | IntOp::Clip { .. } | IntOp::Curve { .. } => {
                 widest.activation = widest.activation.max(bits);
             }
             // Unlike those, it gives a result as wide as an accumulator.
@@ -135,7 +135,9 @@ pub(crate) fn widths(graph: &IntGraph) -> Widths {
             | IntOp::Slice { .. }
             | IntOp::SumPool { .. }
             | IntOp::Subsample { .. }
-            | IntOp::PadChannels { .. }            | IntOp::Pick { .. }            | IntOp::Reorder { .. }
+            | IntOp::PadChannels { .. }
+            | IntOp::Pick { .. }
+            | IntOp::Reorder { .. }
             | IntOp::Flatten
             | IntOp::Output => {}
         }

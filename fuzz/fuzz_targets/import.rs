@@ -29,6 +29,7 @@ fuzz_target!(|bytes: &[u8]| {
         labels: (0..outputs).map(|i| i.to_string()).collect(),
         head: network.head().unwrap_or(Head::Softmax),
         float: network.model,
+        parts: Vec::new(),
     };
     if source.preprocessing.check().is_err() {
         return;

@@ -125,19 +125,7 @@ fn unguarded(bytes: &[u8], frame: Option<NonZeroU32>) -> Result<Decoded, DecodeE
         }
     };
     let size = (description.width as usize, description.height as usize);
-    let channels = match samples_of(&samples) == description.pixels() {
-        true => 1,
-        false => 3,
-    };
-    Decoded::of(size, channels, samples, description.notes)
-}
-
-/// How many samples there are.
-fn samples_of(samples: &nets::Samples) -> usize {
-    match samples {
-        nets::Samples::Eight(samples) => samples.len(),
-        nets::Samples::Sixteen(samples) => samples.len(),
-    }
+    Decoded::of(size, samples, description.notes)
 }
 
 /// A data set without its compression (PS3.5 A.5), at most as long as a file may be.

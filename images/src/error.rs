@@ -43,7 +43,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A folder holds no image.
-    #[error("no PNG, JPEG or DICOM images under {} among {skipped}", path.display())]
+    #[error("no PNG, JPEG or DICOM files under {}: {skipped} looked at", path.display())]
     NoImages {
         /// The folder.
         path: PathBuf,

@@ -11,8 +11,6 @@ mod frame;
 mod lossless;
 mod planes;
 mod scan;
-#[cfg(test)]
-mod tests;
 mod upsample;
 
 pub(crate) use colour::rgb;
@@ -20,7 +18,7 @@ pub(crate) use colour::rgb;
 use crate::error::DecodeError;
 use crate::raster::MAX_DECODED_BYTES;
 use bits::Bits;
-use frame::{Component, Frame, Process, Scan, Tables};
+use frame::{Frame, Process, Scan, Tables};
 use planes::{Blocks, Plane};
 
 /// The most scans of a stream: each goes over the whole picture, and may do so in a few bytes.
@@ -37,7 +35,6 @@ pub(crate) struct Jpeg {
     /// Bits of a sample.
     pub(crate) precision: u8,
     pub(crate) lossless: bool,
-    components: Vec<Component>,
     planes: Vec<Plane>,
     frame: Frame,
     marks: Marks,
@@ -89,7 +86,6 @@ pub(crate) fn decode(stream: &[u8]) -> Result<Jpeg, DecodeError> {
         height: frame.height,
         precision: frame.precision,
         lossless: frame.process == Process::Lossless,
-        components: frame.components.clone(),
         planes,
         frame,
         marks: reader.marks,
@@ -114,7 +110,7 @@ impl Jpeg {
     /// What three components of a file mean, by libjpeg's rules.
     pub(crate) fn colours(&self) -> Colours {
         self.told_colours().unwrap_or_else(|| {
-            let ids = self.components.iter().map(|c| c.id);
+            let ids = self.frame.components.iter().map(|c| c.id);
             // A lossless stream without marks is most often RGB as it was.
             if ids.eq(*b"RGB") || self.lossless {
                 Colours::Rgb
@@ -140,7 +136,8 @@ impl Jpeg {
         let planes = <&[Plane; 3]>::try_from(&self.planes[..]).ok()?;
         let mut rows: [Vec<u16>; 3] = Default::default();
         for y in 0..self.height {
-            for ((row, plane), component) in rows.iter_mut().zip(planes).zip(&self.components) {
+            for ((row, plane), component) in rows.iter_mut().zip(planes).zip(&self.frame.components)
+            {
                 upsample::row(plane, self.frame.stretch(component), y, row);
             }
             take([0, 1, 2].map(|c| &rows[c][..self.width]));

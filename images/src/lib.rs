@@ -32,13 +32,17 @@ pub struct Decoded {
 }
 
 impl Decoded {
-    /// Samples of a picture of width and height.
+    /// The samples of a picture of width and height, grey or RGB by their number.
     fn of(
         (width, height): (usize, usize),
-        channels: usize,
         samples: Samples,
         mut notes: Vec<String>,
     ) -> Result<Self, DecodeError> {
+        let count = match &samples {
+            Samples::Eight(samples) => samples.len(),
+            Samples::Sixteen(samples) => samples.len(),
+        };
+        let channels = count / (width * height).max(1);
         if let Samples::Sixteen(samples) = &samples
             && samples.iter().all(|&sample| sample >> 12 == 0)
         {

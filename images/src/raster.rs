@@ -99,17 +99,17 @@ pub(crate) fn upright(
         notes.push("turned upright, as its EXIF data say".to_owned());
     }
     let (width, height) = (image.width() as usize, image.height() as usize);
-    let (channels, samples) = match image {
+    let samples = match image {
         DynamicImage::ImageLuma8(_) | DynamicImage::ImageLumaA8(_) => {
-            (1, Samples::Eight(image.into_luma8().into_raw()))
+            Samples::Eight(image.into_luma8().into_raw())
         }
         DynamicImage::ImageLuma16(_) | DynamicImage::ImageLumaA16(_) => {
-            (1, Samples::Sixteen(image.into_luma16().into_raw()))
+            Samples::Sixteen(image.into_luma16().into_raw())
         }
         DynamicImage::ImageRgb16(_) | DynamicImage::ImageRgba16(_) => {
-            (3, Samples::Sixteen(image.into_rgb16().into_raw()))
+            Samples::Sixteen(image.into_rgb16().into_raw())
         }
-        _ => (3, Samples::Eight(image.into_rgb8().into_raw())),
+        _ => Samples::Eight(image.into_rgb8().into_raw()),
     };
-    Decoded::of((width, height), channels, samples, notes)
+    Decoded::of((width, height), samples, notes)
 }

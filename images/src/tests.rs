@@ -193,7 +193,7 @@ fn folders_are_searched() {
     std::fs::write(empty.path().join("a.png"), b"text").unwrap();
     let said = find(empty.path(), 1).unwrap_err();
     assert!(
-        matches!(said, Error::NoImages { .. }) && said.to_string().contains("among 1 file (1 no"),
+        matches!(said, Error::NoImages { .. }) && said.to_string().contains(": 1 file (1 no"),
         "{said}"
     );
     let said = find(&empty.path().join("absent"), 1).unwrap_err();

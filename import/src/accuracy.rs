@@ -3,14 +3,14 @@
 
 use serde::Serialize;
 
-use nets::{Head, PrivateWeights, PublicModel, run_integer_counting};
+use nets::{Head, PrivateWeights, PublicModel, run_integer, run_integer_counting};
 
 use crate::Error;
 use crate::progress::Steps;
 
 /// The widths that are tried, in this order. Two more bits of every activation cost about as much as one more
 /// bit of every weight, and with more than 12 bits of a weight most of the error is from activations.
-const TRIES: [Precision; 9] = [
+const TRIES: [Precision; 11] = [
     Precision::new(8, 0),
     Precision::new(10, 0),
     Precision::new(12, 0),
@@ -20,6 +20,8 @@ const TRIES: [Precision; 9] = [
     Precision::new(12, 4),
     Precision::new(14, 4),
     Precision::new(16, 4),
+    Precision::new(16, 6),
+    Precision::new(18, 8),
 ];
 /// With this many samples or more, every [`HELD_OUT`]-th is not shown to the rounding of weights.
 const ENOUGH: usize = 8;
@@ -31,13 +33,13 @@ const HELD_OUT: usize = 4;
 pub enum WeightBits {
     /// This many.
     Fixed(u32),
-    /// The fewest, of 8 to 16, with which the integer network's probabilities stay within `accuracy` of
+    /// The fewest, of 8 to 18, with which the integer network's probabilities stay within `accuracy` of
     /// the float network's on calibration images. Two numbers must be that small: the largest difference
     /// seen, and the root mean square of the differences that the errors of the logits would make on
     /// images on which the float network is undecided. An image whose two most probable outputs are more
     /// than 2·`accuracy` apart then has the same top output in both networks. With eight samples or more,
     /// only images that the rounding of weights did not see are compared. Where weights alone do not
-    /// help, activations get 2 or 4 fractional bits more.
+    /// help, activations get 2 to 8 fractional bits more.
     Auto {
         /// The largest difference of a probability, in 0..1.
         accuracy: f64,
@@ -107,7 +109,7 @@ pub struct WidthReport {
     /// the logits would make if the float network were undecided: between its two top outputs with a
     /// softmax, between yes and no with a sigmoid.
     pub undecided_difference: f64,
-    /// Values that wrapped where this does harm.
+    /// Values that wrapped where this does harm; not counted while widths are tried.
     pub wrapped: usize,
 }
 
@@ -182,7 +184,7 @@ pub(crate) fn narrowest<T>(
 }
 
 /// Compares the integer network with the float network on samples, whose float logits are given. With an `accuracy`
-/// it ends where this is known not to be held.
+/// it ends where this is known not to be held, and counts no values that wrapped.
 #[expect(clippy::cast_precision_loss, reason = "means")]
 pub(crate) fn compare(
     public: &PublicModel,
@@ -195,7 +197,7 @@ pub(crate) fn compare(
     let mut undecided = 0.0;
     for &(sample, expected) in samples {
         steps.compare();
-        let (found, wrapped) = logits(public, weights, sample)?;
+        let (found, wrapped) = logits(public, weights, sample, accuracy.is_none())?;
         report.images += 1;
         report.wrapped += wrapped;
         report.same_top += usize::from(top(expected) == top(&found));
@@ -224,15 +226,22 @@ pub(crate) fn compare(
     Ok(report)
 }
 
-/// The integer network's logits, and how many values wrapped where this does harm.
+/// The integer network's logits, and how many values wrapped where this does harm, if they are to be counted.
 fn logits(
     public: &PublicModel,
     weights: &PrivateWeights,
     sample: &[f32],
+    counts: bool,
 ) -> Result<(Vec<f64>, usize), Error> {
     let input = public.encode(sample)?;
-    let (raw, counts) = run_integer_counting(&public.graph, weights, &input)?;
-    Ok((public.logits(&raw), counts.wrapped))
+    let (raw, wrapped) = if counts {
+        let (raw, counts) = run_integer_counting(&public.graph, weights, &input)?;
+        (raw, counts.wrapped)
+    } else {
+        // This is faster.
+        (run_integer(&public.graph, weights, &input)?, 0)
+    };
+    Ok((public.logits(&raw), wrapped))
 }
 
 /// Logits of an undecided network: with a softmax the two top ones become equal, with a sigmoid all are 0.

@@ -13,9 +13,10 @@ use crate::Error;
 /// keep the values within half of the ring.
 pub(crate) fn cheapened(
     graph: &IntGraph,
-    weights: &PrivateWeights,
+    weights: PrivateWeights,
 ) -> Result<(IntGraph, PrivateWeights), Error> {
-    let proofs = proved(graph, weights, Interval::ring(graph.input().bits()));
+    let proofs = proved(graph, &weights, Interval::ring(graph.input().bits()));
+    let mut old = weights.into_layers();
     let mut new = Rewriter::new(graph);
     let (mut layers, mut extended) = (BTreeMap::new(), BTreeMap::new());
     for (index, node) in graph.nodes().iter().enumerate() {
@@ -37,7 +38,7 @@ pub(crate) fn cheapened(
             continue;
         }
         let kept = new.keep(index);
-        layers.extend(weights.layer(index).map(|layer| (kept, layer.clone())));
+        layers.extend(old.remove(&index).map(|layer| (kept, layer)));
         let half = Interval::half(graph.types()[index].bits());
         if proofs[index].values.is_within(half) && is_compared(graph, index) {
             let claim = new.push(format!("{}.claim", node.name), IntOp::Claim, &[kept]);

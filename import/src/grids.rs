@@ -202,18 +202,18 @@ impl Grid {
 }
 
 /// The same network in units of its grids.
-pub(crate) fn gridded(model: &FloatModel) -> Result<Gridded, Error> {
+pub(crate) fn gridded(model: FloatModel) -> Result<Gridded, Error> {
     let grids = |op: &Op| matches!(op, Op::Quantise { .. });
     if !model.graph.nodes().iter().any(|node| grids(&node.op)) {
         return Ok(Gridded {
-            model: model.clone(),
             fixed: vec![None; model.graph.len()],
+            model,
             input: None,
             moved: 0.0,
         });
     }
     let mut rewrite = Rewrite {
-        model,
+        model: &model,
         goal: vec![None; model.graph.len()],
         merged: vec![false; model.graph.len()],
         grids: HashMap::new(),

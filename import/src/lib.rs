@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod calibrate;
+mod curve;
 mod equalise;
 mod error;
 mod extensions;

@@ -19,6 +19,7 @@ use nets::{
 use ring_arith::Bits;
 
 use crate::Error;
+use crate::curve;
 use crate::options::{ImportOptions, Preset};
 use crate::rounding::Moments;
 use crate::scales::Scales;
@@ -61,8 +62,8 @@ fn supported(model: &FloatModel, scales: &Scales, options: &ImportOptions) -> Re
                 node.name
             ));
         }
-        if let Op::Curve { .. } = node.op {
-            bad.push(format!("{} (`{}`)", node.op.name(), node.name));
+        if let Some(problem) = curve::problem(model, scales, options, index) {
+            bad.push(format!("{problem} (`{}`)", node.name));
         }
         if let Some(problem) = leaky::problem(model, &node.op)? {
             bad.push(format!("{problem} (`{}`)", node.name));

@@ -40,7 +40,8 @@ pub struct ImportOptions {
     pub name: String,
     /// Most bits of an activation; [`WeightBits::Auto`] may take more.
     pub activation_bits: u32,
-    /// Most fractional bits of an activation, so that tensors of small numbers get fewer bits.
+    /// Most fractional bits of an activation, so that tensors of small numbers get fewer bits; but so many that the largest has
+    /// all but two of these bits.
     pub fraction_bits: u32,
     /// Bits of a weight.
     pub weight_bits: WeightBits,

@@ -96,7 +96,8 @@ fn of(op: &Op, tensors: &Tensors, inputs: &[(&Ends, Shape)], out: Shape) -> Resu
         let inputs: Vec<_> = inputs.iter().map(|(ends, s)| (end(ends), *s)).collect();
         op.compute(tensors, &inputs, out)
     };
-    let (low, high): (fn(&Ends) -> &[f32], fn(&Ends) -> &[f32]) = (|e| &e.low, |e| &e.high);
+    let low: fn(&Ends) -> &[f32] = |ends| &ends.low;
+    let high: fn(&Ends) -> &[f32] = |ends| &ends.high;
     let ends = || {
         Ok::<_, Error>(Ends::between(
             compute(tensors, low)?,

@@ -129,7 +129,7 @@ pub fn imported(
     judge::check(source)?;
     let warnings = judge::warnings(source, samples)?;
     let mut steps = Steps::new(see);
-    let calibrated = Calibrated::new(source, samples, options, &mut steps)?;
+    let mut calibrated = Calibrated::new(source, samples, options, &mut steps)?;
     let weight_bits = match options.weight_bits {
         // Nothing is to be chosen.
         WeightBits::Auto { .. } if calibrated.own.is_whole() => WeightBits::Fixed(OWN_BITS),
@@ -139,74 +139,29 @@ pub fn imported(
         weight_bits,
         ..options.clone()
     };
-    let held_out = held_out(samples.len());
-    let unseen: Vec<_> = (held_out
-        .iter()
-        .map(|&i| (&samples[i], &calibrated.logits[i])))
-    .chain(calibrated.others.iter().map(|(x, y)| (x, y)))
-    .collect();
-    let (precision, quantised, tried) = match options.weight_bits {
-        WeightBits::Fixed(weight_bits) => {
-            let precision = Precision::new(weight_bits, 0);
-            (
-                precision,
-                calibrated.lower(source, options, true)?,
-                Vec::new(),
-            )
-        }
-        WeightBits::Auto { accuracy } => {
-            let ((precision, quantised), tried) = narrowest(accuracy, |precision| {
-                let options = options.with(precision);
-                let quantised = calibrated.lower(source, &options, true)?;
-                let (public, weights) = (&quantised.public, &quantised.weights);
-                let report = WidthReport {
-                    weight_bits: precision.weight_bits,
-                    activation_bits: options.activation_bits,
-                    ..compare(public, weights, &unseen, Some(accuracy), &mut steps)?
-                };
-                Ok(((precision, quantised), report))
-            })?;
-            (precision, quantised, tried)
-        }
-    };
-    let judged = match options.weight_bits {
-        WeightBits::Auto { accuracy } => {
-            let chosen = |r: &&WidthReport| {
-                r.weight_bits == quantised.weight_bits
-                    && r.activation_bits == quantised.activation_bits
-            };
-            let report = tried.iter().rfind(chosen);
-            let mut report = *report.expect("what was chosen was tried");
-            if !report.is_within(accuracy) {
-                // The comparison ended as soon as this was clear.
-                let (public, weights) = (&quantised.public, &quantised.weights);
-                report = compare(public, weights, &unseen, None, &mut steps)?;
-            }
-            Some((accuracy, report))
-        }
-        WeightBits::Fixed(_) => None,
-    };
+    let Found {
+        precision,
+        quantised,
+        tried,
+        judged,
+    } = search(source, samples, &calibrated, options, &mut steps)?;
     let images: Vec<_> = samples.iter().zip(&calibrated.logits).collect();
-    let all = compare(
-        &quantised.public,
-        &quantised.weights,
-        &images,
-        None,
-        &mut steps,
-    )?;
+    let (public, weights) = (&quantised.public, &quantised.weights);
+    let all = compare(public, weights, &images, None, &mut steps)?;
     let faults = faults(judged.as_ref(), all.wrapped, &calibrated.logits);
-    let mut public = quantised.public;
-    let mut calibration = Calibration::of(samples, &source.preprocessing, options.ranges.room());
+    let room = options.ranges.room();
+    let mut calibration = Calibration::of(samples, &source.preprocessing, room);
     let accuracy =
         |(asked, report): (f64, WidthReport)| Accuracy::new(asked, judge::found(&report));
     calibration.accuracy = judged.map(accuracy);
+    let mut public = quantised.public;
     public.calibration = Some(calibration);
     let report = ImportReport {
         layers: quantised.layers,
         weight_bits: quantised.weight_bits,
         activation_bits: quantised.activation_bits,
         tried,
-        held_out: held_out.len(),
+        held_out: held_out(samples.len()).len(),
         images: all.images,
         same_top: all.same_top,
         max_logit_difference: all.max_logit_difference,
@@ -220,16 +175,82 @@ pub fn imported(
         faults,
         warnings,
     };
+    // Nothing is rounded or compared any more.
+    calibrated.moments.clear();
+    calibrated.others.clear();
+    let empty = FloatModel {
+        graph: calibrated.folded.graph.clone(),
+        tensors: Tensors::new(),
+    };
     let model = Model {
         public,
         weights: quantised.weights,
-        float: calibrated.folded.clone(),
+        float: std::mem::replace(&mut calibrated.folded, empty),
     };
     Ok(Imported {
         model,
         report,
         calibrated,
         precision,
+    })
+}
+
+/// The widths that were found.
+struct Found {
+    precision: Precision,
+    quantised: Quantised,
+    /// Everything that was tried.
+    tried: Vec<WidthReport>,
+    /// The accuracy that was asked for, and how the network compares on all images that judge it.
+    judged: Option<(f64, WidthReport)>,
+}
+
+/// Finds the widths that the options ask for.
+fn search(
+    source: &Source,
+    samples: &[Vec<f32>],
+    calibrated: &Calibrated,
+    options: &ImportOptions,
+    steps: &mut Steps<'_>,
+) -> Result<Found, Error> {
+    let accuracy = match options.weight_bits {
+        WeightBits::Auto { accuracy } => accuracy,
+        WeightBits::Fixed(weight_bits) => {
+            return Ok(Found {
+                precision: Precision::new(weight_bits, 0),
+                quantised: calibrated.lower(source, options, true)?,
+                tried: Vec::new(),
+                judged: None,
+            });
+        }
+    };
+    let held_out = held_out(samples.len());
+    let unseen = held_out
+        .iter()
+        .map(|&i| (&samples[i], &calibrated.logits[i]));
+    let others = calibrated.others.iter().map(|(x, y)| (x, y));
+    let unseen: Vec<_> = unseen.chain(others).collect();
+    let ((precision, quantised, mut report), tried) = narrowest(accuracy, |precision| {
+        let options = options.with(precision);
+        let quantised = calibrated.lower(source, &options, true)?;
+        let (public, weights) = (&quantised.public, &quantised.weights);
+        let report = WidthReport {
+            weight_bits: precision.weight_bits,
+            activation_bits: options.activation_bits,
+            ..compare(public, weights, &unseen, Some(accuracy), steps)?
+        };
+        Ok(((precision, quantised, report), report))
+    })?;
+    if !report.is_within(accuracy) {
+        // The comparison ended as soon as this was clear.
+        let (public, weights) = (&quantised.public, &quantised.weights);
+        report = compare(public, weights, &unseen, None, steps)?;
+    }
+    Ok(Found {
+        precision,
+        quantised,
+        tried,
+        judged: Some((accuracy, report)),
     })
 }
 
@@ -272,11 +293,7 @@ impl Calibrated {
         let held_out = held_out(samples.len());
         let preprocessing = &source.preprocessing;
         let judges = matches!(options.weight_bits, WeightBits::Auto { .. });
-        let others = if held_out.is_empty() && judges {
-            OTHERS
-        } else {
-            0
-        };
+        let others = OTHERS * usize::from(held_out.is_empty() && judges);
         let measures = options.ranges != Ranges::Calibrated;
         let rewrites = is_left(&folded.graph);
         let variants = || variants(samples, preprocessing);
@@ -296,34 +313,39 @@ impl Calibrated {
         };
         let mut peaks = calibrate::no_peaks(&folded);
         let logits = run(&folded, &mut peaks)?;
-        let float = match rewrites {
-            true => lowerable(&folded, &peaks, options.margin)?,
-            false => folded.clone(),
+        let rewritten = match rewrites {
+            true => Some(lowerable(&folded, &peaks, options.margin)?),
+            false => None,
         };
+        let float = rewritten.as_ref().unwrap_or(&folded);
         if rewrites {
-            peaks = calibrate::no_peaks(&float);
-            run(&float, &mut peaks)?;
+            peaks = calibrate::no_peaks(float);
+            run(float, &mut peaks)?;
         }
         let mut wide = peaks.clone();
         if measures {
             let variants = variants().map(|(_, variant)| variant);
             for variant in variants.chain(extremes(preprocessing)) {
                 steps.run();
-                calibrate::observe(&float, &variant, &mut wide)?;
+                calibrate::observe(float, &variant, &mut wide)?;
             }
         }
-        let balanced = equalise(&float, &peaks)?;
+        let balanced = equalise(float, &peaks)?;
+        drop(rewritten);
         let (mut peaks, mut wide) = (balanced.scaled(&peaks), balanced.scaled(&wide));
-        let own = gridded(&balanced.model)?;
+        let own = gridded(balanced.model)?;
         let preprocessing = &Preprocessing {
             grid: own.input,
             ..source.preprocessing.clone()
         };
-        let rounded = samples.iter().cloned().map(|x| preprocessing.rounded(x));
-        let rounded: Vec<_> = rounded.collect();
+        let rounded: Option<Vec<_>> = own.input.map(|_| {
+            let rounded = |x: &Vec<f32>| preprocessing.rounded(x.clone());
+            samples.iter().map(rounded).collect()
+        });
+        let rounded = rounded.as_deref().unwrap_or(samples);
         if own.has_grids() {
             peaks = calibrate::no_peaks(&own.model);
-            for sample in &rounded {
+            for sample in rounded {
                 calibrate::observe(&own.model, sample, &mut peaks)?;
             }
             wide.clone_from(&peaks);
@@ -389,12 +411,13 @@ impl Calibrated {
         let moments = if aims { &self.moments } else { &none };
         let lowered = lower(model, &scales, moments, options)?;
         let layers = widths(&lowered, &self.measured.seen, bound, options.margin);
-        let (graph, weights) = cheapened(&lowered.graph, &lowered.weights)?;
+        let (graph, weights) = cheapened(&lowered.graph, lowered.weights)?;
         let public = PublicModel {
             name: options.name.clone(),
             arch: source.arch.clone(),
             labels: source.labels.clone(),
             head: source.head,
+            parts: source.parts.clone(),
             preprocessing: self.preprocessing.clone(),
             graph,
             opening: Opening::All,

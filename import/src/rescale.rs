@@ -3,9 +3,9 @@
 //! Each becomes an exact integer operation and a rounded truncation, as a linear layer does. A reciprocal
 //! is a public integer. It has enough fractional bits that it makes a hard-sigmoid or a mean wrong by at
 //! most half a unit of the result, and a hard-swish by at most one and a half; the truncation adds half
-//! a unit. Division by a power of two is exact.
+//! a unit. Division by a power of two is exact. A smooth function is a table, which rounds by itself; only the factor of a SELU is left.
 
-use nets::{FloatGraph, Kind, Node, Op, PathStep, Rescaling, Shape};
+use nets::{Curve, FloatGraph, Kind, Node, Op, PathStep, Rescaling, Shape};
 
 use crate::Error;
 
@@ -107,7 +107,14 @@ impl Place<'_> {
             Rescaled::Operation(Rescaling::Gate) => (0, input + self.inputs[1]),
             Rescaled::Operation(Rescaling::HardSigmoid) => (sixth, self.fine()? + sixth),
             Rescaled::Operation(Rescaling::HardSwish) => (sixth, 2 * self.fine()? + sixth),
-            Rescaled::Operation(Rescaling::Curve) => (0, self.output),
+            Rescaled::Operation(Rescaling::Curve) => {
+                let fraction = if let Op::Curve { curve: Curve::Selu } = self.node.op {
+                    self.bits.cast_signed()
+                } else {
+                    0
+                };
+                (fraction, self.output + fraction)
+            }
             Rescaled::Operation(Rescaling::Quantise) => (0, input),
             Rescaled::Operation(Rescaling::Scale) => {
                 let fraction = self.factor_fraction();

@@ -75,7 +75,7 @@ fn add_patches(values: &[f32], x: Shape, out: Shape, window: Window, sums: &mut 
 struct Sums {
     inputs: Vec<f64>,
     /// Sums of products of two inputs, block by block: the lower triangle, row by row.
-    products: Vec<Vec<f64>>,
+    products: Vec<Vec<f32>>,
     count: f64,
 }
 
@@ -115,9 +115,7 @@ impl Sums {
                 let columns = side.min((band + 1) * BAND);
                 for (row, found) in (band * BAND..).zip(found.chunks_exact(columns)) {
                     let sums = &mut products[triangle(row)..][..=row];
-                    sums.iter_mut()
-                        .zip(found)
-                        .for_each(|(s, f)| *s += f64::from(*f));
+                    sums.iter_mut().zip(found).for_each(|(s, f)| *s += f);
                 }
             }
         }
@@ -139,9 +137,13 @@ const fn triangle(rows: usize) -> usize {
 
 /// A row-major matrix of `n` columns, transposed.
 fn transposed(x: &[f32], n: usize) -> Vec<f32> {
-    (0..n)
-        .flat_map(|column| x.iter().skip(column).step_by(n).copied())
-        .collect()
+    let rows = x.len() / n;
+    let mut y = vec![0.0; x.len()];
+    for (r, row) in x.chunks_exact(n).enumerate() {
+        let slots = y[r..].iter_mut().step_by(rows);
+        slots.zip(row).for_each(|(slot, v)| *slot = *v);
+    }
+    y
 }
 
 /// What rounding needs to know of the patches that one group of a linear node sees.
@@ -149,7 +151,7 @@ pub(crate) struct Moments {
     /// The mean patch.
     mean: Vec<f64>,
     /// [`inverse_factor`] of the products of inputs, block by block.
-    factors: Vec<Vec<f64>>,
+    factors: Vec<Vec<f32>>,
 }
 
 impl Moments {
@@ -178,9 +180,9 @@ impl Moments {
                 let (factors, below) = rest.split_at(row.len() - i);
                 rest = below;
                 let integer = aim[i].round().clamp(low, high);
-                let error = (aim[i] - integer) / factors[0];
-                for (aim, factor) in aim[i..].iter_mut().zip(factors) {
-                    *aim -= error * factor;
+                let error = (aim[i] - integer) / f64::from(factors[0]);
+                for (aim, &factor) in aim[i..].iter_mut().zip(factors) {
+                    *aim -= error * f64::from(factor);
                 }
                 #[expect(clippy::cast_possible_truncation, reason = "clamped to a weight")]
                 integers.push(integer as i32);
@@ -192,14 +194,16 @@ impl Moments {
 }
 
 /// The rows of U, upper triangular, with Uᵀ U = (H + damping)⁻¹, from the lower triangle of H.
-fn inverse_factor(products: Vec<f64>) -> Vec<f64> {
+#[expect(clippy::cast_possible_truncation, reason = "factors are kept as f32")]
+fn inverse_factor(mut products: Vec<f32>) -> Vec<f32> {
     let n = ((8 * products.len() + 1).isqrt() - 1) / 2;
-    let mean = (0..n).map(|i| products[triangle(i) + i]).sum::<f64>() / n as f64;
+    let diagonal = (0..n).map(|i| f64::from(products[triangle(i) + i]));
+    let mean = diagonal.sum::<f64>() / n as f64;
     let damping = if mean > 0.0 { DAMPING * mean } else { 1.0 };
     // With rows and columns reversed, H = L Lᵀ for a lower triangular L, and U is L⁻¹ reversed.
     // Reversed, the rows of the lower triangle are the columns of the upper one.
     let at = |i: usize, j: usize| {
-        let value = products[triangle(n - 1 - j) + n - 1 - i];
+        let value = f64::from(products[triangle(n - 1 - j) + n - 1 - i]);
         if i == j { value + damping } else { value }
     };
     let mut l = vec![0.0; products.len()];
@@ -221,7 +225,6 @@ fn inverse_factor(products: Vec<f64>) -> Vec<f64> {
             };
         }
     }
-    let mut u = products;
     let mut column = vec![0.0; n];
     for j in 0..n {
         column[j] = 1.0 / l[triangle(j) + j];
@@ -231,10 +234,10 @@ fn inverse_factor(products: Vec<f64>) -> Vec<f64> {
         }
         // Row n - 1 - i of U stands behind the rows that are longer than it.
         for i in j..n {
-            u[triangle(n) - triangle(i + 1) + i - j] = column[i];
+            products[triangle(n) - triangle(i + 1) + i - j] = column[i] as f32;
         }
     }
-    u
+    products
 }
 
 /// The scalar product, added up in eight sums.
@@ -278,7 +281,7 @@ mod tests {
             if i > j {
                 0.0
             } else {
-                u[triangle(n) - triangle(n - i) + j - i]
+                f64::from(u[triangle(n) - triangle(n - i) + j - i])
             }
         };
         let h = |i: usize, j: usize| {
@@ -308,7 +311,7 @@ mod tests {
         let row = |i: usize| patches[i * n..][..n].iter();
         for (i, j) in (0..k).flat_map(|i| (0..=i).map(move |j| (i, j))) {
             let product: f32 = row(i).zip(row(j)).fold(0.0, |sum, (a, b)| sum + a * b);
-            assert_eq!(sums.products[0][triangle(i) + j], f64::from(product));
+            assert_eq!(sums.products[0][triangle(i) + j], product);
         }
     }
 

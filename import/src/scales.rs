@@ -7,9 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use nets::{FloatGraph, FloatModel, Kind, MAX_WEIGHT_BITS, Node, Op, Rescaling};
+use nets::{Curve, FloatGraph, FloatModel, Kind, MAX_WEIGHT_BITS, Node, Op, Rescaling};
 
 use crate::Error;
+use crate::curve;
 use crate::grids::{Fixed, FixedGroups};
 use crate::options::{ImportOptions, Preset};
 use crate::ranges::Reach;
@@ -17,6 +18,9 @@ use crate::rescale::{Place, Rescale, Rescaled, rescales};
 
 /// The fewest bits of an activation.
 const MIN_BITS: u32 = 4;
+
+/// A tensor of small values has this many bits fewer than others have fractional bits.
+const SMALL: u32 = 2;
 
 /// The fewest bits of a weight in layers that give up bits for a narrower accumulator.
 const MIN_WEIGHT_BITS: u32 = 6;
@@ -145,8 +149,12 @@ pub(crate) fn choose_scales(
         0 if input_is_alone => options.input_bits,
         _ => options.activation_bits,
     };
-    let cap = options.fraction_bits.cast_signed();
-    let fraction = |group| fitting(top[group], max_bits(group)).min(cap);
+    // Where values are small, so many fractional bits that the largest still has some bits.
+    let least = options.fraction_bits.saturating_sub(SMALL).max(MIN_BITS);
+    let fraction = |group| {
+        let cap = fitting(top[group], least).max(options.fraction_bits.cast_signed());
+        fitting(top[group], max_bits(group)).min(cap)
+    };
     let mut scale: Vec<i32> = (0..nodes.len()).map(fraction).collect();
 
     let gain = gains(&model.graph, &rescales);
@@ -255,6 +263,9 @@ fn tops(
         let range = match nodes[index].op {
             // No input gives more.
             Op::HardSigmoid => 1.0,
+            Op::Curve {
+                curve: Curve::Sigmoid | Curve::Tanh,
+            } => 1.0,
             _ => reach[index],
         };
         top[group] = top[group].max(range);
@@ -294,6 +305,11 @@ fn tops(
                 let group = root[node.inputs[0]];
                 widest[group] = widest[group].max(before(node.inputs[0]) + 3.0).max(6.0);
             }
+            // A table is not exact.
+            Kind::Rescales(Rescaling::Curve) => {
+                let group = root[index];
+                widest[group] = widest[group].max(top[group] + curve::ERROR);
+            }
             Kind::Input
             | Kind::Linear
             | Kind::Constant
@@ -301,9 +317,7 @@ fn tops(
             | Kind::Moves
             | Kind::Joins
             | Kind::Averages
-            | Kind::Rescales(
-                Rescaling::Gate | Rescaling::Curve | Rescaling::Quantise | Rescaling::Scale,
-            ) => {}
+            | Kind::Rescales(Rescaling::Gate | Rescaling::Quantise | Rescaling::Scale) => {}
         }
     }
     Ok((top, widest, clamps))

@@ -8,6 +8,7 @@ pub(crate) mod algorithm;
 pub(crate) mod executor;
 pub(crate) mod interval;
 pub(crate) mod op;
+pub(crate) mod pieces;
 mod reference;
 pub(crate) mod rewrite;
 pub(crate) mod types;

@@ -28,28 +28,71 @@ pub fn im2col<T: Copy, P: ExactSizeIterator<Item = usize> + Clone>(
     patches: &mut [T],
 ) {
     let [rows, columns] = window.kernel;
-    // Where the window begins, as if there were no padding.
-    let starts: Vec<[usize; 2]> = positions
-        .map(|p| {
-            let [down, right] = window.stride;
-            [p / out.width * down, p % out.width * right]
-        })
-        .collect();
-    let lines = patches.chunks_exact_mut(starts.len().max(1));
+    let n = positions.len().max(1);
+    let runs = runs(positions, out.width, window.stride[0]);
+    let lines = patches.chunks_exact_mut(n);
     let kernel = (0..rows).flat_map(|kr| (0..columns).map(move |kc| [kr, kc]));
     let planes = x.chunks_exact(shape.plane());
     let all = planes.flat_map(|plane| kernel.clone().map(move |k| (plane, k)));
+    let right = window.stride[1];
     for ((plane, [kr, kc]), line) in all.zip(lines) {
-        // A place before the first row or column wraps to one far beyond the last, which is padding too.
+        // A place before the first row wraps to one far beyond the last, which is padding too.
         let down = (kr * window.dilation[0]).wrapping_sub(window.padding[0]);
-        let right = (kc * window.dilation[1]).wrapping_sub(window.padding[1]);
-        for ([r, c], slot) in starts.iter().zip(line) {
-            let (r, c) = (r.wrapping_add(down), c.wrapping_add(right));
-            if r < shape.height && c < shape.width {
-                *slot = plane[r * shape.width + c];
+        for run in &runs {
+            let row = run.row.wrapping_add(down);
+            if row >= shape.height {
+                continue;
+            }
+            let row = &plane[row * shape.width..][..shape.width];
+            let slots = &mut line[run.at..][..run.len];
+            // The column of the first slot is `from - padding`; slots before the first column are padding.
+            let from = run.column * right + kc * window.dilation[1];
+            let before = window.padding[1].saturating_sub(from).div_ceil(right);
+            let first = (from + before * right).wrapping_sub(window.padding[1]);
+            if before >= slots.len() || first >= row.len() {
+                continue;
+            }
+            let (slots, row) = (&mut slots[before..], &row[first..]);
+            if right == 1 {
+                let len = slots.len().min(row.len());
+                slots[..len].copy_from_slice(&row[..len]);
+            } else {
+                let values = row.iter().step_by(right);
+                slots
+                    .iter_mut()
+                    .zip(values)
+                    .for_each(|(slot, v)| *slot = *v);
             }
         }
     }
+}
+
+/// Output positions of one row that follow each other.
+struct OfRow {
+    /// The first among all positions.
+    at: usize,
+    len: usize,
+    /// Where the window begins, as if there were no padding.
+    row: usize,
+    /// The first output column.
+    column: usize,
+}
+
+fn runs(positions: impl Iterator<Item = usize>, width: usize, down: usize) -> Vec<OfRow> {
+    let mut runs: Vec<OfRow> = Vec::new();
+    for (at, p) in positions.enumerate() {
+        let (row, column) = (p / width * down, p % width);
+        match runs.last_mut() {
+            Some(last) if last.row == row && last.column + last.len == column => last.len += 1,
+            _ => runs.push(OfRow {
+                at,
+                len: 1,
+                row,
+                column,
+            }),
+        }
+    }
+    runs
 }
 
 /// Joins the values under each window of one plane into `y`, which holds the values to start with.

@@ -28,6 +28,7 @@ pub use int::algorithm::Algorithm;
 pub use int::executor::{Counts, run_integer, run_integer_counting};
 pub use int::interval::{Interval, Proved, proved};
 pub use int::op::{IntGraph, IntOp, LayerShape};
+pub use int::pieces::{Pieces, Symmetry};
 pub use int::rewrite::{
     Truncation, graph_with_algorithms, graph_without_algorithms, truncation, with_algorithms,
     without_algorithms,
@@ -39,6 +40,7 @@ pub use model::file::Model;
 pub use model::geometry::{Crops, Geometry};
 pub use model::grid::InputGrid;
 pub use model::opening::Opening;
+pub use model::part::Part;
 pub use model::preprocess::{Picture, Preprocessing, Samples};
 pub use model::public::{Head, MAX_PUBLIC_BYTES, Prepared, PublicModel};
 pub use model::resize::{Filter, resize};

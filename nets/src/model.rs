@@ -6,6 +6,7 @@ pub(crate) mod file;
 pub(crate) mod geometry;
 pub(crate) mod grid;
 pub(crate) mod opening;
+pub(crate) mod part;
 pub(crate) mod preprocess;
 pub(crate) mod public;
 pub(crate) mod resize;

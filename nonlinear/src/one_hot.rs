@@ -113,14 +113,13 @@ impl LookUp {
 
     /// A vector whose entry v goes to place v + turn. The turn is public.
     const fn turned(self, vector: u128, turn: u64) -> u128 {
-        let len = 1_u32 << self.bits.get();
+        let len = 1_u64 << self.bits.get();
         let mask = u128::MAX >> (128 - len);
-        let turn = (turn & (len - 1) as u64) as u32;
-        let back = (len - turn) % 128;
+        let turn = turn & (len - 1);
         if turn == 0 {
             vector
         } else {
-            (vector << turn | vector >> back) & mask
+            (vector << turn | vector >> (len - turn)) & mask
         }
     }
 }

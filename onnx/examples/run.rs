@@ -31,7 +31,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     };
     let input: Vec<f32> = floats.iter().map(|&b| f32::from_le_bytes(b)).collect();
     let outputs = network.model.run(&input)?;
-    let head = network.head.map(|head| format!("{head:?}"));
+    let head = network.head().map(|head| format!("{head:?}"));
     println!(
         "{{\"head\":\"{}\",\"outputs\":{outputs:?}}}",
         head.unwrap_or_default()

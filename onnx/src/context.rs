@@ -422,28 +422,40 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Whether the file is made for a fixed number of images, more than one.
-    pub(crate) const fn has_fixed_batch(&self) -> bool {
-        self.batch.is_some()
+    /// The number of images of which a list of so many values has `each` of one, if the file is made for that number.
+    pub(crate) fn batch_of(&self, values: i64, each: usize) -> Option<usize> {
+        let batch = usize::try_from(self.batch?).ok()?;
+        let all = batch.checked_mul(each)?;
+        (values == -1 || usize::try_from(values) == Ok(all)).then_some(batch)
     }
 
-    /// A shape in the file, for one image where it says how many the file is made for.
-    pub(crate) fn one_image(&self, shape: &mut [i64]) {
-        if let (Some(batch), Some(first)) = (self.batch, shape.first_mut())
-            && *first == batch
-        {
-            *first = 1;
+    /// Refuses what mixes several images, if the file is made for a fixed number of them.
+    pub(crate) fn check_batch(&self) -> Result<(), Fault> {
+        match self.batch {
+            Some(_) => unsupported("that mixes the images of a fixed batch"),
+            None => Ok(()),
+        }
+    }
+
+    /// A shape in the file, for one image where it says how many the file is made for. Returns whether it does.
+    pub(crate) fn one_image(&self, shape: &mut [i64]) -> bool {
+        match (self.batch, shape.first_mut()) {
+            (Some(batch), Some(first)) if *first == batch => {
+                *first = 1;
+                true
+            }
+            _ => false,
         }
     }
 
     /// Refuses values in which several images of a fixed batch are mixed.
     fn one_image_each(&self, outputs: Vec<Value>) -> Result<Vec<Value>, Fault> {
         let mixed = |value: &Value| match value {
-            Value::Feature(x) => x.dims().first() != Some(&1),
+            Value::Feature(x) => x.form != Form::Batched && x.dims().first() != Some(&1),
             Value::Const(_) | Value::Unknown => false,
         };
         if self.batch.is_some() && outputs.iter().any(mixed) {
-            return unsupported("that mixes the images of a fixed batch");
+            self.check_batch()?;
         }
         Ok(outputs)
     }

@@ -83,7 +83,10 @@ pub fn load(path: &Path) -> Result<Network, Error> {
         }));
     }
     let bytes = std::fs::read(path).map_err(unreadable)?;
-    read(&bytes, External::beside(path)).map_err(in_file)
+    let proto = parse(&bytes).map_err(in_file)?;
+    // The parsed file has all of it: large weights are not kept twice.
+    drop(bytes);
+    read(&proto, External::beside(path)).map_err(in_file)
 }
 
 /// Reads the bytes of an ONNX file. External data come only from `folder`.
@@ -93,10 +96,10 @@ pub fn load(path: &Path) -> Result<Network, Error> {
 /// [`Error::Graph`], [`Error::Tensor`], [`Error::Node`], [`Error::Nets`] for what is wrong in it;
 /// [`Error::Unsupported`] naming every kind of operator that Blindray does not have.
 pub fn from_bytes(bytes: &[u8], folder: Option<&Path>) -> Result<Network, Error> {
-    read(bytes, External::new(folder))
+    read(&parse(bytes)?, External::new(folder))
 }
 
-fn read(bytes: &[u8], mut external: External) -> Result<Network, Error> {
+fn parse(bytes: &[u8]) -> Result<ModelProto, Error> {
     if bytes.len() > MAX_FILE_BYTES {
         return Err(Error::TooLarge {
             what: "bytes",
@@ -104,12 +107,15 @@ fn read(bytes: &[u8], mut external: External) -> Result<Network, Error> {
         });
     }
     crate::wire::check(bytes)?;
-    let proto = ModelProto::parse_buf(bytes).map_err(|e| Error::NotOnnx(e.to_string()))?;
+    ModelProto::parse_buf(bytes).map_err(|e| Error::NotOnnx(e.to_string()))
+}
+
+fn read(proto: &ModelProto, mut external: External) -> Result<Network, Error> {
     let graph = proto
         .graph
         .as_ref()
         .ok_or_else(|| Error::NotOnnx("it has no graph".into()))?;
-    let opset = opset(&proto)?;
+    let opset = opset(proto)?;
     let lowered = Context::new(graph, opset, &mut external)?.lower()?;
     let producer = proto
         .producer_name

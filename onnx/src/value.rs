@@ -131,6 +131,8 @@ pub(crate) enum Form {
     },
     /// x·tanh(ln(1 + e^x)).
     Mish,
+    /// x, and behind its values those of the other images of a fixed batch, all as one list.
+    Batched,
     /// A softmax over all values.
     Softmax,
     /// The logarithm of a softmax over all values.

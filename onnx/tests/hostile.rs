@@ -163,7 +163,7 @@ proptest! {
             prop::sample::select(vec![0, 1, -1, 2, 3, 7, 1 << 20, 1 << 26, 1 << 40, i64::MAX, i64::MIN]),
             12,
         ),
-        op in 0..11_usize,
+        op in 0..20_usize,
         opset in 7..25_i64,
     ) {
         let n = |from: usize, count: usize| numbers[from..from + count].to_vec();
@@ -191,6 +191,31 @@ proptest! {
             7 => file.node("Transpose", "x", "y", &[Attr::Ints("perm", &numbers[..4])]),
             8 => file.node("ReduceMean", "x two", "y", &[]),
             9 => file.node("Gather", "many two", "g", &[]).node("Reshape", "x g", "y", &[]),
+            10 => file.node("ConvTranspose", "x w", "y", &[&window[2..5], &window[6..7]].concat()),
+            11 => file
+                .node("Expand", "x many", "e", &[])
+                .node("Tile", "e many", "y", &[]),
+            12 => file
+                .node("Range", "a b c", "r", &[])
+                .node("Tile", "r d", "t", &[])
+                .node("Expand", "t two", "e", &[])
+                .node("Reshape", "x e", "y", &[]),
+            13 => file.node("Resize", "x - - many", "y", &[Attr::Text("mode", "nearest")]),
+            14 => file
+                .node("Cast", "many", "scales", &[Attr::Int("to", 1)])
+                .node("Resize", "x - scales", "y", &[Attr::Text("mode", "nearest")]),
+            15 => file.node("Pad", "x pads", "y", &[Attr::Text("mode", "reflect")]),
+            16 => file
+                .node("DepthToSpace", "x", "d", &[Attr::Int("blocksize", numbers[0])])
+                .node("SpaceToDepth", "d", "y", &[Attr::Int("blocksize", numbers[1])]),
+            17 => file
+                .node("ReduceSum", "x two", "r", &[Attr::Int("keepdims", numbers[0])])
+                .node("Add", "r x", "y", &[]),
+            18 => file
+                .node("Transpose", "x", "t", &[Attr::Ints("perm", &[0, 3, 1, 2])])
+                .node("Slice", "t a b c d", "s", &[])
+                .node("Reshape", "s many", "r", &[])
+                .node("Concat", "r r", "y", &[Attr::Int("axis", numbers[11])]),
             _ => file
                 .node("Shape", "x", "s", &[Attr::Int("start", numbers[0]), Attr::Int("end", numbers[1])])
                 .node("Unsqueeze", "s two", "u", &[])

@@ -103,6 +103,7 @@ fn network() -> Source {
         preprocessing: Preprocessing::new(shape, vec![0.5], vec![0.5]),
         labels: ["circle", "square", "triangle"].map(String::from).into(),
         head: Head::Softmax,
+        parts: Vec::new(),
     }
 }
 

@@ -137,6 +137,7 @@ fn network(family: &str, separable: bool) -> Source {
         preprocessing: Preprocessing::new(shape, vec![0.482], vec![0.236]),
         labels: vec!["NORMAL".into(), "PNEUMONIA".into()],
         head: Head::Softmax,
+        parts: Vec::new(),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::ahead::Ahead;
 use crate::executor::SecureNetwork;
 use crate::quotients::{Member, Part};
 use crate::spread::Origin;
-use crate::step::{ELEMENTS, Step, ahead_of, planes};
+use crate::step::{CURVES, ELEMENTS, Step, ahead_of, planes};
 use crate::weights::ServerWeights;
 
 /// A share of a tensor, erased when dropped.
@@ -103,6 +103,11 @@ impl SecureNetwork {
             Step::SignedRelu(step) => step.run(party, x, self.signs(secret, index)).await?,
             Step::Clip(step) => each(party, x, async |p, x| step.run(p, x).await).await?,
             Step::HardSwish(step) => each(party, x, async |p, x| step.run(p, x).await).await?,
+            Step::Curve(step) => {
+                CURVES
+                    .run(party, x, async |p, x| step.run(p, x).await)
+                    .await?
+            }
             Step::Gate(step) => party.alone(|s| step.run(s, inputs[1], x))?,
             Step::MaxPool(step) => {
                 planes(shape)

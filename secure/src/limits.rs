@@ -90,6 +90,7 @@ impl Limits {
                 | IntOp::Clip { .. }
                 | IntOp::Affine { .. }
                 | IntOp::HardSwish { .. }
+                | IntOp::Curve { .. }
                 | IntOp::Gate
                 | IntOp::ArgMax
                 | IntOp::Add

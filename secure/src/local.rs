@@ -2,7 +2,7 @@
 
 use channel::Role;
 use nets::kernel::{pad_channels, pick, reciprocals, reorder, shuffle, slice, subsample, sum_pool};
-use nets::{Places, Shape, TensorType, Window};
+use nets::{IntOp, Places, Shape, TensorType, Window};
 use ring_arith::{Bits, slices};
 
 /// A local operation. Values are shares modulo 2^l, where l bits is the ring of the result.
@@ -43,6 +43,53 @@ pub(crate) enum Local {
 }
 
 impl Local {
+    /// The local operation that an operation is, if it is one.
+    pub(crate) fn of(op: &IntOp) -> Option<Self> {
+        Some(match *op {
+            IntOp::Claim | IntOp::Flatten => Self::Keep,
+            IntOp::Narrow { .. } => Self::Narrow,
+            IntOp::Add => Self::Add,
+            IntOp::Affine { factor, add, .. } => Self::Affine { factor, add },
+            IntOp::SumPool { window } => Self::SumPool(window),
+            IntOp::MeanPool {
+                window,
+                counts_padding,
+                divisor,
+                fraction,
+            } => Self::MeanPool {
+                window,
+                counts_padding,
+                divisor,
+                fraction,
+            },
+            IntOp::Concat => Self::Concat,
+            IntOp::ChannelShuffle { groups } => Self::ChannelShuffle(groups),
+            IntOp::Slice { start, .. } => Self::Slice(start),
+            IntOp::Subsample { stride } => Self::Subsample(stride),
+            IntOp::PadChannels { front, back } => Self::PadChannels([front, back]),
+            IntOp::Pick {
+                ref channels,
+                ref rows,
+                ref columns,
+            } => Self::Pick([channels, rows, columns].map(Clone::clone)),
+            IntOp::Reorder { order, .. } => Self::Reorder(order),
+            IntOp::Input { .. }
+            | IntOp::Extend { .. }
+            | IntOp::Linear { .. }
+            | IntOp::TruncReduce { .. }
+            | IntOp::Trunc { .. }
+            | IntOp::Relu
+            | IntOp::SignedRelu
+            | IntOp::Clip { .. }
+            | IntOp::HardSwish { .. }
+            | IntOp::Curve { .. }
+            | IntOp::Gate
+            | IntOp::MaxPool { .. }
+            | IntOp::ArgMax
+            | IntOp::Output => return None,
+        })
+    }
+
     /// The share of the result, which has the type `out`. `shape` is that of the first input.
     pub(crate) fn run(
         &self,

@@ -33,6 +33,7 @@ pub(crate) fn noise(graph: &IntGraph) -> Result<Vec<u32>, Error> {
             | IntOp::Clip { .. }
             | IntOp::Affine { .. }
             | IntOp::HardSwish { .. }
+            | IntOp::Curve { .. }
             | IntOp::Gate
             | IntOp::MeanPool { .. }
             | IntOp::MaxPool { .. }
@@ -77,6 +78,7 @@ pub(crate) fn own(op: &IntOp) -> u32 {
         | IntOp::Clip { .. }
         | IntOp::Affine { .. }
         | IntOp::HardSwish { .. }
+        | IntOp::Curve { .. }
         | IntOp::Gate
         | IntOp::MeanPool { .. }
         | IntOp::MaxPool { .. }

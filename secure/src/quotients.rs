@@ -143,6 +143,7 @@ fn compares(op: &IntOp, x: &TensorType) -> bool {
         | IntOp::Clip { .. }
         | IntOp::Affine { .. }
         | IntOp::HardSwish { .. }
+        | IntOp::Curve { .. }
         | IntOp::Gate
         | IntOp::MaxPool { .. }
         | IntOp::SumPool { .. }

@@ -64,7 +64,7 @@ impl Change {
 }
 
 /// All changes, in the order in which they are shown where they save the same.
-const CHANGES: [Change; 10] = [
+const CHANGES: [Change; 11] = [
     Change {
         learns: false,
         ..Change::new("no ReLU", &[way(activations::no_relu)])
@@ -72,6 +72,10 @@ const CHANGES: [Change; 10] = [
     Change::new(
         "ReLU for hard-swish",
         &[way(activations::relu_for_hard_swish)],
+    ),
+    Change::new(
+        "ReLU for smooth functions like it",
+        &[way(activations::relu_for_curve)],
     ),
     Change::new("ReLU for ReLU6", &[way(activations::relu_for_clip)]),
     Change::new("mean-pool for max-pool", &[pools::PRODUCTS, pools::VALUES]),

@@ -59,6 +59,7 @@ const fn is_spread(op: &IntOp) -> bool {
         | IntOp::Trunc { .. }
         | IntOp::Affine { .. }
         | IntOp::HardSwish { .. }
+        | IntOp::Curve { .. }
         | IntOp::Gate
         | IntOp::MaxPool { .. }
         | IntOp::SumPool { .. }

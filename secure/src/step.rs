@@ -6,8 +6,8 @@ use channel::{Cost, Role};
 use linear::{AheadProtocol, LinearProtocol, Timing, Work};
 use nets::{IntGraph, IntOp, Operator as _, PathStep, Shape, TensorType, Window};
 use nonlinear::{
-    ArgMax, ChannelExtend, Chunked, Clip, HardSwish, MaxPool, Pool2d, Prices, Range, Relu,
-    SignExtend, SignedRelu, TruncFaithful,
+    ArgMax, ChannelExtend, Chunked, Clip, Curve, HardSwish, MaxPool, Pieces, Pool2d, Prices, Range,
+    Relu, SignExtend, SignedRelu, Symmetry, TruncFaithful,
 };
 use ring_arith::Bits;
 use sharing::{Reveal, ScaleRows};
@@ -41,6 +41,9 @@ pub const AGREEMENT: &[(&str, u64)] = &[
 /// How elements are divided into chunks.
 pub(crate) const ELEMENTS: Chunked = Chunked::new(CHUNK);
 
+/// The same for functions that tables give, which take a few times as much memory for each.
+pub(crate) const CURVES: Chunked = Chunked::new(CHUNK / 4);
+
 /// How one node is computed.
 #[derive(Debug)]
 pub(crate) enum Step {
@@ -70,6 +73,8 @@ pub(crate) enum Step {
     Clip(Clip),
     /// Hard-swish.
     HardSwish(HardSwish),
+    /// A function that a table gives.
+    Curve(Box<Curve>),
     /// Channels times shared factors.
     Gate(ScaleRows),
     /// Max-pool.
@@ -82,12 +87,16 @@ pub(crate) enum Step {
 
 impl Step {
     /// The step for a node, where `exact` says whether a truncation into a narrower ring is.
+    #[expect(clippy::too_many_lines, reason = "one arm for each operation")]
     pub(crate) fn new(draft: &Task<'_>, node: usize, exact: bool) -> Result<Self, Error> {
         let Task { graph, wanted, .. } = *draft;
         let out = &graph.types()[node];
         let source = &graph.nodes()[node];
         if source.inputs.is_empty() {
             return Ok(Self::Input);
+        }
+        if let Some(local) = Local::of(&source.op) {
+            return Ok(Self::Local(local));
         }
         let x = graph.input_type(node, 0);
         let prices = Prices::with_flights(wanted.price, FLIGHT, out.shape.len());
@@ -127,6 +136,11 @@ impl Step {
                 let step = HardSwish::new(x.bits(), scale, fraction, out.bits(), prices);
                 Self::HardSwish(step.expect("the graph is checked"))
             }
+            IntOp::Curve { ref pieces, .. } => {
+                let pieces = protocol_pieces(pieces);
+                let step = Curve::new(x.bits(), pieces, out.bits(), prices);
+                Self::Curve(Box::new(step.expect("the graph is checked")))
+            }
             IntOp::Gate => Self::Gate(ScaleRows {
                 bits: out.bits(),
                 scalar_bits: graph.input_type(node, 1).bits(),
@@ -140,33 +154,20 @@ impl Step {
                 to: Role::Client,
                 bits: out.bits(),
             }),
-            IntOp::Narrow { .. } => Self::Local(Local::Narrow),
-            IntOp::Add => Self::Local(Local::Add),
-            IntOp::Affine { factor, add, .. } => Self::Local(Local::Affine { factor, add }),
-            IntOp::MeanPool {
-                window,
-                counts_padding,
-                divisor,
-                fraction,
-            } => Self::Local(Local::MeanPool {
-                window,
-                counts_padding,
-                divisor,
-                fraction,
-            }),
-            IntOp::Concat => Self::Local(Local::Concat),
-            IntOp::ChannelShuffle { groups } => Self::Local(Local::ChannelShuffle(groups)),
-            IntOp::Slice { start, .. } => Self::Local(Local::Slice(start)),
-            IntOp::SumPool { window } => Self::Local(Local::SumPool(window)),
-            IntOp::Subsample { stride } => Self::Local(Local::Subsample(stride)),
-            IntOp::PadChannels { front, back } => Self::Local(Local::PadChannels([front, back])),
-            IntOp::Pick {
-                ref channels,
-                ref rows,
-                ref columns,
-            } => Self::Local(Local::Pick([channels, rows, columns].map(Clone::clone))),
-            IntOp::Reorder { order, .. } => Self::Local(Local::Reorder(order)),
-            IntOp::Claim | IntOp::Flatten => Self::Local(Local::Keep),
+            IntOp::Narrow { .. }
+            | IntOp::Claim
+            | IntOp::Affine { .. }
+            | IntOp::MeanPool { .. }
+            | IntOp::Add
+            | IntOp::Concat
+            | IntOp::ChannelShuffle { .. }
+            | IntOp::Slice { .. }
+            | IntOp::SumPool { .. }
+            | IntOp::Subsample { .. }
+            | IntOp::PadChannels { .. }
+            | IntOp::Pick { .. }
+            | IntOp::Reorder { .. }
+            | IntOp::Flatten => unreachable!("each party computes it by itself"),
         })
     }
 
@@ -203,6 +204,7 @@ impl Step {
             Self::SignedRelu(step) => step.rounds(n),
             Self::Clip(step) => ELEMENTS.rounds(n, |n| step.rounds(n)),
             Self::HardSwish(step) => ELEMENTS.rounds(n, |n| step.rounds(n)),
+            Self::Curve(step) => CURVES.rounds(n, |n| step.rounds(n)),
             Self::MaxPool(step) => {
                 let shape = graph.input_type(node, 0).shape;
                 planes(shape).rounds(shape.channels, |planes| step.rounds(planes))
@@ -265,6 +267,7 @@ impl Step {
             Self::Relu(_) | Self::SignedRelu(_) => "millionaires' and mux",
             Self::Clip(_) => "two comparisons",
             Self::HardSwish(_) => "two comparisons and a square",
+            Self::Curve(_) => "a table look-up and products",
             Self::Gate(_) => "ot, both choose",
             Self::MaxPool(_) | Self::ArgMax(_) => "tournament",
             Self::Reveal(_) => "open to client",
@@ -286,7 +289,9 @@ pub(crate) fn hidden(graph: &IntGraph) -> Vec<bool> {
         | IntOp::Slice { .. }
         | IntOp::SumPool { .. }
         | IntOp::Subsample { .. }
-        | IntOp::PadChannels { .. }        | IntOp::Pick { .. }        | IntOp::Reorder { .. }
+        | IntOp::PadChannels { .. }
+        | IntOp::Pick { .. }
+        | IntOp::Reorder { .. }
         | IntOp::Flatten => PathStep::Passes,
         IntOp::Output => PathStep::Blocks,
         IntOp::Input { .. }
@@ -299,10 +304,39 @@ pub(crate) fn hidden(graph: &IntGraph) -> Vec<bool> {
         | IntOp::SignedRelu
         | IntOp::Clip { .. }
         | IntOp::HardSwish { .. }
+        | IntOp::Curve { .. }
         | IntOp::Gate
         | IntOp::MaxPool { .. }
         | IntOp::ArgMax => PathStep::Ends,
     })
+}
+
+/// A public table as the protocol takes it.
+fn protocol_pieces(pieces: &nets::Pieces) -> Pieces {
+    let nets::Pieces {
+        low,
+        width,
+        symmetry,
+        ref values,
+        ref slopes,
+        fraction,
+        ramp,
+        shift,
+    } = *pieces;
+    Pieces {
+        low,
+        width,
+        symmetry: match symmetry {
+            nets::Symmetry::None => Symmetry::None,
+            nets::Symmetry::Even => Symmetry::Even,
+            nets::Symmetry::Odd => Symmetry::Odd,
+        },
+        values: values.clone(),
+        slopes: slopes.clone(),
+        fraction,
+        ramp,
+        shift,
+    }
 }
 
 /// The phase ahead of a protocol that is planned with it.

@@ -94,6 +94,7 @@ fn after(name: &str, source: &Source) -> Source {
         preprocessing: Preprocessing::new(shape, vec![0.5; 3], vec![0.25; 3]),
         labels: source.labels.clone(),
         head: Head::Softmax,
+        parts: Vec::new(),
     }
 }
 

@@ -161,6 +161,7 @@ fn sandwich(channels: [usize; 2], window: Window, groups: usize, side: usize) ->
         preprocessing: Preprocessing::new(shape, vec![0.0; 2], vec![1.0; 2]),
         labels: vec![],
         head: Head::Softmax,
+        parts: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use backbones::backbone;
 use import::{ImportOptions, ImportReport, WeightBits, imported};
-use nets::{Crops, Head, Preprocessing, PublicModel, Source, StateDict};
+use nets::{Crops, Head, Part, Preprocessing, PublicModel, Source, StateDict};
 use serde::Serialize;
 
 use crate::args::ImportArgs;
@@ -86,7 +86,9 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
     };
     let chosen = plan.choose(&imported.model)?;
     let prices = plan.prices(&imported, &source, &options, &chosen)?;
-    let (model, mut report) = (chosen.model, imported.report);
+    let (model, mut report) = (chosen.model, imported.report.clone());
+    // Before the files are made, which take as much memory again.
+    drop((imported, source));
     for (layer, choice) in report.layers.iter_mut().zip(&chosen.layers) {
         layer.algorithm = choice.chosen.to_string();
     }
@@ -188,6 +190,38 @@ fn from_state_dict(arch: &str, file: &Path) -> Outcome<Source> {
     })
 }
 
+/// The several outputs of a network, and names of their values: the output's, or that and a number.
+fn parts(outputs: &[onnx::Output], args: &ImportArgs) -> Outcome<(Vec<Part>, Option<Vec<String>>)> {
+    if outputs.len() < 2 {
+        return Ok((Vec::new(), None));
+    }
+    let one = |output: &&onnx::Output| output.len == 1 && output.head == Some(Head::Softmax);
+    if let Some(output) = outputs.iter().find(one) {
+        return Err(Failure::input(format!(
+            "output `{}` is a softmax over one value, which is always 1",
+            output.name
+        )));
+    }
+    let part = |output: &onnx::Output| Part {
+        name: output.name.clone(),
+        outputs: output.len,
+        head: output
+            .head
+            .unwrap_or(match args.multi_label || output.len == 1 {
+                true => Head::Sigmoid,
+                false => Head::Softmax,
+            }),
+    };
+    let names = outputs.iter().flat_map(|output| {
+        let name = |i: usize| match output.len {
+            1 => output.name.clone(),
+            _ => format!("{}/{i}", output.name),
+        };
+        (0..output.len).map(name)
+    });
+    Ok((outputs.iter().map(part).collect(), Some(names.collect())))
+}
+
 /// A mean or deviation above this is none of values between 0 and 1.
 const LEVELS: f64 = 2.0;
 
@@ -197,14 +231,8 @@ fn from_onnx(file: &Path, args: &ImportArgs, ui: Ui) -> Outcome<Source> {
     for note in &network.notes {
         ui.note(note);
     }
-    if let [_, second, ..] = &network.outputs[..] {
-        return Err(Failure::input(format!(
-            "the network has {} outputs, the second of which is `{}`: export it with one",
-            network.outputs.len(),
-            second.name
-        )));
-    }
     let head = network.head();
+    let (parts, names) = parts(&network.outputs, args)?;
     let graph = &network.model.graph;
     let (shape, outputs) = (*graph.input(), graph.output().len());
     let channels = shape.channels;
@@ -235,12 +263,13 @@ fn from_onnx(file: &Path, args: &ImportArgs, ui: Ui) -> Outcome<Source> {
         arch: file::stem(file, ".onnx"),
         float: network.model,
         preprocessing,
-        labels: (0..outputs).map(|i| i.to_string()).collect(),
+        labels: names.unwrap_or_else(|| (0..outputs).map(|i| i.to_string()).collect()),
         head: head.unwrap_or(match args.multi_label || outputs == 1 {
             // A single output is yes or no.
             true => Head::Sigmoid,
             false => Head::Softmax,
         }),
+        parts,
     })
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use backbones::{BACKBONES, Error, XOpOptions, backbone_seeded, replace_convolutions};
-use import::{ImportOptions, Rounding, WeightBits, quantise};
+use import::{ImportOptions, Ranges, Rounding, WeightBits, quantise};
 use nets::{Model, Shape, Source, standardise};
 use sha2::{Digest as _, Sha256};
 
@@ -98,13 +98,17 @@ pub(crate) fn quantised(mut source: Source, widths: CostWidths) -> Outcome<Model
             .fraction_bits
             .max(widths.activation_bits.saturating_sub(WHOLE)),
         rounding: Rounding::Nearest,
+        // Noise shows what random weights do; there is nothing beyond it to leave room for.
+        ranges: Ranges::Calibrated,
         ..usual
     };
-    let (model, _) = quantise(&source, &samples, &options).map_err(|e| match e.is_width() {
+    let (mut model, _) = quantise(&source, &samples, &options).map_err(|e| match e.is_width() {
         true => Failure::input(format!(
             "{e}, and the widest ring has 64: take fewer bits for a weight or an activation"
         )),
         false => Failure::input(e),
     })?;
+    // It was made for no images.
+    model.public.calibration = None;
     Ok(model)
 }

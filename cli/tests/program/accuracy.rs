@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::support::{json, models};
-use nets::{Model, Picture, Samples};
+use nets::{Model, Picture, Samples, run_integer_counting};
 use serde_json::Value;
 
 /// A trained network, and what the command line says of it.
@@ -237,6 +237,62 @@ fn default_import_agrees_with_float() {
             network.name,
             report["tried"]
         );
+    }
+}
+
+/// On which images the top finding of the integer network is another, and how far a probability is off at most.
+fn flips(model: &Model, inputs: &[Vec<f32>]) -> (Vec<usize>, f64, usize) {
+    let (mut flipped, mut worst, mut wrapped) = (Vec::new(), 0.0_f64, 0);
+    let top = |l: &[f64]| (0..l.len()).max_by(|&a, &b| l[a].total_cmp(&l[b]));
+    for (i, input) in inputs.iter().enumerate() {
+        let float = model.run_float(input).expect("it runs");
+        let float: Vec<f64> = float.into_iter().map(f64::from).collect();
+        let encoded = model.public.encode(input).expect("its size");
+        let counted = run_integer_counting(&model.public.graph, &model.weights, &encoded);
+        let (raw, counts) = counted.expect("it runs");
+        let integer = model.public.logits(&raw);
+        flipped.extend((top(&float) != top(&integer)).then_some(i));
+        wrapped += counts.wrapped;
+        let [p, q] = [&float, &integer].map(|l| model.public.probabilities(l));
+        let differences = p.iter().zip(&q).map(|(a, b)| (a - b).abs());
+        worst = differences.fold(worst, f64::max);
+    }
+    (flipped, worst, wrapped)
+}
+
+/// X-ray networks calibrated on few images and on many, asked about others: few flip no image that many do not.
+#[test]
+#[ignore = "minutes: cargo test --release -p blindray --test program few_images -- --ignored --nocapture"]
+fn few_images_do_as_well_as_many() {
+    let Some(folder) = models() else { return };
+    for network in &NETWORKS[2..] {
+        let exclusive = Network {
+            name: network.name,
+            onnx: network.onnx,
+            mean: network.mean,
+            std: network.std,
+            more: &[],
+            archives: network.archives,
+        };
+        let mut of_many = Vec::new();
+        for images in [32, 12, 3] {
+            let images = Images::new(&folder, &exclusive, images, 300);
+            let (report, model) = import(&folder, &exclusive, &images, &[]);
+            let inputs: Vec<_> = images.others.iter().map(|f| input(f, &model)).collect();
+            let (flipped, worst, wrapped) = flips(&model, &inputs);
+            eprintln!(
+                "{} on {} images: {} of 300 flip, probability {worst:.5}, {wrapped} values wrap; {}",
+                network.name,
+                report["images"],
+                flipped.len(),
+                report["prices"]
+            );
+            if report["images"] == 32 {
+                of_many.clone_from(&flipped);
+            }
+            assert!(flipped.iter().all(|image| of_many.contains(image)));
+            assert_eq!(wrapped, 0);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::{assets, fails, json, models, raw, run_watched, text};
+use crate::support::{assets, fails, json, models, raw, run, run_watched, text};
 
 fn clear(image: &Path) -> Vec<i64> {
     let args = [
@@ -69,13 +69,74 @@ fn file(elements: &[u8]) -> Vec<u8> {
     [&[0; 128][..], meta, elements].concat()
 }
 
+/// An element of group 0028 that is a word.
+fn short(element: u16, value: u16) -> [u8; 10] {
+    let [e0, e1] = element.to_le_bytes();
+    let [v0, v1] = value.to_le_bytes();
+    [0x28, 0, e0, e1, b'U', b'S', 2, 0, v0, v1]
+}
+
+/// Three frames, of which each is as bright as its number says, in a file whose name says nothing.
+#[test]
+fn frames() {
+    let (width, height) = (40_u16, 30_u16);
+    let plane = usize::from(width) * usize::from(height);
+    let frames: Vec<u8> = [10, 90, 200].iter().flat_map(|&v| vec![v; plane]).collect();
+    let elements = [
+        &short(0x0002, 1)[..],
+        b"\x28\0\x04\0CS\x0c\0MONOCHROME2 ",
+        b"\x28\0\x08\0IS\x02\x003 ",
+        &short(0x0010, height),
+        &short(0x0011, width),
+        &short(0x0100, 8),
+        &short(0x0101, 8),
+        &short(0x0102, 7),
+        &short(0x0103, 0),
+        b"\xE0\x7F\x10\0OW\0\0\x10\x0E\0\0",
+        &frames,
+    ]
+    .concat();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("IM0001");
+    std::fs::write(&path, file(&elements)).expect("a file");
+    let clear = |input: &Path, frame: &[&str]| {
+        let args = ["clear", "--json", "--model", "chestnet", "--input"];
+        run(&[&args[..], &[text(input)], frame].concat())
+    };
+    fails(
+        &clear(&path, &[]),
+        2,
+        "it has 3 frames, and none was chosen: give --frame, 1 to 3",
+    );
+    fails(
+        &clear(&path, &["--frame", "4"]),
+        2,
+        "frame 4 was chosen, and it has 3",
+    );
+    fails(&clear(&path, &["--frame", "0"]), 2, "--frame");
+    let png = folder.path().join("x.png");
+    let image = image::GrayImage::from_pixel(40, 30, image::Luma([90]));
+    image.save(&png).expect("a file");
+    let raw_of = |output: &std::process::Output| {
+        let line = String::from_utf8_lossy(&output.stdout);
+        raw(&serde_json::from_str(line.trim()).expect("a result"))
+    };
+    let (second, alone) = (clear(&path, &["--frame", "2"]), clear(&png, &[]));
+    assert_eq!(raw_of(&second), raw_of(&alone));
+    // Of a folder, what is no image is passed over and counted.
+    std::fs::write(folder.path().join("notes.txt"), b"none").expect("a file");
+    std::fs::remove_file(&png).expect("a file");
+    let found = clear(folder.path(), &["--frame", "2"]);
+    assert_eq!(raw_of(&found), raw_of(&alone));
+    let said = String::from_utf8_lossy(&found.stderr).into_owned();
+    assert!(
+        said.contains("skipped 1 file (1 no PNG, JPEG or DICOM image)"),
+        "{said}"
+    );
+}
+
 #[test]
 fn what_a_file_claims_takes_no_memory() {
-    let short = |element: u16, value: u16| {
-        let [e0, e1] = element.to_le_bytes();
-        let [v0, v1] = value.to_le_bytes();
-        [0x28, 0, e0, e1, b'U', b'S', 2, 0, v0, v1]
-    };
     let described = [
         &short(0x0002, 1)[..],
         b"\x28\0\x04\0CS\x0c\0MONOCHROME2 ",

@@ -11,6 +11,7 @@ mod first;
 mod hostile_peer;
 #[cfg(unix)]
 mod interrupts;
+mod judged;
 #[cfg(unix)]
 mod limits;
 mod many_images;

@@ -262,6 +262,19 @@ impl Description {
     pub(super) const fn pixels(&self) -> usize {
         self.width as usize * self.height as usize
     }
+
+    /// Whether samples of so many bits, of a compressed stream without a sign, can be those that are described.
+    pub(super) fn check_precision(&self, bits: u32, format: &str) -> Result<(), DecodeError> {
+        // Below the bits that are stored a sign would be lost, and the bits have their lower end in common.
+        let whole = !self.signed || bits >= self.stored;
+        if (bits > 8) == (self.allocated > 8) && whole && self.shift == 0 {
+            return Ok(());
+        }
+        Err(DecodeError::damaged(format!(
+            "its {format} stream has samples of {bits} bits where its header says {} in {}",
+            self.stored, self.allocated
+        )))
+    }
 }
 
 /// A stored value of so many bits as a number.

@@ -32,12 +32,7 @@ pub(super) fn decode(
         ));
     }
     let precision = u32::from(decoded.precision);
-    if precision > description.allocated || precision > 8 && description.allocated == 8 {
-        return Err(DecodeError::damaged(format!(
-            "its JPEG stream has samples of {precision} bits where its header says {}",
-            description.allocated
-        )));
-    }
+    description.check_precision(precision, "JPEG")?;
     if description.samples == 3 {
         return colour(&decoded, description);
     }

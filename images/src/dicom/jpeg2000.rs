@@ -12,6 +12,7 @@ use crate::raster::{MAX_DECODED_BYTES, widened};
 
 /// Bytes that the decoder takes for each sample, at most: coefficients, samples, and a copy of a tile.
 const WORKING_BYTES: u64 = 16;
+
 /// The picture of a stream.
 pub(super) fn decode(stream: &[u8], description: &Description) -> Result<Samples, DecodeError> {
     let damaged = || DecodeError::damaged("its JPEG 2000 stream is damaged");
@@ -32,8 +33,11 @@ pub(super) fn decode(stream: &[u8], description: &Description) -> Result<Samples
     let (precision, signed) = (first.precision, first.signed);
     let alike =
         |c: &codestream::Component| c.whole && (c.precision, c.signed) == (precision, signed);
-    // A stream without a sign may hold the bits of numbers that have one, if it holds them all.
-    let sign = signed == description.signed || precision == description.stored;
+    let sign = match (signed, description.signed) {
+        // The bits of numbers with a sign, if all of them are there.
+        (false, true) => precision == description.stored,
+        (stream, header) => stream == header,
+    };
     if !header.components.iter().all(alike)
         || precision > description.allocated
         || precision > 16
@@ -54,30 +58,7 @@ pub(super) fn decode(stream: &[u8], description: &Description) -> Result<Samples
             "its JPEG 2000 stream has too many pixels",
         ));
     }
-    let settings = DecodeSettings {
-        strict: true,
-        ..DecodeSettings::default()
-    };
-    let image = Image::new(stream, &settings).map_err(|_| damaged())?;
-    let mut context = DecoderContext::default();
-    let decoded = image.decode(&mut context).map_err(|_| damaged())?;
-    let planes = decoded.components();
-    let pixels = description.pixels();
-    if planes.len() != description.samples || planes.iter().any(|p| p.samples().len() != pixels) {
-        return Err(damaged());
-    }
-    // The decoder gives signed samples moved up to begin at zero.
-    let middle = if signed { 1_i32 << (precision - 1) } else { 0 };
-    let most = f32::from(u16::MAX >> (16 - precision));
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "clamped to the precision; the bits of negative numbers are meant"
-    )]
-    let word = |sample: f32| (sample.round().clamp(0.0, most) as i32 - middle) as u16;
-    let words: Vec<u16> = (0..pixels)
-        .flat_map(|i| planes.iter().map(move |plane| word(plane.samples()[i])))
-        .collect();
+    let words = words(stream, precision, signed, description).ok_or_else(damaged)?;
     if description.samples == 1 {
         return of_words(words, description);
     }
@@ -95,4 +76,36 @@ pub(super) fn decode(stream: &[u8], description: &Description) -> Result<Samples
         return Ok(Samples::Eight(bytes));
     }
     Ok(Samples::Sixteen(widened(words, precision)))
+}
+
+/// The samples of a stream, pixel by pixel, as words; those with a sign by their bits.
+fn words(
+    stream: &[u8],
+    precision: u32,
+    signed: bool,
+    description: &Description,
+) -> Option<Vec<u16>> {
+    let settings = DecodeSettings {
+        strict: true,
+        ..DecodeSettings::default()
+    };
+    let image = Image::new(stream, &settings).ok()?;
+    let mut context = DecoderContext::default();
+    let decoded = image.decode(&mut context).ok()?;
+    let planes = decoded.components();
+    let pixels = description.pixels();
+    if planes.len() != description.samples || planes.iter().any(|p| p.samples().len() != pixels) {
+        return None;
+    }
+    // The decoder gives signed samples moved up to begin at zero.
+    let middle = if signed { 1_i32 << (precision - 1) } else { 0 };
+    let most = f32::from(u16::MAX >> (16 - precision));
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped to the precision; the bits of negative numbers are meant"
+    )]
+    let word = |sample: f32| (sample.round().clamp(0.0, most) as i32 - middle) as u16;
+    let pixels = (0..pixels).flat_map(|i| planes.iter().map(move |plane| word(plane.samples()[i])));
+    Some(pixels.collect())
 }

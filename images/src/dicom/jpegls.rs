@@ -118,12 +118,7 @@ impl Frame {
                 "its JPEG-LS stream has another size or other channels than its header",
             ));
         }
-        if self.precision > description.allocated || description.shift > 0 {
-            return Err(DecodeError::damaged(format!(
-                "its JPEG-LS stream has samples of {} bits where its header says {}",
-                self.precision, description.stored
-            )));
-        }
+        description.check_precision(self.precision, "JPEG-LS")?;
         // Each row of each component takes a bit: nothing is allocated for what cannot come.
         if stream.len() * 8 < self.height * self.ids.len() {
             return Err(cut_off());

@@ -9,6 +9,8 @@
 
 mod hostile;
 
+use std::num::NonZeroU32;
+
 use dicom_core::value::{PixelFragmentSequence, PrimitiveValue};
 use dicom_core::{DataElement, Tag, VR, dicom_value};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
@@ -399,4 +401,65 @@ fn lossless_jpeg_streams() {
     let expected = (0..30).map(|i| value(i / 6, i % 6)).collect();
     let found = decode(&of_lossless(stream, 6, 5, 16, 12));
     assert_eq!(found.unwrap(), sixteen(6, 5, expected));
+}
+
+/// Frames of several fragments, told apart by either table of offsets, or by how a stream begins.
+#[test]
+fn frames_of_several_fragments() {
+    let flat = |level: u8| {
+        let image = image::GrayImage::from_pixel(16, 8, image::Luma([level]));
+        let mut stream = std::io::Cursor::new(Vec::new());
+        image
+            .write_to(&mut stream, image::ImageFormat::Jpeg)
+            .unwrap();
+        let mut stream = stream.into_inner();
+        // Fragments are of even length.
+        if !stream.len().is_multiple_of(2) {
+            stream.push(0);
+        }
+        stream
+    };
+    let streams = [flat(10), flat(90), flat(200)];
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for stream in &streams[..2] {
+        parts.extend([&stream[..100], &stream[100..150], &stream[150..]]);
+    }
+    parts.push(&streams[2]);
+    // Each fragment has a header of eight bytes.
+    let second = streams[0].len() as u32 + 24;
+    let third = second + streams[1].len() as u32 + 24;
+    let file = |table: Vec<u32>, extended: &[u32]| {
+        let mut file = File::new(16, 8, "MONOCHROME2", 8).text(Tag(0x0028, 0x0008), VR::IS, "3");
+        if !extended.is_empty() {
+            let offsets = extended.iter().flat_map(|&o| u64::from(o).to_le_bytes());
+            let offsets = PrimitiveValue::U8(offsets.collect());
+            file = file.with(Tag(0x7FE0, 0x0001), VR::OV, offsets);
+        }
+        let parts: Vec<Vec<u8>> = parts.iter().map(|p| p.to_vec()).collect();
+        let value: PixelFragmentSequence<Vec<u8>> = PixelFragmentSequence::new(table, parts);
+        file.0.put(DataElement::new(PIXELS, VR::OB, value));
+        file.write(JPEG)
+    };
+    let tables = [0, second, third];
+    for file in [
+        file(vec![], &[]),
+        file(tables.to_vec(), &[]),
+        file(vec![], &tables),
+    ] {
+        for (frame, level) in [(1, 10), (2, 90), (3, 200)] {
+            let found = crate::decode_frame(&file, NonZeroU32::new(frame)).unwrap();
+            assert!(
+                found.picture == eight(16, 8, 1, vec![level; 128]),
+                "{frame}"
+            );
+        }
+    }
+    for table in [
+        vec![0, second],
+        vec![0, second, third + 2],
+        vec![second, 0, third],
+    ] {
+        let said = crate::decode_frame(&file(table, &[]), NonZeroU32::new(1));
+        assert!(said.unwrap_err().to_string().contains("frames"));
+    }
 }

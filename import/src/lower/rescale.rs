@@ -1,9 +1,10 @@
 //! Products and divided means as integer operations.
 
-use nets::{FloatModel, IntOp, Interval, Rescaling};
+use nets::{Curve, FloatModel, IntOp, Interval, Rescaling};
 use ring_arith::Bits;
 
 use super::{Lowering, Value};
+use crate::curve;
 use crate::options::{ImportOptions, Preset};
 use crate::rescale::{Rescale, Rescaled};
 use crate::scales::Scales;
@@ -24,12 +25,11 @@ pub(super) fn widest(model: &FloatModel, scales: &Scales, options: &ImportOption
     for (index, node) in nodes.iter().enumerate().rev() {
         if let Some(rescale) = scales.rescale[index] {
             let wide = match rescale.what {
-                Rescaled::Operation(Rescaling::HardSwish | Rescaling::Gate) => wanted[index],
+                Rescaled::Operation(Rescaling::HardSwish | Rescaling::Curve | Rescaling::Gate) => {
+                    wanted[index]
+                }
                 Rescaled::Operation(
-                    Rescaling::HardSigmoid
-                    | Rescaling::Curve
-                    | Rescaling::Quantise
-                    | Rescaling::Scale,
+                    Rescaling::HardSigmoid | Rescaling::Quantise | Rescaling::Scale,
                 )
                 | Rescaled::Mean => 0,
             };
@@ -173,7 +173,10 @@ impl Lowering<'_> {
                 let (fraction, to) = (rescale.fraction, ring);
                 self.push(name, IntOp::HardSwish { fraction, to }, &[shifted])
             }
-            Rescaled::Operation(Rescaling::Curve) => unreachable!("curves were refused"),
+            Rescaled::Operation(Rescaling::Curve) => {
+                rounding = scaled(rescale);
+                self.curve(node, ring)
+            }
             Rescaled::Operation(Rescaling::Quantise) => return self.levels(node, rescale),
             Rescaled::Operation(Rescaling::Scale) => return self.scaled(node, rescale, ring),
             Rescaled::Operation(Rescaling::Gate) => {
@@ -205,6 +208,34 @@ impl Lowering<'_> {
         }
         let rounded = self.push(&format!("{name}.round"), rounding, &[exact]);
         self.truncated(name, rounded, rescale.shift)
+    }
+
+    /// A smooth function, in this ring.
+    fn curve(&mut self, node: usize, ring: u32) -> usize {
+        let (name, input) = (self.name(node), self.inputs(node)[0]);
+        let wanted = curve::wanted(self.model, self.scales, node).expect("it is one");
+        let table = wanted.table().expect("supported() made one");
+        let x = self.nodes[&(input, self.scales.bits[input])];
+        let to = ring.min(table.widest());
+        let op = IntOp::Curve {
+            pieces: table.pieces,
+            to,
+            scale: wanted.output,
+        };
+        let mut last = self.push(name, op, &[x]);
+        if wanted.offset() != 0 {
+            let op = IntOp::Affine {
+                factor: 1,
+                add: wanted.offset(),
+                scale: 0,
+            };
+            last = self.push(&format!("{name}.lift"), op, &[last]);
+        }
+        if to < ring {
+            let op = IntOp::Extend { to: ring };
+            last = self.push(&format!("{name}.extend"), op, &[last]);
+        }
+        last
     }
 
     /// x + 3.
@@ -247,6 +278,17 @@ impl Lowering<'_> {
         } else {
             self.nodes[&(node, ring)]
         }
+    }
+}
+
+/// The factor of a SELU, with the rounding constant of the truncation that follows.
+#[expect(clippy::cast_possible_truncation, reason = "below 2^34")]
+fn scaled(rescale: Rescale) -> IntOp {
+    let one = (1_u64 << rescale.fraction) as f64;
+    IntOp::Affine {
+        factor: (Curve::SELU_FACTOR * one).round() as i64,
+        add: (1_i64 << rescale.shift) >> 1,
+        scale: rescale.fraction.cast_signed(),
     }
 }
 

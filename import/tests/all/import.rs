@@ -1,7 +1,7 @@
 //! Quantisation of random float networks: close to float, nothing wraps, what cannot is named.
 
 use import::{Error, ImportOptions, ImportReport, Preset, WeightBits, quantise};
-use nets::{GraphBuilder, Head, IntOp, Interval, Model, Op, Preprocessing, Source, Window};
+use nets::{Curve, GraphBuilder, Head, IntOp, Interval, Model, Op, Preprocessing, Source, Window};
 use proptest::prelude::*;
 use tests::networks::ints::Rng;
 use tests::networks::{floats, ints};
@@ -26,6 +26,7 @@ fn source(seed: u64) -> (Source, Vec<Vec<f32>>) {
         preprocessing,
         labels,
         head: Head::Sigmoid,
+        parts: Vec::new(),
     };
     (source, samples)
 }
@@ -169,6 +170,34 @@ fn nearly_all_random_networks_import() {
     met[ints::number(&IntOp::ArgMax)] += 1;
     assert!(!met.contains(&0), "operations made: {met:?}");
     assert!(maps > 0, "no constant before padding");
+}
+
+/// A squeeze-and-excite block with a real sigmoid behind a SiLU: the gate is never negative, and so it gates in the narrow ring it is in.
+#[test]
+fn a_sigmoid_gates_without_an_extension() {
+    let (mut source, samples) = source(3);
+    let shape = source.preprocessing.shape;
+    let mut graph = GraphBuilder::new();
+    let curve = |curve| Op::Curve { curve };
+    graph.push("input", Op::Input { shape }, &[]);
+    graph.push("act", curve(Curve::Silu), &[0]);
+    graph.push("mean", Op::GlobalAvgPool, &[1]);
+    graph.push("sigmoid", curve(Curve::Sigmoid), &[2]);
+    graph.push("gate", Op::Gate, &[1, 3]);
+    source.float.graph = graph.finish().expect("it fits");
+    source.labels = vec!["x".into(); shape.len()];
+    let (model, report) =
+        quantise(&source, &samples, &ImportOptions::default()).expect("it imports");
+    assert!(report.max_logit_difference < 0.01, "{report:?}");
+    assert_eq!(report.wrapped, 0);
+    let graph = &model.public.graph;
+    let node = (0..graph.len()).find(|&i| graph.nodes()[i].op == IntOp::Gate);
+    let node = node.expect("it has a gate");
+    let [x, gate] = [0, 1].map(|k| graph.input_type(node, k));
+    assert!(
+        gate.values.is_nonnegative() && gate.bits() < x.bits(),
+        "{gate:?}"
+    );
 }
 
 #[test]

@@ -52,6 +52,7 @@ fn model() -> Model {
         preprocessing: Preprocessing::new(shape, vec![0.1 + 0.2], vec![0.3]),
         labels: vec!["no".into(), "yes".into()],
         head: Head::Softmax,
+        parts: Vec::new(),
     };
     let sample: Vec<f32> = tensor(&[36]).data().to_vec();
     let (model, report) = import::quantise(&source, &[sample], &import::ImportOptions::default())

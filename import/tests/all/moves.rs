@@ -25,6 +25,7 @@ fn network(ops: Vec<Op>, tensors: Tensors) -> (Source, Vec<Vec<f32>>) {
         preprocessing: Preprocessing::new(INPUT, vec![0.5; 3], vec![0.25; 3]),
         labels: (0..outputs).map(|i| i.to_string()).collect(),
         head: Head::Sigmoid,
+        parts: Vec::new(),
     };
     let rng = &mut Rng::new(1);
     let samples = (0..4).map(|_| values(rng, INPUT.len())).collect();

@@ -29,6 +29,7 @@ fn source(graph: GraphBuilder<Op>, tensors: Tensors) -> Source {
         ),
         labels: (0..outputs).map(|i| i.to_string()).collect(),
         head: Head::Sigmoid,
+        parts: Vec::new(),
     }
 }
 

@@ -40,10 +40,13 @@ pub enum Curve {
     Mish,
 }
 
-/// The parameters of SELU, by which values of mean 0 and deviation 1 keep these [arXiv 1706.02515].
-const SELU: (f64, f64) = (1.050_700_987_355_480_5, 1.673_263_242_354_377_2);
-
 impl Curve {
+    /// A SELU is this times an ELU, by which values of mean 0 and deviation 1 keep these [arXiv 1706.02515].
+    pub const SELU_FACTOR: f64 = 1.050_700_987_355_480_5;
+
+    /// The alpha of that ELU.
+    pub const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
+
     /// Its value at a finite number, to within a few units in the last place. The same on every machine: no
     /// function of the platform's library is called.
     #[must_use]
@@ -54,7 +57,7 @@ impl Curve {
             Self::Silu => x / (1.0 + libm::exp(-x)),
             Self::Elu { alpha } => rectified(x, alpha, x),
             Self::Celu { alpha } => rectified(x, alpha, x / alpha),
-            Self::Selu => SELU.0 * rectified(x, SELU.1, x),
+            Self::Selu => Self::SELU_FACTOR * rectified(x, Self::SELU_ALPHA, x),
             Self::Gelu => x * libm::erfc(-x * FRAC_1_SQRT_2) / 2.0,
             Self::GeluTanh => {
                 // √(2/π) = (2/√π)·√(1/2).

@@ -165,12 +165,13 @@ impl Op {
             }
             Self::BatchNorm { .. } => {
                 let affine = self.affine(tensors)?.expect("it is a batch norm");
-                x.chunks_exact(shape.plane())
-                    .zip(affine)
-                    .flat_map(|(xs, (a, b))| {
-                        xs.iter().map(move |&v| f64::from(v).mul_add(a, b) as f32)
-                    })
-                    .collect()
+                let mut y = x.to_vec();
+                for (plane, (a, b)) in y.chunks_exact_mut(shape.plane()).zip(affine) {
+                    plane
+                        .iter_mut()
+                        .for_each(|v| *v = f64::from(*v).mul_add(a, b) as f32);
+                }
+                y
             }
             Self::Relu => x.iter().map(|v| v.max(0.0)).collect(),
             Self::SignedRelu { shift, sign } => {
@@ -225,7 +226,7 @@ impl Op {
             } => mean(x, shape, out, *window, *counts_padding),
             Self::GlobalAvgPool => mean(x, shape, out, Window::whole(shape), true),
             Self::Add => x.iter().zip(inputs[1].0).map(|(a, b)| a + b).collect(),
-            Self::Concat => inputs.iter().flat_map(|(x, _)| x.iter().copied()).collect(),
+            Self::Concat => inputs.iter().map(|(x, _)| *x).collect::<Vec<_>>().concat(),
             Self::ChannelShuffle { groups } => kernel::shuffle(x, shape, *groups),
             Self::Slice { start, .. } => kernel::slice(x, shape, *start, out.channels),
             Self::Subsample { stride } => kernel::subsample(x, shape, *stride),
@@ -236,10 +237,26 @@ impl Op {
 }
 
 fn signed_relu(x: &[f32], shift: &[f32], sign: &[f32], plane: usize) -> Vec<f32> {
-    let kept = |y: f32, sign: f32| if (y >= 0.0) == (sign < 0.0) { 0.0 } else { y };
-    (x.iter().enumerate())
-        .map(|(i, x)| kept(x + shift[i / plane], sign[i / plane]))
-        .collect()
+    let mut y = x.to_vec();
+    let channels = shift.iter().zip(sign);
+    for (plane, (&shift, &sign)) in y.chunks_exact_mut(plane).zip(channels) {
+        if sign < 0.0 {
+            plane.iter_mut().for_each(|v| *v = kept_below(*v + shift));
+        } else {
+            plane.iter_mut().for_each(|v| *v = kept_above(*v + shift));
+        }
+    }
+    y
+}
+
+/// What is negative, or no number; else 0.
+fn kept_below(y: f32) -> f32 {
+    if y >= 0.0 { 0.0 } else { y }
+}
+
+/// What is not negative; else 0.
+fn kept_above(y: f32) -> f32 {
+    if y >= 0.0 { y } else { 0.0 }
 }
 
 fn add_per_channel(y: &mut [f32], bias: &[f32], plane: usize) {

@@ -170,6 +170,11 @@ fn compute(
             let spec = HardSwish::new(input, fraction, bits).expect("the graph is checked");
             x.iter().map(|&v| spec.value(v)).collect()
         }
+        IntOp::Curve { pieces, .. } => {
+            #[expect(clippy::cast_possible_truncation, reason = "reduced below")]
+            let value = |&v: &i64| pieces.value(v) as i64;
+            x.iter().map(value).collect()
+        }
         IntOp::Gate => {
             let (gate, plane) = (&values[node.inputs[1]], shape.plane());
             let gated = |(i, v): (usize, &i64)| v.wrapping_mul(gate[i / plane]);
@@ -195,9 +200,10 @@ fn compute(
             let y = &values[node.inputs[1]];
             x.iter().zip(y).map(|(a, b)| a.wrapping_add(*b)).collect()
         }
-        IntOp::Concat => (node.inputs.iter())
-            .flat_map(|&i| values[i].iter().copied())
-            .collect(),
+        IntOp::Concat => {
+            let inputs = node.inputs.iter().map(|&i| values[i].as_slice());
+            inputs.collect::<Vec<_>>().concat()
+        }
         &IntOp::ChannelShuffle { groups } => shuffle(x, shape, groups),
         &IntOp::Slice { start, channels } => slice(x, shape, start, channels),
         &IntOp::SumPool { window } => sum_pool(x, shape, out, window, i64::wrapping_add),
@@ -220,18 +226,19 @@ fn compute(
 
 /// In words of `bits`. A number beyond the ring stays as it is, so that it can be counted.
 fn signed_relu(x: &[i64], layer: &LayerWeights, input: TensorType, bits: Bits) -> Vec<i64> {
-    let plane = input.shape.plane();
-    let value = |(i, &x): (usize, &i64)| {
-        let y = x.wrapping_add(layer.bias[i / plane]);
-        let y = bits.to_signed(y.cast_unsigned());
-        let fits = input.bits().to_signed(y.cast_unsigned()) == y;
-        if fits && (y >= 0) == (layer.weights[i / plane] < 0) {
-            0
-        } else {
-            y
+    let mut y = x.to_vec();
+    let channels = layer.weights.iter().zip(&layer.bias);
+    for (plane, (&sign, &shift)) in y.chunks_exact_mut(input.shape.plane()).zip(channels) {
+        for v in plane {
+            let y = bits.to_signed(v.wrapping_add(shift).cast_unsigned());
+            let fits = input.bits().to_signed(y.cast_unsigned()) == y;
+            *v = match fits && (y >= 0) == (sign < 0) {
+                true => 0,
+                false => y,
+            };
         }
-    };
-    x.iter().enumerate().map(value).collect()
+    }
+    y
 }
 
 fn reduce(bits: Bits, values: &mut [i64]) {

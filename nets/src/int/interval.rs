@@ -209,6 +209,10 @@ fn bounds(op: &IntOp, inputs: &[TensorType], secret: Option<&LayerWeights>) -> O
             of(0).scaled(factor)?.plus(add)
         }
         IntOp::HardSwish { fraction, .. } => hard_swish(x, fraction),
+        IntOp::Curve { ref pieces, .. } => {
+            let (low, high) = pieces.bounds(x.values);
+            Some(Bounds::new(low, high))
+        }
         IntOp::Gate => of(0).times(of(1)),
         IntOp::MeanPool {
             window,

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::algorithm::Algorithm;
+use super::pieces::Pieces;
 use super::types::{self, TensorType};
 use crate::Error;
 use crate::graph::{Arity, Graph, Operator};
@@ -162,6 +163,15 @@ pub enum IntOp {
         /// The width of the result.
         to: u32,
     },
+    /// A function of each value, given by a public table and stated at [`Pieces`], rounded, and reduced modulo 2^to.
+    Curve {
+        /// The table.
+        pieces: Pieces,
+        /// The width of the result.
+        to: u32,
+        /// The scale of the result.
+        scale: i32,
+    },
     /// Each channel of the first input times the second input's one value of that channel, exactly, in the
     /// ring of the first. The rounding comes after it. The second input has the same ring or, where it is
     /// never negative, a narrower one.
@@ -270,6 +280,7 @@ impl IntOp {
             | Self::Clip { .. }
             | Self::Affine { .. }
             | Self::HardSwish { .. }
+            | Self::Curve { .. }
             | Self::Gate
             | Self::MeanPool { .. }
             | Self::MaxPool { .. }
@@ -319,6 +330,7 @@ impl IntOp {
             | Self::SignedRelu
             | Self::Clip { .. }
             | Self::HardSwish { .. }
+            | Self::Curve { .. }
             | Self::MaxPool { .. }
             | Self::ArgMax
             | Self::Output => false,
@@ -351,6 +363,7 @@ impl Operator for IntOp {
             Self::Clip { .. } => "clip",
             Self::Affine { .. } => "affine",
             Self::HardSwish { .. } => "hard-swish",
+            Self::Curve { .. } => "curve",
             Self::Gate => "gate",
             Self::MeanPool { .. } => "mean-pool",
             Self::MaxPool { .. } => "max-pool",
@@ -385,6 +398,7 @@ impl Operator for IntOp {
             | Self::Clip { .. }
             | Self::Affine { .. }
             | Self::HardSwish { .. }
+            | Self::Curve { .. }
             | Self::MeanPool { .. }
             | Self::MaxPool { .. }
             | Self::ArgMax

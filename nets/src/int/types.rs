@@ -5,6 +5,7 @@ use ring_arith::{Bits, Fixed};
 use super::algorithm::Algorithm;
 use super::interval::{self, Interval};
 use super::op::{IntGraph, IntOp, LayerShape};
+use super::pieces::Pieces;
 use super::reference;
 use crate::Error;
 use crate::shape::{
@@ -147,6 +148,11 @@ fn shaped(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, String> {
             reference::HardSwish::new(&x, fraction, ring(to)?)?;
             TensorType::new(x.shape, ring(to)?, grown(2 * scale, fraction)?)
         }
+        IntOp::Curve {
+            ref pieces,
+            to,
+            scale,
+        } => curve_type(x, pieces, ring(to)?, scale)?,
         IntOp::Gate => gate_type(x, inputs[1])?,
         IntOp::MeanPool {
             window,
@@ -178,6 +184,11 @@ fn shaped(op: &IntOp, inputs: &[TensorType]) -> Result<TensorType, String> {
         IntOp::Flatten => shaped(Shape::vector(x.shape.len())),
         IntOp::Output => x,
     })
+}
+
+fn curve_type(x: TensorType, pieces: &Pieces, to: Bits, scale: i32) -> Result<TensorType, String> {
+    pieces.check(x.bits(), to)?;
+    Ok(TensorType::new(x.shape, to, scale))
 }
 
 /// What is known of a tensor and claimed of it.

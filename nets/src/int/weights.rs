@@ -58,6 +58,12 @@ impl PrivateWeights {
         self.layers.iter().map(|(&node, layer)| (node, layer))
     }
 
+    /// The weights themselves.
+    #[must_use]
+    pub fn into_layers(self) -> BTreeMap<usize, LayerWeights> {
+        self.layers
+    }
+
     /// Checks that these are the weights of a graph, and that they prove its claims.
     ///
     /// # Errors

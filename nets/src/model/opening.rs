@@ -60,7 +60,7 @@ impl PublicModel {
     /// What is rounded is rounded exactly in every mode, and the graph shows what is opened.
     ///
     /// # Errors
-    /// [`Error::Opening`] if this model already opens less than all, if several views of a picture would each have
+    /// [`Error::Opening`] if this model already opens less than all or has several outputs, if several views of a picture would each have
     /// a class of their own, or if there is no room for it in rings of 64 bits.
     pub fn opened(&self, opening: Opening) -> Result<Self, Error> {
         let refused = |problem: &str| Error::Opening {
@@ -69,6 +69,11 @@ impl PublicModel {
         };
         if !self.opening.is_all() {
             return Err(refused("the model opens less than all already"));
+        }
+        if !opening.is_all() && !self.parts.is_empty() {
+            return Err(refused(
+                "the network has several outputs, which are all opened",
+            ));
         }
         let mut tail = Tail::new(self);
         match (opening, self.head) {
@@ -92,6 +97,9 @@ impl PublicModel {
     /// Checks that the outputs are what the opening says, for these labels and for pictures of so many views.
     pub(super) fn check_opening(&self) -> Result<(), String> {
         let (labels, output) = (self.labels.len(), self.graph.output());
+        if !self.opening.is_all() && !self.parts.is_empty() {
+            return Err("it has several outputs and opens less than all".into());
+        }
         let expected = match (self.opening, self.head) {
             (Opening::Top, Head::Softmax) => 1,
             (Opening::All | Opening::Rounded, _) | (Opening::Top, Head::Sigmoid) => labels,

@@ -5,6 +5,7 @@ use zeroize::Zeroize;
 
 use super::calibration::Calibration;
 use super::opening::Opening;
+use super::part::Part;
 use super::preprocess::{Picture, Preprocessing};
 use crate::Error;
 use crate::IntGraph;
@@ -42,6 +43,9 @@ pub struct PublicModel {
     pub labels: Vec<String>,
     /// How outputs become probabilities.
     pub head: Head,
+    /// The network's outputs, one after the other, where it has several; then each has its own head.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
     /// What happens to a picture before the network.
     pub preprocessing: Preprocessing,
     /// The network.
@@ -101,11 +105,18 @@ impl PublicModel {
     pub fn check(&self) -> Result<(), Error> {
         self.preprocessing.check()?;
         let bad = |problem: String| Err(Error::Damaged(problem));
+        let parts = self.parts.iter().map(|part| &part.name);
         let texts = [&self.name, &self.arch].into_iter().chain(&self.labels);
+        let texts = texts.chain(parts);
         for text in texts.chain(self.graph.nodes().iter().map(|n| &n.name)) {
             if !Self::is_shown(text) {
                 return bad("a name or label is too long or unprintable".into());
             }
+        }
+        let values = self.parts.iter().map(|part| part.outputs);
+        let all = values.clone().try_fold(0_usize, usize::checked_add);
+        if !self.parts.is_empty() && (all != Some(self.labels.len()) || values.min() == Some(0)) {
+            return bad("its outputs are not as many as its labels".into());
         }
         let input = self.graph.input();
         if input.shape != self.preprocessing.shape {
@@ -185,12 +196,29 @@ impl PublicModel {
             .collect()
     }
 
-    /// The probabilities that logits stand for, by the model's head.
+    /// The probabilities that logits stand for, by the model's head, or by those of its several outputs.
     #[must_use]
     pub fn probabilities(&self, logits: &[f64]) -> Vec<f64> {
-        match self.head {
-            Head::Sigmoid => logits.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect(),
-            Head::Softmax => {
+        if self.parts.is_empty() {
+            return self.head.probabilities(logits);
+        }
+        let mut rest = logits;
+        let mut probabilities = Vec::with_capacity(logits.len());
+        for part in &self.parts {
+            let (own, others) = rest.split_at(part.outputs.min(rest.len()));
+            probabilities.extend(part.head.probabilities(own));
+            rest = others;
+        }
+        probabilities
+    }
+}
+
+impl Head {
+    /// The probabilities that logits stand for.
+    fn probabilities(self, logits: &[f64]) -> Vec<f64> {
+        match self {
+            Self::Sigmoid => logits.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect(),
+            Self::Softmax => {
                 let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                 let powers: Vec<f64> = logits.iter().map(|x| (x - top).exp()).collect();
                 let sum: f64 = powers.iter().sum();

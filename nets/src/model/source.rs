@@ -1,5 +1,6 @@
 //! A float network with what belongs to it.
 
+use super::part::Part;
 use super::preprocess::Preprocessing;
 use super::public::Head;
 use crate::FloatModel;
@@ -21,4 +22,6 @@ pub struct Source {
     pub labels: Vec<String>,
     /// How outputs become probabilities.
     pub head: Head,
+    /// The network's outputs, one after the other, where it has several; then each has its own head.
+    pub parts: Vec<Part>,
 }

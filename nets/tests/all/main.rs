@@ -8,6 +8,7 @@ mod graph;
 mod hostile;
 mod intervals;
 mod moves;
+mod parts;
 mod picks;
 mod products;
 mod resize;

@@ -70,8 +70,14 @@ fn a_wrong_maximum_counts() {
     let pool = &IntOp::MaxPool { window };
     assert_eq!(wrapped(&[pool], [20_000, -12_000]), 0);
     assert_eq!(wrapped(&[pool], [20_000, -13_000]), 1);
-    assert_eq!(wrapped(&[&IntOp::ArgMax], [20_000, -12_000]), 0);
-    assert_eq!(wrapped(&[&IntOp::ArgMax], [20_000, -13_000]), 1);
+    assert_eq!(
+        wrapped(&[&IntOp::Flatten, &IntOp::ArgMax], [20_000, -12_000]),
+        0
+    );
+    assert_eq!(
+        wrapped(&[&IntOp::Flatten, &IntOp::ArgMax], [20_000, -13_000]),
+        1
+    );
 }
 
 #[test]

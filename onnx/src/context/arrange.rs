@@ -409,6 +409,9 @@ impl Context<'_> {
     /// The tensor with axes of length one before its own.
     pub(crate) fn raised(&self, x: &Feature, rank: usize) -> Result<Feature, Fault> {
         let missing = rank.saturating_sub(x.dims().len());
+        if missing > 0 {
+            self.check_batch()?;
+        }
         let dims = [vec![1; missing], x.dims().to_vec()].concat();
         match x.layout.reshaped(&dims) {
             Some(layout) => Ok(Feature {

@@ -83,6 +83,10 @@ impl<'a> Context<'a> {
             return Ok(name.clone());
         }
         let name = self.parameters.unique(&readable(raw));
+        // What nothing else takes goes when it is stored.
+        if self.uses(raw) == 1 {
+            self.values.remove(raw);
+        }
         self.store(&name, shape.to_vec(), array.floats())?;
         self.stored.insert(raw, name.clone());
         Ok(name)

@@ -74,8 +74,7 @@ impl<'a> Context<'a> {
         };
         let head = match feature.form {
             Form::Softmax | Form::LogSoftmax => Some(Head::Softmax),
-            #[expect(clippy::float_cmp, reason = "exactly this is a head")]
-            Form::Sigmoid(factor) if factor == 1.0 => Some(Head::Sigmoid),
+            Form::Sigmoid(1.0) => Some(Head::Sigmoid),
             _ => None,
         }
         .filter(|_| feature.is_unscaled());

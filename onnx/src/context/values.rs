@@ -66,7 +66,7 @@ impl<'a> Context<'a> {
     pub(crate) fn movable(&mut self, node: &Node<'a>, index: usize) -> Result<Feature, Fault> {
         let x = self.viewed(node, index)?;
         match x.form {
-            Form::Padded(..) => self.plain(node, index),
+            Form::Padded(..) | Form::Batched => self.plain(node, index),
             _ => Ok(x),
         }
     }

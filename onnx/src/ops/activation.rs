@@ -296,6 +296,9 @@ fn over_all<'a>(context: &mut Context<'a>, node: &Node<'a>, form: Form) -> Outpu
     } else {
         x.dims()[along]
     };
+    if along == 0 {
+        context.check_batch()?;
+    }
     if taken != x.layout.len() {
         return unsupported("over a part of the values, as in attention");
     }

@@ -2,7 +2,6 @@
 
 use nets::{Op, Window};
 
-use super::movement::{Zeros, with_zeros};
 use super::{Outputs, feature};
 use crate::array::show;
 use crate::context::Context;
@@ -27,8 +26,7 @@ pub(super) fn conv<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     if kernel != [rows, columns] {
         return invalid("its kernel_shape is not that of its weight");
     }
-    let mut window = window(node, kernel, &x, around)?;
-    let x = inside(context, node, x, &mut window)?;
+    let window = window(node, kernel, &x, around)?;
     let weight = context.parameter(node, 1, &[outputs, inputs, rows, columns])?;
     let bias = match context.optional(node, 2)? {
         Some(_) => Some(context.parameter(node, 2, &[outputs])?),
@@ -49,30 +47,6 @@ pub(super) fn groups(node: &Node<'_>) -> Result<usize, Fault> {
         Ok(groups) if groups > 0 => Ok(groups),
         _ => invalid("its number of groups is not positive"),
     }
-}
-
-/// What a window may not have as its own padding becomes part of the image.
-fn inside<'a>(
-    context: &mut Context<'a>,
-    node: &Node<'a>,
-    x: Feature,
-    window: &mut Window,
-) -> Result<Feature, Fault> {
-    let mut rest = [0; 4];
-    for (side, padding) in window.padding.iter_mut().enumerate() {
-        let most = span(window.kernel[side % 2], window.dilation[side % 2]) - 1;
-        rest[side] = padding.saturating_sub(most);
-        *padding -= rest[side];
-    }
-    if rest == [0; 4] {
-        return Ok(x);
-    }
-    with_zeros(
-        context,
-        &format!("{}.pad", node.label()),
-        &x,
-        Zeros::around(rest),
-    )
 }
 
 /// How many rows or columns lie under a kernel with gaps.

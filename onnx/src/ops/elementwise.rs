@@ -290,6 +290,11 @@ pub(super) fn along_axes(
     factor: Option<&Array>,
     shift: Option<&Array>,
 ) -> Result<Feature, Fault> {
+    if let (None, Some(shift)) = (factor, shift)
+        && channel_axes(context, x, &[Some(shift)]).is_none()
+    {
+        return shifted_by_map(context, label, x, shift);
+    }
     let (x, axes) = with_channels(context, label, x, &[factor, shift])?;
     let filled = |array: Option<&Array>, default: f32| -> Result<Vec<f32>, Fault> {
         match array {
@@ -301,6 +306,47 @@ pub(super) fn along_axes(
     affine(context, label, x, &factor, &shift)
 }
 
+/// `x + shift` with a constant that differs from place to place.
+fn shifted_by_map(
+    context: &mut Context<'_>,
+    label: &str,
+    x: &Feature,
+    shift: &Array,
+) -> Result<Feature, Fault> {
+    let order = x.layout.by_stride();
+    let map = shift.broadcast(x.dims()).map_err(Fault::Invalid)?;
+    let map = map.transposed(&order).map_err(Fault::Invalid)?;
+    let shape = context.shapes[x.node];
+    let sides = vec![shape.channels, shape.height, shape.width];
+    let map = context.own(label, "map", sides, map.floats())?;
+    context.emit(label, Op::AddMap { map }, x)
+}
+
+/// The axes that are the channels of the tensor's node, in the order of their strides, if the constants vary along no
+/// other axis.
+fn channel_axes(
+    context: &Context<'_>,
+    x: &Feature,
+    constants: &[Option<&Array>],
+) -> Option<Vec<usize>> {
+    let shape = context.shapes[x.node];
+    let order = x.layout.by_stride();
+    let longer = order.into_iter().filter(|&axis| x.dims()[axis] > 1);
+    let (channels, plane): (Vec<usize>, Vec<usize>) =
+        longer.partition(|&axis| x.layout.stride(axis) >= shape.plane());
+    let filled: usize = channels.iter().map(|&axis| x.dims()[axis]).product();
+    let varies = plane.iter().any(|&axis| varies(x, constants, axis));
+    (filled == shape.channels && !varies).then_some(channels)
+}
+
+/// Whether constants differ along an axis of a tensor to which they are broadcast.
+fn varies(x: &Feature, constants: &[Option<&Array>], axis: usize) -> bool {
+    constants.iter().flatten().any(|array| {
+        let at = (axis + array.dims.len()).checked_sub(x.dims().len());
+        at.is_some_and(|at| array.dims[at] > 1)
+    })
+}
+
 /// The tensor as the output of a node whose channels are certain axes, along which the constants vary and maybe no other;
 /// and these axes, in the order of their strides.
 pub(super) fn with_channels(
@@ -309,25 +355,11 @@ pub(super) fn with_channels(
     x: &Feature,
     constants: &[Option<&Array>],
 ) -> Result<(Feature, Vec<usize>), Fault> {
-    let rank = x.dims().len();
-    let varies = |axis: usize| {
-        constants.iter().flatten().any(|array| {
-            let at = (axis + array.dims.len()).checked_sub(rank);
-            at.is_some_and(|at| array.dims[at] > 1)
-        })
-    };
-    let longer = |order: Vec<usize>| order.into_iter().filter(|&axis| x.dims()[axis] > 1);
-    let order: Vec<usize> = longer(x.layout.by_stride()).collect();
-    let shape = context.shapes[x.node];
-    let channels: Vec<usize> = (order.iter().copied())
-        .filter(|&axis| x.layout.stride(axis) >= shape.plane())
-        .collect();
-    let filled: usize = channels.iter().map(|&axis| x.dims()[axis]).product();
-    let inside = order.iter().filter(|&&axis| varies(axis));
-    if filled == shape.channels && inside.clone().all(|axis| channels.contains(axis)) {
+    if let Some(channels) = channel_axes(context, x, constants) {
         return Ok((x.clone(), channels));
     }
-    let axes: Vec<usize> = inside.copied().collect();
+    let mut axes = x.layout.by_stride();
+    axes.retain(|&axis| x.dims()[axis] > 1 && varies(x, constants, axis));
     Ok((context.led(label, x, &axes)?, axes))
 }
 

@@ -52,9 +52,9 @@ pub(super) fn cast(node: &Node<'_>, inputs: Inputs<'_>) -> Result<Array, Fault> 
             DataType::INT32 => (v as i32).into(),
             DataType::INT16 => (v as i16).into(),
             DataType::INT8 => (v as i8).into(),
-            DataType::UINT8 => i64::from(v as i8 as u8),
-            DataType::UINT16 => i64::from(v as i16 as u16),
-            DataType::UINT32 => i64::from(v as i32 as u32),
+            DataType::UINT8 => (v as i8).cast_unsigned().into(),
+            DataType::UINT16 => (v as i16).cast_unsigned().into(),
+            DataType::UINT32 => (v as i32).cast_unsigned().into(),
             DataType::BOOL => (v != 0).into(),
             _ => v,
         }
@@ -483,7 +483,8 @@ pub(super) fn range(_: &Node<'_>, inputs: Inputs<'_>) -> Result<Array, Fault> {
     elements(&[count]).map_err(Fault::Invalid)?;
     let data = match (start.as_ints(), delta.as_ints()) {
         (Some(&[from]), Some(&[by])) => {
-            let value = |i: usize| from.wrapping_add((i as i64).wrapping_mul(by));
+            let value =
+                |i: usize| from.wrapping_add(i64::try_from(i).unwrap_or(i64::MAX).wrapping_mul(by));
             Data::Int((0..count).map(value).collect())
         }
         _ => Data::Float(

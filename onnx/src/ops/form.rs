@@ -36,9 +36,11 @@ pub(super) fn scaled(
     label: String,
 ) -> Result<Feature, Fault> {
     let x = match x.form {
-        Form::Padded(..) | Form::Quantised { .. } | Form::Softmax | Form::LogSoftmax => {
-            realize(context, x)?
-        }
+        Form::Padded(..)
+        | Form::Quantised { .. }
+        | Form::Batched
+        | Form::Softmax
+        | Form::LogSoftmax => realize(context, x)?,
         _ => x,
     };
     let (form, scale) = (x.form, x.scale * factor);
@@ -156,6 +158,7 @@ pub(crate) fn realize(context: &mut Context<'_>, x: Feature) -> Result<Feature, 
         }
         Form::Erf(_) => return refused("Erf", "that is not part of a GELU"),
         Form::Exp(_) => return refused("Exp", "that is not part of a sigmoid or a softplus"),
+        Form::Batched => return refused("Reshape", "that mixes the images of a fixed batch"),
         Form::Quantised { .. } => {
             return refused("QuantizeLinear", "whose integers are computed with");
         }

@@ -5,7 +5,7 @@ use crate::array::{elements, show, stored_elements};
 use crate::context::Context;
 use crate::error::{Fault, invalid, unsupported};
 use crate::node::{Node, axis};
-use crate::value::Value;
+use crate::value::{Form, Value};
 
 pub(super) fn identity<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     feature(context.viewed(node, 0)?)
@@ -18,7 +18,7 @@ pub(super) fn cast<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
         1 | 11 => {}
         // Half precision, of both kinds.
         10 | 16 => {
-            context.note("the file computes in half precision; here it is computed in single")
+            context.note("the file computes in half precision; here it is computed in single");
         }
         to => return unsupported(format!("of a computed tensor to type {to}, not to floats")),
     }
@@ -38,7 +38,6 @@ pub(super) fn cast_like<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outpu
 }
 
 pub(super) fn reshape<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
-    let x = context.movable(node, 0)?;
     let given = match node.ints("shape") {
         Some(shape) => Some(shape.to_vec()),
         None => context.ints(node, 1)?,
@@ -46,12 +45,33 @@ pub(super) fn reshape<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs
     let Some(mut wanted) = given else {
         return invalid("it has no shape");
     };
-    context.one_image(&mut wanted);
+    let x = context.viewed(node, 0)?;
+    if let (&[all], &[1, ..]) = (&wanted[..], x.dims())
+        && context.batch_of(all, x.layout.len()).is_some()
+    {
+        // The values of all images as one list, from which exporters take each image's again.
+        let (x, label) = (context.plain(node, 0)?, node.label());
+        let list = context.reshaped(&label, &x, &[x.layout.len()])?;
+        return feature(list.with(Form::Batched, 1.0, 0.0, label));
+    }
+    if x.form == Form::Batched && context.one_image(&mut wanted) {
+        let dims = target(node, x.dims(), &wanted)?;
+        let label = node.label();
+        let image = context.reshaped(&label, &x, &dims)?;
+        return feature(image.with(Form::Itself, 1.0, 0.0, label));
+    }
+    let x = context.movable(node, 0)?;
+    if !context.one_image(&mut wanted) && !matches!(wanted.first(), Some(0 | -1)) {
+        context.check_batch()?;
+    }
     let dims = target(node, x.dims(), &wanted)?;
     reshaped(context, node, &dims)
 }
 
 pub(super) fn flatten<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    if node.int("axis", 1)? == 0 {
+        context.check_batch()?;
+    }
     let dims = flat(node, context.movable(node, 0)?.dims())?;
     reshaped(context, node, &dims)
 }
@@ -64,15 +84,23 @@ pub(super) fn squeeze<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs
 
 pub(super) fn unsqueeze<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let axes = context.ints(node, 1)?;
-    let dims = unsqueezed(node, context.movable(node, 0)?.dims(), axes.as_deref())?;
+    let given = axes.as_deref().or_else(|| node.ints("axes"));
+    let x = context.movable(node, 0)?;
+    let rank = i64::try_from(x.dims().len()).unwrap_or(i64::MAX);
+    let count = i64::try_from(given.unwrap_or_default().len()).unwrap_or(i64::MAX);
+    let first = |&axis: &i64| axis == 0 || axis.saturating_add(rank).saturating_add(count) == 0;
+    if given.unwrap_or_default().iter().any(first) {
+        context.check_batch()?;
+    }
+    let dims = unsqueezed(node, x.dims(), axes.as_deref())?;
     reshaped(context, node, &dims)
 }
 
 pub(super) fn transpose<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let x = context.movable(node, 0)?;
     let order = permutation(node, x.dims().len())?;
-    if context.has_fixed_batch() && order.first() != Some(&0) {
-        return unsupported("that mixes the images of a fixed batch");
+    if order.first() != Some(&0) {
+        context.check_batch()?;
     }
     let mut y = x.permuted(&order);
     y.label = node.label();

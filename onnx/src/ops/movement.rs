@@ -109,10 +109,38 @@ pub(super) fn slice<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
 
 /// Places of one axis by their numbers.
 pub(super) fn gather<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
-    let x = context.plain(node, 0)?;
     let indices = context.constant(node, 1)?;
+    let viewed = context.viewed(node, 0)?;
+    if viewed.form == Form::Batched {
+        let first = first_image(context, &viewed, &indices)?;
+        let x = viewed.with(Form::Itself, 1.0, 0.0, node.label());
+        return gathered(context, node, &x, 0, &first);
+    }
+    let x = context.plain(node, 0)?;
     let along = axis(node.int("axis", 0)?, x.dims().len())?;
     gathered(context, node, &x, along, &indices)
+}
+
+/// The indices of the first image, where those of every image are the same within its own values.
+fn first_image(context: &Context<'_>, x: &Feature, indices: &Array) -> Result<Array, Fault> {
+    let each = x.layout.len();
+    let (Some(batch), Some(all)) = (context.batch_of(-1, each), indices.as_ints()) else {
+        return invalid("its indices are not integers");
+    };
+    let stride = i64::try_from(each).unwrap_or(i64::MAX);
+    let count = all.len() / batch;
+    let own = |i: usize| {
+        let from = all[i % count]
+            .saturating_add(stride.saturating_mul(i64::try_from(i / count).unwrap_or(i64::MAX)));
+        (0..stride).contains(&all[i % count]) && all[i] == from
+    };
+    let rows = indices.dims.first() == Some(&batch) && count > 0;
+    if !rows || !(0..all.len()).all(own) {
+        return unsupported("that mixes the images of a fixed batch");
+    }
+    let mut spec: Vec<_> = indices.dims.iter().map(|&d| (0, d, 1)).collect();
+    spec[0].1 = 1;
+    indices.sliced(&spec).map_err(Fault::Invalid)
 }
 
 /// Slices by the numbers of their first places, where these are places of one axis.

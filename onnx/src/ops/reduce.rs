@@ -64,6 +64,9 @@ fn reduction<'a>(context: &mut Context<'a>, node: &Node<'a>, what: Reduction) ->
     let Some(axes) = axes(node, given.as_deref(), rank)? else {
         return feature(context.viewed(node, 0)?);
     };
+    if axes.contains(&0) {
+        context.check_batch()?;
+    }
     let x = context.plain(node, 0)?;
     let dims = reduced(node, x.dims(), &axes)?;
     let y = along(context, &node.label(), &x, &axes, what)?;

@@ -16,53 +16,7 @@ struct Rule<'a> {
 pub(super) fn resize<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let old = node.proto.op_type.as_deref() == Some("Upsample");
     let x = context.plain(node, 0)?;
-    let rank = x.dims().len();
-    let axes: Vec<usize> = match node.ints("axes") {
-        Some(axes) => (axes.iter())
-            .map(|&a| crate::node::axis(a, rank))
-            .collect::<Result<_, _>>()?,
-        None => (0..rank).collect(),
-    };
-    let (scales, sizes) = if old || node.opset < 11 {
-        (floats(context, node, 1)?, None)
-    } else {
-        (floats(context, node, 2)?, context.ints(node, 3)?)
-    };
-    let fits = |len: usize| len == axes.len();
-    let mut wanted: Vec<(usize, f64)> = x.dims().iter().map(|&d| (d, 1.0)).collect();
-    if let Some(mut sizes) = sizes.filter(|sizes| !sizes.is_empty()) {
-        if axes.len() == rank {
-            context.one_image(&mut sizes);
-        }
-        if !fits(sizes.len()) {
-            return invalid("its sizes do not fit its input");
-        }
-        if !matches!(node.text("keep_aspect_ratio_policy", "stretch")?, "stretch") {
-            return unsupported("that keeps the aspect ratio");
-        }
-        for (&axis, &size) in axes.iter().zip(&sizes) {
-            let size = usize::try_from(size).unwrap_or(0);
-            #[expect(clippy::cast_precision_loss, reason = "sizes of images")]
-            let scale = size as f64 / x.dims()[axis] as f64;
-            wanted[axis] = (size, scale);
-        }
-    } else if let Some(scales) = scales {
-        if !fits(scales.len()) {
-            return invalid("its scales do not fit its input");
-        }
-        for (&axis, &scale) in axes.iter().zip(&scales) {
-            #[expect(
-                clippy::cast_precision_loss,
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "sizes of images; a cast saturates"
-            )]
-            let size = (x.dims()[axis] as f64 * scale).floor() as usize;
-            wanted[axis] = (size, scale);
-        }
-    } else {
-        return invalid("it has neither scales nor sizes");
-    }
+    let wanted = wanted(context, node, x.dims(), old)?;
     let mode = node.text("mode", "nearest")?;
     let same = wanted.iter().zip(x.dims()).all(|(w, &d)| w.0 == d);
     if same && wanted.iter().all(|w| (w.1 - 1.0).abs() < 1e-6) {
@@ -97,6 +51,63 @@ pub(super) fn resize<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs 
         });
     }
     feature(context.picked(&node.label(), &x, taken)?)
+}
+
+/// The length of each axis of the result, and by what it grows.
+fn wanted<'a>(
+    context: &Context<'a>,
+    node: &Node<'a>,
+    dims: &[usize],
+    old: bool,
+) -> Result<Vec<(usize, f64)>, Fault> {
+    let rank = dims.len();
+    let axes: Vec<usize> = match node.ints("axes") {
+        Some(axes) => (axes.iter())
+            .map(|&a| crate::node::axis(a, rank))
+            .collect::<Result<_, _>>()?,
+        None => (0..rank).collect(),
+    };
+    let (scales, sizes) = if old || node.opset < 11 {
+        (floats(context, node, 1)?, None)
+    } else {
+        (floats(context, node, 2)?, context.ints(node, 3)?)
+    };
+    let fits = |len: usize| len == axes.len();
+    let mut wanted: Vec<(usize, f64)> = dims.iter().map(|&d| (d, 1.0)).collect();
+    if let Some(mut sizes) = sizes.filter(|sizes| !sizes.is_empty()) {
+        if axes.len() == rank {
+            context.one_image(&mut sizes);
+        }
+        if !fits(sizes.len()) {
+            return invalid("its sizes do not fit its input");
+        }
+        if !matches!(node.text("keep_aspect_ratio_policy", "stretch")?, "stretch") {
+            return unsupported("that keeps the aspect ratio");
+        }
+        for (&axis, &size) in axes.iter().zip(&sizes) {
+            let size = usize::try_from(size).unwrap_or(0);
+            #[expect(clippy::cast_precision_loss, reason = "sizes of images")]
+            let scale = size as f64 / dims[axis] as f64;
+            wanted[axis] = (size, scale);
+        }
+    } else if let Some(scales) = scales {
+        if !fits(scales.len()) {
+            return invalid("its scales do not fit its input");
+        }
+        for (&axis, &scale) in axes.iter().zip(&scales) {
+            #[expect(
+                clippy::cast_precision_loss,
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "sizes of images; a cast saturates"
+            )]
+            let size = (dims[axis] as f64 * scale).floor() as usize;
+            wanted[axis] = (size, scale);
+        }
+    } else {
+        return invalid("it has neither scales nor sizes");
+    }
+    Ok(wanted)
 }
 
 /// Numbers from an input or the attribute `scales`; `None` where there are none.

@@ -45,6 +45,19 @@ pub(super) fn relu_for_hard_swish(rewrite: &mut Rewrite<'_>, node: usize) -> boo
     true
 }
 
+/// Puts rectifiers in the place of smooth functions that are nearly one: those with a ramp.
+pub(super) fn relu_for_curve(rewrite: &mut Rewrite<'_>, node: usize) -> bool {
+    let source = &rewrite.graph().nodes()[node];
+    let IntOp::Curve { pieces, .. } = &source.op else {
+        return false;
+    };
+    if pieces.ramp.is_none() {
+        return false;
+    }
+    rectify(rewrite, node, source.inputs[0], node);
+    true
+}
+
 /// Leaves the gates of squeeze-and-excite out, and with them the branches that make them.
 pub(super) fn no_gate(rewrite: &mut Rewrite<'_>, node: usize) -> bool {
     let source = &rewrite.graph().nodes()[node];

@@ -67,7 +67,13 @@ fn before(graph: &IntGraph, node: usize) -> Option<usize> {
         graph.sole_consumer(last)?;
         match Kind::of(&graph.nodes()[last].op) {
             Kind::Linear => return Some(last),
-            Kind::Cut | Kind::Relu | Kind::Clip | Kind::HardSwish | Kind::Width | Kind::Local => {
+            Kind::Cut
+            | Kind::Relu
+            | Kind::Clip
+            | Kind::HardSwish
+            | Kind::Curve
+            | Kind::Width
+            | Kind::Local => {
                 last = graph.nodes()[last].inputs[0];
             }
             Kind::MaxPool | Kind::Gate | Kind::Other => return None,

@@ -15,6 +15,8 @@ pub(super) enum Kind {
     Clip,
     /// A hard-swish.
     HardSwish,
+    /// A smooth function.
+    Curve,
     /// A max-pool.
     MaxPool,
     /// A gate.
@@ -35,6 +37,7 @@ impl Kind {
             IntOp::Relu | IntOp::SignedRelu => Self::Relu,
             IntOp::Clip { .. } => Self::Clip,
             IntOp::HardSwish { .. } => Self::HardSwish,
+            IntOp::Curve { .. } => Self::Curve,
             IntOp::MaxPool { .. } => Self::MaxPool,
             IntOp::Gate => Self::Gate,
             IntOp::Extend { .. } | IntOp::Narrow { .. } => Self::Width,

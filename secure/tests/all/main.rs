@@ -7,6 +7,7 @@ mod chestnet;
 mod dense;
 mod densenet;
 mod grids;
+mod imported;
 mod mobile_block;
 mod openings;
 mod preact;

@@ -67,6 +67,7 @@ fn block(rng: &mut Rng) -> Source {
         preprocessing: Preprocessing::new(shape, vec![0.5; 3], vec![0.25; 3]),
         labels: (0..3).map(|i| i.to_string()).collect(),
         head: Head::Sigmoid,
+        parts: Vec::new(),
     }
 }
 

@@ -25,6 +25,7 @@ fn public(graph: nets::IntGraph, head: Head) -> PublicModel {
         graph,
         opening: Opening::All,
         calibration: None,
+        parts: Vec::new(),
     }
 }
 

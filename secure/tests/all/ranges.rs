@@ -179,6 +179,7 @@ fn clipped() -> (Model, Vec<Vec<f32>>) {
         preprocessing: Preprocessing::new(shape, vec![0.5; 3], vec![0.5; 3]),
         labels: (0..128).map(|i| i.to_string()).collect(),
         head: Head::Sigmoid,
+        parts: Vec::new(),
     };
     let options = ImportOptions {
         preset: Preset::Uniform { bits: 50 },

@@ -81,6 +81,7 @@ pub(crate) fn model_of(side: usize, crops: Crops) -> Model {
         preprocessing,
         labels: ["circle", "square", "triangle"].map(String::from).into(),
         head: Head::Softmax,
+        parts: Vec::new(),
     };
     let samples = [
         values(side * side),

@@ -1,6 +1,6 @@
 //! Random float networks.
 
-use nets::{FloatGraph, FloatModel, Node, Op, Shape, Tensor, Tensors, Window};
+use nets::{Curve, FloatGraph, FloatModel, Node, Op, Shape, Tensor, Tensors, Window};
 
 use super::ints::{Rng, picked, reordered};
 
@@ -86,9 +86,9 @@ pub const fn number(op: &Op) -> usize {
         Op::Pick { .. } => 23,
         Op::Reorder { .. } => 24,
         Op::AddMap { .. } => 25,
+        Op::Curve { .. } => 26,
         // This is made by import, of others.
-        Op::SignedRelu { .. } => 26,
-        Op::Curve { .. } => 27,
+        Op::SignedRelu { .. } => 27,
         // Networks with scales of their own are in `super::grids`.
         Op::Quantise { .. } => 28,
         Op::Scale { .. } => 29,
@@ -96,7 +96,7 @@ pub const fn number(op: &Op) -> usize {
 }
 
 /// How many operations there are that a network can come with; import makes one more.
-pub const OPERATIONS: usize = 26;
+pub const OPERATIONS: usize = 27;
 
 /// Numbers in -2..2.
 ///
@@ -177,9 +177,13 @@ fn add(rng: &mut Rng, net: &mut Net, name: &str, input: usize) {
         17 => {
             // A gate of any sign, or one that is never negative.
             let mut gate = net.push(format!("{name}m"), Op::GlobalAvgPool, &[input]);
-            match rng.pick(0, 2) {
+            match rng.pick(0, 3) {
                 0 => {}
                 1 => gate = net.push(format!("{name}r"), Op::Relu, &[gate]),
+                2 => {
+                    let curve = Curve::Sigmoid;
+                    gate = net.push(format!("{name}s"), Op::Curve { curve }, &[gate]);
+                }
                 _ => gate = net.push(format!("{name}h"), Op::HardSigmoid, &[gate]),
             }
             net.push(name, Op::Gate, &[input, gate]);
@@ -249,6 +253,23 @@ fn clamp(rng: &mut Rng) -> Op {
     Op::Clamp { low, high }
 }
 
+/// Any smooth function.
+fn curve(rng: &mut Rng) -> Curve {
+    let alpha = f64::from(u8::try_from(rng.pick(1, 16)).expect("small")) / 8.0;
+    match rng.pick(0, 9) {
+        0 => Curve::Sigmoid,
+        1 => Curve::Tanh,
+        2 => Curve::Elu { alpha },
+        3 => Curve::Celu { alpha },
+        4 => Curve::Selu,
+        5 => Curve::Gelu,
+        6 => Curve::GeluTanh,
+        7 => Curve::Softplus,
+        8 => Curve::Mish,
+        _ => Curve::Silu,
+    }
+}
+
 /// An operation without parameters.
 fn plain(rng: &mut Rng, x: Shape, input: usize) -> (Op, Vec<usize>) {
     let window = window(rng);
@@ -269,7 +290,8 @@ fn plain(rng: &mut Rng, x: Shape, input: usize) -> (Op, Vec<usize>) {
         },
         10 => Op::Flatten,
         14 => Op::HardSigmoid,
-        15 => Op::HardSwish,
+        15 if rng.pick(0, 1) == 0 => Op::HardSwish,
+        15 => Op::Curve { curve: curve(rng) },
         11 => Op::Clip {
             top: f64::from(u8::try_from(rng.pick(1, 6)).expect("small")),
         },

@@ -48,6 +48,7 @@ pub fn case(name: &str) -> Case {
         preprocessing,
         labels,
         head: Head::Softmax,
+        parts: Vec::new(),
     };
     Case {
         source,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use nets::{
-    Algorithm, IntGraph, IntOp, Interval, LayerShape, LayerWeights, Node, Places, PrivateWeights,
-    Rewriter, Shape, Window, proved,
+    Algorithm, IntGraph, IntOp, Interval, LayerShape, LayerWeights, Node, Pieces, Places,
+    PrivateWeights, Rewriter, Shape, Symmetry, Window, proved,
 };
 
 /// SplitMix64: enough for tests.
@@ -164,7 +164,7 @@ fn finished(nodes: &[Node<IntOp>]) -> IntGraph {
 fn operation(rng: &mut Rng, graph: &IntGraph, inputs: &mut Vec<usize>) -> IntOp {
     let x = graph.types()[inputs[0]];
     let bits = x.bits().get();
-    match rng.pick(0, 23) {
+    match rng.pick(0, 24) {
         0 | 1 => IntOp::Relu,
         2 => IntOp::Extend {
             to: bits + rng.bits(1, 12),
@@ -216,18 +216,8 @@ fn operation(rng: &mut Rng, graph: &IntGraph, inputs: &mut Vec<usize>) -> IntOp 
             back: 1,
         },
         10 => IntOp::Flatten,
-        22 => {
-            let [channels, rows, columns] = picked(rng, x.shape);
-            IntOp::Pick {
-                channels,
-                rows,
-                columns,
-            }
-        }
-        23 => {
-            let (order, shape) = reordered(rng, x.shape);
-            IntOp::Reorder { order, shape }
-        }
+        22 | 23 => moved(rng, x.shape),
+        24 => curve(rng, bits),
         _ => IntOp::Linear {
             shape: if x.shape.plane() == 1 {
                 LayerShape::FullyConnected {
@@ -244,6 +234,20 @@ fn operation(rng: &mut Rng, graph: &IntGraph, inputs: &mut Vec<usize>) -> IntOp 
             weight_scale: 0,
             by: Algorithm::DIRECT,
         },
+    }
+}
+
+/// A pick, or axes in another order.
+fn moved(rng: &mut Rng, x: Shape) -> IntOp {
+    if rng.pick(0, 1) == 0 {
+        let (order, shape) = reordered(rng, x);
+        return IntOp::Reorder { order, shape };
+    }
+    let [channels, rows, columns] = picked(rng, x);
+    IntOp::Pick {
+        channels,
+        rows,
+        columns,
     }
 }
 
@@ -277,13 +281,48 @@ pub const fn number(op: &IntOp) -> usize {
         IntOp::Output => 22,
         IntOp::ArgMax => 23,
         IntOp::Claim => 24,
+        IntOp::Curve { .. } => 27,
         IntOp::Pick { .. } => 25,
         IntOp::Reorder { .. } => 26,
     }
 }
 
 /// How many operations there are.
-pub const OPERATIONS: usize = 27;
+pub const OPERATIONS: usize = 28;
+
+/// A function of any table.
+fn curve(rng: &mut Rng, bits: u32) -> IntOp {
+    let symmetry = [Symmetry::None, Symmetry::Even, Symmetry::Odd][rng.pick(0, 2)];
+    let places = rng.bits(1, 4);
+    let width = rng.bits(1, bits.saturating_sub(places + 1).max(1));
+    let low = match symmetry {
+        Symmetry::None => -(rng.below((1 << places) + 1) << width),
+        Symmetry::Even | Symmetry::Odd => 0,
+    };
+    let mut numbers = || {
+        let top = 1_i64 << rng.bits(0, 12);
+        (0..1 << places).map(|_| rng.below(2 * top) - top).collect()
+    };
+    let (values, slopes) = (numbers(), numbers());
+    let fraction = rng.bits(0, 3);
+    let shift = fraction + rng.bits(1, 9);
+    let ramp = (rng.pick(0, 1) == 0).then(|| rng.bits(0, shift + 1));
+    let pieces = Pieces {
+        low,
+        width,
+        symmetry,
+        values,
+        slopes,
+        fraction,
+        ramp,
+        shift,
+    };
+    IntOp::Curve {
+        pieces,
+        to: rng.bits(2, 40),
+        scale: 0,
+    }
+}
 
 /// An operation that changes the scale.
 fn rescaling(rng: &mut Rng, graph: &IntGraph, inputs: &mut Vec<usize>) -> IntOp {

@@ -74,6 +74,7 @@ pub fn source(rng: &mut Rng, kernel: usize, between: usize) -> Source {
         preprocessing: Preprocessing::new(shape, vec![0.5; channels], vec![0.25; channels]),
         labels: (0..outputs).map(|i| i.to_string()).collect(),
         head: Head::Sigmoid,
+        parts: Vec::new(),
     }
 }
 

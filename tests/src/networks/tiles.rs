@@ -184,6 +184,7 @@ pub fn model(graph: IntGraph, weights: PrivateWeights) -> Model {
         graph,
         opening: Opening::All,
         calibration: None,
+        parts: Vec::new(),
     };
     let input = Node {
         name: "input".into(),
