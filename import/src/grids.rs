@@ -72,11 +72,17 @@ pub(crate) struct Gridded {
 }
 
 impl Gridded {
-    /// Whether every layer has integer weights and a grid behind it.
+    /// Whether all that is computed is on grids, or on its way to one, so that nothing depends on widths that are chosen.
     pub(crate) fn is_whole(&self) -> bool {
-        let mut layers = self.model.graph.nodes().iter().zip(&self.fixed);
-        let is_own = |fixed: &Option<Fixed>| fixed.is_some();
-        self.has_grids() && layers.all(|(n, fixed)| n.op.kind() != Kind::Linear || is_own(fixed))
+        let mut nodes = self.model.graph.nodes().iter().zip(&self.fixed);
+        let is_own = |kind, fixed: &Option<Fixed>| match kind {
+            Kind::Input | Kind::Constant | Kind::Linear | Kind::Norm | Kind::Rescales(_) => {
+                fixed.is_some()
+            }
+            // These take numbers that are not of a grid from one of those.
+            Kind::Moves | Kind::Joins | Kind::Averages | Kind::Acts => true,
+        };
+        self.has_grids() && nodes.all(|(node, fixed)| is_own(node.op.kind(), fixed))
     }
 
     /// The largest magnitude of an input value, which is `bound` in the network's own unit.
@@ -104,6 +110,8 @@ struct State {
     area: f64,
     /// Whether the [`Op::Quantise`] whose unit they have can round them.
     aligned: bool,
+    /// By how much factors moved them at most, in their unit.
+    moved: f64,
 }
 
 const REAL: State = State {
@@ -112,6 +120,7 @@ const REAL: State = State {
     values: None,
     area: 1.0,
     aligned: false,
+    moved: 0.0,
 };
 
 impl State {
@@ -336,7 +345,13 @@ impl Rewrite<'_> {
                 let fixed = self.fixed[inputs[0]].filter(|_| first.levels);
                 let values = inputs.iter().map(|&x| self.states[x].values);
                 let values = values.fold(Some((0.0, 0.0)), hull);
-                let state = State { values, ..first };
+                let moved = inputs.iter().map(|&x| self.states[x].moved);
+                let moved = moved.fold(0.0, f64::max);
+                let state = State {
+                    values,
+                    moved,
+                    ..first
+                };
                 Ok(self.push(name, op.clone(), &inputs, state, fixed))
             }
             (_, op @ (Op::Relu | Op::MaxPool { .. }), _) if first.area == 1.0 => {
@@ -351,9 +366,7 @@ impl Rewrite<'_> {
                 let fixed = self.fixed[inputs[0]].filter(|_| first.levels);
                 Ok(self.push(name, op.clone(), &inputs, state, fixed))
             }
-            (Kind::Averages, op, _) if !first.is_real() => {
-                Ok(self.mean(name, op.clone(), old, inputs[0]))
-            }
+            (Kind::Averages, op, _) => Ok(self.mean(name, op.clone(), old, inputs[0])),
             (Kind::Input, op, goal) => {
                 let op = op.clone();
                 let Some(grid) = goal else {
@@ -387,6 +400,7 @@ impl Rewrite<'_> {
             true => x,
             false => self.aligned(format!("{name}.unit"), x, grid, SHARE),
         };
+        self.moved = self.moved.max(self.states[x].moved);
         let fixed = Some(Fixed::Levels { bits: grid.bits() });
         self.push(name, grid.op(), &[x], grid.state(), fixed)
     }
@@ -397,8 +411,8 @@ impl Rewrite<'_> {
         let factor = state.unit / grid.scale;
         let by = factor / state.area;
         let reach = state.most().unwrap_or(f64::INFINITY).min(grid.reach() / by);
-        let (fraction, error) = fraction(&[(by, reach)], share);
-        self.moved = self.moved.max(error);
+        let before = state.moved * factor;
+        let (fraction, error) = fraction(&[(by, reach)], share - before);
         let values = state
             .values
             .map(|(low, high)| (low * factor, high * factor));
@@ -411,6 +425,7 @@ impl Rewrite<'_> {
             unit: grid.scale,
             values,
             aligned: true,
+            moved: before + error,
             ..REAL
         };
         self.push(name, Op::Scale { factor }, &[x], state, Some(fixed))
@@ -427,6 +442,7 @@ impl Rewrite<'_> {
         let values = values.fold(Some((0.0, 0.0)), both);
         let state = State {
             values,
+            moved: parts.iter().map(|&x| self.states[x].moved).sum(),
             ..self.states[parts[0]]
         };
         let fixed = Fixed::Aligned {
@@ -437,7 +453,7 @@ impl Rewrite<'_> {
         self.push(name, Op::Add, &parts, state, Some(fixed))
     }
 
-    /// A mean keeps the unit of its input.
+    /// A mean keeps the unit of its input. It may become a sum, on a grid or not.
     #[expect(clippy::cast_precision_loss, reason = "windows are small")]
     fn mean(&mut self, name: String, op: Op, old: usize, x: usize) -> usize {
         let shape = *self.model.graph.input_type(old, 0);
@@ -451,12 +467,20 @@ impl Rewrite<'_> {
             let area = state.area * window.area() as f64;
             return self.push(name, op, &[x], State { area, ..state }, None);
         }
+        if state.is_real() {
+            return self.push(name, op, &[x], State { area: 1.0, ..state }, None);
+        }
         let fixed = Fixed::Aligned {
             fraction: MEAN_BITS,
             most: state.values.map(|(low, high)| high.max(-low)),
             more: 0.0,
         };
-        let state = State { area: 1.0, ..state };
+        let state = State {
+            area: 1.0,
+            // Half a unit of its reciprocal, and half of its rounding.
+            moved: state.moved + 2f64.powi(-MEAN_BITS.cast_signed()),
+            ..state
+        };
         self.push(name, op, &[x], state, Some(fixed))
     }
 

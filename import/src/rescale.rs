@@ -172,7 +172,8 @@ impl Place<'_> {
         #[expect(clippy::cast_possible_truncation, reason = "a logarithm")]
         let log = most.log2().ceil() as i32;
         if divisors().all(|divisor| divisor == 2f64.powi(log)) {
-            return log;
+            // A mean of a grid has more fractional bits than its input.
+            return log.max(self.output - self.inputs[0]);
         }
         log + self.bits.cast_signed() - 1
     }

@@ -198,7 +198,7 @@ pub(crate) fn choose_scales(
             what,
             inputs: &inputs,
             output: scale[root[index]],
-            bits: usual(root[index]),
+            bits: own[root[index]].unwrap_or_else(|| usual(root[index])),
             gain: gain[node.inputs[0]],
             shape: shapes[node.inputs[0]],
             out: shapes[index],

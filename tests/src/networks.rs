@@ -5,6 +5,7 @@ pub mod grids;
 pub mod ints;
 pub mod noise;
 pub mod parties;
+pub mod partly;
 pub mod preact;
 pub mod tiles;
 pub mod trained;

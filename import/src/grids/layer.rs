@@ -106,11 +106,11 @@ impl Rewrite<'_> {
             .iter()
             .map(|&(by, reach)| ((by * one).round() / one - by).abs() * reach);
         let moved = moved.fold(0.0, f64::max) + if rests { half(shift) } else { 0.0 };
-        self.moved = self.moved.max(moved);
         let state = State {
             unit: grid.scale,
             values: Some(values),
             aligned: true,
+            moved,
             ..REAL
         };
         let name = self.model.graph.nodes()[old].name.clone();

@@ -3,8 +3,9 @@
 use import::ImportOptions;
 use secure::Mode;
 use tests::networks::grids::{NAMES, case};
-use tests::networks::parties;
+use tests::networks::ints::Rng;
 use tests::networks::trained::imported;
+use tests::networks::{parties, partly};
 
 #[test]
 fn secure_equals_integer() {
@@ -18,5 +19,20 @@ fn secure_equals_integer() {
             let found = parties::run(graph, &model.weights, &input, Mode::Faithful, seed);
             assert_eq!(found.output, expected, "{name}");
         }
+    }
+}
+
+/// Where only some tensors are on grids, it is the same: 12 networks.
+#[test]
+fn secure_equals_integer_beside_grids() {
+    for seed in 0..12 {
+        let partly = partly::network(&mut Rng::new(seed));
+        let (source, images) = (&partly.source, &partly.images);
+        let (model, _) = imported(source, images, &ImportOptions::default());
+        let input = model.public.encode(&images[0]).expect("the right size");
+        let expected = model.run_integer(&input).expect("it runs");
+        let graph = &model.public.graph;
+        let found = parties::run(graph, &model.weights, &input, Mode::Faithful, seed);
+        assert_eq!(found.output, expected, "{seed}");
     }
 }
