@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::thread::Builder;
 use std::time::Duration;
 
+use crate::deadline::Deadline;
 use crate::greeter::{Greeter, Greeting};
+use crate::guard::pass;
 use crate::handshake::{Answer, Hello};
 use crate::registry::{Caller, Registry};
-use crate::{Error, HANDSHAKE};
+use crate::{Error, HANDSHAKE, Role};
 
 /// Starts the first two threads; one ends when the registry is over, the other when it is closed.
 pub(crate) fn start(socket: TcpListener, registry: &Arc<Registry>) -> IoResult<()> {
@@ -66,13 +68,8 @@ fn greet(
     place: u64,
     registry: &Registry,
 ) -> Result<(), Error> {
-    let allowed = registry.config.handshake_timeout;
-    // A socket may inherit this from its listener on some systems.
-    stream
-        .set_nonblocking(false)
-        .and_then(|()| stream.set_nodelay(true))
-        .map_err(|cause| Error::from_io(cause, HANDSHAKE, allowed))?;
-    let mut greeter = Greeter::new(stream, allowed);
+    let deadline = Deadline::after(registry.config.handshake_timeout);
+    let mut greeter = pass(&registry.config, Role::Server, stream, deadline)?;
     let greeting = greeter.hear()?;
     if !registry.end_greeting(place) {
         return Err(Error::Closed {
@@ -100,16 +97,20 @@ fn route(mut greeter: Greeter, greeting: &Greeting, registry: &Registry) -> Resu
             reason: "not a further connection's",
         });
     };
-    let Some(lanes) = registry.lanes(&session) else {
-        greeter.say(&Hello::Answer(Answer::UnknownSession), greeting.version)?;
-        return Err(Error::UnknownSession);
+    let lanes = match registry.lanes(&session, greeter.identity.as_ref()) {
+        Ok(lanes) => lanes,
+        // Nobody hears of the sessions of others.
+        Err(error) => {
+            greeter.say(&Hello::Answer(Answer::UnknownSession), greeting.version)?;
+            return Err(error);
+        }
     };
     let lane = usize::from(lane);
     let answer = lanes.announce(lane);
     let said = greeter.say(&Hello::Answer(answer), greeting.version);
     answer.into_result(lane)?;
     let put = said.and_then(|()| {
-        let put = lanes.put_socket(lane, greeter.stream);
+        let put = lanes.put(lane, greeter.wire);
         put.map_err(|cause| Error::from_io(cause, HANDSHAKE, registry.config.handshake_timeout))
     });
     // Its client may try again.

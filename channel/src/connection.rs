@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::deadline::Deadline;
 use crate::duplex::Transport;
+use crate::guard::PeerIdentity;
 use crate::handshake::SESSION_HELLO;
 use crate::lanes::Lanes;
 use crate::line::{Limits, Line};
@@ -48,6 +49,7 @@ pub(crate) struct Parts {
     pub(crate) session: SessionId,
     pub(crate) peer: String,
     pub(crate) peer_terms: Option<Terms>,
+    pub(crate) peer_identity: Option<PeerIdentity>,
     pub(crate) progress: Arc<Progress>,
 }
 
@@ -143,7 +145,8 @@ impl Connection {
         }
         let parts = Parts::of(role, session, peer.into());
         let lanes = Lanes::new(1, config.keep_alive, Arc::clone(&parts.progress), None);
-        lanes.put(0, wire).map_err(failed)?;
+        wire.begin().map_err(failed)?;
+        lanes.put(0, Box::new(wire)).map_err(failed)?;
         let origin = Origin::Lanes {
             lanes: Arc::new(lanes),
             greeted: false,
@@ -208,7 +211,8 @@ impl Connection {
 
     /// The session's name.
     ///
-    /// The handshake over TCP derives it from the entropy of both parties and what they agreed on. Public; a party
+    /// The handshake over TCP derives it from the entropy of both parties, what they agreed on, and the binding of a
+    /// [`Guard`](crate::Guard)'s line. Public; a party
     /// that speaks last can try several values, none can choose it.
     #[must_use]
     pub fn session_id(&self) -> SessionId {
@@ -219,6 +223,12 @@ impl Connection {
     #[must_use]
     pub fn peer(&self) -> &str {
         &self.inner.parts.peer
+    }
+
+    /// Who is at the other end, as the [`Guard`](crate::Guard) of the connection found out; `None` without one.
+    #[must_use]
+    pub fn peer_identity(&self) -> Option<&PeerIdentity> {
+        self.inner.parts.peer_identity.as_ref()
     }
 
     /// What the peer said in the handshake; `None` where there is none: in memory and over streams from
@@ -314,6 +324,7 @@ impl Parts {
             session,
             peer,
             peer_terms: None,
+            peer_identity: None,
             progress: Arc::default(),
         }
     }

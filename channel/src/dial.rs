@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::connection::{Connection, Parts};
 use crate::deadline::Deadline;
 use crate::greeter::{Greeter, Greeting};
+use crate::guard::pass;
 use crate::handshake::{Hello, compare, session_id};
 use crate::lanes::Lanes;
 use crate::{Config, Error, HANDSHAKE, Role, SessionId, Terms};
@@ -39,7 +40,8 @@ pub struct Waiting {
 /// [`Error::NotBlindray`] or [`Error::BadHello`] if
 /// somebody else answers, [`Error::VersionMismatch`], [`Error::ParametersMismatch`] or
 /// [`Error::ModelMismatch`] if the parties do not agree (the server gets the same),
-/// [`Error::Refused`] if the server takes no more sessions, [`Error::Timeout`] or [`Error::Closed`]
+/// [`Error::Guard`] if the guard of either party does not let the other through, [`Error::OtherIdentity`] if further
+/// connections reach somebody else, [`Error::Refused`] if the server takes no more sessions, [`Error::Timeout`] or [`Error::Closed`]
 /// if it falls silent or hangs up, or if the wait in line is too long.
 pub fn connect(
     address: impl ToSocketAddrs,
@@ -78,14 +80,15 @@ pub fn connect_in_line(
         entropy,
         lanes: config.connections,
     };
-    let (address, mut greeter, heard) = greet(&address, &hello, version, allowed)?;
+    let (address, mut greeter, heard) = greet(&address, &hello, version, config)?;
     let (theirs, server_entropy) = hear_terms(&mut greeter, heard, version, config, waiting)?;
     compare(Role::Client, terms, &theirs)?;
     let parts = Parts {
         role: Role::Client,
-        session: session_id(&theirs, &entropy, &server_entropy),
+        session: session_id(&theirs, &entropy, &server_entropy, greeter.binding.as_ref()),
         peer: address.to_string(),
         peer_terms: Some(theirs),
+        peer_identity: greeter.identity,
         progress: Arc::default(),
     };
     let lanes = Lanes::new(
@@ -94,16 +97,17 @@ pub fn connect_in_line(
         Arc::clone(&parts.progress),
         None,
     );
-    let put = |lane: u8, stream| {
-        let put = lanes.put_socket(lane.into(), stream);
+    let put = |lane: u8, wire| {
+        let put = lanes.put(lane.into(), wire);
         put.map_err(|cause| Error::from_io(cause, HANDSHAKE, allowed))
     };
-    put(0, greeter.stream)?;
+    put(0, greeter.wire)?;
     for lane in 1..config.connections {
-        put(
-            lane,
-            dial_lane(address, parts.session, lane, version, allowed)?,
-        )?;
+        let further = dial_lane(address, parts.session, lane, version, config)?;
+        if further.identity != parts.peer_identity {
+            return Err(Error::OtherIdentity);
+        }
+        put(lane, further.wire)?;
     }
     Ok(Connection::on_lanes(parts, config, Arc::new(lanes), None))
 }
@@ -114,20 +118,26 @@ fn greet(
     address: &impl ToSocketAddrs,
     hello: &Hello,
     version: u32,
-    allowed: Duration,
+    config: &Config,
 ) -> Result<(SocketAddr, Greeter, Greeting), Error> {
-    let (deadline, mut hung_up) = (Deadline::after(allowed), None);
+    let deadline = Deadline::after(config.handshake_timeout);
+    let mut hung_up = None;
     for _ in 0..TRIES {
         let left = deadline.left().unwrap_or(Duration::ZERO);
         let (address, stream) = match (dial_any(address, left), hung_up.take()) {
             (Err(_), Some(reason)) => return Err(reason),
             (dialled, _) => dialled?,
         };
-        let mut greeter = Greeter::new(stream, deadline.left().unwrap_or(PAUSE));
-        let said = greeter.say(hello, version);
-        match said.and_then(|()| greeter.hear()) {
-            Err(reason @ Error::Closed { .. }) if !greeter.heard => hung_up = Some(reason),
-            heard => return Ok((address, greeter, heard?)),
+        match pass(config, Role::Client, stream, deadline) {
+            Err(reason @ Error::Closed { .. }) => hung_up = Some(reason),
+            passed => {
+                let mut greeter = passed?;
+                let said = greeter.say(hello, version);
+                match said.and_then(|()| greeter.hear()) {
+                    Err(reason @ Error::Closed { .. }) if !greeter.heard => hung_up = Some(reason),
+                    heard => return Ok((address, greeter, heard?)),
+                }
+            }
         }
         std::thread::sleep(PAUSE);
     }
@@ -192,12 +202,13 @@ fn dial_lane(
     session: SessionId,
     lane: u8,
     version: u32,
-    allowed: Duration,
-) -> Result<TcpStream, Error> {
+    config: &Config,
+) -> Result<Greeter, Error> {
+    let allowed = config.handshake_timeout;
     let deadline = Deadline::after(allowed);
     let greet = |left| {
         let stream = dial(address, left).map_err(|cause| unreachable(vec![(address, cause)]))?;
-        let mut greeter = Greeter::new(stream, left);
+        let mut greeter = pass(config, Role::Client, stream, deadline)?;
         greeter.say(&Hello::Lane { session, lane }, version)?;
         match greeter.hear()?.decode(version)? {
             Hello::Answer(answer) => answer.into_result(lane.into())?,
@@ -207,7 +218,7 @@ fn dial_lane(
                 });
             }
         }
-        Ok(greeter.stream)
+        Ok(greeter)
     };
     loop {
         let left = deadline.left();
@@ -270,9 +281,7 @@ fn interleaved(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
 
 fn dial(address: SocketAddr, allowed: Duration) -> std::io::Result<TcpStream> {
     // The clock of the system may be too coarse for less.
-    let stream = TcpStream::connect_timeout(&address, allowed.max(Duration::from_millis(1)))?;
-    stream.set_nodelay(true)?;
-    Ok(stream)
+    TcpStream::connect_timeout(&address, allowed.max(Duration::from_millis(1)))
 }
 
 const fn unreachable(tried: Vec<(SocketAddr, IoError)>) -> Error {

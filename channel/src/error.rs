@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::SessionId;
+use crate::guard::GuardError;
 
 /// A digest as the handshake compares it.
 pub type Digest = [u8; 32];
@@ -70,6 +71,21 @@ pub enum Error {
         /// Each address, and what the system said.
         tried: Vec<(SocketAddr, std::io::Error)>,
     },
+    /// The guard of the connection did not let the peer through, or the peer's guard this party; or it found the line
+    /// harmed.
+    #[error("{phase}: {cause}")]
+    Guard {
+        /// What was being done.
+        phase: String,
+        /// Why.
+        cause: GuardError,
+    },
+    /// A further connection of a session is with somebody else than the first.
+    #[error("a further connection of the session is with another identity than the first")]
+    OtherIdentity,
+    /// The peer speaks TLS, and this party was not told to.
+    #[error("the peer speaks TLS, and this end does not")]
+    SpeaksTls,
     /// The peer's bytes are not this protocol's.
     #[error("the peer does not speak the Blindray protocol")]
     NotBlindray,
@@ -154,6 +170,10 @@ impl Error {
         let bad = cause.get_ref().and_then(|cause| cause.downcast_ref());
         if let Some(&BadFrame(reason)) = bad {
             return Self::BadFrame { phase, reason };
+        }
+        if let Some(found) = GuardError::within(&cause) {
+            let cause = found.clone();
+            return Self::Guard { phase, cause };
         }
         match cause.kind() {
             // A socket with a time-out reports `WouldBlock` on some systems.

@@ -1,16 +1,21 @@
 //! Greetings over a socket, within a deadline whatever the peer does.
 
-use std::io::{ErrorKind, Read, Result as IoResult, Write};
-use std::net::TcpStream;
+use std::io::{ErrorKind, IoSlice, IoSliceMut, Result as IoResult};
 use std::time::Duration;
 
 use crate::deadline::Deadline;
-use crate::handshake::{Hello, PREFIX, Prefix};
+use crate::guard::PeerIdentity;
+use crate::handshake::{Hello, PREFIX, Prefix, START, is_tls};
+use crate::wire::{Ready, Wire};
 use crate::{Error, HANDSHAKE};
 
-/// A socket during its handshake.
+/// A line during its handshake.
 pub(crate) struct Greeter {
-    pub(crate) stream: TcpStream,
+    pub(crate) wire: Box<dyn Wire>,
+    /// Who is at the other end, where a guard found out.
+    pub(crate) identity: Option<PeerIdentity>,
+    /// What is the same at both ends of this line alone, where there is a guard.
+    pub(crate) binding: Option<[u8; 32]>,
     deadline: Deadline,
     /// The peer has said something.
     pub(crate) heard: bool,
@@ -24,10 +29,18 @@ pub(crate) struct Greeting {
 }
 
 impl Greeter {
-    pub(crate) fn new(stream: TcpStream, allowed: Duration) -> Self {
+    /// The line has begun.
+    pub(crate) fn new(
+        wire: Box<dyn Wire>,
+        identity: Option<PeerIdentity>,
+        binding: Option<[u8; 32]>,
+        deadline: Deadline,
+    ) -> Self {
         Self {
-            stream,
-            deadline: Deadline::after(allowed),
+            wire,
+            identity,
+            binding,
+            deadline,
             heard: false,
         }
     }
@@ -44,8 +57,15 @@ impl Greeter {
     }
 
     pub(crate) fn hear(&mut self) -> Result<Greeting, Error> {
+        let mut start = [0; START];
+        self.read(&mut start).map_err(|cause| self.failed(cause))?;
+        if is_tls(start) {
+            return Err(Error::SpeaksTls);
+        }
         let mut prefix = [0; PREFIX];
-        self.read(&mut prefix).map_err(|cause| self.failed(cause))?;
+        prefix[..START].copy_from_slice(&start);
+        self.read(&mut prefix[START..])
+            .map_err(|cause| self.failed(cause))?;
         let Prefix {
             version,
             kind,
@@ -62,24 +82,14 @@ impl Greeter {
 
     /// Whether the peer has hung up meanwhile.
     pub(crate) fn has_left(&self) -> bool {
-        match self.at_once(|stream| stream.peek(&mut [0])) {
-            Ok(count) => count == 0,
-            Err(error) => error.kind() != ErrorKind::WouldBlock,
-        }
+        self.wire.has_ended()
     }
 
     /// Says something short without waiting; whether the peer takes it.
     pub(crate) fn tell(&self, hello: &Hello, version: u32) -> bool {
         let bytes = hello.encode(version);
-        let written = self.at_once(|mut stream| stream.write(&bytes));
+        let written = self.wire.try_write(&[IoSlice::new(&bytes)]);
         written.is_ok_and(|count| count == bytes.len())
-    }
-
-    fn at_once(&self, call: impl FnOnce(&TcpStream) -> IoResult<usize>) -> IoResult<usize> {
-        self.stream.set_nonblocking(true)?;
-        let outcome = call(&self.stream);
-        self.stream.set_nonblocking(false)?;
-        outcome
     }
 
     fn failed(&self, cause: std::io::Error) -> Error {
@@ -88,11 +98,14 @@ impl Greeter {
 
     fn read(&mut self, mut out: &mut [u8]) -> IoResult<()> {
         while !out.is_empty() {
-            self.stream.set_read_timeout(Some(self.deadline.left()?))?;
-            match self.stream.read(out) {
+            let left = self.deadline.left()?;
+            match self.wire.read(&mut [IoSliceMut::new(out)], left) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(count) => out = &mut out[count..],
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Ok(count) => {
+                    let count = crate::line::believable(count, out.len())?;
+                    out = &mut out[count..];
+                }
+                Err(error) if is_early(error.kind()) => continue,
                 Err(error) => return Err(error),
             }
             self.heard = true;
@@ -102,15 +115,28 @@ impl Greeter {
 
     fn write(&mut self, mut bytes: &[u8]) -> IoResult<()> {
         while !bytes.is_empty() {
-            self.stream.set_write_timeout(Some(self.deadline.left()?))?;
-            match self.stream.write(bytes) {
-                Ok(count) => bytes = &bytes[count..],
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            let left = self.deadline.left()?;
+            match self.wire.try_write(&[IoSlice::new(bytes)]) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => bytes = &bytes[crate::line::believable(count, bytes.len())?..],
+                Err(error) if is_early(error.kind()) => {
+                    let wanted = Ready {
+                        read: false,
+                        write: true,
+                    };
+                    self.wire.wait(wanted, left)?;
+                }
                 Err(error) => return Err(error),
             }
         }
         Ok(())
     }
+}
+
+/// Whether the deadline decides, and not this call.
+fn is_early(kind: ErrorKind) -> bool {
+    use ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(kind, Interrupted | TimedOut | WouldBlock)
 }
 
 impl Greeting {

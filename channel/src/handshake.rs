@@ -71,6 +71,14 @@ pub(crate) enum Answer {
     Closing = 4,
 }
 
+/// How many bytes of a peer tell whether it speaks TLS, which answers strangers with fewer than a greeting has.
+pub(crate) const START: usize = 3;
+
+/// Every record of TLS begins with its kind, of which there are a few, and a version.
+pub(crate) fn is_tls(start: [u8; START]) -> bool {
+    matches!(start, [0x14..=0x17, 3, 0..=4])
+}
+
 impl Prefix {
     /// # Errors
     ///
@@ -254,8 +262,13 @@ pub(crate) fn compare(role: Role, ours: &Terms, theirs: &Terms) -> Result<(), Er
     }
 }
 
-/// The session id both parties compute.
-pub(crate) fn session_id(agreed: &Terms, client: &[u8; 16], server: &[u8; 16]) -> SessionId {
+/// The session id both parties compute; `binding` is what the line has that no other has, where a guard knows it.
+pub(crate) fn session_id(
+    agreed: &Terms,
+    client: &[u8; 16],
+    server: &[u8; 16],
+    binding: Option<&[u8; 32]>,
+) -> SessionId {
     let mut hasher = blake3::Hasher::new_derive_key("Blindray 2026 channel session id");
     hasher.update(client);
     hasher.update(server);
@@ -263,6 +276,10 @@ pub(crate) fn session_id(agreed: &Terms, client: &[u8; 16], server: &[u8; 16]) -
     hasher.update(&agreed.parameters);
     hasher.update(&[u8::from(agreed.model.is_some())]);
     hasher.update(&agreed.model.unwrap_or_default());
+    // All before is of one length, so that nothing else hashes the same.
+    if let Some(binding) = binding {
+        hasher.update(binding);
+    }
     let mut id = [0; 16];
     hasher.finalize_xof().fill(&mut id);
     id
@@ -344,9 +361,11 @@ mod tests {
             model: None,
         };
         let ids = [
-            session_id(&terms, &[1; 16], &[2; 16]),
-            session_id(&terms, &[2; 16], &[1; 16]),
-            session_id(&terms, &[1; 16], &[3; 16]),
+            session_id(&terms, &[1; 16], &[2; 16], None),
+            session_id(&terms, &[1; 16], &[2; 16], Some(&[0; 32])),
+            session_id(&terms, &[1; 16], &[2; 16], Some(&[1; 32])),
+            session_id(&terms, &[2; 16], &[1; 16], None),
+            session_id(&terms, &[1; 16], &[3; 16], None),
             session_id(
                 &Terms {
                     version: 2,
@@ -354,6 +373,7 @@ mod tests {
                 },
                 &[1; 16],
                 &[2; 16],
+                None,
             ),
             session_id(
                 &Terms {
@@ -362,6 +382,7 @@ mod tests {
                 },
                 &[1; 16],
                 &[2; 16],
+                None,
             ),
             session_id(
                 &Terms {
@@ -370,6 +391,7 @@ mod tests {
                 },
                 &[1; 16],
                 &[2; 16],
+                None,
             ),
         ];
         for (i, id) in ids.iter().enumerate() {

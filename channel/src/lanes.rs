@@ -1,7 +1,6 @@
 //! The lanes of one session, and the streams on them: stream s travels on lane s mod lanes.
 
 use std::io::{Error as IoError, Result as IoResult};
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -89,9 +88,9 @@ impl Lanes {
         places.any(|place| !matches!(place, Place::Taken(_)))
     }
 
-    /// Puts a lane in its place.
-    pub(crate) fn put(&self, lane: usize, wire: impl Wire + 'static) -> IoResult<()> {
-        let mux = Arc::new(Mux::new(Box::new(wire), Arc::clone(&self.progress))?);
+    /// Puts a lane in its place. Its wire has begun.
+    pub(crate) fn put(&self, lane: usize, wire: Box<dyn Wire>) -> IoResult<()> {
+        let mux = Arc::new(Mux::new(wire, Arc::clone(&self.progress)));
         keeper::keep(Arc::clone(&mux), self.keep_alive, self.seat.clone())?;
         let mut state = self.lock();
         if state.cut {
@@ -101,15 +100,6 @@ impl Lanes {
         drop(state);
         self.arrived.notify_all();
         Ok(())
-    }
-
-    /// The same with a socket.
-    pub(crate) fn put_socket(&self, lane: usize, socket: TcpStream) -> IoResult<()> {
-        // Small messages leave at once. The buffers of the socket stay the system's: it grows them with the delay of
-        // the network, and a size set by hand would stop that.
-        socket.set_nodelay(true)?;
-        rustix::net::sockopt::set_socket_keepalive(&socket, true)?;
-        self.put(lane, socket)
     }
 
     /// A stream, as soon as its lane is there.

@@ -8,9 +8,10 @@ use std::time::Duration;
 use crate::acceptor;
 use crate::connection::{Connection, Parts};
 use crate::greeter::Greeting;
+use crate::guard::PeerIdentity;
 use crate::handshake::{Hello, compare, session_id};
 use crate::lanes::Lanes;
-use crate::registry::{Caller, Registry};
+use crate::registry::{Caller, Origin, Registry};
 use crate::{Config, Error, HANDSHAKE, Role, SessionId, Terms};
 
 /// Takes the connections of many clients and hands out their sessions.
@@ -75,7 +76,8 @@ impl Listener {
     ///
     /// [`Error::ListenerClosed`] after [`ListenerHandle::close`]. [`Error::NotBlindray`],
     /// [`Error::BadHello`], [`Error::Timeout`] or [`Error::Closed`] for somebody who did not get
-    /// through a greeting, [`Error::VersionMismatch`], [`Error::ParametersMismatch`] or
+    /// through a greeting, [`Error::Guard`] for somebody whom the guard did not let through,
+    /// [`Error::OtherIdentity`] for somebody who brought a connection to the session of another, [`Error::VersionMismatch`], [`Error::ParametersMismatch`] or
     /// [`Error::ModelMismatch`] for a client with other ideas (it gets the same).
     pub fn accept(&self, terms: &Terms, entropy: [u8; 16]) -> Result<Connection, Error> {
         let Caller {
@@ -83,10 +85,11 @@ impl Listener {
             greeting,
             peer,
         } = self.registry.next_caller()?;
+        let origin = Origin::of(greeter.identity.as_ref(), peer.ip());
         let seat = Arc::new(Seat {
             registry: Arc::clone(&self.registry),
             address: self.address,
-            from: peer.ip(),
+            from: origin,
         });
         let config = &self.registry.config;
         if greeter.has_left() {
@@ -97,12 +100,14 @@ impl Listener {
         greeter.restart(config.handshake_timeout);
         let agreed = agree(&greeting, terms).map(|(theirs, client_entropy, count)| {
             // At hand before the client can bring its further connections.
-            let session = session_id(terms, &client_entropy, &entropy);
+            let binding = greeter.binding.as_ref();
+            let session = session_id(terms, &client_entropy, &entropy, binding);
             let progress = Arc::default();
             let lanes = Lanes::new(count, config.keep_alive, Arc::clone(&progress), Some(seat));
             let lanes = Arc::new(lanes);
             lanes.announce(0);
-            let entry = self.enter(session, &lanes, peer.ip());
+            let identity = greeter.identity.clone();
+            let entry = self.enter(session, &lanes, identity, peer.ip());
             (theirs, progress, lanes, entry)
         });
         let ours = Hello::Session {
@@ -116,21 +121,29 @@ impl Listener {
         let (theirs, progress, lanes, entry) = agreed?;
         said?;
         lanes
-            .put_socket(0, greeter.stream)
+            .put(0, greeter.wire)
             .map_err(|cause| Error::from_io(cause, HANDSHAKE, config.handshake_timeout))?;
         let parts = Parts {
             role: Role::Server,
             session: entry.session,
             peer: peer.to_string(),
             peer_terms: Some(theirs),
+            peer_identity: greeter.identity,
             progress,
         };
         Ok(Connection::on_lanes(parts, config, lanes, Some(entry)))
     }
 
     /// The session is made, and its further connections find it.
-    fn enter(&self, session: SessionId, lanes: &Arc<Lanes>, from: IpAddr) -> Entry {
-        self.registry.enter(session, Arc::clone(lanes), from);
+    fn enter(
+        &self,
+        session: SessionId,
+        lanes: &Arc<Lanes>,
+        identity: Option<PeerIdentity>,
+        from: IpAddr,
+    ) -> Entry {
+        self.registry
+            .enter(session, Arc::clone(lanes), identity, from);
         let registry = Arc::clone(&self.registry);
         Entry { registry, session }
     }
@@ -195,7 +208,7 @@ fn wake_if_idle(registry: &Registry, mut address: SocketAddr) {
 pub(crate) struct Seat {
     registry: Arc<Registry>,
     address: SocketAddr,
-    from: IpAddr,
+    from: Origin,
 }
 
 impl Drop for Seat {

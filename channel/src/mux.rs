@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use crate::Progress;
 use crate::error::BadFrame;
 use crate::frame::{Frame, MAX_PAYLOAD, MAX_STREAMS};
+use crate::guard::GuardError;
 use crate::inbox::Inbox;
 use crate::keeper::Bell;
 use crate::unframe::{Sink, Unframer};
@@ -52,17 +53,27 @@ struct Incoming {
 }
 
 /// How a lane ended.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Lost {
     Failed(ErrorKind),
+    /// The guard of the line found something.
+    Guarded(GuardError),
     /// The peer broke the rules.
     Broken(&'static str),
 }
 
 impl Lost {
-    fn error(self) -> IoError {
+    fn of(error: &IoError) -> Self {
+        match GuardError::within(error) {
+            Some(found) => Self::Guarded(found.clone()),
+            None => Self::Failed(error.kind()),
+        }
+    }
+
+    fn error(&self) -> IoError {
         match self {
-            Self::Failed(kind) => kind.into(),
+            Self::Failed(kind) => (*kind).into(),
+            Self::Guarded(found) => found.clone().into(),
             Self::Broken(reason) => IoError::new(ErrorKind::InvalidData, BadFrame(reason)),
         }
     }
@@ -71,15 +82,15 @@ impl Lost {
 type Guard<'a> = MutexGuard<'a, Incoming>;
 
 impl Mux {
-    pub(crate) fn new(wire: Box<dyn Wire>, progress: Arc<Progress>) -> IoResult<Self> {
-        wire.begin()?;
+    /// The wire has begun.
+    pub(crate) fn new(wire: Box<dyn Wire>, progress: Arc<Progress>) -> Self {
         let incoming = Incoming {
             unframer: Some(Unframer::new()),
             inboxes: Default::default(),
             followers: 0,
             lost: None,
         };
-        Ok(Self {
+        Self {
             wire,
             incoming: Mutex::new(incoming),
             moved: Condvar::new(),
@@ -88,7 +99,7 @@ impl Mux {
             wrote: AtomicBool::new(false),
             progress,
             bell: Bell::default(),
-        })
+        }
     }
 
     pub(crate) fn wire(&self) -> &dyn Wire {
@@ -256,7 +267,7 @@ impl Mux {
         writing: bool,
         until: Instant,
     ) -> IoResult<Guard<'a>> {
-        if let Some(lost) = state.lost {
+        if let Some(lost) = &state.lost {
             return Err(lost.error());
         }
         let left = until.saturating_duration_since(Instant::now());
@@ -284,7 +295,7 @@ impl Mux {
             }
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {}
-                kind => self.lose(&mut state, Lost::Failed(kind)),
+                _ => self.lose(&mut state, Lost::of(&error)),
             },
         }
         state.unframer = Some(unframer);
@@ -349,7 +360,7 @@ impl Mux {
         drop(rest);
         if let Err(error) = outcome {
             // Part of a frame is out.
-            self.lose(&mut self.lock(), Lost::Failed(error.kind()));
+            self.lose(&mut self.lock(), Lost::of(&error));
             return Err(error);
         }
         self.progress.add_header_sent();

@@ -1,11 +1,13 @@
 //! What the acceptor thread and the server's other threads share.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::error::Digest;
 use crate::greeter::{Greeter, Greeting};
+use crate::guard::PeerIdentity;
 use crate::handshake::{Answer, Hello};
 use crate::lanes::Lanes;
 use crate::{Config, Error, SessionId};
@@ -23,6 +25,10 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
+    fn origin(&self) -> Origin {
+        Origin::of(self.greeter.identity.as_ref(), self.peer.ip())
+    }
+
     fn tell(&self, hello: &Hello) -> bool {
         self.greeter.tell(hello, self.greeting.version)
     }
@@ -38,11 +44,40 @@ pub(crate) struct Registry {
     line_moved: Condvar,
 }
 
+/// Whom a place is counted for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Origin {
+    /// Where a guard knows it.
+    Identity(Digest),
+    /// As [`network`] has it.
+    Network(IpAddr),
+}
+
+impl Origin {
+    pub(crate) fn of(identity: Option<&PeerIdentity>, from: IpAddr) -> Self {
+        match identity {
+            Some(identity) => Self::Identity(identity.key),
+            None => Self::Network(network(from)),
+        }
+    }
+}
+
+/// What of an address stands for a party: of IPv6 the first 64 bits, as who has one address there has them all.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let network = address.to_bits() >> 64 << 64;
+            Ipv6Addr::from_bits(network).into()
+        }
+        v4 => v4,
+    }
+}
+
 #[derive(Default)]
 struct State {
     sessions: HashMap<SessionId, Session>,
-    /// Where the sessions are from, those being made and those not yet ended included.
-    seats: Vec<IpAddr>,
+    /// Whose the sessions are, those being made and those not yet ended included.
+    seats: Vec<Origin>,
     callers: VecDeque<Caller>,
     errors: VecDeque<Error>,
     /// Those whose greeting is being read, the oldest first.
@@ -55,12 +90,15 @@ struct State {
 
 struct Session {
     lanes: Arc<Lanes>,
+    identity: Option<Digest>,
+    /// The network.
     from: IpAddr,
 }
 
 struct Stranger {
     number: u64,
     socket: TcpStream,
+    /// The network: nobody knows yet who it is.
     from: IpAddr,
 }
 
@@ -82,24 +120,24 @@ impl State {
         evicted.is_some()
     }
 
-    /// The next caller: the one who came first of those whose address has the fewest seats, so that no address keeps the
-    /// others waiting.
+    /// The next caller: the one who came first of those whose origin has the fewest seats, so that none keeps the others
+    /// waiting.
     fn next_in_line(&mut self) -> Option<Caller> {
-        let seats = |from: IpAddr| self.seats.iter().filter(|&&seat| seat == from).count();
+        let seats = |from: Origin| self.seats.iter().filter(|&&seat| seat == from).count();
         let callers = self.callers.iter().enumerate();
-        let (place, _) = callers.min_by_key(|(_, caller)| seats(caller.peer.ip()))?;
+        let (place, _) = callers.min_by_key(|(_, caller)| seats(caller.origin()))?;
         self.callers.remove(place)
     }
 
-    /// Refuses the last caller of the address that has most of them, if that has at least two more than `from`.
-    fn make_room_in_line(&mut self, from: IpAddr) -> bool {
-        let count = |from: IpAddr| {
+    /// Refuses the last caller of the origin that has most of them, if that has at least two more than `from`.
+    fn make_room_in_line(&mut self, from: Origin) -> bool {
+        let count = |from: Origin| {
             let callers = self.callers.iter();
-            callers.filter(|caller| caller.peer.ip() == from).count()
+            callers.filter(|caller| caller.origin() == from).count()
         };
         let callers = self.callers.iter().enumerate();
-        let last = callers.max_by_key(|(_, caller)| count(caller.peer.ip()));
-        let last = last.filter(|(_, caller)| count(caller.peer.ip()) > count(from) + 1);
+        let last = callers.max_by_key(|(_, caller)| count(caller.origin()));
+        let last = last.filter(|(_, caller)| count(caller.origin()) > count(from) + 1);
         let last = last.map(|(place, _)| place);
         let refused = last.and_then(|place| self.callers.remove(place));
         if let Some(caller) = &refused {
@@ -126,6 +164,7 @@ impl Registry {
     /// Takes a place among those in their greeting, and returns its number. The oldest makes room:
     /// of the same address if that has too many, else of any, first those that belong to no session at hand.
     pub(crate) fn begin_greeting(&self, socket: TcpStream, from: IpAddr) -> u64 {
+        let from = network(from);
         let mut state = self.lock();
         let of_address = state.strangers.iter().filter(|s| s.from == from).count();
         if of_address >= self.config.max_pending_per_address {
@@ -162,7 +201,7 @@ impl Registry {
         if state.callers.len() >= places {
             state.callers.retain(|caller| !caller.greeter.has_left());
         }
-        if state.callers.len() >= places && !state.make_room_in_line(caller.peer.ip()) {
+        if state.callers.len() >= places && !state.make_room_in_line(caller.origin()) {
             return Err((Box::new(caller), Answer::TooManySessions));
         }
         state.callers.push_back(caller);
@@ -193,7 +232,7 @@ impl Registry {
             if state.seats.len() < self.config.max_sessions
                 && let Some(caller) = state.next_in_line()
             {
-                state.seats.push(caller.peer.ip());
+                state.seats.push(caller.origin());
                 drop(state);
                 self.line_moved.notify_all();
                 return Ok(caller);
@@ -236,8 +275,18 @@ impl Registry {
     }
 
     /// The session of a caller with a seat is made.
-    pub(crate) fn enter(&self, session: SessionId, lanes: Arc<Lanes>, from: IpAddr) {
-        let session_at_hand = Session { lanes, from };
+    pub(crate) fn enter(
+        &self,
+        session: SessionId,
+        lanes: Arc<Lanes>,
+        identity: Option<PeerIdentity>,
+        from: IpAddr,
+    ) {
+        let session_at_hand = Session {
+            lanes,
+            identity: identity.map(|identity| identity.key),
+            from: network(from),
+        };
         self.lock().sessions.insert(session, session_at_hand);
     }
 
@@ -249,7 +298,7 @@ impl Registry {
     }
 
     /// A seat comes free.
-    pub(crate) fn leave(&self, from: IpAddr) {
+    pub(crate) fn leave(&self, from: Origin) {
         let mut state = self.lock();
         let seat = state.seats.iter().position(|&seat| seat == from);
         state.seats.swap_remove(seat.expect("it was taken"));
@@ -257,10 +306,21 @@ impl Registry {
         self.arrived.notify_one();
     }
 
-    pub(crate) fn lanes(&self, session: &SessionId) -> Option<Arc<Lanes>> {
+    /// The lanes of a session, for a further connection with this identity.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSession`], or [`Error::OtherIdentity`] if it is somebody else's.
+    pub(crate) fn lanes(
+        &self,
+        session: &SessionId,
+        identity: Option<&PeerIdentity>,
+    ) -> Result<Arc<Lanes>, Error> {
         let state = self.lock();
-        let session = state.sessions.get(session)?;
-        Some(Arc::clone(&session.lanes))
+        let session = state.sessions.get(session).ok_or(Error::UnknownSession)?;
+        if session.identity != identity.map(|identity| identity.key) {
+            return Err(Error::OtherIdentity);
+        }
+        Ok(Arc::clone(&session.lanes))
     }
 
     /// Takes no more sessions, and says so to those in line.
@@ -291,6 +351,7 @@ impl Registry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deadline::Deadline;
     use std::net::TcpListener;
 
     /// A caller who says to come from there.
@@ -300,7 +361,8 @@ mod tests {
         let hello = Hello::Answer(Answer::Welcome).encode(1);
         std::io::Write::write_all(&mut client, &hello).expect("written");
         let (socket, _) = listener.accept().expect("accept");
-        let mut greeter = Greeter::new(socket, Duration::from_secs(5));
+        let deadline = Deadline::after(Duration::from_secs(5));
+        let mut greeter = Greeter::new(Box::new(socket), None, None, deadline);
         let greeting = greeter.hear().expect("a greeting");
         // It stays in line.
         std::mem::forget(client);
@@ -310,6 +372,35 @@ mod tests {
             greeting,
             peer,
         }
+    }
+
+    #[test]
+    fn an_identity_goes_before_its_address_and_an_address_is_a_network() {
+        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
+        let identity = |key| PeerIdentity {
+            key: [key; 32],
+            name: String::new(),
+        };
+        let here = address("10.0.0.1");
+        assert_eq!(
+            Origin::of(Some(&identity(1)), here),
+            Origin::of(Some(&identity(1)), address("10.0.0.2"))
+        );
+        assert_ne!(
+            Origin::of(Some(&identity(1)), here),
+            Origin::of(Some(&identity(2)), here)
+        );
+        assert_ne!(
+            Origin::of(None, here),
+            Origin::of(None, address("10.0.0.2"))
+        );
+        assert_eq!(
+            Origin::of(None, here),
+            Origin::of(None, address("::ffff:10.0.0.1"))
+        );
+        let six = Origin::of(None, address("2001:db8:1:2:3::1"));
+        assert_eq!(six, Origin::of(None, address("2001:db8:1:2:ffff::9")));
+        assert_ne!(six, Origin::of(None, address("2001:db8:1:3:3::1")));
     }
 
     #[test]
@@ -337,9 +428,9 @@ mod tests {
         let next = || registry.next_caller().expect("somebody").peer;
         assert_eq!(next(), SocketAddr::from((greedy, 1)));
         assert_eq!(next(), SocketAddr::from((other, 1)));
-        registry.leave(other.into());
+        registry.leave(Origin::Network(other.into()));
         assert_eq!(next(), SocketAddr::from((other, 2)));
-        registry.leave(greedy.into());
+        registry.leave(Origin::Network(greedy.into()));
         assert_eq!(next(), SocketAddr::from((greedy, 2)));
     }
 }

@@ -1,8 +1,10 @@
 //! What parties agree on, and the limits each keeps to.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Digest;
+use crate::guard::Guard;
 
 /// The most TCP connections that a session may run over.
 pub const MAX_CONNECTIONS: u8 = 8;
@@ -21,7 +23,7 @@ pub struct Terms {
 }
 
 /// Limits of a connection; local to each party. None of them may be zero, except `max_waiting`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 #[expect(
     clippy::exhaustive_structs,
     reason = "callers write `Config { timeout, ..Config::default() }`"
@@ -47,13 +49,17 @@ pub struct Config {
     pub max_wait: Duration,
     /// Sessions a listener serves at the same time. One counts until its client has hung up, ten seconds after its end at most.
     pub max_sessions: usize,
-    /// Clients that may wait in line for a place among them; 0 refuses whoever finds none. A place goes first to an address
-    /// with few sessions, and in a full line one of an address that has more of it makes room for others.
+    /// Clients that may wait in line for a place among them; 0 refuses whoever finds none. A place goes first to an identity
+    /// with few sessions, and in a full line one of an identity that has more of it makes room for others; without a
+    /// guard that knows identities, addresses stand for them (of IPv6 the network's 64 bits).
     pub max_waiting: usize,
     /// Connections that may be in their greeting at the same time. One more takes the place of the oldest.
     pub max_pending: usize,
-    /// The same for the connections of one address.
+    /// The same for the connections of one address, or one network of 64 bits of IPv6.
     pub max_pending_per_address: usize,
+    /// What encrypts each connection and knows who is at the other end. Without one nothing is encrypted, and anybody may
+    /// be at the other end.
+    pub guard: Option<Arc<dyn Guard>>,
 }
 
 impl Config {
@@ -72,6 +78,7 @@ impl Config {
             max_waiting: _,
             max_pending,
             max_pending_per_address,
+            guard: _,
         } = self;
         let limits = [
             ("timeout", timeout.is_zero()),
@@ -114,6 +121,7 @@ impl Default for Config {
             max_waiting: 16,
             max_pending: 64,
             max_pending_per_address: 16,
+            guard: None,
         }
     }
 }

@@ -48,7 +48,9 @@ pub trait Wire: Send + Sync {
     /// Writes what the stream takes of the slices, which are not all empty, and returns how many bytes that is, not 0.
     ///
     /// # Errors
-    /// [`ErrorKind::WouldBlock`] where it takes nothing, else what went wrong.
+    /// [`ErrorKind::WouldBlock`] where it takes nothing, else what went wrong. After it, the next call brings the same
+    /// bytes, with more behind them or not: a stream that encrypts may have done so already, and counts them when they
+    /// are on their way.
     fn try_write(&self, bytes: &[IoSlice<'_>]) -> IoResult<usize>;
 
     /// Waits until the stream is ready for one of what is wanted, or for `timeout`, and returns what it is ready for.
@@ -69,6 +71,12 @@ pub trait Wire: Send + Sync {
         };
         self.wait(wanted, timeout)?;
         self.try_read(out)
+    }
+
+    /// Whether the peer has ended the stream, or it is broken, as far as is known without taking anything out of it. A
+    /// stream that cannot tell says no. Asked of the lines of a [`Guard`](crate::Guard) whose clients wait.
+    fn has_ended(&self) -> bool {
+        false
     }
 
     /// Says that no more bytes will come from here. The peer's last bytes can still be read.
@@ -116,6 +124,15 @@ macro_rules! socket {
                 };
                 Wire::wait(self, wanted, timeout)?;
                 Wire::try_read(self, out)
+            }
+
+            fn has_ended(&self) -> bool {
+                use rustix::net::RecvFlags;
+                let peek = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+                match receive(self, &mut [IoSliceMut::new(&mut [0])], peek) {
+                    Ok(count) => count == 0,
+                    Err(error) => error.kind() != ErrorKind::WouldBlock,
+                }
             }
 
             fn end(&self) {
@@ -173,6 +190,13 @@ impl Wire for TcpStream {
 
     fn wait(&self, wanted: Ready, timeout: Duration) -> IoResult<Ready> {
         wait(PollFd::new(self, interest(wanted)), timeout)
+    }
+
+    fn has_ended(&self) -> bool {
+        match self.peek(&mut [0]) {
+            Ok(count) => count == 0,
+            Err(error) => error.kind() != ErrorKind::WouldBlock,
+        }
     }
 
     fn end(&self) {

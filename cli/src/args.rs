@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use channel::MAX_CONNECTIONS;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::IdentityCommand;
 use crate::cost::wire::Wire;
+use crate::identity::{ClientTrustArgs, KeyArgs, ServerTrustArgs};
 use crate::text::size;
 
 /// Two-party secure neural-network inference.
@@ -38,14 +40,20 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Offer a model to clients: the server's side.
     #[command(
-        after_help = "Examples:\n  blindray serve --model chestnet --listen localhost:7700\n  blindray serve --model resnet20.bray --listen 0.0.0.0:7700 --insecure\n  blindray serve --model net.bray --modes faithful --max-images 1   # one image a session, and no fast mode\n  blindray serve --model net.bray --network 50Mbit,30ms   # clients are far: fewer bytes for correlated OTs, at more work\n  blindray serve --model net.bray --open top   # clients see the class, and no probability\n  blindray serve --model net.bray --parallel 2 --waiting 8   # two sessions at a time, eight clients in line, others are refused\n  blindray serve --model net.bray --max-session 600 --least-rate 1MB --timeout 20   # no client holds a place for long\n  blindray serve --model densenet121 --size 224 --classes 14   # random weights: what would it cost?\n\nAt Ctrl-C (or SIGTERM) it takes no more clients and ends with its last session; a second Ctrl-C ends it at once."
+        after_help = "Examples:\n  blindray serve --model chestnet --listen localhost:7700\n  blindray serve --model resnet20.bray --listen 0.0.0.0:7700 --clients hospitals.txt   # a fingerprint and a name on each line\n  blindray serve --model net.bray --modes faithful --max-images 1   # one image a session, and no fast mode\n  blindray serve --model net.bray --network 50Mbit,30ms   # clients are far: fewer bytes for correlated OTs, at more work\n  blindray serve --model net.bray --open top   # clients see the class, and no probability\n  blindray serve --model net.bray --parallel 2 --waiting 8   # two sessions at a time, eight clients in line, others are refused\n  blindray serve --model net.bray --max-session 600 --least-rate 1MB --timeout 20   # no client holds a place for long\n  blindray serve --model densenet121 --size 224 --classes 14   # random weights: what would it cost?\n\nAt Ctrl-C (or SIGTERM) it takes no more clients and ends with its last session; a second Ctrl-C ends it at once."
     )]
     Serve(ServeArgs),
     /// Ask a server for the findings of images: the client's side.
     #[command(
-        after_help = "Examples:\n  blindray infer --connect localhost:7700 --input xray.jpeg\n  blindray infer --connect localhost:7700 --input images/ *.dcm --json   # a folder, and files\n  blindray infer --connect localhost:7700 --input xray.png --public net.public.json   # only from a server of exactly this model\n  blindray infer --connect localhost:7700 --input xray.png --public net.public.json --open top   # the same, from one that opens the class alone\n  blindray infer --connect localhost:7700 --input xray.png --max-traffic 500MB --max-wait 60   # or not at all\n  blindray infer --connect localhost:7700 --input xray.png --extension softspoken   # or not at all\n  blindray infer --connect [::1]:7700 --input xray.png --connections 4   # over four TCP connections"
+        after_help = "Examples:\n  blindray infer --connect localhost:7700 --input xray.jpeg\n  blindray infer --connect localhost:7700 --input images/ *.dcm --json   # a folder, and files\n  blindray infer --connect model.example:7700 --input xray.png --trust SHA256:…   # for the first time: from then on its key is known\n  blindray infer --connect localhost:7700 --input xray.png --public net.public.json   # only from a server of exactly this model\n  blindray infer --connect localhost:7700 --input xray.png --public net.public.json --open top   # the same, from one that opens the class alone\n  blindray infer --connect localhost:7700 --input xray.png --max-traffic 500MB --max-wait 60   # or not at all\n  blindray infer --connect localhost:7700 --input xray.png --extension softspoken   # or not at all\n  blindray infer --connect [::1]:7700 --input xray.png --connections 4   # over four TCP connections"
     )]
     Infer(InferArgs),
+    /// Make or show the key by which others know this party.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  blindray identity new --name 'Radiology, St. Elsewhere'\n  blindray identity show\n\n`serve` and `infer` make a key at first use where there is none. It is in blindray/identity.pem in your configuration folder, and beside it known_servers, the servers that `infer` knows."
+    )]
+    Identity(IdentityCommand),
     /// Run a network without secrecy, for comparison.
     #[command(
         after_help = "Examples:\n  blindray clear --model chestnet --input xray.jpeg --arithmetic float\n  blindray clear --model chestnet --input xray.jpeg --arithmetic fixed --json"
@@ -291,6 +299,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, hide = true)]
     pub(crate) end_with_stdin: bool,
     #[command(flatten)]
+    pub(crate) key: KeyArgs,
+    #[command(flatten)]
+    pub(crate) trust: ClientTrustArgs,
+    #[command(flatten)]
     pub(crate) link: LinkArgs,
 }
 
@@ -347,6 +359,10 @@ pub(crate) struct InferArgs {
     /// With --public: what a server with `serve --open` opens of that model.
     #[arg(long, value_enum, default_value_t = Open::All, requires = "public")]
     pub(crate) open: Open,
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
+    #[command(flatten)]
+    pub(crate) trust: ServerTrustArgs,
     #[command(flatten)]
     pub(crate) link: LinkArgs,
 }
@@ -544,7 +560,7 @@ pub(crate) struct BenchArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct LinkArgs {
-    /// Allow an address other than loopback, although this release does not encrypt.
+    /// Encrypt nothing and ask nobody who they are: plain TCP, on loopback addresses alone.
     #[arg(long)]
     pub(crate) insecure: bool,
     /// Give up when the other party neither speaks nor listens for this many seconds.

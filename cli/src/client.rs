@@ -8,6 +8,7 @@ use service::{Client, Error, Progress, Request};
 
 use crate::entropy;
 use crate::failure::{Failure, Outcome};
+use crate::identity;
 use crate::report::{Layer, Report, accepted, unlike, widths};
 use crate::text::{bytes, hex};
 use crate::ui::{Bar, Ui};
@@ -31,6 +32,11 @@ pub(crate) fn dial(
 
 /// Why there is no session, and what to do about it. `ahead` is the last place in line, if there was one.
 fn no_session(name: &str, error: &Error, ahead: Option<u32>) -> String {
+    if let Error::Transport(cause) = error
+        && let Some(advice) = identity::advice(name, cause)
+    {
+        return advice;
+    }
     match (error, ahead) {
         (Error::Transport(Cause::Unreachable { tried }), _) => {
             let here = match &tried[..] {

@@ -7,6 +7,7 @@ mod cost;
 mod entropy;
 mod failure;
 mod file;
+mod identity;
 mod inputs;
 mod interrupt;
 mod link;
@@ -33,6 +34,7 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => commands::demo(args, ui),
         Command::Serve(args) => commands::serve(args, ui),
         Command::Infer(args) => commands::infer(args, ui),
+        Command::Identity(command) => commands::identity(command, ui),
         Command::Clear(args) => commands::clear(args, ui),
         Command::Import(args) => commands::import(args, ui),
         Command::Plan(args) => commands::plan(args, ui),

@@ -1,23 +1,23 @@
-//! From HOST:PORT to addresses, and which of them may be used while nothing encrypts.
+//! From HOST:PORT to addresses, and which of them may be used where nothing encrypts.
 
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 
 use crate::args::LinkArgs;
 use crate::failure::{Failure, Outcome};
 
-/// All addresses of a host and a port, none of which others could listen in on.
+/// All addresses of a host and a port; where nothing is to encrypt, none of which others could listen in on.
 pub(crate) fn resolve(name: &str, link: &LinkArgs) -> Outcome<Vec<SocketAddr>> {
     let addresses = look_up(name)?;
     let open = addresses.iter().find(|address| !address.ip().is_loopback());
     match open {
-        Some(address) if !link.insecure => {
+        Some(address) if link.insecure => {
             let of = if address.to_string() == name {
                 String::new()
             } else {
                 format!(", of {name},")
             };
             Err(Failure::input(format!(
-                "{address}{of} is not a loopback address and this release does not encrypt: use a tunnel, or --insecure if the network is private"
+                "{address}{of} is not a loopback address, and --insecure is for those alone: leave it out, and the connection is encrypted"
             )))
         }
         _ => Ok(addresses),
@@ -63,7 +63,7 @@ mod tests {
 
     fn said(name: &str) -> String {
         let link = LinkArgs {
-            insecure: false,
+            insecure: true,
             timeout: 1,
         };
         resolve(name, &link).map_or_else(|e| e.to_string(), |found| format!("{found:?}"))

@@ -1,8 +1,9 @@
 //! What the arguments mean: from the words of the command line to the values of the libraries.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use channel::Config;
+use channel::{Config, Guard};
 use nets::Opening;
 use secure::{Algorithms, CrypTFlow2, ExtensionChoice, Mode, NetworkSpeed};
 use service::{EXTENSIONS, Extension, Modes, ServerOptions};
@@ -82,9 +83,10 @@ impl From<args::Mode> for Mode {
 }
 
 impl InferArgs {
-    /// The limits of the client's connection.
-    pub(crate) fn config(&self) -> Config {
+    /// The limits of the client's connection, and what guards it.
+    pub(crate) fn config(&self, guard: Option<Arc<dyn Guard>>) -> Config {
         Config {
+            guard,
             connections: self.connections,
             max_wait: Duration::from_secs(self.max_wait),
             ..self.link.config()
@@ -93,9 +95,10 @@ impl InferArgs {
 }
 
 impl ServeArgs {
-    /// The limits of the connections to clients.
-    pub(crate) fn config(&self) -> Config {
+    /// The limits of the connections to clients, and what guards them.
+    pub(crate) fn config(&self, guard: Option<Arc<dyn Guard>>) -> Config {
         Config {
+            guard,
             max_sessions: self.parallel as usize,
             max_waiting: self.waiting as usize,
             max_session: Some(Duration::from_secs(self.max_session)),

@@ -38,7 +38,8 @@ pub enum WeightBits {
     /// seen, and the root mean square of the differences that the errors of the logits would make on
     /// images on which the float network is undecided. An image whose two most probable outputs are more
     /// than 2·`accuracy` apart then has the same top output in both networks. With eight samples or more,
-    /// only images that the rounding of weights did not see are compared. Where weights alone do not
+    /// images that the rounding of weights did not see are compared first, and decide alone how undecided images move;
+    /// the largest difference must be as small on the others too. Where weights alone do not
     /// help, activations get 2 to 8 fractional bits more.
     Auto {
         /// The largest difference of a probability, in 0..1.
@@ -101,7 +102,7 @@ pub struct WidthReport {
     pub max_logit_difference: f64,
     /// Mean difference of a logit.
     pub mean_logit_difference: f64,
-    /// Largest difference of a probability.
+    /// Largest difference of a probability. Of widths that pass, on all images.
     pub max_probability_difference: f64,
     /// Mean difference of a probability.
     pub mean_probability_difference: f64,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use nets::{IntGraph, IntOp, Interval, PrivateWeights, Rewriter, proved};
+use nets::{IntGraph, IntOp, Interval, PrivateWeights, Rewriter, TensorType, proved};
 
 use crate::Error;
 
@@ -40,7 +40,10 @@ pub(crate) fn cheapened(
         let kept = new.keep(index);
         layers.extend(old.remove(&index).map(|layer| (kept, layer)));
         let half = Interval::half(graph.types()[index].bits());
-        if proofs[index].values.is_within(half) && is_compared(graph, index) {
+        // Claims that came before may have said enough.
+        let known = new.new_graph().type_of(kept).copied();
+        let known = known.unwrap_or(graph.types()[index]);
+        if proofs[index].values.is_within(half) && is_compared(graph, index, &known) {
             let claim = new.push(format!("{}.claim", node.name), IntOp::Claim, &[kept]);
             new.stand_in(index, claim);
         }
@@ -60,9 +63,8 @@ fn widest(graph: &IntGraph, node: usize) -> u32 {
     rings.fold(0, u32::max)
 }
 
-/// Whether a consumer of a node takes a comparison that a claim would save.
-fn is_compared(graph: &IntGraph, node: usize) -> bool {
-    let x = &graph.types()[node];
+/// Whether a consumer of a node, of which so much is known, takes a comparison that a claim would save.
+fn is_compared(graph: &IntGraph, node: usize, x: &TensorType) -> bool {
     let compares = |&consumer: &usize| match graph.nodes()[consumer].op {
         IntOp::Extend { .. } => x.values.half_from(x.bits(), 0).is_none(),
         IntOp::Trunc { shift, .. } => {

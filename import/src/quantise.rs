@@ -230,21 +230,32 @@ fn search(
         .map(|&i| (&samples[i], &calibrated.logits[i]));
     let others = calibrated.others.iter().map(|(x, y)| (x, y));
     let unseen: Vec<_> = unseen.chain(others).collect();
+    // What holds on these must hold on the others as well.
+    let shown = (0..samples.len()).filter(|i| !held_out.contains(i));
+    let shown: Vec<_> = shown
+        .map(|i| (&samples[i], &calibrated.logits[i]))
+        .collect();
     let ((precision, quantised, mut report), tried) = narrowest(accuracy, |precision| {
         let options = options.with(precision);
         let quantised = calibrated.lower(source, &options, true)?;
         let (public, weights) = (&quantised.public, &quantised.weights);
-        let report = WidthReport {
+        let mut report = WidthReport {
             weight_bits: precision.weight_bits,
             activation_bits: options.activation_bits,
             ..compare(public, weights, &unseen, Some(accuracy), steps)?
         };
+        if report.is_within(accuracy) {
+            let seen = compare(public, weights, &shown, Some(accuracy), steps)?;
+            let largest = seen.max_probability_difference;
+            report.max_probability_difference = report.max_probability_difference.max(largest);
+        }
         Ok(((precision, quantised, report), report))
     })?;
     if !report.is_within(accuracy) {
         // The comparison ended as soon as this was clear.
         let (public, weights) = (&quantised.public, &quantised.weights);
-        report = compare(public, weights, &unseen, None, steps)?;
+        let all: Vec<_> = unseen.iter().chain(&shown).copied().collect();
+        report = compare(public, weights, &all, None, steps)?;
     }
     Ok(Found {
         precision,

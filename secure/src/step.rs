@@ -87,7 +87,6 @@ pub(crate) enum Step {
 
 impl Step {
     /// The step for a node, where `exact` says whether a truncation into a narrower ring is.
-    #[expect(clippy::too_many_lines, reason = "one arm for each operation")]
     pub(crate) fn new(draft: &Task<'_>, node: usize, exact: bool) -> Result<Self, Error> {
         let Task { graph, wanted, .. } = *draft;
         let out = &graph.types()[node];

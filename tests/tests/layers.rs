@@ -38,6 +38,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("onnx", &["nets"]),
     ("images", &["nets"]),
+    ("identity", &["channel"]),
     (
         "service",
         &[
@@ -64,6 +65,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "secure",
             "onnx",
             "images",
+            "identity",
             "service",
         ],
     ),

@@ -19,25 +19,8 @@ const REFUSED: &[(&str, &str)] = &[
     ("softsign", "by a computed tensor"),
 ];
 
-/// Operators that are still to be added: this list only shrinks.
-const NOT_YET: &[&str] = &[
-    "batch",
-    "celu",
-    "elu",
-    "gate_positions",
-    "gate_sigmoid",
-    "gate_tanh",
-    "gelu",
-    "gelu_tanh",
-    "mish",
-    "quantised",
-    "selu",
-    "sigmoid",
-    "silu",
-    "softplus",
-    "swiglu",
-    "tanh",
-];
+/// Not yet as ONNX Runtime computes them: this list only shrinks.
+const NOT_YET: &[&str] = &["quantised"];
 
 /// Of a float output, relative to the largest logit of the images.
 const FLOAT: f64 = 1e-4;
@@ -138,7 +121,7 @@ fn check(small: &Small) -> Result<(), String> {
     for (sample, logits) in samples.iter().zip(&expected) {
         let found = floats(&source.float.run(sample).map_err(|e| e.to_string())?);
         let distance = distance(&found, logits, largest);
-        if !(distance <= near) {
+        if distance.is_nan() || distance > near {
             return Err(format!("float: off by {distance:.1e}"));
         }
     }
@@ -150,7 +133,7 @@ fn check(small: &Small) -> Result<(), String> {
         let input = model.public.encode(sample).map_err(|e| e.to_string())?;
         let integers = model.run_integer(&input).map_err(|e| e.to_string())?;
         let distance = distance(&model.public.logits(&integers), logits, largest);
-        if !(distance <= INTEGERS) {
+        if distance.is_nan() || distance > INTEGERS {
             return Err(format!("integers: off by {distance:.4}"));
         }
     }
@@ -190,6 +173,7 @@ fn check_all(exporter: &str) {
         let name = small.network();
         let refused = REFUSED.iter().find(|(refused, _)| *refused == name);
         let problem = match (outcome, refused) {
+            (Ok(()), None) if NOT_YET.contains(&name) => "it works: take it off the list".into(),
             (Ok(()), None) => continue,
             (Ok(()), Some(_)) => "it is not refused".into(),
             (Err(_), None) if NOT_YET.contains(&name) => continue,

@@ -2,23 +2,27 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use channel::Config;
 use clap::ValueEnum as _;
 use clap::builder::PossibleValue;
+use identity::{Fingerprint, Identity, ServerTrust, Tls};
 use images::Image;
 use serde::Deserialize;
 use service::Request;
 
 use crate::args::{Arithmetic, DemoArgs};
-use crate::client;
 use crate::commands::clear;
 use crate::failure::{Failure, Outcome};
 use crate::model::{self, EMBEDDED, XRAYS};
 use crate::report::Report;
+use crate::text::hex;
 use crate::ui::Ui;
+use crate::{client, entropy};
 
 /// Seconds either party waits for the other.
 const TIMEOUT: u64 = 60;
@@ -29,7 +33,8 @@ pub(crate) fn demo(args: &DemoArgs, ui: Ui) -> Outcome<()> {
         Failure::input(format!("there are {} X-rays, numbered from 0", XRAYS.len()))
     })?;
     let picture = Image::decode(*name, bytes)?;
-    let mut server = ServerProcess::start(args)?;
+    let own = Identity::generate("the demo's client")?;
+    let mut server = ServerProcess::start(args, own.fingerprint())?;
     ui.note(&format!(
         "server: process {} on {}, network {EMBEDDED}; client: process {}, X-ray {name}",
         server.process.id(),
@@ -43,8 +48,10 @@ pub(crate) fn demo(args: &DemoArgs, ui: Ui) -> Outcome<()> {
         ahead: args.ahead,
         ..Request::default()
     };
+    let trust = ServerTrust::Pinned(server.key);
     let config = Config {
         timeout: Duration::from_secs(TIMEOUT),
+        guard: Some(Arc::new(Tls::client(&own, &trust)?)),
         ..Config::default()
     };
     let address = server.address;
@@ -85,6 +92,7 @@ struct ServerProcess {
     /// Its standard input: it ends when this is closed.
     _lifeline: Option<ChildStdin>,
     address: SocketAddr,
+    key: Fingerprint,
 }
 
 #[derive(Deserialize)]
@@ -92,8 +100,38 @@ struct Listening {
     listening: SocketAddr,
 }
 
+/// What the server reads at its start: its key, made for this run, and the client that it serves. Gone with this value.
+struct Files(PathBuf);
+
+impl Files {
+    fn new(server: &Identity, client: Fingerprint) -> Outcome<Self> {
+        let name = format!("blindray-demo-{}", hex(&entropy::bytes::<16>()?));
+        let files = Self(std::env::temp_dir().join(name));
+        server.save(&files.identity())?;
+        let list = format!("{client} the demo's client\n");
+        std::fs::write(files.clients(), list).map_err(Failure::run)?;
+        Ok(files)
+    }
+
+    fn identity(&self) -> PathBuf {
+        self.0.join("identity.pem")
+    }
+
+    fn clients(&self) -> PathBuf {
+        self.0.join("clients")
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
 impl ServerProcess {
-    fn start(args: &DemoArgs) -> Outcome<Self> {
+    fn start(args: &DemoArgs, client: Fingerprint) -> Outcome<Self> {
+        let own = Identity::generate("the demo's server")?;
+        let files = Files::new(&own, client)?;
         let failed = |cause: String| Failure::run(format!("cannot start the server: {cause}"));
         let program = std::env::current_exe().map_err(|e| failed(e.to_string()))?;
         let timeout = TIMEOUT.to_string();
@@ -103,6 +141,10 @@ impl ServerProcess {
         let preset = preset.as_ref().map_or("auto", PossibleValue::get_name);
         let mut process = Command::new(program)
             .args(["serve", "--model", EMBEDDED, "--listen", "127.0.0.1:0"])
+            .arg("--identity")
+            .arg(files.identity())
+            .arg("--clients")
+            .arg(files.clients())
             .args(["--sessions", "1", "--timeout", &timeout])
             .args(["--extension", extension])
             .args(["--preset", preset])
@@ -134,6 +176,7 @@ impl ServerProcess {
             _lifeline: process.stdin.take(),
             process,
             address,
+            key: own.fingerprint(),
         })
     }
 

@@ -32,24 +32,7 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
         // The parser asks for one or the other.
         _ => return Err(Failure::input("give --onnx, or --arch and --weights")),
     };
-    if !args.labels.is_empty() {
-        let (given, outputs) = (args.labels.len(), source.float.graph.output().len());
-        if given != outputs {
-            return Err(Failure::input(format!(
-                "--labels needs a name for each output of the network: {outputs}, and {given} are given"
-            )));
-        }
-        if let Some(label) = args
-            .labels
-            .iter()
-            .find(|label| !PublicModel::is_shown(label))
-        {
-            return Err(Failure::input(format!(
-                "--labels: `{label}` is too long or unprintable"
-            )));
-        }
-        source.labels.clone_from(&args.labels);
-    }
+    relabel(&mut source, &args.labels)?;
     source.preprocessing = with_geometry(args, source.preprocessing)?;
     let samples = samples(args, &files, &source.preprocessing, ui)?;
     let options = ImportOptions {
@@ -104,6 +87,26 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
     } else {
         ui.text(&table(&report, &prices, &args.out, &public))
     }
+}
+
+/// Gives the outputs the names of the options, if there are some.
+fn relabel(source: &mut Source, labels: &[String]) -> Outcome<()> {
+    if labels.is_empty() {
+        return Ok(());
+    }
+    let (given, outputs) = (labels.len(), source.float.graph.output().len());
+    if given != outputs {
+        return Err(Failure::input(format!(
+            "--labels needs a name for each output of the network: {outputs}, and {given} are given"
+        )));
+    }
+    if let Some(label) = labels.iter().find(|label| !PublicModel::is_shown(label)) {
+        return Err(Failure::input(format!(
+            "--labels: `{label}` is too long or unprintable"
+        )));
+    }
+    source.labels = labels.to_vec();
+    Ok(())
 }
 
 /// The report of an import, and what other ranges would cost.

@@ -1,5 +1,7 @@
 //! `blindray infer`.
 
+use std::sync::Arc;
+
 use service::Request;
 
 use crate::args::{InferArgs, Preset};
@@ -32,7 +34,13 @@ pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
         ahead: args.ahead,
         ..Request::default()
     };
-    let mut session = client::dial(&args.connect, &addresses, &request, &args.config(), ui)?;
+    let mut guard = match args.link.insecure {
+        true => None,
+        false => Some(args.key.client(&args.trust, &args.connect, ui)?),
+    };
+    let config = args.config(guard.as_ref().map(|guard| Arc::clone(&guard.guard)));
+    let mut session = client::dial(&args.connect, &addresses, &request, &config, ui)?;
+    guard.as_mut().map_or(Ok(()), |guard| guard.remember(ui))?;
     let (model, peer) = (&session.model().name, session.connection().peer());
     let extension = session.extension().name();
     let layers = match session.network().homomorphic() {

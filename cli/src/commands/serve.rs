@@ -13,6 +13,7 @@ use service::{Served, Server};
 
 use crate::args::ServeArgs;
 use crate::failure::{Failure, Outcome};
+use crate::identity::ServerGuard;
 use crate::link::{self, resolve};
 use crate::model::EMBEDDED;
 use crate::report::accepted;
@@ -32,6 +33,9 @@ struct Listening<'a> {
     model: &'a str,
     digest: String,
     extension: &'static str,
+    /// Of the server's key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<String>,
 }
 
 /// Serves clients until interrupted, or until `--sessions` have ended.
@@ -52,11 +56,16 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     let public = model.public.opened(args.open.into());
     let public = public.map_err(|error| Failure::input(format!("--open: {error}")))?;
     let server = Server::new(public, model.weights, options).map_err(Failure::input)?;
-    let listener = Listener::bind(&*addresses, args.config())
+    let guard = match args.link.insecure {
+        true => None,
+        false => Some(args.key.server(&args.trust, ui)?),
+    };
+    let config = args.config(guard.as_ref().map(|guard| Arc::clone(&guard.guard)));
+    let listener = Listener::bind(&*addresses, config)
         .map_err(|e| Failure::input(format!("cannot listen on {}: {e}", args.listen)))?;
     let running = Arc::new(AtomicUsize::new(0));
     close_at_interrupt(&listener, &running, ui)?;
-    announce(&listener, &server, ui)?;
+    announce(&listener, &server, guard.as_ref(), ui)?;
     warn_of_public_part(&args.model.model, &digest, ui);
     warn_of_rate(&server, args, ui);
     if let Some(accepted) = accepted {
@@ -121,13 +130,34 @@ fn close_at_interrupt(listener: &Listener, running: &Arc<AtomicUsize>, ui: Ui) -
     })
 }
 
-fn announce(listener: &Listener, server: &Server, ui: Ui) -> Outcome<()> {
+fn announce(
+    listener: &Listener,
+    server: &Server,
+    guard: Option<&ServerGuard>,
+    ui: Ui,
+) -> Outcome<()> {
     let (address, model) = (listener.local_addr(), server.model());
     let (name, digest) = (model.name.as_str(), hex(&model.digest()));
     let extension = server.extension().name();
     ui.note(&format!(
         "serving {name} on {address}, model digest {digest}, COTs by {extension}"
     ));
+    let fingerprint = guard.map(|guard| guard.fingerprint.to_string());
+    if let (Some(guard), Some(fingerprint)) = (guard, &fingerprint) {
+        let host = match address.ip().is_unspecified() {
+            true => format!("HOST:{}", address.port()),
+            false => address.to_string(),
+        };
+        ui.note(&format!(
+            "its key is {fingerprint}; it serves {}. A client's command:",
+            guard.clients
+        ));
+        ui.note(&format!(
+            "  blindray infer --connect {host} --trust {fingerprint} --expect-model {digest} --input FILE"
+        ));
+    } else {
+        ui.note("nothing is encrypted, and whoever comes is served (--insecure)");
+    }
     if ui.is_json() {
         let listening = address.to_string();
         ui.json_line(&Listening {
@@ -135,6 +165,7 @@ fn announce(listener: &Listener, server: &Server, ui: Ui) -> Outcome<()> {
             model: name,
             digest,
             extension,
+            fingerprint,
         })?;
     }
     Ok(())
@@ -200,7 +231,10 @@ impl Strangers {
 
 /// One client, from greeting to goodbye; its failure is its own.
 fn session(connection: &Connection, server: &Server, ui: Ui) -> bool {
-    let peer = connection.peer();
+    let peer = match connection.peer_identity() {
+        Some(identity) => format!("{} ({})", connection.peer(), identity.name),
+        None => connection.peer().to_owned(),
+    };
     let serve = |seed| Ok(server.serve(connection, seed, &mut |_| {})?);
     match entropy::bytes().and_then(serve) {
         Ok(Served {

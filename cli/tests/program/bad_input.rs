@@ -275,12 +275,17 @@ fn nobody_there() {
 
 #[test]
 fn a_peer_that_speaks_something_else() {
-    let (address, thread) = impostor(
-        b"HTTP/1.1 400 Bad Request\r\n\r\n".repeat(20),
-        Duration::ZERO,
-    );
-    fails(&infer(address, &[]), 1, "Blindray");
-    thread.join().expect("the impostor");
+    for (more, said) in [
+        (&[][..], "does not speak TLS"),
+        (&["--insecure"], "does not speak the Blindray protocol"),
+    ] {
+        let (address, thread) = impostor(
+            b"HTTP/1.1 400 Bad Request\r\n\r\n".repeat(20),
+            Duration::ZERO,
+        );
+        fails(&infer(address, more), 1, said);
+        thread.join().expect("the impostor");
+    }
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn outputs_overwrite_neither_each_other_nor_what_is_read() {
     let round = path("sub/../net.bray");
     for (out, public) in [
         ("net.bray", path("net.bray")),
-        ("net.bray", round.clone()),
+        ("net.bray", round),
         ("net.bray", path("link.bray")),
         ("later.bray", path("ahead")),
     ] {

@@ -1,4 +1,4 @@
-//! A man in the middle of two real processes: whatever he does to the bytes, both end with one sentence.
+//! A man in the middle of two real processes that encrypt nothing: whatever he does to the bytes, both end with one sentence.
 //!
 //! He can cut the connection at any byte, go silent, or write bytes of his own, in either direction of the greeting, of any of
 //! the streams that share the connection, and of the headers of their frames.
@@ -149,13 +149,22 @@ fn relay(server: SocketAddr, attack: Attack, end: Arc<AtomicBool>) -> SocketAddr
 
 /// What the client says, and what the server said about it.
 fn under(attack: Attack) -> (Output, String) {
-    let mut server = Server::start(&["--model", "chestnet", "--sessions", "1", "--timeout", "2"]);
+    let mut server = Server::start(&[
+        "--model",
+        "chestnet",
+        "--sessions",
+        "1",
+        "--timeout",
+        "2",
+        "--insecure",
+    ]);
     let end = Arc::new(AtomicBool::new(false));
     let address = relay(server.address, attack, Arc::clone(&end)).to_string();
     let image = xray();
     let input = image.to_str().expect("UTF-8");
     let output = run(&[
         "infer",
+        "--insecure",
         "--json",
         "--connect",
         &address,

@@ -7,12 +7,14 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use channel::{Config, Listener};
+use channel::Listener;
 use images::Image;
 use nets::Model;
 use service::{Client, Request, ServerOptions};
 
-use crate::support::{Server, assets, blindray, fails, run, signal, text, xray};
+use crate::support::{
+    Server, as_client, as_server, assets, blindray, fails, run, settings, signal, text, xray,
+};
 
 /// Far less than any time-out of the program.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -34,7 +36,7 @@ fn ends_at_once(process: &mut Child) -> ExitStatus {
 /// A session that has begun and waits for its image.
 fn session(server: &Server) -> Client {
     let request = Request::default();
-    Client::dial(server.address, &Config::default(), &request, [2; 32]).expect("a session")
+    Client::dial(server.address, &as_client(), &request, [2; 32]).expect("a session")
 }
 
 #[test]
@@ -119,7 +121,7 @@ fn a_bar_is_taken_off_the_terminal() {
     let model = Model::load(&assets().join("chestnet.bray")).expect("the embedded model");
     let server = service::Server::new(model.public, model.weights, ServerOptions::default());
     let server = server.expect("it can be served");
-    let listener = Listener::bind("127.0.0.1:0", Config::default()).expect("a port");
+    let listener = Listener::bind("127.0.0.1:0", as_server()).expect("a port");
     let command = format!(
         "exec {} infer --connect {} --input {}",
         env!("CARGO_BIN_EXE_blindray"),
@@ -140,6 +142,7 @@ fn a_bar_is_taken_off_the_terminal() {
             served.is_ok()
         });
         let mut terminal = Command::new("script")
+            .env("XDG_CONFIG_HOME", settings())
             .args([
                 "--quiet",
                 "--return",
@@ -154,7 +157,8 @@ fn a_bar_is_taken_off_the_terminal() {
             .expect("script runs");
         let mut shown = terminal.stdout.take().expect("piped");
         let mut text = Vec::new();
-        while !String::from_utf8_lossy(&text).contains("layers") {
+        // A note before the bar speaks of layers as well.
+        while String::from_utf8_lossy(&text).matches("layers").count() < 2 {
             let mut byte = [0];
             shown.read_exact(&mut byte).expect("the bar comes");
             text.push(byte[0]);

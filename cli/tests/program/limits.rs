@@ -4,18 +4,17 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStderr, Stdio};
 use std::time::{Duration, Instant};
 
-use channel::Config;
 use images::Image;
 use nets::Model;
 use serde_json::Value;
 use service::{Client, Request};
 
-use crate::support::{Server, assets, blindray, fails, json, run, signal, text, xray};
+use crate::support::{Server, as_client, assets, blindray, fails, json, run, signal, text, xray};
 
 /// A session that has begun and waits for its image.
 fn session(server: &Server) -> Client {
     let request = Request::default();
-    Client::dial(server.address, &Config::default(), &request, [2; 32]).expect("a session")
+    Client::dial(server.address, &as_client(), &request, [2; 32]).expect("a session")
 }
 
 /// Shows the image that a session waits for.

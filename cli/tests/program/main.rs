@@ -10,6 +10,8 @@ mod files;
 mod first;
 mod hostile_peer;
 #[cfg(unix)]
+mod identities;
+#[cfg(unix)]
 mod interrupts;
 mod judged;
 #[cfg(unix)]

@@ -3,12 +3,11 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use channel::Config;
 use images::Image;
 use service::{Client, Request};
 use testkit::MiddleBox;
 
-use crate::support::{Server, fails, json, raw, run, text, xray};
+use crate::support::{Server, as_client, fails, json, raw, run, text, xray};
 
 /// The findings of an X-ray through a box.
 fn infer(through: &MiddleBox) -> Vec<i64> {
@@ -77,7 +76,7 @@ fn a_firewall_that_cuts_idle_connections() {
     const IDLE: Duration = Duration::from_secs(3);
     let server = Server::start(&["--model", "chestnet", "--parallel", "1"]);
     let firewall = MiddleBox::firewall(server.address, IDLE);
-    let (request, config) = (Request::default(), Config::default());
+    let (request, config) = (Request::default(), as_client());
     let first = Client::dial(firewall.address(), &config, &request, [2; 32]);
     let mut first = first.expect("a session");
     thread::scope(|scope| {

@@ -4,8 +4,11 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
+use channel::Config;
+use identity::{ClientTrust, Identity, ServerTrust, Tls};
 use serde_json::Value;
 
 /// An embedded X-ray as a file.
@@ -38,10 +41,45 @@ pub(crate) fn models() -> Option<PathBuf> {
     None
 }
 
+/// The settings of all programs that tests run, with one key for all of them: each serves and trusts the others.
+pub(crate) fn settings() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("settings")
+}
+
 pub(crate) fn blindray() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_blindray"));
-    command.stdin(Stdio::null());
     command
+        .env("XDG_CONFIG_HOME", settings())
+        .stdin(Stdio::null());
+    command
+}
+
+/// That key, for the party of a test in its own process.
+fn own() -> Identity {
+    let file = settings().join("blindray/identity.pem");
+    if !file.exists() {
+        // Another test may be faster.
+        drop(run(&["identity", "new"]));
+    }
+    Identity::open(&file).expect("an identity")
+}
+
+/// A client of the program, in the process of a test.
+pub(crate) fn as_client() -> Config {
+    let guard = Tls::client(&own(), &ServerTrust::Unknown).expect("a client");
+    guarded(guard)
+}
+
+/// A server to the program, in the process of a test.
+pub(crate) fn as_server() -> Config {
+    guarded(Tls::server(&own(), &ClientTrust::Own).expect("a server"))
+}
+
+fn guarded(guard: Tls) -> Config {
+    Config {
+        guard: Some(Arc::new(guard)),
+        ..Config::default()
+    }
 }
 
 /// Runs to the end.

@@ -4,11 +4,11 @@ use std::io::pipe;
 use std::process::{Output, Stdio};
 use std::thread;
 
-use channel::{Config, Connection, Listener, Terms, connect};
+use channel::{Connection, Listener, Terms, connect};
 use nets::Model;
 use service::{Request, ServerOptions};
 
-use crate::support::{Server, assets, blindray, run, text, xray};
+use crate::support::{Server, as_client, as_server, assets, blindray, run, text, xray};
 
 /// The stream on which parties talk before the protocols.
 const CONTROL: u32 = 3;
@@ -23,7 +23,7 @@ fn is_plain(text: &str) {
 
 /// What a client prints of a server that presents these bytes as its model.
 fn shown_of(public: &[u8]) -> Output {
-    let listener = Listener::bind("127.0.0.1:0", Config::default()).expect("a port");
+    let listener = Listener::bind("127.0.0.1:0", as_server()).expect("a port");
     let address = listener.local_addr().to_string();
     let terms = Terms {
         model: Some([0; 32]),
@@ -75,7 +75,7 @@ fn words_of_a_client_are_escaped() {
         // Until it has hung up.
         control.recv(&mut [0])
     };
-    let connection = connect(server.address, &terms, &Config::default(), [2; 16]);
+    let connection = connect(server.address, &terms, &as_client(), [2; 16]);
     let _ = ask(&connection.expect("the server listens"));
     let (code, said) = server.wait();
     assert_eq!(code, Some(1), "{said}");
@@ -97,7 +97,7 @@ fn names_of_a_model_are_escaped() {
     let label = public.labels[0].clone();
     let server = service::Server::new(public, model.weights, ServerOptions::default());
     let server = server.expect("it can be served");
-    let listener = Listener::bind("127.0.0.1:0", Config::default()).expect("a port");
+    let listener = Listener::bind("127.0.0.1:0", as_server()).expect("a port");
     let address = listener.local_addr().to_string();
     let infer = |more: &[&str]| {
         let args = ["infer", "--connect", &address, "--input"];

@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+mod authority;
+mod clients;
+mod error;
+mod file;
+mod fingerprint;
+mod handshake;
+mod own;
+mod peers;
+mod tls;
+mod verify;
+mod wire;
+
+pub use authority::Authority;
+pub use clients::{ClientList, Clients};
+pub use error::Error;
+pub use fingerprint::Fingerprint;
+pub use own::{Identity, VALID_FOR};
+pub use peers::KnownPeers;
+pub use tls::{ClientTrust, ServerTrust, Tls};

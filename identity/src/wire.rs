@@ -1,0 +1,431 @@
+//! A stream under TLS.
+//!
+//! The library of TLS is one state for both directions, behind a lock that is held for no longer than a few records take,
+//! and never over a call of the system. Each direction has a buffer of its own beside it, so that one thread reads while
+//! another writes. The locks are taken in this order: a direction's, then that of TLS.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Result as IoResult, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::Duration;
+
+use channel::{GuardError, Ready, Wire};
+use rustls::Connection;
+
+use crate::handshake::{BUFFER, Shaken, is_early};
+use crate::{Error, Fingerprint};
+
+/// What one record of TLS carries.
+const RECORD: usize = 16 << 10;
+/// Records that are encrypted before they are written: enough that few calls of the system are made, and few enough that
+/// the peer decrypts while this party encrypts.
+const BATCH: usize = 4;
+
+/// A wire that encrypts what goes over another.
+pub(crate) struct TlsWire {
+    inner: Box<dyn Wire>,
+    ours: Fingerprint,
+    tls: Mutex<Connection>,
+    incoming: Mutex<Incoming>,
+    outgoing: Mutex<Outgoing>,
+    /// Something can be read without a look at the wire below.
+    at_hand: AtomicBool,
+    /// Something has to be written that nobody waits for: an answer of TLS, or its end.
+    owes: AtomicBool,
+}
+
+/// Ciphertext that has come.
+struct Incoming {
+    buffer: Box<[u8]>,
+    start: usize,
+    end: usize,
+    /// Bytes that TLS has decrypted.
+    plain: usize,
+    /// The peer has said that no more will come.
+    closed: bool,
+    /// What came does not decrypt, or is the peer's word that it goes: nothing is read any more.
+    failed: Option<GuardError>,
+}
+
+/// Ciphertext that is to go.
+#[derive(Default)]
+struct Outgoing {
+    pending: Vec<u8>,
+    sent: usize,
+    /// Where in `pending` a record ends, and how many bytes it carries: they count as written when it is sent.
+    records: VecDeque<(usize, usize)>,
+    /// How many bytes all of them carry.
+    carried: usize,
+    /// No more bytes will come from here.
+    ended: bool,
+}
+
+impl TlsWire {
+    pub(crate) fn new(shaken: Shaken, ours: Fingerprint) -> Self {
+        let Shaken {
+            connection,
+            wire,
+            ahead,
+        } = shaken;
+        let mut buffer = ahead.clone();
+        buffer.resize(BUFFER.max(ahead.len()), 0);
+        let incoming = Incoming {
+            buffer: buffer.into(),
+            start: 0,
+            end: ahead.len(),
+            plain: 0,
+            closed: false,
+            failed: None,
+        };
+        let wire = Self {
+            inner: wire,
+            ours,
+            tls: Mutex::new(connection),
+            incoming: Mutex::new(incoming),
+            outgoing: Mutex::default(),
+            at_hand: AtomicBool::new(true),
+            owes: AtomicBool::new(false),
+        };
+        // What came with the last bytes of the handshake is decrypted already.
+        wire.advance(&mut wire.incoming());
+        wire
+    }
+
+    fn tls(&self) -> MutexGuard<'_, Connection> {
+        self.tls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn incoming(&self) -> MutexGuard<'_, Incoming> {
+        self.incoming.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives TLS what has come, as far as it takes it, and looks what that is.
+    fn advance(&self, incoming: &mut Incoming) {
+        let mut tls = self.tls();
+        let mut bytes = &incoming.buffer[incoming.start..incoming.end];
+        let taken = bytes.is_empty() || matches!(tls.read_tls(&mut bytes), Ok(1..));
+        incoming.start = incoming.end - bytes.len();
+        let state = tls.process_new_packets();
+        let owes = tls.wants_write();
+        drop(tls);
+        if owes {
+            self.owes.store(true, Ordering::Release);
+            self.pay();
+        }
+        match state {
+            Ok(state) => {
+                incoming.plain = state.plaintext_bytes_to_read();
+                incoming.closed = state.peer_has_closed();
+                if !taken && !incoming.closed {
+                    incoming.failed = Some(GuardError::new(Error::Harmed));
+                }
+            }
+            Err(error) => incoming.failed = Some(Error::in_session(error, self.ours)),
+        }
+        if incoming.closed || incoming.failed.is_some() {
+            // Nothing that comes after it means anything.
+            incoming.start = incoming.end;
+        }
+    }
+
+    /// Fills the slices from what is at hand, and by `get` if that is nothing.
+    fn take(
+        &self,
+        out: &mut [IoSliceMut<'_>],
+        get: impl Fn(&mut [u8]) -> IoResult<usize>,
+    ) -> IoResult<usize> {
+        let mut incoming = self.incoming();
+        let incoming = &mut *incoming;
+        let mut filled = 0;
+        let outcome = loop {
+            if incoming.plain > 0 {
+                let count = self.decrypted(out, filled)?;
+                incoming.plain -= count;
+                filled += count;
+                if incoming.plain > 0 {
+                    break Ok(filled);
+                }
+            }
+            if incoming.start < incoming.end {
+                self.advance(incoming);
+                continue;
+            }
+            if filled > 0 {
+                break Ok(filled);
+            }
+            if let Some(failed) = &incoming.failed {
+                break Err(failed.clone().into());
+            }
+            if incoming.closed {
+                break Ok(0);
+            }
+            match get(&mut incoming.buffer) {
+                // Without the peer's word that this is the end, it may be anybody's doing.
+                Ok(0) => break Err(ErrorKind::UnexpectedEof.into()),
+                Ok(count) => (incoming.start, incoming.end) = (0, count.min(BUFFER)),
+                Err(error) => break Err(error),
+            }
+        };
+        let over = incoming.closed || incoming.failed.is_some();
+        let rest = incoming.plain > 0 || incoming.start < incoming.end || over;
+        let broken = outcome.as_ref().is_err_and(|error| !is_early(error));
+        self.at_hand.store(rest || broken, Ordering::Release);
+        outcome
+    }
+
+    /// Copies what is decrypted into the slices, from a place on.
+    fn decrypted(&self, out: &mut [IoSliceMut<'_>], mut skip: usize) -> IoResult<usize> {
+        let mut tls = self.tls();
+        let mut reader = tls.reader();
+        let mut count = 0;
+        for slice in out {
+            let from = skip.min(slice.len());
+            skip -= from;
+            let mut room = &mut slice[from..];
+            while !room.is_empty() {
+                match reader.read(room) {
+                    Ok(0) => return Ok(count),
+                    Ok(read) => {
+                        count += read;
+                        room = &mut room[read..];
+                    }
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(count),
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    /// Writes what is encrypted, as far as the wire below takes it; how many bytes of the caller's that were.
+    fn push(&self, outgoing: &mut Outgoing) -> IoResult<usize> {
+        let mut failed = None;
+        while outgoing.sent < outgoing.pending.len() {
+            let rest = &outgoing.pending[outgoing.sent..];
+            match self.inner.try_write(&[IoSlice::new(rest)]) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(count) => outgoing.sent += count.min(rest.len()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
+        let mut done = 0;
+        while let Some(&(end, carried)) = outgoing.records.front()
+            && end <= outgoing.sent
+        {
+            outgoing.records.pop_front();
+            outgoing.carried -= carried;
+            done += carried;
+        }
+        if outgoing.sent == outgoing.pending.len() {
+            outgoing.pending.clear();
+            outgoing.sent = 0;
+        }
+        match failed {
+            Some(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+            _ => Ok(done),
+        }
+    }
+
+    /// Encrypts the next records of what the slices have from a place on.
+    fn encrypt(
+        &self,
+        outgoing: &mut Outgoing,
+        bytes: &[IoSlice<'_>],
+        mut from: usize,
+    ) -> IoResult<()> {
+        for _ in 0..BATCH {
+            let record = cut(bytes, from, RECORD);
+            if record.is_empty() {
+                break;
+            }
+            let mut tls = self.tls();
+            let carried = tls
+                .writer()
+                .write_vectored(&record)
+                .map_err(|error| self.sorted(error))?;
+            while tls.wants_write() {
+                tls.write_tls(&mut outgoing.pending)?;
+            }
+            drop(tls);
+            outgoing
+                .records
+                .push_back((outgoing.pending.len(), carried));
+            outgoing.carried += carried;
+            from += carried;
+        }
+        Ok(())
+    }
+
+    /// What TLS has failed of before, said in the same way.
+    fn sorted(&self, error: std::io::Error) -> std::io::Error {
+        match error.downcast::<rustls::Error>() {
+            Ok(error) => Error::in_session(error, self.ours).into(),
+            Err(error) => error,
+        }
+    }
+
+    /// Writes what is owed, without waiting. Whoever writes already does it as well.
+    fn pay(&self) {
+        let mut outgoing = match self.outgoing.try_lock() {
+            Ok(outgoing) => outgoing,
+            Err(TryLockError::Poisoned(poison)) => poison.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        self.settle(&mut outgoing);
+    }
+
+    fn settle(&self, outgoing: &mut Outgoing) {
+        let mut tls = self.tls();
+        while tls.wants_write() {
+            if tls.write_tls(&mut outgoing.pending).is_err() {
+                break;
+            }
+        }
+        drop(tls);
+        if !outgoing.records.is_empty() && !outgoing.ended {
+            // It goes with the caller's bytes, whose count is the caller's to hear.
+            return;
+        }
+        let failed = self.push(outgoing).is_err();
+        if failed || outgoing.pending.is_empty() {
+            self.owes.store(false, Ordering::Release);
+            if outgoing.ended {
+                self.inner.end();
+            }
+        }
+    }
+}
+
+/// At most `most` bytes of the slices from a place on, as slices.
+fn cut<'a>(bytes: &'a [IoSlice<'_>], mut from: usize, mut most: usize) -> Vec<IoSlice<'a>> {
+    let mut found = Vec::with_capacity(bytes.len());
+    for slice in bytes {
+        let start = from.min(slice.len());
+        from -= start;
+        let count = most.min(slice.len() - start);
+        most -= count;
+        if count > 0 {
+            found.push(IoSlice::new(&slice[start..start + count]));
+        }
+    }
+    found
+}
+
+impl Wire for TlsWire {
+    fn try_read(&self, out: &mut [IoSliceMut<'_>]) -> IoResult<usize> {
+        self.take(out, |buffer| {
+            self.inner.try_read(&mut [IoSliceMut::new(buffer)])
+        })
+    }
+
+    fn try_write(&self, bytes: &[IoSlice<'_>]) -> IoResult<usize> {
+        let mut outgoing = self.outgoing.lock().unwrap_or_else(PoisonError::into_inner);
+        let total: usize = bytes.iter().map(|slice| slice.len()).sum();
+        if outgoing.ended {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        if total < outgoing.carried {
+            // They are encrypted, and cannot be taken back.
+            return Err(ErrorKind::InvalidInput.into());
+        }
+        let mut done = 0;
+        loop {
+            done += match self.push(&mut outgoing) {
+                // What went before the error is told first, the error in the next call.
+                Err(_) if done > 0 => return Ok(done),
+                pushed => pushed?,
+            };
+            if !outgoing.pending.is_empty() || done == total {
+                break;
+            }
+            match self.encrypt(&mut outgoing, bytes, done) {
+                Err(_) if done > 0 => return Ok(done),
+                encrypted => encrypted?,
+            }
+        }
+        if done == 0 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        Ok(done)
+    }
+
+    fn wait(&self, wanted: Ready, timeout: Duration) -> IoResult<Ready> {
+        if wanted.read && self.at_hand.load(Ordering::Acquire) {
+            return Ok(Ready {
+                read: true,
+                write: false,
+            });
+        }
+        let owes = self.owes.load(Ordering::Acquire);
+        let below = Ready {
+            read: wanted.read,
+            write: wanted.write || owes,
+        };
+        let ready = self.inner.wait(below, timeout)?;
+        if owes && ready.write {
+            self.pay();
+        }
+        Ok(ready)
+    }
+
+    fn read(&self, out: &mut [IoSliceMut<'_>], timeout: Duration) -> IoResult<usize> {
+        if self.owes.load(Ordering::Acquire) {
+            let wanted = Ready {
+                read: true,
+                write: false,
+            };
+            self.wait(wanted, timeout)?;
+            return self.try_read(out);
+        }
+        self.take(out, |buffer| {
+            self.inner.read(&mut [IoSliceMut::new(buffer)], timeout)
+        })
+    }
+
+    fn has_ended(&self) -> bool {
+        let mut incoming = self.incoming();
+        let incoming = &mut *incoming;
+        loop {
+            if incoming.plain > 0 {
+                return false;
+            }
+            if incoming.start < incoming.end {
+                self.advance(incoming);
+                continue;
+            }
+            if incoming.closed || incoming.failed.is_some() {
+                return true;
+            }
+            let got = self
+                .inner
+                .try_read(&mut [IoSliceMut::new(&mut incoming.buffer)]);
+            match got {
+                Ok(0) => return true,
+                Ok(count) => {
+                    (incoming.start, incoming.end) = (0, count.min(BUFFER));
+                    self.at_hand.store(true, Ordering::Release);
+                }
+                Err(error) => return !is_early(&error),
+            }
+        }
+    }
+
+    fn end(&self) {
+        let mut outgoing = self.outgoing.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::replace(&mut outgoing.ended, true) {
+            return;
+        }
+        self.tls().send_close_notify();
+        self.owes.store(true, Ordering::Release);
+        self.settle(&mut outgoing);
+    }
+
+    fn cut(&self) {
+        self.inner.cut();
+    }
+}
