@@ -1,5 +1,6 @@
 //! The way from a float network to a model: fold, rewrite, balance, calibrate, quantise, compare, judge.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use nets::{
@@ -265,6 +266,9 @@ fn search(
     })
 }
 
+/// An image, and the logits of the folded network.
+type Judge = (Vec<f32>, Vec<f64>);
+
 /// The results of calibration, which do not depend on the width of weights.
 struct Calibrated {
     /// The network to be lowered, in units of its own grids where it has some.
@@ -281,7 +285,61 @@ struct Calibrated {
     /// What least-squares rounding needs; empty for rounding to nearest.
     moments: BTreeMap<usize, Vec<Moments>>,
     /// Where no samples are held out: variants of them, to compare on, and the logits of the folded network.
-    others: Vec<(Vec<f32>, Vec<f64>)>,
+    others: Vec<Judge>,
+}
+
+/// Samples as the client rounds them, where it does.
+fn rounded<'a>(samples: &'a [Vec<f32>], preprocessing: &Preprocessing) -> Cow<'a, [Vec<f32>]> {
+    let rounded = |x: &Vec<f32>| preprocessing.rounded(x.clone());
+    match preprocessing.grid {
+        Some(_) => samples.iter().map(rounded).collect(),
+        None => samples.into(),
+    }
+}
+
+/// Images, each with the logits of a network.
+fn with_logits(
+    model: &FloatModel,
+    images: impl Iterator<Item = Vec<f32>>,
+) -> Result<Vec<Judge>, Error> {
+    let run = |image: Vec<f32>| {
+        let logits = model.run(&image)?.into_iter().map(f64::from).collect();
+        Ok((image, logits))
+    };
+    images.map(run).collect()
+}
+
+/// The peaks of a network on samples, and those on more images too.
+fn observed_again(
+    model: &FloatModel,
+    samples: &[Vec<f32>],
+    more: impl Iterator<Item = Vec<f32>>,
+) -> Result<(Peaks, Peaks), Error> {
+    let mut peaks = calibrate::no_peaks(model);
+    for sample in samples {
+        calibrate::observe(model, sample, &mut peaks)?;
+    }
+    let mut wide = peaks.clone();
+    for image in more {
+        calibrate::observe(model, &image, &mut wide)?;
+    }
+    Ok((peaks, wide))
+}
+
+/// What the rounding of weights needs to know of these samples; nothing where weights are integers.
+fn moments(
+    own: &Gridded,
+    rounding: Rounding,
+    samples: &mut dyn Iterator<Item = &Vec<f32>>,
+) -> Result<BTreeMap<usize, Vec<Moments>>, Error> {
+    match rounding {
+        Rounding::LeastSquares if !own.is_whole() => {
+            let mut moments = rounding::moments(&own.model, samples)?;
+            moments.retain(|&node, _| own.fixed[node].is_none());
+            Ok(moments)
+        }
+        Rounding::LeastSquares | Rounding::Nearest => Ok(BTreeMap::new()),
+    }
 }
 
 /// The integer network for one width of weights.
@@ -349,21 +407,12 @@ impl Calibrated {
             grid: own.input,
             ..source.preprocessing.clone()
         };
-        let rounded: Option<Vec<_>> = own.input.map(|_| {
-            let rounded = |x: &Vec<f32>| preprocessing.rounded(x.clone());
-            samples.iter().map(rounded).collect()
-        });
-        let rounded = rounded.as_deref().unwrap_or(samples);
+        let rounded = &*rounded(samples, preprocessing);
         if own.has_grids() {
-            peaks = calibrate::no_peaks(&own.model);
-            for sample in rounded {
-                calibrate::observe(&own.model, sample, &mut peaks)?;
-            }
-            wide.clone_from(&peaks);
             let all = variants().map(|(_, variant)| variant);
-            for variant in all.chain(extremes(preprocessing)).filter(|_| measures) {
-                calibrate::observe(&own.model, &preprocessing.rounded(variant), &mut wide)?;
-            }
+            let all = all.chain(extremes(preprocessing)).filter(|_| measures);
+            let all = all.map(|variant| preprocessing.rounded(variant));
+            (peaks, wide) = observed_again(&own.model, rounded, all)?;
         }
         let float = &own.model;
         let measured = Measured {
@@ -376,25 +425,10 @@ impl Calibrated {
         };
         let shown = (0..samples.len()).filter(|i| !held_out.contains(i));
         let mut shown = shown.map(|i| &rounded[i]).inspect(|_| steps.run());
-        let moments = match options.rounding {
-            Rounding::LeastSquares if !own.is_whole() => {
-                let mut moments = rounding::moments(float, &mut shown)?;
-                // Integers are not rounded.
-                moments.retain(|&node, _| own.fixed[node].is_none());
-                moments
-            }
-            Rounding::LeastSquares | Rounding::Nearest => BTreeMap::new(),
-        };
+        let moments = moments(&own, options.rounding, &mut shown)?;
         drop(shown);
-        let other = |(_, variant): (usize, Vec<f32>)| {
-            steps.run();
-            let logits = folded.run(&variant)?.into_iter().map(f64::from).collect();
-            Ok((variant, logits))
-        };
-        let others = variants()
-            .take(others)
-            .map(other)
-            .collect::<Result<_, Error>>()?;
+        let others = variants().map(|(_, variant)| variant).take(others);
+        let others = with_logits(&folded, others.inspect(|_| steps.run()))?;
         Ok(Self {
             preprocessing: preprocessing.clone(),
             own,

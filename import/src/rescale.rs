@@ -97,11 +97,20 @@ pub(crate) struct Place<'a> {
     pub(crate) shape: Shape,
     /// Shape of its output.
     pub(crate) out: Shape,
+    /// Fractional bits of its factor, where they are the whole way from its input to its output.
+    pub(crate) fraction: Option<u32>,
 }
 
 impl Place<'_> {
     /// Fraction and shift.
     pub(crate) fn rescale(&self) -> Result<Rescale, Error> {
+        if let Some(fraction) = self.fraction {
+            return Ok(Rescale {
+                what: self.what,
+                fraction,
+                shift: 0,
+            });
+        }
         let (sixth, input) = (self.output.max(0) + SIXTH_BITS, self.inputs[0]);
         let (fraction, scale) = match self.what {
             Rescaled::Operation(Rescaling::Gate) => (0, input + self.inputs[1]),

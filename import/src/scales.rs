@@ -119,6 +119,17 @@ impl Groups {
     }
 }
 
+/// The number of each node's group.
+fn roots(graph: &FloatGraph, rescales: &[Option<Rescaled>]) -> Vec<usize> {
+    let mut groups = Groups((0..graph.len()).collect());
+    for (index, node) in graph.nodes().iter().enumerate() {
+        if node.op.kind() != Kind::Linear && rescales[index].is_none() {
+            node.inputs.iter().for_each(|&i| groups.union(i, index));
+        }
+    }
+    (0..graph.len()).map(|i| groups.find(i)).collect()
+}
+
 /// Chooses the scales.
 pub(crate) fn choose_scales(
     model: &FloatModel,
@@ -129,13 +140,7 @@ pub(crate) fn choose_scales(
 ) -> Result<Scales, Error> {
     let (nodes, shapes) = (model.graph.nodes(), model.graph.types());
     let rescales = rescales(&model.graph);
-    let mut groups = Groups((0..nodes.len()).collect());
-    for (index, node) in nodes.iter().enumerate() {
-        if node.op.kind() != Kind::Linear && rescales[index].is_none() {
-            node.inputs.iter().for_each(|&i| groups.union(i, index));
-        }
-    }
-    let root: Vec<usize> = (0..nodes.len()).map(|i| groups.find(i)).collect();
+    let root = roots(&model.graph, &rescales);
     let is_input = inputs(&model.graph);
     let in_group = |&index: &usize| root[index] == 0;
     let mut with_input = (0..nodes.len()).filter(in_group);
@@ -158,8 +163,8 @@ pub(crate) fn choose_scales(
     let mut scale: Vec<i32> = (0..nodes.len()).map(fraction).collect();
 
     let gain = gains(&model.graph, &rescales);
-    let is_anew = (0..nodes.len()).map(|i| is_input[i] || gain[i] != 1.0 || grows(&model.graph, i));
-    let is_anew = is_anew.collect();
+    let is_anew = |i: usize| is_input[i] || gain[i] != 1.0 || grows(&model.graph, i);
+    let is_anew = (0..nodes.len()).map(is_anew).collect();
     let mut weight = weight_scales(model, &gain, options)?;
     let groups = FixedGroups::new(&model.graph, fixed, &root);
     groups.set(&mut scale, &mut weight);
@@ -184,7 +189,6 @@ pub(crate) fn choose_scales(
         };
         Some(fitted.within(usual(root[i]), gain[nodes[i].inputs[0]], options))
     });
-    let linear = linear.collect();
     let needed: Vec<u32> = root.iter().map(|&r| needed(r)).collect();
     let bits = match options.preset {
         Preset::Uniform { bits } => vec![bits; nodes.len()],
@@ -202,19 +206,14 @@ pub(crate) fn choose_scales(
             gain: gain[node.inputs[0]],
             shape: shapes[node.inputs[0]],
             out: shapes[index],
+            fraction: groups.fraction(index, &scale),
         };
-        let rescale = |what| match groups.fraction(index, &scale) {
-            Some(fraction) => Ok(Rescale {
-                what,
-                fraction,
-                shift: 0,
-            }),
-            None => place(what).rescale(),
-        };
+        let rescale = |what| place(what).rescale();
         rescales[index].map(rescale).transpose()
     });
-    let rescale = rescale.collect::<Result<_, Error>>()?;
     Ok(Scales {
+        linear: linear.collect(),
+        rescale: rescale.collect::<Result<_, Error>>()?,
         tensor: root.iter().map(|&r| scale[r]).collect(),
         bits,
         needed,
@@ -222,8 +221,6 @@ pub(crate) fn choose_scales(
         is_input,
         is_anew,
         clamps,
-        linear,
-        rescale,
     })
 }
 

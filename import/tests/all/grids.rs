@@ -89,11 +89,7 @@ impl Powers {
         }
     }
 
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        reason = "small"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "small")]
     fn source(&self) -> Source {
         let shape = Shape::new(3, SIDE, SIDE);
         let (mut graph, mut tensors) = (GraphBuilder::new(), Tensors::new());

@@ -25,8 +25,8 @@ fn secure_equals_integer() {
 /// Where only some tensors are on grids, it is the same: 12 networks.
 #[test]
 fn secure_equals_integer_beside_grids() {
-    for seed in 0..12 {
-        let partly = partly::network(&mut Rng::new(seed));
+    for seed in 0..12_u8 {
+        let partly = partly::network(&mut Rng::new(seed.into()));
         let (source, images) = (&partly.source, &partly.images);
         let (model, _) = imported(source, images, &ImportOptions::default());
         let input = model.public.encode(&images[0]).expect("the right size");
