@@ -6,6 +6,7 @@ mod curve;
 mod equalise;
 mod error;
 mod extensions;
+mod grids;
 mod judge;
 mod lower;
 mod options;

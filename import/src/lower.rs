@@ -5,6 +5,7 @@
 //! depends only on the accumulator modulo 2^(m + d), and is right if it fits m bits.
 
 mod clamp;
+mod grid;
 mod leaky;
 mod quantise;
 mod rescale;
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use nets::{
     FloatModel, GraphBuilder, IntGraph, IntOp, Kind, LayerShape, LayerWeights, Op, Operator as _,
-    Places, PrivateWeights, Shape, Window,
+    Places, PrivateWeights, Rescaling, Shape, Window,
 };
 use ring_arith::Bits;
 
@@ -52,7 +53,7 @@ pub(crate) fn lower(
 /// Names every node that cannot be lowered, all in one error.
 fn supported(model: &FloatModel, scales: &Scales, options: &ImportOptions) -> Result<(), Error> {
     let nodes = model.graph.nodes();
-    let mut bad = Vec::new();
+    let mut bad: Vec<String> = grid::problem(model, options).into_iter().collect();
     for (index, node) in nodes.iter().enumerate() {
         let gain = node.inputs.first().map_or(1.0, |&i| scales.gain[i]);
         if node.op.kind() == Kind::Norm {
@@ -70,6 +71,8 @@ fn supported(model: &FloatModel, scales: &Scales, options: &ImportOptions) -> Re
         // A sum that stands for a mean is wider than an activation: only linear layers and means take it,
         // through operations that move values.
         let takes_activations = match node.op.kind() {
+            // Its factor divides.
+            Kind::Rescales(Rescaling::Scale) => false,
             Kind::Acts | Kind::Rescales(_) | Kind::Joins => true,
             Kind::Input
             | Kind::Linear
@@ -385,7 +388,12 @@ impl<'a> Lowering<'a> {
             Op::Conv2d { .. } | Op::Linear { .. } | Op::BatchNorm { .. } | Op::AddMap { .. } => {
                 unreachable!("linear nodes are emitted first, and norms were refused")
             }
-            Op::HardSigmoid | Op::HardSwish | Op::Curve { .. } | Op::Gate => {
+            Op::HardSigmoid
+            | Op::HardSwish
+            | Op::Curve { .. }
+            | Op::Gate
+            | Op::Quantise { .. }
+            | Op::Scale { .. } => {
                 unreachable!("operations that rescale were emitted above")
             }
         };

@@ -72,7 +72,7 @@ pub(crate) fn reach(model: &FloatModel, preprocessing: &Preprocessing) -> Result
     let mut reach = Vec::with_capacity(graph.len());
     for (index, node) in graph.nodes().iter().enumerate() {
         let found = if let Op::Input { .. } = node.op {
-            let [black, white] = extremes(preprocessing);
+            let [black, white] = extremes(preprocessing).map(|v| preprocessing.rounded(v));
             Ends::between(black, white)
         } else {
             let input = |&i: &usize| (ends[i].as_ref().expect("it is used later"), shapes[i]);
@@ -90,6 +90,11 @@ pub(crate) fn reach(model: &FloatModel, preprocessing: &Preprocessing) -> Result
 }
 
 /// What an operation gives of any values within the intervals of its inputs.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "levels are small"
+)]
 fn of(op: &Op, tensors: &Tensors, inputs: &[(&Ends, Shape)], out: Shape) -> Result<Ends, Error> {
     let x = inputs[0].0;
     let compute = |tensors: &Tensors, end: fn(&Ends) -> &[f32]| {
@@ -125,6 +130,7 @@ fn of(op: &Op, tensors: &Tensors, inputs: &[(&Ends, Shape)], out: Shape) -> Resu
         | Op::Neg
         | Op::MaxPool { .. }
         | Op::HardSigmoid
+        | Op::Scale { .. }
         | Op::AvgPool { .. }
         | Op::GlobalAvgPool
         | Op::Add
@@ -136,6 +142,18 @@ fn of(op: &Op, tensors: &Tensors, inputs: &[(&Ends, Shape)], out: Shape) -> Resu
         | Op::Flatten
         | Op::Pick { .. }
         | Op::Reorder { .. } => ends()?,
+        // What is before it is not exact: near the middle between two integers it is rounded to either.
+        Op::Quantise { scale, low, high } => {
+            let [step, low, high] = [*scale, *low as f64 * scale, *high as f64 * scale];
+            let mut ends = ends()?;
+            for v in &mut ends.low {
+                *v = (f64::from(*v) - step).max(low) as f32;
+            }
+            for v in &mut ends.high {
+                *v = (f64::from(*v) + step).min(high) as f32;
+            }
+            ends
+        }
         // With a negative slope they turn at 0.
         Op::LeakyRelu { .. } | Op::PRelu { .. } => ends()?.with(x, 0.0, 0.0),
         Op::HardSwish => ends()?.with(x, -1.5, -0.375),

@@ -1,16 +1,18 @@
 //! The way from a float network to a model: fold, rewrite, balance, calibrate, quantise, compare, judge.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use nets::{
-    Accuracy, Calibration, FloatModel, Model, Opening, PrivateWeights, PublicModel, Source,
-    Tensors, fold,
+    Accuracy, Calibration, FloatModel, Model, Opening, Preprocessing, PrivateWeights, PublicModel,
+    Source, Tensors, fold,
 };
 
 use crate::accuracy::{Precision, WeightBits, WidthReport, compare, held_out, narrowest};
 use crate::calibrate::{self, Peaks};
 use crate::equalise::equalise;
 use crate::extensions::cheapened;
+use crate::grids::{Gridded, gridded};
 use crate::judge::{self, faults};
 use crate::lower::lower;
 use crate::options::{ImportOptions, Rounding};
@@ -23,6 +25,8 @@ use crate::variants::{extremes, variants};
 use crate::widths::{LayerWidths, widths};
 use crate::{Error, proof, rounding, scales};
 
+/// Bits of a weight where a network comes with integers.
+const OWN_BITS: u32 = 8;
 /// Variants that widths are compared on where there are too few samples to hold some out.
 const OTHERS: usize = 12;
 
@@ -127,6 +131,15 @@ pub fn imported(
     let warnings = judge::warnings(source, samples)?;
     let mut steps = Steps::new(see);
     let mut calibrated = Calibrated::new(source, samples, options, &mut steps)?;
+    let weight_bits = match options.weight_bits {
+        // Nothing is to be chosen.
+        WeightBits::Auto { .. } if calibrated.own.is_whole() => WeightBits::Fixed(OWN_BITS),
+        chosen => chosen,
+    };
+    let options = &ImportOptions {
+        weight_bits,
+        ..options.clone()
+    };
     let Found {
         precision,
         quantised,
@@ -157,6 +170,7 @@ pub fn imported(
         max_probability_difference: all.max_probability_difference,
         mean_probability_difference: all.mean_probability_difference,
         margin: options.margin,
+        own_scales: (calibrated.own.has_grids()).then_some(calibrated.own.moved),
         ranges: options.ranges,
         wrapped: all.wrapped,
         faults,
@@ -252,10 +266,15 @@ fn search(
     })
 }
 
+/// An image, and the logits of the folded network.
+type Judge = (Vec<f32>, Vec<f64>);
+
 /// The results of calibration, which do not depend on the width of weights.
 struct Calibrated {
-    /// The network to be lowered.
-    float: FloatModel,
+    /// The network to be lowered, in units of its own grids where it has some.
+    own: Gridded,
+    /// What happens to a picture before it.
+    preprocessing: Preprocessing,
     /// The network as it was trained, folded, to compare with. What is rewritten after folding is the same
     /// only while values stay in range.
     folded: FloatModel,
@@ -266,7 +285,61 @@ struct Calibrated {
     /// What least-squares rounding needs; empty for rounding to nearest.
     moments: BTreeMap<usize, Vec<Moments>>,
     /// Where no samples are held out: variants of them, to compare on, and the logits of the folded network.
-    others: Vec<(Vec<f32>, Vec<f64>)>,
+    others: Vec<Judge>,
+}
+
+/// Samples as the client rounds them, where it does.
+fn rounded<'a>(samples: &'a [Vec<f32>], preprocessing: &Preprocessing) -> Cow<'a, [Vec<f32>]> {
+    let rounded = |x: &Vec<f32>| preprocessing.rounded(x.clone());
+    match preprocessing.grid {
+        Some(_) => samples.iter().map(rounded).collect(),
+        None => samples.into(),
+    }
+}
+
+/// Images, each with the logits of a network.
+fn with_logits(
+    model: &FloatModel,
+    images: impl Iterator<Item = Vec<f32>>,
+) -> Result<Vec<Judge>, Error> {
+    let run = |image: Vec<f32>| {
+        let logits = model.run(&image)?.into_iter().map(f64::from).collect();
+        Ok((image, logits))
+    };
+    images.map(run).collect()
+}
+
+/// The peaks of a network on samples, and those on more images too.
+fn observed_again(
+    model: &FloatModel,
+    samples: &[Vec<f32>],
+    more: impl Iterator<Item = Vec<f32>>,
+) -> Result<(Peaks, Peaks), Error> {
+    let mut peaks = calibrate::no_peaks(model);
+    for sample in samples {
+        calibrate::observe(model, sample, &mut peaks)?;
+    }
+    let mut wide = peaks.clone();
+    for image in more {
+        calibrate::observe(model, &image, &mut wide)?;
+    }
+    Ok((peaks, wide))
+}
+
+/// What the rounding of weights needs to know of these samples; nothing where weights are integers.
+fn moments(
+    own: &Gridded,
+    rounding: Rounding,
+    samples: &mut dyn Iterator<Item = &Vec<f32>>,
+) -> Result<BTreeMap<usize, Vec<Moments>>, Error> {
+    match rounding {
+        Rounding::LeastSquares if !own.is_whole() => {
+            let mut moments = rounding::moments(&own.model, samples)?;
+            moments.retain(|&node, _| own.fixed[node].is_none());
+            Ok(moments)
+        }
+        Rounding::LeastSquares | Rounding::Nearest => Ok(BTreeMap::new()),
+    }
 }
 
 /// The integer network for one width of weights.
@@ -328,34 +401,37 @@ impl Calibrated {
         }
         let balanced = equalise(float, &peaks)?;
         drop(rewritten);
-        let (peaks, wide) = (balanced.scaled(&peaks), balanced.scaled(&wide));
-        let float = balanced.model;
+        let (mut peaks, mut wide) = (balanced.scaled(&peaks), balanced.scaled(&wide));
+        let own = gridded(balanced.model)?;
+        let preprocessing = &Preprocessing {
+            grid: own.input,
+            ..source.preprocessing.clone()
+        };
+        let rounded = &*rounded(samples, preprocessing);
+        if own.has_grids() {
+            let all = variants().map(|(_, variant)| variant);
+            let all = all.chain(extremes(preprocessing)).filter(|_| measures);
+            let all = all.map(|variant| preprocessing.rounded(variant));
+            (peaks, wide) = observed_again(&own.model, rounded, all)?;
+        }
+        let float = &own.model;
         let measured = Measured {
             seen: calibrate::tops(&peaks),
             wide: measures.then_some(wide),
             proved: measures
-                .then(|| proof::reach(&float, preprocessing))
+                .then(|| proof::reach(float, preprocessing))
                 .transpose()?,
             images: samples.len(),
         };
         let shown = (0..samples.len()).filter(|i| !held_out.contains(i));
-        let mut shown = shown.map(|i| &samples[i]).inspect(|_| steps.run());
-        let moments = match options.rounding {
-            Rounding::LeastSquares => rounding::moments(&float, &mut shown)?,
-            Rounding::Nearest => BTreeMap::new(),
-        };
+        let mut shown = shown.map(|i| &rounded[i]).inspect(|_| steps.run());
+        let moments = moments(&own, options.rounding, &mut shown)?;
         drop(shown);
-        let other = |(_, variant): (usize, Vec<f32>)| {
-            steps.run();
-            let logits = folded.run(&variant)?.into_iter().map(f64::from).collect();
-            Ok((variant, logits))
-        };
-        let others = variants()
-            .take(others)
-            .map(other)
-            .collect::<Result<_, Error>>()?;
+        let others = variants().map(|(_, variant)| variant).take(others);
+        let others = with_logits(&folded, others.inspect(|_| steps.run()))?;
         Ok(Self {
-            float,
+            preprocessing: preprocessing.clone(),
+            own,
             folded,
             logits,
             measured,
@@ -372,12 +448,13 @@ impl Calibrated {
         options: &ImportOptions,
         aims: bool,
     ) -> Result<Quantised, Error> {
-        let bound = source.preprocessing.bound();
-        let reach = self.measured.reach(&self.float, options)?;
-        let scales = scales::choose_scales(&self.float, &reach, bound, options)?;
+        let Gridded { model, fixed, .. } = &self.own;
+        let bound = self.own.bound(source.preprocessing.bound());
+        let reach = self.measured.reach(model, options)?;
+        let scales = scales::choose_scales(model, &reach, fixed, bound, options)?;
         let none = BTreeMap::new();
         let moments = if aims { &self.moments } else { &none };
-        let lowered = lower(&self.float, &scales, moments, options)?;
+        let lowered = lower(model, &scales, moments, options)?;
         let layers = widths(&lowered, &self.measured.seen, bound, options.margin);
         let (graph, weights) = cheapened(&lowered.graph, lowered.weights)?;
         let public = PublicModel {
@@ -386,7 +463,7 @@ impl Calibrated {
             labels: source.labels.clone(),
             head: source.head,
             parts: source.parts.clone(),
-            preprocessing: source.preprocessing.clone(),
+            preprocessing: self.preprocessing.clone(),
             graph,
             opening: Opening::All,
             calibration: None,

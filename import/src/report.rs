@@ -36,6 +36,11 @@ pub struct ImportReport {
     pub mean_probability_difference: f64,
     /// Every width has room for this many times the largest value seen.
     pub margin: f64,
+    /// Where the network came with scales of its own, and these are kept: by how much of a step, at most, the rounding of
+    /// factors moves a value between two of its grids that is not clipped, on any image. Where that does not take it over
+    /// the middle between two integers, the integer is that of exact arithmetic. What is not between two grids is as
+    /// elsewhere.
+    pub own_scales: Option<f64>,
     /// What decided how much room tensors have.
     pub ranges: Ranges,
     /// Number of values that wrapped on these images where this does harm; 0 in a sound import.

@@ -56,7 +56,7 @@ pub(crate) fn rescales(graph: &FloatGraph) -> Vec<Option<Rescaled>> {
     graph.nodes().iter().enumerate().map(rescales).collect()
 }
 
-/// For each node, whether its values reach nothing but linear layers and means, through operations that
+/// For each node, whether its values reach nothing but linear layers, factors and means, through operations that
 /// do not change sums. Whether a mean of sums is divided is decided at that mean; but a mean of one value
 /// divides nothing, and passes sums on.
 fn feeds_sums(graph: &FloatGraph) -> Vec<bool> {
@@ -68,6 +68,8 @@ fn feeds_sums(graph: &FloatGraph) -> Vec<bool> {
     graph.all_paths_end(|index, op| match op.kind() {
         Kind::Linear => PathStep::Ends,
         Kind::Averages if divides(index) => PathStep::Ends,
+        // Its factor divides too.
+        Kind::Rescales(Rescaling::Scale) => PathStep::Ends,
         Kind::Averages | Kind::Moves => PathStep::Passes,
         Kind::Input
         | Kind::Constant
@@ -95,11 +97,20 @@ pub(crate) struct Place<'a> {
     pub(crate) shape: Shape,
     /// Shape of its output.
     pub(crate) out: Shape,
+    /// Fractional bits of its factor, where they are the whole way from its input to its output.
+    pub(crate) fraction: Option<u32>,
 }
 
 impl Place<'_> {
     /// Fraction and shift.
     pub(crate) fn rescale(&self) -> Result<Rescale, Error> {
+        if let Some(fraction) = self.fraction {
+            return Ok(Rescale {
+                what: self.what,
+                fraction,
+                shift: 0,
+            });
+        }
         let (sixth, input) = (self.output.max(0) + SIXTH_BITS, self.inputs[0]);
         let (fraction, scale) = match self.what {
             Rescaled::Operation(Rescaling::Gate) => (0, input + self.inputs[1]),
@@ -112,6 +123,11 @@ impl Place<'_> {
                     0
                 };
                 (fraction, self.output + fraction)
+            }
+            Rescaled::Operation(Rescaling::Quantise) => (0, input),
+            Rescaled::Operation(Rescaling::Scale) => {
+                let fraction = self.factor_fraction();
+                (fraction, input + fraction)
             }
             Rescaled::Mean => {
                 let fraction = self.mean_fraction();
@@ -137,6 +153,18 @@ impl Place<'_> {
         Ok(scale)
     }
 
+    /// Fractional bits of a public factor: enough that it makes the largest output wrong by at most half a unit.
+    fn factor_fraction(&self) -> i32 {
+        let Op::Scale { factor } = self.node.op else {
+            unreachable!("the caller knows the operation")
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "a logarithm")]
+        let log = (factor.abs() / self.gain).log2().floor() as i32;
+        (self.bits.cast_signed() - 1 - log)
+            .max(self.output - self.inputs[0])
+            .max(0)
+    }
+
     /// Fractional bits of the reciprocal of a mean: k where all windows have 2^k inputs, for then it is
     /// exact; elsewhere enough bits that it makes the largest output wrong by at most half a unit.
     fn mean_fraction(&self) -> i32 {
@@ -153,7 +181,8 @@ impl Place<'_> {
         #[expect(clippy::cast_possible_truncation, reason = "a logarithm")]
         let log = most.log2().ceil() as i32;
         if divisors().all(|divisor| divisor == 2f64.powi(log)) {
-            return log;
+            // A mean of a grid has more fractional bits than its input.
+            return log.max(self.output - self.inputs[0]);
         }
         log + self.bits.cast_signed() - 1
     }

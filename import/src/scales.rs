@@ -11,6 +11,7 @@ use nets::{Curve, FloatGraph, FloatModel, Kind, MAX_WEIGHT_BITS, Node, Op, Resca
 
 use crate::Error;
 use crate::curve;
+use crate::grids::{Fixed, FixedGroups};
 use crate::options::{ImportOptions, Preset};
 use crate::ranges::Reach;
 use crate::rescale::{Place, Rescale, Rescaled, rescales};
@@ -118,22 +119,28 @@ impl Groups {
     }
 }
 
+/// The number of each node's group.
+fn roots(graph: &FloatGraph, rescales: &[Option<Rescaled>]) -> Vec<usize> {
+    let mut groups = Groups((0..graph.len()).collect());
+    for (index, node) in graph.nodes().iter().enumerate() {
+        if node.op.kind() != Kind::Linear && rescales[index].is_none() {
+            node.inputs.iter().for_each(|&i| groups.union(i, index));
+        }
+    }
+    (0..graph.len()).map(|i| groups.find(i)).collect()
+}
+
 /// Chooses the scales.
 pub(crate) fn choose_scales(
     model: &FloatModel,
     reach: &Reach,
+    fixed: &[Option<Fixed>],
     input_bound: f64,
     options: &ImportOptions,
 ) -> Result<Scales, Error> {
     let (nodes, shapes) = (model.graph.nodes(), model.graph.types());
     let rescales = rescales(&model.graph);
-    let mut groups = Groups((0..nodes.len()).collect());
-    for (index, node) in nodes.iter().enumerate() {
-        if node.op.kind() != Kind::Linear && rescales[index].is_none() {
-            node.inputs.iter().for_each(|&i| groups.union(i, index));
-        }
-    }
-    let root: Vec<usize> = (0..nodes.len()).map(|i| groups.find(i)).collect();
+    let root = roots(&model.graph, &rescales);
     let is_input = inputs(&model.graph);
     let in_group = |&index: &usize| root[index] == 0;
     let mut with_input = (0..nodes.len()).filter(in_group);
@@ -156,16 +163,24 @@ pub(crate) fn choose_scales(
     let mut scale: Vec<i32> = (0..nodes.len()).map(fraction).collect();
 
     let gain = gains(&model.graph, &rescales);
-    let is_anew = (0..nodes.len()).map(|i| is_input[i] || gain[i] != 1.0 || grows(&model.graph, i));
-    let is_anew = is_anew.collect();
-    let weight = weight_scales(model, &gain, options)?;
-    lower_until_shifts_fit(&model.graph, &root, &weight, &rescales, &mut scale)?;
+    let is_anew = |i: usize| is_input[i] || gain[i] != 1.0 || grows(&model.graph, i);
+    let is_anew = (0..nodes.len()).map(is_anew).collect();
+    let mut weight = weight_scales(model, &gain, options)?;
+    let groups = FixedGroups::new(&model.graph, fixed, &root);
+    groups.set(&mut scale, &mut weight);
+    let held = groups.contained();
+    lower_until_shifts_fit(&model.graph, &root, &held, &weight, &rescales, &mut scale)?;
+    groups.align(&mut scale);
+    let own = groups.bits(&scale, &reach.width);
     let usual = |group: usize| bits_for(usual[group] * 2f64.powi(scale[group])).max(MIN_BITS);
     let needed = |group: usize| {
         let wide = bits_for(widest[group] * 2f64.powi(scale[group]));
-        wide.max(usual(group))
+        own[group].unwrap_or_else(|| wide.max(usual(group)))
     };
     let linear = (0..nodes.len()).map(|i| {
+        if let Some(own) = groups.linear(i) {
+            return Some(own);
+        }
         let x = nodes[i].inputs.first().map_or(0, |&x| root[x]);
         let fitted = LinearScale {
             weight: weight[i]?,
@@ -174,7 +189,6 @@ pub(crate) fn choose_scales(
         };
         Some(fitted.within(usual(root[i]), gain[nodes[i].inputs[0]], options))
     });
-    let linear = linear.collect();
     let needed: Vec<u32> = root.iter().map(|&r| needed(r)).collect();
     let bits = match options.preset {
         Preset::Uniform { bits } => vec![bits; nodes.len()],
@@ -188,17 +202,18 @@ pub(crate) fn choose_scales(
             what,
             inputs: &inputs,
             output: scale[root[index]],
-            bits: usual(root[index]),
+            bits: own[root[index]].unwrap_or_else(|| usual(root[index])),
             gain: gain[node.inputs[0]],
             shape: shapes[node.inputs[0]],
             out: shapes[index],
+            fraction: groups.fraction(index, &scale),
         };
-        rescales[index]
-            .map(|what| place(what).rescale())
-            .transpose()
+        let rescale = |what| place(what).rescale();
+        rescales[index].map(rescale).transpose()
     });
-    let rescale = rescale.collect::<Result<_, Error>>()?;
     Ok(Scales {
+        linear: linear.collect(),
+        rescale: rescale.collect::<Result<_, Error>>()?,
         tensor: root.iter().map(|&r| scale[r]).collect(),
         bits,
         needed,
@@ -206,8 +221,6 @@ pub(crate) fn choose_scales(
         is_input,
         is_anew,
         clamps,
-        linear,
-        rescale,
     })
 }
 
@@ -301,7 +314,7 @@ fn tops(
             | Kind::Moves
             | Kind::Joins
             | Kind::Averages
-            | Kind::Rescales(Rescaling::Gate) => {}
+            | Kind::Rescales(Rescaling::Gate | Rescaling::Quantise | Rescaling::Scale) => {}
         }
     }
     Ok((top, widest, clamps))
@@ -370,6 +383,7 @@ const fn count(area: usize) -> f64 {
 fn lower_until_shifts_fit(
     graph: &FloatGraph,
     root: &[usize],
+    held: &[bool],
     weight: &[Option<i32>],
     rescales: &[Option<Rescaled>],
     scale: &mut [i32],
@@ -385,7 +399,11 @@ fn lower_until_shifts_fit(
                 }
                 Kind::Rescales(Rescaling::HardSwish) => first(scale),
                 // The reciprocal has as many bits as the result needs.
-                Kind::Rescales(Rescaling::HardSigmoid | Rescaling::Curve) => None,
+                Kind::Rescales(Rescaling::HardSigmoid | Rescaling::Curve | Rescaling::Scale) => {
+                    None
+                }
+                // The integers of a grid have the scale 0.
+                Kind::Rescales(Rescaling::Quantise) => None,
                 Kind::Averages => first(scale).filter(|_| rescales[index].is_some()),
                 // They are in one group with their inputs.
                 Kind::Input
@@ -396,7 +414,7 @@ fn lower_until_shifts_fit(
                 | Kind::Acts => None,
             };
             let Some(limit) = limit else { continue };
-            if scale[root[index]] > limit {
+            if scale[root[index]] > limit && !held[root[index]] {
                 scale[root[index]] = limit;
                 changed = true;
             }

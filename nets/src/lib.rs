@@ -38,6 +38,7 @@ pub use int::weights::{LayerWeights, PrivateWeights};
 pub use model::calibration::{Accuracy, Calibration, Levels, Room};
 pub use model::file::Model;
 pub use model::geometry::{Crops, Geometry};
+pub use model::grid::InputGrid;
 pub use model::opening::Opening;
 pub use model::part::Part;
 pub use model::preprocess::{Picture, Preprocessing, Samples};

@@ -4,6 +4,7 @@ pub(crate) mod calibration;
 mod decimal;
 pub(crate) mod file;
 pub(crate) mod geometry;
+pub(crate) mod grid;
 pub(crate) mod opening;
 pub(crate) mod part;
 pub(crate) mod preprocess;

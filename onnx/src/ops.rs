@@ -164,7 +164,7 @@ pub const OPERATORS: &[Operator] = &[
     image(
         "DequantizeLinear",
         quant::dequantize,
-        "clamp",
+        "quantise",
         "just after QuantizeLinear with one scale, or of constants",
     )
     .since(10),
@@ -344,7 +344,7 @@ pub const OPERATORS: &[Operator] = &[
     image(
         "QuantizeLinear",
         quant::quantize,
-        "clamp",
+        "quantise",
         "just before DequantizeLinear, one scale, 8 or 16 bits",
     )
     .since(10),

@@ -122,13 +122,12 @@ pub(crate) enum Form {
     Below(f64),
     /// tanh(ln(1 + e^x)).
     TanhOfSoftplus,
-    /// x, clipped at what a quantised tensor can hold, and not yet read as real numbers again: factor, zero, lowest,
-    /// highest.
+    /// The integers of a grid, which are not read as numbers again yet; x is what they stand for.
     Quantised {
+        /// The distance of neighbours.
         scale: f32,
+        /// The integer that stands for zero.
         zero: i64,
-        low: i64,
-        high: i64,
     },
     /// x·tanh(ln(1 + e^x)).
     Mish,

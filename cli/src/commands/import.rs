@@ -298,6 +298,12 @@ fn table(report: &ImportReport, prices: &[Price], out: &Path, public: &Path) -> 
         ]);
     }
     let mut text = layers.to_string() + &tried(report);
+    if let Some(moved) = report.own_scales {
+        let kept = format_args!(
+            "The network's own scales are kept. On no image do factors between them move a value that is not clipped by more than {moved:.5} of a step."
+        );
+        put(&mut text, kept);
+    }
     put(
         &mut text,
         format_args!(

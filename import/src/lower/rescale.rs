@@ -28,7 +28,10 @@ pub(super) fn widest(model: &FloatModel, scales: &Scales, options: &ImportOption
                 Rescaled::Operation(Rescaling::HardSwish | Rescaling::Curve | Rescaling::Gate) => {
                     wanted[index]
                 }
-                Rescaled::Operation(Rescaling::HardSigmoid) | Rescaled::Mean => 0,
+                Rescaled::Operation(
+                    Rescaling::HardSigmoid | Rescaling::Quantise | Rescaling::Scale,
+                )
+                | Rescaled::Mean => 0,
             };
             let widest = 64_u32.saturating_sub(rescale.shift);
             let wide = wide.max(room(model, scales, index, rescale));
@@ -42,11 +45,13 @@ pub(super) fn widest(model: &FloatModel, scales: &Scales, options: &ImportOption
         let ring = match what {
             // They take activations.
             Some(Rescaled::Operation(
-                Rescaling::HardSigmoid | Rescaling::HardSwish | Rescaling::Curve,
+                Rescaling::HardSigmoid
+                | Rescaling::HardSwish
+                | Rescaling::Curve
+                | Rescaling::Quantise,
             )) => None,
-            Some(Rescaled::Operation(Rescaling::Gate) | Rescaled::Mean) | None => {
-                scales.shift(index).map(|shift| first_bits[index] + shift)
-            }
+            Some(Rescaled::Operation(Rescaling::Gate | Rescaling::Scale) | Rescaled::Mean)
+            | None => scales.shift(index).map(|shift| first_bits[index] + shift),
         };
         for (k, &input) in node.inputs.iter().enumerate() {
             let taken = match (what, ring) {
@@ -67,8 +72,10 @@ fn room(model: &FloatModel, scales: &Scales, node: usize, rescale: Rescale) -> u
     let factors = model.graph.nodes()[node].inputs.iter();
     let factors = factors.map(|&i| scales.bits[i]).fold(0, u32::max);
     let factors = match rescale.what {
-        Rescaled::Operation(Rescaling::Gate) | Rescaled::Mean => factors,
-        Rescaled::Operation(Rescaling::HardSwish | Rescaling::HardSigmoid | Rescaling::Curve) => 0,
+        Rescaled::Operation(Rescaling::Gate | Rescaling::Scale) | Rescaled::Mean => factors,
+        Rescaled::Operation(
+            Rescaling::HardSwish | Rescaling::HardSigmoid | Rescaling::Curve | Rescaling::Quantise,
+        ) => 0,
     };
     factors.saturating_sub(rescale.shift).max(scales.bits[node])
 }
@@ -87,7 +94,12 @@ impl Lowering<'_> {
             let (Some(rescale), Some(&node)) = (self.scales.rescale[index], node) else {
                 continue;
             };
-            let Some(product) = self.graph.type_of(node) else {
+            let own = [Rescaling::Quantise, Rescaling::Scale].map(Rescaled::Operation);
+            let Some(product) = self
+                .graph
+                .type_of(node)
+                .filter(|_| !own.contains(&rescale.what))
+            else {
                 continue;
             };
             let room = room(self.model, self.scales, index, rescale);
@@ -110,7 +122,10 @@ impl Lowering<'_> {
         let ring = ring.expect("input() asked for every ring");
         match rescale.what {
             Rescaled::Operation(
-                Rescaling::HardSigmoid | Rescaling::HardSwish | Rescaling::Curve,
+                Rescaling::HardSigmoid
+                | Rescaling::HardSwish
+                | Rescaling::Curve
+                | Rescaling::Quantise,
             ) => {
                 vec![(inputs[0], bits[inputs[0]])]
             }
@@ -123,7 +138,7 @@ impl Lowering<'_> {
                 }
                 needs
             }
-            Rescaled::Mean => vec![(inputs[0], ring)],
+            Rescaled::Operation(Rescaling::Scale) | Rescaled::Mean => vec![(inputs[0], ring)],
         }
     }
 
@@ -162,6 +177,8 @@ impl Lowering<'_> {
                 rounding = scaled(rescale);
                 self.curve(node, ring)
             }
+            Rescaled::Operation(Rescaling::Quantise) => return self.levels(node, rescale),
+            Rescaled::Operation(Rescaling::Scale) => return self.scaled(node, rescale, ring),
             Rescaled::Operation(Rescaling::Gate) => {
                 let (x, second) = (self.nodes[&(first, ring)], self.inputs(node)[1]);
                 let gate = self.gate(second, ring);

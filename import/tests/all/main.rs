@@ -1,5 +1,6 @@
 //! The tests of this crate, in one binary.
 
+mod grids;
 mod import;
 mod model_file;
 mod moves;

@@ -165,13 +165,7 @@ impl Op {
             }
             Self::BatchNorm { .. } => {
                 let affine = self.affine(tensors)?.expect("it is a batch norm");
-                let mut y = x.to_vec();
-                for (plane, (a, b)) in y.chunks_exact_mut(shape.plane()).zip(affine) {
-                    plane
-                        .iter_mut()
-                        .for_each(|v| *v = f64::from(*v).mul_add(a, b) as f32);
-                }
-                y
+                normed(x, &affine, shape.plane())
             }
             Self::Relu => x.iter().map(|v| v.max(0.0)).collect(),
             Self::SignedRelu { shift, sign } => {
@@ -211,6 +205,10 @@ impl Op {
                 let gated = |(i, v): (usize, &f32)| v * inputs[1].0[i / shape.plane()];
                 x.iter().enumerate().map(gated).collect()
             }
+            Self::Quantise { scale, low, high } => {
+                quantised(x, *scale as f32, *low as f32, *high as f32)
+            }
+            Self::Scale { factor } => x.iter().map(|v| (f64::from(*v) * factor) as f32).collect(),
             Self::AvgPool {
                 window,
                 counts_padding,
@@ -225,6 +223,23 @@ impl Op {
             Self::Flatten => x.to_vec(),
         })
     }
+}
+
+/// Each channel times its factor, plus its constant.
+#[expect(clippy::cast_possible_truncation, reason = "values are f32")]
+fn normed(x: &[f32], affine: &[(f64, f64)], plane: usize) -> Vec<f32> {
+    let mut y = x.to_vec();
+    for (plane, &(a, b)) in y.chunks_exact_mut(plane).zip(affine) {
+        plane
+            .iter_mut()
+            .for_each(|v| *v = f64::from(*v).mul_add(a, b) as f32);
+    }
+    y
+}
+
+fn quantised(x: &[f32], scale: f32, low: f32, high: f32) -> Vec<f32> {
+    let level = |v: &f32| (v / scale).round_ties_even().clamp(low, high);
+    x.iter().map(|v| level(v) * scale).collect()
 }
 
 fn signed_relu(x: &[f32], shift: &[f32], sign: &[f32], plane: usize) -> Vec<f32> {

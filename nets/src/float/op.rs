@@ -114,6 +114,21 @@ pub enum Op {
     /// Each channel of the first input times the second input's one value of that channel: the
     /// gate of a squeeze-and-excite block.
     Gate,
+    /// n·scale, where n is the integer nearest to x / scale, the even one of two, clipped to low..=high: what a
+    /// `QuantizeLinear` and the `DequantizeLinear` behind it make of x. Zero stays zero.
+    Quantise {
+        /// The distance of neighbours.
+        scale: f64,
+        /// The least integer, at most 0.
+        low: i64,
+        /// The greatest integer, at least 0.
+        high: i64,
+    },
+    /// factor·x, with a public factor.
+    Scale {
+        /// The factor.
+        factor: f64,
+    },
     /// Mean under the window.
     AvgPool {
         /// Kernel, stride, padding.
@@ -228,6 +243,10 @@ pub enum Rescaling {
     Curve,
     /// [`Op::Gate`].
     Gate,
+    /// [`Op::Quantise`].
+    Quantise,
+    /// [`Op::Scale`].
+    Scale,
 }
 
 /// A convolution or a fully connected layer, seen as a convolution.
@@ -287,6 +306,8 @@ impl Op {
             Self::HardSwish => Kind::Rescales(Rescaling::HardSwish),
             Self::Curve { .. } => Kind::Rescales(Rescaling::Curve),
             Self::Gate => Kind::Rescales(Rescaling::Gate),
+            Self::Quantise { .. } => Kind::Rescales(Rescaling::Quantise),
+            Self::Scale { .. } => Kind::Rescales(Rescaling::Scale),
         }
     }
 
@@ -313,6 +334,7 @@ impl Op {
             | Self::Slice { .. }
             | Self::Subsample { .. }
             | Self::PadChannels { .. }
+            | Self::Scale { .. }
             | Self::Pick { .. }
             | Self::Reorder { .. }
             | Self::Neg
@@ -323,7 +345,8 @@ impl Op {
             | Self::HardSigmoid
             | Self::HardSwish
             | Self::Curve { .. }
-            | Self::Gate => false,
+            | Self::Gate
+            | Self::Quantise { .. } => false,
         }
     }
 
@@ -370,6 +393,8 @@ impl Op {
             | Self::HardSwish
             | Self::Curve { .. }
             | Self::Gate
+            | Self::Quantise { .. }
+            | Self::Scale { .. }
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
             | Self::Add
@@ -405,6 +430,8 @@ impl Op {
             | Self::HardSwish
             | Self::Curve { .. }
             | Self::Gate
+            | Self::Quantise { .. }
+            | Self::Scale { .. }
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
             | Self::Add
@@ -442,6 +469,8 @@ impl Op {
             | Self::HardSwish
             | Self::Curve { .. }
             | Self::Gate
+            | Self::Quantise { .. }
+            | Self::Scale { .. }
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
             | Self::Add
@@ -513,6 +542,8 @@ impl Op {
             | Self::HardSwish
             | Self::Curve { .. }
             | Self::Gate
+            | Self::Quantise { .. }
+            | Self::Scale { .. }
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
             | Self::Add
@@ -554,6 +585,8 @@ impl Op {
             | Self::HardSwish
             | Self::Curve { .. }
             | Self::Gate
+            | Self::Quantise { .. }
+            | Self::Scale { .. }
             | Self::Add
             | Self::Concat
             | Self::ChannelShuffle { .. }
@@ -617,6 +650,8 @@ impl Op {
             | Self::HardSwish
             | Self::Curve { .. }
             | Self::Gate
+            | Self::Quantise { .. }
+            | Self::Scale { .. }
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
             | Self::Add
@@ -650,6 +685,8 @@ impl Operator for Op {
             Self::HardSwish => "hard-swish",
             Self::Curve { curve } => curve.name(),
             Self::Gate => "gate",
+            Self::Quantise { .. } => "quantise",
+            Self::Scale { .. } => "scale",
             Self::AvgPool { .. } => "avg-pool",
             Self::GlobalAvgPool => "global-avg-pool",
             Self::Add => "add",
@@ -679,6 +716,8 @@ impl Operator for Op {
             | Self::MaxPool { .. }
             | Self::HardSigmoid
             | Self::HardSwish
+            | Self::Quantise { .. }
+            | Self::Scale { .. }
             | Self::Curve { .. }
             | Self::AvgPool { .. }
             | Self::GlobalAvgPool
@@ -727,6 +766,9 @@ impl Operator for Op {
             Self::Gate => Err(format!("it gates {x} by {}", inputs[1])),
             Self::Clip { top } if top.is_finite() && top > 0.0 => Ok(x),
             Self::Clip { top } => Err(format!("it clips at {top}")),
+            Self::Quantise { scale, low, high } => quantised(x, scale, low, high),
+            Self::Scale { factor } if factor.is_normal() => Ok(x),
+            Self::Scale { factor } => Err(format!("its factor is {factor}")),
             Self::AvgPool {
                 window,
                 counts_padding: true,
@@ -755,6 +797,17 @@ impl Operator for Op {
             None => Ok(()),
         }
     }
+}
+
+/// The most that an integer of [`Op::Quantise`] can be.
+const MAX_LEVEL: i64 = 1 << 16;
+
+fn quantised(x: Shape, scale: f64, low: i64, high: i64) -> Result<Shape, String> {
+    let levels = low <= 0 && high >= 0 && low < high && -low <= MAX_LEVEL && high <= MAX_LEVEL;
+    if levels && scale.is_normal() && scale > 0.0 {
+        return Ok(x);
+    }
+    Err(format!("it has steps of {scale} from {low} to {high}"))
 }
 
 /// Refuses bounds that nothing lies between, or none at all.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
 use super::geometry::Geometry;
+use super::grid::InputGrid;
 use crate::Error;
 use crate::shape::Shape;
 
@@ -132,6 +133,9 @@ pub struct Preprocessing {
     /// How the picture gets the sides of the input.
     #[serde(default, skip_serializing_if = "Geometry::is_default")]
     pub geometry: Geometry,
+    /// The integers that the values are rounded to, where the network has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grid: Option<InputGrid>,
 }
 
 impl Preprocessing {
@@ -143,6 +147,7 @@ impl Preprocessing {
             mean,
             std,
             geometry: Geometry::default(),
+            grid: None,
         }
     }
 
@@ -161,6 +166,7 @@ impl Preprocessing {
         if !good {
             return Err(Error::Damaged("preprocessing does not make sense".into()));
         }
+        self.grid.as_ref().map_or(Ok(()), InputGrid::check)?;
         self.geometry.check(self.shape)
     }
 
@@ -209,6 +215,16 @@ impl Preprocessing {
             ((f64::from(p) / 255.0 - self.mean[c]) / self.std[c]) as f32
         };
         Ok(pixels.iter().enumerate().map(value).collect())
+    }
+
+    /// Input values in the unit of the integers that they are rounded to, where the network has its own.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "levels are small")]
+    pub fn rounded(&self, values: Vec<f32>) -> Vec<f32> {
+        match &self.grid {
+            Some(grid) => values.iter().map(|&v| grid.encode(v) as f32).collect(),
+            None => values,
+        }
     }
 
     /// The largest magnitude that an input value can have.

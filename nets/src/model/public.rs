@@ -125,6 +125,13 @@ impl PublicModel {
                 self.preprocessing.shape, input.shape
             ));
         }
+        if let Some(grid) = &self.preprocessing.grid {
+            let ring = input.bits();
+            let held = |v: i32| (ring.min_signed()..=ring.max_signed()).contains(&v.into());
+            if input.fixed.scale != 0 || !held(grid.low) || !held(grid.high) {
+                return bad("its inputs are not the integers that it takes".into());
+            }
+        }
         if let Some(calibration) = &self.calibration {
             let checked = calibration.check(self.preprocessing.shape.channels);
             checked.or_else(bad)?;
@@ -174,10 +181,11 @@ impl PublicModel {
                 found: values.len(),
             });
         }
-        Ok(values
-            .iter()
-            .map(|&v| input.fixed.encode(f64::from(v)))
-            .collect())
+        let encode = |&v: &f32| match &self.preprocessing.grid {
+            Some(grid) => grid.encode(v),
+            None => input.fixed.encode(f64::from(v)),
+        };
+        Ok(values.iter().map(encode).collect())
     }
 
     /// The logits that the integers of the output stand for.

@@ -42,7 +42,7 @@ fn floats_follow_their_formulas() {
         var: name("var"),
         eps: 0.5,
     };
-    let cases: [(Op, Formula); 9] = [
+    let cases: [(Op, Formula); 11] = [
         (Op::Relu, |x, _| if x > 0.0 { x } else { 0.0 }),
         (Op::Clip { top: 2.5 }, |x, _| x.clamp(0.0, 2.5)),
         (Op::LeakyRelu { slope: 0.125 }, |x, _| {
@@ -53,6 +53,15 @@ fn floats_follow_their_formulas() {
                 slope: name("slope"),
             },
             |x, c| if x < 0.0 { x * SLOPE[c] } else { x },
+        ),
+        (Op::Scale { factor: -0.375 }, |x, _| -0.375 * x),
+        (
+            Op::Quantise {
+                scale: 0.25,
+                low: -5,
+                high: 7,
+            },
+            |x, _| (x * 4.0).clamp(-5.0, 7.0).round_ties_even() / 4.0,
         ),
         (Op::HardSigmoid, |x, _| (x + 3.0).clamp(0.0, 6.0) / 6.0),
         (Op::HardSwish, |x, _| x * ((x + 3.0).clamp(0.0, 6.0) / 6.0)),

@@ -6,6 +6,7 @@ mod bounds;
 mod chestnet;
 mod dense;
 mod densenet;
+mod grids;
 mod imported;
 mod mobile_block;
 mod openings;

@@ -89,6 +89,9 @@ pub const fn number(op: &Op) -> usize {
         Op::Curve { .. } => 26,
         // This is made by import, of others.
         Op::SignedRelu { .. } => 27,
+        // Networks with scales of their own are in `super::grids`.
+        Op::Quantise { .. } => 28,
+        Op::Scale { .. } => 29,
     }
 }
 
