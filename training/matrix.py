@@ -184,7 +184,7 @@ def trial(args, name, exporter, files):
     folder = args.out / "onnx" / name
     file, image, reference = folder / f"{exporter}.onnx", folder / "image.f32", folder / f"{exporter}.json"
     if not file.exists():
-        reference.unlink(missing_ok=True)  # of weights that are gone: statistics differ a little from run to run
+        reference.unlink(missing_ok=True)  # of weights that are gone
         folder.mkdir(parents=True, exist_ok=True)
         images = torch.stack([tensor(np.asarray(Image.open(f))) for f in files])
         images = nn.functional.interpolate(images, size_of(name), mode="bilinear", antialias=True)
