@@ -182,8 +182,9 @@ def trial(args, name, exporter, files):
     """One network through one exporter."""
     record = {"network": name, "exporter": exporter}
     folder = args.out / "onnx" / name
-    file, image = folder / f"{exporter}.onnx", folder / "image.f32"
+    file, image, reference = folder / f"{exporter}.onnx", folder / "image.f32", folder / f"{exporter}.json"
     if not file.exists():
+        reference.unlink(missing_ok=True)  # of weights that are gone
         folder.mkdir(parents=True, exist_ok=True)
         images = torch.stack([tensor(np.asarray(Image.open(f))) for f in files])
         images = nn.functional.interpolate(images, size_of(name), mode="bilinear", antialias=True)
@@ -197,7 +198,6 @@ def trial(args, name, exporter, files):
         images[0].numpy().tofile(image)
         del net
     x = np.fromfile(image, np.float32).reshape(1, 3, size_of(name), size_of(name))
-    reference = folder / f"{exporter}.json"
     if not reference.exists():
         session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
         outputs = session.run(None, {session.get_inputs()[0].name: x})
@@ -226,7 +226,8 @@ def trial(args, name, exporter, files):
             record |= {"not_imported": said(err), "import_code": code}
         else:
             report = json.loads(out)
-            record["logit_difference"] = report.get("max_logit_difference")
+            record["logit_difference"] = report["max_logit_difference"]
+            record["faults"] = len(report["faults"])  # accepted ones
             record["model_mb"] = round(model.stat().st_size / 1e6, 1)
         for left in args.out.glob("model.*"):
             left.unlink()
@@ -262,7 +263,7 @@ def summarise(out):
     trials = latest(out / "results.jsonl")
     names = list(dict.fromkeys(name for name, _ in trials))
     table = ["| network | legacy | dynamo | largest difference | import: CPU s | MB |", "|---|---|---|--:|--:|--:|"]
-    counts, fails = {}, []
+    fails = []
     for name in names:
         records = [trials.get((name, e)) for e in EXPORTERS]
         cells = [outcome(r) if r else "" for r in records]
@@ -273,13 +274,15 @@ def summarise(out):
             f"| {name} | {cells[0]} | {cells[1]} | {show(most('difference'), '{:.1e}')} "
             f"| {show(most('import_cpu_s'), '{:.0f}')} | {show(most('import_mb'), '{:.0f}')} |"
         )
-        kind = "both" if len(there) == 2 and cells[0] == cells[1] == "imported" else "not both"
-        counts[kind] = counts.get(kind, 0) + 1
         for record, cell in zip(records, cells):
             if record and cell not in ("imported", "read"):
                 cause = record.get("exporter_failed") or record.get("refused") or record.get("not_imported") or record.get("difference")
                 fails.append(f"- {name}, {record['exporter']}, {cell}: {cause}")
-    text = "\n".join(table) + f"\n\n{counts.get('both', 0)} of {len(names)} import from both exporters.\n"
+    table += ["", f"{len(names)} networks."]
+    for exporter in EXPORTERS:
+        cells = [outcome(record) for (_, e), record in trials.items() if e == exporter]
+        table.append(f"{exporter}: " + ", ".join(f"{cells.count(c)} {c}" for c in sorted(set(cells))) + ".")
+    text = "\n".join(table) + "\n"
     (out / "table.md").write_text(text)
     (out / "fails.md").write_text("\n".join(fails) + "\n")
     return text
