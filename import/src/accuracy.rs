@@ -184,21 +184,30 @@ pub(crate) fn narrowest<T>(
     }
 }
 
-/// Compares the integer network with the float network on samples, whose float logits are given. With an `accuracy`
-/// it ends where this is known not to be held, and counts no values that wrapped.
+/// Where a comparison ends: what is beyond is not held.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Of the largest difference of a probability.
+    pub(crate) largest: f64,
+    /// Of the differences where the float network is undecided.
+    pub(crate) undecided: f64,
+}
+
+/// Compares the integer network with the float network on samples, whose float logits are given. With limits
+/// it ends where these are known not to be held, and counts no values that wrapped.
 #[expect(clippy::cast_precision_loss, reason = "means")]
 pub(crate) fn compare(
     public: &PublicModel,
     weights: &PrivateWeights,
     samples: &[(&Vec<f32>, &Vec<f64>)],
-    accuracy: Option<f64>,
+    until: Option<Limits>,
     steps: &mut Steps<'_>,
 ) -> Result<WidthReport, Error> {
     let mut report = WidthReport::default();
     let mut undecided = 0.0;
     for &(sample, expected) in samples {
         steps.compare();
-        let (found, wrapped) = logits(public, weights, sample, accuracy.is_none())?;
+        let (found, wrapped) = logits(public, weights, sample, until.is_none())?;
         report.images += 1;
         report.wrapped += wrapped;
         report.same_top += usize::from(top(expected) == top(&found));
@@ -215,8 +224,10 @@ pub(crate) fn compare(
         let (p, q) = (public.probabilities(&even), public.probabilities(&moved));
         undecided += difference(&p, &q).0.powi(2);
         let least = (undecided / samples.len() as f64).sqrt();
-        let least = report.max_probability_difference.max(least);
-        if accuracy.is_some_and(|accuracy| least > accuracy) {
+        let missed = |limits: Limits| {
+            report.max_probability_difference > limits.largest || least > limits.undecided
+        };
+        if until.is_some_and(missed) {
             break;
         }
     }

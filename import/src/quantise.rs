@@ -8,7 +8,7 @@ use nets::{
     Source, Tensors, fold,
 };
 
-use crate::accuracy::{Precision, WeightBits, WidthReport, compare, held_out, narrowest};
+use crate::accuracy::{Limits, Precision, WeightBits, WidthReport, compare, held_out, narrowest};
 use crate::calibrate::{self, Peaks};
 use crate::equalise::equalise;
 use crate::extensions::cheapened;
@@ -236,6 +236,10 @@ fn search(
     let shown: Vec<_> = shown
         .map(|i| (&samples[i], &calibrated.logits[i]))
         .collect();
+    let limits = Limits {
+        largest: accuracy,
+        undecided: accuracy,
+    };
     let ((precision, quantised, mut report), tried) = narrowest(accuracy, |precision| {
         let options = options.with(precision);
         let quantised = calibrated.lower(source, &options, true)?;
@@ -243,10 +247,14 @@ fn search(
         let mut report = WidthReport {
             weight_bits: precision.weight_bits,
             activation_bits: options.activation_bits,
-            ..compare(public, weights, &unseen, Some(accuracy), steps)?
+            ..compare(public, weights, &unseen, Some(limits), steps)?
         };
         if report.is_within(accuracy) {
-            let seen = compare(public, weights, &shown, Some(accuracy), steps)?;
+            let limits = Limits {
+                undecided: f64::INFINITY,
+                ..limits
+            };
+            let seen = compare(public, weights, &shown, Some(limits), steps)?;
             let largest = seen.max_probability_difference;
             report.max_probability_difference = report.max_probability_difference.max(largest);
         }

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use identity::Identity;
 use serde::Serialize;
 
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::identity::{own_file, usual_name};
 use crate::ui::Ui;
 
@@ -53,12 +53,24 @@ pub(crate) fn identity(command: &IdentityCommand, ui: Ui) -> Outcome<()> {
         IdentityCommand::New(NewArgs { out, name }) => {
             let file = out.clone().map_or_else(own_file, Ok)?;
             let name = name.clone().unwrap_or_else(usual_name);
+            if file.exists() {
+                return Err(Failure::input(format!(
+                    "{} exists, and a key is never replaced: `blindray identity show` shows it, --out FILE makes another one",
+                    file.display()
+                )));
+            }
             let made = Identity::generate(&name)?;
             made.save(&file)?;
             show(&made, file, false, ui)
         }
         IdentityCommand::Show(ShowArgs { file, certificate }) => {
             let file = file.clone().map_or_else(own_file, Ok)?;
+            if !file.exists() {
+                return Err(Failure::input(format!(
+                    "{} is not there: `blindray identity new` makes a key",
+                    file.display()
+                )));
+            }
             show(&Identity::open(&file)?, file, *certificate, ui)
         }
     }

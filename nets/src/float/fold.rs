@@ -25,13 +25,14 @@ use crate::shape::{Shape, Window};
 /// Those of [`FloatModel::check`].
 pub fn fold(model: &FloatModel) -> Result<FloatModel, Error> {
     model.check()?;
-    let (mut folded, mut changed) = pass(model)?;
+    // A pool that takes padding of its own can go before the convolution that had it.
+    let (mut folded, mut changed) = pass(&pad_first(model.clone())?)?;
     // A convolution that moved behind a pool may now have a batch norm behind it, and two batch norms
     // may now follow one another.
     while changed {
         (folded, changed) = pass(&folded)?;
     }
-    fully_connect(pad_first(folded)?)
+    fully_connect(folded)
 }
 
 /// Padding that is not below the kernel becomes an operation of its own before the window.
