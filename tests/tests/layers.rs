@@ -79,6 +79,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "backbones",
             "import",
             "secure",
+            "onnx",
             "testkit",
         ],
     ),
