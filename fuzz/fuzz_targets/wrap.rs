@@ -16,7 +16,12 @@ pub fn wrap(syntax: &str, input: &[u8]) -> Option<Vec<u8>> {
     element(&mut file, (2, 0x10), *b"UI", syntax.as_bytes());
     let colour = flags & 1 == 1;
     let word = |value: u8| u16::from(value).to_le_bytes();
-    element(&mut file, (0x28, 2), *b"US", &word(if colour { 3 } else { 1 }));
+    element(
+        &mut file,
+        (0x28, 2),
+        *b"US",
+        &word(if colour { 3 } else { 1 }),
+    );
     let photometric: &[u8] = match (colour, flags & 4 == 4) {
         (false, _) => b"MONOCHROME2 ",
         (true, false) => b"RGB ",

@@ -14,6 +14,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 import torch.nn.functional as F
@@ -147,6 +148,18 @@ LOGITS = {
 }
 
 
+def without_notes(model):
+    """The same without what the exporter notes about the machine: traces of calls, with paths."""
+    nodes = list(model.graph.node)
+    for function in model.functions:
+        nodes += function.node
+    values = [*model.graph.input, *model.graph.output, *model.graph.value_info]
+    for part in [model, model.graph, *nodes, *values, *model.graph.initializer]:
+        del part.metadata_props[:]
+        part.doc_string = ""
+    return model
+
+
 def make(folder, name, exporter):
     torch.manual_seed(len(name))
     network = NETWORKS[name]().eval()
@@ -162,6 +175,7 @@ def make(folder, name, exporter):
         torch.onnx.export(network, x, str(path), opset_version=17, dynamo=False)
     else:
         torch.onnx.export(network, (x,), str(path), dynamo=True, external_data=False)
+        onnx.save(without_notes(onnx.load(path)), path)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     outputs = session.run(None, {session.get_inputs()[0].name: x.numpy()})
     if name in LOGITS:
