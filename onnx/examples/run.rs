@@ -21,9 +21,11 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let (Some(file), Some(input)) = (arguments.next(), arguments.next()) else {
-        return Err("give an ONNX file and a file of 32-bit floats".into());
+    let Some(file) = arguments.next() else {
+        println!("usage: run FILE.onnx INPUT.f32");
+        return Ok(());
     };
+    let input = arguments.next().ok_or("give a file of 32-bit floats too")?;
     let network = onnx::load(Path::new(&file))?;
     let bytes = std::fs::read(input)?;
     let (floats, []) = bytes.as_chunks() else {
