@@ -53,13 +53,13 @@ pub(crate) fn identity(command: &IdentityCommand, ui: Ui) -> Outcome<()> {
         IdentityCommand::New(NewArgs { out, name }) => {
             let file = out.clone().map_or_else(own_file, Ok)?;
             let name = name.clone().unwrap_or_else(usual_name);
+            let made = Identity::generate(&name)?;
             if file.exists() {
                 return Err(Failure::input(format!(
                     "{} exists, and a key is never replaced: `blindray identity show` shows it, --out FILE makes another one",
                     file.display()
                 )));
             }
-            let made = Identity::generate(&name)?;
             made.save(&file)?;
             show(&made, file, false, ui)
         }
