@@ -49,6 +49,11 @@ proptest! {
                 scope.spawn(move || {
                     write_all(&**wire, bytes, writes).expect("written");
                     wire.end();
+                    // The end may be owed while the line is full: whoever waits pays.
+                    let wanted = Ready { read: false, write: true };
+                    for _ in 0..500 {
+                        wire.wait(wanted, Duration::from_millis(20)).expect("it waits");
+                    }
                 })
             });
             let readers = [0, 1].map(|end: usize| {
