@@ -51,7 +51,7 @@ proptest! {
                     wire.end();
                     // The end may be owed while the line is full: whoever waits pays.
                     let wanted = Ready { read: false, write: true };
-                    for _ in 0..500 {
+                    for _ in 0..20_000 {
                         wire.wait(wanted, Duration::from_millis(20)).expect("it waits");
                     }
                 })
