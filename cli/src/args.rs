@@ -1,15 +1,22 @@
 //! The command line: what can be written, and its help. What the words mean is in `settings`.
 
+mod import;
+mod infer;
+mod plan;
+mod serve;
+
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use channel::MAX_CONNECTIONS;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::IdentityCommand;
 use crate::cost::wire::Wire;
-use crate::identity::{ClientTrustArgs, KeyArgs, ServerTrustArgs};
-use crate::text::size;
+
+pub(crate) use self::import::ImportArgs;
+pub(crate) use self::infer::InferArgs;
+pub(crate) use self::plan::{BenchArgs, PlanArgs};
+pub(crate) use self::serve::ServeArgs;
 
 /// Two-party secure neural-network inference.
 ///
@@ -250,124 +257,6 @@ pub(crate) struct DemoArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ServeArgs {
-    #[command(flatten)]
-    pub(crate) model: ModelArgs,
-    /// Address to listen on; port 0 picks a free one.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7700")]
-    pub(crate) listen: String,
-    /// Stop after this many sessions.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) sessions: Option<u64>,
-    /// Serve at most this many sessions at the same time; others wait in order, and are told their place.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) parallel: u32,
-    /// Let at most this many clients wait in line; one more is refused, and may call again.
-    #[arg(long, value_name = "N", default_value_t = 16)]
-    pub(crate) waiting: u32,
-    /// End a session that lasts longer than this many seconds, whatever its client does.
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
-    pub(crate) max_session: u64,
-    /// End a session whose client takes longer over a message than --timeout and the time that its bytes take at this many a
-    /// second, such as 4KiB, however they drip.
-    #[arg(long, value_name = "SIZE", default_value = "4KiB", value_parser = size)]
-    pub(crate) least_rate: u64,
-    /// Let a client ask about at most this many images in a session; one that asks about more is refused. Each finding tells a
-    /// little about the weights, to a client that does not follow the protocol more than to others: allow no more than are needed.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) max_images: u32,
-    /// The modes that clients may ask for, separated by commas. In fast mode a client also learns a little about the values
-    /// before the last bits were cut off.
-    #[arg(long, value_enum, value_name = "MODE,…", value_delimiter = ',', default_values_t = [Mode::Faithful, Mode::Fast])]
-    pub(crate) modes: Vec<Mode>,
-    /// Open no more of the outputs than this: each bit that clients see tells something about the weights.
-    #[arg(long, value_enum, default_value_t = Open::All)]
-    pub(crate) open: Open,
-    #[command(flatten)]
-    pub(crate) algorithms: AlgorithmArgs,
-    /// What makes correlated OTs in all sessions; clients are told. Silent OT keeps a few MiB of tables for each session.
-    #[arg(long, value_enum, default_value_t = Extension::Auto)]
-    pub(crate) extension: Extension,
-    /// The network to most clients, for which --extension auto and --objective time choose: lan (3 Gbit/s), wan (100 Mbit/s), or a rate and a round trip such as 1Gbit,20ms.
-    #[arg(long, value_name = "lan|wan|RATE,RTT", default_value = "lan")]
-    pub(crate) network: Wire,
-    /// Make correlated OTs in two threads of each session, ahead of the protocols: faster on a line of long delay, if both
-    /// parties do it.
-    #[arg(long)]
-    pub(crate) background: bool,
-    /// End when standard input ends: how `demo` takes its server with it.
-    #[arg(long, hide = true)]
-    pub(crate) end_with_stdin: bool,
-    #[command(flatten)]
-    pub(crate) key: KeyArgs,
-    #[command(flatten)]
-    pub(crate) trust: ClientTrustArgs,
-    #[command(flatten)]
-    pub(crate) link: LinkArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct InferArgs {
-    /// Address of the server, with its port.
-    #[arg(long, value_name = "HOST:PORT")]
-    pub(crate) connect: String,
-    /// Images to read: PNG, JPEG or DICOM, or folders of them.
-    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
-    pub(crate) input: Vec<PathBuf>,
-    /// Of files that hold several frames (DICOM), take this one, counted from 1.
-    #[arg(long, value_name = "N")]
-    pub(crate) frame: Option<NonZeroU32>,
-    /// How exact the secure result is.
-    #[arg(long, value_enum, default_value_t = Mode::Faithful)]
-    pub(crate) mode: Mode,
-    /// Ask nothing of the server if the session would take more than this many bytes, both ways, such as 500MB or 2GiB;
-    /// `plan` says what a model takes.
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    pub(crate) max_traffic: Option<u64>,
-    /// The protocols of linear layers: auto goes along with the server's choice; ot asks nothing of a server that uses homomorphic encryption
-    /// (ring-LWE), with which it rests on a lattice assumption that the image stays hidden.
-    #[arg(long, value_enum, default_value_t = Preset::Auto)]
-    pub(crate) preset: Preset,
-    /// Ask nothing of a server that makes correlated OTs by anything else than this; `auto` goes along with whatever it is. With
-    /// silent OT, that the image stays hidden rests on one assumption more, learning parity with noise.
-    #[arg(long, value_enum, default_value_t = Extension::Auto)]
-    pub(crate) extension: Extension,
-    /// Make correlated OTs in two threads, ahead of the protocols: faster on a line of long delay, if both
-    /// parties do it.
-    #[arg(long)]
-    pub(crate) background: bool,
-    /// Run the products ahead of the images where their algorithms can (ring-LWE): with an image at hand, less is left to do.
-    #[arg(long)]
-    pub(crate) ahead: bool,
-    /// Run the session over this many TCP connections. More than one may be faster on a line of long delay, and does not go
-    /// through a tunnel of one connection, nor through a balancer in front of several servers.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=MAX_CONNECTIONS as i64))]
-    pub(crate) connections: u8,
-    /// Wait in line for at most this many seconds where the server is busy with others.
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub(crate) max_wait: u64,
-    /// Accept only the model with this digest (64 hexadecimal digits).
-    #[arg(long, value_name = "DIGEST")]
-    pub(crate) expect_model: Option<String>,
-    /// Accept only the model whose public part is in this file, as `import` writes it.
-    #[arg(long, value_name = "FILE", conflicts_with = "expect_model")]
-    pub(crate) public: Option<PathBuf>,
-    /// Ask nothing of the server about an image that is unlike those that its model was made for; without it such an image is named
-    /// in a warning.
-    #[arg(long)]
-    pub(crate) strict_input: bool,
-    /// With --public: what a server with `serve --open` opens of that model.
-    #[arg(long, value_enum, default_value_t = Open::All, requires = "public")]
-    pub(crate) open: Open,
-    #[command(flatten)]
-    pub(crate) key: KeyArgs,
-    #[command(flatten)]
-    pub(crate) trust: ServerTrustArgs,
-    #[command(flatten)]
-    pub(crate) link: LinkArgs,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct ClearArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
@@ -380,182 +269,6 @@ pub(crate) struct ClearArgs {
     /// The arithmetic of the run.
     #[arg(long, value_enum, default_value_t = Arithmetic::Fixed)]
     pub(crate) arithmetic: Arithmetic,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ImportArgs {
-    /// The network as an ONNX file, as PyTorch exports it. An ONNX file does not say how images are normalised: give --mean and --std too.
-    #[arg(
-        long,
-        value_name = "FILE",
-        required_unless_present = "arch",
-        conflicts_with = "arch"
-    )]
-    pub(crate) onnx: Option<PathBuf>,
-    /// Instead of --onnx: a built-in architecture (resnet20, densenet-bc100, mobilenet-v2, …), with --weights; NAME-x is the one with X-operators.
-    #[arg(long, value_name = "NAME", requires = "weights")]
-    pub(crate) arch: Option<String>,
-    /// The weights of --arch: a safetensors file with the names of its PyTorch state dict.
-    #[arg(long, value_name = "FILE", requires = "arch")]
-    pub(crate) weights: Option<PathBuf>,
-    /// Mean of each channel, which is subtracted after the division by 255.
-    #[arg(
-        long,
-        value_name = "M,…",
-        value_delimiter = ',',
-        value_parser = finite,
-        requires = "onnx",
-        allow_hyphen_values = true
-    )]
-    pub(crate) mean: Vec<f64>,
-    /// Standard deviation of each channel, by which the difference is divided.
-    #[arg(long, value_name = "S,…", value_delimiter = ',', value_parser = deviation, requires = "onnx")]
-    pub(crate) std: Vec<f64>,
-    /// Each output is a finding of its own (sigmoid); without it the outputs exclude each other (softmax).
-    #[arg(long, requires = "onnx")]
-    pub(crate) multi_label: bool,
-    /// Resize the shorter side of an image to this length, then crop; without it the image is stretched to the input.
-    #[arg(long, value_name = "N")]
-    pub(crate) resize: Option<usize>,
-    /// The crop of the resized image; `ten` needs --resize.
-    #[arg(long, value_enum, default_value_t = Crop::Centre)]
-    pub(crate) crop: Crop,
-    /// The same as --crop ten.
-    #[arg(long, requires = "resize", conflicts_with = "crop")]
-    pub(crate) ten_crop: bool,
-    /// The filter of the resize.
-    #[arg(long, value_enum, default_value_t = Filter::Bilinear)]
-    pub(crate) filter: Filter,
-    /// Folder of PNG, JPEG and DICOM images, subfolders included; the values that they cause in the network decide the widths.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) calibrate: PathBuf,
-    /// Of files that hold several frames (DICOM), take this one, counted from 1.
-    #[arg(long, value_name = "N")]
-    pub(crate) frame: Option<NonZeroU32>,
-    /// Use at most this many calibration images.
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) images: u32,
-    /// Bits of a weight, 4 to 16; `auto` takes the fewest that keep to --accuracy.
-    #[arg(long, value_name = "BITS", default_value = "auto", value_parser = weight_bits)]
-    pub(crate) weight_bits: Auto,
-    /// With `--weight-bits auto`: the largest difference that is allowed between a probability of the integer network and of the float network.
-    #[arg(long, value_name = "P", default_value_t = 0.01, value_parser = accuracy)]
-    pub(crate) accuracy: f64,
-    /// Bits of an activation, 8 to 32; `--weight-bits auto` takes up to 4 more where --accuracy needs them.
-    #[arg(long, value_name = "BITS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(8..=32))]
-    pub(crate) activation_bits: u32,
-    /// What decides how far the values of an image may reach; the bytes that each choice takes are shown.
-    #[arg(long, value_enum, default_value_t = Ranges::Robust)]
-    pub(crate) ranges: Ranges,
-    /// Leave room for this many times what calibration shows; has no effect on what is proved.
-    #[arg(long, value_name = "FACTOR", default_value_t = 2.0, value_parser = margin)]
-    pub(crate) margin: f64,
-    /// Write the model although --accuracy is not held, values wrap, or the network says the same of all images. The model says so,
-    /// in every result.
-    #[arg(long)]
-    pub(crate) accept_accuracy_loss: bool,
-    /// Names of the outputs, separated by commas; default: those in the weights file, else numbers.
-    #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
-    pub(crate) labels: Vec<String>,
-    #[command(flatten)]
-    pub(crate) algorithms: AlgorithmArgs,
-    #[command(flatten)]
-    pub(crate) speed: SpeedArgs,
-    /// Where to write the model file.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: PathBuf,
-    /// Where to write the public part, for clients; default: NAME.public.json beside the model file NAME or NAME.bray.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) public: Option<PathBuf>,
-}
-
-/// A number, or nothing where the program chooses.
-pub(crate) type Auto = Option<u32>;
-
-/// A number that is no infinity.
-fn finite(given: &str) -> Result<f64, String> {
-    let number = given.parse().ok().filter(|n: &f64| n.is_finite());
-    number.ok_or_else(|| "it is no finite number".into())
-}
-
-fn deviation(given: &str) -> Result<f64, String> {
-    let number = finite(given).ok().filter(|n| *n > 0.0);
-    number.ok_or_else(|| "it is no number above 0".into())
-}
-
-fn accuracy(given: &str) -> Result<f64, String> {
-    let number = finite(given).ok().filter(|n| 0.0 < *n && *n < 1.0);
-    number.ok_or_else(|| "it is no number above 0 and below 1".into())
-}
-
-fn margin(given: &str) -> Result<f64, String> {
-    let number = finite(given).ok().filter(|n| (1.0..=1024.0).contains(n));
-    number.ok_or_else(|| "it is no number from 1 to 1024".into())
-}
-
-fn weight_bits(given: &str) -> Result<Auto, String> {
-    match given.parse() {
-        _ if given == "auto" => Ok(None),
-        Ok(bits) if (4..=16).contains(&bits) => Ok(Some(bits)),
-        _ => Err("it is neither `auto` nor a number from 4 to 16".into()),
-    }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PlanArgs {
-    /// A .bray file, `chestnet` for the embedded network, or a backbone, which gets random weights (densenet121, mobilenet-v2, …).
-    #[arg(long, value_name = "M", required_unless_present = "ablation")]
-    pub(crate) model: Option<String>,
-    /// Rows and columns of a backbone's input; default: 224, with --ablation 320.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=2048))]
-    pub(crate) size: Option<u32>,
-    /// Number of a backbone's outputs; default: 14.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    pub(crate) classes: Option<u32>,
-    /// Which system's protocols to plan.
-    #[arg(long, value_enum, default_value_t = PlanPreset::Auto)]
-    pub(crate) preset: PlanPreset,
-    #[command(flatten)]
-    pub(crate) speed: SpeedArgs,
-    /// What the choice of algorithms keeps small.
-    #[arg(long, value_enum, default_value_t = Objective::Bytes)]
-    pub(crate) objective: Objective,
-    /// How exact the secure result is.
-    #[arg(long, value_enum, default_value_t = Mode::Faithful)]
-    pub(crate) mode: Mode,
-    /// Bits of a backbone's weight; default: 10.
-    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u32).range(2..=24))]
-    pub(crate) weight_bits: Option<u32>,
-    /// Most bits of a backbone's activation; default: 16.
-    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u32).range(4..=32))]
-    pub(crate) activation_bits: Option<u32>,
-    /// Also give the 1 x 1 layers of a backbone with X-operators (NAME-x) so many groups, between channel shuffles.
-    #[arg(long, value_name = "G", requires = "model", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub(crate) xop_pointwise: Option<u32>,
-    /// Compare networks instead: from CrypTFlow2 of 2022 to the cheapest network, one lever at a time.
-    #[arg(long, conflicts_with_all = ["model", "preset", "network", "extension", "objective", "mode", "xop_pointwise"])]
-    pub(crate) ablation: bool,
-    /// Draw the ablation into this SVG file.
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "ablation",
-        conflicts_with = "model"
-    )]
-    pub(crate) svg: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct BenchArgs {
-    /// Store the speed of this machine, for the estimates of `plan`.
-    #[arg(long)]
-    pub(crate) calibrate: bool,
-    /// The file to store it in; default: blindray/machine.json in your configuration folder.
-    #[arg(long, value_name = "FILE", requires = "calibrate")]
-    pub(crate) out: Option<PathBuf>,
-    /// What makes the correlated OTs of the operations; `auto` chooses for a LAN.
-    #[arg(long, value_enum, default_value_t = Extension::Auto)]
-    pub(crate) extension: Extension,
 }
 
 #[derive(Debug, Args)]
