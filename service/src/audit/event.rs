@@ -1,5 +1,9 @@
 //! What is recorded.
 
+use base64ct::{Base64Unpadded, Encoding as _};
+use channel::Connection;
+#[cfg(doc)]
+use channel::PeerIdentity;
 use serde::{Serialize, Serializer};
 
 use crate::store::Token;
@@ -11,12 +15,33 @@ const MAX_TEXT: usize = 1000;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
 #[expect(clippy::exhaustive_structs, reason = "callers write it out")]
 pub struct Party<'a> {
-    /// The fingerprint of its key; empty where nobody is asked who he is.
-    #[serde(serialize_with = "clipped", skip_serializing_if = "str::is_empty")]
-    pub key: &'a str,
+    /// What it is known by, written as fingerprints are: its key's fingerprint, or, where an authority answers for its name,
+    /// [`PeerIdentity::key`]. `None` where nobody is asked who he is.
+    #[serde(
+        serialize_with = "fingerprint",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub key: Option<&'a [u8; 32]>,
     /// What it is called, by name or address; empty where that is not known.
     #[serde(serialize_with = "clipped", skip_serializing_if = "str::is_empty")]
     pub name: &'a str,
+}
+
+impl<'a> Party<'a> {
+    /// The other end of a connection; its address is its name where nobody is asked who he is.
+    #[must_use]
+    pub fn peer(connection: &'a Connection) -> Self {
+        match connection.peer_identity() {
+            Some(identity) => Self {
+                key: Some(&identity.key),
+                name: &identity.name,
+            },
+            None => Self {
+                key: None,
+                name: connection.peer(),
+            },
+        }
+    }
 }
 
 /// How something ended.
@@ -165,6 +190,13 @@ pub(super) fn hex<S: Serializer>(
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives references")]
 fn maybe_hex<S: Serializer>(bytes: &Option<&[u8; 32]>, to: S) -> Result<S::Ok, S::Error> {
     bytes.map(|bytes| digits(bytes)).serialize(to)
+}
+
+/// As `identity::Fingerprint` writes it.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives references")]
+fn fingerprint<S: Serializer>(key: &Option<&[u8; 32]>, to: S) -> Result<S::Ok, S::Error> {
+    let text = key.map(|key| format!("SHA256:{}", Base64Unpadded::encode_string(key)));
+    text.serialize(to)
 }
 
 fn token_hex<S: Serializer>(token: &Token, to: S) -> Result<S::Ok, S::Error> {

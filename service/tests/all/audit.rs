@@ -75,7 +75,7 @@ fn digest(bytes: &[u8]) -> String {
 /// The events of the next test as they stand in lines.
 fn as_json() -> Vec<String> {
     let session = "02".repeat(16);
-    let parties = r#""client":{"key":"SHA256:client","name":"St. Elsewhere"},"server":"#;
+    let parties = r#""client":{"key":"SHA256:CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk","name":"St. Elsewhere"},"server":"#;
     vec![
         r#""event":"begun","program":"test 1"}"#.to_owned(),
         format!(
@@ -117,11 +117,11 @@ fn lines_say_what_happened_and_hold_each_other() {
     let audit = open(&path);
     let (client, server) = (
         Party {
-            key: "SHA256:client",
+            key: Some(&[9; 32]),
             name: "St. Elsewhere",
         },
         Party {
-            key: "",
+            key: None,
             name: "127.0.0.1:7700",
         },
     );
@@ -206,7 +206,7 @@ fn the_longest_texts_fit() {
         "\"".repeat(1001),
     ] {
         let party = Party {
-            key: &text,
+            key: None,
             name: &text,
         };
         let event = AuditEvent::Refused {
