@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod client;
 mod control;
 mod error;
@@ -13,6 +14,7 @@ mod tally;
 mod terms;
 mod traffic;
 
+pub use audit::{Audit, AuditError, AuditEvent, AuditLink, Broken, Chain, Ended, Party};
 pub use client::{Client, Request};
 pub use error::Error;
 pub use findings::{Comm, Finding, Findings, Times};
