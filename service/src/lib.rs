@@ -8,6 +8,7 @@ mod modes;
 mod progress;
 mod seed;
 mod server;
+mod store;
 mod tally;
 mod terms;
 mod traffic;
@@ -18,6 +19,12 @@ pub use findings::{Comm, Finding, Findings, Times};
 pub use modes::Modes;
 pub use progress::Progress;
 pub use server::{Served, Server, ServerOptions};
+#[doc(hidden)]
+pub use store::store_contract;
+pub use store::{
+    Account, Charge, ClientKey, Lot, MAX_LOT, MemoryStore, Owner, Quota, QuotaKind, Refusal, Stock,
+    Store, StoreError, Token, Usage, Verdict,
+};
 pub use terms::WIRE_VERSION;
 
 // What callers have to name of the crates below, besides `channel` and `nets`.
