@@ -11,8 +11,8 @@ use crate::kernel::bits::low;
 use crate::kernel::planes::low_planes;
 use crate::kernel::secret::make_room;
 use crate::stock::{
-    Draw, End, Form, Stock, begin, keys_form, planes_draw, put_keys, put_planes, put_words,
-    stock_len,
+    Draw, End, Form, Messages, Stock, begin, keys_form, planes_draw, put_keys, put_planes,
+    put_words, stock_len,
 };
 use crate::{Block, Error, RcotReceiver, RcotSender};
 
@@ -32,7 +32,7 @@ pub struct OtSender {
     pub(crate) source: Source<SenderPool>,
     sender: Role,
     /// Keys 0 and 1 of the rows of a super-tile, where they come from a stock.
-    pub(crate) tile: [Zeroizing<Vec<Block>>; 2],
+    pub(crate) tile: Messages<Block>,
 }
 
 /// Where the keys of random OTs come from.
@@ -231,11 +231,7 @@ impl OtSender {
     }
 
     /// `n` random OTs, their messages as words of which the lowest `bits` count.
-    pub(crate) fn words(
-        &mut self,
-        n: usize,
-        bits: Bits,
-    ) -> Result<[Zeroizing<Vec<u64>>; 2], Error> {
+    pub(crate) fn words(&mut self, n: usize, bits: Bits) -> Result<Messages<u64>, Error> {
         let form = Form::Words(bits);
         self.source.note(Draw { n, form });
         match &mut self.source {

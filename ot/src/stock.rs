@@ -46,6 +46,9 @@ pub enum End {
     Receiver,
 }
 
+/// The sender's two messages of each OT; the receiver's only one is the first.
+pub(crate) type Messages<T> = [Zeroizing<Vec<T>>; 2];
+
 /// Bytes of the number of draws, and of each draw.
 const COUNT: usize = 8;
 const DRAW: usize = 6;
@@ -222,11 +225,7 @@ impl Stock {
     }
 
     /// Choices, and messages as words.
-    pub(crate) fn words(
-        &mut self,
-        n: usize,
-        bits: Bits,
-    ) -> Result<(BitVec, [Zeroizing<Vec<u64>>; 2]), Error> {
+    pub(crate) fn words(&mut self, n: usize, bits: Bits) -> Result<(BitVec, Messages<u64>), Error> {
         let form = Form::Words(bits);
         let (choices, messages) = self.split(Draw { n, form })?;
         let words = messages.map(|message| {
@@ -243,7 +242,7 @@ impl Stock {
         &mut self,
         n: usize,
         width: usize,
-    ) -> Result<(BitVec, [Zeroizing<Vec<Block>>; 2]), Error> {
+    ) -> Result<(BitVec, Messages<Block>), Error> {
         let form = keys_form(width);
         if let Form::Words(bits) = form {
             let (choices, words) = self.words(n, bits)?;
