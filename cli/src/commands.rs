@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod audit;
 mod bench;
 pub(crate) mod clear;
 mod demo;
@@ -8,8 +9,10 @@ mod import;
 mod infer;
 mod judged;
 mod plan;
+mod seal;
 mod serve;
 
+pub(crate) use audit::{AuditCommand, audit};
 pub(crate) use bench::bench;
 pub(crate) use clear::clear;
 pub(crate) use demo::demo;
@@ -17,4 +20,5 @@ pub(crate) use identity::{IdentityCommand, identity};
 pub(crate) use import::import;
 pub(crate) use infer::infer;
 pub(crate) use plan::plan;
+pub(crate) use seal::{SealCommand, seal};
 pub(crate) use serve::serve;

@@ -2,6 +2,8 @@
 
 mod accuracy;
 mod ahead;
+#[cfg(unix)]
+mod audit;
 mod bad_input;
 mod dicom;
 mod end_to_end;
@@ -20,5 +22,7 @@ mod many_images;
 mod middle_boxes;
 mod models;
 mod plan;
+#[cfg(unix)]
+mod sealing;
 mod support;
 mod terminal;
