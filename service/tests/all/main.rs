@@ -3,6 +3,7 @@
 mod ahead;
 mod common;
 mod hostile;
+mod measuring;
 mod refusals;
 mod sessions;
 mod vanishing;
