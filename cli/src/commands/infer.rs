@@ -9,11 +9,16 @@ use crate::failure::{Failure, Outcome};
 use crate::inputs::Inputs;
 use crate::link::resolve;
 use crate::report::{accepted, unlike};
+use crate::results::Results;
 use crate::ui::Ui;
 use crate::{client, model};
 
 /// Asks a server for the findings of every input.
 pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
+    Results::begin(&args.form, &args.input, ui)?.of(|results| find(args, results, ui))
+}
+
+fn find(args: &InferArgs, results: &mut Results, ui: Ui) -> Outcome<()> {
     let addresses = resolve(&args.connect, &args.link)?;
     let expect = match &args.public {
         Some(file) => {
@@ -70,7 +75,7 @@ pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
             ));
         }
         let report = client::infer(&mut session, &image, ui);
-        ui.result(&report.map_err(|failure| failure.with(&image.name))?)?;
+        results.add(report.map_err(|failure| failure.with(&image.name))?)?;
     }
     Ok(())
 }

@@ -4,6 +4,8 @@ mod accuracy;
 mod ahead;
 mod bad_input;
 mod dicom;
+#[cfg(unix)]
+mod doctor;
 mod end_to_end;
 #[cfg(unix)]
 mod files;
@@ -19,6 +21,8 @@ mod limits;
 mod many_images;
 mod middle_boxes;
 mod models;
+mod pages;
 mod plan;
+mod shell;
 mod support;
 mod terminal;
