@@ -31,8 +31,34 @@ pub(crate) fn ps(args: &PsArgs, ui: Ui) -> Outcome<()> {
     ui.text(&shown(&status))
 }
 
-/// The answer to `GET /status`.
+/// What the server says of itself: its status, or where it has none, its metrics.
 fn ask(name: &str, found: &[SocketAddr]) -> Outcome<Value> {
+    let failed = |cause: String| {
+        Failure::run(format!(
+            "{name}: {cause}; is it the --status of `blindray serve`?"
+        ))
+    };
+    let (code, body) = parse(&get(name, found, "/status")?).map_err(failed)?;
+    let said = match code {
+        200 => serde_json::from_slice(&body).map_err(|e| format!("its answer is no JSON: {e}")),
+        404 => {
+            let answer = get(name, found, "/metrics")?;
+            parse(&answer).and_then(|(code, body)| match code {
+                200 => metrics(&String::from_utf8_lossy(&body)),
+                _ => Err(format!("it answers with the code {code}")),
+            })
+        }
+        _ => Err(format!("it answers with the code {code}")),
+    };
+    match said {
+        Ok(value @ Value::Object(_)) => Ok(value),
+        Ok(_) => Err(failed("its answer is no object".into())),
+        Err(cause) => Err(failed(cause)),
+    }
+}
+
+/// An answer of the server, with its headers.
+fn get(name: &str, found: &[SocketAddr], path: &str) -> Outcome<Vec<u8>> {
     let failed = |cause: String| Failure::run(format!("{name}: {cause}"));
     let connect = |address| TcpStream::connect_timeout(address, PATIENCE);
     let mut last = Err(ErrorKind::NotFound.into());
@@ -43,44 +69,56 @@ fn ask(name: &str, found: &[SocketAddr]) -> Outcome<Value> {
         }
     }
     let mut stream = last.map_err(|error| {
-        failed(format!("no server tells its status there: {error}; is `blindray serve --status {name}` running?"))
+        failed(format!(
+            "no server tells its status there: {error}; is `blindray serve --status {name}` running?"
+        ))
     })?;
     let io = |error: std::io::Error| failed(error.to_string());
     stream.set_read_timeout(Some(PATIENCE)).map_err(io)?;
     stream.set_write_timeout(Some(PATIENCE)).map_err(io)?;
     // Of this version an answer ends with its connection.
-    let request =
-        format!("GET /status HTTP/1.0\r\nHost: {name}\r\nAccept: application/json\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {name}\r\n\r\n");
     stream.write_all(request.as_bytes()).map_err(io)?;
     let mut answer = Vec::new();
     stream.take(MOST + 1).read_to_end(&mut answer).map_err(io)?;
-    if answer.len() as u64 > MOST {
-        return Err(failed("the answer is too long".into()));
+    match answer.len() as u64 > MOST {
+        true => Err(failed("the answer is too long".into())),
+        false => Ok(answer),
     }
-    parse(&answer)
-        .map_err(|cause| failed(format!("{cause}; is it the --status of `blindray serve`?")))
 }
 
-/// The JSON in an answer of HTTP.
-fn parse(answer: &[u8]) -> Result<Value, String> {
+/// The code and the body of an answer of HTTP.
+fn parse(answer: &[u8]) -> Result<(u16, Vec<u8>), String> {
+    let none = || "what answers there is no web server".to_owned();
     let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
-    let end = end.ok_or("what answers there is no web server")?;
-    let head =
-        std::str::from_utf8(&answer[..end]).map_err(|_| "what answers there is no web server")?;
-    let first = head.lines().next().unwrap_or_default();
-    let mut words = first.split(' ');
-    match (words.next(), words.next()) {
-        (Some(version), Some("200")) if version.starts_with("HTTP/") => {}
-        (Some(version), Some(code)) if version.starts_with("HTTP/") => {
-            return Err(format!("it answers with the code {code}"));
-        }
-        _ => return Err("what answers there is no web server".into()),
-    }
-    let value: Value = serde_json::from_slice(&answer[end + 4..])
-        .map_err(|e| format!("its answer is no JSON: {e}"))?;
-    match value.is_object() {
-        true => Ok(value),
-        false => Err("its answer is no object".into()),
+    let end = end.ok_or_else(none)?;
+    let head = std::str::from_utf8(&answer[..end]).map_err(|_| none())?;
+    let mut words = head.lines().next().unwrap_or_default().split(' ');
+    let version = words
+        .next()
+        .filter(|version| version.starts_with("HTTP/1."));
+    let code = words.next().and_then(|code| code.parse().ok());
+    let (Some(_), Some(code)) = (version, code) else {
+        return Err(none());
+    };
+    Ok((code, answer[end + 4..].to_vec()))
+}
+
+/// Samples in the text form of Prometheus, by name.
+fn metrics(text: &str) -> Result<Value, String> {
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    let samples = samples.filter_map(|line| {
+        let (name, value) = line.trim().rsplit_once(' ')?;
+        let value: f64 = value.parse().ok()?;
+        let name = name.strip_prefix("blindray_")?;
+        // The parts of a distribution are for machines.
+        let shown = !name.contains("_bucket{");
+        shown.then(|| (name.to_owned(), value.into()))
+    });
+    let found: serde_json::Map<String, Value> = samples.collect();
+    match found.is_empty() {
+        true => Err("it has no metrics of this program".into()),
+        false => Ok(Value::Object(found)),
     }
 }
 
@@ -89,6 +127,10 @@ fn word(value: &Value) -> String {
     match value {
         Value::Null => "–".to_owned(),
         Value::String(text) => text.clone(),
+        // Counters of metrics are whole.
+        Value::Number(number) => number
+            .as_f64()
+            .map_or_else(|| number.to_string(), |n| n.to_string()),
         other => other.to_string(),
     }
 }
@@ -115,39 +157,41 @@ fn lasted(value: &Value) -> String {
 /// The whole status: known fields in their order, and whatever else there is.
 fn shown(status: &Value) -> String {
     let mut out = String::new();
-    let model = &status["model"];
-    put(
-        &mut out,
-        format_args!(
-            "{} up {}, digest {}",
-            word(model),
-            lasted(&status["uptime_s"]),
-            word(&status["digest"])
-        ),
-    );
-    let sessions = status["sessions"].as_array().map_or(&[][..], Vec::as_slice);
-    put(
-        &mut out,
-        format_args!(
-            "sessions: {}; waiting in line: {}",
-            sessions.len(),
-            word(&status["waiting"])
-        ),
-    );
-    if !sessions.is_empty() {
-        let mut table = Table::new([
-            ("client", Side::Left),
-            ("since", Side::Right),
-            ("images", Side::Right),
-        ]);
-        for session in sessions {
-            table.row([
-                word(&session["client"]),
-                lasted(&session["since_s"]),
-                word(&session["images"]),
+    // Metrics name no model.
+    if let Some(model) = status.get("model") {
+        put(
+            &mut out,
+            format_args!(
+                "{} up {}, digest {}",
+                word(model),
+                lasted(&status["uptime_s"]),
+                word(&status["digest"])
+            ),
+        );
+        let sessions = status["sessions"].as_array().map_or(&[][..], Vec::as_slice);
+        put(
+            &mut out,
+            format_args!(
+                "sessions: {}; waiting in line: {}",
+                sessions.len(),
+                word(&status["waiting"])
+            ),
+        );
+        if !sessions.is_empty() {
+            let mut table = Table::new([
+                ("client", Side::Left),
+                ("since", Side::Right),
+                ("images", Side::Right),
             ]);
+            for session in sessions {
+                table.row([
+                    word(&session["client"]),
+                    lasted(&session["since_s"]),
+                    word(&session["images"]),
+                ]);
+            }
+            out += &table.to_string();
         }
-        out += &table.to_string();
     }
     for (key, value) in status.as_object().into_iter().flatten() {
         if !["model", "digest", "uptime_s", "sessions", "waiting"].contains(&key.as_str()) {
@@ -179,18 +223,33 @@ mod tests {
     #[test]
     fn answers_are_read_with_care() {
         let good = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{\"model\":\"x\"}\n";
-        assert_eq!(parse(good).expect("an object")["model"], "x");
-        for (bad, cause) in [
-            (&b""[..], "no web server"),
-            (b"SSH-2.0-x\r\n\r\n", "no web server"),
-            (b"\xff\xfe\r\n\r\n{}", "no web server"),
-            (b"HTTP/1.0 404 Not Found\r\n\r\n{}", "code 404"),
-            (b"HTTP/1.0 200 OK\r\n\r\n<html>", "no JSON"),
-            (b"HTTP/1.0 200 OK\r\n\r\n[1]", "no object"),
+        assert_eq!(parse(good), Ok((200, b"{\"model\":\"x\"}\n".to_vec())));
+        assert_eq!(
+            parse(b"HTTP/1.0 404 Not Found\r\n\r\n"),
+            Ok((404, Vec::new()))
+        );
+        for bad in [
+            &b""[..],
+            b"SSH-2.0-x\r\n\r\n",
+            b"\xff\xfe\r\n\r\n{}",
+            b"HTTP/1.0\r\n\r\n{}",
+            b"HTTP/1.0 2000000\r\n\r\n{}",
+            b"HTTP/1.0 200 OK\n\n{}",
         ] {
-            let error = parse(bad).expect_err(cause);
-            assert!(error.contains(cause), "{error}");
+            assert!(parse(bad).is_err());
         }
+    }
+
+    #[test]
+    fn metrics_are_a_status_too() {
+        let text = "# HELP blindray_sessions Sessions.\nblindray_sessions 3\nblindray_s_bucket{le=\"1\"} 2\nblindray_bytes{way=\"in\"} 1.5e3\ngo_info 1\n";
+        let found = metrics(text).expect("metrics");
+        assert_eq!(
+            found,
+            serde_json::json!({"sessions": 3.0, "bytes{way=\"in\"}": 1500.0})
+        );
+        assert_eq!(shown(&found), "bytes{way=\"in\"}: 1500\nsessions: 3\n");
+        assert!(metrics("go_info 1\n").is_err());
     }
 
     #[test]
@@ -212,6 +271,7 @@ mod tests {
             assert!(text.contains(words), "{words}: {text}");
         }
         assert!(!text.contains('\u{1b}'));
-        assert!(shown(&serde_json::json!({})).contains("sessions: 0"));
+        let least = serde_json::json!({"model": "x"});
+        assert!(shown(&least).contains("sessions: 0; waiting in line: –"));
     }
 }

@@ -31,6 +31,14 @@ pub(super) fn line(steps: Option<u64>, form: &str) -> ProgressBar {
     bar
 }
 
+/// The phase, its layers, and how many of them have begun.
+#[derive(Default)]
+struct Place {
+    phase: String,
+    begun: u64,
+    layers: u64,
+}
+
 /// What a bar shows, said by the party's thread and shown by another one.
 struct Told {
     traffic: Arc<Progress>,
@@ -39,8 +47,7 @@ struct Told {
     /// Bytes to come, as planned.
     planned: u64,
     begin: Instant,
-    /// The phase and the layer.
-    place: Mutex<String>,
+    place: Mutex<Place>,
 }
 
 impl Told {
@@ -62,8 +69,8 @@ fn payload(traffic: &Progress) -> u64 {
     all.saturating_sub(traffic.framing_sent() + traffic.framing_received())
 }
 
-/// The place, the bytes, and the time that is left if they pass as fast as until now.
-fn text(place: &str, moved: u64, planned: u64, gone: Duration) -> String {
+/// What matters most comes first: a narrow terminal cuts off the rest.
+fn text(place: &Place, moved: u64, planned: u64, gone: Duration) -> String {
     let left = match moved {
         0 => "?".to_owned(),
         _ => {
@@ -72,8 +79,13 @@ fn text(place: &str, moved: u64, planned: u64, gone: Duration) -> String {
             format!("{:.0}", gone.as_secs_f64() * rest)
         }
     };
+    let Place {
+        phase,
+        begun,
+        layers,
+    } = place;
     format!(
-        "{place}, {} of {} B, {left} s left",
+        "{phase}, {left} s left, layer {begun} of {layers}, {} of {} B",
         grouped(moved),
         grouped(planned)
     )
@@ -107,7 +119,7 @@ impl Bar {
             begin: Instant::now(),
             place: Mutex::default(),
         });
-        let bar = line(Some(planned), "{msg} {wide_bar}");
+        let bar = line(Some(planned), "{bar:12} {msg}");
         let (ticking, is_done, tell) = (bar.clone(), Arc::clone(&done), Arc::clone(&told));
         let ticker = std::thread::spawn(move || {
             while !is_done.load(Ordering::Relaxed) {
@@ -128,10 +140,15 @@ impl Bar {
 
     /// Says where the party is: in which phase, and how many of how many layers are done.
     pub(crate) fn reach(&self, phase: &str, (done, layers): (u64, u64)) {
-        if let Some(told) = &self.told {
-            let place = format!("{phase}, layer {} of {layers}", (done + 1).min(layers));
-            *told.place.lock().unwrap_or_else(PoisonError::into_inner) = place;
-        }
+        let Some(told) = &self.told else { return };
+        let mut place = told.place.lock().unwrap_or_else(PoisonError::into_inner);
+        // Layers run side by side, and one may begin after others that come later.
+        let before = if place.phase == phase { place.begun } else { 0 };
+        *place = Place {
+            phase: phase.to_owned(),
+            begun: (done + 1).min(layers).max(before),
+            layers,
+        };
     }
 }
 
@@ -179,12 +196,17 @@ mod tests {
     #[test]
     fn what_is_left_follows_from_what_has_passed() {
         let gone = Duration::from_secs(3);
-        let said = text("ahead, layer 3 of 57", 1_000_000, 5_000_000, gone);
+        let place = Place {
+            phase: "ahead".into(),
+            begun: 3,
+            layers: 57,
+        };
+        let said = text(&place, 1_000_000, 5_000_000, gone);
         assert_eq!(
             said,
-            "ahead, layer 3 of 57, 1,000,000 of 5,000,000 B, 12 s left"
+            "ahead, 12 s left, layer 3 of 57, 1,000,000 of 5,000,000 B"
         );
-        assert!(text("x", 0, 5, gone).ends_with(" ? s left"));
-        assert!(text("x", 5, 5, gone).ends_with(" 0 s left"));
+        assert!(text(&place, 0, 5, gone).contains(" ? s left"));
+        assert!(text(&place, 5, 5, gone).contains(" 0 s left"));
     }
 }

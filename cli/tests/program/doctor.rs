@@ -189,25 +189,28 @@ fn each_step_of_the_way_can_fail() {
     );
 }
 
-/// A web server of one answer.
-fn answers(answer: &'static [u8]) -> String {
+/// A web server of some answers.
+fn answers(all: &'static [(&str, &[u8])]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address").to_string();
     thread::spawn(move || {
-        let (mut stream, _) = listener.accept().expect("a client");
-        let mut request = [0; 1024];
-        let read = stream.read(&mut request).expect("a request");
-        assert!(request[..read].starts_with(b"GET /status HTTP/1.0\r\n"));
-        drop(stream.write_all(answer));
+        for (path, answer) in all {
+            let (mut stream, _) = listener.accept().expect("a client");
+            let mut request = [0; 1024];
+            let read = stream.read(&mut request).expect("a request");
+            let expected = format!("GET {path} HTTP/1.0\r\n");
+            assert!(request[..read].starts_with(expected.as_bytes()));
+            drop(stream.write_all(answer));
+        }
     });
     address
 }
 
 #[test]
 fn a_status_is_shown() {
-    let address = answers(
+    let address = answers(&[("/status",
         b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{\"model\":\"chestnet\",\"digest\":\"0a\",\"uptime_s\":5,\"sessions\":[{\"client\":\"a\\u001b[2Jb\",\"since_s\":1,\"images\":2}],\"waiting\":3}",
-    );
+    )]);
     let output = run(&["ps", "--status", &address]);
     assert!(output.status.success(), "{output:?}");
     let shown = String::from_utf8(output.stdout).expect("UTF-8");
@@ -220,7 +223,14 @@ fn a_status_is_shown() {
         "{shown}"
     );
 
-    let web = answers(b"HTTP/1.1 404 Not Found\r\n\r\n");
+    const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\n\r\n";
+    let old = answers(&[
+        ("/status", NOT_FOUND),
+        ("/metrics", b"HTTP/1.1 200 OK\r\n\r\nblindray_sessions 2\n"),
+    ]);
+    let output = run(&["ps", "--status", &old]);
+    assert_eq!(output.stdout, b"sessions: 2\n", "{output:?}");
+    let web = answers(&[("/status", NOT_FOUND), ("/metrics", NOT_FOUND)]);
     fails(&run(&["ps", "--status", &web]), 1, "code 404");
     let closed = TcpListener::bind("127.0.0.1:0").expect("a port");
     let nobody = closed.local_addr().expect("an address").to_string();
