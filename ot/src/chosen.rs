@@ -3,9 +3,7 @@
 use channel::Channel;
 use ring_arith::BitVec;
 use zerocopy::IntoBytes;
-use zeroize::Zeroizing;
 
-use crate::endpoint::TILE;
 use crate::{Block, Error, OtReceiver, OtSender};
 
 impl OtSender {
@@ -27,7 +25,7 @@ impl OtSender {
     ///
     /// [Bea95]: crate#papers
     pub fn chosen(&mut self, chan: &mut Channel, messages: &[[Block; 2]]) -> Result<(), Error> {
-        let mut keys = Zeroizing::new(self.rot(messages.len())?);
+        let mut keys = self.blocks(messages.len())?;
         let mut swaps = vec![0; BitVec::byte_len(messages.len())];
         chan.recv(&mut swaps)?;
         let swaps = BitVec::from_bytes(messages.len(), &swaps);
@@ -49,8 +47,7 @@ impl OtReceiver {
     /// The channel or the pool failed.
     pub fn chosen(&mut self, chan: &mut Channel, choices: &BitVec) -> Result<Vec<Block>, Error> {
         let n = choices.len();
-        let mut out = Zeroizing::new(Vec::with_capacity(n));
-        let mut swaps = self.keys(n, TILE, |_, k| out.extend_from_slice(k))?;
+        let (mut swaps, mut out) = self.blocks(n)?;
         swaps.xor_assign(choices);
         chan.send(&swaps.to_bytes())?;
         chan.flush()?;

@@ -1,13 +1,19 @@
-//! The two ends of the derived forms: a pool, and the hash that breaks its correlation.
+//! The two ends of the derived forms, and where their random OTs come from: a pool, whose correlation a hash breaks, or a stock.
 
 use core::fmt;
 
 use channel::{Ledger, Role, SessionId};
-use ring_arith::BitVec;
-use zeroize::Zeroize;
+use ring_arith::{BitVec, Bits};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::hash::{TccrHash, Tweak};
+use crate::kernel::bits::low;
+use crate::kernel::planes::low_planes;
 use crate::kernel::secret::make_room;
+use crate::stock::{
+    Draw, End, Form, Messages, Stock, begin, keys_form, planes_draw, put_keys, put_planes,
+    put_words, stock_len,
+};
 use crate::{Block, Error, RcotReceiver, RcotSender};
 
 /// Correlations drawn and hashed at a time. LOCAL.
@@ -23,6 +29,24 @@ pub(crate) const TILE: usize = 1024;
 ///
 /// [GKWY20]: crate#papers
 pub struct OtSender {
+    pub(crate) source: Source<SenderPool>,
+    sender: Role,
+    /// Keys 0 and 1 of the rows of a super-tile, where they come from a stock.
+    pub(crate) tile: Messages<Block>,
+}
+
+/// Where the keys of random OTs come from.
+pub(crate) enum Source<P> {
+    /// Made when they are drawn.
+    Pool(P),
+    /// Made before.
+    Stock(Stock),
+    /// Nowhere: all are zero, and the draws are written down.
+    Rehearsal(Vec<Draw>),
+}
+
+/// A pool, and the hash.
+pub(crate) struct SenderPool {
     pub(crate) pool: Box<dyn RcotSender>,
     pub(crate) hash: TccrHash,
     pub(crate) sender: Role,
@@ -34,11 +58,43 @@ pub struct OtSender {
 ///
 /// The key of correlation `i` is `H(t_i, tweak i)`: the sender's key number `c_i`.
 pub struct OtReceiver {
+    pub(crate) source: Source<ReceiverPool>,
+    sender: Role,
+    /// Keys of the rows of a super-tile, where they come from a stock.
+    pub(crate) tile: Zeroizing<Vec<Block>>,
+}
+
+/// A pool, and the hash.
+pub(crate) struct ReceiverPool {
     pub(crate) pool: Box<dyn RcotReceiver>,
     pub(crate) hash: TccrHash,
     pub(crate) sender: Role,
     /// Correlations in use, kept between calls.
     pub(crate) t: Vec<Block>,
+}
+
+impl<P> Source<P> {
+    /// Takes note of a draw where it is one of a rehearsal.
+    fn note(&mut self, draw: Draw) {
+        if let Self::Rehearsal(draws) = self {
+            draws.push(draw);
+        }
+    }
+
+    fn drawn(&self, pool: impl FnOnce(&P) -> u64) -> u64 {
+        match self {
+            Self::Pool(of) => pool(of),
+            Self::Stock(stock) => stock.taken(),
+            Self::Rehearsal(draws) => draws.iter().map(|draw| draw.n as u64).sum(),
+        }
+    }
+
+    fn is_spent(&self) -> bool {
+        match self {
+            Self::Pool(_) | Self::Rehearsal(_) => true,
+            Self::Stock(stock) => stock.is_spent(),
+        }
+    }
 }
 
 /// Domain of the hash: which party sends in the OTs.
@@ -57,45 +113,217 @@ impl OtSender {
     /// A sender over `pool`. `sender` is the role of this party.
     #[must_use]
     pub fn new(pool: Box<dyn RcotSender>, session: &SessionId, sender: Role) -> Self {
-        Self {
+        let pool = SenderPool {
             pool,
             hash: TccrHash::new(session),
             sender,
             q: Vec::new(),
+        };
+        Self::of(Source::Pool(pool), sender)
+    }
+
+    /// A sender whose random OTs were made before. Without a pool there is nothing that it could refill.
+    #[must_use]
+    pub fn stocked(stock: Stock, sender: Role) -> Self {
+        Self::of(Source::Stock(stock), sender)
+    }
+
+    /// A sender for a dry run of a protocol, which tells what it draws. Its messages are zero, and **nothing is secret**.
+    #[must_use]
+    pub fn rehearsal(sender: Role) -> Self {
+        Self::of(Source::Rehearsal(Vec::new()), sender)
+    }
+
+    fn of(source: Source<SenderPool>, sender: Role) -> Self {
+        let tile = Default::default();
+        Self {
+            source,
+            sender,
+            tile,
         }
     }
 
     /// Announces that at least `n` more correlations will be drawn.
     pub fn reserve(&mut self, n: u64) {
-        self.pool.reserve(n);
+        if let Source::Pool(pool) = &mut self.source {
+            pool.pool.reserve(n);
+        }
     }
 
     /// Correlations drawn so far.
     #[must_use]
     pub fn drawn(&self) -> u64 {
-        self.pool.drawn()
+        self.source.drawn(|pool| pool.pool.drawn())
     }
 
     /// Traffic of the refill channel, if the pool has one.
     #[must_use]
     pub fn ledger(&self) -> Option<&Ledger> {
-        self.pool.ledger()
+        match &self.source {
+            Source::Pool(pool) => pool.pool.ledger(),
+            Source::Stock(_) | Source::Rehearsal(_) => None,
+        }
     }
 
+    /// What a rehearsal has drawn, in order.
+    #[must_use]
+    pub fn rehearsed(&self) -> &[Draw] {
+        match &self.source {
+            Source::Rehearsal(draws) => draws,
+            Source::Pool(_) | Source::Stock(_) => &[],
+        }
+    }
+
+    /// Whether nothing of a stock is left. A pool has nothing that could be.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.source.is_spent()
+    }
+
+    /// Makes the random OTs of these draws, and appends them to `out` as the bytes of a [`Stock`], [`stock_len`](crate::stock_len) of
+    /// them.
+    ///
+    /// **Cost.** One correlation per OT, no traffic besides the refills.
+    ///
+    /// # Errors
+    /// The pool failed.
+    pub fn fill(&mut self, draws: &[Draw], out: &mut Zeroizing<Vec<u8>>) -> Result<(), Error> {
+        reserve_exact(out, draws, End::Sender);
+        begin(draws, out);
+        for &Draw { n, form } in draws {
+            match form {
+                Form::Planes(width) => {
+                    let messages = self.rot_bits(n, width as usize)?;
+                    messages.iter().for_each(|planes| put_planes(planes, out));
+                }
+                Form::Words(bits) => {
+                    let messages = self.words(n, bits)?;
+                    messages
+                        .iter()
+                        .for_each(|words| put_words(words, bits, out));
+                }
+                Form::Keys => {
+                    let keys = Zeroizing::new(self.rot(n)?);
+                    put_keys(keys.iter().map(|pair| pair[0]), out);
+                    put_keys(keys.iter().map(|pair| pair[1]), out);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `n` random OTs, their messages as bit planes.
+    pub(crate) fn planes(&mut self, n: usize, width: usize) -> Result<[Vec<BitVec>; 2], Error> {
+        self.source.note(planes_draw(n, width));
+        let zeros = || [(); 2].map(|()| vec![BitVec::zeros(n); width]);
+        match &mut self.source {
+            Source::Stock(stock) => Ok(stock.planes(n, width)?.1),
+            Source::Rehearsal(_) => Ok(zeros()),
+            Source::Pool(pool) => {
+                let mut planes = zeros();
+                pool.keys(n, |start, k0, k1| {
+                    low_planes(k0, start, &mut planes[0]);
+                    low_planes(k1, start, &mut planes[1]);
+                })?;
+                Ok(planes)
+            }
+        }
+    }
+
+    /// `n` random OTs, their messages as words of which the lowest `bits` count.
+    pub(crate) fn words(&mut self, n: usize, bits: Bits) -> Result<Messages<u64>, Error> {
+        let form = Form::Words(bits);
+        self.source.note(Draw { n, form });
+        match &mut self.source {
+            Source::Stock(stock) => Ok(stock.words(n, bits)?.1),
+            Source::Rehearsal(_) => Ok([(); 2].map(|()| Zeroizing::new(vec![0; n]))),
+            Source::Pool(pool) => {
+                let [mut k0, mut k1] = [(); 2].map(|()| Zeroizing::new(Vec::with_capacity(n)));
+                pool.keys(n, |_, first, second| {
+                    k0.extend(first.iter().map(|&key| low(key)));
+                    k1.extend(second.iter().map(|&key| low(key)));
+                })?;
+                Ok([k0, k1])
+            }
+        }
+    }
+
+    /// `n` random OTs, their messages as keys.
+    pub(crate) fn blocks(&mut self, n: usize) -> Result<Zeroizing<Vec<[Block; 2]>>, Error> {
+        let form = Form::Keys;
+        self.source.note(Draw { n, form });
+        let mut out = Zeroizing::new(Vec::with_capacity(n));
+        match &mut self.source {
+            Source::Rehearsal(_) => out.resize(n, [0; 2]),
+            Source::Stock(stock) => {
+                let (_, [k0, k1]) = stock.keys(n, 128)?;
+                out.extend(k0.iter().zip(k1.iter()).map(|(&k0, &k1)| [k0, k1]));
+            }
+            Source::Pool(pool) => pool.keys(n, |_, k0, k1| {
+                out.extend(k0.iter().zip(k1).map(|(&k0, &k1)| [k0, k1]));
+            })?,
+        }
+        Ok(out)
+    }
+
+    /// Draws the keys of `n` rows of a super-tile, of which the lowest `width` bits are used, and keeps them for
+    /// [`OtSender::row_keys`]. The number of the first correlation, if they are from a pool.
+    pub(crate) fn draw_rows(&mut self, n: usize, width: usize) -> Result<u64, Error> {
+        let form = keys_form(width);
+        self.source.note(Draw { n, form });
+        match &mut self.source {
+            Source::Pool(SenderPool { pool, q, .. }) => {
+                make_room(q, n);
+                return pool.draw(&mut q[..n]);
+            }
+            Source::Stock(stock) => self.tile = stock.keys(n, width)?.1,
+            Source::Rehearsal(_) => self.tile = [(); 2].map(|()| Zeroizing::new(vec![0; n])),
+        }
+        Ok(0)
+    }
+
+    /// Renames key pairs of a super-tile where the receiver says so.
+    pub(crate) fn swap_rows(&mut self, n: usize, swaps: &[u8]) {
+        let mask = |i: usize| Block::from(swaps[i / 8] >> (i % 8) & 1).wrapping_neg();
+        if let Source::Pool(SenderPool { pool, q, .. }) = &mut self.source {
+            let delta = pool.delta();
+            let q = q[..n].iter_mut().enumerate();
+            return q.for_each(|(i, q)| *q ^= delta & mask(i));
+        }
+        let [k0, k1] = &mut self.tile;
+        for (i, (k0, k1)) in k0.iter_mut().zip(k1.iter_mut()).enumerate() {
+            let difference = (*k0 ^ *k1) & mask(i);
+            *k0 ^= difference;
+            *k1 ^= difference;
+        }
+    }
+
+    /// The keys of the rows of a super-tile from number `at` on, whose first correlation is number `first`.
+    pub(crate) fn row_keys(&self, first: u64, at: usize, [k0, k1]: [&mut [Block]; 2]) {
+        let rows = at..at + k0.len();
+        if let Source::Pool(SenderPool { pool, q, hash, .. }) = &self.source {
+            let from = tweak(self.sender, first + at as u64);
+            return hash.hash_pair_range(from, &q[rows], pool.delta(), k0, k1);
+        }
+        k0.copy_from_slice(&self.tile[0][rows.clone()]);
+        k1.copy_from_slice(&self.tile[1][rows]);
+    }
+}
+
+impl SenderPool {
     /// Draws `n` correlations and hands their key pairs to `sink`, tile by tile: number of the
     /// first, keys 0, keys 1.
-    pub(crate) fn keys(
+    fn keys(
         &mut self,
         n: usize,
-        tile: usize,
         mut sink: impl FnMut(usize, &[Block], &[Block]),
     ) -> Result<(), Error> {
-        let most = n.min(tile);
+        let most = n.min(TILE);
         make_room(&mut self.q, most);
         let delta = self.pool.delta();
         let mut keys = Keys::new(2 * most);
-        for start in (0..n).step_by(tile) {
-            let len = (n - start).min(tile);
+        for start in (0..n).step_by(TILE) {
+            let len = (n - start).min(TILE);
             let q = &mut self.q[..len];
             let first = self.pool.draw(q)?;
             let (k0, k1) = keys.0.split_at_mut(most);
@@ -113,46 +341,203 @@ impl OtReceiver {
     /// end.
     #[must_use]
     pub fn new(pool: Box<dyn RcotReceiver>, session: &SessionId, sender: Role) -> Self {
-        Self {
+        let pool = ReceiverPool {
             pool,
             hash: TccrHash::new(session),
             sender,
             t: Vec::new(),
+        };
+        Self::of(Source::Pool(pool), sender)
+    }
+
+    /// A receiver whose random OTs were made before; see [`OtSender::stocked`].
+    #[must_use]
+    pub fn stocked(stock: Stock, sender: Role) -> Self {
+        Self::of(Source::Stock(stock), sender)
+    }
+
+    /// A receiver for a dry run of a protocol; see [`OtSender::rehearsal`]. Its choices and messages are zero.
+    #[must_use]
+    pub fn rehearsal(sender: Role) -> Self {
+        Self::of(Source::Rehearsal(Vec::new()), sender)
+    }
+
+    fn of(source: Source<ReceiverPool>, sender: Role) -> Self {
+        let tile = Zeroizing::default();
+        Self {
+            source,
+            sender,
+            tile,
         }
     }
 
     /// Announces that at least `n` more correlations will be drawn.
     pub fn reserve(&mut self, n: u64) {
-        self.pool.reserve(n);
+        if let Source::Pool(pool) = &mut self.source {
+            pool.pool.reserve(n);
+        }
     }
 
     /// Correlations drawn so far.
     #[must_use]
     pub fn drawn(&self) -> u64 {
-        self.pool.drawn()
+        self.source.drawn(|pool| pool.pool.drawn())
     }
 
     /// Traffic of the refill channel, if the pool has one.
     #[must_use]
     pub fn ledger(&self) -> Option<&Ledger> {
-        self.pool.ledger()
+        match &self.source {
+            Source::Pool(pool) => pool.pool.ledger(),
+            Source::Stock(_) | Source::Rehearsal(_) => None,
+        }
     }
 
-    /// Draws `n` correlations, hands their keys to `sink` tile by tile (number of the first, keys),
-    /// and returns their choices. `tile` is a multiple of 64.
-    pub(crate) fn keys(
+    /// What a rehearsal has drawn, in order.
+    #[must_use]
+    pub fn rehearsed(&self) -> &[Draw] {
+        match &self.source {
+            Source::Rehearsal(draws) => draws,
+            Source::Pool(_) | Source::Stock(_) => &[],
+        }
+    }
+
+    /// Whether nothing of a stock is left. A pool has nothing that could be.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.source.is_spent()
+    }
+
+    /// Makes the random OTs of these draws, and appends them to `out` as the bytes of a [`Stock`]; see [`OtSender::fill`].
+    ///
+    /// # Errors
+    /// The pool failed.
+    pub fn fill(&mut self, draws: &[Draw], out: &mut Zeroizing<Vec<u8>>) -> Result<(), Error> {
+        reserve_exact(out, draws, End::Receiver);
+        begin(draws, out);
+        for &Draw { n, form } in draws {
+            match form {
+                Form::Planes(width) => {
+                    let (choices, planes) = self.rot_bits(n, width as usize)?;
+                    put_planes(&[choices], out);
+                    put_planes(&planes, out);
+                }
+                Form::Words(bits) => {
+                    let (choices, words) = self.words(n, bits)?;
+                    put_planes(&[choices], out);
+                    put_words(&words, bits, out);
+                }
+                Form::Keys => {
+                    let (choices, keys) = self.blocks(n)?;
+                    put_planes(&[choices], out);
+                    put_keys(keys.iter().copied(), out);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `n` random OTs, their messages as bit planes.
+    pub(crate) fn planes(
         &mut self,
         n: usize,
-        tile: usize,
-        mut sink: impl FnMut(usize, &[Block]),
-    ) -> Result<BitVec, Error> {
-        let most = n.min(tile);
+        width: usize,
+    ) -> Result<(BitVec, Vec<BitVec>), Error> {
+        self.source.note(planes_draw(n, width));
+        let mut planes = vec![BitVec::zeros(n); width];
+        let choices = match &mut self.source {
+            Source::Stock(stock) => {
+                let (choices, [planes, _]) = stock.planes(n, width)?;
+                return Ok((choices, planes));
+            }
+            Source::Rehearsal(_) => BitVec::zeros(n),
+            Source::Pool(pool) => pool.keys(n, |start, k| low_planes(k, start, &mut planes))?,
+        };
+        Ok((choices, planes))
+    }
+
+    /// `n` random OTs, their messages as words of which the lowest `bits` count.
+    pub(crate) fn words(
+        &mut self,
+        n: usize,
+        bits: Bits,
+    ) -> Result<(BitVec, Zeroizing<Vec<u64>>), Error> {
+        let form = Form::Words(bits);
+        self.source.note(Draw { n, form });
+        match &mut self.source {
+            Source::Stock(stock) => {
+                let (choices, [words, _]) = stock.words(n, bits)?;
+                Ok((choices, words))
+            }
+            Source::Rehearsal(_) => Ok((BitVec::zeros(n), Zeroizing::new(vec![0; n]))),
+            Source::Pool(pool) => {
+                let mut own = Zeroizing::new(Vec::with_capacity(n));
+                let choices = pool.keys(n, |_, k| own.extend(k.iter().map(|&k| low(k))))?;
+                Ok((choices, own))
+            }
+        }
+    }
+
+    /// `n` random OTs, their messages as keys.
+    pub(crate) fn blocks(&mut self, n: usize) -> Result<(BitVec, Zeroizing<Vec<Block>>), Error> {
+        let form = Form::Keys;
+        self.source.note(Draw { n, form });
+        match &mut self.source {
+            Source::Stock(stock) => {
+                let (choices, [keys, _]) = stock.keys(n, 128)?;
+                Ok((choices, keys))
+            }
+            Source::Rehearsal(_) => Ok((BitVec::zeros(n), Zeroizing::new(vec![0; n]))),
+            Source::Pool(pool) => {
+                let mut own = Zeroizing::new(Vec::with_capacity(n));
+                let choices = pool.keys(n, |_, k| own.extend_from_slice(k))?;
+                Ok((choices, own))
+            }
+        }
+    }
+
+    /// Draws the keys of `n` rows of a super-tile, of which the lowest `width` bits are used, and keeps them for
+    /// [`OtReceiver::row_keys`]. The choices, and the number of the first correlation, if they are from a pool.
+    pub(crate) fn draw_rows(&mut self, n: usize, width: usize) -> Result<(BitVec, u64), Error> {
+        let form = keys_form(width);
+        self.source.note(Draw { n, form });
+        let mut choices = BitVec::zeros(n);
+        match &mut self.source {
+            Source::Pool(ReceiverPool { pool, t, .. }) => {
+                make_room(t, n);
+                let first = pool.draw(&mut choices, &mut t[..n])?;
+                return Ok((choices, first));
+            }
+            Source::Stock(stock) => {
+                let (stored, [keys, _]) = stock.keys(n, width)?;
+                (choices, self.tile) = (stored, keys);
+            }
+            Source::Rehearsal(_) => self.tile = Zeroizing::new(vec![0; n]),
+        }
+        Ok((choices, 0))
+    }
+
+    /// The keys of the rows of a super-tile from number `at` on, whose first correlation is number `first`.
+    pub(crate) fn row_keys(&self, first: u64, at: usize, keys: &mut [Block]) {
+        let rows = at..at + keys.len();
+        if let Source::Pool(ReceiverPool { t, hash, .. }) = &self.source {
+            return hash.hash_range(tweak(self.sender, first + at as u64), &t[rows], keys);
+        }
+        keys.copy_from_slice(&self.tile[rows]);
+    }
+}
+
+impl ReceiverPool {
+    /// Draws `n` correlations, hands their keys to `sink` tile by tile (number of the first, keys),
+    /// and returns their choices.
+    fn keys(&mut self, n: usize, mut sink: impl FnMut(usize, &[Block])) -> Result<BitVec, Error> {
+        let most = n.min(TILE);
         make_room(&mut self.t, most);
         let mut choices = BitVec::zeros(n);
         let mut some = BitVec::zeros(most);
         let mut keys = Keys::new(most);
-        for start in (0..n).step_by(tile) {
-            let len = (n - start).min(tile);
+        for start in (0..n).step_by(TILE) {
+            let len = (n - start).min(TILE);
             if len != some.len() {
                 some = BitVec::zeros(len);
             }
@@ -165,6 +550,16 @@ impl OtReceiver {
             sink(start, &keys.0[..len]);
         }
         Ok(choices)
+    }
+}
+
+/// Makes room for a stock, so that no bytes are left behind where the vector grows.
+fn reserve_exact(out: &mut Zeroizing<Vec<u8>>, draws: &[Draw], end: End) {
+    let more = usize::try_from(stock_len(draws, end)).expect("a stock fits into memory");
+    if out.capacity() - out.len() < more {
+        let mut larger = Zeroizing::new(Vec::with_capacity(out.len() + more));
+        larger.extend_from_slice(out);
+        *out = larger;
     }
 }
 
@@ -183,13 +578,13 @@ impl Drop for Keys {
     }
 }
 
-impl Drop for OtSender {
+impl Drop for SenderPool {
     fn drop(&mut self) {
         self.q.zeroize();
     }
 }
 
-impl Drop for OtReceiver {
+impl Drop for ReceiverPool {
     fn drop(&mut self) {
         self.t.zeroize();
     }

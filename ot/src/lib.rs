@@ -18,6 +18,7 @@ mod rot;
 mod rows;
 mod silent;
 mod softspoken;
+mod stock;
 mod tally;
 mod words;
 
@@ -35,6 +36,7 @@ pub use price::CotPrice;
 pub use rows::{ReceiveRows, SUPER_TILE, SendRows};
 pub use silent::{Silent, SilentReceiver, SilentSender, SilentSet};
 pub use softspoken::{SoftSpokenReceiver, SoftSpokenSender};
+pub use stock::{Draw, End, Form, Stock, stock_len};
 pub use tally::{RowRun, RowTally};
 pub use words::{ReceivingWords, SendingWords};
 

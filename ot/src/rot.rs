@@ -1,10 +1,7 @@
 //! Random OT: keys and bits.
 
 use ring_arith::BitVec;
-use zeroize::Zeroizing;
 
-use crate::endpoint::TILE;
-use crate::kernel::planes::low_planes;
 use crate::{Block, Error, OtReceiver, OtSender};
 
 impl OtSender {
@@ -24,11 +21,7 @@ impl OtSender {
     /// # Errors
     /// The pool failed.
     pub fn rot(&mut self, n: usize) -> Result<Vec<[Block; 2]>, Error> {
-        let mut out = Zeroizing::new(Vec::with_capacity(n));
-        self.keys(n, TILE, |_, k0, k1| {
-            out.extend(k0.iter().zip(k1).map(|(&k0, &k1)| [k0, k1]));
-        })?;
-        Ok(core::mem::take(&mut *out))
+        Ok(core::mem::take(&mut *self.blocks(n)?))
     }
 
     /// `n` random OTs of messages of `width` bits; see [`Self::rot`]. The result is `width` planes of
@@ -40,12 +33,7 @@ impl OtSender {
     /// # Panics
     /// If `width` exceeds 128.
     pub fn rot_bits(&mut self, n: usize, width: usize) -> Result<[Vec<BitVec>; 2], Error> {
-        let mut planes = [vec![BitVec::zeros(n); width], vec![BitVec::zeros(n); width]];
-        self.keys(n, TILE, |start, k0, k1| {
-            low_planes(k0, start, &mut planes[0]);
-            low_planes(k1, start, &mut planes[1]);
-        })?;
-        Ok(planes)
+        self.planes(n, width)
     }
 }
 
@@ -55,9 +43,8 @@ impl OtReceiver {
     /// # Errors
     /// The pool failed.
     pub fn rot(&mut self, n: usize) -> Result<(BitVec, Vec<Block>), Error> {
-        let mut out = Zeroizing::new(Vec::with_capacity(n));
-        let choices = self.keys(n, TILE, |_, k| out.extend_from_slice(k))?;
-        Ok((choices, core::mem::take(&mut *out)))
+        let (choices, mut keys) = self.blocks(n)?;
+        Ok((choices, core::mem::take(&mut *keys)))
     }
 
     /// `n` random choices and the messages they name, as `width` planes of `n` bits; see
@@ -69,8 +56,6 @@ impl OtReceiver {
     /// # Panics
     /// If `width` exceeds 128.
     pub fn rot_bits(&mut self, n: usize, width: usize) -> Result<(BitVec, Vec<BitVec>), Error> {
-        let mut planes = vec![BitVec::zeros(n); width];
-        let choices = self.keys(n, TILE, |start, k| low_planes(k, start, &mut planes))?;
-        Ok((choices, planes))
+        self.planes(n, width)
     }
 }

@@ -5,10 +5,9 @@ use std::ops::Range;
 use channel::Channel;
 use ring_arith::{BitVec, Bits, Word, packed_len};
 
-use crate::endpoint::{Keys, tweak};
+use crate::endpoint::Keys;
 use crate::kernel::row::RowBuffers;
-use crate::kernel::secret::make_room;
-use crate::{Block, Error, OtReceiver, OtSender};
+use crate::{Error, OtReceiver, OtSender};
 
 /// Rows whose choice corrections travel in one message. AGREEMENT.
 pub const SUPER_TILE: usize = 1 << 21;
@@ -57,7 +56,7 @@ struct Part {
     row: usize,
     /// Which correlations of the super-tile they take.
     range: Range<usize>,
-    /// Number of the super-tile's first correlation in the pool.
+    /// Number of the super-tile's first correlation, if they are from a pool.
     first: u64,
 }
 
@@ -106,7 +105,8 @@ impl OtSender {
     ) -> Result<(), Error> {
         let (mut buffers, mut message) = (RowBuffers::new(), Vec::new());
         for tile in super_tiles(rows.count()) {
-            let part = self.begin(chan, tile)?;
+            let width = widest(tile.clone(), |i| rows.shape(i));
+            let part = self.begin(chan, tile, width)?;
             self.send_rows(chan, rows, &part, &mut buffers, &mut message)?;
             // The receiver reads this tile before it draws for the next, in which both may refill.
             chan.flush()?;
@@ -131,7 +131,11 @@ impl OtSender {
         let (mut narrow_buffers, mut wide_buffers) = (RowBuffers::new(), RowBuffers::new());
         let (middle, mut message) = (narrow.count(), Vec::new());
         for tile in super_tiles(middle + wide.count()) {
-            let [before, after] = self.begin(chan, tile)?.split(middle);
+            let width = widest(tile.clone(), |i| match i.checked_sub(middle) {
+                None => narrow.shape(i),
+                Some(i) => wide.shape(i),
+            });
+            let [before, after] = self.begin(chan, tile, width)?.split(middle);
             self.send_rows(chan, narrow, &before, &mut narrow_buffers, &mut message)?;
             self.send_rows(chan, wide, &after, &mut wide_buffers, &mut message)?;
             chan.flush()?;
@@ -139,29 +143,23 @@ impl OtSender {
         Ok(())
     }
 
-    /// Draws the correlations of a super-tile and takes the receiver's corrections.
-    fn begin(&mut self, chan: &mut Channel, tile: Range<usize>) -> Result<Part, Error> {
+    /// Draws the random OTs of a super-tile and takes the receiver's corrections.
+    fn begin(
+        &mut self,
+        chan: &mut Channel,
+        tile: Range<usize>,
+        width: usize,
+    ) -> Result<Part, Error> {
         let n = tile.len();
-        make_room(&mut self.q, n);
-        let first = self.pool.draw(&mut self.q[..n])?;
+        let first = self.draw_rows(n, width)?;
         let mut swaps = vec![0; BitVec::byte_len(n)];
         chan.recv(&mut swaps)?;
-        self.swap(n, &swaps);
+        self.swap_rows(n, &swaps);
         Ok(Part {
             row: tile.start,
             range: 0..n,
             first,
         })
-    }
-
-    /// Renames key pairs: q ^= delta where the receiver says so.
-    fn swap(&mut self, n: usize, swaps: &[u8]) {
-        let delta = self.pool.delta();
-        for (q, swap) in self.q[..n].chunks_mut(8).zip(swaps) {
-            for (i, q) in q.iter_mut().enumerate() {
-                *q ^= delta & Block::from(swap >> i & 1).wrapping_neg();
-            }
-        }
     }
 
     fn send_rows<W: Word>(
@@ -172,15 +170,14 @@ impl OtSender {
         buffers: &mut RowBuffers<W>,
         message: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        let delta = self.pool.delta();
-        let q = &self.q[part.range.clone()];
-        let most = SUB_TILE.min(q.len());
+        let n = part.range.len();
+        let most = SUB_TILE.min(n);
         let mut keys = Keys::new(2 * most);
         let (k0, k1) = keys.0.split_at_mut(most);
-        for (at, q) in (0..).step_by(SUB_TILE).zip(q.chunks(SUB_TILE)) {
-            let (k0, k1) = (&mut k0[..q.len()], &mut k1[..q.len()]);
-            let from = tweak(self.sender, part.first + (part.range.start + at) as u64);
-            self.hash.hash_pair_range(from, q, delta, k0, k1);
+        for at in (0..n).step_by(SUB_TILE) {
+            let len = SUB_TILE.min(n - at);
+            let (k0, k1) = (&mut k0[..len], &mut k1[..len]);
+            self.row_keys(part.first, part.range.start + at, [k0, k1]);
             for (i, (&k0, &k1)) in (part.row + at..).zip(k0.iter().zip(k1.iter())) {
                 let (len, bits) = rows.shape(i);
                 buffers.encode(k0, k1, rows.correlation(i), len, bits, message);
@@ -212,7 +209,8 @@ impl OtReceiver {
     ) -> Result<(), Error> {
         let (mut buffers, mut message) = (RowBuffers::new(), Vec::new());
         for tile in super_tiles(rows.count()) {
-            let part = self.begin(chan, tile, |i| rows.choice(i))?;
+            let width = widest(tile.clone(), |i| rows.shape(i));
+            let part = self.begin(chan, tile, width, |i| rows.choice(i))?;
             self.receive_rows(chan, rows, &part, &mut buffers, &mut message)?;
         }
         Ok(())
@@ -235,7 +233,11 @@ impl OtReceiver {
         let (mut narrow_buffers, mut wide_buffers) = (RowBuffers::new(), RowBuffers::new());
         let (middle, mut message) = (narrow.count(), Vec::new());
         for tile in super_tiles(middle + wide.count()) {
-            let part = self.begin(chan, tile, |i| match i.checked_sub(middle) {
+            let width = widest(tile.clone(), |i| match i.checked_sub(middle) {
+                None => narrow.shape(i),
+                Some(i) => wide.shape(i),
+            });
+            let part = self.begin(chan, tile, width, |i| match i.checked_sub(middle) {
                 None => narrow.choice(i),
                 Some(i) => wide.choice(i),
             })?;
@@ -246,17 +248,16 @@ impl OtReceiver {
         Ok(())
     }
 
-    /// Draws the correlations of a super-tile and sends the corrections to these choices.
+    /// Draws the random OTs of a super-tile and sends the corrections to these choices.
     fn begin(
         &mut self,
         chan: &mut Channel,
         tile: Range<usize>,
+        width: usize,
         choice: impl Fn(usize) -> bool,
     ) -> Result<Part, Error> {
         let n = tile.len();
-        make_room(&mut self.t, n);
-        let mut swaps = BitVec::zeros(n);
-        let first = self.pool.draw(&mut swaps, &mut self.t[..n])?;
+        let (mut swaps, first) = self.draw_rows(n, width)?;
         swaps.xor_assign(&BitVec::from_fn(n, |i| choice(tile.start + i)));
         chan.send(&swaps.to_bytes())?;
         chan.flush()?;
@@ -275,19 +276,17 @@ impl OtReceiver {
         buffers: &mut RowBuffers<W>,
         message: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        let t = &self.t[part.range.clone()];
-        let mut keys = Keys::new(SUB_TILE.min(t.len()));
+        let n = part.range.len();
+        let mut keys = Keys::new(SUB_TILE.min(n));
         let mut hashed = 0;
         let mut at = 0;
-        while at < t.len() {
-            let end = fetch(chan, rows, part.row + at..part.row + t.len(), message)? - part.row;
+        while at < n {
+            let end = fetch(chan, rows, part.row + at..part.row + n, message)? - part.row;
             let mut rest = message.as_slice();
             for i in at..end {
                 if i == hashed {
-                    let len = (t.len() - i).min(SUB_TILE);
-                    let from = tweak(self.sender, part.first + (part.range.start + i) as u64);
-                    let keys = &mut keys.0[..len];
-                    self.hash.hash_range(from, &t[i..i + len], keys);
+                    let len = (n - i).min(SUB_TILE);
+                    self.row_keys(part.first, part.range.start + i, &mut keys.0[..len]);
                     hashed += len;
                 }
                 let row = part.row + i;
@@ -302,6 +301,15 @@ impl OtReceiver {
         }
         Ok(())
     }
+}
+
+/// How many of the lowest bits of its key any of these rows needs: 128 where one is longer than a key.
+fn widest(rows: Range<usize>, shape: impl Fn(usize) -> (usize, Bits)) -> usize {
+    let bits = rows.map(|row| {
+        let (len, bits) = shape(row);
+        len.saturating_mul(bits.get() as usize)
+    });
+    bits.max().unwrap_or(0).min(128)
 }
 
 /// All rows, by the super-tile.

@@ -6,8 +6,7 @@ use channel::Channel;
 use ring_arith::{BitVec, Bits, packed_len};
 use zeroize::Zeroizing;
 
-use crate::endpoint::TILE;
-use crate::kernel::bits::{copy_bits, low};
+use crate::kernel::bits::copy_bits;
 use crate::kernel::correct::{correct, select};
 use crate::{Error, OtReceiver, OtSender};
 
@@ -19,6 +18,7 @@ pub struct SendingWords {
 
 /// Both keys of every OT of a part.
 struct Keys {
+    bits: Bits,
     first: Zeroizing<Vec<u64>>,
     second: Zeroizing<Vec<u64>>,
 }
@@ -72,7 +72,7 @@ impl OtSender {
         chan: &mut Channel,
         parts: &[(&[u64], Bits)],
     ) -> Result<Vec<Vec<u64>>, Error> {
-        let pending = self.begin_cot_words(parts.iter().map(|part| part.0.len()))?;
+        let pending = self.begin_cot_words(parts.iter().map(|part| (part.0.len(), part.1)))?;
         let mut flips = vec![0; BitVec::byte_len(pending.len())];
         chan.recv(&mut flips)?;
         let flips = BitVec::from_bytes(pending.len(), &flips);
@@ -89,23 +89,23 @@ impl OtSender {
     }
 
     /// The first step of [`OtSender::cot_words_batch`], for protocols that send the messages in flights of their own:
-    /// draws the random OTs for parts of these lengths.
+    /// draws the random OTs for parts of these lengths and widths.
     ///
     /// # Errors
     /// The pool failed.
     pub fn begin_cot_words(
         &mut self,
-        lengths: impl IntoIterator<Item = usize>,
+        parts: impl IntoIterator<Item = (usize, Bits)>,
     ) -> Result<SendingWords, Error> {
-        let mut parts = Vec::new();
-        for n in lengths {
-            let [mut first, mut second] = [(); 2].map(|()| Zeroizing::new(Vec::with_capacity(n)));
-            self.keys(n, TILE, |_, k0, k1| {
-                first.extend(k0.iter().map(|&k| low(k)));
-                second.extend(k1.iter().map(|&k| low(k)));
-            })?;
-            parts.push(Keys { first, second });
-        }
+        let draw = |(n, bits)| {
+            let [first, second] = self.words(n, bits)?;
+            Ok(Keys {
+                bits,
+                first,
+                second,
+            })
+        };
+        let parts = parts.into_iter().map(draw).collect::<Result<_, Error>>()?;
         Ok(SendingWords { parts })
     }
 }
@@ -127,8 +127,8 @@ impl SendingWords {
     /// every part and the message to the receiver, of ceil(n·l / 8) bytes for each part.
     ///
     /// # Panics
-    /// If the message has not one bit for each COT, rounded up to a byte, or the correlations are not as many as were
-    /// begun.
+    /// If the message has not one bit for each COT, rounded up to a byte, or the correlations are not those that were
+    /// begun, in number or width.
     #[must_use]
     pub fn answer(self, flips: &[u8], parts: &[(&[u64], Bits)]) -> (Vec<Vec<u64>>, Vec<u8>) {
         let flips = BitVec::from_bytes(self.len(), flips);
@@ -139,7 +139,7 @@ impl SendingWords {
     /// [`SendingWords::answer`].
     ///
     /// # Panics
-    /// If the correlations are not as many as were begun.
+    /// If the correlations are not those that were begun, in number or width.
     #[must_use]
     pub fn offer(self, parts: &[(&[u64], Bits)]) -> (Vec<Vec<u64>>, Vec<u8>) {
         let flips = BitVec::zeros(self.len());
@@ -170,6 +170,7 @@ impl Keys {
         flips: (&BitVec, usize),
         out: &mut [u8],
     ) -> Vec<u64> {
+        assert_eq!(bits, self.bits, "the width that was begun");
         let mut r = core::mem::take(&mut *self.first);
         // It will hold what is sent, which needs no erasure.
         let mut other = core::mem::take(&mut *self.second);
@@ -224,7 +225,7 @@ impl OtReceiver {
         let mut pending = ReceivingWords::new();
         let mut at = 0;
         for &(choices, bits) in parts {
-            let mut random = self.draw_words(&mut pending, choices.len())?;
+            let mut random = self.draw_words(&mut pending, choices.len(), bits)?;
             random.xor_assign(choices);
             copy_bits(flips.words_mut(), at, random.words(), 0, choices.len());
             at += choices.len();
@@ -241,16 +242,20 @@ impl OtReceiver {
     pub fn random_cot_words(&mut self, parts: &[(usize, Bits)]) -> Result<ReceivingWords, Error> {
         let mut pending = ReceivingWords::new();
         for &(n, bits) in parts {
-            let choices = self.draw_words(&mut pending, n)?;
+            let choices = self.draw_words(&mut pending, n, bits)?;
             pending.parts.push((choices, bits));
         }
         Ok(pending)
     }
 
     /// Draws the random OTs of a part. Its random choices.
-    fn draw_words(&mut self, pending: &mut ReceivingWords, n: usize) -> Result<BitVec, Error> {
-        let mut own = Zeroizing::new(Vec::with_capacity(n));
-        let random = self.keys(n, TILE, |_, k| own.extend(k.iter().map(|&k| low(k))))?;
+    fn draw_words(
+        &mut self,
+        pending: &mut ReceivingWords,
+        n: usize,
+        bits: Bits,
+    ) -> Result<BitVec, Error> {
+        let (random, own) = self.words(n, bits)?;
         pending.keys.push(own);
         Ok(random)
     }

@@ -124,7 +124,7 @@ proptest! {
         let (r, (b, y), cost) = run_form(
             pool,
             |ot, chan| {
-                let pending = ot.begin_cot_words(shapes.iter().map(|p| p.0));
+                let pending = ot.begin_cot_words(shapes.iter().copied());
                 let pending = pending.expect("the protocol succeeds");
                 assert!(chan.measured().is_silent());
                 let parts: Vec<_> = x.iter().zip(&shapes).map(|(x, p)| (&x[..], p.1)).collect();
@@ -222,7 +222,7 @@ fn random_choices_are_balanced_and_fresh() {
         Pool::SoftSpoken(2),
         |ot, _| {
             for _ in 0..2 {
-                ot.begin_cot_words([N]).expect("the protocol succeeds");
+                ot.begin_cot_words(draw).expect("the protocol succeeds");
             }
         },
         |ot, _| {
@@ -247,8 +247,24 @@ fn other_parts_than_were_begun_are_our_own_bug() {
     run_form(
         Pool::Ideal,
         |ot, _| {
-            let pending = ot.begin_cot_words([3]).expect("the protocol succeeds");
+            let pending = ot
+                .begin_cot_words([(3, Bits::of(5))])
+                .expect("the protocol succeeds");
             pending.offer(&[])
+        },
+        |_, _| (),
+    );
+}
+
+#[test]
+#[should_panic(expected = "the width that was begun")]
+fn another_width_than_was_begun_is_our_own_bug() {
+    run_form(
+        Pool::Ideal,
+        |ot, _| {
+            let pending = ot.begin_cot_words([(3, Bits::of(5))]);
+            let pending = pending.expect("the protocol succeeds");
+            pending.offer(&[(&[1, 2, 3], Bits::of(6))])
         },
         |_, _| (),
     );

@@ -46,8 +46,23 @@ impl Ahead {
     }
 
     fn new(role: Role, seed: Zeroizing<[u8; 32]>) -> Self {
-        let shares = Vec::new();
+        Self::with(role, seed, Vec::new())
+    }
+
+    /// What was kept of it, with packed shares of all layers.
+    pub(crate) const fn with(
+        role: Role,
+        seed: Zeroizing<[u8; 32]>,
+        shares: Vec<Zeroizing<Vec<u8>>>,
+    ) -> Self {
         Self { role, seed, shares }
+    }
+
+    /// Appends the seed and the packed shares.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&*self.seed);
+        let shares = self.shares.iter();
+        shares.for_each(|share| out.extend_from_slice(share));
     }
 
     /// Asserts that it fits a run.
@@ -283,7 +298,7 @@ impl SecureNetwork {
     }
 
     /// The protocols of the layers that run ahead, in order.
-    fn online_steps(&self) -> impl Iterator<Item = &dyn LinearProtocol> {
+    pub(crate) fn online_steps(&self) -> impl Iterator<Item = &dyn LinearProtocol> {
         self.online.iter().map(|&node| self.online_step(node))
     }
 

@@ -173,6 +173,18 @@ impl SecureNetwork {
         found.map(|node| node.name.as_str())
     }
 
+    /// How exact its runs are.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// What a correlation is worth in its sessions.
+    #[must_use]
+    pub const fn cot_price(&self) -> CotPrice {
+        self.price
+    }
+
     /// The graph.
     #[must_use]
     pub const fn graph(&self) -> &Arc<IntGraph> {
@@ -205,14 +217,14 @@ impl SecureNetwork {
     /// # Errors
     /// Whatever the channel or the peer did wrong.
     pub fn set_up(&self, session: &mut Session) -> Result<Cost, Error> {
-        session.mark();
-        for item in &self.set_up {
-            if !item.is_done(session) {
-                session.enter_phase(item.name());
-                item.run(session)?;
-            }
-        }
-        Ok(session.measured())
+        make(&self.set_up, session)
+    }
+
+    /// The same for a run after a phase ahead, in which layers that ran ahead need nothing more.
+    pub(crate) fn set_up_after(&self, session: &mut Session) -> Result<Cost, Error> {
+        let whole = self.steps.iter();
+        let whole = whole.filter(|step| matches!(step, Step::Linear(_)));
+        make(&set_up(whole), session)
     }
 
     /// The work of both CPUs in a whole run, counted in units; without that of a phase ahead.
@@ -223,8 +235,20 @@ impl SecureNetwork {
     }
 }
 
+/// Makes what is missing in a session.
+fn make(items: &[Arc<dyn SetUp>], session: &mut Session) -> Result<Cost, Error> {
+    session.mark();
+    for item in items {
+        if !item.is_done(session) {
+            session.enter_phase(item.name());
+            item.run(session)?;
+        }
+    }
+    Ok(session.measured())
+}
+
 /// What the protocols of a network need in a session, each once.
-fn set_up(steps: &[Step]) -> Vec<Arc<dyn SetUp>> {
+fn set_up<'a>(steps: impl IntoIterator<Item = &'a Step>) -> Vec<Arc<dyn SetUp>> {
     let mut names = BTreeSet::new();
     let mut items = Vec::new();
     for step in steps {

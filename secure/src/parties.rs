@@ -114,7 +114,7 @@ impl SecureNetwork {
     ) -> Result<(Share, RunReport), Error> {
         self.check_price(session);
         secrets.ahead.check(session.role(), self.online.len());
-        let set_up = self.set_up(session)?;
+        let set_up = self.set_up_after(session)?;
         session.mark();
         let (output, layers) = session.run(async |party| {
             let run = Run::new(self, party, secrets, progress);

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod client;
 mod control;
 mod error;
@@ -9,10 +10,12 @@ mod modes;
 mod progress;
 mod seed;
 mod server;
+mod store;
 mod tally;
 mod terms;
 mod traffic;
 
+pub use audit::{Audit, AuditError, AuditEvent, AuditLink, Broken, Chain, Ended, Party};
 pub use client::{Client, Request};
 pub use error::Error;
 pub use findings::{Comm, Finding, Findings, Times};
@@ -20,6 +23,12 @@ pub use measure::Line;
 pub use modes::Modes;
 pub use progress::Progress;
 pub use server::{Served, Server, ServerOptions};
+#[doc(hidden)]
+pub use store::store_contract;
+pub use store::{
+    Account, Charge, ClientKey, Lot, MAX_LOT, MemoryStore, Owner, Quota, QuotaKind, Refusal, Stock,
+    Store, StoreError, Token, Usage, Verdict,
+};
 pub use terms::WIRE_VERSION;
 
 // What callers have to name of the crates below, besides `channel` and `nets`.

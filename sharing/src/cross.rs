@@ -29,17 +29,17 @@ pub(crate) struct Terms {
 /// Two rounds in which both speak: the corrections of the choices, one bit each; then those of
 /// the correlations, packed part by part.
 pub(crate) async fn cross(party: &Party<'_>, parts: &[Part<'_>]) -> Result<Vec<Terms>, Error> {
-    let lengths = parts.iter().map(|part| part.choices.len());
+    let sizes = parts.iter().map(|part| (part.choices.len(), part.bits));
     let choices: Vec<_> = parts.iter().map(|p| (p.choices, p.bits)).collect();
     // The random OTs in which the server sends come first, on both sides.
     let server = party.role().is_server();
     let (sending, (receiving, mine)) = party.draw(|sender, receiver| {
         if server {
-            let sending = sender.begin_cot_words(lengths)?;
+            let sending = sender.begin_cot_words(sizes)?;
             return Ok((sending, receiver.begin_cot_words(&choices)?));
         }
         let receiving = receiver.begin_cot_words(&choices)?;
-        Ok((sender.begin_cot_words(lengths)?, receiving))
+        Ok((sender.begin_cot_words(sizes)?, receiving))
     })?;
     let n = mine.len();
     let theirs = party.exchange(mine, n).await?;
@@ -61,12 +61,12 @@ impl Random {
         let server = party.role().is_server();
         party.draw(|sender, receiver| {
             if server {
-                let sending = sender.begin_cot_words([n])?;
+                let sending = sender.begin_cot_words([(n, bits)])?;
                 let receiving = receiver.random_cot_words(&[(n, bits)])?;
                 return Ok(Self { sending, receiving });
             }
             let receiving = receiver.random_cot_words(&[(n, bits)])?;
-            let sending = sender.begin_cot_words([n])?;
+            let sending = sender.begin_cot_words([(n, bits)])?;
             Ok(Self { sending, receiving })
         })
     }

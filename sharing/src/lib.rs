@@ -19,6 +19,7 @@ mod random_products;
 mod rounds;
 mod scale_rows;
 mod session;
+mod stock;
 mod triples;
 
 pub use and::{And, AndLevel};
@@ -37,3 +38,4 @@ pub use random_bits::RandomBits;
 pub use rounds::Rounds;
 pub use scale_rows::ScaleRows;
 pub use session::Session;
+pub use stock::{Draws, Stock};

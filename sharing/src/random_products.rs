@@ -35,7 +35,7 @@ impl RandomProducts {
             let words =
                 |rng: &mut dyn CryptoRng| (0..n.div_ceil(64)).map(|_| rng.next_u64()).collect();
             let own = BitVec::from_words(n, party.with_rng(words));
-            let sending = party.draw(|sender, _| sender.begin_cot_words([n]))?;
+            let sending = party.draw(|sender, _| sender.begin_cot_words([(n, bits)]))?;
             let end = End::Sender(sending);
             return Ok(Self { bits, own, end });
         }

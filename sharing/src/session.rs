@@ -84,7 +84,7 @@ impl Session {
     /// protocol has a choice; both parties must give the same.
     #[must_use]
     pub fn with_pools(
-        mut online: Channel,
+        online: Channel,
         id: &SessionId,
         sender: Box<dyn RcotSender>,
         receiver: Box<dyn RcotReceiver>,
@@ -94,6 +94,18 @@ impl Session {
         let role = online.role();
         let sender = OtSender::new(sender, id, role);
         let receiver = OtReceiver::new(receiver, id, role.peer());
+        Self::with_ots(online, id, (sender, receiver), price, seed)
+    }
+
+    /// A session on ends of random OTs that are there already.
+    pub(crate) fn with_ots(
+        mut online: Channel,
+        id: &SessionId,
+        (sender, receiver): (OtSender, OtReceiver),
+        price: CotPrice,
+        seed: [u8; 32],
+    ) -> Self {
+        let role = online.role();
         Self {
             mark: Mark::here(&mut online, drawn(&sender, &receiver, role)),
             online,

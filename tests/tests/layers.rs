@@ -39,6 +39,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("onnx", &["nets"]),
     ("images", &["nets"]),
     ("identity", &["channel"]),
+    ("sealed", &[]),
     (
         "service",
         &[

@@ -78,6 +78,7 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
         layer.algorithm = choice.chosen.to_string();
     }
     let (bytes, json) = (model.to_bytes(), model.public.to_json());
+    drop(model);
     readable(&bytes, &json)?;
     outputs.write(&[&bytes, json.as_ref()])?;
     if ui.is_json() {

@@ -19,5 +19,6 @@ mod ring_lwe;
 mod savings;
 mod sessions;
 mod size;
+mod stock;
 mod tiled_networks;
 mod wire;

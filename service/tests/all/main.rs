@@ -1,6 +1,7 @@
 //! The tests of this crate, in one binary.
 
 mod ahead;
+mod audit;
 mod common;
 mod hostile;
 mod measuring;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use channel::Connection;
+use channel::{Connection, Cost, Role};
 use nets::{IntGraph, PrivateWeights};
-use secure::{AheadReport, Mode, RunReport, SecureNetwork, ServerWeights};
-use sharing::{Session, default_extension};
+use secure::{Ahead, AheadReport, Limits, Mode, RunReport, SecureNetwork, ServerWeights};
+use sharing::{CotPrice, Draws, Session, default_extension};
 
 /// What both parties got.
 #[derive(Debug)]
@@ -72,7 +72,7 @@ pub fn run_many(
             assert_eq!(layer.cost, plan.cost, "{} ({})", layer.name, layer.op);
         }
     };
-    let ((), outputs, _) = testkit::run_sessions(
+    let ((), outputs, _): ((), Vec<_>, _) = testkit::run_sessions(
         seed,
         |s| {
             let (left, report) = (network.serve_ahead(s, &weights, n, &mut |_| {})).expect("ahead");
@@ -94,11 +94,107 @@ pub fn run_many(
             outputs.collect()
         },
     );
+    let price = CotPrice::FREE;
+    if network.cost().bytes() * (n as u64) < SMALL {
+        let network = prepared_plan(network.graph(), network.mode(), price);
+        let open = |connection: &Connection, own| Session::ideal(connection, [9; 32], own);
+        let stocked = run_stocked(open, &network, &weights, images);
+        if network.mode() == Mode::Faithful {
+            assert_eq!(stocked, outputs, "with and without a preparation");
+        }
+    }
+    outputs
+}
+
+/// Runs of at most so many bytes are run once more from a preparation.
+const SMALL: u64 = 1 << 26;
+
+/// Runs a network for some images from preparations that were made in a session of their own, in one session without pools. Checks both
+/// parties' accounts against the plan of the same network with a phase ahead. Returns what the client learns.
+///
+/// # Panics
+/// If a party fails, or spends something else than planned.
+#[must_use]
+pub fn run_stocked(
+    open: impl Fn(&Connection, [u8; 32]) -> Result<Session, sharing::Error> + Sync,
+    network: &SecureNetwork,
+    weights: &ServerWeights,
+    images: &[Vec<i64>],
+) -> Vec<Vec<i64>> {
+    let n = images.len();
+    let fill = |s: &mut Session, left: Vec<Ahead>, draws: &Draws| {
+        s.mark();
+        let stocks = left.into_iter().map(|ahead| {
+            let stock = network.stock(s, ahead, draws).expect("it is prepared");
+            let role = s.role();
+            assert_eq!(stock.len() as u64, network.stock_bytes(role, draws));
+            stock
+        });
+        let stocks: Vec<_> = stocks.collect();
+        let cots = network.cost().cots.times(n as u64);
+        let nothing_else = Cost::none().with_cots(cots.server_sends, cots.client_sends);
+        assert_eq!(s.measured(), nothing_else, "a preparation says nothing");
+        stocks
+    };
+    let draws = network.client_draws().expect("a dry run");
+    let (at_server, at_client) = testkit::run_over(
+        channel::memory_pair(LINE),
+        |connection| {
+            let mut s = open(&connection, [3; 32]).expect("a session");
+            let draws = network.server_draws(weights).expect("a dry run");
+            let left = network.serve_ahead(&mut s, weights, n, &mut |_| {});
+            (fill(&mut s, left.expect("ahead").0, &draws), draws)
+        },
+        |connection| {
+            let mut s = open(&connection, [4; 32]).expect("a session");
+            let left = network.prepare_ahead(&mut s, n, &mut |_| {});
+            fill(&mut s, left.expect("ahead").0, &draws)
+        },
+    );
+    assert_eq!(at_server.1, draws, "both parties draw the same");
+    let check = |report: &RunReport| {
+        assert_eq!(&report.cost, network.cost(), "a run from a preparation");
+        for (layer, plan) in report.layers.iter().zip(network.plan()) {
+            assert_eq!(layer.cost, plan.cost, "{} ({})", layer.name, layer.op);
+        }
+    };
+    let opened = |role, bytes| network.open_stock(role, bytes).expect("it is one");
+    let session = |connection: &Connection| {
+        let seed = [if connection.role().is_server() { 5 } else { 6 }; 32];
+        Session::without_pools(connection, seed, network.cot_price()).expect("a session")
+    };
+    let ((), outputs) = testkit::run_over(
+        channel::memory_pair(LINE),
+        |connection| {
+            let mut s = session(&connection);
+            for bytes in at_server.0 {
+                let stock = opened(Role::Server, bytes);
+                let served = network.serve_stocked(&mut s, weights, stock, &mut |_| {});
+                check(&served.expect("the server serves"));
+            }
+        },
+        |connection| {
+            let mut s = session(&connection);
+            let outputs = images.iter().zip(at_client).map(|(image, bytes)| {
+                let stock = opened(Role::Client, bytes);
+                let found = network.infer_stocked(&mut s, image, stock, &mut |_| {});
+                let (output, report) = found.expect("the client infers");
+                check(&report);
+                output
+            });
+            outputs.collect()
+        },
+    );
     outputs
 }
 
 /// Bytes that each direction of a line holds.
 const LINE: usize = 1 << 20;
+
+fn prepared_plan(graph: &Arc<IntGraph>, mode: Mode, price: CotPrice) -> SecureNetwork {
+    let network = SecureNetwork::ahead(&Limits::default(), Arc::clone(graph), mode, price);
+    network.expect("it plans")
+}
 
 fn run_in(
     open: impl Fn(&Connection, [u8; 32]) -> Result<Session, sharing::Error> + Sync,
@@ -113,7 +209,7 @@ fn run_in(
         SecureNetwork::new(Arc::clone(&graph), mode, s.cot_price()).expect("it plans")
     };
     // Wide lines: gigabytes pass.
-    let (server, (output, client)) = testkit::run_over(
+    let (server, (output, client, price)) = testkit::run_over(
         channel::memory_pair(LINE),
         |connection| {
             let mut s = open(&connection, [1; 32]).expect("a session");
@@ -138,11 +234,19 @@ fn run_in(
             for (layer, plan) in report.layers.iter().zip(network.plan()) {
                 assert_eq!(layer.cost, plan.cost, "{} ({})", layer.name, layer.op);
             }
-            (output, report)
+            (output, report, s.cot_price())
         },
     );
     for (a, b) in server.layers.iter().zip(&client.layers) {
         assert_eq!((&a.name, &a.cost), (&b.name, &b.cost));
+    }
+    if client.cost.bytes() < SMALL {
+        let network = prepared_plan(&graph, mode, price);
+        let image = [input.to_vec()];
+        let stocked = run_stocked(&open, &network, &weights, &image).swap_remove(0);
+        if mode == Mode::Faithful {
+            assert_eq!(stocked, output, "with and without a preparation");
+        }
     }
     Outcome {
         output,

@@ -1,0 +1,178 @@
+//! What parties keep between sessions: preparations, and what clients have used of their quotas.
+
+mod account;
+mod contract;
+mod memory;
+
+use std::fmt;
+
+use channel::Digest;
+
+pub use account::{Account, Charge, Quota, QuotaKind, Refusal, Usage, Verdict};
+pub use contract::store_contract;
+pub use memory::MemoryStore;
+
+/// Whom something is kept for: the key of the peer ([`channel::PeerIdentity::key`]), all zero where nobody is asked who
+/// he is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "32 bytes with a meaning")]
+pub struct ClientKey(pub [u8; 32]);
+
+/// Names a preparation; drawn at random, not secret.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "16 bytes with a meaning")]
+pub struct Token(pub [u8; 16]);
+
+/// What a preparation is bound to; it is of no use to others.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "callers write it out")]
+pub struct Owner {
+    /// The other party.
+    pub peer: ClientKey,
+    /// Of the model.
+    pub model: Digest,
+    /// Of the plan.
+    pub plan: Digest,
+}
+
+/// A preparation to be put aside.
+#[derive(Clone, Copy)]
+#[expect(clippy::exhaustive_structs, reason = "callers write it out")]
+pub struct Lot<'a> {
+    /// Its name; new in the store.
+    pub token: Token,
+    /// What it is bound to.
+    pub owner: Owner,
+    /// From when on it is of no use any more, in Unix seconds.
+    pub expires: u64,
+    /// What is kept, encrypted: a store never sees it in the clear.
+    pub sealed: &'a [u8],
+}
+
+impl fmt::Debug for Lot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lot")
+            .field("token", &self.token)
+            .field("expires", &self.expires)
+            .field("bytes", &self.sealed.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How many preparations a store holds that are still good.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "stores write it out")]
+pub struct Stock {
+    /// Preparations.
+    pub lots: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// What a server (or a client) keeps between sessions. One trait, several stores: [`MemoryStore`] for tests and for servers
+/// that forget, and those of `blindray-store`: a file, and PostgreSQL for several servers.
+///
+/// Times come in as Unix seconds, so that a store has no clock of its own. All methods may be called from any thread, and
+/// take as long as the medium takes.
+///
+/// An error says that nothing was returned, not that nothing happened: a preparation whose taking failed may be gone, a
+/// charge that failed may have been made. Both are on the safe side.
+pub trait Store: fmt::Debug + Send + Sync {
+    /// Puts a preparation aside; durable when it returns.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] if there is one of this token, and the others.
+    fn put(&self, lot: &Lot<'_>) -> Result<(), StoreError>;
+
+    /// Takes one out. It is deleted durably before it is returned, so that it is returned at most once, whatever crashes, and
+    /// also among several processes. `None`: never there, taken before, expired, or another owner's.
+    ///
+    /// # Errors
+    /// All but [`StoreError::Exists`].
+    fn take(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// The tokens of this owner that are still good, the earliest to expire first.
+    ///
+    /// # Errors
+    /// As [`Store::take`].
+    fn tokens(&self, owner: &Owner, now: u64) -> Result<Vec<Token>, StoreError>;
+
+    /// Deletes what has expired; how many.
+    ///
+    /// # Errors
+    /// As [`Store::take`].
+    fn purge(&self, now: u64) -> Result<u64, StoreError>;
+
+    /// What there is of all owners. It reaches the medium, so that it also tells whether the store is there.
+    ///
+    /// # Errors
+    /// As [`Store::take`].
+    fn stock(&self, now: u64) -> Result<Stock, StoreError>;
+
+    /// Charges a client if its quota allows all of it; the check and the charge are one transaction, durable when it returns.
+    ///
+    /// # Errors
+    /// As [`Store::take`].
+    fn charge(
+        &self,
+        client: &ClientKey,
+        charge: &Charge,
+        quota: &Quota,
+        now: u64,
+    ) -> Result<Verdict, StoreError>;
+
+    /// What a client has used.
+    ///
+    /// # Errors
+    /// As [`Store::take`].
+    fn usage(&self, client: &ClientKey, now: u64) -> Result<Usage, StoreError>;
+}
+
+/// Why a store did not do what it was asked for.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// It cannot be reached, is full or does not answer. The next use may do better.
+    #[error("the store is not available: {what}")]
+    Unavailable {
+        /// What was the matter.
+        what: String,
+    },
+    /// It cannot be used as it is: made by another version, damaged, open to others, or in use by another process.
+    #[error("the store cannot be used: {what}")]
+    Unusable {
+        /// What is the matter.
+        what: String,
+    },
+    /// A preparation of this token is in the store.
+    #[error("a preparation of this token is in the store already")]
+    Exists,
+    /// The preparation is larger than this store takes.
+    #[error("a preparation of {bytes} bytes, and the store takes at most {most}")]
+    TooLarge {
+        /// Its bytes.
+        bytes: u64,
+        /// The most.
+        most: u64,
+    },
+}
+
+/// The most bytes of a preparation in any store.
+pub const MAX_LOT: u64 = 1 << 30;
+
+impl Lot<'_> {
+    /// Checks that it is not larger than what stores take.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLarge`].
+    pub const fn check(&self) -> Result<(), StoreError> {
+        let bytes = self.sealed.len() as u64;
+        match bytes > MAX_LOT {
+            true => Err(StoreError::TooLarge {
+                bytes,
+                most: MAX_LOT,
+            }),
+            false => Ok(()),
+        }
+    }
+}
