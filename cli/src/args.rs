@@ -1,9 +1,11 @@
 //! The command line: what can be written, and its help. What the words mean is in `settings`.
 
+mod check;
 mod import;
 mod infer;
 mod plan;
 mod serve;
+mod shell;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -12,12 +14,15 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{AuditCommand, IdentityCommand, SealCommand};
 use crate::cost::wire::Wire;
+use crate::results::FormArgs;
 use crate::sealing::SealArgs;
 
+pub(crate) use self::check::{DoctorArgs, PsArgs};
 pub(crate) use self::import::ImportArgs;
 pub(crate) use self::infer::InferArgs;
 pub(crate) use self::plan::{BenchArgs, PlanArgs};
 pub(crate) use self::serve::ServeArgs;
+pub(crate) use self::shell::{CompletionsArgs, ManArgs};
 
 /// Two-party secure neural-network inference.
 ///
@@ -94,6 +99,26 @@ pub(crate) enum Command {
         after_help = "Examples:\n  blindray bench\n  blindray bench --calibrate   # from now on `plan` estimates seconds for this machine\n  blindray bench --calibrate --out ward.json --json"
     )]
     Bench(BenchArgs),
+    /// Check this machine, and the way to a server, before they are needed.
+    #[command(
+        after_help = "Examples:\n  blindray doctor\n  blindray doctor --connect model.example:7700 --trust SHA256:…\n  blindray doctor --connect localhost:7700 --json\n\nEach line is ok, a warning or a fault, with what to do about it. The exit code is 1 where there is a fault."
+    )]
+    Doctor(DoctorArgs),
+    /// Show what a running server does: its model, its sessions, who waits, and what is in stock.
+    #[command(
+        after_help = "Examples:\n  blindray ps\n  blindray ps --status localhost:7701 --json"
+    )]
+    Ps(PsArgs),
+    /// Print what makes a shell complete commands and options.
+    #[command(
+        after_help = "Examples:\n  blindray completions bash > ~/.local/share/bash-completion/completions/blindray\n  blindray completions zsh > ~/.zfunc/_blindray\n  blindray completions fish > ~/.config/fish/completions/blindray.fish"
+    )]
+    Completions(CompletionsArgs),
+    /// Print the manual page of the program or of a command, or write all of them.
+    #[command(
+        after_help = "Examples:\n  blindray man infer | man -l -\n  blindray man --out ~/.local/share/man/man1"
+    )]
+    Man(ManArgs),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -284,6 +309,8 @@ pub(crate) struct ClearArgs {
     /// The arithmetic of the run.
     #[arg(long, value_enum, default_value_t = Arithmetic::Fixed)]
     pub(crate) arithmetic: Arithmetic,
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
 }
 
 #[derive(Debug, Args)]

@@ -92,7 +92,8 @@ pub(crate) fn own_file() -> Outcome<PathBuf> {
     beside("identity.pem")
 }
 
-fn known_file() -> Outcome<PathBuf> {
+/// `known_servers` beside it.
+pub(crate) fn known_file() -> Outcome<PathBuf> {
     beside("known_servers")
 }
 
@@ -263,7 +264,8 @@ fn this_command() -> String {
     words.join(" ")
 }
 
-fn quoted(word: &str) -> String {
+/// A word as a shell takes it.
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@[]".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

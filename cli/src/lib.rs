@@ -5,16 +5,21 @@ mod audit;
 mod client;
 mod commands;
 mod cost;
+mod csv;
 mod entropy;
 mod failure;
 mod file;
+mod host;
 mod identity;
 mod inputs;
 mod interrupt;
 mod link;
 mod model;
+mod near;
+mod page;
 mod plain;
 mod report;
+mod results;
 mod sealing;
 mod settings;
 mod text;
@@ -43,6 +48,10 @@ pub fn run() -> ExitCode {
         Command::Seal(command) => commands::seal(command, ui),
         Command::Plan(args) => commands::plan(args, ui),
         Command::Bench(args) => commands::bench(args, ui),
+        Command::Doctor(args) => commands::doctor(args, ui),
+        Command::Ps(args) => commands::ps(args, ui),
+        Command::Completions(args) => commands::completions(args, ui),
+        Command::Man(args) => commands::man(args, ui),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -17,6 +17,7 @@ use sharing::default_extension;
 use crate::args::ModelArgs;
 use crate::failure::{Failure, Outcome};
 use crate::file;
+use crate::near;
 use crate::sealing::SealArgs;
 use crate::ui::Ui;
 
@@ -132,8 +133,9 @@ pub(crate) fn from_file(name: &str, seal: &SealArgs) -> Outcome<Model> {
     let path = Path::new(name);
     if !path.exists() {
         return Err(Failure::input(format!(
-            "cannot read {name}: there is no such file; give a .bray file, {EMBEDDED}, or one of {}",
-            seeded::backbones().join(", ")
+            "cannot read {name}: there is no such file; give a .bray file, {EMBEDDED}, or one of {}{}",
+            seeded::backbones().join(", "),
+            near::file_or(path, seeded::backbones().into_iter().chain([EMBEDDED]))
         )));
     }
     Stored::read(path)?.open(seal.key()?)

@@ -9,7 +9,7 @@
 //! | client | `{"mode": "faithful" or "fast", "images": n, "ahead": true or false}` | 4096 bytes |
 //! | server | `"accepted"` or `{"refused": why}` | 4096 bytes |
 //!
-//! Each message is JSON, its length in eight bytes before it. All of it together has to be over within the time-out of
+//! Before its request a client may measure the line (`measure`). Each message is JSON, its length in eight bytes before it. All of it together has to be over within the time-out of
 //! the connection, so that a client whose bytes drip does not hold its place for long.
 
 use std::collections::BTreeMap;
@@ -66,7 +66,7 @@ enum Answer {
 
 /// The stream of these messages, between parties that agree.
 pub(crate) struct Control {
-    channel: Channel,
+    pub(crate) channel: Channel,
     /// What the peer said it serves, or insists on.
     peer_model: Option<Digest>,
 }
@@ -102,15 +102,15 @@ impl Control {
         grant: impl FnOnce(Wish) -> Result<T, String>,
     ) -> Result<(Wish, T), Error> {
         self.channel.send_frame(model)?;
-        self.send(offer)?;
-        let wish: Wish = self.receive("request")?;
+        self.say(offer)?;
+        let wish: Wish = self.wish()?;
         match grant(wish) {
             Ok(granted) => {
-                self.send(&Answer::Accepted)?;
+                self.say(&Answer::Accepted)?;
                 Ok((wish, granted))
             }
             Err(reason) => {
-                self.send(&Answer::Refused(reason.clone()))?;
+                self.say(&Answer::Refused(reason.clone()))?;
                 Err(Error::Refused { reason })
             }
         }
@@ -151,7 +151,7 @@ impl Control {
 
     /// Client: says what it wants and hears whether it gets it.
     pub(crate) fn ask(&mut self, wish: Wish) -> Result<(), Error> {
-        self.send(&wish)?;
+        self.say(&wish)?;
         match self.receive("answer")? {
             Answer::Accepted => Ok(()),
             Answer::Refused(reason) => Err(Error::Refused {
@@ -160,15 +160,22 @@ impl Control {
         }
     }
 
-    fn send(&mut self, message: &impl Serialize) -> Result<(), Error> {
+    pub(crate) fn say(&mut self, message: &impl Serialize) -> Result<(), Error> {
         let json = serde_json::to_vec(message).expect("these messages have a JSON form");
         self.channel.send_frame(&json)?;
         Ok(self.channel.flush()?)
     }
 
     fn receive<T: DeserializeOwned>(&mut self, what: &str) -> Result<T, Error> {
-        let json = self.channel.recv_frame(MAX_MESSAGE)?;
-        serde_json::from_slice(&json)
+        Self::parsed(&self.message()?, what)
+    }
+
+    pub(crate) fn message(&mut self) -> Result<Vec<u8>, Error> {
+        Ok(self.channel.recv_frame(MAX_MESSAGE)?)
+    }
+
+    pub(crate) fn parsed<T: DeserializeOwned>(json: &[u8], what: &str) -> Result<T, Error> {
+        serde_json::from_slice(json)
             .map_err(|e| Error::peer(&format!("the peer sent a malformed {what}: {e}")))
     }
 }

@@ -65,6 +65,9 @@ pub enum Error {
         /// The images asked for.
         images: u32,
     },
+    /// The client has measured the line and asked for nothing.
+    #[error("the client measured the line, and asked for nothing")]
+    OnlyMeasured,
     /// An earlier error ended the session.
     #[error("the session ended with an earlier error")]
     Ended,

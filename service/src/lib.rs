@@ -5,6 +5,7 @@ mod client;
 mod control;
 mod error;
 mod findings;
+mod measure;
 mod modes;
 mod progress;
 mod seed;
@@ -18,6 +19,7 @@ pub use audit::{Audit, AuditError, AuditEvent, AuditLink, Broken, Chain, Ended, 
 pub use client::{Client, Request};
 pub use error::Error;
 pub use findings::{Comm, Finding, Findings, Times};
+pub use measure::Line;
 pub use modes::Modes;
 pub use progress::Progress;
 pub use server::{Served, Server, ServerOptions};

@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::args::{Extension, LinkArgs, Mode, Open, Preset};
 use crate::identity::{KeyArgs, ServerTrustArgs};
+use crate::results::FormArgs;
 use crate::text::size;
 
 #[derive(Debug, Args)]
@@ -66,6 +67,8 @@ pub(crate) struct InferArgs {
     /// Record in this file who was asked about which images, and how it ended: an audit log, which `audit verify` checks.
     #[arg(long, value_name = "FILE")]
     pub(crate) audit: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
     #[command(flatten)]
     pub(crate) key: KeyArgs,
     #[command(flatten)]

@@ -10,12 +10,17 @@ use crate::failure::{Failure, Outcome};
 use crate::inputs::Inputs;
 use crate::link::resolve;
 use crate::report::{accepted, unlike};
+use crate::results::Results;
 use crate::text::unhex;
 use crate::ui::Ui;
 use crate::{client, model};
 
 /// Asks a server for the findings of every input.
 pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
+    Results::begin(&args.form, &args.input, ui)?.of(|results| find(args, results, ui))
+}
+
+fn find(args: &InferArgs, results: &mut Results, ui: Ui) -> Outcome<()> {
     let addresses = resolve(&args.connect, &args.link)?;
     let expect = match &args.public {
         Some(file) => {
@@ -60,7 +65,7 @@ pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
             "WARNING: this was accepted when the model was made: {accepted}"
         ));
     }
-    let asked = ask(args, &mut session, inputs, &mut trail, ui);
+    let asked = ask(args, &mut session, inputs, results, &mut trail, ui);
     trail.closed(&session, asked)
 }
 
@@ -69,6 +74,7 @@ fn ask(
     args: &InferArgs,
     session: &mut Client,
     inputs: Inputs,
+    results: &mut Results,
     trail: &mut Trail,
     ui: Ui,
 ) -> Outcome<()> {
@@ -89,7 +95,7 @@ fn ask(
         trail.asked(session, &image)?;
         let report = client::infer(session, &image, ui);
         let report = trail.answered(session, report);
-        ui.result(&report.map_err(|failure| failure.with(&image.name))?)?;
+        results.add(report.map_err(|failure| failure.with(&image.name))?)?;
     }
     Ok(())
 }

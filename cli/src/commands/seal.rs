@@ -131,6 +131,6 @@ fn write_sealed(model: &Path, out: Option<&Path>, opened: &Model, key: &Key) -> 
         Some(out) => Outputs::find(&[("--out", out)], &[("FILE", model)])?,
         None => Outputs::find(&[("FILE", model)], &[])?,
     };
-    let sealed = sealed_file::close(key, &opened.to_bytes(), &opened.public)?;
+    let sealed = sealed_file::close(key, &opened.to_bytes(), &opened.public.to_json())?;
     outputs.write(&[&sealed])
 }

@@ -28,12 +28,11 @@ pub(crate) fn is_sealed(bytes: &[u8]) -> bool {
 }
 
 /// Seals the bytes of a .bray file, and gives its public part to all.
-pub(crate) fn close(key: &Key, bray: &[u8], public: &PublicModel) -> Outcome<Vec<u8>> {
-    let json = public.to_json();
-    let mut sealed = Vec::with_capacity(PREFIX + json.len() + bray.len() + sealed::OVERHEAD);
+pub(crate) fn close(key: &Key, bray: &[u8], public: &[u8]) -> Outcome<Vec<u8>> {
+    let mut sealed = Vec::with_capacity(PREFIX + public.len() + bray.len() + sealed::OVERHEAD);
     sealed.extend(MAGIC);
-    sealed.extend((json.len() as u64).to_le_bytes());
-    sealed.extend(json);
+    sealed.extend((public.len() as u64).to_le_bytes());
+    sealed.extend(public);
     let object = seal(key, PURPOSE, &sealed, entropy::bytes()?, bray);
     sealed.extend(object);
     Ok(sealed)

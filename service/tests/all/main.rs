@@ -4,6 +4,7 @@ mod ahead;
 mod audit;
 mod common;
 mod hostile;
+mod measuring;
 mod refusals;
 mod sessions;
 mod vanishing;
