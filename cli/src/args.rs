@@ -294,6 +294,9 @@ pub(crate) struct DemoArgs {
     /// Run the products ahead of the images where their algorithms can (ring-LWE): with an image at hand, less is left to do.
     #[arg(long)]
     pub(crate) ahead: bool,
+    /// Also write the result to this file, as a page for a browser or a printer.
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

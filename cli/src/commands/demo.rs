@@ -19,6 +19,7 @@ use crate::args::{Arithmetic, DemoArgs};
 use crate::commands::clear;
 use crate::failure::{Failure, Outcome};
 use crate::model::{self, EMBEDDED, XRAYS};
+use crate::page;
 use crate::report::Report;
 use crate::text::hex;
 use crate::ui::Ui;
@@ -32,6 +33,7 @@ pub(crate) fn demo(args: &DemoArgs, ui: Ui) -> Outcome<()> {
     let (name, bytes) = XRAYS.get(args.xray).ok_or_else(|| {
         Failure::input(format!("there are {} X-rays, numbered from 0", XRAYS.len()))
     })?;
+    let page = page::Place::find(args.report.as_deref(), &[])?;
     let picture = Image::decode(*name, bytes)?;
     let own = Identity::generate("the demo's client")?;
     let mut server = ServerProcess::start(args, own.fingerprint())?;
@@ -67,6 +69,9 @@ pub(crate) fn demo(args: &DemoArgs, ui: Ui) -> Outcome<()> {
     compare(&mut report, &fixed, &float);
     ui.result(&report)?;
     ui.text(&format!("\n{}", report.kinds()))?;
+    if let Some(page) = page {
+        page.write(&page::of_reports(std::slice::from_ref(&report), None), ui)?;
+    }
     if args.mode == crate::args::Mode::Faithful && report.exact != Some(true) {
         return Err(Failure::run(
             "the secure output differs from the integer reference",

@@ -194,7 +194,8 @@ fn shown(status: &Value) -> String {
         }
     }
     for (key, value) in status.as_object().into_iter().flatten() {
-        if !["model", "digest", "uptime_s", "sessions", "waiting"].contains(&key.as_str()) {
+        let said = ["model", "digest", "uptime_s", "sessions", "waiting"];
+        if status.get("model").is_none() || !said.contains(&key.as_str()) {
             put(&mut out, format_args!("{key}: {}", inner(value)));
         }
     }

@@ -165,6 +165,12 @@ fn plans_and_measurements_have_pages() {
     let layers = json(&["plan", "--model", "chestnet", "--json"]).remove(0);
     assert_eq!(rows, 1 + layers["layers"].as_array().expect("layers").len());
 
+    let demo = run(&["demo", "--quiet", "--report", text(&page)]);
+    assert!(demo.status.success());
+    let demo = read_to_string(&page).expect("a page");
+    is_sound(&demo);
+    assert!(demo.contains("exact: the secure integers equal the clear ones in every bit"));
+
     let bench = json(&[
         "bench",
         "--runs",
