@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod audit;
 pub(crate) mod bench;
 pub(crate) mod clear;
 mod demo;
@@ -10,9 +11,11 @@ mod infer;
 mod judged;
 mod plan;
 mod ps;
+mod seal;
 mod serve;
 mod shell;
 
+pub(crate) use audit::{AuditCommand, audit};
 pub(crate) use bench::bench;
 pub(crate) use clear::clear;
 pub(crate) use demo::demo;
@@ -22,5 +25,6 @@ pub(crate) use import::import;
 pub(crate) use infer::infer;
 pub(crate) use plan::plan;
 pub(crate) use ps::ps;
+pub(crate) use seal::{SealCommand, seal};
 pub(crate) use serve::serve;
 pub(crate) use shell::{completions, man};

@@ -74,6 +74,8 @@ pub(crate) struct ServerGuard {
 /// A client's guard, and what it needs to remember its server.
 pub(crate) struct ClientGuard {
     pub(crate) guard: Arc<dyn Guard>,
+    /// This party's key.
+    pub(crate) own: Fingerprint,
     /// The server that was named by its fingerprint for the first time, if it was.
     remember: Option<(KnownPeers, String, Fingerprint)>,
 }
@@ -213,6 +215,7 @@ impl ClientGuard {
     ) -> Outcome<Self> {
         Ok(Self {
             guard: Arc::new(Tls::client(own, trust)?),
+            own: own.fingerprint(),
             remember,
         })
     }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod args;
+mod audit;
 mod client;
 mod commands;
 mod cost;
@@ -19,6 +20,7 @@ mod page;
 mod plain;
 mod report;
 mod results;
+mod sealing;
 mod settings;
 mod text;
 mod ui;
@@ -40,8 +42,10 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => commands::serve(args, ui),
         Command::Infer(args) => commands::infer(args, ui),
         Command::Identity(command) => commands::identity(command, ui),
+        Command::Audit(command) => commands::audit(command, ui),
         Command::Clear(args) => commands::clear(args, ui),
         Command::Import(args) => commands::import(args, ui),
+        Command::Seal(command) => commands::seal(command, ui),
         Command::Plan(args) => commands::plan(args, ui),
         Command::Bench(args) => commands::bench(args, ui),
         Command::Doctor(args) => commands::doctor(args, ui),

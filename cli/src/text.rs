@@ -102,6 +102,24 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// What [`hex`] writes of 32 bytes, in either case.
+pub(crate) fn unhex(text: &str) -> Option<[u8; 32]> {
+    let digit = |c: u8| {
+        char::from(c)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let mut bytes = [0; 32];
+    if pairs.len() != bytes.len() || !rest.is_empty() {
+        return None;
+    }
+    for (byte, &[high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = digit(high)? << 4 | digit(low)?;
+    }
+    Some(bytes)
+}
+
 /// Adds a line; what it quotes breaks no line.
 pub(crate) fn put(out: &mut String, line: fmt::Arguments<'_>) {
     *out += &plain::line(&line.to_string());
@@ -163,6 +181,23 @@ impl<const N: usize> fmt::Display for Table<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_digest_has_64_hexadecimal_digits() {
+        assert_eq!(unhex(&"0a".repeat(32)), Some([10; 32]));
+        assert_eq!(unhex(&"0A".repeat(32)), Some([10; 32]));
+        assert_eq!(unhex(&hex(&[200; 32])), Some([200; 32]));
+        for bad in [
+            "",
+            "0a",
+            &"0g".repeat(32),
+            &"é".repeat(32),
+            &"+1".repeat(32),
+            &"0a".repeat(33),
+        ] {
+            assert_eq!(unhex(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn bytes_are_decimal() {

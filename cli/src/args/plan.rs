@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::args::{Extension, Mode, Objective, PlanPreset, SpeedArgs};
+use crate::sealing::SealArgs;
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     /// A .bray file, `chestnet` for the embedded network, or a backbone, which gets random weights (densenet121, mobilenet-v2, …).
     #[arg(long, value_name = "M", required_unless_present = "ablation")]
     pub(crate) model: Option<String>,
+    #[command(flatten)]
+    pub(crate) seal: SealArgs,
     /// Rows and columns of a backbone's input; default: 224, with --ablation 320.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=2048))]
     pub(crate) size: Option<u32>,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use backbones::{BACKBONES, backbone};
 use import::{ImportOptions, ImportReport, WeightBits, imported};
 use nets::{Crops, Head, Part, Preprocessing, PublicModel, Source, StateDict};
+use sealed::Key;
 use serde::Serialize;
 
 use crate::args::ImportArgs;
@@ -13,13 +14,14 @@ use crate::failure::{Failure, Outcome};
 use crate::file::{self, Outputs};
 use crate::identity::quoted;
 use crate::inputs;
-use crate::model::{self, problem};
+use crate::model::{self, problem, sealed_file};
 use crate::near;
 use crate::text::{Side, Table, counted, put};
 use crate::ui::Ui;
 
 /// Makes a model file and reports what quantisation did to it.
 pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
+    let key = key(args)?;
     let public = public_part(args)?;
     let outputs = outputs(args, &public)?;
     let files = inputs::folder(&args.calibrate, args.images as usize, ui)?;
@@ -80,6 +82,8 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
     let (bytes, json) = (model.to_bytes(), model.public.to_json());
     drop(model);
     readable(&bytes, &json)?;
+    let sealed = key.map(|key| sealed_file::close(&key, &bytes, &json));
+    let bytes = sealed.unwrap_or(Ok(bytes))?;
     outputs.write(&[&bytes, json.as_ref()])?;
     if ui.is_json() {
         let prices = &prices;
@@ -89,6 +93,15 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
         })
     } else {
         ui.text(&table(&report, &prices, &args.out, &public))
+    }
+}
+
+/// The key that seals the model, if it is to be sealed.
+fn key(args: &ImportArgs) -> Outcome<Option<Key>> {
+    match (args.seal, args.key.is_given()) {
+        (true, _) => args.key.needed().map(Some),
+        (false, true) => Err(Failure::input("a key is given: say --seal too")),
+        (false, false) => Ok(None),
     }
 }
 

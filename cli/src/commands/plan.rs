@@ -86,7 +86,7 @@ fn estimate(args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Estimate> {
 }
 
 fn of_file(name: &str, args: &PlanArgs, speed: &Speed) -> Outcome<Estimate> {
-    let model = model::from_file(name)?;
+    let model = model::from_file(name, &args.seal)?;
     let given = [
         ("--size", args.size.is_some()),
         ("--classes", args.classes.is_some()),
@@ -111,6 +111,7 @@ fn of_file(name: &str, args: &PlanArgs, speed: &Speed) -> Outcome<Estimate> {
 }
 
 fn of_backbone(name: &str, args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Estimate> {
+    model::refuse_key(name, &args.seal)?;
     let (size, classes) = (args.size.unwrap_or(SIZE), args.classes.unwrap_or(CLASSES));
     let groups = args.xop_pointwise.map(|groups| groups as usize);
     if groups.is_some() && !name.ends_with("-x") {

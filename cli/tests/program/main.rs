@@ -2,6 +2,8 @@
 
 mod accuracy;
 mod ahead;
+#[cfg(unix)]
+mod audit;
 mod bad_input;
 mod dicom;
 #[cfg(unix)]
@@ -23,6 +25,8 @@ mod middle_boxes;
 mod models;
 mod pages;
 mod plan;
+#[cfg(unix)]
+mod sealing;
 mod shell;
 mod support;
 mod terminal;
