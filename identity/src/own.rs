@@ -12,6 +12,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use zeroize::Zeroizing;
 
+use crate::subject::common_name;
 use crate::{Error, Fingerprint, file};
 
 /// How long the certificate of a new identity is valid. Peers pin the key, so that nobody gains by an earlier end.
@@ -127,6 +128,12 @@ impl Identity {
     #[must_use]
     pub const fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+
+    /// What its certificate calls it, for people: the common name, if there is one that can be shown.
+    #[must_use]
+    pub fn name(&self) -> Option<String> {
+        self.chain.first().and_then(|first| common_name(first))
     }
 
     /// The certificates in PEM, without the key: what an authority or a peer may have.

@@ -39,7 +39,14 @@ pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
         false => Some(args.key.client(&args.trust, &args.connect, ui)?),
     };
     let config = args.config(guard.as_ref().map(|guard| Arc::clone(&guard.guard)));
-    let mut session = client::dial(&args.connect, &addresses, &request, &config, ui)?;
+    let mut session = client::dial(
+        &args.connect,
+        &addresses,
+        &request,
+        &config,
+        guard.as_ref(),
+        ui,
+    )?;
     guard.as_mut().map_or(Ok(()), |guard| guard.remember(ui))?;
     let (model, peer) = (&session.model().name, session.connection().peer());
     let extension = session.extension().name();
