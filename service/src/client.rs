@@ -112,8 +112,8 @@ impl Client {
         Self::dial_in_line(address, config, request, seed, &mut |_| {})
     }
 
-    /// The same, and tells `waiting` about each second how many clients come before this one, if the server is busy with
-    /// others.
+    /// The same, and tells `waiting` about each second how many clients come before this one and how long that may take, if the
+    /// server is busy with others.
     ///
     /// # Errors
     /// As [`Client::dial`].

@@ -109,9 +109,11 @@ impl From<channel::Error> for Error {
             | E::SessionMismatch { .. }
             | E::ParametersMismatch { .. }
             | E::ModelMismatch { .. } => Self::Incompatible(error),
-            E::Refused { reason } => Self::Refused {
-                reason: reason.to_owned(),
-            },
+            E::Refused { reason, again } => {
+                let again = again.map(|again| format!("; come again after {} s", again.as_secs()));
+                let reason = reason + &again.unwrap_or_default();
+                Self::Refused { reason }
+            }
             E::Dead => Self::Ended,
             E::StreamTaken { .. } | E::NoStream { .. } => Self::Local(error.into()),
             other => Self::Transport(other),
