@@ -3,6 +3,7 @@
 mod ahead;
 mod common;
 mod hostile;
+mod prepared;
 mod refusals;
 mod sessions;
 mod vanishing;
