@@ -1,22 +1,28 @@
 //! The command line: what can be written, and its help. What the words mean is in `settings`.
 
+mod check;
 mod import;
 mod infer;
 mod plan;
 mod serve;
+mod shell;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::IdentityCommand;
+use crate::commands::{AuditCommand, IdentityCommand, SealCommand};
 use crate::cost::wire::Wire;
+use crate::results::FormArgs;
+use crate::sealing::SealArgs;
 
+pub(crate) use self::check::{DoctorArgs, PsArgs};
 pub(crate) use self::import::ImportArgs;
 pub(crate) use self::infer::InferArgs;
 pub(crate) use self::plan::{BenchArgs, PlanArgs};
 pub(crate) use self::serve::ServeArgs;
+pub(crate) use self::shell::{CompletionsArgs, ManArgs};
 
 /// Two-party secure neural-network inference.
 ///
@@ -61,6 +67,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  blindray identity new --name 'Radiology, St. Elsewhere'\n  blindray identity show\n\n`serve` and `infer` make a key at first use where there is none. It is in blindray/identity.pem in your configuration folder, and beside it known_servers, the servers that `infer` knows."
     )]
     Identity(IdentityCommand),
+    /// Verify or show an audit log, which `serve` and `infer` write with --audit.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  blindray audit verify audit.jsonl\n  blindray audit verify audit.jsonl.[0-9]* audit.jsonl --checkpoint 5f3c…   # with the files that were full, and the hash that an earlier run has printed\n  blindray audit show audit.jsonl\n\nEach line has the SHA-256 of the line before it, its line feed included: `sed -n 7p audit.jsonl | sha256sum` is what line 8 says. The exit code is 1 where a line is wrong."
+    )]
+    Audit(AuditCommand),
     /// Run a network without secrecy, for comparison.
     #[command(
         after_help = "Examples:\n  blindray clear --model chestnet --input xray.jpeg --arithmetic float\n  blindray clear --model chestnet --input xray.jpeg --arithmetic fixed --json"
@@ -71,6 +83,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  blindray import --onnx net.onnx --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --resize 256 --calibrate images/ --out net.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out resnet20.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out far.bray --objective time --network wan\n\nThe command also writes net.public.json, the public part of the model. Give it to your clients: with `infer --public net.public.json` they accept no other model.\n\nThe table of layers gives bits. `weights`: of a weight. `ring`: of the integers that products are summed in. `proved`: what the sums need whatever the image shows. `calibrated`: what twice the largest sum of the calibration images needs. `output`: of the sums after their truncation. Where the ring is narrower than proved, an image unlike all of the calibration images could wrap. `--ranges` says how much room there is beyond the calibration images.\n\nThe table of widths compares the integer network with the float network on calibration images. `where undecided`: how much the errors of the logits would move a probability where the float network is undecided; the root mean square over the images. It and the largest difference must be within --accuracy, else the command fails: with exit code 1, and no model, unless --accept-accuracy-loss is given."
     )]
     Import(ImportArgs),
+    /// Make keys that seal model files, and seal them: on a disk, nobody reads the weights without the key.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  blindray seal key --out net.key\n  blindray seal model net.bray --key-file net.key\n  blindray serve --model net.bray --key-file net.key\n  blindray serve --model net.bray --key-command 'aws kms decrypt --ciphertext-blob fileb://net.key.enc --query Plaintext --output text'\n  blindray seal rekey net.bray --key-file net.key --new-key-file next.key\n\nThe public part of a sealed model stays readable: `infer --public` takes the file. `import --seal` seals a new model before it is written."
+    )]
+    Seal(SealCommand),
     /// Say what an inference costs, layer by layer, before anything runs.
     #[command(
         after_help = "Examples:\n  blindray plan --model chestnet\n  blindray plan --model densenet121 --size 320 --network wan --json\n  blindray plan --model densenet121 --size 320 --preset cryptflow2-2022   # as released in 2022\n  blindray plan --model net.bray --network 1Gbit,20ms --objective time\n  blindray plan --ablation --svg ablation.svg\n\nBytes and flights are exact. Seconds are estimates: the CPU time of both parties, one after the other, and the time on the network. `blindray bench --calibrate` measures this machine for them.\n\nThe last table says what networks with other operators would cost, one change at a time: `layers`, how many would be changed; `now`, the bytes of all layers that would not be there or would cost something else, those that make correlated OTs included; `after`, the bytes of those in their place; `saved`, the difference, as a share of `now` and of all bytes. Such a network must be trained anew, and may find less."
@@ -81,6 +99,26 @@ pub(crate) enum Command {
         after_help = "Examples:\n  blindray bench\n  blindray bench --calibrate   # from now on `plan` estimates seconds for this machine\n  blindray bench --calibrate --out ward.json --json"
     )]
     Bench(BenchArgs),
+    /// Check this machine, and the way to a server, before they are needed.
+    #[command(
+        after_help = "Examples:\n  blindray doctor\n  blindray doctor --connect model.example:7700 --trust SHA256:…\n  blindray doctor --connect localhost:7700 --json\n\nEach line is ok, a warning or a fault, with what to do about it. The exit code is 1 where there is a fault."
+    )]
+    Doctor(DoctorArgs),
+    /// Show what a running server does: its model, its sessions, who waits, and what is in stock.
+    #[command(
+        after_help = "Examples:\n  blindray ps\n  blindray ps --status localhost:7701 --json"
+    )]
+    Ps(PsArgs),
+    /// Print what makes a shell complete commands and options.
+    #[command(
+        after_help = "Examples:\n  blindray completions bash > ~/.local/share/bash-completion/completions/blindray\n  blindray completions zsh > ~/.zfunc/_blindray\n  blindray completions fish > ~/.config/fish/completions/blindray.fish"
+    )]
+    Completions(CompletionsArgs),
+    /// Print the manual page of the program or of a command, or write all of them.
+    #[command(
+        after_help = "Examples:\n  blindray man infer | man -l -\n  blindray man --out ~/.local/share/man/man1"
+    )]
+    Man(ManArgs),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -231,6 +269,8 @@ pub(crate) struct ModelArgs {
     /// Number of a backbone's outputs; default: 14.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) classes: Option<u32>,
+    #[command(flatten)]
+    pub(crate) seal: SealArgs,
 }
 
 #[derive(Debug, Args)]
@@ -269,6 +309,8 @@ pub(crate) struct ClearArgs {
     /// The arithmetic of the run.
     #[arg(long, value_enum, default_value_t = Arithmetic::Fixed)]
     pub(crate) arithmetic: Arithmetic,
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
 }
 
 #[derive(Debug, Args)]

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use channel::{Config, Error as Cause, Waiting};
+use channel::{Config, Error as Cause, Role, Waiting};
 use images::Image;
 use service::{Client, Error, Progress, Request};
 
@@ -31,7 +31,7 @@ pub(crate) fn dial(
 }
 
 /// Why there is no session, and what to do about it. `ahead` is the last place in line, if there was one.
-fn no_session(name: &str, error: &Error, ahead: Option<u32>) -> String {
+pub(crate) fn no_session(name: &str, error: &Error, ahead: Option<u32>) -> String {
     if let Error::Transport(cause) = error
         && let Some(advice) = identity::advice(name, cause)
     {
@@ -90,26 +90,82 @@ pub(crate) fn run_ahead(client: &mut Client, ui: Ui) -> Outcome<()> {
         ui.note("no layer of this model has anything to do ahead of the images");
         return Ok(());
     }
-    let bar = ui.progress(1, client.connection().progress());
-    client.run_ahead(&mut |progress| show(&bar, &progress))?;
+    let runs = runs_of(client, client.images_left());
+    let (planned, _) = client.network().ahead_total(runs);
+    let bar = ui.progress(planned, client.connection().progress());
+    client.run_ahead(&mut |progress| show(&bar, "", &progress))?;
     Ok(())
 }
 
-fn show(bar: &Bar, progress: &Progress<'_>) {
+fn show(bar: &Bar, image: &str, progress: &Progress<'_>) {
     let done = (progress.layers_done(), progress.layers());
-    bar.reach(done, progress.step.ahead);
+    let phase = if progress.step.ahead {
+        "ahead"
+    } else {
+        "online"
+    };
+    bar.reach(&format!("{image}{phase}"), done);
+}
+
+/// Runs of the network for so many images.
+fn runs_of(client: &Client, images: u32) -> u64 {
+    u64::from(images) * client.model().preprocessing.views() as u64
+}
+
+/// The bytes of the runs of the next image, with the refills that they cause.
+fn next_image(client: &Client) -> u64 {
+    let (network, extension) = (client.network(), client.extension());
+    let all = runs_of(client, client.request().images);
+    let before = all - runs_of(client, client.images_left());
+    let now = runs_of(client, 1);
+    let (_, ahead) = network.ahead_total(all);
+    let drawn = |runs| network.cost().cots.times(runs).plus(ahead);
+    let refilled = |runs| {
+        let (announced, drawn) = (drawn(all), drawn(runs));
+        let pools = [
+            (Role::Server, announced.server_sends, drawn.server_sends),
+            (Role::Client, announced.client_sends, drawn.client_sends),
+        ];
+        let bytes = pools.map(|(sender, announced, drawn)| {
+            let cost = extension.refill_cost_announced(Some(announced), drawn, sender);
+            cost.bytes()
+        });
+        bytes[0] + bytes[1]
+    };
+    let refill = refilled(before + now).saturating_sub(refilled(before));
+    network
+        .cost()
+        .bytes()
+        .saturating_mul(now)
+        .saturating_add(refill)
 }
 
 /// The findings of one image, and what they cost.
 pub(crate) fn infer(client: &mut Client, image: &Image, ui: Ui) -> Outcome<Report> {
-    let views = client.model().preprocessing.views();
-    let layers = (client.network().plan().len() * views) as u64;
-    let bar = ui.progress(layers, client.connection().progress());
-    let found = client.infer(&image.picture, &mut |progress| show(&bar, &progress))?;
+    let images = client.request().images;
+    let which = match images {
+        1 => String::new(),
+        _ => format!("image {} of {images}, ", images - client.images_left() + 1),
+    };
+    // A session without images left fails below.
+    let planned = if client.images_left() > 0 {
+        next_image(client)
+    } else {
+        0
+    };
+    let bar = ui.progress(planned, client.connection().progress());
+    let found = client.infer(&image.picture, &mut |progress| {
+        show(&bar, &which, &progress);
+    })?;
     drop(bar);
     let model = client.model();
     Ok(Report {
         model: model.name.clone(),
+        model_digest: hex(&model.digest()),
+        server: client
+            .connection()
+            .peer_identity()
+            .map(|peer| peer.name.clone()),
         arithmetic: None,
         mode: Some(client.request().mode.to_string()),
         ahead: client

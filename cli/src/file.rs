@@ -15,14 +15,20 @@ const MAX_LINKS: usize = 40;
 
 /// The content of a regular file of at most so many bytes. Opening a pipe could wait forever.
 pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let bytes = read_start(path, most + 1)?;
+    if bytes.len() as u64 > most {
+        return Err(io::Error::other(format!("it has more than {most} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// The same, of which the first bytes alone are wanted.
+pub(crate) fn read_start(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     if !path.metadata()?.is_file() {
         return Err(io::Error::other("it is no regular file"));
     }
     let mut bytes = Vec::new();
-    File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        return Err(io::Error::other(format!("it has more than {most} bytes")));
-    }
+    File::open(path)?.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

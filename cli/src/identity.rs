@@ -74,6 +74,8 @@ pub(crate) struct ServerGuard {
 /// A client's guard, and what it needs to remember its server.
 pub(crate) struct ClientGuard {
     pub(crate) guard: Arc<dyn Guard>,
+    /// This party's key.
+    pub(crate) own: Fingerprint,
     /// The server that was named by its fingerprint for the first time, if it was.
     remember: Option<(KnownPeers, String, Fingerprint)>,
 }
@@ -90,7 +92,8 @@ pub(crate) fn own_file() -> Outcome<PathBuf> {
     beside("identity.pem")
 }
 
-fn known_file() -> Outcome<PathBuf> {
+/// `known_servers` beside it.
+pub(crate) fn known_file() -> Outcome<PathBuf> {
     beside("known_servers")
 }
 
@@ -212,6 +215,7 @@ impl ClientGuard {
     ) -> Outcome<Self> {
         Ok(Self {
             guard: Arc::new(Tls::client(own, trust)?),
+            own: own.fingerprint(),
             remember,
         })
     }
@@ -260,7 +264,8 @@ fn this_command() -> String {
     words.join(" ")
 }
 
-fn quoted(word: &str) -> String {
+/// A word as a shell takes it.
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@[]".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_owned();

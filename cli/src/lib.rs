@@ -1,19 +1,26 @@
 #![doc = include_str!("../README.md")]
 
 mod args;
+mod audit;
 mod client;
 mod commands;
 mod cost;
+mod csv;
 mod entropy;
 mod failure;
 mod file;
+mod host;
 mod identity;
 mod inputs;
 mod interrupt;
 mod link;
 mod model;
+mod near;
+mod page;
 mod plain;
 mod report;
+mod results;
+mod sealing;
 mod settings;
 mod text;
 mod ui;
@@ -35,10 +42,16 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => commands::serve(args, ui),
         Command::Infer(args) => commands::infer(args, ui),
         Command::Identity(command) => commands::identity(command, ui),
+        Command::Audit(command) => commands::audit(command, ui),
         Command::Clear(args) => commands::clear(args, ui),
         Command::Import(args) => commands::import(args, ui),
+        Command::Seal(command) => commands::seal(command, ui),
         Command::Plan(args) => commands::plan(args, ui),
         Command::Bench(args) => commands::bench(args, ui),
+        Command::Doctor(args) => commands::doctor(args, ui),
+        Command::Ps(args) => commands::ps(args, ui),
+        Command::Completions(args) => commands::completions(args, ui),
+        Command::Man(args) => commands::man(args, ui),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

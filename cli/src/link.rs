@@ -1,13 +1,16 @@
 //! From HOST:PORT to addresses, and which of them may be used where nothing encrypts.
 
-use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 
 use crate::args::LinkArgs;
 use crate::failure::{Failure, Outcome};
 
+/// The port of `serve` where nobody says another one.
+const PORT: u16 = 7700;
+
 /// All addresses of a host and a port; where nothing is to encrypt, none of which others could listen in on.
 pub(crate) fn resolve(name: &str, link: &LinkArgs) -> Outcome<Vec<SocketAddr>> {
-    let addresses = look_up(name)?;
+    let addresses = addresses(name)?;
     let open = addresses.iter().find(|address| !address.ip().is_loopback());
     match open {
         Some(address) if link.insecure => {
@@ -31,13 +34,15 @@ pub(crate) fn try_listening(name: &str, addresses: &[SocketAddr]) -> Outcome<()>
         .map_err(|e| Failure::input(format!("cannot listen on {name}: {e}")))
 }
 
-fn look_up(name: &str) -> Outcome<Vec<SocketAddr>> {
+/// All addresses of a host and a port.
+pub(crate) fn addresses(name: &str) -> Outcome<Vec<SocketAddr>> {
     if let Ok(address) = name.parse() {
         return Ok(vec![address]);
     }
     let malformed = || {
         Failure::input(format!(
-            "{name} is no address with a port: give HOST:PORT, as in localhost:7700 or [::1]:7700"
+            "{name} is no address with a port: give HOST:PORT, as in localhost:7700 or [::1]:7700{}",
+            meant(name)
         ))
     };
     let (host, port) = name.rsplit_once(':').ok_or_else(malformed)?;
@@ -57,9 +62,52 @@ fn look_up(name: &str) -> Outcome<Vec<SocketAddr>> {
     Ok(addresses)
 }
 
+/// What may have been meant: an address of the web, one without its port, a port alone, or a bare one of IPv6.
+fn meant(name: &str) -> String {
+    let (_, rest) = name.split_once("://").unwrap_or(("", name));
+    let (host, _) = rest.split_once('/').unwrap_or((rest, ""));
+    let bare = host.strip_prefix(':').unwrap_or(host);
+    let with_port = match host.parse::<Ipv6Addr>() {
+        // A port alone.
+        Err(_) if bare.parse::<u16>().is_ok() => format!("localhost:{bare}"),
+        Ok(address) => format!("[{address}]:{PORT}"),
+        Err(_) if host.ends_with(']') || !host.contains(':') => format!("{host}:{PORT}"),
+        Err(_) => host.to_owned(),
+    };
+    let odd = |c: char| !(c.is_ascii_alphanumeric() || "-_.:[]".contains(c));
+    let port = with_port
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse::<u16>().ok());
+    if host.is_empty() || with_port.starts_with(':') || with_port.contains(odd) || port.is_none() {
+        return String::new();
+    }
+    format!("; did you mean {with_port}?")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_meant_is_asked() {
+        for (name, expected) in [
+            ("localhost", "; did you mean localhost:7700?"),
+            (
+                "https://model.example:7711/x",
+                "; did you mean model.example:7711?",
+            ),
+            ("http://model.example", "; did you mean model.example:7700?"),
+            ("::1", "; did you mean [::1]:7700?"),
+            ("[::1]", "; did you mean [::1]:7700?"),
+            ("", ""),
+            (":7700", "; did you mean localhost:7700?"),
+            ("7711", "; did you mean localhost:7711?"),
+            ("localhost:http", ""),
+            ("a b", ""),
+        ] {
+            assert_eq!(meant(name), expected, "{name}");
+        }
+    }
 
     fn said(name: &str) -> String {
         let link = LinkArgs {

@@ -2,12 +2,14 @@
 
 mod embedded;
 mod noise;
+pub(crate) mod sealed_file;
 mod seeded;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nets::{Error, MAX_PUBLIC_BYTES, Model, PublicModel};
+use sealed::Key;
 use secure::{Algorithms, CpuModel, ExtensionChoice, LayerChoice, Limits, Mode, choose_algorithms};
 use service::Extension;
 use sharing::default_extension;
@@ -15,10 +17,15 @@ use sharing::default_extension;
 use crate::args::ModelArgs;
 use crate::failure::{Failure, Outcome};
 use crate::file;
+use crate::near;
+use crate::sealing::SealArgs;
 use crate::ui::Ui;
 
 pub(crate) use embedded::{EMBEDDED, XRAYS, embedded};
 pub(crate) use seeded::{CostWidths, is_backbone, not_built, quantised, seeded};
+
+/// The largest model file that is read.
+const MAX_MODEL_BYTES: u64 = 4 << 30;
 
 /// Rows and columns of a backbone's input, and the number of its outputs, unless said otherwise.
 pub(crate) const SIZE: u32 = 224;
@@ -28,7 +35,7 @@ pub(crate) const CLASSES: u32 = 14;
 pub(crate) fn load(args: &ModelArgs, ui: Ui) -> Outcome<Model> {
     let name = args.model.as_str();
     if !is_backbone(name) {
-        let model = from_file(name)?;
+        let model = from_file(name, &args.seal)?;
         let given = [
             ("--size", args.size.is_some()),
             ("--classes", args.classes.is_some()),
@@ -36,6 +43,7 @@ pub(crate) fn load(args: &ModelArgs, ui: Ui) -> Outcome<Model> {
         refuse_backbone_options(name, &given)?;
         return Ok(model);
     }
+    refuse_key(name, &args.seal)?;
     ui.note(&format!(
         "WARNING: {name} gets RANDOM weights: its costs are real, its findings mean nothing"
     ));
@@ -106,24 +114,71 @@ pub(crate) fn refuse_backbone_options(name: &str, options: &[(&str, bool)]) -> O
     }
 }
 
-/// `chestnet`, or the path of a .bray file.
-pub(crate) fn from_file(name: &str) -> Outcome<Model> {
+/// Refuses a key for what is no file.
+pub(crate) fn refuse_key(name: &str, seal: &SealArgs) -> Outcome<()> {
+    match seal.is_given() {
+        true => Err(Failure::input(format!(
+            "{name} is part of the program and not sealed: leave out the key"
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// `chestnet`, or the path of a .bray file, sealed or not.
+pub(crate) fn from_file(name: &str, seal: &SealArgs) -> Outcome<Model> {
     if name == EMBEDDED {
+        refuse_key(name, seal)?;
         return embedded();
     }
     let path = Path::new(name);
     if !path.exists() {
         return Err(Failure::input(format!(
-            "cannot read {name}: there is no such file; give a .bray file, {EMBEDDED}, or one of {}",
-            seeded::backbones().join(", ")
+            "cannot read {name}: there is no such file; give a .bray file, {EMBEDDED}, or one of {}{}",
+            seeded::backbones().join(", "),
+            near::file_or(path, seeded::backbones().into_iter().chain([EMBEDDED]))
         )));
     }
-    Model::load(path).map_err(|error| match &error {
-        Error::InFile { source, .. } if matches!(**source, Error::FormatVersion { .. }) => {
-            Failure::input(format!("{error}; import the network again"))
+    Stored::read(path)?.open(seal.key()?)
+}
+
+/// The bytes of a model file, sealed or not.
+pub(crate) struct Stored<'a> {
+    path: &'a Path,
+    bytes: Vec<u8>,
+}
+
+impl<'a> Stored<'a> {
+    pub(crate) fn read(path: &'a Path) -> Outcome<Self> {
+        let read = file::read(path, MAX_MODEL_BYTES);
+        let failed = |cause| Failure::input(format!("cannot read {}: {cause}", path.display()));
+        let bytes = read.map_err(failed)?;
+        Ok(Self { path, bytes })
+    }
+
+    pub(crate) fn is_sealed(&self) -> bool {
+        sealed_file::is_sealed(&self.bytes)
+    }
+
+    /// The model. One that is sealed needs a key, and one that is not is not taken for one.
+    pub(crate) fn open(self, key: Option<Key>) -> Outcome<Model> {
+        let name = self.path.display();
+        match (self.is_sealed(), key) {
+            (true, Some(key)) => sealed_file::unseal(self.path, &self.bytes, &key),
+            (true, None) => Err(Failure::input(format!(
+                "{name} is sealed: say where its key is with --key-file, --key-env or --key-command"
+            ))),
+            (false, Some(_)) => Err(Failure::input(format!(
+                "{name} is not sealed, and a key is given: `blindray seal model` seals it, or leave out the key"
+            ))),
+            (false, None) => Model::from_bytes(&self.bytes).map_err(|error| {
+                let again = match error {
+                    Error::FormatVersion { .. } => "; import the network again",
+                    _ => "",
+                };
+                Failure::input(format!("{name}: {error}{again}"))
+            }),
         }
-        _ => Failure::input(error),
-    })
+    }
 }
 
 /// Where `import` writes the public part of a model file, unless said otherwise.
@@ -131,11 +186,14 @@ pub(crate) fn public_beside(model: &Path) -> PathBuf {
     model.with_file_name(file::stem(model, ".bray") + ".public.json")
 }
 
-/// Reads the public part of a model, as `import` writes it.
+/// Reads the public part of a model, as `import` writes it, or of a sealed model.
 pub(crate) fn public(path: &Path) -> Outcome<PublicModel> {
     let name = path.display();
-    let json = file::read(path, MAX_PUBLIC_BYTES as u64)
-        .map_err(|e| Failure::input(format!("cannot read {name}: {e}")))?;
+    let cannot = |e| Failure::input(format!("cannot read {name}: {e}"));
+    if let Some(public) = sealed_file::public(path).map_err(cannot)? {
+        return public;
+    }
+    let json = file::read(path, MAX_PUBLIC_BYTES as u64).map_err(cannot)?;
     PublicModel::from_json(&json).map_err(|error| {
         let problem = problem(&error);
         Failure::input(format!(

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use channel::Role;
 use images::Image;
 use nets::{IntGraph, IntOp, PublicModel};
-use secure::LayerReport;
+use secure::{LayerReport, SecureNetwork};
 use serde::Serialize;
-use service::{Comm, Finding, Times};
+use service::{Comm, Extension, Finding, Times};
 
 use crate::text::{Side, Table, bytes, put};
 
@@ -14,6 +15,10 @@ use crate::text::{Side, Table, bytes, put};
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) model: String,
+    pub(crate) model_digest: String,
+    /// What the server is called here, where its guard knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) server: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) arithmetic: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -196,6 +201,22 @@ pub(crate) fn traffic(comm: &Comm, extension: Option<&str>) -> String {
     )
 }
 
+/// The bytes of a session of so many runs of a network: keys, phases ahead, runs, and the refills for them.
+pub(crate) fn traffic_of(network: &SecureNetwork, runs: u64, extension: &dyn Extension) -> u64 {
+    let (ahead, cots) = network.ahead_total(runs);
+    let cots = network.cost().cots.times(runs).plus(cots);
+    let pools = [
+        (Role::Server, cots.server_sends),
+        (Role::Client, cots.client_sends),
+    ];
+    let refills = pools.into_iter().map(|(sender, n)| {
+        extension.setup_cost(sender).bytes() + extension.refill_cost(n, sender).bytes()
+    });
+    let once = network.set_up_cost().bytes().saturating_add(ahead);
+    let runs = network.cost().bytes().saturating_mul(runs);
+    refills.fold(once.saturating_add(runs), u64::saturating_add)
+}
+
 /// Seconds of a duration.
 pub(crate) const fn seconds(duration: Duration) -> f64 {
     duration.as_secs_f64()
@@ -251,13 +272,7 @@ impl Report {
             line,
             format_args!("{} · {} · {how}", self.input, self.model),
         );
-        let mut order: Vec<_> = self.outputs.iter().collect();
-        // Where no probability is opened, what is present comes first.
-        let rank = |f: &Finding| {
-            let present = f64::from(u8::from(f.present == Some(true)));
-            f.probability.unwrap_or(present)
-        };
-        order.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
+        let order = self.by_rank();
         let width = order
             .iter()
             .map(|f| f.name.chars().count())
@@ -318,6 +333,17 @@ impl Report {
             ),
         );
         out
+    }
+
+    /// The findings, most probable first; where no probability is opened, what is present comes first.
+    pub(crate) fn by_rank(&self) -> Vec<&Finding> {
+        let mut order: Vec<_> = self.outputs.iter().collect();
+        let rank = |f: &Finding| {
+            let present = f64::from(u8::from(f.present == Some(true)));
+            f.probability.unwrap_or(present)
+        };
+        order.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
+        order
     }
 
     /// Cost by kind of layer, the slowest kind first.

@@ -19,7 +19,7 @@ use crate::model::CostWidths;
 
 impl LinkArgs {
     /// The limits of a connection that both parties have.
-    fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         let timeout = Duration::from_secs(self.timeout);
         let default = Config::default();
         Config {

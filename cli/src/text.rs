@@ -1,6 +1,7 @@
 //! Text for people: numbers with their units, lines and tables.
 
 use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::plain;
 
@@ -53,9 +54,70 @@ pub(crate) fn counted(count: usize, thing: &str) -> String {
     format!("{count} {thing}{plural}")
 }
 
+/// A number with its digits in groups: 1,234,567.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A moment in UTC, to the second: 2026-01-31 23:59:59 UTC.
+pub(crate) fn utc(moment: SystemTime) -> String {
+    let seconds = moment.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    let (mut day, second) = (seconds / 86_400, seconds % 86_400);
+    let leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
+    // No clock is so wrong that this takes long: 400 years have the same number of days.
+    let mut year = 1970 + 400 * (day / 146_097);
+    day %= 146_097;
+    while day >= 365 + u64::from(leap(year)) {
+        day -= 365 + u64::from(leap(year));
+        year += 1;
+    }
+    let february = 28 + u64::from(leap(year));
+    let months = [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let mut month = 0;
+    while day >= months[month] {
+        day -= months[month];
+        month += 1;
+    }
+    let (hour, minute) = (second / 3600, second / 60 % 60);
+    format!(
+        "{year}-{:02}-{:02} {hour:02}:{minute:02}:{:02} UTC",
+        month + 1,
+        day + 1,
+        second % 60
+    )
+}
+
 /// Lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What [`hex`] writes of 32 bytes, in either case.
+pub(crate) fn unhex(text: &str) -> Option<[u8; 32]> {
+    let digit = |c: u8| {
+        char::from(c)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let mut bytes = [0; 32];
+    if pairs.len() != bytes.len() || !rest.is_empty() {
+        return None;
+    }
+    for (byte, &[high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = digit(high)? << 4 | digit(low)?;
+    }
+    Some(bytes)
 }
 
 /// Adds a line; what it quotes breaks no line.
@@ -121,6 +183,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_digest_has_64_hexadecimal_digits() {
+        assert_eq!(unhex(&"0a".repeat(32)), Some([10; 32]));
+        assert_eq!(unhex(&"0A".repeat(32)), Some([10; 32]));
+        assert_eq!(unhex(&hex(&[200; 32])), Some([200; 32]));
+        for bad in [
+            "",
+            "0a",
+            &"0g".repeat(32),
+            &"é".repeat(32),
+            &"+1".repeat(32),
+            &"0a".repeat(33),
+        ] {
+            assert_eq!(unhex(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
     fn bytes_are_decimal() {
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(1_500), "1.50 kB");
@@ -144,6 +223,27 @@ mod tests {
         ] {
             assert!(size(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn moments_are_those_of_the_calendar() {
+        let at = |seconds| utc(UNIX_EPOCH + std::time::Duration::from_secs(seconds));
+        for (seconds, expected) in [
+            (0, "1970-01-01 00:00:00 UTC"),
+            (951_782_399, "2000-02-28 23:59:59 UTC"),
+            (951_782_400, "2000-02-29 00:00:00 UTC"),
+            (1_735_689_599, "2024-12-31 23:59:59 UTC"),
+            (4_107_542_400, "2100-03-01 00:00:00 UTC"),
+        ] {
+            assert_eq!(at(seconds), expected);
+        }
+        assert_eq!(utc(UNIX_EPOCH - std::time::Duration::from_secs(9)), at(0));
+    }
+
+    #[test]
+    fn digits_stand_in_groups() {
+        let all = [0, 999, 1000, 1_234_567].map(grouped);
+        assert_eq!(all, ["0", "999", "1,000", "1,234,567"]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! so that here every character that a terminal would obey is escaped.
 
 mod bar;
+mod colour;
 mod queue;
 
 use std::io::{ErrorKind, IsTerminal, Write};
@@ -10,11 +11,13 @@ use std::sync::Arc;
 use channel::Progress;
 use serde::Serialize;
 
+use crate::csv;
 use crate::failure::{Failure, Outcome};
 use crate::plain;
 use crate::report::Report;
 
 pub(crate) use bar::{Bar, Steps};
+pub(crate) use colour::Colour;
 pub(crate) use queue::Queue;
 
 /// How this run talks to its user.
@@ -49,6 +52,18 @@ impl Ui {
         print(&(plain::line(&text) + "\n"))
     }
 
+    /// A row of a table as CSV.
+    #[expect(clippy::unused_self, reason = "reads as the other outputs do")]
+    pub(crate) fn csv(self, cells: &[csv::Cell<'_>]) -> Outcome<()> {
+        print(&csv::line(cells))
+    }
+
+    /// A text that another program reads, and that is ours to the last character.
+    #[expect(clippy::unused_self, reason = "reads as the other outputs do")]
+    pub(crate) fn own(self, text: &str) -> Outcome<()> {
+        print(text)
+    }
+
     /// Text for people, left out under `--json`.
     pub(crate) fn text(self, text: &str) -> Outcome<()> {
         if self.json {
@@ -58,10 +73,20 @@ impl Ui {
         }
     }
 
+    /// A line of text that begins with a marked word; in colour on a terminal, unless NO_COLOR forbids it.
+    pub(crate) fn marked(self, word: &str, colour: Colour, rest: &str) -> Outcome<()> {
+        if self.json {
+            return Ok(());
+        }
+        let (word, rest) = (plain::line(word), plain::line(rest));
+        let word = colour.paint(&word, std::io::stdout().is_terminal());
+        print(&format!("{word}{rest}\n"))
+    }
+
     /// A note on standard error about what is going on; left out under `--quiet`.
     pub(crate) fn note(self, message: &str) {
         if !self.quiet {
-            say(message);
+            say(message, (Colour::Odd, "WARNING:"));
         }
     }
 
@@ -69,13 +94,13 @@ impl Ui {
     #[expect(clippy::unused_self, reason = "reads as the other outputs do")]
     pub(crate) fn error(self, failure: &Failure) {
         if !matches!(failure, Failure::ClosedPipe) {
-            say(&format!("blindray: {failure}"));
+            say(&format!("blindray: {failure}"), (Colour::Bad, "blindray:"));
         }
     }
 
-    /// A progress bar over `layers` steps on standard error, with the bytes moved so far.
-    pub(crate) fn progress(self, layers: u64, traffic: Arc<Progress>) -> Bar {
-        Bar::new(layers, traffic, self.draws())
+    /// A progress bar on standard error over the bytes that a phase will take.
+    pub(crate) fn progress(self, planned: u64, traffic: Arc<Progress>) -> Bar {
+        Bar::new(planned, traffic, self.draws())
     }
 
     /// A progress bar of work that moves no bytes, on standard error.
@@ -103,7 +128,11 @@ fn print(text: &str) -> Outcome<()> {
     })
 }
 
-/// A line on standard error. Where it is closed, the run goes on.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", plain::line(line));
+/// A line on standard error, whose first word may have a colour. Where it is closed, the run goes on.
+fn say(line: &str, (colour, word): (Colour, &str)) {
+    let mut line = plain::line(line);
+    if let Some(rest) = line.strip_prefix(word) {
+        line = colour.paint(word, std::io::stderr().is_terminal()) + rest;
+    }
+    let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -195,7 +195,7 @@ impl Error {
         Self::of_tls(error, ours)
     }
 
-    fn sorted(error: Tls, ours: Fingerprint) -> Self {
+    pub(crate) fn sorted(error: Tls, ours: Fingerprint) -> Self {
         match error {
             Tls::InvalidCertificate(cause) => Self::of_certificate(cause),
             Tls::NoCertificatesPresented => Self::NoCertificate,

@@ -13,6 +13,15 @@ const MAX_FILE: u64 = 1 << 20;
 /// No line of them is longer.
 pub(crate) const MAX_LINE: usize = 1024;
 
+/// The text of a file of at most 1 MiB that belongs to its owner alone, such as a key. A file of root that a service reads
+/// may be readable by the service's group.
+///
+/// # Errors
+/// [`Error::File`], [`Error::Content`], or [`Error::Exposed`] if others can read it.
+pub fn read_private(path: &Path) -> Result<Zeroizing<String>, Error> {
+    read(path, true)
+}
+
 /// A file's text. A file that is `private` must belong to its owner alone.
 ///
 /// # Errors
@@ -43,10 +52,13 @@ pub(crate) fn read(path: &Path, private: bool) -> Result<Zeroizing<String>, Erro
 
 #[cfg(unix)]
 fn check_private(path: &Path, file: &File) -> Result<(), Error> {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
     let metadata = file.metadata().map_err(|cause| Error::file(path, cause))?;
     let mode = metadata.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
+    // A service gets its secrets as files of root that its group may read, from Kubernetes for example.
+    let from_root = metadata.uid() == 0 && !rustix::process::geteuid().is_root();
+    let others = if from_root { 0o037 } else { 0o077 };
+    if mode & others != 0 {
         let path = path.to_owned();
         return Err(Error::Exposed { path, mode });
     }
@@ -62,7 +74,7 @@ fn check_private(_: &Path, _: &File) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::File`].
-pub(crate) fn create_private(path: &Path, text: &str) -> Result<(), Error> {
+pub fn create_private(path: &Path, text: &str) -> Result<(), Error> {
     make_folder(path)?;
     // Under another name until it is whole, so that nobody reads half a key.
     let mut name = path.file_name().unwrap_or_default().to_owned();

@@ -55,14 +55,11 @@ pub(crate) fn shake(
     };
     let failed = |cause: IoError| failure(cause, allowed);
     let mut buffer = vec![0; BUFFER];
-    loop {
-        speak(&mut connection, &*wire, left).map_err(failed)?;
-        if !connection.is_handshaking() {
-            break;
-        }
-        let count = hear(&*wire, &mut buffer, left).map_err(failed)?;
+    let mut ahead = Vec::new();
+    while connection.is_handshaking() || connection.wants_write() {
+        let count = step(&mut connection, &*wire, &mut buffer, left).map_err(failed)?;
         let mut bytes = &buffer[..count];
-        while !bytes.is_empty() {
+        while !bytes.is_empty() && connection.is_handshaking() {
             connection.read_tls(&mut bytes).map_err(failed)?;
             if let Err(error) = connection.process_new_packets() {
                 let _ = bid_farewell(&mut connection, &*wire, left);
@@ -71,23 +68,54 @@ pub(crate) fn shake(
                     cause: Error::of_tls(error, ours),
                 });
             }
-            if !connection.is_handshaking() {
-                // What follows is the session's.
-                let ahead = bytes.to_vec();
-                speak(&mut connection, &*wire, left).map_err(failed)?;
-                return Ok(Shaken {
-                    connection,
-                    wire,
-                    ahead,
-                });
-            }
         }
+        // What follows the handshake is the session's.
+        ahead.extend(bytes);
     }
     Ok(Shaken {
         connection,
         wire,
-        ahead: Vec::new(),
+        ahead,
     })
+}
+
+/// Writes and reads some, and waits for either where neither can be done: two ends that both have to write must not stop each
+/// other, however little the line between them holds. After the handshake nothing is read: a peer that is still in its own
+/// reads what it is owed. How many bytes were read.
+fn step(
+    connection: &mut Connection,
+    wire: &dyn Wire,
+    buffer: &mut [u8],
+    left: impl Fn() -> IoResult<Duration>,
+) -> IoResult<usize> {
+    while connection.wants_write() {
+        match connection.write_tls(&mut Writes(wire)) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(_) => {}
+            Err(error) if is_early(&error) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    let wanted = Ready {
+        read: connection.is_handshaking(),
+        write: connection.wants_write(),
+    };
+    if !wanted.write {
+        return if wanted.read {
+            hear(wire, buffer, left)
+        } else {
+            Ok(0)
+        };
+    }
+    let ready = wire.wait(wanted, left()?)?;
+    if !(wanted.read && ready.read) {
+        return Ok(0);
+    }
+    match wire.try_read(&mut [IoSliceMut::new(buffer)]) {
+        Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
+        Err(error) if is_early(&error) => Ok(0),
+        outcome => outcome,
+    }
 }
 
 /// Delivers all that TLS has to say.

@@ -15,6 +15,7 @@ mod wire;
 pub use authority::Authority;
 pub use clients::{ClientList, Clients};
 pub use error::Error;
+pub use file::{create_private, read_private};
 pub use fingerprint::Fingerprint;
 pub use own::{Identity, VALID_FOR};
 pub use peers::KnownPeers;

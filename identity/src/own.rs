@@ -9,9 +9,10 @@ use rcgen::{
     KeyUsagePurpose, PKCS_ED25519, date_time_ymd,
 };
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
 use zeroize::Zeroizing;
 
+use crate::verify::check_pinned;
 use crate::{Error, Fingerprint, file};
 
 /// How long the certificate of a new identity is valid. Peers pin the key, so that nobody gains by an earlier end.
@@ -137,6 +138,16 @@ impl Identity {
             text.push_str(&pem("CERTIFICATE", certificate));
         }
         text
+    }
+
+    /// Whether its certificate is what peers take at a moment: signed, for TLS, and valid then.
+    ///
+    /// # Errors
+    /// What a peer whose clock shows that would say: [`Error::Expired`], [`Error::NotYetValid`], or another one.
+    pub fn valid_at(&self, moment: SystemTime) -> Result<(), Error> {
+        let now = UnixTime::since_unix_epoch(since_1970(moment)?);
+        let (own, between) = self.chain.split_first().ok_or(Error::NoCertificate)?;
+        check_pinned(own, between, now).map_err(|error| Error::sorted(error, self.fingerprint))
     }
 
     /// For TLS, which checks that key and certificate belong to each other.

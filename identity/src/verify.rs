@@ -121,7 +121,7 @@ fn server_name(name: &str) -> Result<ServerName<'static>, Error> {
 }
 
 /// Whether a certificate that is known by its key is what it says.
-fn check_pinned(
+pub(crate) fn check_pinned(
     certificate: &CertificateDer<'_>,
     intermediates: &[CertificateDer<'_>],
     now: UnixTime,

@@ -2,7 +2,19 @@
 //!
 //! The library of TLS is one state for both directions, behind a lock that is held for no longer than a few records take,
 //! and never over a call of the system. Each direction has a buffer of its own beside it, so that one thread reads while
-//! another writes. The locks are taken in this order: a direction's, then that of TLS.
+//! another writes. The locks are taken in this order: incoming, outgoing, that of TLS; none of the first two is waited for
+//! with the other in hand.
+//!
+//! # Who pays what is owed
+//!
+//! TLS wants to say things that no caller waits for: answers, an alert, its end. They are owed until they are on their way.
+//! `owes` says that something may be; whoever causes it sets the mark afterwards. Whoever pays holds `outgoing`, and
+//! takes the mark away *before* he asks TLS what there is: so what was there before is his to write, and what comes later
+//! is marked anew. Where the line takes no more, he sets it again before he lets go. So a debt without a mark is one
+//! that somebody is just writing.
+//!
+//! Every call that waits or writes pays first, and what is left then is among what it waits for. Nothing is owed for ever,
+//! then, at an end where somebody goes on to wait: whoever caused it, for one.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Result as IoResult, Write as _};
@@ -31,7 +43,7 @@ pub(crate) struct TlsWire {
     outgoing: Mutex<Outgoing>,
     /// Something can be read without a look at the wire below.
     at_hand: AtomicBool,
-    /// Something has to be written that nobody waits for: an answer of TLS, or its end.
+    /// Something may have to be written that no caller waits for.
     owes: AtomicBool,
 }
 
@@ -55,8 +67,10 @@ struct Outgoing {
     sent: usize,
     /// Where in `pending` a record ends, and how many bytes it carries: they count as written when it is sent.
     records: VecDeque<(usize, usize)>,
-    /// How many bytes all of them carry.
+    /// How many bytes all of them carry, and
     carried: usize,
+    /// how many those carried that left in other calls than the caller's: his to hear in the next.
+    left: usize,
     /// No more bytes will come from here.
     ended: bool,
 }
@@ -198,37 +212,37 @@ impl TlsWire {
         Ok(count)
     }
 
-    /// Writes what is encrypted, as far as the wire below takes it; how many bytes of the caller's that were.
-    fn push(&self, outgoing: &mut Outgoing) -> IoResult<usize> {
-        let mut failed = None;
+    /// Writes what is encrypted, as far as the wire below takes it.
+    fn push(&self, outgoing: &mut Outgoing) -> IoResult<()> {
+        let mut outcome = Ok(());
         while outgoing.sent < outgoing.pending.len() {
             let rest = &outgoing.pending[outgoing.sent..];
             match self.inner.try_write(&[IoSlice::new(rest)]) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(0) => outcome = Err(ErrorKind::WriteZero.into()),
                 Ok(count) => outgoing.sent += count.min(rest.len()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => {
-                    failed = Some(error);
-                    break;
-                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => outcome = Err(error),
+            }
+            if outcome.is_err() {
+                break;
             }
         }
-        let mut done = 0;
         while let Some(&(end, carried)) = outgoing.records.front()
             && end <= outgoing.sent
         {
             outgoing.records.pop_front();
             outgoing.carried -= carried;
-            done += carried;
+            outgoing.left += carried;
         }
         if outgoing.sent == outgoing.pending.len() {
             outgoing.pending.clear();
             outgoing.sent = 0;
+            if outgoing.ended {
+                self.inner.end();
+            }
         }
-        match failed {
-            Some(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
-            _ => Ok(done),
-        }
+        outcome
     }
 
     /// Encrypts the next records of what the slices have from a place on.
@@ -248,6 +262,9 @@ impl TlsWire {
                 .writer()
                 .write_vectored(&record)
                 .map_err(|error| self.sorted(error))?;
+            if carried == 0 {
+                return Err(ErrorKind::WriteZero.into());
+            }
             while tls.wants_write() {
                 tls.write_tls(&mut outgoing.pending)?;
             }
@@ -269,17 +286,25 @@ impl TlsWire {
         }
     }
 
-    /// Writes what is owed, without waiting. Whoever writes already does it as well.
-    fn pay(&self) {
-        let mut outgoing = match self.outgoing.try_lock() {
-            Ok(outgoing) => outgoing,
-            Err(TryLockError::Poisoned(poison)) => poison.into_inner(),
-            Err(TryLockError::WouldBlock) => return,
-        };
-        self.settle(&mut outgoing);
+    /// Writes what is owed, without waiting; whether something may be owed still.
+    fn pay(&self) -> bool {
+        while self.owes.load(Ordering::Acquire) {
+            let mut outgoing = match self.outgoing.try_lock() {
+                Ok(outgoing) => outgoing,
+                Err(TryLockError::Poisoned(poison)) => poison.into_inner(),
+                // The mark stays for the next call, of this thread or another.
+                Err(TryLockError::WouldBlock) => return true,
+            };
+            if self.settle(&mut outgoing) {
+                return true;
+            }
+        }
+        false
     }
 
-    fn settle(&self, outgoing: &mut Outgoing) {
+    /// The same in the hand of whoever writes; whether the line takes no more.
+    fn settle(&self, outgoing: &mut Outgoing) -> bool {
+        self.owes.store(false, Ordering::Release);
         let mut tls = self.tls();
         while tls.wants_write() {
             if tls.write_tls(&mut outgoing.pending).is_err() {
@@ -287,17 +312,12 @@ impl TlsWire {
             }
         }
         drop(tls);
-        if !outgoing.records.is_empty() && !outgoing.ended {
-            // It goes with the caller's bytes, whose count is the caller's to hear.
-            return;
+        // If the line is broken, whoever uses it hears of it there.
+        let full = self.push(outgoing).is_ok() && !outgoing.pending.is_empty();
+        if full {
+            self.owes.store(true, Ordering::Release);
         }
-        let failed = self.push(outgoing).is_err();
-        if failed || outgoing.pending.is_empty() {
-            self.owes.store(false, Ordering::Release);
-            if outgoing.ended {
-                self.inner.end();
-            }
-        }
+        full
     }
 }
 
@@ -329,39 +349,32 @@ impl Wire for TlsWire {
         if outgoing.ended {
             return Err(ErrorKind::BrokenPipe.into());
         }
-        if total < outgoing.carried {
+        if total < outgoing.left + outgoing.carried {
             // They are encrypted, and cannot be taken back.
             return Err(ErrorKind::InvalidInput.into());
         }
-        let mut done = 0;
-        loop {
-            done += match self.push(&mut outgoing) {
-                // What went before the error is told first, the error in the next call.
-                Err(_) if done > 0 => return Ok(done),
-                pushed => pushed?,
-            };
-            if !outgoing.pending.is_empty() || done == total {
-                break;
-            }
-            match self.encrypt(&mut outgoing, bytes, done) {
-                Err(_) if done > 0 => return Ok(done),
-                encrypted => encrypted?,
-            }
+        let mut outcome = self.push(&mut outgoing);
+        while outcome.is_ok() && outgoing.pending.is_empty() && outgoing.left < total {
+            let from = outgoing.left;
+            outcome = self.encrypt(&mut outgoing, bytes, from);
+            outcome = outcome.and_then(|()| self.push(&mut outgoing));
         }
-        if done == 0 {
-            return Err(ErrorKind::WouldBlock.into());
+        match (std::mem::take(&mut outgoing.left), outcome) {
+            (0, Ok(())) => Err(ErrorKind::WouldBlock.into()),
+            (0, Err(error)) => Err(error),
+            // What went before the error is told first, the error in the next call.
+            (done, _) => Ok(done),
         }
-        Ok(done)
     }
 
     fn wait(&self, wanted: Ready, timeout: Duration) -> IoResult<Ready> {
+        let owes = self.pay();
         if wanted.read && self.at_hand.load(Ordering::Acquire) {
             return Ok(Ready {
                 read: true,
                 write: false,
             });
         }
-        let owes = self.owes.load(Ordering::Acquire);
         let below = Ready {
             read: wanted.read,
             write: wanted.write || owes,
@@ -374,7 +387,7 @@ impl Wire for TlsWire {
     }
 
     fn read(&self, out: &mut [IoSliceMut<'_>], timeout: Duration) -> IoResult<usize> {
-        if self.owes.load(Ordering::Acquire) {
+        if self.pay() {
             let wanted = Ready {
                 read: true,
                 write: false,
@@ -421,7 +434,6 @@ impl Wire for TlsWire {
             return;
         }
         self.tls().send_close_notify();
-        self.owes.store(true, Ordering::Release);
         self.settle(&mut outgoing);
     }
 

@@ -225,3 +225,16 @@ proptest! {
         drop(Authority::parse(path, &text));
     }
 }
+
+#[test]
+fn a_certificate_is_valid_within_its_time() {
+    let now = std::time::SystemTime::now();
+    let day = std::time::Duration::from_secs(86_400);
+    let own = Identity::generate_for("short", now - day, now + 2 * day).expect("a key");
+    assert!(own.valid_at(now).is_ok() && own.valid_at(now + day).is_ok());
+    assert!(matches!(own.valid_at(now + 3 * day), Err(Error::Expired)));
+    assert!(matches!(
+        own.valid_at(now - 2 * day),
+        Err(Error::NotYetValid)
+    ));
+}

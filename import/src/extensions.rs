@@ -13,12 +13,11 @@ use crate::Error;
 /// keep the values within half of the ring.
 pub(crate) fn cheapened(
     graph: &IntGraph,
-    weights: PrivateWeights,
+    weights: &PrivateWeights,
 ) -> Result<(IntGraph, PrivateWeights), Error> {
-    let proofs = proved(graph, &weights, Interval::ring(graph.input().bits()));
-    let mut old = weights.into_layers();
+    let proofs = proved(graph, weights, Interval::ring(graph.input().bits()));
     let mut new = Rewriter::new(graph);
-    let (mut layers, mut extended) = (BTreeMap::new(), BTreeMap::new());
+    let (mut places, mut extended) = (BTreeMap::new(), BTreeMap::new());
     for (index, node) in graph.nodes().iter().enumerate() {
         if let IntOp::Extend { to } = node.op {
             let x = node.inputs[0];
@@ -38,7 +37,7 @@ pub(crate) fn cheapened(
             continue;
         }
         let kept = new.keep(index);
-        layers.extend(old.remove(&index).map(|layer| (kept, layer)));
+        places.insert(index, kept);
         let half = Interval::half(graph.types()[index].bits());
         // Claims that came before may have said enough.
         let known = new.new_graph().type_of(kept).copied();
@@ -49,7 +48,7 @@ pub(crate) fn cheapened(
         }
     }
     let graph = new.finish()?.0;
-    let weights = PrivateWeights::new(&graph, layers)?;
+    let weights = weights.renumbered(&graph, |node| places[&node])?;
     Ok((graph, weights))
 }
 

@@ -464,7 +464,7 @@ impl Calibrated {
         let moments = if aims { &self.moments } else { &none };
         let lowered = lower(model, &scales, moments, options)?;
         let layers = widths(&lowered, &self.measured.seen, bound, options.margin);
-        let (graph, weights) = cheapened(&lowered.graph, lowered.weights)?;
+        let (graph, weights) = cheapened(&lowered.graph, &lowered.weights)?;
         let public = PublicModel {
             name: options.name.clone(),
             arch: source.arch.clone(),

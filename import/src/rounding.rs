@@ -155,25 +155,30 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
-    /// Rounds rows of weights to integers in `low..=high`. Returns them, and for each row the mean of the
-    /// error that is left, in units of weight times input.
-    pub(crate) fn round(&self, rows: &[f64], low: f64, high: f64) -> (Vec<i32>, Vec<f64>) {
-        let rows = rows.par_chunks(self.mean.len());
-        let rounded: Vec<_> = rows.map(|row| self.round_row(row, low, high)).collect();
-        let integers = rounded
-            .iter()
-            .flat_map(|(integers, _)| integers)
-            .copied()
-            .collect();
-        (integers, rounded.iter().map(|(_, left)| *left).collect())
+    /// Rounds rows of weights, times a factor, to integers in `low..=high`. Returns for each row the mean of the error
+    /// that is left, in units of weight times input.
+    pub(crate) fn round(
+        &self,
+        rows: &[f32],
+        factor: f64,
+        (low, high): (f64, f64),
+        integers: &mut [i32],
+    ) -> Vec<f64> {
+        let k = self.mean.len();
+        let rows = rows.par_chunks(k).zip(integers.par_chunks_mut(k));
+        rows.map(|(row, integers)| {
+            let exact: Vec<f64> = row.iter().map(|&w| f64::from(w) * factor).collect();
+            self.round_row(&exact, low, high, integers)
+        })
+        .collect()
     }
 
     /// [`Moments::round`] of one row.
-    fn round_row(&self, row: &[f64], low: f64, high: f64) -> (Vec<i32>, f64) {
-        let mut integers = Vec::with_capacity(row.len());
+    fn round_row(&self, row: &[f64], low: f64, high: f64, integers: &mut [i32]) -> f64 {
         let mut left = 0.0;
         let blocks = self.factors.iter().zip(self.mean.chunks(BLOCK));
-        for ((factor, mean), row) in blocks.zip(row.chunks(BLOCK)) {
+        let rows = row.chunks(BLOCK).zip(integers.chunks_mut(BLOCK));
+        for ((factor, mean), (row, integers)) in blocks.zip(rows) {
             let mut aim = row.to_vec();
             let mut rest = factor.as_slice();
             for i in 0..row.len() {
@@ -185,11 +190,12 @@ impl Moments {
                     *aim -= error * f64::from(factor);
                 }
                 #[expect(clippy::cast_possible_truncation, reason = "clamped to a weight")]
-                integers.push(integer as i32);
+                let rounded = integer as i32;
+                integers[i] = rounded;
                 left += (row[i] - integer) * mean[i];
             }
         }
-        (integers, left)
+        left
     }
 }
 
@@ -319,7 +325,8 @@ mod tests {
     fn outputs_are_closer_than_with_nearest_rounding() {
         let n = 500;
         let (sums, patches, weights) = case(40, n);
-        let (integers, left) = sums.finish().round(&weights, -128.0, 127.0);
+        let mut integers = vec![0; weights.len()];
+        let left = (sums.finish()).round_row(&weights, -128.0, 127.0, &mut integers);
         let error = |integer: &dyn Fn(usize) -> f64, mean: f64| {
             let output = |p: usize| {
                 let error = |k: usize| (weights[k] - integer(k)) * f64::from(patches[k * n + p]);
@@ -327,7 +334,7 @@ mod tests {
             };
             (0..n).map(|p| output(p).powi(2)).sum::<f64>()
         };
-        let aimed = error(&|k| f64::from(integers[k]), left[0]);
+        let aimed = error(&|k| f64::from(integers[k]), left);
         let nearest = error(&|k| weights[k].round(), 0.0);
         assert!(aimed < 0.5 * nearest, "{aimed} {nearest}");
     }
@@ -335,9 +342,9 @@ mod tests {
     #[test]
     fn unseen_inputs_are_rounded_to_nearest() {
         let moments = Sums::new(3).finish();
-        assert_eq!(
-            moments.round(&[0.4, -1.6, 9.0], -8.0, 7.0),
-            (vec![0, -2, 7], vec![0.0])
-        );
+        let mut integers = [1; 6];
+        let rows = [0.2, -0.8, 4.5, 0.0, -6.0, 1.0];
+        let left = moments.round(&rows, 2.0, (-8.0, 7.0), &mut integers);
+        assert_eq!((integers, left), ([0, -2, 7, 0, -8, 2], vec![0.0; 2]));
     }
 }

@@ -123,6 +123,14 @@ impl Array {
         }
     }
 
+    /// As [`Array::floats`], without a copy where they are floats.
+    pub(crate) fn into_floats(self) -> Vec<f32> {
+        match self.data {
+            Data::Float(v) => v,
+            Data::Int(_) => self.floats(),
+        }
+    }
+
     /// Its values in double precision.
     #[expect(clippy::cast_precision_loss, reason = "as ONNX casts them")]
     pub(crate) fn doubles(&self) -> Vec<f64> {

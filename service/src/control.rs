@@ -19,7 +19,7 @@
 //! | client | `{"token": that of a preparation which it has deleted}` | 4096 bytes |
 //! | server | `"accepted"`, after it has deleted its own, or `{"refused": why}` | 4096 bytes |
 //!
-//! Each message is JSON, its length in eight bytes before it. All that comes before the work has to be over within the time-out of
+//! Before its request a client may measure the line (`measure`). Each message is JSON, its length in eight bytes before it. All that comes before the work has to be over within the time-out of
 //! the connection, so that a client whose bytes drip does not hold its place for long.
 
 use std::collections::BTreeMap;
@@ -101,7 +101,7 @@ enum Answer {
 
 /// The stream of these messages, between parties that agree.
 pub(crate) struct Control {
-    channel: Channel,
+    pub(crate) channel: Channel,
     /// What the peer said it serves, or insists on.
     peer_model: Option<Digest>,
 }
@@ -137,8 +137,8 @@ impl Control {
         grant: impl FnOnce(Wish) -> Result<T, String>,
     ) -> Result<(Wish, T), Error> {
         self.channel.send_frame(model)?;
-        self.send(offer)?;
-        let wish: Wish = self.receive("request")?;
+        self.say(offer)?;
+        let wish: Wish = self.wish()?;
         match grant(wish) {
             Ok(granted) => {
                 self.grant()?;
@@ -152,19 +152,19 @@ impl Control {
 
     /// Server: says yes.
     pub(crate) fn grant(&mut self) -> Result<(), Error> {
-        self.send(&Answer::Accepted)
+        self.say(&Answer::Accepted)
     }
 
     /// Server: says no, and why. Gives the error of this end.
     pub(crate) fn refuse(&mut self, reason: String) -> Result<Infallible, Error> {
-        self.send(&Answer::Refused(reason.clone()))?;
+        self.say(&Answer::Refused(reason.clone()))?;
         Err(Error::Refused { reason })
     }
 
     /// Server: tells of a preparation that it has put aside, and hears that the client has put its own aside.
     pub(crate) fn tell(&mut self, token: Token, lifetime: u64) -> Result<(), Error> {
         let (lifetime, text) = (Some(lifetime), token_text(token));
-        self.send(&Named {
+        self.say(&Named {
             token: text,
             lifetime,
         })?;
@@ -184,7 +184,7 @@ impl Control {
     /// Client: names a preparation.
     pub(crate) fn name(&mut self, token: Token) -> Result<(), Error> {
         let (token, lifetime) = (token_text(token), None);
-        self.send(&Named { token, lifetime })
+        self.say(&Named { token, lifetime })
     }
 
     /// Server: hears which preparation the client names.
@@ -227,8 +227,8 @@ impl Control {
     }
 
     /// Client: says what it wants.
-    pub(crate) fn say(&mut self, wish: Wish) -> Result<(), Error> {
-        self.send(&wish)
+    pub(crate) fn want(&mut self, wish: Wish) -> Result<(), Error> {
+        self.say(&wish)
     }
 
     /// Client: hears whether it gets what it wants.
@@ -244,15 +244,22 @@ impl Control {
         }
     }
 
-    fn send(&mut self, message: &impl Serialize) -> Result<(), Error> {
+    pub(crate) fn say(&mut self, message: &impl Serialize) -> Result<(), Error> {
         let json = serde_json::to_vec(message).expect("these messages have a JSON form");
         self.channel.send_frame(&json)?;
         Ok(self.channel.flush()?)
     }
 
     fn receive<T: DeserializeOwned>(&mut self, what: &str) -> Result<T, Error> {
-        let json = self.channel.recv_frame(MAX_MESSAGE)?;
-        serde_json::from_slice(&json)
+        Self::parsed(&self.message()?, what)
+    }
+
+    pub(crate) fn message(&mut self) -> Result<Vec<u8>, Error> {
+        Ok(self.channel.recv_frame(MAX_MESSAGE)?)
+    }
+
+    pub(crate) fn parsed<T: DeserializeOwned>(json: &[u8], what: &str) -> Result<T, Error> {
+        serde_json::from_slice(json)
             .map_err(|e| Error::peer(&format!("the peer sent a malformed {what}: {e}")))
     }
 }

@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod client;
 mod control;
 mod error;
 mod findings;
+mod measure;
 mod meeting;
 mod modes;
 mod prepare;
@@ -17,9 +19,11 @@ mod tally;
 mod terms;
 mod traffic;
 
+pub use audit::{Audit, AuditError, AuditEvent, AuditLink, Broken, Chain, Ended, Party};
 pub use client::{Client, Request};
 pub use error::Error;
 pub use findings::{Comm, Finding, Findings, Times};
+pub use measure::Line;
 pub use meeting::Meeting;
 pub use modes::Modes;
 pub use prepare::Prepared;

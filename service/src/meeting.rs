@@ -228,7 +228,7 @@ impl Meeting {
     /// Says what is wanted of the server.
     pub(crate) fn say(&mut self, ahead: bool, work: Work) -> Result<(), Error> {
         let Request { mode, images, .. } = self.request;
-        self.control.say(Wish {
+        self.control.want(Wish {
             mode,
             images,
             ahead,

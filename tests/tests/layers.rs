@@ -67,6 +67,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "onnx",
             "images",
             "identity",
+            "sealed",
             "service",
         ],
     ),

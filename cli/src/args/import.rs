@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::args::{AlgorithmArgs, Crop, Filter, Ranges, SpeedArgs};
+use crate::sealing::SealArgs;
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
@@ -89,6 +90,11 @@ pub(crate) struct ImportArgs {
     /// Where to write the model file.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+    /// Seal the model file with the key of --key-file, --key-env or --key-command before it is written.
+    #[arg(long)]
+    pub(crate) seal: bool,
+    #[command(flatten)]
+    pub(crate) key: SealArgs,
     /// Where to write the public part, for clients; default: NAME.public.json beside the model file NAME or NAME.bray.
     #[arg(long, value_name = "FILE")]
     pub(crate) public: Option<PathBuf>,

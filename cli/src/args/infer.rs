@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::args::{Extension, LinkArgs, Mode, Open, Preset};
 use crate::identity::{KeyArgs, ServerTrustArgs};
+use crate::results::FormArgs;
 use crate::text::size;
 
 #[derive(Debug, Args)]
@@ -63,6 +64,11 @@ pub(crate) struct InferArgs {
     /// With --public: what a server with `serve --open` opens of that model.
     #[arg(long, value_enum, default_value_t = Open::All, requires = "public")]
     pub(crate) open: Open,
+    /// Record in this file who was asked about which images, and how it ended: an audit log, which `audit verify` checks.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
     #[command(flatten)]
     pub(crate) key: KeyArgs,
     #[command(flatten)]

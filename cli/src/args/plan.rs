@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::args::{Extension, Mode, Objective, PlanPreset, SpeedArgs};
+use crate::sealing::SealArgs;
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     /// A .bray file, `chestnet` for the embedded network, or a backbone, which gets random weights (densenet121, mobilenet-v2, …).
     #[arg(long, value_name = "M", required_unless_present = "ablation")]
     pub(crate) model: Option<String>,
+    #[command(flatten)]
+    pub(crate) seal: SealArgs,
     /// Rows and columns of a backbone's input; default: 224, with --ablation 320.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=2048))]
     pub(crate) size: Option<u32>,
@@ -40,6 +43,15 @@ pub(crate) struct PlanArgs {
     /// Compare networks instead: from CrypTFlow2 of 2022 to the cheapest network, one lever at a time.
     #[arg(long, conflicts_with_all = ["model", "preset", "network", "extension", "objective", "mode", "xop_pointwise"])]
     pub(crate) ablation: bool,
+    /// Plan the phase ahead of the image and the rest apart, as `infer --ahead` runs them.
+    #[arg(long, conflicts_with = "ablation")]
+    pub(crate) ahead: bool,
+    /// Print the layers as CSV, one on each line.
+    #[arg(long, conflicts_with_all = ["json", "ablation"])]
+    pub(crate) csv: bool,
+    /// Also write the plan to this file, as a page for a browser or a printer.
+    #[arg(long, value_name = "FILE.html", conflicts_with = "ablation")]
+    pub(crate) report: Option<PathBuf>,
     /// Draw the ablation into this SVG file.
     #[arg(
         long,
@@ -58,6 +70,12 @@ pub(crate) struct BenchArgs {
     /// The file to store it in; default: blindray/machine.json in your configuration folder.
     #[arg(long, value_name = "FILE", requires = "calibrate")]
     pub(crate) out: Option<PathBuf>,
+    /// Run each operation so often.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) runs: u32,
+    /// Also write the results to this file, as a page for a browser or a printer.
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
     /// What makes the correlated OTs of the operations; `auto` chooses for a LAN.
     #[arg(long, value_enum, default_value_t = Extension::Auto)]
     pub(crate) extension: Extension,

@@ -21,27 +21,54 @@ use crate::args::BenchArgs;
 use crate::cost::machine::Machine;
 use crate::entropy;
 use crate::failure::{Failure, Outcome};
+use crate::host::{Host, Load};
+use crate::identity::quoted;
+use crate::page;
 use crate::report::seconds;
-use crate::text::{Side, Table, bytes, put};
+use crate::text::{Side, Table, bytes, counted, put};
 use crate::ui::Ui;
 use operations::{COTS, Name, Operation};
 
-/// Runs of each operation, of which the fastest counts: the clock of CPU time is coarse, and other programs use the machine too.
-const CALIBRATION_RUNS: usize = 3;
+/// Seconds of several runs.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Spread {
+    pub(crate) least: f64,
+    /// The one in the middle, or the mean of both.
+    pub(crate) median: f64,
+    pub(crate) most: f64,
+}
 
-/// The cost of one run.
+impl Spread {
+    /// Of one run at least.
+    fn of(mut all: Vec<f64>) -> Self {
+        all.sort_by(f64::total_cmp);
+        let (low, high) = (all[(all.len() - 1) / 2], all[all.len() / 2]);
+        Self {
+            least: all[0],
+            median: (low + high) / 2.0,
+            most: all[all.len() - 1],
+        }
+    }
+
+    /// From the least to the most, for people.
+    pub(crate) fn spread(&self) -> String {
+        format!("{:.2} – {:.2}", self.least, self.most)
+    }
+}
+
+/// The cost of an operation.
 #[derive(Clone, Debug, Serialize)]
-struct Measured {
-    operation: &'static str,
+pub(crate) struct Measured {
+    pub(crate) operation: &'static str,
     /// What made the COTs.
-    extension: &'static str,
+    pub(crate) extension: &'static str,
     /// CPU time of both parties together.
-    cpu_s: f64,
-    wall_s: f64,
-    online_bytes: u64,
+    pub(crate) cpu_s: Spread,
+    pub(crate) wall_s: Spread,
+    pub(crate) online_bytes: u64,
     /// Of both directions.
-    refill_bytes: u64,
-    flights: u64,
+    pub(crate) refill_bytes: u64,
+    pub(crate) flights: u64,
     cots: u64,
     #[serde(skip)]
     work: Work,
@@ -49,8 +76,15 @@ struct Measured {
 
 /// What the command prints.
 #[derive(Debug, Serialize)]
-struct Bench {
-    operations: Vec<Measured>,
+pub(crate) struct Bench {
+    /// Runs of each operation.
+    pub(crate) runs: usize,
+    host: Host,
+    /// What else the machine did when it began.
+    load: Load,
+    /// What makes the figures worth less.
+    pub(crate) warnings: Vec<String>,
+    pub(crate) operations: Vec<Measured>,
     #[serde(skip_serializing_if = "Option::is_none")]
     constants: Option<CpuModel>,
 }
@@ -65,7 +99,13 @@ pub(crate) fn bench(args: &BenchArgs, ui: Ui) -> Outcome<()> {
     let place = (args.calibrate)
         .then(|| Machine::place(args.out.as_deref()))
         .transpose()?;
-    let runs = if args.calibrate { CALIBRATION_RUNS } else { 1 };
+    let out = args.out.as_deref().map(|out| ("--out", out));
+    let page = page::Place::find(args.report.as_deref(), &Vec::from_iter(out))?;
+    let load = Load::now();
+    let warnings = load.warnings();
+    for warning in &warnings {
+        ui.note(&format!("WARNING: {warning}"));
+    }
     let mut operations = Vec::new();
     let extension = match args.extension.on(NetworkSpeed::LAN) {
         ExtensionChoice::Always(extension) => extension,
@@ -79,46 +119,74 @@ pub(crate) fn bench(args: &BenchArgs, ui: Ui) -> Outcome<()> {
         };
         for &extension in by {
             ui.note(&format!("{}, {}", operation.name.text(), extension.name()));
-            operations.push(best(&operation, extension, runs)?);
+            operations.push(measured(&operation, extension, args.runs)?);
         }
     }
     let constants = args.calibrate.then(|| fit(&operations, extension));
     if let (Some(place), Some(constants)) = (place, constants.clone()) {
         Machine::new(constants).save(&place)?;
-        ui.note(&format!("wrote {place}"));
+        let constants = match &args.out {
+            Some(file) => format!(" --constants {}", quoted(&file.to_string_lossy())),
+            None => String::new(),
+        };
+        ui.note(&format!(
+            "wrote {place}; estimates for this machine: blindray plan --model MODEL.bray{constants}"
+        ));
     }
     let bench = Bench {
+        runs: args.runs as usize,
+        host: Host::here(),
+        load,
+        warnings,
         operations,
         constants,
     };
+    if let Some(page) = page {
+        page.write(&page::of_bench(&bench), ui)?;
+    }
     if ui.is_json() {
         return ui.json_line(&bench);
     }
     ui.text(&bench.table())
 }
 
-fn best(
+/// What some runs of an operation take; each sends the same bytes.
+fn measured(
     operation: &Operation,
     extension: &'static dyn Extension,
-    runs: usize,
+    runs: u32,
 ) -> Outcome<Measured> {
-    let mut best = measure(operation, extension)?;
-    for _ in 1..runs {
-        let next = measure(operation, extension)?;
-        if next.cpu_s < best.cpu_s {
-            best = next;
-        }
+    let (cost, work) = operation.planned(extension.price())?;
+    let (mut cpu_s, mut wall_s) = (Vec::new(), Vec::new());
+    for _ in 0..runs {
+        let (cpu, wall) = measure(operation, extension, &cost)?;
+        cpu_s.push(cpu);
+        wall_s.push(wall);
     }
-    Ok(best)
+    let refills = [
+        extension.refill_cost(cost.cots.server_sends, Role::Server),
+        extension.refill_cost(cost.cots.client_sends, Role::Client),
+    ];
+    Ok(Measured {
+        operation: operation.name.text(),
+        extension: extension.name(),
+        cpu_s: Spread::of(cpu_s),
+        wall_s: Spread::of(wall_s),
+        online_bytes: cost.bytes(),
+        refill_bytes: refills.iter().map(Cost::bytes).sum(),
+        flights: cost.flights() as u64,
+        cots: cost.cots.total(),
+        work,
+    })
 }
 
-/// The seconds of each unit of work with which the estimate of every operation equals its measured time; all but the refills
-/// used this extension.
+/// The seconds of each unit of work with which the estimate of every operation equals its least measured time; all but the refills
+/// used this extension. The least counts: the clock of CPU time is coarse, and other programs use the machine too.
 fn fit(all: &[Measured], extension: &dyn Extension) -> CpuModel {
     let by = |name: Name, extension: &dyn Extension| -> (f64, Work) {
         let mut all = all.iter();
         let found = all.find(|m| m.operation == name.text() && m.extension == extension.name());
-        found.map_or((0.0, Work::default()), |m| (m.cpu_s, m.work.clone()))
+        found.map_or((0.0, Work::default()), |m| (m.cpu_s.least, m.work.clone()))
     };
     let of = |name| by(name, extension);
     let per = |rest: f64, count: u64| (rest / float(count.max(1))).max(0.0);
@@ -164,10 +232,13 @@ fn fit(all: &[Measured], extension: &dyn Extension) -> CpuModel {
         .of_extension(EXTENSIONS[0])
 }
 
-/// Runs both parties of one operation over loopback.
-fn measure(operation: &Operation, extension: &'static dyn Extension) -> Outcome<Measured> {
+/// Runs both parties of one operation over loopback: seconds of CPU time and of wall time.
+fn measure(
+    operation: &Operation,
+    extension: &'static dyn Extension,
+    cost: &Cost,
+) -> Outcome<(f64, f64)> {
     let price = extension.price();
-    let (cost, work) = operation.planned(price)?;
     let (terms, config) = (Request::default().terms(), Config::default());
     let listener = Listener::bind("127.0.0.1:0", config.clone()).map_err(Failure::run)?;
     let address = listener.local_addr();
@@ -195,25 +266,10 @@ fn measure(operation: &Operation, extension: &'static dyn Extension) -> Outcome<
             .unwrap_or_else(|_| Err(Failure::run("the other party's thread failed")));
         mine.and(theirs)
     })?;
-    let refills = [
-        extension.refill_cost(cost.cots.server_sends, Role::Server),
-        extension.refill_cost(cost.cots.client_sends, Role::Client),
-    ];
-    let (cpu_s, wall_s) = (
+    Ok((
         cpu_seconds().unwrap_or_default() - begin.0,
         seconds(begin.1.elapsed()),
-    );
-    Ok(Measured {
-        operation: operation.name.text(),
-        extension: extension.name(),
-        cpu_s,
-        wall_s,
-        online_bytes: cost.bytes(),
-        refill_bytes: refills.iter().map(Cost::bytes).sum(),
-        flights: cost.flights() as u64,
-        cots: cost.cots.total(),
-        work,
-    })
+    ))
 }
 
 impl Operation {
@@ -274,7 +330,9 @@ impl Bench {
             ("operation, both parties over loopback", Side::Left),
             ("COTs by", Side::Left),
             ("CPU s", Side::Right),
+            ("from – to", Side::Right),
             ("wall s", Side::Right),
+            ("from – to", Side::Right),
             ("online", Side::Right),
             ("refill", Side::Right),
             ("flights", Side::Right),
@@ -284,8 +342,10 @@ impl Bench {
             table.row([
                 m.operation.to_owned(),
                 m.extension.to_owned(),
-                format!("{:.2}", m.cpu_s),
-                format!("{:.2}", m.wall_s),
+                format!("{:.2}", m.cpu_s.median),
+                m.cpu_s.spread(),
+                format!("{:.2}", m.wall_s.median),
+                m.wall_s.spread(),
                 bytes(m.online_bytes),
                 bytes(m.refill_bytes),
                 m.flights.to_string(),
@@ -293,6 +353,13 @@ impl Bench {
             ]);
         }
         let mut text = table.to_string();
+        put(
+            &mut text,
+            format_args!(
+                "medians of {}, and the least and the most of them",
+                counted(self.runs, "run")
+            ),
+        );
         if let Some(c) = &self.constants {
             let units = [
                 work::ROWS,

@@ -11,16 +11,22 @@ use crate::failure::{Failure, Outcome};
 use crate::inputs::Inputs;
 use crate::model;
 use crate::report::{Report, accepted, seconds, unlike, widths};
+use crate::results::Results;
+use crate::text::hex;
 use crate::ui::Ui;
 
 /// Runs the network without secrecy on every input.
 pub(crate) fn clear(args: &ClearArgs, ui: Ui) -> Outcome<()> {
+    Results::begin(&args.form, &args.input, ui)?.of(|results| find(args, results, ui))
+}
+
+fn find(args: &ClearArgs, results: &mut Results, ui: Ui) -> Outcome<()> {
     let inputs = Inputs::find(&args.input, args.frame, ui)?;
     let model = model::load(&args.model, ui)?;
     for image in inputs {
         let image = image?;
         let report = run(&model, &image, args.arithmetic);
-        ui.result(&report.map_err(|failure| failure.with(&image.name))?)?;
+        results.add(report.map_err(|failure| failure.with(&image.name))?)?;
     }
     Ok(())
 }
@@ -65,6 +71,8 @@ pub(crate) fn run(model: &Model, image: &Image, arithmetic: Arithmetic) -> Outco
     Ok(Report {
         extension: None,
         model: public.name.clone(),
+        model_digest: hex(&public.digest()),
+        server: None,
         arithmetic: Some(name.into()),
         mode: None,
         ahead: None,

@@ -91,8 +91,15 @@ fn show(identity: &Identity, file: PathBuf, certificate: bool, ui: Ui) -> Outcom
         certificate.unwrap_or_default()
     ))?;
     ui.note(&format!(
-        "in {}; a server that is to serve it has the line `{fingerprint} NAME` in its --clients, a client that is to trust it gives --trust {fingerprint}",
+        "in {}. Tell the fingerprint by a way that nobody can change. A server that is to serve you:",
         file.display()
+    ));
+    ui.note(&format!(
+        "  echo '{fingerprint} NAME' >> clients.txt; blindray serve --model MODEL.bray --clients clients.txt"
+    ));
+    ui.note("and a client that is to trust you:");
+    ui.note(&format!(
+        "  blindray infer --connect HOST:7700 --trust {fingerprint} --input FILE"
     ));
     Ok(())
 }

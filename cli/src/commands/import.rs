@@ -2,22 +2,26 @@
 
 use std::path::{Path, PathBuf};
 
-use backbones::backbone;
+use backbones::{BACKBONES, backbone};
 use import::{ImportOptions, ImportReport, WeightBits, imported};
 use nets::{Crops, Head, Part, Preprocessing, PublicModel, Source, StateDict};
+use sealed::Key;
 use serde::Serialize;
 
 use crate::args::ImportArgs;
 use crate::commands::judged::{Plan, Price, judge, lines, readable};
 use crate::failure::{Failure, Outcome};
 use crate::file::{self, Outputs};
+use crate::identity::quoted;
 use crate::inputs;
-use crate::model::{self, problem};
+use crate::model::{self, problem, sealed_file};
+use crate::near;
 use crate::text::{Side, Table, counted, put};
 use crate::ui::Ui;
 
 /// Makes a model file and reports what quantisation did to it.
 pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
+    let key = key(args)?;
     let public = public_part(args)?;
     let outputs = outputs(args, &public)?;
     let files = inputs::folder(&args.calibrate, args.images as usize, ui)?;
@@ -76,7 +80,10 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
         layer.algorithm = choice.chosen.to_string();
     }
     let (bytes, json) = (model.to_bytes(), model.public.to_json());
+    drop(model);
     readable(&bytes, &json)?;
+    let sealed = key.map(|key| sealed_file::close(&key, &bytes, &json));
+    let bytes = sealed.unwrap_or(Ok(bytes))?;
     outputs.write(&[&bytes, json.as_ref()])?;
     if ui.is_json() {
         let prices = &prices;
@@ -86,6 +93,15 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
         })
     } else {
         ui.text(&table(&report, &prices, &args.out, &public))
+    }
+}
+
+/// The key that seals the model, if it is to be sealed.
+fn key(args: &ImportArgs) -> Outcome<Option<Key>> {
+    match (args.seal, args.key.is_given()) {
+        (true, _) => args.key.needed().map(Some),
+        (false, true) => Err(Failure::input("a key is given: say --seal too")),
+        (false, false) => Ok(None),
     }
 }
 
@@ -180,7 +196,11 @@ fn from_state_dict(arch: &str, file: &Path) -> Outcome<Source> {
     let told = weights.metadata.get("arch").cloned();
     backbone(arch, weights).map_err(|error| match (&error, told) {
         (backbones::Error::UnknownNetwork { .. }, _) => Failure::input(format!(
-            "{error}; and each of them with X-operators, such as resnet20-x"
+            "{error}; and each of them with X-operators, such as resnet20-x{}",
+            near::asked(
+                arch.strip_suffix("-x").unwrap_or(arch),
+                BACKBONES.iter().copied()
+            )
         )),
         (_, Some(told)) if told != arch => {
             let told: String = told.escape_debug().take(64).collect();
@@ -323,10 +343,16 @@ fn table(report: &ImportReport, prices: &[Price], out: &Path, public: &Path) -> 
     put(
         &mut text,
         format_args!(
-            "The model is in {}, its public part, for clients, in {}.",
+            "The model is in {}, its public part, for clients, in {}. To offer it, and to ask for no other one:",
             out.display(),
             public.display()
         ),
+    );
+    let [out, public] = [out, public].map(|path| quoted(&path.to_string_lossy()));
+    put(&mut text, format_args!("  blindray serve --model {out}"));
+    put(
+        &mut text,
+        format_args!("  blindray infer --connect localhost:7700 --public {public} --input FILE"),
     );
     text
 }

@@ -2,18 +2,25 @@
 
 use std::sync::Arc;
 
-use service::Request;
+use service::{Client, Request};
 
 use crate::args::{InferArgs, Preset};
+use crate::audit::Trail;
 use crate::failure::{Failure, Outcome};
 use crate::inputs::Inputs;
 use crate::link::resolve;
 use crate::report::{accepted, unlike};
+use crate::results::Results;
+use crate::text::unhex;
 use crate::ui::Ui;
 use crate::{client, model};
 
 /// Asks a server for the findings of every input.
 pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
+    Results::begin(&args.form, &args.input, ui)?.of(|results| find(args, results, ui))
+}
+
+fn find(args: &InferArgs, results: &mut Results, ui: Ui) -> Outcome<()> {
     let addresses = resolve(&args.connect, &args.link)?;
     let expect = match &args.public {
         Some(file) => {
@@ -39,7 +46,10 @@ pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
         false => Some(args.key.client(&args.trust, &args.connect, ui)?),
     };
     let config = args.config(guard.as_ref().map(|guard| Arc::clone(&guard.guard)));
-    let mut session = client::dial(&args.connect, &addresses, &request, &config, ui)?;
+    let own = guard.as_ref().map(|guard| guard.own);
+    let mut trail = Trail::open(args.audit.as_deref(), &args.connect, own)?;
+    let dialed = client::dial(&args.connect, &addresses, &request, &config, ui);
+    let mut session = trail.dialed(dialed)?;
     guard.as_mut().map_or(Ok(()), |guard| guard.remember(ui))?;
     let (model, peer) = (&session.model().name, session.connection().peer());
     let extension = session.extension().name();
@@ -55,7 +65,20 @@ pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
             "WARNING: this was accepted when the model was made: {accepted}"
         ));
     }
-    client::run_ahead(&mut session, ui)?;
+    let asked = ask(args, &mut session, inputs, results, &mut trail, ui);
+    trail.closed(&session, asked)
+}
+
+/// Asks about all images.
+fn ask(
+    args: &InferArgs,
+    session: &mut Client,
+    inputs: Inputs,
+    results: &mut Results,
+    trail: &mut Trail,
+    ui: Ui,
+) -> Outcome<()> {
+    client::run_ahead(session, ui)?;
     for image in inputs {
         let image = image?;
         // Before anything of the image is sent.
@@ -69,41 +92,15 @@ pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
                 image.name
             ));
         }
-        let report = client::infer(&mut session, &image, ui);
-        ui.result(&report.map_err(|failure| failure.with(&image.name))?)?;
+        trail.asked(session, &image)?;
+        let report = client::infer(session, &image, ui);
+        let report = trail.answered(session, report);
+        results.add(report.map_err(|failure| failure.with(&image.name))?)?;
     }
     Ok(())
 }
 
 fn digest(text: &str) -> Outcome<[u8; 32]> {
     let bad = || Failure::input(format!("{text} is not a digest of 64 hexadecimal digits"));
-    // The parser of integers would take a sign.
-    if text.len() != 64 || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
-        return Err(bad());
-    }
-    let mut digest = [0; 32];
-    for (byte, pair) in digest.iter_mut().zip(text.as_bytes().chunks(2)) {
-        let pair = std::str::from_utf8(pair).map_err(|_| bad())?;
-        *byte = u8::from_str_radix(pair, 16).map_err(|_| bad())?;
-    }
-    Ok(digest)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_digest_has_64_hexadecimal_digits() {
-        assert_eq!(digest(&"0a".repeat(32)).unwrap(), [10; 32]);
-        for bad in [
-            "",
-            "0a",
-            &"0g".repeat(32),
-            &"é".repeat(32),
-            &"+1".repeat(32),
-        ] {
-            assert!(digest(bad).is_err(), "{bad}");
-        }
-    }
+    unhex(text).ok_or_else(bad)
 }

@@ -1,5 +1,7 @@
 //! `blindray plan`.
 
+use std::path::Path;
+
 use nets::Model;
 use secure::Algorithms;
 
@@ -7,9 +9,11 @@ use crate::args::PlanArgs;
 use crate::cost::ablation::{Ablation, Settings};
 use crate::cost::estimate::{self, Estimate, Speed};
 use crate::cost::savings;
+use crate::csv;
 use crate::failure::{Failure, Outcome};
-use crate::file::Outputs;
+use crate::file::{Named, Outputs};
 use crate::model::{self, CLASSES, SIZE};
+use crate::page;
 use crate::settings::System;
 use crate::ui::Ui;
 
@@ -19,24 +23,36 @@ pub(crate) fn plan(args: &PlanArgs, ui: Ui) -> Outcome<()> {
     if args.ablation {
         return ablation(args, &speed, ui);
     }
+    let place = page::Place::find(args.report.as_deref(), &inputs(args))?;
     let estimate = estimate(args, &speed, ui)?;
+    if let Some(place) = place {
+        place.write(&page::of_estimate(&estimate), ui)?;
+    }
+    if args.csv {
+        ui.csv(&csv::LAYERS)?;
+        return (estimate.layers.iter()).try_for_each(|layer| ui.csv(&csv::layer(layer)));
+    }
     if ui.is_json() {
         return ui.json_line(&estimate);
     }
     ui.text(&estimate.table())
 }
 
+/// What it reads, and must not overwrite.
+fn inputs(args: &PlanArgs) -> Vec<Named<'_>> {
+    let constants = args.speed.constants.as_deref();
+    let constants = constants.map(|file| ("--constants", file));
+    let model = args
+        .model
+        .as_deref()
+        .map(|file| ("--model", Path::new(file)));
+    constants.into_iter().chain(model).collect()
+}
+
 /// Prints the table of levers, and draws it where asked.
 fn ablation(args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<()> {
     let place = match &args.svg {
-        Some(svg) => {
-            let constants = args.speed.constants.as_deref();
-            let inputs: Vec<_> = constants
-                .map(|file| ("--constants", file))
-                .into_iter()
-                .collect();
-            Some(Outputs::find(&[("--svg", svg)], &inputs)?)
-        }
+        Some(svg) => Some(Outputs::find(&[("--svg", svg)], &inputs(args))?),
         None => None,
     };
     let settings = Settings {
@@ -55,6 +71,11 @@ fn ablation(args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<()> {
 }
 
 fn estimate(args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Estimate> {
+    if let (true, System::Earlier(preset, _)) = (args.ahead, args.system()) {
+        return Err(Failure::input(format!(
+            "--preset {preset} has no phase ahead: leave out --ahead"
+        )));
+    }
     // The parser asks for one unless --ablation is there.
     let name = args.model.as_deref().unwrap_or_default();
     if model::is_backbone(name) {
@@ -65,7 +86,7 @@ fn estimate(args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Estimate> {
 }
 
 fn of_file(name: &str, args: &PlanArgs, speed: &Speed) -> Outcome<Estimate> {
-    let model = model::from_file(name)?;
+    let model = model::from_file(name, &args.seal)?;
     let given = [
         ("--size", args.size.is_some()),
         ("--classes", args.classes.is_some()),
@@ -90,6 +111,7 @@ fn of_file(name: &str, args: &PlanArgs, speed: &Speed) -> Outcome<Estimate> {
 }
 
 fn of_backbone(name: &str, args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Estimate> {
+    model::refuse_key(name, &args.seal)?;
     let (size, classes) = (args.size.unwrap_or(SIZE), args.classes.unwrap_or(CLASSES));
     let groups = args.xop_pointwise.map(|groups| groups as usize);
     if groups.is_some() && !name.ends_with("-x") {
@@ -124,7 +146,10 @@ fn ours(
 ) -> Outcome<Estimate> {
     let mode = args.mode.into();
     let chosen = model::choose(model, algorithms, mode, speed.extension, &speed.constants)?;
-    let estimate = estimate::of_choice(&chosen, mode, preset, parameters, speed)?;
+    let estimate = match args.ahead {
+        false => estimate::of_choice(&chosen, mode, preset, parameters, speed)?,
+        true => estimate::of_phases(&chosen, mode, preset, parameters, speed)?,
+    };
     let savings = savings::of_choice(&chosen, algorithms, mode, speed)?;
     Ok(Estimate {
         savings: Some(savings),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use channel::{Cost, Cots, Role};
 use nets::FloatModel;
-use secure::{CpuModel, CrypTFlow2, ExtensionChoice, LayerPlan, Mode, SecureNetwork};
+use secure::{CpuModel, CrypTFlow2, ExtensionChoice, LayerPlan, Limits, Mode, SecureNetwork};
 use serde::Serialize;
 use service::{Comm, Extension};
 use sharing::default_extension;
@@ -36,6 +36,9 @@ pub(crate) struct Estimate {
     pub(crate) macs: u64,
     pub(crate) comm: Comm,
     pub(crate) time: Time,
+    /// The same time by its phases, where the plan is of both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) phases: Option<Phases>,
     pub(crate) layers: Vec<Layer>,
     /// What other operators would save; none for an earlier system, and where nobody asked.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,6 +53,13 @@ pub(crate) struct Time {
     pub(crate) cpu_s: Option<f64>,
     pub(crate) network_s: f64,
     pub(crate) total_s: f64,
+}
+
+/// The estimated seconds before there is an image, and those from then on.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Phases {
+    pub(crate) ahead_s: f64,
+    pub(crate) online_s: f64,
 }
 
 /// What seconds are estimated from.
@@ -68,14 +78,72 @@ pub(crate) fn of_choice(
     parameters: u64,
     speed: &Speed,
 ) -> Outcome<Estimate> {
+    let graph = Arc::new(chosen.model.public.graph.clone());
+    let network = SecureNetwork::new(graph, mode, chosen.extension.price());
+    let network = network.map_err(Failure::input)?;
+    Ok(of_network(
+        &network, mode, chosen, preset, parameters, speed,
+    ))
+}
+
+/// The same with the phase ahead of the image and the rest apart: bytes and flights of either are exact.
+pub(crate) fn of_phases(
+    chosen: &Chosen,
+    mode: Mode,
+    preset: &'static str,
+    parameters: u64,
+    speed: &Speed,
+) -> Outcome<Estimate> {
+    let whole = of_choice(chosen, mode, preset, parameters, speed)?;
+    let graph = Arc::new(chosen.model.public.graph.clone());
+    let (limits, price) = (Limits::default(), chosen.extension.price());
+    let network = SecureNetwork::ahead(&limits, graph, mode, price).map_err(Failure::input)?;
+    let mut online = of_network(&network, mode, chosen, preset, parameters, speed);
+    let ahead = ahead(&network, online.views);
+    let comm = &mut online.comm;
+    comm.ahead_client_to_server_bytes = ahead.bytes_to_server();
+    comm.ahead_server_to_client_bytes = ahead.bytes_to_client();
+    comm.ahead_flights = ahead.flights() as u64;
+    // What a processor does in both phases together is what it does without them.
+    let cpu = |estimate: &Estimate| estimate.time.cpu_s.unwrap_or(0.0);
+    let network_s = speed.wire.network.seconds(&ahead, price);
+    let phases = Phases {
+        ahead_s: (cpu(&whole) - cpu(&online)).max(0.0) + network_s,
+        online_s: online.time.total_s,
+    };
+    online.time.cpu_s = whole.time.cpu_s;
+    online.time.network_s += network_s;
+    online.time.total_s = phases.ahead_s + phases.online_s;
+    online.phases = Some(phases);
+    Ok(online)
+}
+
+/// What the phases ahead of the views of an image take: as few as there is room for.
+fn ahead(network: &SecureNetwork, views: usize) -> Cost {
+    let mut cost = Cost::none();
+    let mut left = if network.runs_ahead() { views } else { 0 };
+    while left > 0 {
+        let now = left.min(network.ahead_images());
+        cost = cost.then(network.ahead_cost(now));
+        left -= now;
+    }
+    cost
+}
+
+fn of_network(
+    network: &SecureNetwork,
+    mode: Mode,
+    chosen: &Chosen,
+    preset: &'static str,
+    parameters: u64,
+    speed: &Speed,
+) -> Estimate {
     let Chosen {
         model, extension, ..
     } = chosen;
     let why = chosen.layers.iter().map(|c| (c.node, c.why.clone()));
     let (why, extension) = (why.collect(), *extension);
     let public = &model.public;
-    let graph = Arc::new(public.graph.clone());
-    let network = SecureNetwork::new(graph, mode, extension.price()).map_err(Failure::input)?;
     let views = public.preprocessing.views();
     let estimate = Estimate {
         mode: Some(mode.to_string()),
@@ -95,7 +163,7 @@ pub(crate) fn of_choice(
     let keys = network.set_up_cost();
     estimate.comm.setup_client_to_server_bytes = keys.bytes_to_server();
     estimate.comm.setup_server_to_client_bytes = keys.bytes_to_client();
-    Ok(estimate)
+    estimate
 }
 
 /// What a network cost in an earlier system; what its CPU did is not known.
@@ -137,6 +205,7 @@ fn sum(
         macs: 0,
         comm: Comm::default(),
         time: Time::default(),
+        phases: None,
         layers: Vec::with_capacity(plan.len()),
         savings: None,
     };
@@ -345,6 +414,19 @@ impl Estimate {
                 self.network.name, self.time.total_s, self.time.network_s
             ),
         );
+        if let Some(Phases { ahead_s, online_s }) = self.phases {
+            let (ahead, keys) = (self.comm.ahead_bytes(), self.comm.setup_bytes());
+            put(
+                &mut out,
+                format_args!(
+                    "ahead of the image: {} in {} flights, {ahead_s:.1} s; with the image: {} in {} flights, {online_s:.1} s",
+                    bytes(ahead),
+                    self.comm.ahead_flights,
+                    bytes(self.comm.total_bytes() - ahead - keys),
+                    self.comm.flights
+                ),
+            );
+        }
         out
     }
 }
@@ -357,7 +439,7 @@ impl Planned {
     }
 
     /// Bytes of both directions.
-    const fn refill_bytes(&self) -> u64 {
+    pub(crate) const fn refill_bytes(&self) -> u64 {
         self.refill_client_to_server_bytes + self.refill_server_to_client_bytes
     }
 }

@@ -12,23 +12,23 @@ use crate::text::{Side, Table, bytes};
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Saved {
     /// In words.
-    change: &'static str,
+    pub(crate) change: &'static str,
     /// How many layers are changed.
-    layers: usize,
+    pub(crate) layers: usize,
     /// Bytes, refill included, of all layers that would not be there, or would cost something else.
-    now_bytes: u64,
+    pub(crate) now_bytes: u64,
     /// Bytes of those in their place.
-    after_bytes: u64,
+    pub(crate) after_bytes: u64,
     /// Negative where it costs more.
-    saved_bytes: i64,
+    pub(crate) saved_bytes: i64,
     /// Flights of an image now.
-    now_flights: u64,
+    pub(crate) now_flights: u64,
     /// Flights of an image after the change.
-    after_flights: u64,
+    pub(crate) after_flights: u64,
     /// Estimated CPU seconds of both parties for an image now.
-    now_cpu_s: f64,
+    pub(crate) now_cpu_s: f64,
     /// Those after the change.
-    after_cpu_s: f64,
+    pub(crate) after_cpu_s: f64,
 }
 
 /// What each change would save in a model, most first.

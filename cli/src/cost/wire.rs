@@ -30,6 +30,39 @@ impl Wire {
     }
 }
 
+/// A network as `--network` reads it, with three digits of its rate and two of its round trip: 94.2Mbit,12ms.
+pub(crate) fn written(network: NetworkSpeed) -> String {
+    let bits = network.bytes_per_s * 8.0;
+    let units = [("Gbit", 1e9), ("Mbit", 1e6), ("kbit", 1e3)];
+    let (unit, size) = units
+        .into_iter()
+        .find(|(_, size)| bits >= *size)
+        .unwrap_or(units[2]);
+    let times = [("s", 1.0), ("ms", 1e-3), ("us", 1e-6)];
+    let (second, length) = times
+        .into_iter()
+        .find(|(_, length)| network.rtt_s >= *length)
+        .unwrap_or(times[2]);
+    let rate = digits(bits / size, 3);
+    format!("{rate}{unit},{}{second}", digits(network.rtt_s / length, 2))
+}
+
+/// A number with so many digits, at least those before the point.
+fn digits(value: f64, digits: usize) -> String {
+    let whole = if value >= 100.0 {
+        3
+    } else if value >= 10.0 {
+        2
+    } else {
+        1
+    };
+    let text = format!("{value:.*}", digits.saturating_sub(whole));
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
 impl FromStr for Wire {
     type Err = String;
 
@@ -66,6 +99,33 @@ impl FromStr for Wire {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        for (bytes_per_s, rtt_s, expected) in [
+            (11.775e6, 0.0123, "94.2Mbit,12ms"),
+            (1.25e9, 0.000_31, "10Gbit,310us"),
+            (375e6, 0.25, "3Gbit,250ms"),
+            (125.0, 1.5, "1kbit,1.5s"),
+            (0.5, 0.0, "0kbit,0us"),
+        ] {
+            let network = NetworkSpeed { bytes_per_s, rtt_s };
+            let text = written(network);
+            assert_eq!(text, expected);
+            let Ok(read) = text.parse::<Wire>() else {
+                assert!(bytes_per_s < 1.0);
+                continue;
+            };
+            assert!(
+                (read.network.bytes_per_s / bytes_per_s - 1.0).abs() < 0.01,
+                "{text}"
+            );
+            assert!(
+                (read.network.rtt_s - rtt_s).abs() < 0.05 * rtt_s + 1e-9,
+                "{text}"
+            );
+        }
+    }
 
     #[test]
     fn networks_are_read() {

@@ -3,15 +3,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use channel::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, WeakProgressBar};
 
 use crate::interrupt;
-use crate::text::bytes;
+use crate::text::grouped;
 
-/// Time between two updates of the byte counter on the screen.
+/// Time between two updates of the screen.
 const TICK: Duration = Duration::from_millis(150);
 
 /// What stands on the last line of the screen, if anything.
@@ -31,41 +31,124 @@ pub(super) fn line(steps: Option<u64>, form: &str) -> ProgressBar {
     bar
 }
 
-/// A progress bar. A thread of its own updates the byte count while a long layer runs.
+/// The phase, its layers, and how many of them have begun.
+#[derive(Default)]
+struct Place {
+    phase: String,
+    begun: u64,
+    layers: u64,
+}
+
+/// What a bar shows, said by the party's thread and shown by another one.
+struct Told {
+    traffic: Arc<Progress>,
+    /// Bytes that had passed when the bar began.
+    before: u64,
+    /// Bytes to come, as planned.
+    planned: u64,
+    begin: Instant,
+    place: Mutex<Place>,
+}
+
+impl Told {
+    fn moved(&self) -> u64 {
+        payload(&self.traffic)
+            .saturating_sub(self.before)
+            .min(self.planned)
+    }
+
+    fn text(&self) -> String {
+        let place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        text(&place, self.moved(), self.planned, self.begin.elapsed())
+    }
+}
+
+/// Bytes that the protocols have said: how many there are of frames depends on time.
+fn payload(traffic: &Progress) -> u64 {
+    let all = traffic.sent() + traffic.received();
+    all.saturating_sub(traffic.framing_sent() + traffic.framing_received())
+}
+
+/// What matters most comes first: a narrow terminal cuts off the rest.
+fn text(place: &Place, moved: u64, planned: u64, gone: Duration) -> String {
+    let left = match moved {
+        0 => "?".to_owned(),
+        _ => {
+            #[expect(clippy::cast_precision_loss, reason = "a time for people")]
+            let rest = (planned - moved) as f64 / moved as f64;
+            format!("{:.0}", gone.as_secs_f64() * rest)
+        }
+    };
+    let Place {
+        phase,
+        begun,
+        layers,
+    } = place;
+    format!(
+        "{phase}, {left} s left, layer {begun} of {layers}, {} of {} B",
+        grouped(moved),
+        grouped(planned)
+    )
+}
+
+/// A progress bar over the bytes of a phase. A thread of its own updates it while a long layer runs.
 pub(crate) struct Bar {
     bar: ProgressBar,
+    told: Option<Arc<Told>>,
     done: Arc<AtomicBool>,
     ticker: Option<JoinHandle<()>>,
 }
 
 impl Bar {
-    /// Of so many layers; one that is not shown does nothing.
-    pub(super) fn new(layers: u64, traffic: Arc<Progress>, shown: bool) -> Self {
+    /// Over so many bytes; one that is not shown does nothing.
+    pub(super) fn new(planned: u64, traffic: Arc<Progress>, shown: bool) -> Self {
         let done = Arc::new(AtomicBool::new(false));
         if !shown {
-            let (bar, ticker) = (ProgressBar::hidden(), None);
-            return Self { bar, done, ticker };
+            let (bar, told, ticker) = (ProgressBar::hidden(), None, None);
+            return Self {
+                bar,
+                told,
+                done,
+                ticker,
+            };
         }
-        let form = "{prefix}{bar:30} {pos}/{len} layers  {elapsed} gone, {eta} left  {msg}";
-        let bar = line(Some(layers), form);
-        let (ticking, is_done) = (bar.clone(), Arc::clone(&done));
+        let told = Arc::new(Told {
+            before: payload(&traffic),
+            traffic,
+            planned,
+            begin: Instant::now(),
+            place: Mutex::default(),
+        });
+        let bar = line(Some(planned), "{bar:12} {msg}");
+        let (ticking, is_done, tell) = (bar.clone(), Arc::clone(&done), Arc::clone(&told));
         let ticker = std::thread::spawn(move || {
             while !is_done.load(Ordering::Relaxed) {
-                let moved = traffic.sent() + traffic.received();
-                ticking.set_message(bytes(moved));
+                ticking.set_position(tell.moved());
+                ticking.set_message(tell.text());
                 ticking.tick();
                 std::thread::park_timeout(TICK);
             }
         });
-        let ticker = Some(ticker);
-        Self { bar, done, ticker }
+        let (told, ticker) = (Some(told), Some(ticker));
+        Self {
+            bar,
+            told,
+            done,
+            ticker,
+        }
     }
 
-    /// Moves the bar on: this many of so many layers are done, ahead of the image or with it.
-    pub(crate) fn reach(&self, (done, layers): (u64, u64), ahead: bool) {
-        self.bar.set_prefix(if ahead { "ahead: " } else { "" });
-        self.bar.set_length(layers);
-        self.bar.set_position(done);
+    /// Says where the party is: in which phase, and how many of how many layers are done.
+    pub(crate) fn reach(&self, phase: &str, (done, layers): (u64, u64)) {
+        let Some(told) = &self.told else { return };
+        let mut place = told.place.lock().unwrap_or_else(PoisonError::into_inner);
+        // Layers run side by side, and one may begin after others that come later.
+        let before = if place.phase == phase { place.begun } else { 0 };
+        *place = Place {
+            phase: phase.to_owned(),
+            begun: (done + 1).min(layers).max(before),
+            layers,
+        };
     }
 }
 
@@ -103,5 +186,27 @@ impl Steps {
 impl Drop for Steps {
     fn drop(&mut self) {
         self.0.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_follows_from_what_has_passed() {
+        let gone = Duration::from_secs(3);
+        let place = Place {
+            phase: "ahead".into(),
+            begun: 3,
+            layers: 57,
+        };
+        let said = text(&place, 1_000_000, 5_000_000, gone);
+        assert_eq!(
+            said,
+            "ahead, 12 s left, layer 3 of 57, 1,000,000 of 5,000,000 B"
+        );
+        assert!(text(&place, 0, 5, gone).contains(" ? s left"));
+        assert!(text(&place, 5, 5, gone).contains(" 0 s left"));
     }
 }

@@ -157,8 +157,7 @@ fn a_bar_is_taken_off_the_terminal() {
             .expect("script runs");
         let mut shown = terminal.stdout.take().expect("piped");
         let mut text = Vec::new();
-        // A note before the bar speaks of layers as well.
-        while String::from_utf8_lossy(&text).matches("layers").count() < 2 {
+        while !String::from_utf8_lossy(&text).contains(" s left") {
             let mut byte = [0];
             shown.read_exact(&mut byte).expect("the bar comes");
             text.push(byte[0]);
@@ -170,7 +169,7 @@ fn a_bar_is_taken_off_the_terminal() {
         let text = String::from_utf8_lossy(&text);
         // What stands on the line at last.
         let last = text.rsplit("\u{1b}[2K").next().unwrap_or_default();
-        assert!(!last.contains("layers"), "{text:?}");
+        assert!(!last.contains(" left"), "{text:?}");
         drop(go_on);
         assert!(!serving.join().expect("no panic"), "the client is gone");
     });

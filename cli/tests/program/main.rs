@@ -2,8 +2,12 @@
 
 mod accuracy;
 mod ahead;
+#[cfg(unix)]
+mod audit;
 mod bad_input;
 mod dicom;
+#[cfg(unix)]
+mod doctor;
 mod end_to_end;
 #[cfg(unix)]
 mod files;
@@ -19,6 +23,10 @@ mod limits;
 mod many_images;
 mod middle_boxes;
 mod models;
+mod pages;
 mod plan;
+#[cfg(unix)]
+mod sealing;
+mod shell;
 mod support;
 mod terminal;

@@ -75,6 +75,11 @@ impl Shared {
         self.moved.notify_all();
     }
 
+    /// Whether an end has said that no more will come.
+    pub(crate) fn has_ended(&self, end: usize) -> bool {
+        self.ways.lock().expect("no panic")[end].ended
+    }
+
     /// How many bytes an end has written so far.
     pub(crate) fn written(&self, end: usize) -> usize {
         self.ways.lock().expect("no panic")[end].written

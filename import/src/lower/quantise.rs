@@ -23,27 +23,31 @@ impl Lowering<'_> {
         let layer = self.op(node).linear().expect("only linear nodes are given");
         let weight = self.model.tensors.tensor(layer.weight)?;
         let factor = 2f64.powi(scale.weight) / gain;
-        let exact: Vec<f64> = weight
-            .data()
-            .iter()
-            .map(|&w| f64::from(w) * factor)
-            .collect();
+        let data = weight.data();
         let top = 2f64.powi(scale.bits.cast_signed() - 1);
-        let rounded: Vec<_> = match moments {
-            Some(groups) => exact
-                .chunks_exact(exact.len() / groups.len())
-                .zip(groups)
-                .map(|(rows, moments)| moments.round(rows, -top, top - 1.0))
-                .collect(),
-            None => vec![nearest(&exact, -top, top - 1.0, weight.shape()[0])],
+        let range = (-top, top - 1.0);
+        let mut weights = vec![0; data.len()];
+        let left: Vec<f64> = match moments {
+            Some(groups) => {
+                let size = data.len() / groups.len();
+                let parts = data.chunks_exact(size).zip(weights.chunks_exact_mut(size));
+                let parts = parts.zip(groups);
+                parts
+                    .flat_map(|((rows, integers), moments)| {
+                        moments.round(rows, factor, range, integers)
+                    })
+                    .collect()
+            }
+            None => {
+                nearest(data, factor, range, &mut weights);
+                vec![0.0; weight.shape()[0]]
+            }
         };
         let input_scale = 2f64.powi(self.scales.tensor[input]);
         let half = (1_i64 << scale.shift) >> 1;
-        let left = rounded
-            .iter()
-            .flat_map(|(_, left)| left)
+        let left: Vec<f64> = (left.iter())
             .map(|left| left * gain * input_scale)
-            .collect::<Vec<f64>>();
+            .collect();
         let bias = match layer.bias {
             Some(bias) => self.model.tensors.tensor(bias)?.data().to_vec(),
             None => vec![0.0; weight.shape()[0]],
@@ -60,11 +64,6 @@ impl Lowering<'_> {
             integer.saturating_add(half)
         };
         let integers = map.iter().enumerate().map(integer).collect();
-        let weights = rounded
-            .iter()
-            .flat_map(|(weights, _)| weights)
-            .copied()
-            .collect();
         Ok(LayerWeights {
             weights,
             bias: integers,
@@ -109,9 +108,10 @@ impl Lowering<'_> {
     }
 }
 
-/// Rounds each weight by itself. The mean error of a row is then not known, and is 0 here.
+/// Rounds each weight, times a factor, by itself. The mean error of a row is then not known, and is taken as 0.
 #[expect(clippy::cast_possible_truncation, reason = "clamped to a weight")]
-fn nearest(weights: &[f64], low: f64, high: f64, rows: usize) -> (Vec<i32>, Vec<f64>) {
-    let integers = weights.iter().map(|w| w.round().clamp(low, high) as i32);
-    (integers.collect(), vec![0.0; rows])
+fn nearest(weights: &[f32], factor: f64, (low, high): (f64, f64), integers: &mut [i32]) {
+    for (integer, &weight) in integers.iter_mut().zip(weights) {
+        *integer = (f64::from(weight) * factor).round().clamp(low, high) as i32;
+    }
 }

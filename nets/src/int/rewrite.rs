@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::int::weights::{LayerWeights, PrivateWeights};
+use crate::int::weights::PrivateWeights;
 use crate::{Algorithm, Error, IntGraph, IntOp, Rewriter};
 
 /// A truncation that is the only consumer of a node, or of what is claimed of it.
@@ -62,20 +62,9 @@ fn with(op: &IntOp, algorithm: &Algorithm) -> IntOp {
     op
 }
 
-/// The weights under the numbers of the new nodes, and the new number of every node that has weights.
-fn moved(
-    weights: &PrivateWeights,
-    places: &[Option<usize>],
-) -> (BTreeMap<usize, LayerWeights>, BTreeMap<usize, usize>) {
-    let places = weights.iter().map(|(old, _)| {
-        let new = places[old].expect("nodes with weights stay");
-        (old, new)
-    });
-    let places: BTreeMap<usize, usize> = places.collect();
-    let layers = weights
-        .iter()
-        .map(|(old, layer)| (places[&old], layer.clone()));
-    (layers.collect(), places)
+/// The number of a node with weights in a rewritten graph.
+fn place(places: &[Option<usize>], node: usize) -> usize {
+    places[node].expect("nodes with weights stay")
 }
 
 /// Writes these algorithms into these layers of a graph that has no guard bits. Also returns the new
@@ -88,10 +77,11 @@ pub fn with_algorithms(
     weights: &PrivateWeights,
     algorithms: &BTreeMap<usize, Algorithm>,
 ) -> Result<(IntGraph, PrivateWeights, BTreeMap<usize, usize>), Error> {
-    let (graph, place) = graph_with_algorithms(graph, algorithms)?;
-    let (weights, places) = moved(weights, &place);
-    let weights = PrivateWeights::new(&graph, weights)?;
-    Ok((graph, weights, places))
+    let (graph, places) = graph_with_algorithms(graph, algorithms)?;
+    let moved = weights.iter().map(|(old, _)| (old, place(&places, old)));
+    let moved = moved.collect();
+    let weights = weights.renumbered(&graph, |old| place(&places, old))?;
+    Ok((graph, weights, moved))
 }
 
 /// The graph of [`with_algorithms`], and for every node of the old graph its number in the new one; that of a layer
@@ -162,8 +152,7 @@ pub fn without_algorithms(
     weights: &PrivateWeights,
 ) -> Result<(IntGraph, PrivateWeights), Error> {
     let (graph, places) = graph_without_algorithms(graph)?;
-    let (layers, _) = moved(weights, &places);
-    let weights = PrivateWeights::new(&graph, layers)?;
+    let weights = weights.renumbered(&graph, |old| place(&places, old))?;
     Ok((graph, weights))
 }
 

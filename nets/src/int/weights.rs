@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -30,10 +31,10 @@ impl fmt::Debug for LayerWeights {
 }
 
 /// The integer weights of a network, by the numbers of the nodes: the server's secret. `Debug` prints
-/// sizes only, and the weights are erased when they are dropped.
+/// sizes only. Copies share the weights, and the last copy erases them when it is dropped.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PrivateWeights {
-    layers: BTreeMap<usize, LayerWeights>,
+    layers: BTreeMap<usize, Arc<LayerWeights>>,
 }
 
 impl PrivateWeights {
@@ -42,7 +43,29 @@ impl PrivateWeights {
     /// # Errors
     /// [`Error::Weights`] naming the first layer that does not fit.
     pub fn new(graph: &IntGraph, layers: BTreeMap<usize, LayerWeights>) -> Result<Self, Error> {
-        let this = Self { layers };
+        let layers = layers.into_iter();
+        let layers = layers.map(|(node, layer)| (node, Arc::new(layer)));
+        let this = Self {
+            layers: layers.collect(),
+        };
+        this.check(graph)?;
+        Ok(this)
+    }
+
+    /// The same weights for a graph in which their nodes have these numbers.
+    ///
+    /// # Errors
+    /// As [`PrivateWeights::new`].
+    pub fn renumbered(
+        &self,
+        graph: &IntGraph,
+        number: impl Fn(usize) -> usize,
+    ) -> Result<Self, Error> {
+        let layers = self.layers.iter();
+        let layers = layers.map(|(&node, layer)| (number(node), Arc::clone(layer)));
+        let this = Self {
+            layers: layers.collect(),
+        };
         this.check(graph)?;
         Ok(this)
     }
@@ -50,18 +73,12 @@ impl PrivateWeights {
     /// The weights of a node.
     #[must_use]
     pub fn layer(&self, node: usize) -> Option<&LayerWeights> {
-        self.layers.get(&node)
+        self.layers.get(&node).map(Arc::as_ref)
     }
 
     /// Nodes and their weights.
     pub fn iter(&self) -> impl Iterator<Item = (usize, &LayerWeights)> {
-        self.layers.iter().map(|(&node, layer)| (node, layer))
-    }
-
-    /// The weights themselves.
-    #[must_use]
-    pub fn into_layers(self) -> BTreeMap<usize, LayerWeights> {
-        self.layers
+        self.layers.iter().map(|(&node, layer)| (node, &**layer))
     }
 
     /// Checks that these are the weights of a graph, and that they prove its claims.

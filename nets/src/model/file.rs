@@ -143,30 +143,29 @@ impl Model {
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "every header has a JSON form")]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut blob = Vec::new();
-        let mut tensors = Vec::new();
-        let mut add = |what, shape: Vec<usize>, data: &mut dyn Iterator<Item = u8>| {
-            blob.resize(blob.len().next_multiple_of(8), 0);
-            tensors.push(Entry {
+        let mut end = 0_usize;
+        let mut entry = |what, shape: Vec<usize>, size: usize| {
+            let offset = end.next_multiple_of(8);
+            end = offset + shape.iter().product::<usize>() * size;
+            Entry {
                 what,
-                offset: blob.len(),
+                offset,
                 shape,
-            });
-            blob.extend(data);
+            }
         };
+        let mut tensors = Vec::new();
         for (name, tensor) in self.float.tensors.iter() {
-            let mut data = tensor.data().iter().flat_map(|v| v.to_le_bytes());
-            add(
-                What::Float { name: name.into() },
-                tensor.shape().to_vec(),
-                &mut data,
-            );
+            let what = What::Float { name: name.into() };
+            tensors.push(entry(what, tensor.shape().to_vec(), size_of::<f32>()));
         }
         for (node, layer) in self.weights.iter() {
-            let mut data = layer.weights.iter().flat_map(|v| v.to_le_bytes());
-            add(What::Weights { node }, vec![layer.weights.len()], &mut data);
-            let mut data = layer.bias.iter().flat_map(|v| v.to_le_bytes());
-            add(What::Bias { node }, vec![layer.bias.len()], &mut data);
+            let (weights, biases) = (layer.weights.len(), layer.bias.len());
+            tensors.push(entry(
+                What::Weights { node },
+                vec![weights],
+                size_of::<i32>(),
+            ));
+            tensors.push(entry(What::Bias { node }, vec![biases], size_of::<i64>()));
         }
         let header = Header {
             public: self.public.clone(),
@@ -177,16 +176,23 @@ impl Model {
             serde_json::to_vec(&header).expect("a header has no value that JSON lacks");
         // Blanks after the JSON align the tensors in the file.
         header.resize((PREFIX + header.len()).next_multiple_of(64) - PREFIX, b' ');
-        let mut hash = blake3::Hasher::new();
-        hash.update(&header).update(&blob);
-        let mut bytes = Vec::with_capacity(PREFIX + header.len() + blob.len());
+        // Made once at its full length: large models need no memory for a second copy.
+        let mut bytes = Vec::with_capacity(PREFIX + header.len() + end);
         bytes.extend(MAGIC);
         bytes.extend(VERSION.to_le_bytes());
         bytes.extend((header.len() as u64).to_le_bytes());
-        bytes.extend((blob.len() as u64).to_le_bytes());
-        bytes.extend(hash.finalize().as_bytes());
+        bytes.extend((end as u64).to_le_bytes());
+        bytes.extend([0; blake3::OUT_LEN]);
         bytes.extend(header);
-        bytes.extend(blob);
+        for (_, tensor) in self.float.tensors.iter() {
+            put(&mut bytes, tensor.data(), f32::to_le_bytes);
+        }
+        for (_, layer) in self.weights.iter() {
+            put(&mut bytes, &layer.weights, i32::to_le_bytes);
+            put(&mut bytes, &layer.bias, i64::to_le_bytes);
+        }
+        let hash = blake3::hash(&bytes[PREFIX..]);
+        bytes[PREFIX - blake3::OUT_LEN..PREFIX].copy_from_slice(hash.as_bytes());
         bytes
     }
 
@@ -212,6 +218,14 @@ impl Model {
     /// [`Error::InputLength`].
     pub fn run_float(&self, values: &[f32]) -> Result<Vec<f32>, Error> {
         self.float.run(values)
+    }
+}
+
+/// Adds the numbers of one tensor, which start at a multiple of 8 bytes, as the tensors do.
+fn put<const N: usize, T: Copy>(bytes: &mut Vec<u8>, numbers: &[T], write: impl Fn(T) -> [u8; N]) {
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    for number in numbers {
+        bytes.extend_from_slice(&write(*number));
     }
 }
 

@@ -1,5 +1,7 @@
 //! Adding operations and parameters to the network.
 
+use std::rc::Rc;
+
 use nets::{Op, Operator as _, Shape, Tensor};
 
 use super::Context;
@@ -87,7 +89,12 @@ impl<'a> Context<'a> {
         if self.uses(raw) == 1 {
             self.values.remove(raw);
         }
-        self.store(&name, shape.to_vec(), array.floats())?;
+        // The last to hold it gives its values away: a large one is not copied.
+        let values = match Rc::try_unwrap(array) {
+            Ok(array) => array.into_floats(),
+            Err(array) => array.floats(),
+        };
+        self.store(&name, shape.to_vec(), values)?;
         self.stored.insert(raw, name.clone());
         Ok(name)
     }

@@ -11,13 +11,13 @@ use crate::value::{Feature, Form};
 
 pub(super) fn conv<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let (x, around) = padded(context, node)?;
-    let weight = context.constant(node, 1)?;
-    let [outputs, inputs, rows, columns] = weight.dims[..] else {
-        return unsupported(format!("a weight of shape {}", show(&weight.dims)));
+    let weight = context.constant(node, 1)?.dims.clone();
+    let [outputs, inputs, rows, columns] = weight[..] else {
+        return unsupported(format!("a weight of shape {}", show(&weight)));
     };
     let groups = groups(node)?;
     if inputs.checked_mul(groups) != Some(x.dims()[1]) || !outputs.is_multiple_of(groups) {
-        let (weight, channels) = (show(&weight.dims), x.dims()[1]);
+        let (weight, channels) = (show(&weight), x.dims()[1]);
         return invalid(format!(
             "{groups} groups of {weight} do not take {channels} channels"
         ));

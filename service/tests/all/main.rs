@@ -1,8 +1,10 @@
 //! The tests of this crate, in one binary.
 
 mod ahead;
+mod audit;
 mod common;
 mod hostile;
+mod measuring;
 mod prepared;
 mod refusals;
 mod sessions;

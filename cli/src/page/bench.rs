@@ -1,0 +1,42 @@
+//! The page of `bench`: what operations take on this machine.
+
+use maud::html;
+
+use super::{document, plot, warning};
+use crate::commands::bench::Bench;
+use crate::text::{bytes, counted};
+
+/// The page of a measurement.
+pub(crate) fn of_bench(bench: &Bench) -> String {
+    let most = bench
+        .operations
+        .iter()
+        .map(|one| one.cpu_s.median)
+        .fold(0.0, f64::max);
+    let body = html! {
+        @for words in &bench.warnings { (warning(words)) }
+        div class="wide" { table {
+            thead { tr {
+                th { "operation" } th { "COTs by" } th {} th class="n" { "CPU, median" } th class="n" { "from – to" }
+                th class="n" { "wall, median" } th class="n" { "from – to" } th class="n" { "online" } th class="n" { "refill" } th class="n" { "flights" }
+            } }
+            tbody {
+                @for one in &bench.operations {
+                    tr {
+                        td { (one.operation) } td { (one.extension) }
+                        td class="bar" { (plot::bar(one.cpu_s.median / most.max(f64::MIN_POSITIVE), "a")) }
+                        td class="n" { (format!("{:.2} s", one.cpu_s.median)) } td class="n" { (one.cpu_s.spread()) }
+                        td class="n" { (format!("{:.2} s", one.wall_s.median)) } td class="n" { (one.wall_s.spread()) }
+                        td class="n" { (bytes(one.online_bytes)) } td class="n" { (bytes(one.refill_bytes)) } td class="n" { (one.flights) }
+                    }
+                }
+            }
+        } }
+        p class="note" { "CPU time is that of both parties together, in steps of 10 ms." }
+    };
+    let about = format!(
+        "Single operations, both parties in one process over loopback; {} of each.",
+        counted(bench.runs, "run")
+    );
+    document("What operations take on this machine", &about, &body)
+}
