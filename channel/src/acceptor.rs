@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::thread::Builder;
 use std::time::Duration;
 
+use crate::admission::{Admitted, Applicant, Refusal};
 use crate::deadline::Deadline;
 use crate::greeter::{Greeter, Greeting};
 use crate::guard::pass;
 use crate::handshake::{Answer, Hello};
 use crate::registry::{Caller, Registry};
-use crate::{Error, HANDSHAKE, Role};
+use crate::{Config, Error, HANDSHAKE, Role, TurnedAway};
 
 /// Starts the first two threads; one ends when the registry is over, the other when it is closed.
 pub(crate) fn start(socket: TcpListener, registry: &Arc<Registry>) -> IoResult<()> {
@@ -52,9 +53,9 @@ fn take(stream: TcpStream, peer: SocketAddr, registry: &Arc<Registry>) {
     let place = registry.begin_greeting(handle, peer.ip());
     let shared = Arc::clone(registry);
     let thread = Builder::new().name("greeting".to_owned()).spawn(move || {
-        if let Err(error) = greet(stream, peer, place, &shared) {
+        if let Err(turned_away) = greet(stream, peer, place, &shared) {
             shared.end_greeting(place);
-            shared.report(error);
+            shared.report(turned_away);
         }
     });
     if thread.is_err() {
@@ -67,27 +68,67 @@ fn greet(
     peer: SocketAddr,
     place: u64,
     registry: &Registry,
-) -> Result<(), Error> {
+) -> Result<(), TurnedAway> {
     let deadline = Deadline::after(registry.config.handshake_timeout);
-    let mut greeter = pass(&registry.config, Role::Server, stream, deadline)?;
-    let greeting = greeter.hear()?;
+    let unknown = |error| TurnedAway::unknown(peer, error);
+    let mut greeter = pass(&registry.config, Role::Server, stream, deadline).map_err(unknown)?;
+    let identity = greeter.identity.clone();
+    let known = |error| TurnedAway {
+        peer: Some(peer),
+        identity: identity.clone(),
+        error,
+    };
+    let greeting = greeter.hear().map_err(known)?;
     if !registry.end_greeting(place) {
-        return Err(Error::Closed {
+        return Err(known(Error::Closed {
             phase: HANDSHAKE.to_owned(),
-        });
+        }));
     }
     if greeting.is_lane() {
-        return route(greeter, &greeting, registry);
+        return route(greeter, &greeting, registry).map_err(known);
     }
     let version = greeting.version;
-    match registry.line_up(Caller {
-        greeter,
-        greeting,
-        peer,
-    }) {
-        Ok(()) => Ok(()),
-        Err((mut caller, answer)) => caller.greeter.say(&Hello::Answer(answer), version),
-    }
+    let admitted = admit(&registry.config, &greeter, &greeting, peer);
+    let (mut greeter, refusal) = match admitted {
+        Err(refusal) => (greeter, refusal),
+        Ok(admitted) => match registry.line_up(Caller::new(greeter, greeting, peer, admitted)) {
+            Ok(()) => return Ok(()),
+            Err((caller, refusal)) => (caller.greeter, refusal),
+        },
+    };
+    let reason = refusal.reason().to_owned();
+    // It waited for the admission, however long that took.
+    greeter.restart(registry.config.handshake_timeout);
+    let version = registry.version().unwrap_or(version);
+    greeter
+        .say(&Hello::Refusal(refusal), version)
+        .map_err(known)?;
+    Err(known(Error::NotAdmitted { reason }))
+}
+
+/// Whether a client may line up, and as what.
+fn admit(
+    config: &Config,
+    greeter: &Greeter,
+    greeting: &Greeting,
+    peer: SocketAddr,
+) -> Result<Admitted, Refusal> {
+    let Some(admission) = &config.admission else {
+        return Ok(Admitted::default());
+    };
+    // One of another version hears of that when its turn comes.
+    let urgent = matches!(
+        greeting.decode_any(),
+        Ok(Hello::Session { urgent: true, .. })
+    );
+    let applicant = Applicant {
+        identity: greeter.identity.as_ref(),
+        address: peer,
+        urgent,
+    };
+    let admitted = admission.admit(&applicant)?;
+    let urgent = urgent && admitted.urgent;
+    Ok(Admitted { urgent, ..admitted })
 }
 
 /// Brings a further connection to its session.

@@ -7,7 +7,7 @@ impl Channel {
     /// Compares the session id and the terms of both parties where no handshake did it: on a connection over
     /// streams from outside, or in memory. Returns the peer's terms; both parties come to the same verdict.
     ///
-    /// The greetings are those of the handshake with the session id in place of the entropy, 97 bytes each way,
+    /// The greetings are those of the handshake with the session id in place of the entropy, 98 bytes each way,
     /// the client's first. The id is compared before the terms, as protocols under different ids would run to
     /// their end and give wrong results.
     ///
@@ -22,6 +22,7 @@ impl Channel {
             model: ours.model,
             entropy: self.session,
             lanes: 1,
+            urgent: false,
         };
         let greeting = greeting.encode(ours.version);
         let role = self.role();
@@ -67,6 +68,7 @@ impl Channel {
                 model,
                 entropy: session,
                 lanes: _,
+                urgent: _,
             } => Ok((
                 Terms {
                     version: theirs,
@@ -75,9 +77,11 @@ impl Channel {
                 },
                 session,
             )),
-            Hello::Lane { .. } | Hello::Answer(_) | Hello::Waiting { .. } => Err(Error::BadHello {
-                reason: "not a session's",
-            }),
+            Hello::Lane { .. } | Hello::Answer(_) | Hello::Waiting(_) | Hello::Refusal(_) => {
+                Err(Error::BadHello {
+                    reason: "not a session's",
+                })
+            }
         }
     }
 }

@@ -51,6 +51,8 @@ pub(crate) struct Parts {
     pub(crate) peer_terms: Option<Terms>,
     pub(crate) peer_identity: Option<PeerIdentity>,
     pub(crate) progress: Arc<Progress>,
+    /// The client asked to come first, and the server let it.
+    pub(crate) urgent: bool,
 }
 
 /// Where streams come from.
@@ -231,6 +233,12 @@ impl Connection {
         self.inner.parts.peer_identity.as_ref()
     }
 
+    /// Whether the client asked to come before others ([`Config::urgent`]) and the server let it.
+    #[must_use]
+    pub fn is_urgent(&self) -> bool {
+        self.inner.parts.urgent
+    }
+
     /// What the peer said in the handshake; `None` where there is none: in memory and over streams from
     /// outside.
     #[must_use]
@@ -326,6 +334,7 @@ impl Parts {
             peer_terms: None,
             peer_identity: None,
             progress: Arc::default(),
+            urgent: false,
         }
     }
 }

@@ -24,8 +24,13 @@ const TRIES: usize = 5;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct Waiting {
-    /// Clients that come before it.
+    /// Clients that come before it, as things stand.
     pub ahead: u32,
+    /// How long it may take until its turn, in whole seconds, if sessions last as long as those before; unknown before the server has
+    /// seen one end.
+    pub wait: Option<Duration>,
+    /// It comes before all who are not urgent: it said so, and the server allows it.
+    pub urgent: bool,
 }
 
 /// Connects to a server and agrees on a session. If the server is busy, waits in line for no longer than
@@ -41,7 +46,7 @@ pub struct Waiting {
 /// somebody else answers, [`Error::VersionMismatch`], [`Error::ParametersMismatch`] or
 /// [`Error::ModelMismatch`] if the parties do not agree (the server gets the same),
 /// [`Error::Guard`] if the guard of either party does not let the other through, [`Error::OtherIdentity`] if further
-/// connections reach somebody else, [`Error::Refused`] if the server takes no more sessions, [`Error::Timeout`] or [`Error::Closed`]
+/// connections reach somebody else, [`Error::Refused`] if the server does not serve this client, or nobody now, [`Error::Timeout`] or [`Error::Closed`]
 /// if it falls silent or hangs up, or if the wait in line is too long.
 pub fn connect(
     address: impl ToSocketAddrs,
@@ -52,7 +57,8 @@ pub fn connect(
     connect_in_line(address, terms, config, entropy, &mut |_| {})
 }
 
-/// The same, and tells `waiting` about each second where in line this client is, if it has to wait.
+/// The same, and tells `waiting` about each second where in line this client is and how long that may take, if it has to
+/// wait.
 ///
 /// # Errors
 ///
@@ -79,9 +85,11 @@ pub fn connect_in_line(
         model,
         entropy,
         lanes: config.connections,
+        urgent: config.urgent,
     };
     let (address, mut greeter, heard) = greet(&address, &hello, version, config)?;
-    let (theirs, server_entropy) = hear_terms(&mut greeter, heard, version, config, waiting)?;
+    let (theirs, server_entropy, urgent) =
+        hear_terms(&mut greeter, heard, version, config, waiting)?;
     compare(Role::Client, terms, &theirs)?;
     let parts = Parts {
         role: Role::Client,
@@ -90,6 +98,7 @@ pub fn connect_in_line(
         peer_terms: Some(theirs),
         peer_identity: greeter.identity,
         progress: Arc::default(),
+        urgent,
     };
     let lanes = Lanes::new(
         config.connections.into(),
@@ -144,14 +153,14 @@ fn greet(
     Err(hung_up.expect("it was tried"))
 }
 
-/// What the server says, from its first answer on, when there is a place for this client.
+/// What the server says, from its first answer on, when there is a place for this client; and whether it took it as urgent.
 fn hear_terms(
     greeter: &mut Greeter,
     mut heard: Greeting,
     version: u32,
     config: &Config,
     waiting: &mut dyn FnMut(Waiting),
-) -> Result<(Terms, [u8; 16]), Error> {
+) -> Result<(Terms, [u8; 16], bool), Error> {
     let in_line = Deadline::after(config.max_wait);
     let too_long = |cause| Error::from_io(cause, "waiting in line for the server", config.max_wait);
     loop {
@@ -161,16 +170,17 @@ fn hear_terms(
                 model,
                 entropy,
                 lanes: _,
+                urgent,
             } => {
                 let theirs = Terms {
                     version,
                     parameters,
                     model,
                 };
-                return Ok((theirs, entropy));
+                return Ok((theirs, entropy, urgent));
             }
-            Hello::Waiting { ahead } => {
-                waiting(Waiting { ahead });
+            Hello::Waiting(place) => {
+                waiting(place);
                 let left = in_line.left().map_err(too_long)?;
                 greeter.restart(left.min(config.handshake_timeout.max(NEWS)));
                 heard = match greeter.hear() {
@@ -184,6 +194,12 @@ fn hear_terms(
                 answer.into_result(0)?;
                 return Err(Error::BadHello {
                     reason: "a welcome out of place",
+                });
+            }
+            Hello::Refusal(refusal) => {
+                return Err(Error::Refused {
+                    reason: refusal.reason().to_owned(),
+                    again: refusal.again(),
                 });
             }
             Hello::Lane { .. } => {

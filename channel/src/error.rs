@@ -152,11 +152,20 @@ pub enum Error {
         /// The number asked for.
         stream: u32,
     },
-    /// The server takes no more of these.
-    #[error("refused by the server: {reason}")]
+    /// The server does not serve this client, or not now.
+    #[error("refused by the server: {reason}{}", Again(*again))]
     Refused {
-        /// Why.
-        reason: &'static str,
+        /// Why, in its own words: at most 200 bytes without control characters.
+        reason: String,
+        /// After how long it may be worth to come again.
+        again: Option<Duration>,
+    },
+    /// A client was refused that greeted as it should: there was no place in line for it, or the
+    /// [`Admission`](crate::Admission) was against it.
+    #[error("refused: {reason}")]
+    NotAdmitted {
+        /// What it heard.
+        reason: String,
     },
     /// The listener was closed on our side.
     #[error("the listener is closed")]
@@ -213,6 +222,18 @@ impl std::fmt::Display for Tried<'_> {
             write!(f, "{comma}{address} ({cause})")?;
         }
         Ok(())
+    }
+}
+
+/// Prints when to come again.
+struct Again(Option<Duration>);
+
+impl std::fmt::Display for Again {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(again) => write!(f, "; come again after {} s", again.as_secs()),
+            None => Ok(()),
+        }
     }
 }
 

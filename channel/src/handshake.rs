@@ -6,24 +6,31 @@
 //!
 //! | greeting | from | body |
 //! |---|---|---|
-//! | `Session` | client, answered in kind by the server | parameters 32, model present 1, model 32, entropy 16, connections 1 |
+//! | `Session` | client, answered in kind by the server | parameters 32, model present 1, model 32, entropy 16, connections 1, urgent 1 |
 //! | `Lane` | client, on a further connection of its session | session id 16, number of the connection 1 |
-//! | `Answer` | server, to a `Lane`, or to refuse a session | code 1 |
-//! | `Waiting` | server, to a client in line, again and again | clients ahead of it 4 |
+//! | `Answer` | server, to a `Lane` | code 1 |
+//! | `Waiting` | server, to a client in line, again and again | clients ahead of it 4, seconds until its turn 4, urgent 1 |
+//! | `Refusal` | server, to a client that it does not serve | seconds until it may come again 4, reason in UTF-8 |
+//!
+//! Seconds that nobody knows are all ones.
 //!
 //! A connection over streams from outside has no handshake; there `Session` is the first thing said on a channel,
 //! and has the session id in place of the entropy.
 
+use std::time::Duration;
+
+use crate::admission::Refusal;
 use crate::connection::SessionId;
 use crate::terms::MAX_CONNECTIONS;
-use crate::{Digest, Error, Role, Terms};
+use crate::words::MAX_WORDS;
+use crate::{Digest, Error, Role, Terms, Waiting};
 
 const MAGIC: [u8; 8] = *b"BLINDRAY";
 /// Magic, version, kind, length.
 pub(crate) const PREFIX: usize = 8 + 4 + 1 + 2;
 /// No greeting of any version is longer.
 const MAX_BODY: usize = 1024;
-const SESSION_BODY: usize = 32 + 1 + 32 + 16 + 1;
+const SESSION_BODY: usize = 32 + 1 + 32 + 16 + 1 + 1;
 /// All bytes of a session greeting.
 pub(crate) const SESSION_HELLO: usize = PREFIX + SESSION_BODY;
 
@@ -31,6 +38,7 @@ const KIND_SESSION: u8 = 1;
 pub(crate) const KIND_LANE: u8 = 2;
 const KIND_ANSWER: u8 = 3;
 const KIND_WAITING: u8 = 4;
+const KIND_REFUSAL: u8 = 5;
 
 /// The fixed start of a greeting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,26 +57,25 @@ pub(crate) enum Hello {
         entropy: [u8; 16],
         /// How many connections the session runs over; 1 where nothing but the terms is compared.
         lanes: u8,
+        /// The client asks to come before others.
+        urgent: bool,
     },
     Lane {
         session: SessionId,
         lane: u8,
     },
     Answer(Answer),
-    Waiting {
-        ahead: u32,
-    },
+    Waiting(Waiting),
+    Refusal(Refusal),
 }
 
-/// What the server says to a further connection, or to a session it does not take.
+/// What the server says to a further connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
 pub(crate) enum Answer {
     Welcome = 0,
     UnknownSession = 1,
     UnexpectedLane = 2,
-    TooManySessions = 3,
-    Closing = 4,
 }
 
 /// How many bytes of a peer tell whether it speaks TLS, which answers strangers with fewer than a greeting has.
@@ -112,12 +119,14 @@ impl Hello {
                 model,
                 entropy,
                 lanes,
+                urgent,
             } => {
                 body.extend(parameters);
                 body.push(u8::from(model.is_some()));
                 body.extend(model.unwrap_or_default());
                 body.extend(entropy);
                 body.push(*lanes);
+                body.push(u8::from(*urgent));
                 KIND_SESSION
             }
             Self::Lane { session, lane } => {
@@ -129,9 +138,16 @@ impl Hello {
                 body.push(*answer as u8);
                 KIND_ANSWER
             }
-            Self::Waiting { ahead } => {
-                body.extend(ahead.to_le_bytes());
+            Self::Waiting(waiting) => {
+                body.extend(waiting.ahead.to_le_bytes());
+                body.extend(seconds(waiting.wait));
+                body.push(u8::from(waiting.urgent));
                 KIND_WAITING
+            }
+            Self::Refusal(refusal) => {
+                body.extend(seconds(refusal.again()));
+                body.extend(refusal.reason().bytes());
+                KIND_REFUSAL
             }
         };
         let length = u16::try_from(body.len()).expect("greetings are short");
@@ -170,11 +186,13 @@ impl Hello {
                         reason: "no allowed number of connections",
                     });
                 }
+                let urgent = rest.flag()?;
                 Self::Session {
                     parameters,
                     model,
                     entropy,
                     lanes,
+                    urgent,
                 }
             }
             KIND_LANE => {
@@ -182,9 +200,21 @@ impl Hello {
                 let [lane] = rest.take()?;
                 Self::Lane { session, lane }
             }
-            KIND_WAITING => Self::Waiting {
+            KIND_WAITING => Self::Waiting(Waiting {
                 ahead: u32::from_le_bytes(rest.take()?),
-            },
+                wait: rest.seconds()?,
+                urgent: rest.flag()?,
+            }),
+            KIND_REFUSAL => {
+                let again = rest.seconds()?;
+                let reason = std::mem::take(&mut rest.0);
+                let reason = str::from_utf8(reason).ok();
+                let reason = reason.filter(|reason| reason.len() <= MAX_WORDS);
+                let reason = reason.ok_or(Error::BadHello {
+                    reason: "a bad reason",
+                })?;
+                Self::Refusal(Refusal::new(reason, again))
+            }
             KIND_ANSWER => {
                 let [code] = rest.take()?;
                 let answer = Answer::decode(code).ok_or(Error::BadHello {
@@ -210,15 +240,9 @@ impl Hello {
 
 impl Answer {
     fn decode(code: u8) -> Option<Self> {
-        [
-            Self::Welcome,
-            Self::UnknownSession,
-            Self::UnexpectedLane,
-            Self::TooManySessions,
-            Self::Closing,
-        ]
-        .into_iter()
-        .find(|answer| *answer as u8 == code)
+        [Self::Welcome, Self::UnknownSession, Self::UnexpectedLane]
+            .into_iter()
+            .find(|answer| *answer as u8 == code)
     }
 
     /// The error this means for the client, on its connection of this number.
@@ -227,12 +251,6 @@ impl Answer {
             Self::Welcome => Ok(()),
             Self::UnknownSession => Err(Error::UnknownSession),
             Self::UnexpectedLane => Err(Error::UnexpectedConnection { connection: lane }),
-            Self::TooManySessions => Err(Error::Refused {
-                reason: "too many clients wait already",
-            }),
-            Self::Closing => Err(Error::Refused {
-                reason: "it is closing",
-            }),
         }
     }
 }
@@ -296,6 +314,38 @@ impl Cut<'_> {
         self.0 = rest;
         Ok(*front)
     }
+
+    fn flag(&mut self) -> Result<bool, Error> {
+        match self.take()? {
+            [0] => Ok(false),
+            [1] => Ok(true),
+            _ => Err(Error::BadHello {
+                reason: "neither yes nor no",
+            }),
+        }
+    }
+
+    fn seconds(&mut self) -> Result<Option<Duration>, Error> {
+        let seconds = u32::from_le_bytes(self.take()?);
+        Ok((seconds != UNKNOWN).then(|| Duration::from_secs(seconds.into())))
+    }
+}
+
+/// Seconds that nobody knows.
+const UNKNOWN: u32 = u32::MAX;
+
+/// Whole seconds, rather too many than too few.
+fn seconds(time: Option<Duration>) -> [u8; 4] {
+    let whole = |time: Duration| {
+        let more = u64::from(time.subsec_nanos() > 0);
+        time.as_secs().saturating_add(more)
+    };
+    let known = |time| {
+        u32::try_from(whole(time))
+            .unwrap_or(UNKNOWN)
+            .min(UNKNOWN - 1)
+    };
+    time.map_or(UNKNOWN, known).to_le_bytes()
 }
 
 #[cfg(test)]
@@ -310,19 +360,30 @@ mod tests {
                 model: Some([5; 32]),
                 entropy: [7; 16],
                 lanes: 3,
+                urgent: true,
             },
             Hello::Session {
                 parameters: [3; 32],
                 model: None,
                 entropy: [7; 16],
                 lanes: 3,
+                urgent: false,
             },
             Hello::Lane {
                 session: [9; 16],
                 lane: u8::MAX,
             },
-            Hello::Waiting { ahead: u32::MAX },
-            Hello::Answer(Answer::Closing),
+            Hello::Waiting(Waiting {
+                ahead: u32::MAX,
+                wait: None,
+                urgent: true,
+            }),
+            Hello::Waiting(Waiting {
+                ahead: 0,
+                wait: Some(Duration::from_secs(7)),
+                urgent: false,
+            }),
+            Hello::Answer(Answer::UnexpectedLane),
         ];
         for hello in hellos {
             let bytes = hello.encode(77);
@@ -344,13 +405,52 @@ mod tests {
             model: None,
             entropy: [0; 16],
             lanes: 8,
+            urgent: false,
         };
         assert_eq!(session.encode(1).len(), SESSION_HELLO);
         for lanes in [0, 9, u8::MAX] {
             let mut bytes = session.encode(1);
-            *bytes.last_mut().unwrap() = lanes;
+            bytes[SESSION_HELLO - 2] = lanes;
             assert!(Hello::decode(KIND_SESSION, &bytes[PREFIX..]).is_err());
         }
+    }
+
+    #[test]
+    fn a_refusal_is_short_clean_and_may_say_nothing() {
+        let refusal = |bytes: &[u8]| Hello::decode(KIND_REFUSAL, bytes);
+        let said = |reason: &str, again| {
+            let bytes = Hello::Refusal(Refusal::new(reason, again)).encode(1);
+            match refusal(&bytes[PREFIX..]) {
+                Ok(Hello::Refusal(refusal)) => refusal,
+                other => panic!("{other:?}"),
+            }
+        };
+        let soon = Some(Duration::from_millis(1001));
+        let heard = said("the images of this hour are used up", soon);
+        assert_eq!(heard.reason(), "the images of this hour are used up");
+        assert_eq!(heard.again(), Some(Duration::from_secs(2)));
+        let heard = said(&"é".repeat(500), None);
+        assert_eq!((heard.reason().len(), heard.again()), (MAX_WORDS, None));
+        assert_eq!(
+            said("", Some(Duration::MAX)).again(),
+            Some(Duration::from_secs(u64::from(UNKNOWN) - 1))
+        );
+        // What a peer says is not taken as it is.
+        let hostile = [&[0; 4][..], b"red \x1b[31m alert\n"].concat();
+        match refusal(&hostile) {
+            Ok(Hello::Refusal(refusal)) => assert_eq!(refusal.reason(), "red [31m alert"),
+            other => panic!("{other:?}"),
+        }
+        assert!(refusal(&[0; 3]).is_err());
+        assert!(refusal(&[0, 0, 0, 0, 0xff]).is_err());
+        assert!(refusal(&[b'a'; 4 + MAX_WORDS]).is_ok());
+        assert!(refusal(&[b'a'; 4 + MAX_WORDS + 1]).is_err());
+    }
+
+    #[test]
+    fn yes_and_no_are_one_and_zero() {
+        let waiting = |urgent| Hello::decode(KIND_WAITING, &[0, 0, 0, 0, 0, 0, 0, 0, urgent]);
+        assert!(waiting(0).is_ok() && waiting(1).is_ok() && waiting(2).is_err());
     }
 
     #[test]

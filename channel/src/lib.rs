@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod acceptor;
+mod admission;
 mod agree;
 mod agreement;
 mod breaker;
@@ -26,15 +27,20 @@ mod line;
 mod listener;
 mod memory;
 mod mux;
+mod origin;
 mod pipe;
 mod progress;
 mod registry;
 mod relay;
 mod role;
+mod seats;
 mod terms;
+mod turns;
 mod unframe;
 mod wire;
+mod words;
 
+pub use admission::{Admission, Admitted, Applicant, Refusal};
 pub use agreement::Agreement;
 pub use breaker::Breaker;
 pub use channel::Channel;
@@ -48,7 +54,7 @@ pub use frame::MAX_STREAMS;
 pub use guard::{Guard, GuardError, Guarded, PeerIdentity};
 pub use halves::{ReadHalf, WriteHalf};
 pub use ledger::{HANDSHAKE, Ledger, Phase};
-pub use listener::{Listener, ListenerHandle};
+pub use listener::{Busy, Listener, ListenerHandle, TurnedAway};
 pub use memory::{Memory, memory_pair};
 pub use progress::Progress;
 pub use relay::{Relay, Way};

@@ -3,7 +3,8 @@
 use std::io::{Error as IoError, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::acceptor;
 use crate::connection::{Connection, Parts};
@@ -11,15 +12,16 @@ use crate::greeter::Greeting;
 use crate::guard::PeerIdentity;
 use crate::handshake::{Hello, compare, session_id};
 use crate::lanes::Lanes;
-use crate::registry::{Caller, Origin, Registry};
+use crate::origin::Origin;
+use crate::registry::{Caller, Registry};
 use crate::{Config, Error, HANDSHAKE, Role, SessionId, Terms};
 
 /// Takes the connections of many clients and hands out their sessions.
 ///
 /// Greetings are read in the background, each within its own time, so that a client that says
 /// nothing or nonsense delays nobody. Strangers who say nothing push out each other, and never a client that has
-/// greeted. Clients beyond [`Config::max_sessions`] wait in line, in the order in which they came, and are told their
-/// place; so [`Listener::accept`] returns only when there is a client *and* a place for it.
+/// greeted. Clients beyond [`Config::max_sessions`] wait in line, the urgent first and identities by turns, and are told their
+/// place and how long it may take; so [`Listener::accept`] returns only when there is a client *and* a place for it.
 ///
 /// Further connections of the sessions at hand are routed to them, also after the listener was closed or dropped: the
 /// port stays in use until the last [`Connection`] that came from it is gone.
@@ -80,17 +82,48 @@ impl Listener {
     /// [`Error::OtherIdentity`] for somebody who brought a connection to the session of another, [`Error::VersionMismatch`], [`Error::ParametersMismatch`] or
     /// [`Error::ModelMismatch`] for a client with other ideas (it gets the same).
     pub fn accept(&self, terms: &Terms, entropy: [u8; 16]) -> Result<Connection, Error> {
+        let received = self.receive(terms, entropy);
+        received.map_err(|turned_away| turned_away.error)
+    }
+
+    /// [`Listener::accept`] that also says with whom it did not come to a session.
+    ///
+    /// # Errors
+    ///
+    /// As [`Listener::accept`], and [`Error::NotAdmitted`] for a client that was refused.
+    pub fn receive(&self, terms: &Terms, entropy: [u8; 16]) -> Result<Connection, TurnedAway> {
+        let (caller, taken) = self.registry.next_caller(terms.version)?;
+        let seat = Arc::new(Seat {
+            registry: Arc::clone(&self.registry),
+            address: self.address,
+            from: caller.origin(),
+            taken,
+            session: AtomicBool::new(false),
+        });
+        let (peer, identity) = (Some(caller.peer), caller.greeter.identity.clone());
+        let met = self.meet(caller, seat, terms, entropy);
+        met.map_err(|error| TurnedAway {
+            peer,
+            identity,
+            error,
+        })
+    }
+
+    /// Agrees with a caller whose turn it is.
+    fn meet(
+        &self,
+        caller: Caller,
+        seat: Arc<Seat>,
+        terms: &Terms,
+        entropy: [u8; 16],
+    ) -> Result<Connection, Error> {
         let Caller {
             mut greeter,
             greeting,
             peer,
-        } = self.registry.next_caller()?;
-        let origin = Origin::of(greeter.identity.as_ref(), peer.ip());
-        let seat = Arc::new(Seat {
-            registry: Arc::clone(&self.registry),
-            address: self.address,
-            from: origin,
-        });
+            admitted,
+            ..
+        } = caller;
         let config = &self.registry.config;
         if greeter.has_left() {
             return Err(Error::Closed {
@@ -99,6 +132,7 @@ impl Listener {
         }
         greeter.restart(config.handshake_timeout);
         let agreed = agree(&greeting, terms).map(|(theirs, client_entropy, count)| {
+            seat.session.store(true, Ordering::Relaxed);
             // At hand before the client can bring its further connections.
             let binding = greeter.binding.as_ref();
             let session = session_id(terms, &client_entropy, &entropy, binding);
@@ -115,6 +149,7 @@ impl Listener {
             model: terms.model,
             entropy,
             lanes: 1,
+            urgent: admitted.urgent,
         };
         // Whatever is wrong, the client hears our terms and can tell for itself.
         let said = greeter.say(&ours, terms.version);
@@ -130,6 +165,7 @@ impl Listener {
             peer_terms: Some(theirs),
             peer_identity: greeter.identity,
             progress,
+            urgent: admitted.urgent,
         };
         Ok(Connection::on_lanes(parts, config, lanes, Some(entry)))
     }
@@ -157,6 +193,7 @@ fn agree(greeting: &Greeting, terms: &Terms) -> Result<(Terms, [u8; 16], usize),
         model,
         entropy,
         lanes,
+        urgent: _,
     } = greeting.decode(version)?
     else {
         return Err(Error::BadHello {
@@ -177,6 +214,75 @@ impl ListenerHandle {
     /// Sessions at hand go on.
     pub fn close(&self) {
         self.registry.close();
+    }
+
+    /// How busy the listener is.
+    #[must_use]
+    pub fn busy(&self) -> Busy {
+        self.registry.busy()
+    }
+}
+
+/// How busy a [`Listener`] is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Busy {
+    /// Sessions at hand, those being made and those not yet ended included.
+    pub sessions: usize,
+    /// Clients that wait, the urgent included.
+    pub waiting: usize,
+    /// Those of them who are urgent.
+    pub urgent: usize,
+    /// How long sessions last, as a mean that follows the last few; unknown before one has ended.
+    pub mean_session: Option<Duration>,
+}
+
+/// With whom a [`Listener`] did not come to a session, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{}{error}", Who(peer.as_ref(), identity.as_ref()))]
+#[non_exhaustive]
+pub struct TurnedAway {
+    /// Where the client is; none if this is about the listener.
+    pub peer: Option<SocketAddr>,
+    /// Who it is, where a guard found out.
+    pub identity: Option<PeerIdentity>,
+    /// Why.
+    #[source]
+    pub error: Error,
+}
+
+impl TurnedAway {
+    /// Somebody who did not say who it is.
+    pub(crate) const fn unknown(peer: SocketAddr, error: Error) -> Self {
+        Self {
+            peer: Some(peer),
+            identity: None,
+            error,
+        }
+    }
+}
+
+/// About the listener.
+impl From<Error> for TurnedAway {
+    fn from(error: Error) -> Self {
+        Self {
+            peer: None,
+            identity: None,
+            error,
+        }
+    }
+}
+
+/// Prints where somebody is, and who, if that is known.
+struct Who<'a>(Option<&'a SocketAddr>, Option<&'a PeerIdentity>);
+
+impl std::fmt::Display for Who<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match *self {
+            Self(Some(peer), Some(identity)) => write!(f, "{peer} ({}): ", identity.name),
+            Self(Some(peer), None) => write!(f, "{peer}: "),
+            Self(None, _) => Ok(()),
+        }
     }
 }
 
@@ -209,11 +315,15 @@ pub(crate) struct Seat {
     registry: Arc<Registry>,
     address: SocketAddr,
     from: Origin,
+    taken: Instant,
+    /// The parties agreed on a session.
+    session: AtomicBool,
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.registry.leave(self.from);
+        let session = self.session.load(Ordering::Relaxed);
+        self.registry.leave(self.from, self.taken, session);
         wake_if_idle(&self.registry, self.address);
     }
 }

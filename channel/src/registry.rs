@@ -1,19 +1,26 @@
 //! What the acceptor thread and the server's other threads share.
 
+use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, Ipv6Addr, Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::admission::{Admitted, Refusal};
 use crate::error::Digest;
 use crate::greeter::{Greeter, Greeting};
 use crate::guard::PeerIdentity;
-use crate::handshake::{Answer, Hello};
+use crate::handshake::Hello;
 use crate::lanes::Lanes;
-use crate::{Config, Error, SessionId};
+use crate::origin::{Origin, network};
+use crate::seats::Seats;
+use crate::turns::Turns;
+use crate::{Busy, Config, Error, SessionId, TurnedAway, Waiting};
 
 /// Failed greetings kept for `accept` to report; older ones are forgotten.
 const ERRORS_KEPT: usize = 16;
+/// What those hear who come too late.
+const CLOSING: &str = "it is closing";
 /// How often a client in line is told its place: before anything between the parties takes the connection for dead.
 const TELL_AGAIN: Duration = Duration::from_secs(1);
 
@@ -22,15 +29,51 @@ pub(crate) struct Caller {
     pub(crate) greeter: Greeter,
     pub(crate) greeting: Greeting,
     pub(crate) peer: SocketAddr,
+    pub(crate) admitted: Admitted,
+    /// It does not take what it is told.
+    deaf: Cell<bool>,
 }
 
 impl Caller {
-    fn origin(&self) -> Origin {
+    pub(crate) fn new(
+        greeter: Greeter,
+        greeting: Greeting,
+        peer: SocketAddr,
+        admitted: Admitted,
+    ) -> Self {
+        Self {
+            greeter,
+            greeting,
+            peer,
+            admitted,
+            deaf: Cell::new(false),
+        }
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
         Origin::of(self.greeter.identity.as_ref(), self.peer.ip())
     }
 
-    fn tell(&self, hello: &Hello) -> bool {
-        self.greeter.tell(hello, self.greeting.version)
+    /// Whether it waits still.
+    fn stays(&self) -> bool {
+        !self.deaf.get() && !self.greeter.has_left()
+    }
+
+    fn tell(&self, hello: &Hello, version: u32) {
+        if !self.greeter.tell(hello, version) {
+            self.deaf.set(true);
+        }
+    }
+
+    /// It is refused after it was in line.
+    fn send_away(self, refusal: Refusal, version: u32) -> TurnedAway {
+        let reason = refusal.reason().to_owned();
+        self.tell(&Hello::Refusal(refusal), version);
+        TurnedAway {
+            peer: Some(self.peer),
+            identity: self.greeter.identity,
+            error: Error::NotAdmitted { reason },
+        }
     }
 }
 
@@ -44,42 +87,15 @@ pub(crate) struct Registry {
     line_moved: Condvar,
 }
 
-/// Whom a place is counted for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Origin {
-    /// Where a guard knows it.
-    Identity(Digest),
-    /// As [`network`] has it.
-    Network(IpAddr),
-}
-
-impl Origin {
-    pub(crate) fn of(identity: Option<&PeerIdentity>, from: IpAddr) -> Self {
-        match identity {
-            Some(identity) => Self::Identity(identity.key),
-            None => Self::Network(network(from)),
-        }
-    }
-}
-
-/// What of an address stands for a party: of IPv6 the first 64 bits, as who has one address there has them all.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let network = address.to_bits() >> 64 << 64;
-            Ipv6Addr::from_bits(network).into()
-        }
-        v4 => v4,
-    }
-}
-
 #[derive(Default)]
 struct State {
     sessions: HashMap<SessionId, Session>,
     /// Whose the sessions are, those being made and those not yet ended included.
-    seats: Vec<Origin>,
-    callers: VecDeque<Caller>,
-    errors: VecDeque<Error>,
+    seats: Seats,
+    line: Turns<Caller>,
+    errors: VecDeque<TurnedAway>,
+    /// Ours, once `accept` was called: whoever speaks another hears which.
+    version: Option<u32>,
     /// Those whose greeting is being read, the oldest first.
     strangers: VecDeque<Stranger>,
     /// The number of the next stranger.
@@ -120,30 +136,19 @@ impl State {
         evicted.is_some()
     }
 
-    /// The next caller: the one who came first of those whose origin has the fewest seats, so that none keeps the others
-    /// waiting.
-    fn next_in_line(&mut self) -> Option<Caller> {
-        let seats = |from: Origin| self.seats.iter().filter(|&&seat| seat == from).count();
-        let callers = self.callers.iter().enumerate();
-        let (place, _) = callers.min_by_key(|(_, caller)| seats(caller.origin()))?;
-        self.callers.remove(place)
+    /// Kept for `accept` to report.
+    fn report(&mut self, error: TurnedAway) {
+        if self.errors.len() == ERRORS_KEPT {
+            self.errors.pop_front();
+        }
+        self.errors.push_back(error);
     }
 
-    /// Refuses the last caller of the origin that has most of them, if that has at least two more than `from`.
-    fn make_room_in_line(&mut self, from: Origin) -> bool {
-        let count = |from: Origin| {
-            let callers = self.callers.iter();
-            callers.filter(|caller| caller.origin() == from).count()
-        };
-        let callers = self.callers.iter().enumerate();
-        let last = callers.max_by_key(|(_, caller)| count(caller.origin()));
-        let last = last.filter(|(_, caller)| count(caller.origin()) > count(from) + 1);
-        let last = last.map(|(place, _)| place);
-        let refused = last.and_then(|place| self.callers.remove(place));
-        if let Some(caller) = &refused {
-            caller.tell(&Hello::Answer(Answer::TooManySessions));
-        }
-        refused.is_some()
+    /// Why there is no place in line, and how long it takes until all those in it have been served.
+    fn crowded(&self, places: usize) -> Refusal {
+        let forecast = self.line.forecast(&self.seats, places, Instant::now());
+        let wait = forecast.last().and_then(|(_, place)| place.wait);
+        Refusal::new("too many clients wait already", wait)
     }
 }
 
@@ -191,51 +196,58 @@ impl Registry {
     }
 
     /// Lines up a caller, or gives it back with the reason why not.
-    pub(crate) fn line_up(&self, caller: Caller) -> Result<(), (Box<Caller>, Answer)> {
+    pub(crate) fn line_up(&self, caller: Caller) -> Result<(), (Box<Caller>, Refusal)> {
         let mut state = self.lock();
         if state.closed {
-            return Err((Box::new(caller), Answer::Closing));
+            return Err((Box::new(caller), Refusal::new(CLOSING, None)));
         }
-        let free = self.config.max_sessions - state.seats.len();
+        let seats = self.config.max_sessions;
+        let free = seats.saturating_sub(state.seats.total());
         let places = self.config.max_waiting.saturating_add(free);
-        if state.callers.len() >= places {
-            state.callers.retain(|caller| !caller.greeter.has_left());
+        let (urgent, origin) = (caller.admitted.urgent, caller.origin());
+        if state.line.len() >= places {
+            state.line.retain(Caller::stays);
         }
-        if state.callers.len() >= places && !state.make_room_in_line(caller.origin()) {
-            return Err((Box::new(caller), Answer::TooManySessions));
+        if state.line.len() >= places {
+            let refusal = state.crowded(seats);
+            let Some(gone) = state.line.make_room(urgent, origin) else {
+                return Err((Box::new(caller), refusal));
+            };
+            let version = state.version.unwrap_or(gone.greeting.version);
+            let gone = gone.send_away(refusal, version);
+            state.report(gone);
         }
-        state.callers.push_back(caller);
+        let most = caller.admitted.sessions;
+        state.line.push(urgent, origin, most, caller);
         drop(state);
         self.arrived.notify_one();
         self.line_moved.notify_all();
         Ok(())
     }
 
-    pub(crate) fn report(&self, error: Error) {
-        let mut state = self.lock();
-        if state.errors.len() == ERRORS_KEPT {
-            state.errors.pop_front();
-        }
-        state.errors.push_back(error);
-        drop(state);
+    pub(crate) fn report(&self, error: TurnedAway) {
+        self.lock().report(error);
         self.arrived.notify_one();
     }
 
-    /// Waits for a caller and a seat for it, or for news of one that failed. The seat is the caller's, until
-    /// [`Registry::leave`].
-    pub(crate) fn next_caller(&self) -> Result<Caller, Error> {
+    /// Waits for a caller and a seat for it, or for news of one that failed. The seat is the caller's from the moment that is
+    /// returned, until [`Registry::leave`].
+    pub(crate) fn next_caller(&self, version: u32) -> Result<(Caller, Instant), TurnedAway> {
         let mut state = self.lock();
+        state.version = Some(version);
         loop {
             if state.closed {
-                return Err(Error::ListenerClosed);
+                return Err(Error::ListenerClosed.into());
             }
-            if state.seats.len() < self.config.max_sessions
-                && let Some(caller) = state.next_in_line()
+            let State { line, seats, .. } = &mut *state;
+            if seats.total() < self.config.max_sessions
+                && let Some(caller) = line.next(seats)
             {
-                state.seats.push(caller.origin());
+                let now = Instant::now();
+                seats.take(caller.origin(), now);
                 drop(state);
                 self.line_moved.notify_all();
-                return Ok(caller);
+                return Ok((caller, now));
             }
             if let Some(error) = state.errors.pop_front() {
                 return Err(error);
@@ -251,23 +263,25 @@ impl Registry {
     /// false once the listener is closed.
     pub(crate) fn attend_line(&self) -> bool {
         let mut state = self.lock();
-        let free = self.config.max_sessions - state.seats.len();
-        let mut place = 0_u32;
-        let mut left = 0;
-        state.callers.retain(|caller| {
-            let ahead = place;
-            place += 1;
-            let stays = usize::try_from(ahead).is_ok_and(|ahead| ahead < free)
-                || !caller.greeter.has_left() && caller.tell(&Hello::Waiting { ahead });
-            if !stays {
-                place -= 1;
-                left += 1;
+        state.line.retain(Caller::stays);
+        let State { line, seats, .. } = &*state;
+        let mut nobody = true;
+        for (caller, place) in line.forecast(seats, self.config.max_sessions, Instant::now()) {
+            if place.now {
+                continue;
             }
-            stays
-        });
-        let nobody = state.callers.len() <= free;
+            nobody = false;
+            let waiting = Waiting {
+                ahead: u32::try_from(place.ahead).unwrap_or(u32::MAX),
+                wait: place.wait,
+                urgent: caller.admitted.urgent,
+            };
+            let version = state.version.unwrap_or(caller.greeting.version);
+            caller.tell(&Hello::Waiting(waiting), version);
+        }
+        let gone = state.line.retain(|caller| !caller.deaf.get());
         let pause = if nobody { Duration::MAX } else { TELL_AGAIN };
-        if !state.closed && left == 0 {
+        if !state.closed && gone == 0 {
             let woken = self.line_moved.wait_timeout(state, pause);
             state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -297,13 +311,28 @@ impl Registry {
         drop(removed);
     }
 
-    /// A seat comes free.
-    pub(crate) fn leave(&self, from: Origin) {
+    /// A seat that was taken at a moment comes free; whether there was a session.
+    pub(crate) fn leave(&self, from: Origin, taken: Instant, session: bool) {
         let mut state = self.lock();
-        let seat = state.seats.iter().position(|&seat| seat == from);
-        state.seats.swap_remove(seat.expect("it was taken"));
+        state.seats.free(from, taken, session, Instant::now());
         drop(state);
         self.arrived.notify_one();
+    }
+
+    /// Ours, once it is known.
+    pub(crate) fn version(&self) -> Option<u32> {
+        self.lock().version
+    }
+
+    /// How busy the listener is.
+    pub(crate) fn busy(&self) -> Busy {
+        let state = self.lock();
+        Busy {
+            sessions: state.seats.total(),
+            waiting: state.line.len(),
+            urgent: state.line.count(true),
+            mean_session: state.seats.mean(),
+        }
     }
 
     /// The lanes of a session, for a further connection with this identity.
@@ -327,8 +356,10 @@ impl Registry {
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        for caller in state.callers.drain(..) {
-            caller.tell(&Hello::Answer(Answer::Closing));
+        let version = state.version;
+        for caller in state.line.drain() {
+            let version = version.unwrap_or(caller.greeting.version);
+            caller.send_away(Refusal::new(CLOSING, None), version);
         }
         state.errors.clear();
         drop(state);
@@ -344,7 +375,7 @@ impl Registry {
     /// Whether the acceptor has nothing left to do.
     pub(crate) fn is_over(&self) -> bool {
         let state = self.lock();
-        state.abandoned && state.seats.is_empty()
+        state.abandoned && state.seats.total() == 0
     }
 }
 
@@ -358,7 +389,7 @@ mod tests {
     fn caller(listener: &TcpListener, from: [u8; 4], number: u16) -> Caller {
         let address = listener.local_addr().expect("bound");
         let mut client = TcpStream::connect(address).expect("connect");
-        let hello = Hello::Answer(Answer::Welcome).encode(1);
+        let hello = Hello::Refusal(Refusal::new("", None)).encode(1);
         std::io::Write::write_all(&mut client, &hello).expect("written");
         let (socket, _) = listener.accept().expect("accept");
         let deadline = Deadline::after(Duration::from_secs(5));
@@ -367,40 +398,7 @@ mod tests {
         // It stays in line.
         std::mem::forget(client);
         let peer = SocketAddr::from((from, number));
-        Caller {
-            greeter,
-            greeting,
-            peer,
-        }
-    }
-
-    #[test]
-    fn an_identity_goes_before_its_address_and_an_address_is_a_network() {
-        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
-        let identity = |key| PeerIdentity {
-            key: [key; 32],
-            name: String::new(),
-        };
-        let here = address("10.0.0.1");
-        assert_eq!(
-            Origin::of(Some(&identity(1)), here),
-            Origin::of(Some(&identity(1)), address("10.0.0.2"))
-        );
-        assert_ne!(
-            Origin::of(Some(&identity(1)), here),
-            Origin::of(Some(&identity(2)), here)
-        );
-        assert_ne!(
-            Origin::of(None, here),
-            Origin::of(None, address("10.0.0.2"))
-        );
-        assert_eq!(
-            Origin::of(None, here),
-            Origin::of(None, address("::ffff:10.0.0.1"))
-        );
-        let six = Origin::of(None, address("2001:db8:1:2:3::1"));
-        assert_eq!(six, Origin::of(None, address("2001:db8:1:2:ffff::9")));
-        assert_ne!(six, Origin::of(None, address("2001:db8:1:3:3::1")));
+        Caller::new(greeter, greeting, peer, Admitted::default())
     }
 
     #[test]
@@ -414,23 +412,42 @@ mod tests {
         let [greedy, other] = [[10, 0, 0, 1], [10, 0, 0, 2]];
         let line_up = |from, number| {
             let outcome = registry.line_up(caller(&listener, from, number));
-            outcome.map_err(|(_, answer)| answer)
+            outcome.map_err(|(_, refusal)| refusal.reason().to_owned())
         };
         for number in 1..=5 {
             line_up(greedy, number).expect("there is room");
         }
-        assert_eq!(line_up(greedy, 6), Err(Answer::TooManySessions));
+        assert_eq!(
+            line_up(greedy, 6),
+            Err("too many clients wait already".to_owned())
+        );
         // It takes the places of the last of the greedy, as long as those have more.
         for number in 1..=2 {
             line_up(other, number).expect("room is made");
         }
-        assert_eq!(line_up(other, 3), Err(Answer::TooManySessions));
-        let next = || registry.next_caller().expect("somebody").peer;
-        assert_eq!(next(), SocketAddr::from((greedy, 1)));
-        assert_eq!(next(), SocketAddr::from((other, 1)));
-        registry.leave(Origin::Network(other.into()));
-        assert_eq!(next(), SocketAddr::from((other, 2)));
-        registry.leave(Origin::Network(greedy.into()));
-        assert_eq!(next(), SocketAddr::from((greedy, 2)));
+        assert_eq!(
+            line_up(other, 3),
+            Err("too many clients wait already".to_owned())
+        );
+        let next = || {
+            let (caller, taken) = registry.next_caller(1).expect("somebody");
+            (caller.peer, taken)
+        };
+        let (first, taken) = next();
+        assert_eq!(first, SocketAddr::from((greedy, 1)));
+        let (second, taken_second) = next();
+        assert_eq!(second, SocketAddr::from((other, 1)));
+        registry.leave(Origin::Network(other.into()), taken_second, true);
+        assert_eq!(next().0, SocketAddr::from((other, 2)));
+        registry.leave(Origin::Network(greedy.into()), taken, true);
+        assert_eq!(next().0, SocketAddr::from((greedy, 2)));
+        // Those who were pushed out of the line are known.
+        assert_eq!(registry.busy().waiting, 1);
+        let gone = || registry.next_caller(1).map(drop).expect_err("pushed out");
+        for number in [5, 4] {
+            let TurnedAway { peer, error, .. } = gone();
+            assert_eq!(peer, Some(SocketAddr::from((greedy, number))));
+            assert!(matches!(error, Error::NotAdmitted { .. }), "{error:?}");
+        }
     }
 }

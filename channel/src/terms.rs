@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::admission::Admission;
 use crate::error::Digest;
 use crate::guard::Guard;
 
@@ -45,18 +46,22 @@ pub struct Config {
     pub connections: u8,
     /// How long a whole handshake may take, however slowly its bytes drip. Time in the waiting line does not count.
     pub handshake_timeout: Duration,
+    /// The client: it asks to come before others. Whether it may is up to the server, by [`Config::admission`].
+    pub urgent: bool,
     /// The client: how long it waits in line for a server that is busy with others.
     pub max_wait: Duration,
     /// Sessions a listener serves at the same time. One counts until its client has hung up, ten seconds after its end at most.
     pub max_sessions: usize,
-    /// Clients that may wait in line for a place among them; 0 refuses whoever finds none. A place goes first to an identity
-    /// with few sessions, and in a full line one of an identity that has more of it makes room for others; without a
-    /// guard that knows identities, addresses stand for them (of IPv6 the network's 64 bits).
+    /// Clients that may wait in line for a place among them; 0 refuses whoever finds none. The urgent come first, and within each class
+    /// identities take turns; in a full line one that has more of it makes room for others, and whoever is not urgent for the
+    /// urgent. Without a guard that knows identities, addresses stand for them (of IPv6 the network's 64 bits).
     pub max_waiting: usize,
     /// Connections that may be in their greeting at the same time. One more takes the place of the oldest.
     pub max_pending: usize,
     /// The same for the connections of one address, or one network of 64 bits of IPv6.
     pub max_pending_per_address: usize,
+    /// The server: which clients it serves, and what it grants them. Without one it serves all, none is urgent, and none is limited.
+    pub admission: Option<Arc<dyn Admission>>,
     /// What encrypts each connection and knows who is at the other end. Without one nothing is encrypted, and anybody may
     /// be at the other end.
     pub guard: Option<Arc<dyn Guard>>,
@@ -73,11 +78,13 @@ impl Config {
             keep_alive,
             connections,
             handshake_timeout,
+            urgent: _,
             max_wait,
             max_sessions,
             max_waiting: _,
             max_pending,
             max_pending_per_address,
+            admission: _,
             guard: _,
         } = self;
         let limits = [
@@ -116,11 +123,13 @@ impl Default for Config {
             keep_alive: Duration::from_secs(1),
             connections: 1,
             handshake_timeout: Duration::from_secs(10),
+            urgent: false,
             max_wait: Duration::from_secs(600),
             max_sessions: 64,
             max_waiting: 16,
             max_pending: 64,
             max_pending_per_address: 16,
+            admission: None,
             guard: None,
         }
     }

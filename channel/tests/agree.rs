@@ -41,7 +41,7 @@ fn parties_that_agree_hear_each_other() {
     for model in [None, TERMS.model] {
         let client = Terms { model, ..TERMS };
         let [at_server, at_client] = verdicts(&TERMS, &client).map(|v| v.expect("they agree"));
-        let cost = Cost::to_server(97).then(Cost::to_client(97));
+        let cost = Cost::to_server(98).then(Cost::to_client(98));
         assert_eq!(at_server, (client, cost.clone()));
         assert_eq!(at_client, (TERMS, cost));
     }

@@ -1,5 +1,6 @@
 //! What stands between a fresh line and the greetings decides who gets through, and a session keeps to what it found out.
 
+mod badges;
 mod servers;
 
 use std::io::{IoSlice, IoSliceMut};
@@ -12,67 +13,8 @@ use channel::{
     Terms, Wire, connect,
 };
 
+use badges::{Badge, Unwelcome, badge};
 use servers::{listener, say, serves, terms};
-
-/// Says its name, hears the peer's, and binds the line to both or to what it is told. It encrypts nothing.
-#[derive(Debug)]
-struct Badge {
-    name: u8,
-    refuses: Option<u8>,
-    binding: u8,
-}
-
-const fn badge(name: u8) -> Badge {
-    Badge {
-        name,
-        refuses: None,
-        binding: 1,
-    }
-}
-
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is not welcome")]
-struct Unwelcome(u8);
-
-impl Guard for Badge {
-    fn pass(&self, _: Role, wire: Box<dyn Wire>, allowed: Duration) -> Result<Guarded, Error> {
-        let closed = |_| Error::Closed {
-            phase: "badge".to_owned(),
-        };
-        wire.try_write(&[IoSlice::new(&[self.name])])
-            .map_err(closed)?;
-        let mut peer = [0];
-        let wanted = Ready {
-            read: true,
-            write: false,
-        };
-        wire.wait(wanted, allowed).map_err(closed)?;
-        match wire.try_read(&mut [IoSliceMut::new(&mut peer)]) {
-            Ok(1) => {}
-            Ok(_) => return Err(closed(std::io::ErrorKind::UnexpectedEof.into())),
-            Err(_) => {
-                return Err(Error::Timeout {
-                    phase: "badge".to_owned(),
-                    after: allowed,
-                });
-            }
-        }
-        if self.refuses == Some(peer[0]) {
-            return Err(Error::Guard {
-                phase: "badge".to_owned(),
-                cause: GuardError::new(Unwelcome(peer[0])),
-            });
-        }
-        Ok(Guarded {
-            wire,
-            identity: Some(PeerIdentity {
-                key: [peer[0]; 32],
-                name: format!("number {}", peer[0]),
-            }),
-            binding: [self.binding; 32],
-        })
-    }
-}
 
 fn with(badge: Badge) -> Config {
     Config {

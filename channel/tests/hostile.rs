@@ -16,7 +16,7 @@ const SESSION: u8 = 1;
 const ANSWER: u8 = 3;
 
 fn session_greeting() -> Vec<u8> {
-    let body = [[1; 32].as_slice(), &[0], &[0; 32], &[9; 16], &[1]].concat();
+    let body = [[1; 32].as_slice(), &[0], &[0; 32], &[9; 16], &[1, 0]].concat();
     greeting(SESSION, &body)
 }
 
@@ -118,16 +118,16 @@ fn each_disagreement_is_named_on_both_sides() {
     let (server, client) = disagree(
         &base,
         &Terms {
-            version: 8,
+            version: 9,
             ..base.clone()
         },
     );
     assert!(
-        matches!(server, Error::VersionMismatch { ours: 7, theirs: 8 }),
+        matches!(server, Error::VersionMismatch { ours: 8, theirs: 9 }),
         "{server:?}"
     );
     assert!(
-        matches!(client, Error::VersionMismatch { ours: 8, theirs: 7 }),
+        matches!(client, Error::VersionMismatch { ours: 9, theirs: 8 }),
         "{client:?}"
     );
 

@@ -20,7 +20,14 @@ fn lane_greeting(session: [u8; 16], lane: u8) -> Vec<u8> {
 
 /// A client's, which wants so many connections.
 fn session_greeting(connections: u8) -> Vec<u8> {
-    let body = [[1; 32].as_slice(), &[0], &[0; 32], &[9; 16], &[connections]].concat();
+    let body = [
+        [1; 32].as_slice(),
+        &[0],
+        &[0; 32],
+        &[9; 16],
+        &[connections, 0],
+    ]
+    .concat();
     greeting(SESSION, &body)
 }
 

@@ -8,7 +8,7 @@ use service::{Client, Error, Progress, Request};
 
 use crate::entropy;
 use crate::failure::{Failure, Outcome};
-use crate::identity;
+use crate::identity::{self, ClientGuard};
 use crate::report::{Layer, Report, accepted, unlike, widths};
 use crate::text::{bytes, hex};
 use crate::ui::{Bar, Ui};
@@ -19,21 +19,35 @@ pub(crate) fn dial(
     addresses: &[SocketAddr],
     request: &Request,
     config: &Config,
+    guard: Option<&ClientGuard>,
     ui: Ui,
 ) -> Outcome<Client> {
     let mut queue = ui.queue();
-    let mut waiting = |place: Waiting| queue.reach(place.ahead);
+    let mut as_others = config.urgent;
+    let mut waiting = |place: Waiting| {
+        if std::mem::take(&mut as_others) && !place.urgent {
+            ui.note(&format!(
+                "{name} lets this client wait like any other: whether it may be urgent is up to its provider"
+            ));
+        }
+        queue.reach(&place);
+    };
     let seed = entropy::bytes()?;
     let session = Client::dial_in_line(addresses, config, request, seed, &mut waiting);
     let last = queue.ahead();
     drop(queue);
-    session.map_err(|error| Failure::Run(no_session(name, &error, last)))
+    session.map_err(|error| Failure::Run(no_session(name, &error, guard, last)))
 }
 
 /// Why there is no session, and what to do about it. `ahead` is the last place in line, if there was one.
-pub(crate) fn no_session(name: &str, error: &Error, ahead: Option<u32>) -> String {
+pub(crate) fn no_session(
+    name: &str,
+    error: &Error,
+    guard: Option<&ClientGuard>,
+    ahead: Option<u32>,
+) -> String {
     if let Error::Transport(cause) = error
-        && let Some(advice) = identity::advice(name, cause)
+        && let Some(advice) = identity::advice(name, cause, guard)
     {
         return advice;
     }

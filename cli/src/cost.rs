@@ -3,6 +3,7 @@
 pub(crate) mod ablation;
 pub(crate) mod estimate;
 pub(crate) mod machine;
+pub(crate) mod options;
 pub(crate) mod savings;
 mod svg;
 pub(crate) mod wire;

@@ -76,6 +76,8 @@ pub(crate) struct ClientGuard {
     pub(crate) guard: Arc<dyn Guard>,
     /// This party's key.
     pub(crate) own: Fingerprint,
+    /// What this client's certificate calls it.
+    name: Option<String>,
     /// The server that was named by its fingerprint for the first time, if it was.
     remember: Option<(KnownPeers, String, Fingerprint)>,
 }
@@ -146,6 +148,14 @@ impl KeyArgs {
     pub(crate) fn server(&self, trust: &ClientTrustArgs, ui: Ui) -> Outcome<ServerGuard> {
         let own = self.own(ui)?;
         let (clients, said) = trust.read()?;
+        if let (ClientTrust::Listed(list), Some(file)) = (&clients, &trust.clients)
+            && list.is_empty()
+        {
+            ui.note(&format!(
+                "WARNING: nobody is on the list of clients, {}, and so nobody is served: a line of it is a fingerprint and a name",
+                file.display()
+            ));
+        }
         Ok(ServerGuard {
             guard: Arc::new(Tls::server(&own, &clients)?),
             fingerprint: own.fingerprint(),
@@ -216,6 +226,7 @@ impl ClientGuard {
         Ok(Self {
             guard: Arc::new(Tls::client(own, trust)?),
             own: own.fingerprint(),
+            name: own.name(),
             remember,
         })
     }
@@ -231,7 +242,11 @@ impl ClientGuard {
 }
 
 /// What a party that was not let through can do about it, if that is why there is no session.
-pub(crate) fn advice(name: &str, error: &channel::Error) -> Option<String> {
+pub(crate) fn advice(
+    name: &str,
+    error: &channel::Error,
+    guard: Option<&ClientGuard>,
+) -> Option<String> {
     if matches!(error, channel::Error::SpeaksTls) {
         return Some(format!("{name} speaks TLS: leave out --insecure"));
     }
@@ -240,6 +255,14 @@ pub(crate) fn advice(name: &str, error: &channel::Error) -> Option<String> {
             "{name} is met for the first time, and its key is {found}: compare that with what its provider says, and then run: {} --trust {found}",
             this_command()
         ),
+        Error::WrongServer { expected, found }
+            if guard.is_some_and(|guard| guard.remember.is_some()) =>
+        {
+            format!(
+                "{name} has another key than --trust says, which is {expected}: its key is {found}. Compare both with what its provider says; \
+                 if neither is right, somebody may sit between"
+            )
+        }
         wrong @ Error::WrongServer { .. } => format!(
             "{name}: {wrong}. Somebody may sit between, or its provider has made a new key: ask, and take the old one out of {}",
             known_file().map_or_else(
@@ -249,7 +272,9 @@ pub(crate) fn advice(name: &str, error: &channel::Error) -> Option<String> {
         ),
         Error::Refused { ours, why } => format!(
             "{name} refuses this client: {why}. Its provider can add it to `serve --clients` by the line: {ours} {}",
-            usual_name()
+            guard
+                .and_then(|guard| guard.name.clone())
+                .unwrap_or_else(usual_name)
         ),
         _ => return None,
     })

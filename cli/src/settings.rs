@@ -88,6 +88,7 @@ impl InferArgs {
         Config {
             guard,
             connections: self.connections,
+            urgent: self.urgent,
             max_wait: Duration::from_secs(self.max_wait),
             ..self.link.config()
         }

@@ -103,6 +103,13 @@ impl Clients {
         Ok(count)
     }
 
+    /// Whether there are none, so that nobody is served.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
+        list.is_empty()
+    }
+
     /// The name of a client, if it is on the list.
     #[must_use]
     pub fn name(&self, key: &Fingerprint) -> Option<String> {

@@ -8,6 +8,7 @@ mod fingerprint;
 mod handshake;
 mod own;
 mod peers;
+mod subject;
 mod tls;
 mod verify;
 mod wire;

@@ -12,6 +12,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
 use zeroize::Zeroizing;
 
+use crate::subject::common_name;
 use crate::verify::check_pinned;
 use crate::{Error, Fingerprint, file};
 
@@ -128,6 +129,12 @@ impl Identity {
     #[must_use]
     pub const fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+
+    /// What its certificate calls it, for people: the common name, if there is one that can be shown.
+    #[must_use]
+    pub fn name(&self) -> Option<String> {
+        self.chain.first().and_then(|first| common_name(first))
     }
 
     /// The certificates in PEM, without the key: what an authority or a peer may have.

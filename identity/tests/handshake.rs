@@ -17,7 +17,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 fn terms() -> Terms {
     Terms {
-        version: 7,
+        version: 8,
         parameters: [1; 32],
         model: None,
     }
@@ -305,7 +305,16 @@ impl Ca {
     }
 
     fn sign(&self, name: &str) -> Identity {
-        let params = rcgen::CertificateParams::new([name.to_owned()]).expect("a name");
+        self.sign_for(name, SystemTime::now() - DAY, SystemTime::now() + DAY)
+    }
+
+    fn sign_for(&self, name: &str, from: SystemTime, until: SystemTime) -> Identity {
+        let mut params = rcgen::CertificateParams::new([name.to_owned()]).expect("a name");
+        let [from, until] = [from, until].map(|moment| {
+            let since = moment.duration_since(SystemTime::UNIX_EPOCH);
+            rcgen::date_time_ymd(1970, 1, 1) + since.expect("after 1970")
+        });
+        (params.not_before, params.not_after) = (from, until);
         let key = rcgen::KeyPair::generate().expect("a key");
         let signed = params.signed_by(&key, &self.issuer).expect("signed");
         let file = self.folder.path().join(format!("{name}.pem"));
@@ -387,6 +396,48 @@ fn an_authority_vouches_for_names() {
         );
         assert!(matches!(reason(&met.1), Error::Refused { .. }));
     }
+}
+
+/// As with those who are pinned: the session goes on, and the next one does not begin.
+#[test]
+fn an_authoritys_certificate_that_expires_during_a_session_ends_the_next_and_not_this() {
+    let (ours, now) = (Ca::new("ours"), SystemTime::now());
+    let brief = now + Duration::from_secs(3);
+    let server = ours.sign_for("model.example", now - DAY, brief);
+    let client = ours.sign("north.example");
+    let (listener, address) = listen(&server, &ours.allows(&["north.example"]));
+    let trust = ours.trusts("model.example");
+    thread::scope(|scope| {
+        let first = scope.spawn(|| dial(address, &client, &trust));
+        let at_server = listener.accept(&terms(), [1; 16]).expect("served");
+        let at_client = first.join().expect("no panic").expect("found");
+        talk(&at_server, &at_client, ONLINE);
+        thread::sleep(Duration::from_millis(4100));
+        talk(&at_server, &at_client, 1);
+        let second = scope.spawn(|| dial(address, &client, &trust));
+        let refused = listener.accept(&terms(), [1; 16]);
+        assert!(
+            matches!(reason(&refused), Error::Refused { .. }),
+            "{refused:?}"
+        );
+        let error = second.join().expect("no panic").map(drop);
+        let found = Error::within(error.as_ref().expect_err("expired"));
+        assert!(matches!(found, Some(Error::Expired)), "{error:?}");
+    });
+    // A certificate that is valid tomorrow, of the server and of the client.
+    let early = ours.sign_for("model.example", now + DAY, now + 2 * DAY);
+    let met = meet(
+        (&early, &ours.allows(&["north.example"])),
+        (&client, &trust),
+    );
+    assert!(matches!(reason(&met.1), Error::NotYetValid), "{:?}", met.1);
+    let early = ours.sign_for("north.example", now + DAY, now + 2 * DAY);
+    let server = ours.sign("model.example");
+    let met = meet(
+        (&server, &ours.allows(&["north.example"])),
+        (&early, &trust),
+    );
+    assert!(matches!(reason(&met.0), Error::NotYetValid), "{:?}", met.0);
 }
 
 #[test]

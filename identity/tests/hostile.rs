@@ -19,7 +19,7 @@ const ALLOWED: Duration = Duration::from_millis(700);
 
 fn terms() -> Terms {
     Terms {
-        version: 7,
+        version: 8,
         parameters: [1; 32],
         model: None,
     }

@@ -2,19 +2,17 @@
 
 use std::collections::VecDeque;
 use std::net::ToSocketAddrs;
-use std::sync::Arc;
 use std::time::Instant;
 
-use channel::{Config, Connection, Digest, Role, Terms, Waiting};
+use channel::{Config, Connection, Digest, Terms, Waiting};
 use nets::{Picture, Prepared, PublicModel};
-use ot::{Background, EXTENSIONS, Extension};
+use ot::{EXTENSIONS, Extension};
 use secure::{Ahead, Limits, Mode, SecureNetwork};
 use sharing::Session;
 
-use crate::control::{Control, Wish};
-use crate::error::cleaned;
 use crate::findings::{Finding, Findings, Times};
-use crate::seed::Seed;
+use crate::meeting::Meeting;
+use crate::stocked::Stocked;
 use crate::tally::{Spent, Tally};
 use crate::terms::terms;
 use crate::{Error, Progress, traffic};
@@ -81,19 +79,21 @@ impl Request {
 /// A server waits for the next image no longer than the time-out of its connection.
 #[derive(Debug)]
 pub struct Client {
-    connection: Connection,
+    pub(crate) connection: Connection,
     /// None after an error, or a panic of whoever was told of the progress.
-    session: Option<Session>,
-    network: SecureNetwork,
-    model: PublicModel,
-    extension: &'static dyn Extension,
-    request: Request,
-    left: u32,
+    pub(crate) session: Option<Session>,
+    pub(crate) network: SecureNetwork,
+    pub(crate) model: PublicModel,
+    pub(crate) extension: &'static dyn Extension,
+    pub(crate) request: Request,
+    pub(crate) left: u32,
     /// What the phase ahead left for the runs to come.
-    ahead: VecDeque<Ahead>,
+    pub(crate) ahead: VecDeque<Ahead>,
+    /// Where preparations come from, if runs are from these.
+    pub(crate) stocked: Option<Stocked>,
     /// Reported with the first image, then nothing: set-up, and phases ahead that were asked for.
-    before: Spent,
-    setup_s: f64,
+    pub(crate) before: Spent,
+    pub(crate) setup_s: f64,
 }
 
 impl Client {
@@ -112,8 +112,8 @@ impl Client {
         Self::dial_in_line(address, config, request, seed, &mut |_| {})
     }
 
-    /// The same, and tells `waiting` about each second how many clients come before this one, if the server is busy with
-    /// others.
+    /// The same, and tells `waiting` about each second how many clients come before this one and how long that may take, if the
+    /// server is busy with others.
     ///
     /// # Errors
     /// As [`Client::dial`].
@@ -124,10 +124,7 @@ impl Client {
         seed: [u8; 32],
         waiting: &mut dyn FnMut(Waiting),
     ) -> Result<Self, Error> {
-        let (seed, begin) = (Seed::new(seed), Instant::now());
-        let (terms, entropy) = (request.terms(), seed.entropy());
-        let connection = channel::connect_in_line(address, &terms, config, entropy, waiting)?;
-        Self::start(connection, request, &seed, begin)
+        Meeting::dial(address, config, request, seed, waiting)?.begin()
     }
 
     /// The same over a connection that is there already: over streams from outside, in memory, or from
@@ -149,77 +146,7 @@ impl Client {
     /// If the connection is the server's end; a client needs the one that [`channel::connect`] returns, or
     /// [`Connection::over`] with [`Role::Client`].
     pub fn over(connection: Connection, request: &Request, seed: [u8; 32]) -> Result<Self, Error> {
-        Self::start(connection, request, &Seed::new(seed), Instant::now())
-    }
-
-    fn start(
-        connection: Connection,
-        request: &Request,
-        seed: &Seed,
-        begin: Instant,
-    ) -> Result<Self, Error> {
-        assert_eq!(
-            connection.role(),
-            Role::Client,
-            "a client was given the server's end of a connection: give it the other end, which `channel::connect` \
-             returns, or `Connection::over` with `Role::Client`"
-        );
-        let Request {
-            images,
-            mode,
-            ahead,
-            ..
-        } = *request;
-        let mut control = Control::open(&connection, &request.terms())?;
-        let model = control.meet(request.expect)?;
-        let extension = control.extension(request.extensions)?;
-        let graph = Arc::new(model.graph.clone());
-        // The graph is the server's, and so is the fault.
-        let price = extension.price();
-        let plan = match ahead {
-            true => SecureNetwork::ahead,
-            false => SecureNetwork::within,
-        };
-        let network = plan(&request.limits, graph, mode, price).map_err(|e| match e {
-            secure::Error::TooLarge { .. } => Error::Local(e),
-            e => Error::peer(&format!("the server's model cannot be computed: {e}")),
-        })?;
-        if let Some(layer) = network.homomorphic().filter(|_| !request.homomorphic) {
-            let layer = cleaned(layer);
-            return Err(Error::Homomorphic { layer });
-        }
-        let runs = u64::from(images) * model.preprocessing.views() as u64;
-        let planned = traffic::bytes(&network, runs, extension);
-        if let Some(allowed) = request.max_traffic.filter(|&most| most < planned) {
-            return Err(Error::TooMuchTraffic { planned, allowed });
-        }
-        control.ask(Wish {
-            mode,
-            images,
-            ahead,
-        })?;
-        let background = Background::new(extension);
-        let pools: &dyn Extension = match request.background {
-            true => &background,
-            false => extension,
-        };
-        let mut session = Session::establish(&connection, seed.session(), pools)?;
-        session.reserve(traffic::cots(&network, runs));
-        let mut tally = Tally::start(&session, Spent::default());
-        tally.add_set_up(&network.set_up(&mut session)?);
-        let (before, _) = tally.finish(&session);
-        Ok(Self {
-            ahead: VecDeque::new(),
-            before,
-            connection,
-            session: Some(session),
-            network,
-            model,
-            extension,
-            request: *request,
-            left: images,
-            setup_s: begin.elapsed().as_secs_f64(),
-        })
+        Meeting::over(connection, request, seed)?.begin()
     }
 
     /// What the server offers.
@@ -252,6 +179,12 @@ impl Client {
         &self.connection
     }
 
+    /// Whether its runs are from preparations.
+    #[must_use]
+    pub const fn is_prepared(&self) -> bool {
+        self.stocked.is_some()
+    }
+
     /// Images that may still come.
     #[must_use]
     pub const fn images_left(&self) -> u32 {
@@ -265,7 +198,8 @@ impl Client {
     /// # Errors
     /// [`Error::Ended`] after an earlier error or panic; else [`Error::PeerMisbehaved`] or [`Error::Transport`].
     pub fn run_ahead(&mut self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<(), Error> {
-        if !self.network.runs_ahead() || !self.ahead.is_empty() || self.left == 0 {
+        let done = !self.ahead.is_empty() || self.stocked.is_some() || self.left == 0;
+        if done || !self.network.runs_ahead() {
             return Ok(());
         }
         let mut session = self.session.take().ok_or(Error::Ended)?;
@@ -321,15 +255,20 @@ impl Client {
         let done_before_s = tally.ahead_s();
         let mut views = Vec::with_capacity(inputs.len());
         for (run, input) in (0..).zip(&inputs) {
-            if self.network.runs_ahead() && self.ahead.is_empty() {
+            let ahead = self.network.runs_ahead() && self.stocked.is_none();
+            if ahead && self.ahead.is_empty() {
                 let left = u64::from(self.left) * runs + (runs - run);
                 self.phase(&mut session, &mut tally, left, progress)?;
             }
             let mut tell = |step: secure::Progress<'_>| progress(Progress { run, runs, step });
             let (network, input) = (&self.network, input.fixed());
-            let (outputs, report) = match self.ahead.pop_front() {
-                Some(ahead) => network.infer_after(&mut session, input, ahead, &mut tell)?,
-                None => network.infer(&mut session, input, &mut tell)?,
+            let (outputs, report) = match (self.ahead.pop_front(), &mut self.stocked) {
+                (_, Some(stocked)) => {
+                    let stock = stocked.next(network)?;
+                    network.infer_stocked(&mut session, input, stock, &mut tell)?
+                }
+                (Some(ahead), _) => network.infer_after(&mut session, input, ahead, &mut tell)?,
+                (None, _) => network.infer(&mut session, input, &mut tell)?,
             };
             views.push(outputs);
             tally.add(report);

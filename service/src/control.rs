@@ -6,13 +6,24 @@
 //! |---|---|---|
 //! | server | the public part of its model | 16 MiB |
 //! | server | `{"extension": its name, "parameters": {name: number, …}}` | 4096 bytes |
-//! | client | `{"mode": "faithful" or "fast", "images": n, "ahead": true or false}` | 4096 bytes |
+//! | client | `{"mode": "faithful" or "fast", "images": n, "ahead": true or false, "work": "infer", "prepare" or "stocked"}` | 4096 bytes |
 //! | server | `"accepted"` or `{"refused": why}` | 4096 bytes |
 //!
-//! Before its request a client may measure the line (`measure`). Each message is JSON, its length in eight bytes before it. All of it together has to be over within the time-out of
+//! Where the work is to prepare, for each preparation that the server has put aside:
+//!
+//! | server | `{"token": 32 hexadecimal digits, "lifetime": seconds}` | 4096 bytes |
+//! | client | `{"token": the same, which it has put aside as well}` | 4096 bytes |
+//!
+//! Where the work is with preparations, before each run:
+//!
+//! | client | `{"token": that of a preparation which it has deleted}` | 4096 bytes |
+//! | server | `"accepted"`, after it has deleted its own, or `{"refused": why}` | 4096 bytes |
+//!
+//! Before its request a client may measure the line (`measure`). Each message is JSON, its length in eight bytes before it. All that comes before the work has to be over within the time-out of
 //! the connection, so that a client whose bytes drip does not hold its place for long.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 
 use channel::{Channel, Connection, Digest, Terms};
 use nets::{MAX_PUBLIC_BYTES, PublicModel};
@@ -20,8 +31,9 @@ use ot::Extension;
 use secure::Mode;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::Error;
 use crate::error::cleaned;
+use crate::prepare::{token_of, token_text};
+use crate::{Error, Token};
 
 /// The stream of these messages.
 pub(crate) const CONTROL: u32 = 3;
@@ -54,6 +66,29 @@ pub(crate) struct Wish {
     pub(crate) images: u32,
     /// Whether linear layers run ahead of the images where they can.
     pub(crate) ahead: bool,
+    pub(crate) work: Work,
+}
+
+/// What the session is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Work {
+    /// Runs, with all that belongs to them.
+    Infer,
+    /// Preparations.
+    Prepare,
+    /// Runs from preparations.
+    Stocked,
+}
+
+/// A preparation.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    token: String,
+    /// For how many seconds the server keeps it; said where it is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lifetime: Option<u64>,
 }
 
 /// What the server says to it.
@@ -106,14 +141,56 @@ impl Control {
         let wish: Wish = self.wish()?;
         match grant(wish) {
             Ok(granted) => {
-                self.say(&Answer::Accepted)?;
+                self.grant()?;
+                // From here on each message has the time-out for itself.
+                self.channel.set_total(None);
                 Ok((wish, granted))
             }
-            Err(reason) => {
-                self.say(&Answer::Refused(reason.clone()))?;
-                Err(Error::Refused { reason })
-            }
+            Err(reason) => self.refuse(reason).map(|never| match never {}),
         }
+    }
+
+    /// Server: says yes.
+    pub(crate) fn grant(&mut self) -> Result<(), Error> {
+        self.say(&Answer::Accepted)
+    }
+
+    /// Server: says no, and why. Gives the error of this end.
+    pub(crate) fn refuse(&mut self, reason: String) -> Result<Infallible, Error> {
+        self.say(&Answer::Refused(reason.clone()))?;
+        Err(Error::Refused { reason })
+    }
+
+    /// Server: tells of a preparation that it has put aside, and hears that the client has put its own aside.
+    pub(crate) fn tell(&mut self, token: Token, lifetime: u64) -> Result<(), Error> {
+        let (lifetime, text) = (Some(lifetime), token_text(token));
+        self.say(&Named {
+            token: text,
+            lifetime,
+        })?;
+        match self.named()? == token {
+            true => Ok(()),
+            false => Err(Error::peer("the client confirmed another preparation")),
+        }
+    }
+
+    /// Client: hears of a preparation that the server has put aside, and for how many seconds.
+    pub(crate) fn made(&mut self) -> Result<(Token, u64), Error> {
+        let Named { token, lifetime } = self.receive("preparation")?;
+        let made = token_of(&token).zip(lifetime);
+        made.ok_or_else(|| Error::peer("the server named no preparation"))
+    }
+
+    /// Client: names a preparation.
+    pub(crate) fn name(&mut self, token: Token) -> Result<(), Error> {
+        let (token, lifetime) = (token_text(token), None);
+        self.say(&Named { token, lifetime })
+    }
+
+    /// Server: hears which preparation the client names.
+    pub(crate) fn named(&mut self) -> Result<Token, Error> {
+        let Named { token, .. } = self.receive("preparation")?;
+        token_of(&token).ok_or_else(|| Error::peer("the client named no preparation"))
     }
 
     /// Client: hears what the model is, and checks it against what the server said it was and what this
@@ -149,11 +226,18 @@ impl Control {
         })
     }
 
-    /// Client: says what it wants and hears whether it gets it.
-    pub(crate) fn ask(&mut self, wish: Wish) -> Result<(), Error> {
-        self.say(&wish)?;
+    /// Client: says what it wants.
+    pub(crate) fn want(&mut self, wish: Wish) -> Result<(), Error> {
+        self.say(&wish)
+    }
+
+    /// Client: hears whether it gets what it wants.
+    pub(crate) fn hear(&mut self) -> Result<(), Error> {
         match self.receive("answer")? {
-            Answer::Accepted => Ok(()),
+            Answer::Accepted => {
+                self.channel.set_total(None);
+                Ok(())
+            }
             Answer::Refused(reason) => Err(Error::Refused {
                 reason: cleaned(&reason),
             }),

@@ -65,6 +65,20 @@ pub enum Error {
         /// The images asked for.
         images: u32,
     },
+    /// There are too few preparations for this server, its model and mode; nothing was asked of the server.
+    #[error("there are preparations for {there} images, and {wanted} are needed")]
+    NotPrepared {
+        /// Images that are asked for.
+        wanted: u64,
+        /// Images for which there are preparations that are still good.
+        there: u64,
+    },
+    /// This party's store of preparations failed.
+    #[error(transparent)]
+    Store(#[from] crate::StoreError),
+    /// A preparation of this party does not open: its key is another one now, or what was stored was changed. It is not in the store any more.
+    #[error("a preparation does not open: {0}")]
+    Sealed(#[from] sealed::Error),
     /// The client has measured the line and asked for nothing.
     #[error("the client measured the line, and asked for nothing")]
     OnlyMeasured,
@@ -109,9 +123,11 @@ impl From<channel::Error> for Error {
             | E::SessionMismatch { .. }
             | E::ParametersMismatch { .. }
             | E::ModelMismatch { .. } => Self::Incompatible(error),
-            E::Refused { reason } => Self::Refused {
-                reason: reason.to_owned(),
-            },
+            E::Refused { reason, again } => {
+                let again = again.map(|again| format!("; come again after {} s", again.as_secs()));
+                let reason = reason + &again.unwrap_or_default();
+                Self::Refused { reason }
+            }
             E::Dead => Self::Ended,
             E::StreamTaken { .. } | E::NoStream { .. } => Self::Local(error.into()),
             other => Self::Transport(other),

@@ -6,10 +6,14 @@ mod control;
 mod error;
 mod findings;
 mod measure;
+mod meeting;
 mod modes;
+mod prepare;
 mod progress;
 mod seed;
 mod server;
+mod shelf;
+mod stocked;
 mod store;
 mod tally;
 mod terms;
@@ -22,9 +26,12 @@ pub use client::{Client, Request};
 pub use error::Error;
 pub use findings::{Comm, Finding, Findings, Times};
 pub use measure::Line;
+pub use meeting::Meeting;
 pub use modes::Modes;
+pub use prepare::Prepared;
 pub use progress::Progress;
 pub use server::{Served, Server, ServerOptions};
+pub use shelf::Shelf;
 #[doc(hidden)]
 pub use store::store_contract;
 pub use store::{

@@ -1,17 +1,20 @@
 //! The party that has the model.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use channel::{Connection, Role, Terms};
 use nets::{IntGraph, PrivateWeights, PublicModel};
 use ot::{Background, CotPrice, Extension};
 use secure::{ExtensionChoice, Limits, Mode, SecureNetwork, ServerWeights};
-use sharing::Session;
+use sharing::{Draws, Session};
 
-use crate::control::{Control, Offer, Wish};
+use crate::control::{Control, Offer, Wish, Work};
+use crate::prepare::{self, Bench};
 use crate::seed::Seed;
+use crate::shelf::{Place, Shelf};
+use crate::stocked::Stocked;
 use crate::tally::{Spent, Tally};
 use crate::terms::terms;
 use crate::{Comm, Error, Modes, Progress, traffic};
@@ -35,6 +38,11 @@ pub struct ServerOptions {
     /// Whether each session refills its correlations in two threads of its own ([`ot::Background`]), ahead of the protocols.
     /// It pays where processors have nothing to do.
     pub background: bool,
+    /// The most preparations that a client may have, one for each view of an image; each takes space in the store. None are made without
+    /// [`Server::with_shelf`].
+    pub max_prepared: u32,
+    /// For how many seconds a preparation is good.
+    pub lifetime: u64,
 }
 
 impl Default for ServerOptions {
@@ -45,6 +53,8 @@ impl Default for ServerOptions {
             limits: Limits::default(),
             extension: ExtensionChoice::default(),
             background: false,
+            max_prepared: 16,
+            lifetime: 7 * 86_400,
         }
     }
 }
@@ -57,6 +67,8 @@ impl Default for ServerOptions {
 #[derive(Debug)]
 pub struct Server {
     public: PublicModel,
+    /// Where preparations are kept, if any are made.
+    shelf: Option<Shelf>,
     /// The public part as it travels.
     json: Vec<u8>,
     terms: Terms,
@@ -75,6 +87,8 @@ struct Plans {
     plain: SecureNetwork,
     /// With a phase ahead; `None` if no layer can have one.
     ahead: Option<SecureNetwork>,
+    /// What a run with one draws, once somebody wants preparations, or why there can be none.
+    draws: OnceLock<Result<Draws, String>>,
 }
 
 impl Plans {
@@ -88,7 +102,24 @@ impl Plans {
         let ahead = plain.can_run_ahead();
         let ahead = ahead.then(|| SecureNetwork::ahead(limits, Arc::clone(graph), mode, price));
         let ahead = ahead.transpose()?;
-        Ok(Self { plain, ahead })
+        let draws = OnceLock::new();
+        Ok(Self {
+            plain,
+            ahead,
+            draws,
+        })
+    }
+
+    /// What a run draws.
+    fn draws(&self, weights: &ServerWeights) -> Result<&Draws, String> {
+        let draws = || {
+            let draws = self.get(true).server_draws(weights);
+            draws.map_err(|error| error.to_string())
+        };
+        self.draws
+            .get_or_init(draws)
+            .as_ref()
+            .map_err(String::clone)
     }
 
     fn get(&self, ahead: bool) -> &SecureNetwork {
@@ -106,6 +137,10 @@ pub struct Served {
     pub mode: Mode,
     /// Whether layers ran ahead of the images, where they could.
     pub ahead: bool,
+    /// Preparations that were made; the images are those that they are for, and nothing was asked about them.
+    pub prepared: u64,
+    /// Whether the runs were from preparations.
+    pub stocked: bool,
     /// Traffic.
     pub comm: Comm,
     /// Wall time of the phases ahead in seconds, the waiting for the client included.
@@ -156,7 +191,15 @@ impl Server {
             fast: plan(Mode::Fast)?,
             options,
             public,
+            shelf: None,
         })
+    }
+
+    /// The same server, which makes preparations for clients and serves images from them.
+    #[must_use]
+    pub fn with_shelf(mut self, shelf: Shelf) -> Self {
+        self.shelf = Some(shelf);
+        self
     }
 
     /// What clients are told of the model.
@@ -219,15 +262,96 @@ impl Server {
         );
         let (seed, begin) = (Seed::new(seed), Instant::now());
         let mut control = Control::open(connection, &self.terms)?;
-        let (wish, network) =
-            control.present(&self.json, &self.offer, |wish| self.network_for(wish))?;
+        let place = |wish: &Wish| {
+            let price = self.extension.price();
+            Place::new(connection, &self.public, wish.mode, price)
+        };
+        let (wish, plans) = control.present(&self.json, &self.offer, |wish| {
+            let plans = self.plans_for(wish)?;
+            if wish.work != Work::Infer {
+                self.check_stock(wish, plans, || place(&wish))?;
+            }
+            Ok(plans)
+        })?;
+        let mut served = Served {
+            images: wish.images,
+            mode: wish.mode,
+            ahead: wish.ahead,
+            prepared: 0,
+            stocked: wish.work == Work::Stocked,
+            comm: Comm::default(),
+            ahead_s: 0.0,
+            seconds: 0.0,
+        };
+        let runs = self.runs(wish.images);
+        match (wish.work, &self.shelf) {
+            (Work::Prepare, Some(shelf)) => {
+                let draws = plans.draws(&self.weights);
+                let bench = Bench {
+                    network: plans.get(true),
+                    draws: draws.expect("they were there when it was granted"),
+                    runs,
+                };
+                let place = (shelf, &place(&wish), self.options.lifetime);
+                let mut session = self.session(connection, &seed)?;
+                let ahead =
+                    |session: &mut Session, images, tell: &mut dyn FnMut(secure::Progress<'_>)| {
+                        bench
+                            .network
+                            .serve_ahead(session, &self.weights, images, tell)
+                    };
+                let session = &mut session;
+                (served.comm, served.ahead_s) =
+                    prepare::server(&mut control, place, &seed, session, &bench, ahead, progress)?;
+                served.prepared = runs;
+            }
+            (Work::Stocked, Some(shelf)) => {
+                let network = plans.get(true);
+                let mut stocked = Stocked::new(control, shelf.clone(), place(&wish));
+                let (seed, price) = (seed.session(), self.extension.price());
+                let mut session = Session::without_pools(connection, seed, price)?;
+                let mut tally = Tally::start(&session, Spent::default());
+                for run in 0..runs {
+                    let stock = stocked.next_named(network)?;
+                    let mut tell =
+                        |step: secure::Progress<'_>| progress(Progress { run, runs, step });
+                    let weights = &self.weights;
+                    tally.add(network.serve_stocked(&mut session, weights, stock, &mut tell)?);
+                }
+                served.comm = tally.finish(&session).0.comm;
+            }
+            (Work::Infer | Work::Prepare | Work::Stocked, _) => {
+                // Nothing more is said on it.
+                drop(control);
+                let network = plans.get(wish.ahead);
+                let spent = self.serve_whole(connection, &seed, network, runs, progress)?;
+                (served.comm, served.ahead_s) = (spent.comm, spent.ahead_s);
+            }
+        }
+        served.seconds = begin.elapsed().as_secs_f64();
+        Ok(served)
+    }
+
+    /// A session with pools.
+    fn session(&self, connection: &Connection, seed: &Seed) -> Result<Session, Error> {
         let background = Background::new(self.extension);
         let extension: &dyn Extension = match self.options.background {
             true => &background,
             false => self.extension,
         };
-        let mut session = Session::establish(connection, seed.session(), extension)?;
-        let runs = self.runs(wish.images);
+        Ok(Session::establish(connection, seed.session(), extension)?)
+    }
+
+    /// Runs with all that belongs to them.
+    fn serve_whole(
+        &self,
+        connection: &Connection,
+        seed: &Seed,
+        network: &SecureNetwork,
+        runs: u64,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Spent, Error> {
+        let mut session = self.session(connection, seed)?;
         session.reserve(traffic::cots(network, runs));
         let mut tally = Tally::start(&session, Spent::default());
         tally.add_set_up(&network.set_up(&mut session)?);
@@ -247,15 +371,7 @@ impl Server {
                 None => network.serve(&mut session, weights, &mut tell)?,
             });
         }
-        let (Spent { comm, ahead_s }, _) = tally.finish(&session);
-        Ok(Served {
-            images: wish.images,
-            mode: wish.mode,
-            ahead: wish.ahead,
-            comm,
-            ahead_s,
-            seconds: begin.elapsed().as_secs_f64(),
-        })
+        Ok(tally.finish(&session).0)
     }
 
     /// Runs of the network for so many images.
@@ -263,21 +379,49 @@ impl Server {
         u64::from(images) * self.public.preprocessing.views() as u64
     }
 
-    /// The network as a client wants it run, or why it does not get it.
-    fn network_for(&self, wish: Wish) -> Result<&SecureNetwork, String> {
-        let (wanted, most) = (wish.images, self.options.max_images);
+    /// The plans of the network for what a client wants, or why it does not get it.
+    fn plans_for(&self, wish: Wish) -> Result<&Plans, String> {
+        let wanted = wish.images;
+        let most = match wish.work {
+            Work::Infer | Work::Stocked => self.options.max_images,
+            Work::Prepare => u32::MAX,
+        };
         if !(1..=most).contains(&wanted) {
             return Err(format!(
                 "{wanted} images in one session; it allows 1 to {most}"
             ));
         }
-        let network = match wish.mode {
+        let plans = match wish.mode {
             Mode::Faithful => &self.faithful,
             Mode::Fast => &self.fast,
         };
-        network
+        plans
             .as_ref()
-            .map(|plans| plans.get(wish.ahead))
             .ok_or_else(|| format!("it does not compute in {} mode", wish.mode))
+    }
+
+    /// Why a client gets no preparations, or no images from them.
+    fn check_stock(
+        &self,
+        wish: Wish,
+        plans: &Plans,
+        place: impl FnOnce() -> Place,
+    ) -> Result<(), String> {
+        let shelf = self.shelf.as_ref();
+        let shelf = shelf.ok_or("it keeps no preparations")?;
+        if wish.work != Work::Prepare {
+            return Ok(());
+        }
+        let (runs, most) = (self.runs(wish.images), self.options.max_prepared);
+        let there = shelf
+            .tokens(&place().owner)
+            .map_err(|error| format!("its store of preparations is not available: {error}"))?;
+        let there = there.len() as u64;
+        if there.saturating_add(runs) > u64::from(most) {
+            return Err(format!(
+                "{runs} preparations more than the {there} that are there; it keeps {most} for a client"
+            ));
+        }
+        plans.draws(&self.weights).map(drop)
     }
 }

@@ -13,7 +13,12 @@ pub(crate) fn cots(network: &SecureNetwork, runs: u64) -> Cots {
 /// The bytes of a session of `runs` runs, in both directions: the set-up, the phases ahead, the runs, and the refills of the
 /// correlations that they draw.
 pub(crate) fn bytes(network: &SecureNetwork, runs: u64, extension: &dyn Extension) -> u64 {
-    let one = network.cost().bytes();
+    let online = network.cost().bytes().saturating_mul(runs);
+    before_bytes(network, runs, extension).saturating_add(online)
+}
+
+/// The same without the runs: what preparations take.
+pub(crate) fn before_bytes(network: &SecureNetwork, runs: u64, extension: &dyn Extension) -> u64 {
     let (ahead, _) = network.ahead_total(runs);
     let once = network.set_up_cost().bytes().saturating_add(ahead);
     let cots = cots(network, runs);
@@ -27,10 +32,7 @@ pub(crate) fn bytes(network: &SecureNetwork, runs: u64, extension: &dyn Extensio
             let set_up = extension.setup_cost(sender);
             [set_up, extension.refill_cost(n, sender)]
         })
-        .fold(
-            one.saturating_mul(runs).saturating_add(once),
-            |sum, cost| sum.saturating_add(cost.bytes()),
-        )
+        .fold(once, |sum, cost| sum.saturating_add(cost.bytes()))
 }
 
 /// For how many of some runs a session runs layers ahead at once. Both parties have the same.

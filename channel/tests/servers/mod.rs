@@ -10,7 +10,7 @@ use channel::{Config, Connection, Error, Listener, ONLINE, Terms, connect};
 
 pub(crate) fn terms() -> Terms {
     Terms {
-        version: 7,
+        version: 8,
         parameters: [1; 32],
         model: None,
     }
@@ -34,7 +34,7 @@ pub(crate) fn hasty() -> Config {
 /// A greeting as it should be: written out here, so that a change of the wire shows.
 pub(crate) fn greeting(kind: u8, body: &[u8]) -> Vec<u8> {
     let mut bytes = b"BLINDRAY".to_vec();
-    bytes.extend(7_u32.to_le_bytes());
+    bytes.extend(8_u32.to_le_bytes());
     bytes.push(kind);
     bytes.extend(u16::try_from(body.len()).expect("short").to_le_bytes());
     bytes.extend(body);

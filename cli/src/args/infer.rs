@@ -51,6 +51,10 @@ pub(crate) struct InferArgs {
     /// Wait in line for at most this many seconds where the server is busy with others.
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) max_wait: u64,
+    /// Where the server is busy, come before all who are not urgent, if it allows that to this client.
+    #[arg(long)]
+    pub(crate) urgent: bool,
+
     /// Accept only the model with this digest (64 hexadecimal digits).
     #[arg(long, value_name = "DIGEST")]
     pub(crate) expect_model: Option<String>,

@@ -57,7 +57,14 @@ pub(crate) fn demo(args: &DemoArgs, ui: Ui) -> Outcome<()> {
         ..Config::default()
     };
     let address = server.address;
-    let mut session = client::dial(&address.to_string(), &[address], &request, &config, ui)?;
+    let mut session = client::dial(
+        &address.to_string(),
+        &[address],
+        &request,
+        &config,
+        None,
+        ui,
+    )?;
     client::run_ahead(&mut session, ui)?;
     let mut report = client::infer(&mut session, &picture, ui)?;
     drop(session);

@@ -48,7 +48,14 @@ fn find(args: &InferArgs, results: &mut Results, ui: Ui) -> Outcome<()> {
     let config = args.config(guard.as_ref().map(|guard| Arc::clone(&guard.guard)));
     let own = guard.as_ref().map(|guard| guard.own);
     let mut trail = Trail::open(args.audit.as_deref(), &args.connect, own)?;
-    let dialed = client::dial(&args.connect, &addresses, &request, &config, ui);
+    let dialed = client::dial(
+        &args.connect,
+        &addresses,
+        &request,
+        &config,
+        guard.as_ref(),
+        ui,
+    );
     let mut session = trail.dialed(dialed)?;
     guard.as_mut().map_or(Ok(()), |guard| guard.remember(ui))?;
     let (model, peer) = (&session.model().name, session.connection().peer());

@@ -5,10 +5,10 @@ use std::path::Path;
 use nets::Model;
 use secure::Algorithms;
 
-use crate::args::PlanArgs;
+use crate::args::{PlanArgs, PlanPreset, Preset};
 use crate::cost::ablation::{Ablation, Settings};
 use crate::cost::estimate::{self, Estimate, Speed};
-use crate::cost::savings;
+use crate::cost::{options, savings};
 use crate::csv;
 use crate::failure::{Failure, Outcome};
 use crate::file::{Named, Outputs};
@@ -151,7 +151,22 @@ fn ours(
         true => estimate::of_phases(&chosen, mode, preset, parameters, speed)?,
     };
     let savings = savings::of_choice(&chosen, algorithms, mode, speed)?;
+    let planned = options::Planned {
+        model,
+        chosen: &chosen,
+        algorithms,
+        // Plans of earlier systems do not come here.
+        preset: match args.preset {
+            PlanPreset::Ot => Preset::Ot,
+            PlanPreset::Auto | PlanPreset::Cryptflow2 | PlanPreset::Cryptflow22022 => Preset::Auto,
+        },
+        objective: args.objective,
+        mode,
+        speed,
+    };
+    let options = planned.alternatives(estimate.run_bytes)?;
     Ok(Estimate {
+        options: Some(options),
         savings: Some(savings),
         ..estimate
     })

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-use channel::{Connection, Error, Listener};
+use channel::{Connection, Error, Listener, TurnedAway};
 use secure::{CpuModel, Mode};
 use serde::Serialize;
 use service::{Served, Server};
@@ -78,11 +78,14 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     let begun = std::thread::scope(|scope| -> Outcome<u64> {
         let mut begun = 0;
         while args.sessions.is_none_or(|most| begun < most) {
-            let connection = match listener.accept(server.terms(), entropy::bytes()?) {
+            let connection = match listener.receive(server.terms(), entropy::bytes()?) {
                 Ok(connection) => connection,
-                Err(Error::ListenerClosed) => break,
-                Err(error) => {
-                    strangers.turn_away(&error);
+                Err(TurnedAway {
+                    error: Error::ListenerClosed,
+                    ..
+                }) => break,
+                Err(turned_away) => {
+                    strangers.turn_away(&turned_away);
                     continue;
                 }
             };
@@ -214,7 +217,7 @@ impl Strangers {
         }
     }
 
-    fn turn_away(&mut self, error: &Error) {
+    fn turn_away(&mut self, turned_away: &TurnedAway) {
         if self.last.is_some_and(|last| last.elapsed() < PAUSE) {
             self.unsaid += 1;
             return;
@@ -224,7 +227,7 @@ impl Strangers {
             n => format!(" (and {n} others before)"),
         };
         self.ui
-            .note(&format!("a client was turned away: {error}{others}"));
+            .note(&format!("a client was turned away: {turned_away}{others}"));
         self.last = Some(Instant::now());
     }
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use service::{Comm, Extension};
 use sharing::default_extension;
 
+use super::options::{self, Alternative};
 use super::savings::{self, Saved};
 use super::wire::Wire;
 use crate::failure::{Failure, Outcome};
@@ -40,6 +41,12 @@ pub(crate) struct Estimate {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) phases: Option<Phases>,
     pub(crate) layers: Vec<Layer>,
+    /// Bytes of an image without keys and without a phase ahead: what savings are shares of.
+    #[serde(skip)]
+    pub(crate) run_bytes: u64,
+    /// What other options would save; as `savings`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) options: Option<Vec<Alternative>>,
     /// What other operators would save; none for an earlier system, and where nobody asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) savings: Option<Vec<Saved>>,
@@ -115,6 +122,7 @@ pub(crate) fn of_phases(
     online.time.network_s += network_s;
     online.time.total_s = phases.ahead_s + phases.online_s;
     online.phases = Some(phases);
+    online.run_bytes = whole.run_bytes;
     Ok(online)
 }
 
@@ -160,6 +168,7 @@ fn of_network(
         )
     };
     let mut estimate = estimate.with_shared_flights(network.cost(), speed, extension);
+    estimate.run_bytes = estimate.comm.total_bytes();
     let keys = network.set_up_cost();
     estimate.comm.setup_client_to_server_bytes = keys.bytes_to_server();
     estimate.comm.setup_server_to_client_bytes = keys.bytes_to_client();
@@ -207,6 +216,8 @@ fn sum(
         time: Time::default(),
         phases: None,
         layers: Vec::with_capacity(plan.len()),
+        run_bytes: 0,
+        options: None,
         savings: None,
     };
     let constants = speed.constants.clone().of_extension(extension);
@@ -350,15 +361,15 @@ impl Estimate {
     }
 
     fn savings(&self) -> String {
-        let comm = &self.comm;
-        let total = comm.client_to_server_bytes
-            + comm.server_to_client_bytes
-            + comm.refill_client_to_server_bytes
-            + comm.refill_server_to_client_bytes;
-        match self.savings.as_deref() {
+        let total = self.run_bytes;
+        let mut text = match self.options.as_deref() {
             None | Some([]) => String::new(),
-            Some(rows) => savings::table(rows, total),
+            Some(rows) => options::table(rows, total),
+        };
+        if let Some(rows @ [_, ..]) = self.savings.as_deref() {
+            text += &savings::table(rows, total);
         }
+        text
     }
 
     fn summary(&self) -> String {

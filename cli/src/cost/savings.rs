@@ -88,7 +88,7 @@ pub(crate) fn table(rows: &[Saved], total: u64) -> String {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share of a whole")]
-fn percent(part: i64, whole: u64) -> String {
+pub(super) fn percent(part: i64, whole: u64) -> String {
     if whole == 0 {
         return String::new();
     }

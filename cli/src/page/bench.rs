@@ -17,22 +17,23 @@ pub(crate) fn of_bench(bench: &Bench) -> String {
         @for words in &bench.warnings { (warning(words)) }
         div class="wide" { table {
             thead { tr {
-                th { "operation" } th { "COTs by" } th {} th class="n" { "CPU, median" } th class="n" { "from – to" }
-                th class="n" { "wall, median" } th class="n" { "from – to" } th class="n" { "online" } th class="n" { "refill" } th class="n" { "flights" }
+                th { "operation" } th { "COTs by" } th {} th class="n" { "CPU time" } th class="n" { "wall time" }
+                th class="n" { "online" } th class="n" { "refill" } th class="n" { "flights" }
             } }
             tbody {
                 @for one in &bench.operations {
                     tr {
-                        td { (one.operation) } td { (one.extension) }
+                        td class="name" { (one.operation) } td { (one.extension) }
                         td class="bar" { (plot::bar(one.cpu_s.median / most.max(f64::MIN_POSITIVE), "a")) }
-                        td class="n" { (format!("{:.2} s", one.cpu_s.median)) } td class="n" { (one.cpu_s.spread()) }
-                        td class="n" { (format!("{:.2} s", one.wall_s.median)) } td class="n" { (one.wall_s.spread()) }
+                        @for seconds in [one.cpu_s, one.wall_s] {
+                            td class="n" { (format!("{:.2} s", seconds.median)) br; span class="sub" { (seconds.spread()) } }
+                        }
                         td class="n" { (bytes(one.online_bytes)) } td class="n" { (bytes(one.refill_bytes)) } td class="n" { (one.flights) }
                     }
                 }
             }
         } }
-        p class="note" { "CPU time is that of both parties together, in steps of 10 ms." }
+        p class="note" { "Medians, and from the least to the most. CPU time is that of both parties together, in steps of 10 ms." }
     };
     let about = format!(
         "Single operations, both parties in one process over loopback; {} of each.",

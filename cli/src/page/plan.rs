@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::{document, exact, layers, plot, traffic, widths};
 use crate::cost::estimate::Estimate;
+use crate::cost::options::Alternative;
 use crate::cost::savings::Saved;
 use crate::cost::wire;
 use crate::text::{bytes, grouped};
@@ -11,13 +12,15 @@ use crate::text::{bytes, grouped};
 /// The page of an estimate.
 pub(crate) fn of_estimate(estimate: &Estimate) -> String {
     let title = format!("What an image costs · {}", estimate.model);
-    let total = estimate.comm.total_bytes();
     let body = html! {
         (facts(estimate))
         (traffic(&estimate.comm, estimate.extension))
         (layers(&estimate.layers, "Time by layer, estimated"))
+        @if let Some(rows) = estimate.options.as_deref().filter(|rows| !rows.is_empty()) {
+            (options(rows, estimate.run_bytes))
+        }
         @if let Some(rows) = estimate.savings.as_deref().filter(|rows| !rows.is_empty()) {
-            (savings(rows, total))
+            (savings(rows, estimate))
         }
     };
     document(
@@ -53,10 +56,33 @@ fn facts(estimate: &Estimate) -> Markup {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a length on paper")]
-fn savings(rows: &[Saved], total: u64) -> Markup {
+fn options(rows: &[Alternative], total: u64) -> Markup {
+    let share = |saved: i64| saved as f64 / total.max(1) as f64;
+    html! {
+        h2 { "What other options would save" }
+        p class="note" { "Each by itself, the largest saving first, with the network as it is." }
+        div class="wide" { table {
+            thead { tr { th { "option" } th {} th class="n" { "traffic" } th class="n" { "saved" } th class="n" { "flights" } th class="n" { "seconds" } } }
+            tbody {
+                @for row in rows {
+                    tr {
+                        td class="name" { (row.option) }
+                        td class="bar" { (plot::bar(share(row.saved_bytes.max(0)), "d")) }
+                        td class="n" { (bytes(row.bytes)) } td class="n" { (format!("{:.1} %", 100.0 * share(row.saved_bytes))) }
+                        td class="n" { (row.flights) } td class="n" { (format!("{:.1}", row.total_s)) }
+                    }
+                }
+            }
+        } }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a length on paper")]
+fn savings(rows: &[Saved], estimate: &Estimate) -> Markup {
+    let total = estimate.run_bytes;
     html! {
         h2 { "What other operators would save" }
-        p class="note" { "Each change by itself, the largest saving first, before the network is trained again." }
+        p class="note" { "Each change by itself, the largest saving first, before the network is trained again" @if estimate.phases.is_some() { ", planned without a phase ahead" } "." }
         div class="wide" { table {
             thead { tr { th { "change" } th class="n" { "layers" } th {} th class="n" { "now" } th class="n" { "after" } th class="n" { "saved, of all" } th class="n" { "flights" } } }
             tbody {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use channel::Waiting;
 use indicatif::ProgressBar;
 
 use super::{Ui, bar};
@@ -28,12 +29,10 @@ impl Queue {
         }
     }
 
-    /// So many clients come before this one.
-    pub(crate) fn reach(&mut self, ahead: u32) {
-        let waiting = match ahead {
-            0 => "waiting: you are next".to_owned(),
-            _ => format!("waiting: {ahead} before you"),
-        };
+    /// Where in line this client is.
+    pub(crate) fn reach(&mut self, place: &Waiting) {
+        let ahead = place.ahead;
+        let waiting = said(ahead, place.wait);
         if self.ui.draws() {
             let line = self
                 .line
@@ -57,10 +56,45 @@ impl Queue {
     }
 }
 
+/// A place and the time until its turn, in words.
+fn said(ahead: u32, wait: Option<Duration>) -> String {
+    let place = match ahead {
+        0 => "you are next".to_owned(),
+        _ => format!("{ahead} before you"),
+    };
+    let wait = wait.map_or_else(
+        || "nobody knows yet for how long".to_owned(),
+        |wait| match wait.as_secs() {
+            seconds @ ..100 => format!("about {seconds} s"),
+            seconds @ ..6000 => format!("about {} min", seconds.div_ceil(60)),
+            seconds => format!("about {} h", seconds.div_ceil(3600)),
+        },
+    );
+    format!("waiting: {place}, {wait}")
+}
+
 impl Drop for Queue {
     fn drop(&mut self) {
         if let Some(line) = &self.line {
             line.finish_and_clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_round_and_never_too_short() {
+        let wait = |seconds| said(2, Some(Duration::from_secs(seconds)));
+        assert_eq!(wait(7), "waiting: 2 before you, about 7 s");
+        assert_eq!(wait(99), "waiting: 2 before you, about 99 s");
+        assert_eq!(wait(121), "waiting: 2 before you, about 3 min");
+        assert_eq!(wait(6001), "waiting: 2 before you, about 2 h");
+        assert_eq!(
+            said(0, None),
+            "waiting: you are next, nobody knows yet for how long"
+        );
     }
 }

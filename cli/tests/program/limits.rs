@@ -67,15 +67,27 @@ fn clients_wait_in_order_and_hear_their_place() {
     let server = Server::start(&["--model", "chestnet", "--parallel", "1"]);
     let first = session(&server);
     let mut second = Waiting::start(&server, &[]);
-    assert_eq!(second.next_note(), "waiting: you are next");
+    assert_eq!(
+        second.next_note(),
+        "waiting: you are next, nobody knows yet for how long"
+    );
     let mut third = Waiting::start(&server, &[]);
-    assert_eq!(third.next_note(), "waiting: 1 before you");
+    assert_eq!(
+        third.next_note(),
+        "waiting: 1 before you, nobody knows yet for how long"
+    );
     // One that leaves the line makes the place of those behind better.
     let mut fourth = Waiting::start(&server, &[]);
-    assert_eq!(fourth.next_note(), "waiting: 2 before you");
+    assert_eq!(
+        fourth.next_note(),
+        "waiting: 2 before you, nobody knows yet for how long"
+    );
     signal("-KILL", third.process.id());
     third.end();
-    assert_eq!(fourth.next_note(), "waiting: 1 before you");
+    assert_eq!(
+        fourth.next_note(),
+        "waiting: 1 before you, nobody knows yet for how long"
+    );
     finish(first);
     for client in [second, fourth] {
         let (code, said) = client.end();
@@ -85,11 +97,34 @@ fn clients_wait_in_order_and_hear_their_place() {
 }
 
 #[test]
+fn after_a_session_those_in_line_hear_how_long_it_may_take_and_whether_they_are_urgent() {
+    let server = Server::start(&["--model", "chestnet", "--parallel", "1"]);
+    let (address, image) = (server.connect(), xray());
+    run(&["infer", "--connect", &address, "--input", text(&image)]);
+    let at_hand = session(&server);
+    let mut waits = Waiting::start(&server, &["--urgent"]);
+    let note = waits.next_note();
+    assert!(
+        note.contains("lets this client wait like any other"),
+        "{note}"
+    );
+    let note = waits.next_note();
+    assert!(note.starts_with("waiting: you are next, about "), "{note}");
+    assert!(note.ends_with(" s"), "{note}");
+    finish(at_hand);
+    let (code, said) = waits.end();
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
 fn a_line_has_its_limits() {
     let server = Server::start(&["--model", "chestnet", "--parallel", "1", "--waiting", "1"]);
     let first = session(&server);
     let mut waits = Waiting::start(&server, &["--max-wait", "2"]);
-    assert_eq!(waits.next_note(), "waiting: you are next");
+    assert_eq!(
+        waits.next_note(),
+        "waiting: you are next, nobody knows yet for how long"
+    );
     let (address, image) = (server.connect(), xray());
     let infer = ["infer", "--connect", &address, "--input", text(&image)];
     fails(&run(&infer), 1, "too many clients wait already");
@@ -103,7 +138,7 @@ fn a_line_has_its_limits() {
     let begin = Instant::now();
     let late = loop {
         let mut late = Waiting::start(&server, &[]);
-        if late.next_note() == "waiting: you are next" {
+        if late.next_note() == "waiting: you are next, nobody knows yet for how long" {
             break late;
         }
         assert!(
@@ -121,7 +156,10 @@ fn who_waits_hears_that_a_server_ends() {
     let mut server = Server::start(&["--model", "chestnet", "--parallel", "1"]);
     let first = session(&server);
     let mut waits = Waiting::start(&server, &[]);
-    assert_eq!(waits.next_note(), "waiting: you are next");
+    assert_eq!(
+        waits.next_note(),
+        "waiting: you are next, nobody knows yet for how long"
+    );
     signal("-INT", server.pid());
     let (code, said) = waits.end();
     assert_eq!(code, Some(1), "{said}");

@@ -98,6 +98,41 @@ fn what_is_planned_is_what_is_measured() {
     );
 }
 
+/// A row of other options is the plan with that option.
+#[test]
+fn other_options_have_their_price() {
+    let model = ["--model", "mobilenet-v3-small", "--network", "20Mbit,30ms"];
+    let model = [&model[..], &SMALL].concat();
+    let report = plan(&model);
+    let rows = report["options"].as_array().expect("rows");
+    let names: Vec<_> = rows
+        .iter()
+        .map(|row| row["option"].as_str().expect("text"))
+        .collect();
+    assert_eq!(names.len(), EXTENSIONS.len() - 1 + 1 + 2, "{names:?}");
+    let without_keys = |report: &Value| {
+        let comm = &report["comm"];
+        let keys = [
+            "setup_client_to_server_bytes",
+            "setup_server_to_client_bytes",
+        ];
+        traffic(report) - keys.map(|key| number(comm, key)).iter().sum::<u64>()
+    };
+    let now = without_keys(&report).cast_signed();
+    let mut saved = Vec::new();
+    for row in rows {
+        let option: Vec<&str> = row["option"].as_str().expect("text").split(' ').collect();
+        let other = plan(&[&model[..], &option].concat());
+        assert_eq!(number(row, "bytes"), without_keys(&other), "{option:?}");
+        assert_eq!(number(row, "flights"), number(&other["comm"], "flights"));
+        assert_eq!(row["total_s"], other["time"]["total_s"]);
+        let difference = row["saved_bytes"].as_i64().expect("bytes");
+        assert_eq!(difference, now - without_keys(&other).cast_signed());
+        saved.push(difference);
+    }
+    assert!(saved.is_sorted_by(|a, b| a >= b), "{saved:?}");
+}
+
 #[test]
 fn other_operators_have_their_price() {
     let args = ["--model", "squeezenet", "--preset", "ot"];

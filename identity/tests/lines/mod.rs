@@ -281,7 +281,7 @@ fn raw(guard: &Tls, address: std::net::SocketAddr) -> Guarded {
 /// A greeting, as it is on the wire.
 fn greeting(kind: u8, body: &[u8]) -> Vec<u8> {
     let mut bytes = b"BLINDRAY".to_vec();
-    bytes.extend(7_u32.to_le_bytes());
+    bytes.extend(8_u32.to_le_bytes());
     bytes.push(kind);
     bytes.extend(u16::try_from(body.len()).expect("short").to_le_bytes());
     bytes.extend(body);
@@ -305,13 +305,13 @@ fn hear(wire: &dyn Wire, count: usize) -> Vec<u8> {
 /// A client's first connection, which says how many there are to be. The server is asked to accept it in this call.
 pub(crate) fn raw_session(guard: &Tls, address: std::net::SocketAddr, lanes: u8) -> RawSession {
     let line = raw(guard, address);
-    let body = [&[1; 32][..], &[0; 33], &[2; 16], &[lanes]].concat();
+    let body = [&[1; 32][..], &[0; 33], &[2; 16], &[lanes, 0]].concat();
     write_all(&*line.wire, &greeting(1, &body), &[200]).expect("written");
     // The id as both parties compute it, from what the server will say.
     let mut hasher = blake3::Hasher::new_derive_key("Blindray 2026 channel session id");
     hasher.update(&[2; 16]);
     hasher.update(&[1; 16]);
-    hasher.update(&7_u32.to_le_bytes());
+    hasher.update(&8_u32.to_le_bytes());
     hasher.update(&[1; 32]);
     hasher.update(&[0; 33]);
     hasher.update(&line.binding);

@@ -111,11 +111,13 @@ fn requests_that_are_none() {
         b"{}",
         br#"{"mode":"faithful"}"#,
         br#"{"mode":"faithful","images":1}"#,
-        br#"{"mode":"faithful","images":1,"ahead":1}"#,
-        br#"{"mode":"exact","images":1,"ahead":false}"#,
-        br#"{"mode":"faithful","images":-1,"ahead":false}"#,
-        br#"{"mode":"faithful","images":4294967296,"ahead":false}"#,
-        br#"{"mode":"faithful","images":1,"ahead":false,"more":0}"#,
+        br#"{"mode":"faithful","images":1,"ahead":false}"#,
+        br#"{"mode":"faithful","images":1,"ahead":false,"work":"rest"}"#,
+        br#"{"mode":"faithful","images":1,"ahead":1,"work":"infer"}"#,
+        br#"{"mode":"exact","images":1,"ahead":false,"work":"infer"}"#,
+        br#"{"mode":"faithful","images":-1,"ahead":false,"work":"infer"}"#,
+        br#"{"mode":"faithful","images":4294967296,"ahead":false,"work":"infer"}"#,
+        br#"{"mode":"faithful","images":1,"ahead":false,"work":"infer","more":0}"#,
         &[0xff; 100],
         &[b'['; 4096],
     ] {
@@ -296,11 +298,11 @@ fn flipped_bytes_of_the_conversation() {
         let findings = run(&SERVER, &Request::default(), ends).1;
         findings.expect("it infers")[0].views.clone()
     };
-    let public = 97 + presentation().len() as u64;
-    let said_by_client = (0..97 + 8 + 30).step_by(3);
+    let public = 98 + presentation().len() as u64;
+    let said_by_client = (0..98 + 8 + 30).step_by(3);
     let said_by_server = (0..105)
         .step_by(5)
-        .chain((105..public + 8 + 10).step_by(97));
+        .chain((106..public + 8 + 10).step_by(97));
     let harm = Harm::Flip(0x20);
     let ways = said_by_client
         .map(|at| (Role::Client, at))

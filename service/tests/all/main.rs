@@ -5,6 +5,7 @@ mod audit;
 mod common;
 mod hostile;
 mod measuring;
+mod prepared;
 mod refusals;
 mod sessions;
 mod vanishing;

@@ -32,11 +32,11 @@ fn a_line_that_is_cut() {
     let public = MODEL.public.to_json().len() as u64;
     let cuts = [
         // The greeting, the request; the greeting, the public part, the extension.
-        (CONTROL, Role::Client, vec![0, 50, 97, 104, 111]),
+        (CONTROL, Role::Client, vec![0, 50, 98, 105, 112]),
         (
             CONTROL,
             Role::Server,
-            vec![0, 50, 97, 105, 105 + public / 2, 105 + public, 121 + public],
+            vec![0, 50, 98, 106, 106 + public / 2, 106 + public, 122 + public],
         ),
         (ONLINE, Role::Client, vec![0, 1, 100, 200]),
         (ONLINE, Role::Server, vec![0, 1, 100, 200]),

@@ -90,7 +90,7 @@ impl Strangers {
         let mut control = connection.open(CONTROL).expect("it opens");
         control.recv_frame(1 << 20).expect("the public part");
         control.recv_frame(1 << 12).expect("the extension");
-        let request = br#"{"mode":"faithful","images":1,"ahead":false}"#;
+        let request = br#"{"mode":"faithful","images":1,"ahead":false,"work":"infer"}"#;
         control.send_frame(request).expect("it listens");
         control.flush().expect("it listens");
         control.recv_frame(100).expect("an answer");

@@ -16,7 +16,7 @@ use crate::cost::machine::Machine;
 use crate::cost::wire;
 use crate::entropy;
 use crate::failure::Outcome;
-use crate::identity::known_file;
+use crate::identity::{ClientGuard, known_file};
 use crate::link::resolve;
 use crate::report::traffic_of;
 use crate::text::{bytes, hex};
@@ -79,10 +79,10 @@ pub(super) fn look(
     let guard = match args.link.insecure {
         true => None,
         // Files and options that are wrong were told above.
-        false => Some(args.key.client(&args.trust, server, ui)?.guard),
+        false => Some(args.key.client(&args.trust, server, ui)?),
     };
     let config = Config {
-        guard,
+        guard: guard.as_ref().map(|guard| Arc::clone(&guard.guard)),
         max_wait: PATIENCE,
         ..args.link.config()
     };
@@ -94,7 +94,7 @@ pub(super) fn look(
     let connection = match connection {
         Ok(connection) => connection,
         Err(error) => {
-            said.push(unreached(server, &error.into(), ahead));
+            said.push(unreached(server, &error.into(), guard.as_ref(), ahead));
             return Ok(None);
         }
     };
@@ -112,15 +112,20 @@ pub(super) fn look(
     match Line::measure(&connection, &request) {
         Ok(line) => way(server, &line, said).map(Some),
         Err(error) => {
-            said.push(unmeasured(server, &error));
+            said.push(unmeasured(server, &error, guard.as_ref()));
             Ok(None)
         }
     }
 }
 
 /// Nobody answers, or not as a server of ours that knows this client.
-fn unreached(server: &str, error: &Error, ahead: Option<u32>) -> Check {
-    let cause = no_session(server, error, ahead);
+fn unreached(
+    server: &str,
+    error: &Error,
+    guard: Option<&ClientGuard>,
+    ahead: Option<u32>,
+) -> Check {
+    let cause = no_session(server, error, guard, ahead);
     if let Error::Transport(channel::Error::Unreachable { .. }) = error {
         let advice = "is it on an address that others reach (`serve --listen 0.0.0.0:PORT`), and does every firewall between let this port through?";
         return Check::fault("server", cause, advice);
@@ -152,13 +157,13 @@ fn how_known(server: &str, args: &DoctorArgs) -> &'static str {
     }
 }
 
-fn unmeasured(server: &str, error: &Error) -> Check {
+fn unmeasured(server: &str, error: &Error, guard: Option<&ClientGuard>) -> Check {
     let advice = match error {
         Error::Incompatible(_) => "both ends need the same release of this program",
         Error::PeerMisbehaved { .. } => "its provider's log says more; it may be another release",
         _ => "try again; if it stays, ask its provider what its log says",
     };
-    Check::fault("session", no_session(server, error, None), advice)
+    Check::fault("session", no_session(server, error, guard, None), advice)
 }
 
 fn way(server: &str, line: &Line, said: &mut Vec<Check>) -> Outcome<Way> {

@@ -1,0 +1,290 @@
+//! A client that knows what a server offers, and has asked for nothing yet.
+
+use std::collections::VecDeque;
+use std::net::ToSocketAddrs;
+use std::sync::Arc;
+use std::time::Instant;
+
+use channel::{Config, Connection, Role, Waiting};
+use nets::PublicModel;
+use ot::{Background, CotPrice, Extension};
+use secure::SecureNetwork;
+use sharing::Session;
+
+use crate::control::{Control, Wish, Work};
+use crate::error::cleaned;
+use crate::seed::Seed;
+use crate::shelf::{Place, Shelf};
+use crate::stocked::Stocked;
+use crate::tally::{Spent, Tally};
+use crate::{Client, Error, Prepared, Progress, Request, traffic};
+
+/// A server whose model and OT extension are known, and checked against a [`Request`]; nothing was asked of it yet. It waits no longer than
+/// its time-out.
+pub struct Meeting {
+    pub(crate) connection: Connection,
+    pub(crate) control: Control,
+    pub(crate) model: PublicModel,
+    pub(crate) extension: &'static dyn Extension,
+    pub(crate) request: Request,
+    pub(crate) seed: Seed,
+    pub(crate) begin: Instant,
+}
+
+impl std::fmt::Debug for Meeting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Meeting")
+            .field("connection", &self.connection)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Meeting {
+    /// Connects to a server over TCP; see [`Client::dial_in_line`].
+    ///
+    /// # Errors
+    /// As [`Client::over`], and [`Error::Transport`] if nobody answers at the address.
+    pub fn dial(
+        address: impl ToSocketAddrs,
+        config: &Config,
+        request: &Request,
+        seed: [u8; 32],
+        waiting: &mut dyn FnMut(Waiting),
+    ) -> Result<Self, Error> {
+        let (seed, begin) = (Seed::new(seed), Instant::now());
+        let (terms, entropy) = (request.terms(), seed.entropy());
+        let connection = channel::connect_in_line(address, &terms, config, entropy, waiting)?;
+        Self::start(connection, request, seed, begin)
+    }
+
+    /// The same over a connection that is there already; see [`Client::over`].
+    ///
+    /// # Errors
+    /// As [`Client::over`].
+    ///
+    /// # Panics
+    /// As [`Client::over`].
+    pub fn over(connection: Connection, request: &Request, seed: [u8; 32]) -> Result<Self, Error> {
+        Self::start(connection, request, Seed::new(seed), Instant::now())
+    }
+
+    fn start(
+        connection: Connection,
+        request: &Request,
+        seed: Seed,
+        begin: Instant,
+    ) -> Result<Self, Error> {
+        assert_eq!(
+            connection.role(),
+            Role::Client,
+            "a client was given the server's end of a connection: give it the other end, which `channel::connect` \
+             returns, or `Connection::over` with `Role::Client`"
+        );
+        let mut control = Control::open(&connection, &request.terms())?;
+        let model = control.meet(request.expect)?;
+        let extension = control.extension(request.extensions)?;
+        Ok(Self {
+            connection,
+            control,
+            model,
+            extension,
+            request: *request,
+            seed,
+            begin,
+        })
+    }
+
+    /// What the server offers.
+    #[must_use]
+    pub const fn model(&self) -> &PublicModel {
+        &self.model
+    }
+
+    /// The connection.
+    #[must_use]
+    pub const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The OT extension, which the server chose.
+    #[must_use]
+    pub const fn extension(&self) -> &'static dyn Extension {
+        self.extension
+    }
+
+    /// For how many images a shelf has preparations that are still good: for this server, its model, and runs in the mode of the request.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn prepared(&self, shelf: &Shelf) -> Result<u64, Error> {
+        let runs = shelf.tokens(&self.place().owner)?.len() as u64;
+        Ok(runs / self.views())
+    }
+
+    /// Asks for a session without preparations; see [`Client::over`].
+    ///
+    /// # Errors
+    /// As [`Client::over`].
+    pub fn begin(mut self) -> Result<Client, Error> {
+        let network = self.plan(self.request.ahead)?;
+        let runs = self.runs();
+        self.allow(traffic::bytes(&network, runs, self.extension))?;
+        self.ask(self.request.ahead, Work::Infer)?;
+        let mut session = self.session()?;
+        session.reserve(traffic::cots(&network, runs));
+        let mut tally = Tally::start(&session, Spent::default());
+        tally.add_set_up(&network.set_up(&mut session)?);
+        let (before, _) = tally.finish(&session);
+        Ok(self.client(session, network, before, None))
+    }
+
+    /// Asks for a session whose runs are from preparations of a shelf. Of the protocols it has only what depends on the image; it makes no
+    /// correlations and no keys.
+    ///
+    /// Each run takes a preparation, which is deleted durably at both parties before anything of the run is said. Where the session fails, that
+    /// of the run under way is lost, and the others are left.
+    ///
+    /// # Errors
+    /// As [`Client::over`]; [`Error::NotPrepared`] if there are too few preparations for the images of the request; [`Error::Store`].
+    pub fn begin_prepared(mut self, shelf: &Shelf) -> Result<Client, Error> {
+        let (wanted, there) = (u64::from(self.request.images), self.prepared(shelf)?);
+        if there < wanted {
+            return Err(Error::NotPrepared { wanted, there });
+        }
+        let network = self.plan(true)?;
+        self.allow(network.cost().bytes().saturating_mul(self.runs()))?;
+        self.ask(true, Work::Stocked)?;
+        let (seed, price) = (self.seed.session(), self.price());
+        let session = Session::without_pools(&self.connection, seed, price)?;
+        let place = self.place();
+        Ok(self.client(session, network, Spent::default(), Some((shelf, place))))
+    }
+
+    /// Makes preparations for the images of the request and puts them on a shelf, as the server does on its own. The phase ahead runs for
+    /// as many images at once as there is room for.
+    ///
+    /// `progress` is told before each layer of the phases ahead, and before each preparation.
+    ///
+    /// # Errors
+    /// As [`Client::over`]; [`Error::Store`]; [`Error::Local`] if the preparations would be too large. What is on the shelf by then stays there.
+    pub fn prepare(
+        self,
+        shelf: &Shelf,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Prepared, Error> {
+        crate::prepare::client(self, shelf, progress)
+    }
+
+    pub(crate) fn views(&self) -> u64 {
+        self.model.preprocessing.views() as u64
+    }
+
+    /// Runs of the network for the images of the request.
+    pub(crate) fn runs(&self) -> u64 {
+        u64::from(self.request.images) * self.views()
+    }
+
+    pub(crate) fn price(&self) -> CotPrice {
+        self.extension.price()
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        Place::new(
+            &self.connection,
+            &self.model,
+            self.request.mode,
+            self.price(),
+        )
+    }
+
+    pub(crate) fn plan(&self, ahead: bool) -> Result<SecureNetwork, Error> {
+        let (limits, mode) = (&self.request.limits, self.request.mode);
+        let graph = Arc::new(self.model.graph.clone());
+        let plan = match ahead {
+            true => SecureNetwork::ahead,
+            false => SecureNetwork::within,
+        };
+        // The graph is the server's, and so is the fault.
+        let network = plan(limits, graph, mode, self.price()).map_err(|e| match e {
+            secure::Error::TooLarge { .. } => Error::Local(e),
+            e => Error::peer(&format!("the server's model cannot be computed: {e}")),
+        })?;
+        let homomorphic = network.homomorphic();
+        if let Some(layer) = homomorphic.filter(|_| !self.request.homomorphic) {
+            let layer = cleaned(layer);
+            return Err(Error::Homomorphic { layer });
+        }
+        Ok(network)
+    }
+
+    /// Whether the session may take so many bytes.
+    pub(crate) fn allow(&self, planned: u64) -> Result<(), Error> {
+        match self.request.max_traffic.filter(|&most| most < planned) {
+            Some(allowed) => Err(Error::TooMuchTraffic { planned, allowed }),
+            None => Ok(()),
+        }
+    }
+
+    /// Says what is wanted of the server.
+    pub(crate) fn say(&mut self, ahead: bool, work: Work) -> Result<(), Error> {
+        let Request { mode, images, .. } = self.request;
+        self.control.want(Wish {
+            mode,
+            images,
+            ahead,
+            work,
+        })
+    }
+
+    /// Says it, and hears whether it is granted.
+    fn ask(&mut self, ahead: bool, work: Work) -> Result<(), Error> {
+        self.say(ahead, work)?;
+        self.control.hear()
+    }
+
+    /// A session with pools.
+    pub(crate) fn session(&self) -> Result<Session, Error> {
+        let background = Background::new(self.extension);
+        let pools: &dyn Extension = match self.request.background {
+            true => &background,
+            false => self.extension,
+        };
+        Ok(Session::establish(
+            &self.connection,
+            self.seed.session(),
+            pools,
+        )?)
+    }
+
+    fn client(
+        self,
+        session: Session,
+        network: SecureNetwork,
+        before: Spent,
+        stocked: Option<(&Shelf, Place)>,
+    ) -> Client {
+        let Self {
+            control,
+            connection,
+            model,
+            extension,
+            request,
+            begin,
+            ..
+        } = self;
+        let stocked = stocked.map(|(shelf, place)| Stocked::new(control, shelf.clone(), place));
+        Client {
+            ahead: VecDeque::new(),
+            stocked,
+            before,
+            connection,
+            session: Some(session),
+            network,
+            model,
+            extension,
+            request,
+            left: request.images,
+            setup_s: begin.elapsed().as_secs_f64(),
+        }
+    }
+}

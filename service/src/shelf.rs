@@ -1,0 +1,164 @@
+//! Where a party keeps its preparations.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use channel::{Connection, Digest, Role};
+use nets::PublicModel;
+use ot::CotPrice;
+use secure::Mode;
+use zeroize::Zeroizing;
+
+use crate::seed::Salts;
+use crate::terms::{WIRE_VERSION, terms};
+use crate::{ClientKey, Error, Lot, Owner, Store, Token};
+
+/// Where a party keeps its preparations: a store, and the key under which they are sealed before the store sees them. Clones are the same
+/// shelf.
+///
+/// A preparation is bound to both parties, the model, and the plan: everything that decides which correlations a run draws. It is taken from
+/// the store at most once, which deletes it durably before anything is done with it.
+#[derive(Clone)]
+pub struct Shelf {
+    store: Arc<dyn Store>,
+    key: Arc<sealed::Key>,
+    clock: fn() -> u64,
+}
+
+impl fmt::Debug for Shelf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shelf")
+            .field("store", &self.store)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The purpose of sealed preparations, by party.
+const fn purpose(role: Role) -> &'static str {
+    match role {
+        Role::Server => "Blindray preparation, server",
+        Role::Client => "Blindray preparation, client",
+    }
+}
+
+impl Shelf {
+    /// A shelf in a store, by the clock of the system.
+    #[must_use]
+    pub fn new(store: Arc<dyn Store>, key: sealed::Key) -> Self {
+        Self::with_clock(store, key, || {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH);
+            since.map_or(0, |since| since.as_secs())
+        })
+    }
+
+    /// The same with another clock, which gives Unix seconds.
+    #[must_use]
+    pub fn with_clock(store: Arc<dyn Store>, key: sealed::Key, clock: fn() -> u64) -> Self {
+        let key = Arc::new(key);
+        Self { store, key, clock }
+    }
+
+    /// The preparations of an owner that are still good, the earliest to expire first.
+    pub(crate) fn tokens(&self, owner: &Owner) -> Result<Vec<Token>, Error> {
+        Ok(self.store.tokens(owner, (self.clock)())?)
+    }
+
+    /// Puts a preparation aside; durable when it returns.
+    pub(crate) fn put(
+        &self,
+        place: &Place,
+        token: Token,
+        lifetime: u64,
+        bytes: Zeroizing<Vec<u8>>,
+        salts: &mut Salts,
+    ) -> Result<(), Error> {
+        let now = (self.clock)();
+        // What has expired makes room.
+        self.store.purge(now)?;
+        let (purpose, context) = (purpose(place.role), place.context(token));
+        let sealed = sealed::seal(&self.key, purpose, &context, salts.next(), &bytes);
+        drop(bytes);
+        let lot = Lot {
+            token,
+            owner: place.owner,
+            expires: now.saturating_add(lifetime),
+            sealed: &sealed,
+        };
+        Ok(self.store.put(&lot)?)
+    }
+
+    /// Takes a preparation out: deleted durably when it returns, and still sealed. `None` if it is not there, or not good any more.
+    pub(crate) fn take(&self, place: &Place, token: Token) -> Result<Option<Taken>, Error> {
+        let now = (self.clock)();
+        let sealed = self.store.take(&token, &place.owner, now)?;
+        Ok(sealed.map(|sealed| Taken { token, sealed }))
+    }
+
+    /// Takes out the first that nobody else has taken, if there is one.
+    pub(crate) fn take_any(&self, place: &Place) -> Result<Option<Taken>, Error> {
+        for token in self.tokens(&place.owner)? {
+            if let Some(taken) = self.take(place, token)? {
+                return Ok(Some(taken));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What was taken, in the clear.
+    pub(crate) fn open(&self, place: &Place, taken: Taken) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let (purpose, context) = (purpose(place.role), place.context(taken.token));
+        Ok(sealed::open(&self.key, purpose, &context, &taken.sealed)?)
+    }
+}
+
+/// A preparation that is in no store any more.
+pub(crate) struct Taken {
+    pub(crate) token: Token,
+    sealed: Vec<u8>,
+}
+
+/// Which preparations a session is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    role: Role,
+    pub(crate) owner: Owner,
+}
+
+impl Place {
+    /// Those of this party with the peer of a connection, for a model, a mode and a price of correlations.
+    pub(crate) fn new(
+        connection: &Connection,
+        model: &PublicModel,
+        mode: Mode,
+        price: CotPrice,
+    ) -> Self {
+        let peer = connection.peer_identity().map(|peer| peer.key);
+        Self {
+            role: connection.role(),
+            owner: Owner {
+                peer: ClientKey(peer.unwrap_or_default()),
+                model: model.digest(),
+                plan: plan_digest(&model.to_json(), mode, price),
+            },
+        }
+    }
+
+    /// What a sealed preparation opens for alone.
+    fn context(&self, token: Token) -> Vec<u8> {
+        let Owner { peer, model, plan } = self.owner;
+        [&peer.0[..], &model, &plan, &token.0].concat()
+    }
+}
+
+/// The digest of all that decides what a run draws: the graph with its algorithms, mode, price of correlations, the constants of the
+/// protocols, and their version.
+fn plan_digest(json: &[u8], mode: Mode, price: CotPrice) -> Digest {
+    let mut hasher = blake3::Hasher::new_derive_key("Blindray 2026 plan of a preparation");
+    hasher.update(&WIRE_VERSION.to_le_bytes());
+    hasher.update(&terms(None).parameters);
+    hasher.update(&price.as_millibits().to_le_bytes());
+    hasher.update(&[u8::from(mode == Mode::Fast)]);
+    hasher.update(json);
+    hasher.finalize().into()
+}

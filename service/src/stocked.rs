@@ -1,0 +1,75 @@
+//! Runs from preparations: which one is next, and that it serves once.
+
+use channel::Role;
+use secure::{SecureNetwork, Stock};
+
+use crate::Error;
+use crate::control::Control;
+use crate::shelf::{Place, Shelf, Taken};
+
+/// Where the preparations of a session come from.
+pub(crate) struct Stocked {
+    control: Control,
+    shelf: Shelf,
+    place: Place,
+}
+
+impl std::fmt::Debug for Stocked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stocked")
+            .field("shelf", &self.shelf)
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Stocked {
+    pub(crate) fn new(control: Control, shelf: Shelf, place: Place) -> Self {
+        Self {
+            control,
+            shelf,
+            place,
+        }
+    }
+
+    /// Client: the preparation of the next run. It is deleted here before the server hears its name, and the server has deleted its own when
+    /// this returns. Whatever happens in between, neither is used a second time.
+    pub(crate) fn next(&mut self, network: &SecureNetwork) -> Result<Stock, Error> {
+        let taken = self.shelf.take_any(&self.place)?;
+        let (wanted, there) = (1, 0);
+        let taken = taken.ok_or(Error::NotPrepared { wanted, there })?;
+        self.control.name(taken.token)?;
+        // Meanwhile the server takes its own.
+        let stock = self.opened(network, Role::Client, taken);
+        self.control.hear()?;
+        stock
+    }
+
+    /// Server: the preparation that the client names. What is not there, not this client's, or was used before is refused, and the
+    /// session ends.
+    pub(crate) fn next_named(&mut self, network: &SecureNetwork) -> Result<Stock, Error> {
+        let token = self.control.named()?;
+        match self.shelf.take(&self.place, token) {
+            Ok(Some(taken)) => {
+                self.control.grant()?;
+                self.opened(network, Role::Server, taken)
+            }
+            Ok(None) => {
+                let reason = "it has no such preparation for this client, model and plan: it was used before, has expired, or was never made";
+                self.control
+                    .refuse(reason.to_owned())
+                    .map(|never| match never {})
+            }
+            Err(error) => {
+                let reason = "its store of preparations is not available".to_owned();
+                let _ = self.control.refuse(reason);
+                Err(error)
+            }
+        }
+    }
+
+    fn opened(&self, network: &SecureNetwork, role: Role, taken: Taken) -> Result<Stock, Error> {
+        let bytes = self.shelf.open(&self.place, taken)?;
+        Ok(network.open_stock(role, bytes)?)
+    }
+}

@@ -1,0 +1,660 @@
+//! Preparations: made in one session, used in another, once.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use channel::{Connection, Memory, ONLINE, Relay, Way};
+use nets::{Crops, Model};
+use service::{
+    Charge, Client, ClientKey, Error, Findings, Lot, Meeting, MemoryStore, Mode, Owner, Prepared,
+    Quota, Request, Served, Server, ServerOptions, Shelf, Store, StoreError, Token, Usage, Verdict,
+};
+use testkit::run_over;
+
+use crate::common::{Counter, clear, encrypted, line, model, picture, server};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A store that can be made to fail, remembers what was put, and counts what was given out.
+#[derive(Debug, Default)]
+struct Watched {
+    inner: MemoryStore,
+    put: Mutex<Vec<(Token, Owner, u64, Vec<u8>)>>,
+    taken: Mutex<BTreeMap<[u8; 16], usize>>,
+    /// Calls that succeed before all fail; `usize::MAX` for never.
+    good: AtomicUsize,
+}
+
+impl Watched {
+    fn new() -> Arc<Self> {
+        let watched = Self::default();
+        watched.good.store(usize::MAX, Ordering::Relaxed);
+        Arc::new(watched)
+    }
+
+    fn call(&self) -> Result<(), StoreError> {
+        let good = self.good.load(Ordering::Relaxed);
+        if good == 0 {
+            let what = "the disk is full".to_owned();
+            return Err(StoreError::Unavailable { what });
+        }
+        if good != usize::MAX {
+            self.good.store(good - 1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Lots that are there.
+    fn lots(&self) -> u64 {
+        self.inner.stock(0).expect("it is in memory").lots
+    }
+
+    /// Puts all back that ever was there, as a thief of disks would.
+    fn restore(&self) {
+        for (token, owner, expires, sealed) in self.put.lock().expect("no panic").iter() {
+            let _ = self.inner.put(&Lot {
+                token: *token,
+                owner: *owner,
+                expires: *expires,
+                sealed,
+            });
+        }
+    }
+
+    fn most_taken(&self) -> usize {
+        let taken = self.taken.lock().expect("no panic");
+        taken.values().copied().max().unwrap_or(0)
+    }
+}
+
+impl Store for Watched {
+    fn put(&self, lot: &Lot<'_>) -> Result<(), StoreError> {
+        self.call()?;
+        self.inner.put(lot)?;
+        let kept = (lot.token, lot.owner, lot.expires, lot.sealed.to_vec());
+        self.put.lock().expect("no panic").push(kept);
+        Ok(())
+    }
+
+    fn take(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.call()?;
+        let taken = self.inner.take(token, owner, now)?;
+        if taken.is_some() {
+            *self
+                .taken
+                .lock()
+                .expect("no panic")
+                .entry(token.0)
+                .or_default() += 1;
+        }
+        Ok(taken)
+    }
+
+    fn tokens(&self, owner: &Owner, now: u64) -> Result<Vec<Token>, StoreError> {
+        self.call()?;
+        self.inner.tokens(owner, now)
+    }
+
+    fn purge(&self, now: u64) -> Result<u64, StoreError> {
+        self.call()?;
+        self.inner.purge(now)
+    }
+
+    fn stock(&self, now: u64) -> Result<service::Stock, StoreError> {
+        self.inner.stock(now)
+    }
+
+    fn charge(
+        &self,
+        client: &ClientKey,
+        charge: &Charge,
+        quota: &Quota,
+        now: u64,
+    ) -> Result<Verdict, StoreError> {
+        self.inner.charge(client, charge, quota, now)
+    }
+
+    fn usage(&self, client: &ClientKey, now: u64) -> Result<Usage, StoreError> {
+        self.inner.usage(client, now)
+    }
+}
+
+fn shelf(store: &Arc<Watched>, key: u8) -> Shelf {
+    let store = Arc::clone(store) as Arc<dyn Store>;
+    Shelf::with_clock(store, sealed::Key::new([key; 32]), now)
+}
+
+/// The clock of all shelves here.
+static CLOCK: AtomicU64 = AtomicU64::new(1_000_000);
+
+fn now() -> u64 {
+    CLOCK.load(Ordering::Relaxed)
+}
+
+/// Both parties with their stores.
+struct Pair {
+    model: Model,
+    server: Server,
+    stores: [Arc<Watched>; 2],
+    client: Shelf,
+    seeds: AtomicU64,
+}
+
+impl Pair {
+    fn new(model: Model) -> Self {
+        let stores = [(); 2].map(|()| Watched::new());
+        Self {
+            server: server(&model).with_shelf(shelf(&stores[0], 1)),
+            client: shelf(&stores[1], 2),
+            model,
+            stores,
+            seeds: AtomicU64::new(1),
+        }
+    }
+
+    /// A fresh seed, as every session has.
+    fn seed(&self) -> [u8; 32] {
+        let number = self.seeds.fetch_add(1, Ordering::Relaxed);
+        let mut seed = [9; 32];
+        seed[..8].copy_from_slice(&number.to_le_bytes());
+        seed
+    }
+
+    fn prepare_over(
+        &self,
+        ends: (Connection, Connection),
+        request: &Request,
+    ) -> (Result<Served, Error>, Result<Prepared, Error>) {
+        let (one, other) = (self.seed(), self.seed());
+        run_over(
+            ends,
+            |connection| self.server.serve(&connection, one, &mut |_| {}),
+            |connection| {
+                Meeting::over(connection, request, other)?.prepare(&self.client, &mut |_| {})
+            },
+        )
+    }
+
+    fn prepare(&self, images: u32) -> (Served, Prepared) {
+        let (served, prepared) = self.prepare_over(line(PATIENCE).pair(), &asked(images));
+        (served.expect("it serves"), prepared.expect("it prepares"))
+    }
+
+    fn infer_over(
+        &self,
+        ends: (Connection, Connection),
+        request: &Request,
+    ) -> (Result<Served, Error>, Result<Vec<Findings>, Error>) {
+        let (one, other) = (self.seed(), self.seed());
+        run_over(
+            ends,
+            |connection| self.server.serve(&connection, one, &mut |_| {}),
+            |connection| {
+                let meeting = Meeting::over(connection, request, other)?;
+                let mut client = meeting.begin_prepared(&self.client)?;
+                assert!(client.is_prepared());
+                let numbers = 0..u8::try_from(request.images).expect("few images");
+                let found = numbers.map(|number| client.infer(&picture(number), &mut |_| {}));
+                found.collect()
+            },
+        )
+    }
+
+    fn infer(&self, images: u32) -> (Result<Served, Error>, Result<Vec<Findings>, Error>) {
+        self.infer_over(line(PATIENCE).pair(), &asked(images))
+    }
+
+    fn lots(&self) -> [u64; 2] {
+        [0, 1].map(|party| self.stores[party].lots())
+    }
+
+    /// No preparation was given out twice at either party.
+    fn check(&self) {
+        assert!(self.stores.iter().all(|store| store.most_taken() <= 1));
+    }
+}
+
+fn asked(images: u32) -> Request {
+    Request {
+        images,
+        ..Request::default()
+    }
+}
+
+fn small() -> Pair {
+    Pair::new(encrypted(&model(Crops::Centre)))
+}
+
+#[test]
+fn findings_are_those_of_the_integer_network_and_nothing_is_left_to_make() {
+    for model in [encrypted(&model(Crops::Centre)), model(Crops::Centre)] {
+        let pair = Pair::new(model);
+        let (served, prepared) = pair.prepare(2);
+        assert_eq!((served.prepared, served.stocked), (2, false));
+        assert_eq!((prepared.images, prepared.runs), (2, 2));
+        assert_eq!(served.comm, prepared.comm);
+        assert_eq!(
+            prepared.comm.client_to_server_bytes + prepared.comm.server_to_client_bytes,
+            0
+        );
+        assert!(prepared.comm.refill_bytes() > 0);
+        assert_eq!(pair.lots(), [2, 2]);
+        // One session, and then another one.
+        for images in [1, 1] {
+            let (served, found) = pair.infer(images);
+            let (served, found) = (served.expect("it serves"), found.expect("it infers"));
+            assert!(served.stocked && served.prepared == 0);
+            assert_eq!(found[0].views, clear(&pair.model, 0));
+            let comm = found[0].comm;
+            assert_eq!(comm, served.comm);
+            assert_eq!(
+                comm.refill_bytes() + comm.setup_bytes() + comm.ahead_bytes(),
+                0
+            );
+        }
+        assert_eq!(pair.lots(), [0, 0]);
+        pair.check();
+    }
+}
+
+/// What passes on the online stream is what is counted, and what is planned; no other stream is used but the conversation.
+#[test]
+fn online_bytes_are_counted_and_planned() {
+    let pair = small();
+    pair.prepare(2);
+    let counter = Arc::new(Counter::default());
+    let memory = Memory {
+        relay: Some(Arc::clone(&counter) as Arc<dyn Relay>),
+        ..line(PATIENCE)
+    };
+    let (served, found) = pair.infer_over(memory.pair(), &asked(2));
+    assert!(served.is_ok());
+    let found = found.expect("it infers");
+    let up: u64 = found.iter().map(|f| f.comm.client_to_server_bytes).sum();
+    let down: u64 = found.iter().map(|f| f.comm.server_to_client_bytes).sum();
+    let counts = counter.0.lock().expect("no panic").clone();
+    let online = [false, true].map(|server| counts[&(ONLINE, server)]);
+    assert_eq!(online, [up, down]);
+    assert!(
+        counts
+            .keys()
+            .all(|&(stream, _)| stream == ONLINE || stream == 3)
+    );
+    let layers = found[0].layers.iter();
+    let of_layers: u64 = layers
+        .map(|l| l.client_to_server_bytes + l.server_to_client_bytes)
+        .sum();
+    assert_eq!(2 * of_layers, up + down);
+}
+
+#[test]
+fn each_view_of_an_image_has_a_preparation_of_its_own() {
+    let pair = Pair::new(encrypted(&model(Crops::Ten)));
+    let (served, prepared) = pair.prepare(1);
+    assert_eq!((served.prepared, prepared.runs), (10, 10));
+    assert_eq!(pair.lots(), [10, 10]);
+    let (served, found) = pair.infer(1);
+    assert!(served.is_ok());
+    assert_eq!(found.expect("it infers")[0].views, clear(&pair.model, 0));
+    assert_eq!(pair.lots(), [0, 0]);
+    // There is room for 16.
+    pair.prepare(1);
+    let (served, prepared) = pair.prepare_over(line(PATIENCE).pair(), &asked(1));
+    for error in [served.expect_err("full"), prepared.expect_err("full")] {
+        let told = error.to_string();
+        assert_eq!(
+            told,
+            "the server refused: 10 preparations more than the 10 that are there; it keeps 16 for a client"
+        );
+    }
+}
+
+#[test]
+fn fast_runs_have_preparations_of_their_own() {
+    let pair = small();
+    pair.prepare(1);
+    let fast = Request {
+        mode: Mode::Fast,
+        ..asked(1)
+    };
+    let (served, found) = pair.infer_over(line(PATIENCE).pair(), &fast);
+    assert!(served.is_err());
+    let told = found.expect_err("of another mode");
+    assert!(
+        matches!(
+            told,
+            Error::NotPrepared {
+                wanted: 1,
+                there: 0
+            }
+        ),
+        "{told}"
+    );
+    let (served, prepared) = pair.prepare_over(line(PATIENCE).pair(), &fast);
+    assert!(served.is_ok() && prepared.is_ok());
+    let (served, found) = pair.infer_over(line(PATIENCE).pair(), &fast);
+    assert!(served.is_ok() && found.is_ok());
+    assert_eq!(pair.lots(), [1, 1]);
+}
+
+#[test]
+fn without_a_shelf_nothing_is_prepared() {
+    let mut pair = small();
+    pair.server = server(&pair.model);
+    let (served, prepared) = pair.prepare_over(line(PATIENCE).pair(), &asked(1));
+    for error in [served.expect_err("none"), prepared.expect_err("none")] {
+        assert_eq!(
+            error.to_string(),
+            "the server refused: it keeps no preparations"
+        );
+    }
+    let (served, found) = pair.infer(1);
+    assert!(served.is_err() && matches!(found, Err(Error::NotPrepared { .. })));
+}
+
+const GONE: &str = "the server refused: it has no such preparation for this client, model and plan: it was used before, has expired, or was never made";
+
+/// A client that puts back what it has used is refused.
+#[test]
+fn a_preparation_serves_once() {
+    let pair = small();
+    pair.prepare(1);
+    assert!(pair.infer(1).1.is_ok());
+    pair.stores[1].restore();
+    assert_eq!(pair.lots(), [0, 1]);
+    let (served, found) = pair.infer(1);
+    for error in [served.expect_err("used"), found.expect_err("used")] {
+        assert_eq!(error.to_string(), GONE);
+    }
+    // Nor does the client keep it.
+    assert_eq!(pair.lots(), [0, 0]);
+}
+
+/// What one side has and the other has not is refused, and gone.
+#[test]
+fn a_preparation_of_one_side_alone_is_refused_and_deleted() {
+    let pair = small();
+    pair.prepare(2);
+    let (token, owner) = {
+        let put = pair.stores[0].put.lock().expect("no panic");
+        (put[0].0, put[0].1)
+    };
+    assert!(
+        pair.stores[0]
+            .inner
+            .take(&token, &owner, now())
+            .expect("in memory")
+            .is_some()
+    );
+    let (served, found) = pair.infer(1);
+    assert_eq!(served.expect_err("none").to_string(), GONE);
+    assert_eq!(found.expect_err("none").to_string(), GONE);
+    assert_eq!(pair.lots(), [1, 1]);
+    assert!(pair.infer(1).1.is_ok());
+    pair.check();
+}
+
+/// Of two clients with one preparation, one gets its finding.
+#[test]
+fn two_clients_with_one_preparation() {
+    for _ in 0..4 {
+        let pair = small();
+        pair.prepare(1);
+        let copy = Watched::new();
+        copy.put
+            .lock()
+            .expect("no panic")
+            .clone_from(&pair.stores[1].put.lock().expect("no panic"));
+        copy.restore();
+        let other = shelf(&copy, 2);
+        let outcomes = std::thread::scope(|scope| {
+            let sessions = [&pair.client, &other].map(|shelf| {
+                let pair = &pair;
+                scope.spawn(move || {
+                    let (one, two) = (pair.seed(), pair.seed());
+                    run_over(
+                        line(PATIENCE).pair(),
+                        |connection| pair.server.serve(&connection, one, &mut |_| {}),
+                        |connection| {
+                            let meeting = Meeting::over(connection, &asked(1), two)?;
+                            meeting
+                                .begin_prepared(shelf)?
+                                .infer(&picture(0), &mut |_| {})
+                        },
+                    )
+                })
+            });
+            sessions.map(|session| session.join().expect("no panic").1)
+        });
+        let [good, bad] =
+            [true, false].map(|ok| outcomes.iter().filter(|o| o.is_ok() == ok).count());
+        assert_eq!((good, bad), (1, 1));
+        for outcome in outcomes {
+            match outcome {
+                Ok(found) => assert_eq!(found.views, clear(&pair.model, 0)),
+                Err(error) => assert_eq!(error.to_string(), GONE),
+            }
+        }
+        assert_eq!(pair.lots(), [0, 0]);
+        pair.check();
+    }
+}
+
+/// Another process of the same client has taken the last one between looking and asking.
+#[test]
+fn the_last_one_may_be_gone() {
+    let pair = small();
+    pair.prepare(1);
+    let (one, two) = (pair.seed(), pair.seed());
+    let (served, found) = run_over(
+        line(PATIENCE).pair(),
+        |connection| pair.server.serve(&connection, one, &mut |_| {}),
+        |connection| -> Result<Findings, Error> {
+            let meeting = Meeting::over(connection, &asked(1), two)?;
+            let mut client: Client = meeting.begin_prepared(&pair.client)?;
+            assert!(pair.infer(1).1.is_ok());
+            client.infer(&picture(0), &mut |_| {})
+        },
+    );
+    assert!(served.is_err());
+    assert!(matches!(
+        found,
+        Err(Error::NotPrepared {
+            wanted: 1,
+            there: 0
+        })
+    ));
+    pair.check();
+}
+
+/// A wrong key, or bytes that changed: an error that says so, and nothing is left.
+#[test]
+fn what_does_not_open_is_gone() {
+    let pair = small();
+    pair.prepare(1);
+    let (one, two) = (pair.seed(), pair.seed());
+    let other_key = shelf(&pair.stores[1], 3);
+    let (served, found) = run_over(
+        line(PATIENCE).pair(),
+        |connection| pair.server.serve(&connection, one, &mut |_| {}),
+        |connection| -> Result<Findings, Error> {
+            let meeting = Meeting::over(connection, &asked(1), two)?;
+            meeting
+                .begin_prepared(&other_key)?
+                .infer(&picture(0), &mut |_| {})
+        },
+    );
+    assert!(served.is_err());
+    let told = found.expect_err("another key").to_string();
+    assert_eq!(
+        told,
+        "a preparation does not open: it was sealed with another key, or for another purpose"
+    );
+    assert_eq!(pair.lots(), [0, 0]);
+}
+
+/// A store that fails at its n-th call: an error at the party that has it, and nothing is ever used twice or wrong.
+#[test]
+fn a_store_that_fails_ends_the_session_and_nothing_else() {
+    for party in 0..2 {
+        let (mut prepared, mut used) = (false, false);
+        for good in 0.. {
+            let pair = small();
+            pair.stores[party].good.store(good, Ordering::Relaxed);
+            let (served, made) = pair.prepare_over(line(Duration::from_secs(5)).pair(), &asked(1));
+            prepared = made.is_ok() && served.is_ok();
+            if !prepared {
+                assert!(served.is_err() && made.is_err());
+                let told = if party == 0 {
+                    served.expect_err("full")
+                } else {
+                    made.expect_err("full")
+                };
+                assert!(told.to_string().contains("the disk is full"), "{told}");
+            } else {
+                let (served, found) =
+                    pair.infer_over(line(Duration::from_secs(5)).pair(), &asked(1));
+                used = found.is_ok() && served.is_ok();
+                if let Ok(found) = &found {
+                    assert_eq!(found[0].views, clear(&pair.model, 0));
+                }
+            }
+            // When it works again, whatever was left serves once or is refused.
+            pair.stores[party].good.store(usize::MAX, Ordering::Relaxed);
+            while pair.lots()[1] > 0 {
+                if let Ok(found) = pair.infer(1).1 {
+                    assert_eq!(found[0].views, clear(&pair.model, 0));
+                }
+            }
+            pair.check();
+            if used {
+                break;
+            }
+            assert!(good < 20);
+        }
+        assert!(prepared && used);
+    }
+}
+
+/// Ends a line for both parties once so many bytes of the conversation or of the protocol have passed.
+struct CutAt {
+    stream: u32,
+    left: Mutex<u64>,
+}
+
+impl Relay for CutAt {
+    fn pass(&self, way: Way, _offset: u64, bytes: &mut [u8]) -> usize {
+        let mut left = self.left.lock().expect("no panic");
+        if way.stream != self.stream {
+            return if *left == 0 { 0 } else { bytes.len() };
+        }
+        let passed = usize::try_from(*left)
+            .unwrap_or(usize::MAX)
+            .min(bytes.len());
+        *left -= passed as u64;
+        passed
+    }
+}
+
+/// The line is cut after every so many bytes, in a session that prepares and in one that uses: what both have then works, what one has
+/// is refused, nothing is used twice, and no finding is wrong.
+#[test]
+fn lines_that_break_anywhere_lose_a_preparation_at_most() {
+    let cut = |stream, left| Memory {
+        relay: Some(Arc::new(CutAt {
+            stream,
+            left: Mutex::new(left),
+        })),
+        ..line(Duration::from_millis(300))
+    };
+    let counter = Arc::new(Counter::default());
+    let pair = small();
+    let counted = Memory {
+        relay: Some(Arc::clone(&counter) as Arc<dyn Relay>),
+        ..line(PATIENCE)
+    };
+    let (_, made) = pair.prepare_over(counted.pair(), &asked(1));
+    made.expect("it prepares");
+    let total = |stream| -> u64 {
+        let counts = counter.0.lock().expect("no panic");
+        counts
+            .iter()
+            .filter(|((s, _), _)| *s == stream)
+            .map(|(_, n)| n)
+            .sum()
+    };
+    let (control, mut broken) = (total(3), [0, 0]);
+    // The last messages of the conversation: the preparation's name, and that the client has it.
+    for left in (0..16).map(|k| control - 1 - 9 * k) {
+        let pair = small();
+        let (_, made) = pair.prepare_over(cut(3, left).pair(), &asked(1));
+        broken[0] += usize::from(made.is_err());
+        assert!(pair.lots()[0] <= 1 && pair.lots()[1] <= 1);
+        while pair.lots()[1] > 0 {
+            if let Ok(found) = pair.infer(1).1 {
+                assert_eq!(found[0].views, clear(&pair.model, 0));
+            }
+        }
+        pair.check();
+    }
+    let mut places = vec![];
+    places.extend((0..10).map(|k| (3, control - 200 + 25 * k)));
+    places.extend([0, 1, 40, 200, 600].map(|left| (ONLINE, left)));
+    for (stream, left) in places {
+        let pair = small();
+        pair.prepare(2);
+        let (_, found) = pair.infer_over(cut(stream, left).pair(), &asked(1));
+        broken[1] += usize::from(found.is_err());
+        // At least the other one is left.
+        assert!(pair.lots().iter().all(|&lots| lots >= 1));
+        while pair.lots()[1] > 0 {
+            if let Ok(found) = pair.infer(1).1 {
+                assert_eq!(found[0].views, clear(&pair.model, 0));
+            }
+        }
+        pair.check();
+    }
+    assert!(broken.iter().all(|&n| n >= 5), "{broken:?}");
+}
+
+/// Both parties go by their own clocks.
+#[test]
+fn what_has_expired_is_not_used() {
+    let pair = small();
+    let options = ServerOptions {
+        lifetime: 100,
+        ..ServerOptions::default()
+    };
+    let (public, weights) = (pair.model.public.clone(), pair.model.weights.clone());
+    let server = Server::new(public, weights, options).expect("it can be served");
+    let late = |store: &Arc<Watched>, key| {
+        let store = Arc::clone(store) as Arc<dyn Store>;
+        Shelf::with_clock(store, sealed::Key::new([key; 32]), || now() + 100)
+    };
+    let mut pair = Pair {
+        server: server.with_shelf(shelf(&pair.stores[0], 1)),
+        ..pair
+    };
+    pair.prepare(1);
+    let early = pair.client.clone();
+    pair.client = late(&pair.stores[1], 2);
+    let (_, found) = pair.infer(1);
+    assert!(matches!(
+        found,
+        Err(Error::NotPrepared {
+            wanted: 1,
+            there: 0
+        })
+    ));
+    // The client's clock is behind.
+    pair.client = early;
+    let (public, weights) = (pair.model.public.clone(), pair.model.weights.clone());
+    let server = Server::new(public, weights, options).expect("it can be served");
+    pair.server = server.with_shelf(late(&pair.stores[0], 1));
+    let (served, found) = pair.infer(1);
+    assert_eq!(served.expect_err("late").to_string(), GONE);
+    assert_eq!(found.expect_err("late").to_string(), GONE);
+    assert_eq!(pair.lots()[1], 0);
+}
