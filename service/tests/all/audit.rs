@@ -382,7 +382,7 @@ fn a_torn_line_is_put_aside() {
     eleven_lines(&path);
     let whole = fs::read(&path).expect("the log");
     let last = lines(&path).pop().expect("a line").len();
-    for left in 1..last {
+    for left in (1..last).step_by(13) {
         fs::write(&path, &whole[..whole.len() - last + left]).expect("written");
         let audit = open(&path);
         let torn = &whole[whole.len() - last..][..left];
