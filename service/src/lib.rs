@@ -19,7 +19,9 @@ mod tally;
 mod terms;
 mod traffic;
 
-pub use audit::{Audit, AuditError, AuditEvent, AuditLink, Broken, Chain, Ended, Party};
+pub use audit::{
+    Audit, AuditError, AuditEvent, AuditLink, AuditedStore, Broken, Chain, Ended, Party,
+};
 pub use client::{Client, Request};
 pub use error::Error;
 pub use findings::{Comm, Finding, Findings, Times};
