@@ -2,6 +2,7 @@
 
 mod ahead;
 mod common;
+mod fair;
 mod hostile;
 mod refusals;
 mod sessions;
