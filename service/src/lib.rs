@@ -28,7 +28,7 @@ pub use findings::{Comm, Finding, Findings, Times};
 pub use measure::Line;
 pub use meeting::Meeting;
 pub use modes::Modes;
-pub use prepare::Prepared;
+pub use prepare::{Preparation, Prepared};
 pub use progress::Progress;
 pub use server::{Served, Server, ServerOptions};
 pub use shelf::Shelf;

@@ -55,7 +55,10 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     let digest = model.public.digest();
     let public = model.public.opened(args.open.into());
     let public = public.map_err(|error| Failure::input(format!("--open: {error}")))?;
-    let server = Server::new(public, model.weights, options).map_err(Failure::input)?;
+    let mut server = Server::new(public, model.weights, options).map_err(Failure::input)?;
+    if let Some(shelf) = args.shelf.serve()?.filter(|_| args.max_prepared > 0) {
+        server = server.with_shelf(shelf);
+    }
     let guard = match args.link.insecure {
         true => None,
         false => Some(args.key.server(&args.trust, ui)?),
@@ -241,10 +244,19 @@ fn session(connection: &Connection, server: &Server, ui: Ui) -> bool {
     let serve = |seed| Ok(server.serve(connection, seed, &mut |_| {})?);
     match entropy::bytes().and_then(serve) {
         Ok(Served {
-            images, seconds, ..
+            images,
+            seconds,
+            prepared,
+            stocked,
+            ..
         }) => {
             let images = counted(images as usize, "image");
-            ui.note(&format!("{peer}: {images} in {seconds:.2} s"));
+            let how = match (prepared, stocked) {
+                (0, false) => "",
+                (0, true) => ", prepared before,",
+                _ => " prepared",
+            };
+            ui.note(&format!("{peer}: {images}{how} in {seconds:.2} s"));
             true
         }
         Err(failure) => {
