@@ -6,6 +6,8 @@ mod bad_input;
 mod dicom;
 mod end_to_end;
 #[cfg(unix)]
+mod faults;
+#[cfg(unix)]
 mod files;
 mod first;
 mod hostile_peer;
