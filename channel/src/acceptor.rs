@@ -72,7 +72,7 @@ fn greet(
     let deadline = Deadline::after(registry.config.handshake_timeout);
     let unknown = |error| TurnedAway::unknown(peer, error);
     let mut greeter = pass(&registry.config, Role::Server, stream, deadline).map_err(unknown)?;
-    let identity = greeter.identity.clone();
+    let identity = greeter.identity.clone().map(Box::new);
     let known = |error| TurnedAway {
         peer: Some(peer),
         identity: identity.clone(),

@@ -100,7 +100,10 @@ impl Listener {
             taken,
             session: AtomicBool::new(false),
         });
-        let (peer, identity) = (Some(caller.peer), caller.greeter.identity.clone());
+        let (peer, identity) = (
+            Some(caller.peer),
+            caller.greeter.identity.clone().map(Box::new),
+        );
         let met = self.meet(caller, seat, terms, entropy);
         met.map_err(|error| TurnedAway {
             peer,
@@ -239,13 +242,13 @@ pub struct Busy {
 
 /// With whom a [`Listener`] did not come to a session, and why.
 #[derive(Debug, thiserror::Error)]
-#[error("{}{error}", Who(peer.as_ref(), identity.as_ref()))]
+#[error("{}{error}", Who(peer.as_ref(), identity.as_deref()))]
 #[non_exhaustive]
 pub struct TurnedAway {
     /// Where the client is; none if this is about the listener.
     pub peer: Option<SocketAddr>,
     /// Who it is, where a guard found out.
-    pub identity: Option<PeerIdentity>,
+    pub identity: Option<Box<PeerIdentity>>,
     /// Why.
     #[source]
     pub error: Error,

@@ -71,7 +71,7 @@ impl Caller {
         self.tell(&Hello::Refusal(refusal), version);
         TurnedAway {
             peer: Some(self.peer),
-            identity: self.greeter.identity,
+            identity: self.greeter.identity.map(Box::new),
             error: Error::NotAdmitted { reason },
         }
     }

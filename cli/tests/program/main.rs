@@ -10,6 +10,8 @@ mod dicom;
 mod doctor;
 mod end_to_end;
 #[cfg(unix)]
+mod faults;
+#[cfg(unix)]
 mod files;
 mod first;
 mod hostile_peer;
