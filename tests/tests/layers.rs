@@ -52,6 +52,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "secure",
         ],
     ),
+    ("store", &["service"]),
     (
         "cli",
         &[
@@ -69,6 +70,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "identity",
             "sealed",
             "service",
+            "store",
         ],
     ),
     ("testkit", &["ring-arith", "channel", "sharing", "linear"]),
