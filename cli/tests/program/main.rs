@@ -27,6 +27,8 @@ mod pages;
 mod plan;
 #[cfg(unix)]
 mod sealing;
+#[cfg(unix)]
+mod serving;
 mod shell;
 mod support;
 mod terminal;

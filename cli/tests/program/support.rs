@@ -144,6 +144,8 @@ pub(crate) struct Server {
     said: String,
     pub(crate) address: SocketAddr,
     pub(crate) digest: String,
+    /// Where it says how it is, if it does.
+    pub(crate) status: Option<SocketAddr>,
 }
 
 impl Server {
@@ -176,6 +178,9 @@ impl Server {
             process,
             address: word("listening").parse().expect("address"),
             digest: word("digest").to_owned(),
+            status: hello["status"]
+                .as_str()
+                .map(|address| address.parse().expect("address")),
         }
     }
 
