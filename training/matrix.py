@@ -178,7 +178,21 @@ def said(errors):
     return (lines or errors.splitlines() or ["nothing"])[-1]
 
 
-def trial(args, name, exporter, files):
+class Built:
+    """The network that was built last: both exporters take it."""
+
+    name, net, images = None, None, None
+
+    def of(self, name, files):
+        if name != self.name:
+            self.name, self.net = None, None
+            images = torch.stack([tensor(np.asarray(Image.open(f))) for f in files])
+            self.images = nn.functional.interpolate(images, size_of(name), mode="bilinear", antialias=True)
+            self.name, self.net = name, build(name, self.images)
+        return self.net, self.images
+
+
+def trial(args, name, exporter, files, built):
     """One network through one exporter."""
     record = {"network": name, "exporter": exporter}
     folder = args.out / "onnx" / name
@@ -186,17 +200,14 @@ def trial(args, name, exporter, files):
     if not file.exists():
         reference.unlink(missing_ok=True)  # of weights that are gone
         folder.mkdir(parents=True, exist_ok=True)
-        images = torch.stack([tensor(np.asarray(Image.open(f))) for f in files])
-        images = nn.functional.interpolate(images, size_of(name), mode="bilinear", antialias=True)
         begin = time.time()
         try:
-            net = build(name, images)
+            net, images = built.of(name, files)
             export(net, exporter, images[:1], file)
         except Exception as error:  # whatever the exporter says
             return record | {"exporter_failed": f"{type(error).__name__}: {error}"[:500]}
         record["export_s"] = round(time.time() - begin, 1)
         images[0].numpy().tofile(image)
-        del net
     x = np.fromfile(image, np.float32).reshape(1, 3, size_of(name), size_of(name))
     if not reference.exists():
         session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
@@ -312,7 +323,7 @@ def main():
         picture = natural(rng, 320)
         if not file.exists():
             Image.fromarray(picture).save(file)
-    results = args.out / "results.jsonl"
+    results, built = args.out / "results.jsonl", Built()
     models = torchvision.models
     networks = models.list_models(module=models)
     parameters = {n: models.get_model_weights(n).DEFAULT.meta["num_params"] for n in networks}
@@ -325,7 +336,7 @@ def main():
             came = before and outcome(before) in ("imported", "read")
             if done and not args.again and (came or not args.failed) or before and not done and not came and not args.again and not args.failed:
                 continue
-            record = trial(args, name, exporter, files)
+            record = trial(args, name, exporter, files, built)
             with results.open("a") as file:
                 file.write(json.dumps(record) + "\n")
             print(name, exporter, outcome(record), record.get("difference"), record.get("refused") or record.get("not_imported") or "", flush=True)

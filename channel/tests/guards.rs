@@ -3,15 +3,11 @@
 mod badges;
 mod servers;
 
-use std::io::{IoSlice, IoSliceMut};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use channel::{
-    Config, Connection, Error, Guard, GuardError, Guarded, Listener, PeerIdentity, Ready, Role,
-    Terms, Wire, connect,
-};
+use channel::{Config, Connection, Error, Guard, Guarded, Listener, Role, Terms, Wire, connect};
 
 use badges::{Badge, Unwelcome, badge};
 use servers::{listener, say, serves, terms};

@@ -4,6 +4,7 @@ mod check;
 mod import;
 mod infer;
 mod plan;
+mod prepare;
 mod serve;
 mod shell;
 
@@ -19,8 +20,9 @@ use crate::sealing::SealArgs;
 
 pub(crate) use self::check::{DoctorArgs, PsArgs};
 pub(crate) use self::import::ImportArgs;
-pub(crate) use self::infer::InferArgs;
+pub(crate) use self::infer::{InferArgs, Prepared};
 pub(crate) use self::plan::{BenchArgs, PlanArgs};
+pub(crate) use self::prepare::PrepareArgs;
 pub(crate) use self::serve::{LogFormat, LogLevel, QuotaArgs, ServeArgs};
 pub(crate) use self::shell::{CompletionsArgs, ManArgs};
 
@@ -61,6 +63,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  blindray infer --connect localhost:7700 --input xray.jpeg\n  blindray infer --connect localhost:7700 --input images/ *.dcm --json   # a folder, and files\n  blindray infer --connect model.example:7700 --input xray.png --trust SHA256:…   # for the first time: from then on its key is known\n  blindray infer --connect localhost:7700 --input xray.png --public net.public.json   # only from a server of exactly this model\n  blindray infer --connect localhost:7700 --input xray.png --public net.public.json --open top   # the same, from one that opens the class alone\n  blindray infer --connect localhost:7700 --input xray.png --max-traffic 500MB --max-wait 60   # or not at all\n  blindray infer --connect localhost:7700 --input xray.png --extension softspoken   # or not at all\n  blindray infer --connect [::1]:7700 --input xray.png --connections 4   # over four TCP connections"
     )]
     Infer(InferArgs),
+    /// Do all of future inferences that does not depend on the images, and keep it: the client's side.
+    #[command(
+        after_help = "Examples:\n  blindray prepare --connect localhost:7700 --images 4\n  blindray prepare --connect localhost:7700 --stock 8 --keep-going   # in the background, as long as it runs\n  blindray infer --connect localhost:7700 --input xray.png   # uses one of them, if there is one\n\nA preparation is for one image, this server, its model as it is now, and one mode. It is kept at both sides, encrypted, is used once, and expires after the days that the server says."
+    )]
+    Prepare(PrepareArgs),
     /// Make or show the key by which others know this party.
     #[command(
         subcommand,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use channel::{Config, Error as Cause, Role, Waiting};
 use images::Image;
-use service::{Client, Error, Progress, Request};
+use service::{Client, Error, Meeting, Progress, Request};
 
 use crate::entropy;
 use crate::failure::{Failure, Outcome};
@@ -13,15 +13,15 @@ use crate::report::{Layer, Report, accepted, unlike, widths};
 use crate::text::{bytes, hex};
 use crate::ui::{Bar, Ui};
 
-/// A session with the server at one of the addresses, which are those of `name`.
-pub(crate) fn dial(
+/// A server at one of the addresses, which are those of `name`, that is known and was not asked for anything yet.
+pub(crate) fn meet(
     name: &str,
     addresses: &[SocketAddr],
     request: &Request,
     config: &Config,
     guard: Option<&ClientGuard>,
     ui: Ui,
-) -> Outcome<Client> {
+) -> Outcome<Meeting> {
     let mut queue = ui.queue();
     let mut as_others = config.urgent;
     let mut waiting = |place: Waiting| {
@@ -33,10 +33,28 @@ pub(crate) fn dial(
         queue.reach(&place);
     };
     let seed = entropy::bytes()?;
-    let session = Client::dial_in_line(addresses, config, request, seed, &mut waiting);
+    let met = Meeting::dial(addresses, config, request, seed, &mut waiting);
     let last = queue.ahead();
     drop(queue);
-    session.map_err(|error| Failure::Run(no_session(name, &error, guard, last)))
+    met.map_err(|error| Failure::Run(no_session(name, &error, guard, last)))
+}
+
+/// A session with the server at one of the addresses, which are those of `name`.
+pub(crate) fn dial(
+    name: &str,
+    addresses: &[SocketAddr],
+    request: &Request,
+    config: &Config,
+    guard: Option<&ClientGuard>,
+    ui: Ui,
+) -> Outcome<Client> {
+    let met = meet(name, addresses, request, config, guard, ui)?;
+    met.begin().map_err(|error| refused(name, &error))
+}
+
+/// Why a server that was met does not begin.
+pub(crate) fn refused(name: &str, error: &Error) -> Failure {
+    Failure::Run(no_session(name, error, None, None))
 }
 
 /// Why there is no session, and what to do about it. `ahead` is the last place in line, if there was one.
@@ -90,6 +108,9 @@ pub(crate) fn no_session(
         (Error::Homomorphic { .. }, _) => format!(
             "{name}: {error}; nothing was asked of it: leave out --preset ot, or ask its provider for `serve --preset ot`"
         ),
+        (Error::NotPrepared { .. }, _) => format!(
+            "{name}: {error} with --prepared only; nothing was asked of it: make some with `blindray prepare --connect {name}`"
+        ),
         (Error::Refused { .. }, _) => format!("{name}: {error}"),
         _ => format!("no session with a server at {name}: {error}"),
     }
@@ -111,7 +132,7 @@ pub(crate) fn run_ahead(client: &mut Client, ui: Ui) -> Outcome<()> {
     Ok(())
 }
 
-fn show(bar: &Bar, image: &str, progress: &Progress<'_>) {
+pub(crate) fn show(bar: &Bar, image: &str, progress: &Progress<'_>) {
     let done = (progress.layers_done(), progress.layers());
     let phase = if progress.step.ahead {
         "ahead"
@@ -129,6 +150,9 @@ fn runs_of(client: &Client, images: u32) -> u64 {
 /// The bytes of the runs of the next image, with the refills that they cause.
 fn next_image(client: &Client) -> u64 {
     let (network, extension) = (client.network(), client.extension());
+    if client.is_prepared() {
+        return network.cost().bytes().saturating_mul(runs_of(client, 1));
+    }
     let all = runs_of(client, client.request().images);
     let before = all - runs_of(client, client.images_left());
     let now = runs_of(client, 1);
@@ -172,6 +196,7 @@ pub(crate) fn infer(client: &mut Client, image: &Image, ui: Ui) -> Outcome<Repor
         show(&bar, &which, &progress);
     })?;
     drop(bar);
+    let prepared_left = client.prepared_left()?;
     let model = client.model();
     Ok(Report {
         model: model.name.clone(),
@@ -197,6 +222,8 @@ pub(crate) fn infer(client: &mut Client, image: &Image, ui: Ui) -> Outcome<Repor
         clipped: None,
         exact: None,
         deviation: None,
+        preparation: found.preparation,
+        prepared_left,
         comm: Some(found.comm),
         time: found.time,
         layers: found.layers.iter().map(Layer::from).collect(),

@@ -101,7 +101,7 @@ pub(crate) fn known_file() -> Outcome<PathBuf> {
     beside("known_servers")
 }
 
-fn beside(name: &str) -> Outcome<PathBuf> {
+pub(crate) fn beside(name: &str) -> Outcome<PathBuf> {
     let folder = machine::own_file().and_then(|file| Some(file.parent()?.to_owned()));
     let folder = folder.ok_or_else(|| {
         Failure::input("neither XDG_CONFIG_HOME nor HOME is set: say where with --identity FILE")

@@ -23,6 +23,7 @@ mod report;
 mod results;
 mod sealing;
 mod settings;
+mod shelf;
 mod text;
 mod ui;
 
@@ -45,6 +46,7 @@ pub fn run() -> ExitCode {
         Command::Demo(args) => commands::demo(args, ui),
         Command::Serve(args) => commands::serve(args, ui),
         Command::Infer(args) => commands::infer(args, ui),
+        Command::Prepare(args) => commands::prepare(args, ui),
         Command::Identity(command) => commands::identity(command, ui),
         Command::Audit(command) => commands::audit(command, ui),
         Command::Clear(args) => commands::clear(args, ui),

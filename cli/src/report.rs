@@ -7,9 +7,9 @@ use images::Image;
 use nets::{IntGraph, IntOp, PublicModel};
 use secure::{LayerReport, SecureNetwork};
 use serde::Serialize;
-use service::{Comm, Extension, Finding, Times};
+use service::{Comm, Extension, Finding, Preparation, Times};
 
-use crate::text::{Side, Table, bytes, put};
+use crate::text::{Side, Table, bytes, counted, put};
 
 /// The result for one image.
 #[derive(Clone, Debug, Serialize)]
@@ -52,6 +52,12 @@ pub(crate) struct Report {
     /// Largest distance of a probability from the float network's (only where both were computed).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) deviation: Option<f64>,
+    /// What the preparations of this image had taken when they were made, if it was computed from these; not in `comm` and `time`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) preparation: Option<Preparation>,
+    /// For how many images there are preparations left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) prepared_left: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) comm: Option<Comm>,
     pub(crate) time: Times,
@@ -319,6 +325,23 @@ impl Report {
                 line,
                 format_args!("traffic: {}", traffic(comm, self.extension)),
             );
+        }
+        if let (Some(spent), Some(comm)) = (&self.preparation, &self.comm) {
+            let both = spent.bytes() + comm.total_bytes();
+            put(
+                line,
+                format_args!(
+                    "prepared before: {} in {:.2} s; with it {} in {:.2} s",
+                    bytes(spent.bytes()),
+                    spent.seconds,
+                    bytes(both),
+                    spent.seconds + self.time.total_s
+                ),
+            );
+        }
+        if let Some(left) = self.prepared_left {
+            let left = counted(usize::try_from(left).unwrap_or(usize::MAX), "image");
+            put(line, format_args!("preparations left: for {left}"));
         }
         let time = self.time;
         let ahead = match time.ahead_s > 0.0 {

@@ -120,6 +120,8 @@ impl ServeArgs {
             modes: modes.unwrap_or_default(),
             extension: self.extension.on(self.network.network),
             background: self.background,
+            max_prepared: self.max_prepared,
+            lifetime: self.prepared_days * 86_400,
             ..ServerOptions::default()
         }
     }

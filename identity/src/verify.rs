@@ -15,7 +15,8 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::{
-    DigitallySignedStruct, DistinguishedName, Error as TlsError, RootCertStore, SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error as TlsError, RootCertStore,
+    SignatureScheme,
 };
 
 use crate::tls::provider;
@@ -138,6 +139,17 @@ fn algorithms() -> WebPkiSupportedAlgorithms {
     provider().signature_verification_algorithms
 }
 
+/// A certificate that an authority of the same name has signed, and not the one that is trusted: its signature is wrong, which
+/// says nothing about the key of its owner.
+fn unsigned(error: TlsError) -> TlsError {
+    match error {
+        TlsError::InvalidCertificate(CertificateError::BadSignature) => {
+            CertificateError::UnknownIssuer.into()
+        }
+        other => other,
+    }
+}
+
 impl ServerCertVerifier for ServerCheck {
     fn verify_server_cert(
         &self,
@@ -163,10 +175,10 @@ impl ServerCertVerifier for ServerCheck {
             }
             Self::Authority { verifier, name } => verifier
                 .verify_server_cert(certificate, intermediates, name, ocsp, now)
-                .map_err(|error| match error {
+                .map_err(|error| match unsigned(error) {
                     TlsError::InvalidCertificate(
-                        rustls::CertificateError::NotValidForName
-                        | rustls::CertificateError::NotValidForNameContext { .. },
+                        CertificateError::NotValidForName
+                        | CertificateError::NotValidForNameContext { .. },
                     ) => Error::WrongName {
                         expected: name.to_str().into_owned(),
                     }
@@ -219,7 +231,9 @@ impl ClientCertVerifier for ClientCheck {
             }
             // A name is worth something once the authority has signed it.
             Self::Authority { verifier, .. } => {
-                verifier.verify_client_cert(certificate, intermediates, now)?;
+                verifier
+                    .verify_client_cert(certificate, intermediates, now)
+                    .map_err(unsigned)?;
                 self.name(certificate, key).map_err(Error::into_tls)?;
             }
         }

@@ -16,6 +16,7 @@
 //! Every call that waits or writes pays first, and what is left then is among what it waits for. Nothing is owed for ever,
 //! then, at an end where somebody goes on to wait: whoever caused it, for one.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Result as IoResult, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -395,8 +396,15 @@ impl Wire for TlsWire {
             self.wait(wanted, timeout)?;
             return self.try_read(out);
         }
+        // Once: a record that drips in must not be waited for byte by byte, each as long as the whole may take.
+        let waited = Cell::new(false);
         self.take(out, |buffer| {
-            self.inner.read(&mut [IoSliceMut::new(buffer)], timeout)
+            let buffer = &mut [IoSliceMut::new(buffer)];
+            if waited.replace(true) {
+                self.inner.try_read(buffer)
+            } else {
+                self.inner.read(buffer, timeout)
+            }
         })
     }
 

@@ -383,6 +383,26 @@ fn an_authority_vouches_for_names() {
         "{:?}",
         met.1
     );
+    // Nor is another authority the one that is trusted for having its name.
+    let double = Ca::new("ours");
+    let met = meet(
+        (&server, &allowed),
+        (&north, &double.trusts("model.example")),
+    );
+    assert!(
+        matches!(reason(&met.1), Error::UnknownAuthority),
+        "{:?}",
+        met.1
+    );
+    let met = meet(
+        (&server, &allowed),
+        (&double.sign("north.example"), &ours.trusts("model.example")),
+    );
+    assert!(
+        matches!(reason(&met.0), Error::UnknownAuthority),
+        "{:?}",
+        met.0
+    );
     // A name that somebody else has signed, or the client itself.
     for client in [theirs.sign("north.example"), key("north.example")] {
         let met = meet(

@@ -92,6 +92,37 @@ fn a_line_that_holds_a_byte_is_enough_for_a_handshake() {
     }
 }
 
+/// A record is heard when all of it is there, and a peer may let it drip: whoever waits decides for how long.
+#[test]
+fn a_record_that_drips_in_is_waited_for_no_longer_than_was_asked() {
+    let lines = line(1 << 20, 1 << 20);
+    let shared = lines.0.shared();
+    let (server, client) = shaken(lines);
+    write_all(&*client.wire, &[7; 1000], &[1000]).expect("written");
+    let record = shared.take(1);
+    std::thread::scope(|scope| {
+        let dripping = scope.spawn(|| {
+            for byte in &record {
+                shared.put(1, &[*byte]);
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let allowed = Duration::from_millis(200);
+        let mut heard = Vec::<u8>::new();
+        while heard.len() < 1000 {
+            let mut out = [0; 1000];
+            let begun = Instant::now();
+            match server.wire.read(&mut [IoSliceMut::new(&mut out)], allowed) {
+                Ok(count) => heard.extend(&out[..count]),
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+            assert!(begun.elapsed() < 10 * allowed, "{:?}", begun.elapsed());
+        }
+        assert_eq!(heard, [7; 1000]);
+        dripping.join().expect("no panic");
+    });
+}
+
 /// The end found the line full, and nobody writes any more.
 #[test]
 fn whoever_waits_pays_what_is_owed() {
@@ -380,6 +411,41 @@ fn a_session_of_many_streams_runs_over_it_and_names_the_harm() {
             .to_string()
             .contains("bytes were changed on their way")
     );
+}
+
+/// Both ends go while much is owed: answers of flow control, ends of streams and of TLS, on a line that is always full.
+#[test]
+fn a_session_comes_to_its_end_on_a_line_that_holds_next_to_nothing() {
+    for capacity in [8, 1000] {
+        let lines = line(capacity, capacity);
+        let shared = lines.0.shared();
+        let (server, client) = shaken(lines);
+        let config = Config {
+            keep_alive: Duration::from_millis(2),
+            ..Config::default()
+        };
+        let begun = Instant::now();
+        std::thread::scope(|scope| {
+            for (role, guarded) in [(Role::Server, server), (Role::Client, client)] {
+                let config = &config;
+                scope.spawn(move || {
+                    let wire = Wrapped(guarded.wire);
+                    let connection = Connection::multiplex(role, [7; 16], "memory", config, wire);
+                    let connection = connection.expect("it starts");
+                    for stream in 0..2 {
+                        let mut channel = connection.open(stream).expect("open");
+                        let (said, mut heard) = ([1; 500], [0; 500]);
+                        channel.exchange(&said, &mut heard).expect("both ways");
+                        assert_eq!(heard, said);
+                    }
+                });
+            }
+        });
+        while !shared.is_over() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it never ends");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
 }
 
 /// A boxed wire as one.

@@ -128,20 +128,20 @@ fn unguarded(bytes: &[u8], frame: Option<NonZeroU32>) -> Result<Decoded, DecodeE
     Decoded::of(size, samples, description.notes)
 }
 
-/// A data set without its compression (PS3.5 A.5), at most as long as a file may be.
+/// A data set without its compression (PS3.5 A.5), at most as long as a file may be. Its length is known before there is memory
+/// for it: a small file may say that it is enormous.
 fn inflated(packed: &[u8]) -> Result<Vec<u8>, DecodeError> {
-    let mut bytes = Vec::new();
-    let read = DeflateDecoder::new(packed)
-        .take(MAX_FILE_BYTES + 1)
-        .read_to_end(&mut bytes);
-    if read.is_err() {
-        return Err(DecodeError::damaged("its deflated data set is damaged"));
-    }
-    if bytes.len() as u64 > MAX_FILE_BYTES {
+    let damaged = |_| DecodeError::damaged("its deflated data set is damaged");
+    let stream = || DeflateDecoder::new(packed).take(MAX_FILE_BYTES + 1);
+    let length = std::io::copy(&mut stream(), &mut std::io::sink()).map_err(damaged)?;
+    if length > MAX_FILE_BYTES {
         return Err(DecodeError::unsupported(format!(
             "its deflated data set has more than {MAX_FILE_BYTES} bytes"
         )));
     }
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    let mut bytes = Vec::with_capacity(length);
+    stream().read_to_end(&mut bytes).map_err(damaged)?;
     Ok(bytes)
 }
 

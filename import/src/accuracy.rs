@@ -134,15 +134,25 @@ pub(crate) fn held_out(samples: usize) -> Vec<usize> {
     (HELD_OUT - 1..last).step_by(HELD_OUT).collect()
 }
 
+/// The widths that were chosen.
+pub(crate) struct Narrowest<T> {
+    pub(crate) precision: Precision,
+    pub(crate) report: WidthReport,
+    /// The network of these widths, if it was made last.
+    pub(crate) made: Option<T>,
+    /// The reports of everything that was tried.
+    pub(crate) tried: Vec<WidthReport>,
+}
+
 /// The first of [`TRIES`] that is near enough, or the same with one bit less of every weight if that is near
-/// enough too; the best of all if none is. `attempt` lowers the network and compares it. Also returns the
-/// reports of everything that was tried.
+/// enough too; the best of all if none is. `attempt` lowers the network and compares it. One network is kept at a time:
+/// a large one is rather made twice.
 pub(crate) fn narrowest<T>(
     accuracy: f64,
     mut attempt: impl FnMut(Precision) -> Result<(T, WidthReport), Error>,
-) -> Result<(T, Vec<WidthReport>), Error> {
+) -> Result<Narrowest<T>, Error> {
     let mut tried = Vec::new();
-    let mut best: Option<(T, WidthReport)> = None;
+    let mut best: Option<(Precision, WidthReport)> = None;
     let mut refused = None;
     let mut found = None;
     for precision in TRIES {
@@ -156,32 +166,39 @@ pub(crate) fn narrowest<T>(
         };
         tried.push(report);
         if report.is_within(accuracy) {
-            best = Some((model, report));
-            found = Some(precision);
+            found = Some(model);
+            best = Some((precision, report));
             break;
         }
-        let worst = |(_, best): &(T, WidthReport)| report.worst() < best.worst();
+        let worst = |(_, best): &(Precision, WidthReport)| report.worst() < best.worst();
         if best.as_ref().is_none_or(worst) {
-            best = Some((model, report));
+            best = Some((precision, report));
         }
     }
+    let Some((mut precision, mut report)) = best else {
+        return Err(refused.expect("nothing fits where nothing was compared"));
+    };
     // The odd width below it was not tried yet.
-    if let Some(found) = found.filter(|p| *p != TRIES[0]) {
-        match attempt(Precision::new(found.weight_bits - 1, found.more_bits)) {
+    if found.is_some() && precision != TRIES[0] {
+        found = None;
+        let less = Precision::new(precision.weight_bits - 1, precision.more_bits);
+        match attempt(less) {
             Err(problem) if problem.is_width() => {}
             other => {
-                let (model, report) = other?;
-                tried.push(report);
-                if report.is_within(accuracy) {
-                    best = Some((model, report));
+                let (model, found_less) = other?;
+                tried.push(found_less);
+                if found_less.is_within(accuracy) {
+                    (precision, report, found) = (less, found_less, Some(model));
                 }
             }
         }
     }
-    match (best, refused) {
-        (Some((model, _)), _) => Ok((model, tried)),
-        (None, problem) => Err(problem.expect("nothing fits where nothing was compared")),
-    }
+    Ok(Narrowest {
+        precision,
+        report,
+        made: found,
+        tried,
+    })
 }
 
 /// Where a comparison ends: what is beyond is not held.
@@ -309,8 +326,16 @@ mod tests {
             all.push((weight_bits, more_bits));
             Ok(((weight_bits, more_bits), report))
         })?;
-        assert_eq!(all.len(), chosen.1.len());
-        Ok((chosen.0, all))
+        assert_eq!(all.len(), chosen.tried.len());
+        let Precision {
+            weight_bits,
+            more_bits,
+        } = chosen.precision;
+        // It is the one that was made last, or is to be made again.
+        let made = chosen.made.unwrap_or((weight_bits, more_bits));
+        assert_eq!(made, (weight_bits, more_bits));
+        assert_eq!(chosen.report.weight_bits, weight_bits);
+        Ok((made, all))
     }
 
     #[test]

@@ -6,6 +6,9 @@
 //!
 //! All of it is arithmetic that is the same on every machine, and so are the tables.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use nets::{Curve, FloatModel, Op, Operator as _, Pieces, Symmetry};
 use ring_arith::Bits;
 
@@ -31,7 +34,7 @@ const FRACTION: u32 = 1;
 const SAMPLES: i64 = 16;
 
 /// A function of integers to be made: of which function, on numbers of which ring and scale, at which scale of the result.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Wanted {
     pub(crate) curve: Curve,
     pub(crate) bits: u32,
@@ -50,6 +53,29 @@ impl Table {
     /// The widest ring of a result.
     pub(crate) const fn widest(&self) -> u32 {
         64 - self.pieces.shift
+    }
+}
+
+/// The tables that were made: many nodes need the same, and so do many trials of widths.
+#[derive(Default)]
+pub(crate) struct Tables(RefCell<Vec<(Wanted, Made)>>);
+
+/// A table, or why there is none.
+type Made = Rc<Result<Table, String>>;
+
+impl Tables {
+    /// As [`Wanted::table`].
+    pub(crate) fn table(&self, wanted: Wanted) -> Made {
+        let known = |all: &[(Wanted, Made)]| {
+            let found = all.iter().find(|(known, _)| *known == wanted);
+            found.map(|(_, made)| Rc::clone(made))
+        };
+        if let Some(made) = known(&self.0.borrow()) {
+            return made;
+        }
+        let made = Rc::new(wanted.table());
+        self.0.borrow_mut().push((wanted, Rc::clone(&made)));
+        made
     }
 }
 
@@ -79,6 +105,7 @@ pub(crate) fn problem(
     model: &FloatModel,
     scales: &Scales,
     options: &ImportOptions,
+    tables: &Tables,
     node: usize,
 ) -> Option<String> {
     let wanted = wanted(model, scales, node)?;
@@ -93,7 +120,7 @@ pub(crate) fn problem(
         Preset::Mixed => scales.bits[node] + scales.shift(node).unwrap_or(0),
         Preset::Uniform { .. } => options.activation_bits,
     };
-    match wanted.table() {
+    match &*tables.table(wanted) {
         Err(problem) => Some(format!("{name}: {problem}")),
         Ok(table) if table.widest() < room => Some(format!("{name} in {room} bits")),
         Ok(_) => None,

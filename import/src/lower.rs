@@ -19,7 +19,7 @@ use nets::{
 use ring_arith::Bits;
 
 use crate::Error;
-use crate::curve;
+use crate::curve::{self, Tables};
 use crate::options::{ImportOptions, Preset};
 use crate::rounding::Moments;
 use crate::scales::Scales;
@@ -38,9 +38,10 @@ pub(crate) fn lower(
     scales: &Scales,
     moments: &BTreeMap<usize, Vec<Moments>>,
     options: &ImportOptions,
+    tables: &Tables,
 ) -> Result<Lowered, Error> {
-    supported(model, scales, options)?;
-    let lowered = |first_bits| Lowering::new(model, scales, options, first_bits)?.lowered();
+    supported(model, scales, options, tables)?;
+    let lowered = |first_bits| Lowering::new(model, scales, options, tables, first_bits)?.lowered();
     let wide = lowered(rescale::widest(model, scales, options))?;
     let narrow = wide.narrowest();
     let lowering = match narrow == wide.first_bits {
@@ -51,7 +52,12 @@ pub(crate) fn lower(
 }
 
 /// Names every node that cannot be lowered, all in one error.
-fn supported(model: &FloatModel, scales: &Scales, options: &ImportOptions) -> Result<(), Error> {
+fn supported(
+    model: &FloatModel,
+    scales: &Scales,
+    options: &ImportOptions,
+    tables: &Tables,
+) -> Result<(), Error> {
     let nodes = model.graph.nodes();
     let mut bad: Vec<String> = grid::problem(model, options).into_iter().collect();
     for (index, node) in nodes.iter().enumerate() {
@@ -62,7 +68,7 @@ fn supported(model: &FloatModel, scales: &Scales, options: &ImportOptions) -> Re
                 node.name
             ));
         }
-        if let Some(problem) = curve::problem(model, scales, options, index) {
+        if let Some(problem) = curve::problem(model, scales, options, tables, index) {
             bad.push(format!("{problem} (`{}`)", node.name));
         }
         if let Some(problem) = leaky::problem(model, &node.op)? {
@@ -106,6 +112,7 @@ struct Lowering<'a> {
     model: &'a FloatModel,
     scales: &'a Scales,
     options: &'a ImportOptions,
+    tables: &'a Tables,
     graph: GraphBuilder<IntOp>,
     weights: BTreeMap<usize, LayerWeights>,
     /// The integer nodes of linear layers, which get their weights last, and their float nodes.
@@ -122,12 +129,14 @@ impl<'a> Lowering<'a> {
         model: &'a FloatModel,
         scales: &'a Scales,
         options: &'a ImportOptions,
+        tables: &'a Tables,
         first_bits: Vec<u32>,
     ) -> Result<Self, Error> {
         let mut this = Self {
             model,
             scales,
             options,
+            tables,
             graph: GraphBuilder::new(),
             weights: BTreeMap::new(),
             products: Vec::new(),

@@ -8,8 +8,11 @@ use nets::{
     Source, Tensors, fold,
 };
 
-use crate::accuracy::{Limits, Precision, WeightBits, WidthReport, compare, held_out, narrowest};
+use crate::accuracy::{
+    Limits, Narrowest, Precision, WeightBits, WidthReport, compare, held_out, narrowest,
+};
 use crate::calibrate::{self, Peaks};
+use crate::curve::Tables;
 use crate::equalise::equalise;
 use crate::extensions::cheapened;
 use crate::grids::{Gridded, gridded};
@@ -240,7 +243,7 @@ fn search(
         largest: accuracy,
         undecided: accuracy,
     };
-    let ((precision, quantised, mut report), tried) = narrowest(accuracy, |precision| {
+    let narrowest = narrowest(accuracy, |precision| {
         let options = options.with(precision);
         let quantised = calibrated.lower(source, &options, true)?;
         let (public, weights) = (&quantised.public, &quantised.weights);
@@ -258,8 +261,18 @@ fn search(
             let largest = seen.max_probability_difference;
             report.max_probability_difference = report.max_probability_difference.max(largest);
         }
-        Ok(((precision, quantised, report), report))
+        Ok((quantised, report))
     })?;
+    let Narrowest {
+        precision,
+        mut report,
+        made,
+        tried,
+    } = narrowest;
+    let quantised = match made {
+        Some(quantised) => quantised,
+        None => calibrated.lower(source, &options.with(precision), true)?,
+    };
     if !report.is_within(accuracy) {
         // The comparison ended as soon as this was clear.
         let (public, weights) = (&quantised.public, &quantised.weights);
@@ -294,6 +307,8 @@ struct Calibrated {
     moments: BTreeMap<usize, Vec<Moments>>,
     /// Where no samples are held out: variants of them, to compare on, and the logits of the folded network.
     others: Vec<Judge>,
+    /// Tables of smooth functions, made for one trial of widths and taken for others.
+    tables: Tables,
 }
 
 /// Samples as the client rounds them, where it does.
@@ -445,6 +460,7 @@ impl Calibrated {
             measured,
             moments,
             others,
+            tables: Tables::default(),
         })
     }
 
@@ -462,7 +478,7 @@ impl Calibrated {
         let scales = scales::choose_scales(model, &reach, fixed, bound, options)?;
         let none = BTreeMap::new();
         let moments = if aims { &self.moments } else { &none };
-        let lowered = lower(model, &scales, moments, options)?;
+        let lowered = lower(model, &scales, moments, options, &self.tables)?;
         let layers = widths(&lowered, &self.measured.seen, bound, options.margin);
         let (graph, weights) = cheapened(&lowered.graph, &lowered.weights)?;
         let public = PublicModel {

@@ -1,5 +1,7 @@
 //! Constants, and rearranging of their elements.
 
+use std::borrow::Cow;
+
 use nets::MAX_ELEMENTS;
 
 /// The values of a constant.
@@ -123,6 +125,14 @@ impl Array {
         }
     }
 
+    /// As [`Array::floats`], and not copied where they are.
+    pub(crate) fn as_floats(&self) -> Cow<'_, [f32]> {
+        match &self.data {
+            Data::Float(v) => Cow::Borrowed(v),
+            Data::Int(_) => Cow::Owned(self.floats()),
+        }
+    }
+
     /// As [`Array::floats`], without a copy where they are floats.
     pub(crate) fn into_floats(self) -> Vec<f32> {
         match self.data {
@@ -166,7 +176,7 @@ impl Array {
 
     /// Its value, if all are the same.
     pub(crate) fn uniform(&self) -> Option<f32> {
-        let values = self.floats();
+        let values = self.as_floats();
         let first = values.first().copied()?;
         let same = values.iter().all(|v| v.to_bits() == first.to_bits());
         same.then_some(first)

@@ -185,6 +185,7 @@ impl<'a> Context<'a> {
             scale: 1.0,
             shift: 0.0,
             label: "input".into(),
+            origin: "input".into(),
             alone: self.uses(name) == 1,
         };
         self.values.insert(name, Value::Feature(feature));

@@ -116,6 +116,12 @@ pub const OPERATORS: &[Operator] = &[
     .or(fold::add),
     constants("And", fold::and).since(7),
     image(
+        "ArgMax",
+        activation::arg_max,
+        "a head",
+        "at the end, over all values",
+    ),
+    image(
         "AveragePool",
         pool::average,
         "avg-pool",
@@ -304,8 +310,8 @@ pub const OPERATORS: &[Operator] = &[
     image(
         "MaxPool",
         pool::max,
-        "max-pool",
-        "two dimensions, no dilation, one output",
+        "max-pool; with dilation pick and max-pool",
+        "two dimensions, one output",
     ),
     image("Mean", elementwise::mean, "add", ""),
     image(

@@ -1,5 +1,6 @@
 //! What a name in the file stands for while the graph is lowered.
 
+use std::mem::discriminant;
 use std::rc::Rc;
 
 use crate::array::Array;
@@ -31,6 +32,8 @@ pub(crate) struct Feature {
     pub(crate) shift: f64,
     /// The node of the file that asked for the form, for messages and names.
     pub(crate) label: String,
+    /// The node of the file that the form began with, for messages.
+    pub(crate) origin: String,
     /// Whether nothing else takes the node's output.
     pub(crate) alone: bool,
 }
@@ -72,12 +75,14 @@ impl Feature {
         }
     }
 
-    /// The same tensor after another form.
+    /// The same tensor after another form, or the same with other numbers.
     pub(crate) fn with(self, form: Form, scale: f64, shift: f64, label: String) -> Self {
+        let same = discriminant(&form) == discriminant(&self.form);
         Self {
             form,
             scale,
             shift,
+            origin: if same { self.origin } else { label.clone() },
             label,
             ..self
         }
@@ -137,4 +142,6 @@ pub(crate) enum Form {
     Softmax,
     /// The logarithm of a softmax over all values.
     LogSoftmax,
+    /// The number of the largest of all values.
+    ArgMax,
 }

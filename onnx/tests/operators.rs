@@ -282,6 +282,111 @@ fn layers_in_training_mode_are_refused() {
         &[Attr::Int("training_mode", 1)],
     );
     assert!(norm.error().contains("(in training mode)"));
+    // Older files say so by further outputs, whether these are used or not.
+    let older = |outputs: &str, opset: i64| {
+        File::new(&[1, 1, 1, 1])
+            .floats("v", &[1], &[1.0])
+            .node("BatchNormalization", "x v v v v", outputs, &[])
+            .opset(opset)
+    };
+    for opset in [7, 8, 9, 13] {
+        for outputs in ["y m v2 sm sv", "y m - - -", "y - - - sv"] {
+            let said = older(outputs, opset).error();
+            assert!(said.contains("(in training mode)"), "{opset}: {said}");
+        }
+        let found = older("y", opset).run(&[3.0]);
+        assert!((found[0] - 3.0).abs() < 1e-4, "{opset}: {found:?}");
+    }
+    // Since then the attribute says it, and outputs that nobody takes are allowed.
+    let found = older("y m v2", 14).run(&[3.0]);
+    assert!((found[0] - 3.0).abs() < 1e-4, "{found:?}");
+}
+
+/// What a pad takes away is gone, in every mode of which that is said; round an end nothing comes then.
+#[test]
+fn pads_below_zero_cut() {
+    let pad = |mode: &str, pads: &[i64]| {
+        File::new(&[1, 1, 1, 4]).ints("p", pads).node(
+            "Pad",
+            "x p",
+            "y",
+            &[Attr::Text("mode", mode)],
+        )
+    };
+    let x = [1.0, 2.0, 3.0, 4.0];
+    let cut = [0, 0, 0, -1, 0, 0, 0, -2];
+    let moved = [0, 0, 0, -1, 0, 0, 0, 2];
+    for mode in ["constant", "edge", "reflect"] {
+        assert_eq!(pad(mode, &cut).run(&x), [2.0], "{mode}");
+    }
+    assert_eq!(pad("constant", &moved).run(&x), [2., 3., 4., 0., 0.]);
+    assert_eq!(pad("edge", &moved).run(&x), [2., 3., 4., 4., 4.]);
+    for pads in [cut, moved, [0, 0, 0, 2, 0, 0, 0, -1]] {
+        let said = pad("wrap", &pads).error();
+        assert!(said.contains("mode wrap that takes values away"), "{said}");
+    }
+    let around = [0, 0, 0, 1, 0, 0, 0, 5];
+    let turned = [4., 1., 2., 3., 4., 1., 2., 3., 4., 1.];
+    assert_eq!(pad("wrap", &around).run(&x), turned);
+}
+
+/// The node that a function began with is named, not the one that could not go on with it.
+#[test]
+fn functions_are_named_by_their_own_node() {
+    let file = |op: &str| {
+        File::new(&[1, 4])
+            .floats("two", &[1], &[2.0])
+            .node(op, "x", "function", &[])
+            .node("Mul", "function two", "m", &[])
+            .node("Add", "m two", "a", &[])
+            .node("Relu", "a", "y", &[])
+    };
+    for op in ["Exp", "Erf"] {
+        let said = file(op).error();
+        assert!(said.contains(&format!("{op} `function`")), "{said}");
+    }
+    let cube = File::new(&[1, 4])
+        .floats("three", &[], &[3.0])
+        .floats("half", &[], &[0.5])
+        .node("Pow", "x three", "cube", &[])
+        .node("Mul", "cube half", "m", &[])
+        .node("Add", "x m", "a", &[])
+        .node("Relu", "a", "y", &[]);
+    let said = cube.error();
+    assert!(said.contains("Pow `cube`"), "{said}");
+}
+
+/// Its outputs are the values that it chooses from.
+#[test]
+fn the_last_arg_max_becomes_the_readers() {
+    let x = [0.5, 2.0, -1.0, 1.0];
+    for before in ["", "Softmax", "LogSoftmax", "Sigmoid"] {
+        let file = || {
+            let file = File::new(&[1, 4]);
+            let (file, name) = match before {
+                "" => (file, "x"),
+                op => (file.node(op, "x", "s", &[]), "s"),
+            };
+            let axis = [Attr::Int("axis", -1), Attr::Int("keepdims", 0)];
+            let file = file.node("ArgMax", name, "place", &axis);
+            file.node("Cast", "place", "y", &[Attr::Int("to", 6)])
+        };
+        assert_eq!(file().run(&x), x, "{before}");
+        let network = file().load().expect("it loads");
+        assert_eq!(network.head(), None);
+        assert!(network.notes.iter().any(|note| note.contains("ArgMax")));
+    }
+    let part = File::new(&[1, 2, 2, 2]).node("ArgMax", "x", "y", &[Attr::Int("axis", 1)]);
+    let said = part.error();
+    assert!(said.contains("ArgMax `y` (over a part"), "{said}");
+    let inside = File::new(&[1, 4])
+        .node("ArgMax", "x", "place", &[Attr::Int("axis", 1)])
+        .node("Relu", "place", "y", &[]);
+    let said = inside.error();
+    assert!(
+        said.contains("ArgMax `place` (inside the network"),
+        "{said}"
+    );
 }
 
 #[test]

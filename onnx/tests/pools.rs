@@ -52,7 +52,7 @@ fn means_and_pools() {
     let same = [Attr::Text("auto_pad", "SAME_LOWER")];
     assert_eq!(pool("MaxPool", &same).run(&image(9)), [0.0, 2.0, 6.0, 8.0]);
     assert!(
-        pool("MaxPool", &[Attr::Ints("dilations", &[2, 1])])
+        pool("AveragePool", &[Attr::Ints("dilations", &[2, 1])])
             .error()
             .contains("dilation")
     );
@@ -91,4 +91,79 @@ fn padding_is_counted_or_not() {
             .all(|(a, b)| (a - b).abs() < 1e-5),
         "{found:?}"
     );
+}
+
+/// Every dilated max-pool of a few sizes against its definition.
+#[test]
+fn maxima_under_windows_with_gaps() {
+    let value = |r: usize, c: usize| {
+        let hash = (31 * r + 17 * c) * 2_654_435_761 % 4_294_967_296 >> 20;
+        f32::from(u16::try_from(hash).expect("twelve bits")) - 2048.0
+    };
+    let (rows, columns) = (7, 5);
+    let image: Vec<f32> = (0..rows)
+        .flat_map(|r| (0..columns).map(move |c| value(r, c)))
+        .collect();
+    for (dilation, stride, pads) in [
+        ([2, 2], [1, 1], [0; 4]),
+        ([2, 1], [2, 1], [0; 4]),
+        ([3, 2], [1, 2], [1, 1, 1, 1]),
+        ([2, 2], [2, 2], [1, 0, 0, 1]),
+    ] {
+        for up in [0, 1] {
+            let ints = |v: &[usize]| -> Vec<i64> { v.iter().map(|&v| v as i64).collect() };
+            let attributes = [ints(&dilation), ints(&stride), ints(&pads)];
+            let file = File::new(&[1, 1, 7, 5]).node(
+                "MaxPool",
+                "x",
+                "y",
+                &[
+                    Attr::Ints("kernel_shape", &[2, 2]),
+                    Attr::Ints("dilations", &attributes[0]),
+                    Attr::Ints("strides", &attributes[1]),
+                    Attr::Ints("pads", &attributes[2]),
+                    Attr::Int("ceil_mode", up),
+                ],
+            );
+            let count = |i: usize, side: usize| {
+                let room = side + pads[i] + pads[i + 2] - dilation[i] - 1;
+                let more = (room.div_ceil(stride[i]) * stride[i] < side + pads[i]) && up == 1;
+                if more {
+                    room.div_ceil(stride[i]) + 1
+                } else {
+                    room / stride[i] + 1
+                }
+            };
+            let mut expected = Vec::new();
+            for r in 0..count(0, rows) {
+                for c in 0..count(1, columns) {
+                    let under = [(0, 0), (0, 1), (1, 0), (1, 1)].into_iter();
+                    let under = under.filter_map(|(i, j)| {
+                        let r = (r * stride[0] + i * dilation[0]).checked_sub(pads[0])?;
+                        let c = (c * stride[1] + j * dilation[1]).checked_sub(pads[1])?;
+                        (r < rows && c < columns).then(|| value(r, c))
+                    });
+                    expected.push(under.fold(f32::NEG_INFINITY, f32::max));
+                }
+            }
+            assert_eq!(
+                file.run(&image),
+                expected,
+                "{dilation:?} {stride:?} {pads:?} {up}"
+            );
+        }
+    }
+    // A window that meets nothing has no largest value.
+    let far = File::new(&[1, 1, 2, 2]).node(
+        "MaxPool",
+        "x",
+        "y",
+        &[
+            Attr::Ints("kernel_shape", &[2, 2]),
+            Attr::Ints("dilations", &[4, 4]),
+            Attr::Ints("pads", &[2, 2, 1, 1]),
+        ],
+    );
+    let said = far.error();
+    assert!(said.contains("MaxPool `y`"), "{said}");
 }

@@ -40,5 +40,5 @@ pub use price::{CpuModel, NetworkSpeed, Objective};
 pub use report::{LayerPlan, LayerReport, Mode, Progress, RunReport};
 pub use savings::{Saving, savings};
 pub use step::{AGREEMENT, CHUNK};
-pub use stock::{MOST_STOCK, Stock};
+pub use stock::{MOST_STOCK, STOCK_ROOM, Stock};
 pub use weights::ServerWeights;

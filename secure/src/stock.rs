@@ -23,6 +23,9 @@ pub const MOST_STOCK: u64 = (1 << 30) - (1 << 16);
 /// The most COTs of linear layers by OT in a preparation: each keeps up to two keys, and a dry run goes through all their messages.
 const MOST_ROWS: u64 = 1 << 25;
 
+/// Bytes by which the memory of a preparation that is made is longer than it: room for what a caller wants to keep with it.
+pub const STOCK_ROOM: usize = 24;
+
 /// What the bytes begin with.
 const MAGIC: [u8; 8] = *b"BRSTOCK1";
 /// Bytes before the shares of the layers that ran ahead: what they begin with, the party, and the seed of the client's r.
@@ -122,7 +125,7 @@ impl SecureNetwork {
     }
 
     /// Makes the preparation for one run, after a phase ahead whose leftovers for this run are `ahead`, and gives its bytes. Both parties do
-    /// so at the same point, with the same draws.
+    /// so at the same point, with the same draws. There is room for [`STOCK_ROOM`] bytes more.
     ///
     /// **Cost.** The correlations of a run, and no traffic besides their refills.
     ///
@@ -141,7 +144,8 @@ impl SecureNetwork {
         let role = session.role();
         ahead.check(role, self.online.len());
         let bytes = usize::try_from(self.stock_bytes(role, draws));
-        let mut out = Zeroizing::new(Vec::with_capacity(bytes.expect("it fits into memory")));
+        let bytes = bytes.expect("it fits into memory") + STOCK_ROOM;
+        let mut out = Zeroizing::new(Vec::with_capacity(bytes));
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&[u8::from(role.is_server()), 0, 0, 0, 0, 0, 0, 0]);
         ahead.write(&mut out);

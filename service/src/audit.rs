@@ -3,6 +3,7 @@
 mod chain;
 mod event;
 mod files;
+mod store;
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -14,6 +15,7 @@ use thiserror::Error as ThisError;
 
 pub use chain::{AuditLink, Broken, Chain};
 pub use event::{AuditEvent, Ended, Party};
+pub use store::AuditedStore;
 
 /// The least size at which a file is full: room for any line.
 const LEAST_SIZE: u64 = 1 << 20;

@@ -12,6 +12,7 @@ use sharing::Session;
 
 use crate::findings::{Finding, Findings, Times};
 use crate::meeting::Meeting;
+use crate::prepare::Preparation;
 use crate::stocked::Stocked;
 use crate::tally::{Spent, Tally};
 use crate::terms::terms;
@@ -185,6 +186,16 @@ impl Client {
         self.stocked.is_some()
     }
 
+    /// For how many images there are preparations left, if runs are from these.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn prepared_left(&self) -> Result<Option<u64>, Error> {
+        let left = self.stocked.as_ref().map(Stocked::left).transpose()?;
+        let views = self.model.preprocessing.views() as u64;
+        Ok(left.map(|runs| runs / views))
+    }
+
     /// Images that may still come.
     #[must_use]
     pub const fn images_left(&self) -> u32 {
@@ -254,6 +265,7 @@ impl Client {
         let mut tally = Tally::start(&session, std::mem::take(&mut self.before));
         let done_before_s = tally.ahead_s();
         let mut views = Vec::with_capacity(inputs.len());
+        let mut preparation: Option<Preparation> = None;
         for (run, input) in (0..).zip(&inputs) {
             let ahead = self.network.runs_ahead() && self.stocked.is_none();
             if ahead && self.ahead.is_empty() {
@@ -264,7 +276,8 @@ impl Client {
             let (network, input) = (&self.network, input.fixed());
             let (outputs, report) = match (self.ahead.pop_front(), &mut self.stocked) {
                 (_, Some(stocked)) => {
-                    let stock = stocked.next(network)?;
+                    let (stock, spent) = stocked.next(network)?;
+                    preparation.get_or_insert_default().add(&spent);
                     network.infer_stocked(&mut session, input, stock, &mut tell)?
                 }
                 (Some(ahead), _) => network.infer_after(&mut session, input, ahead, &mut tell)?,
@@ -281,6 +294,7 @@ impl Client {
         Ok(Findings {
             outputs: Finding::of_integers(&self.model, &views),
             views,
+            preparation,
             comm,
             time: Times {
                 setup_s,

@@ -4,6 +4,8 @@ use nets::{Head, Opening, PublicModel};
 use secure::LayerReport;
 use serde::Serialize;
 
+use crate::Preparation;
+
 /// One output of a network, as far as the model opens it ([`nets::Opening`]).
 #[derive(Clone, PartialEq, Debug, Serialize)]
 #[non_exhaustive]
@@ -183,6 +185,9 @@ pub struct Findings {
     pub outputs: Vec<Finding>,
     /// The raw outputs of each view.
     pub views: Vec<Vec<i64>>,
+    /// What its preparations had taken, if it was computed from these; not in `comm` and `time`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preparation: Option<Preparation>,
     /// Traffic.
     pub comm: Comm,
     /// Time.

@@ -20,7 +20,9 @@ mod tally;
 mod terms;
 mod traffic;
 
-pub use audit::{Audit, AuditError, AuditEvent, AuditLink, Broken, Chain, Ended, Party};
+pub use audit::{
+    Audit, AuditError, AuditEvent, AuditLink, AuditedStore, Broken, Chain, Ended, Party,
+};
 pub use client::{Client, Request};
 pub use error::Error;
 pub use findings::{Comm, Finding, Findings, Times};
@@ -28,7 +30,7 @@ pub use host::{Allowance, AuditTo, Event, Host, HostOptions, NotReady, Peer, Ran
 pub use measure::Line;
 pub use meeting::Meeting;
 pub use modes::Modes;
-pub use prepare::Prepared;
+pub use prepare::{Preparation, Prepared};
 pub use progress::Progress;
 pub use server::{Asked, Served, Server, ServerOptions};
 pub use shelf::Shelf;

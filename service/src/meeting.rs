@@ -160,18 +160,20 @@ impl Meeting {
         Ok(self.client(session, network, Spent::default(), Some((shelf, place))))
     }
 
-    /// Makes preparations for the images of the request and puts them on a shelf, as the server does on its own. The phase ahead runs for
-    /// as many images at once as there is room for.
+    /// Makes preparations for so many images, whatever number the request says, and puts them on a shelf, as the server does on its own. The
+    /// phase ahead runs for as many images at once as there is room for.
     ///
     /// `progress` is told before each layer of the phases ahead, and before each preparation.
     ///
     /// # Errors
     /// As [`Client::over`]; [`Error::Store`]; [`Error::Local`] if the preparations would be too large. What is on the shelf by then stays there.
     pub fn prepare(
-        self,
+        mut self,
         shelf: &Shelf,
+        images: u32,
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Prepared, Error> {
+        self.request.images = images;
         crate::prepare::client(self, shelf, progress)
     }
 

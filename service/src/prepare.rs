@@ -35,6 +35,66 @@ pub struct Prepared {
     pub comm: Comm,
 }
 
+/// What the preparations of an image took, each when it was made; keys, which a session makes once, are counted with its first.
+#[derive(Clone, Copy, PartialEq, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct Preparation {
+    /// Bytes up.
+    pub client_to_server_bytes: u64,
+    /// Bytes down.
+    pub server_to_client_bytes: u64,
+    /// Seconds.
+    pub seconds: f64,
+}
+
+/// Bytes of it at the end of what is kept.
+const NOTE: usize = secure::STOCK_ROOM;
+
+impl Preparation {
+    /// All bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.client_to_server_bytes
+            .saturating_add(self.server_to_client_bytes)
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.client_to_server_bytes += other.client_to_server_bytes;
+        self.server_to_client_bytes += other.server_to_client_bytes;
+        self.seconds += other.seconds;
+    }
+
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            client_to_server_bytes: self.client_to_server_bytes - before.client_to_server_bytes,
+            server_to_client_bytes: self.server_to_client_bytes - before.server_to_client_bytes,
+            seconds: self.seconds - before.seconds,
+        }
+    }
+
+    /// Adds it to the bytes of a preparation, which have room for it.
+    fn note(&self, noted: &mut Vec<u8>) {
+        assert!(noted.capacity() - noted.len() >= NOTE, "room for a note");
+        noted.extend_from_slice(&self.client_to_server_bytes.to_le_bytes());
+        noted.extend_from_slice(&self.server_to_client_bytes.to_le_bytes());
+        noted.extend_from_slice(&self.seconds.to_le_bytes());
+    }
+
+    /// Takes it off again.
+    pub(crate) fn noted(bytes: &mut Zeroizing<Vec<u8>>) -> Option<Self> {
+        let (_, note) = bytes.split_last_chunk::<NOTE>()?;
+        let (numbers, _) = note.as_chunks::<8>();
+        let note = Self {
+            client_to_server_bytes: u64::from_le_bytes(numbers[0]),
+            server_to_client_bytes: u64::from_le_bytes(numbers[1]),
+            seconds: f64::from_le_bytes(numbers[2]),
+        };
+        let rest = bytes.len() - NOTE;
+        bytes.truncate(rest);
+        Some(note)
+    }
+}
+
 /// The client's side.
 pub(crate) fn client(
     mut meeting: Meeting,
@@ -59,7 +119,8 @@ pub(crate) fn client(
     let ahead = |session: &mut Session, images, tell: &mut dyn FnMut(secure::Progress<'_>)| {
         network.prepare_ahead(session, images, tell)
     };
-    let (comm, seconds) = bench.make(&mut session, progress, ahead, |bytes| {
+    let (comm, seconds) = bench.make(&mut session, progress, ahead, |mut bytes, spent| {
+        spent.note(&mut bytes);
         let (token, lifetime) = control.made()?;
         shelf.put(&place, token, lifetime.min(LONGEST), bytes, &mut salts)?;
         control.name(token)
@@ -85,7 +146,7 @@ pub(crate) fn server(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(Comm, f64), Error> {
     let mut salts = seed.salts();
-    bench.make(session, progress, ahead, |bytes| {
+    bench.make(session, progress, ahead, |bytes, _| {
         let token = salts.token();
         shelf.put(place, token, lifetime, bytes, &mut salts)?;
         let confirmed = control.tell(token, lifetime);
@@ -130,20 +191,32 @@ impl Bench<'_> {
         session: &mut Session,
         progress: &mut dyn FnMut(Progress<'_>),
         mut ahead: impl Phase,
-        mut keep: impl FnMut(Zeroizing<Vec<u8>>) -> Result<(), Error>,
+        mut keep: impl FnMut(Zeroizing<Vec<u8>>, &Preparation) -> Result<(), Error>,
     ) -> Result<(Comm, f64), Error> {
         let (network, runs) = (self.network, self.runs);
         let mut tally = Tally::start(session, Spent::default());
         let begin = Instant::now();
         session.reserve(traffic::cots(network, runs));
-        let mut done = 0;
+        let (mut done, mut before) = (0, Preparation::default());
         while done < runs {
             let images = traffic::ahead_images(network, runs - done);
             let mut tell = |step: secure::Progress<'_>| progress(Progress::ahead(step));
             let (left, report) = ahead(session, images, &mut tell)?;
             tally.add_ahead(&report);
             for left in left {
-                keep(network.stock(session, left, self.draws)?)?;
+                let bytes = network.stock(session, left, self.draws)?;
+                let comm = tally.comm(session);
+                let now = Preparation {
+                    client_to_server_bytes: comm.setup_client_to_server_bytes
+                        + comm.ahead_client_to_server_bytes
+                        + comm.refill_client_to_server_bytes,
+                    server_to_client_bytes: comm.setup_server_to_client_bytes
+                        + comm.ahead_server_to_client_bytes
+                        + comm.refill_server_to_client_bytes,
+                    seconds: begin.elapsed().as_secs_f64(),
+                };
+                keep(bytes, &now.since(&before))?;
+                before = now;
                 done += 1;
             }
         }
@@ -151,12 +224,12 @@ impl Bench<'_> {
     }
 }
 
-/// A token in words.
+/// A token in hexadecimal digits.
 pub(crate) fn token_text(token: Token) -> String {
     token.0.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A token from words.
+/// A token from hexadecimal digits.
 pub(crate) fn token_of(text: &str) -> Option<Token> {
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     let mut token = Token([0; 16]);

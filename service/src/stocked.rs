@@ -5,7 +5,8 @@ use secure::{SecureNetwork, Stock};
 
 use crate::Error;
 use crate::control::Control;
-use crate::shelf::{Place, Shelf, Taken};
+use crate::prepare::Preparation;
+use crate::shelf::{Place, Shelf};
 
 /// Where the preparations of a session come from.
 pub(crate) struct Stocked {
@@ -24,6 +25,11 @@ impl std::fmt::Debug for Stocked {
 }
 
 impl Stocked {
+    /// Preparations that are left on the shelf.
+    pub(crate) fn left(&self) -> Result<u64, Error> {
+        Ok(self.shelf.tokens(&self.place.owner)?.len() as u64)
+    }
+
     pub(crate) fn new(control: Control, shelf: Shelf, place: Place) -> Self {
         Self {
             control,
@@ -32,17 +38,19 @@ impl Stocked {
         }
     }
 
-    /// Client: the preparation of the next run. It is deleted here before the server hears its name, and the server has deleted its own when
+    /// Client: the preparation of the next run, and what it took. It is deleted here before the server hears its name, and the server has deleted its own when
     /// this returns. Whatever happens in between, neither is used a second time.
-    pub(crate) fn next(&mut self, network: &SecureNetwork) -> Result<Stock, Error> {
+    pub(crate) fn next(&mut self, network: &SecureNetwork) -> Result<(Stock, Preparation), Error> {
         let taken = self.shelf.take_any(&self.place)?;
         let (wanted, there) = (1, 0);
         let taken = taken.ok_or(Error::NotPrepared { wanted, there })?;
         self.control.name(taken.token)?;
         // Meanwhile the server takes its own.
-        let stock = self.opened(network, Role::Client, taken);
+        let opened = self.shelf.open(&self.place, taken);
         self.control.hear()?;
-        stock
+        let mut bytes = opened?;
+        let spent = Preparation::noted(&mut bytes).unwrap_or_default();
+        Ok((network.open_stock(Role::Client, bytes)?, spent))
     }
 
     /// Server: the preparation that the client names. What is not there, not this client's, or was used before is refused, and the
@@ -52,7 +60,8 @@ impl Stocked {
         match self.shelf.take(&self.place, token) {
             Ok(Some(taken)) => {
                 self.control.grant()?;
-                self.opened(network, Role::Server, taken)
+                let bytes = self.shelf.open(&self.place, taken)?;
+                Ok(network.open_stock(Role::Server, bytes)?)
             }
             Ok(None) => {
                 let reason = "it has no such preparation for this client, model and plan: it was used before, has expired, or was never made";
@@ -66,10 +75,5 @@ impl Stocked {
                 Err(error)
             }
         }
-    }
-
-    fn opened(&self, network: &SecureNetwork, role: Role, taken: Taken) -> Result<Stock, Error> {
-        let bytes = self.shelf.open(&self.place, taken)?;
-        Ok(network.open_stock(role, bytes)?)
     }
 }

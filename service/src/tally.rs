@@ -77,12 +77,17 @@ impl Tally {
         }
     }
 
+    /// The traffic so far.
+    pub(crate) fn comm(&self, session: &Session) -> Comm {
+        let (mut comm, [up, down]) = (self.comm, refill(session));
+        comm.refill_client_to_server_bytes += up - self.refill_before[0];
+        comm.refill_server_to_client_bytes += down - self.refill_before[1];
+        comm
+    }
+
     /// All of it.
-    pub(crate) fn finish(mut self, session: &Session) -> (Spent, Vec<LayerReport>) {
-        let [up, down] = refill(session);
-        self.comm.refill_client_to_server_bytes += up - self.refill_before[0];
-        self.comm.refill_server_to_client_bytes += down - self.refill_before[1];
-        let (comm, ahead_s) = (self.comm, self.ahead_s);
+    pub(crate) fn finish(self, session: &Session) -> (Spent, Vec<LayerReport>) {
+        let (comm, ahead_s) = (self.comm(session), self.ahead_s);
         (Spent { comm, ahead_s }, self.layers)
     }
 }

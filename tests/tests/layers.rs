@@ -50,6 +50,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "linear",
             "nets",
             "secure",
+            "sealed",
         ],
     ),
     ("store", &["service"]),

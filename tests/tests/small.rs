@@ -19,9 +19,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("softsign", "by a computed tensor"),
 ];
 
-/// Not yet as ONNX Runtime computes them: this list only shrinks.
-const NOT_YET: &[&str] = &["quantised"];
-
 /// Of a float output, relative to the largest logit of the images.
 const FLOAT: f64 = 1e-4;
 /// Of the half floats that a file computes in, and Blindray does not.
@@ -173,10 +170,8 @@ fn check_all(exporter: &str) {
         let name = small.network();
         let refused = REFUSED.iter().find(|(refused, _)| *refused == name);
         let problem = match (outcome, refused) {
-            (Ok(()), None) if NOT_YET.contains(&name) => "it works: take it off the list".into(),
             (Ok(()), None) => continue,
             (Ok(()), Some(_)) => "it is not refused".into(),
-            (Err(_), None) if NOT_YET.contains(&name) => continue,
             (Err(cause), Some((_, words))) if cause.contains(words) => continue,
             (Err(cause), _) => cause,
         };
@@ -202,7 +197,7 @@ fn every_network_is_known_by_both() {
         all.iter().map(|small| small.network().to_owned()).collect()
     };
     assert_eq!(names("legacy"), names("dynamo"));
-    for name in REFUSED.iter().map(|(name, _)| name).chain(NOT_YET) {
+    for (name, _) in REFUSED {
         assert!(names("legacy").contains(*name), "{name}");
     }
 }

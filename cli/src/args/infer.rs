@@ -4,12 +4,24 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use channel::MAX_CONNECTIONS;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::args::{Extension, LinkArgs, Mode, Open, Preset};
 use crate::identity::{KeyArgs, ServerTrustArgs};
 use crate::results::FormArgs;
+use crate::shelf::ShelfArgs;
 use crate::text::size;
+
+/// What `infer` does with preparations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Prepared {
+    /// Uses them where there are enough.
+    Auto,
+    /// Asks for nothing without them.
+    Only,
+    /// Leaves them alone.
+    Never,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct InferArgs {
@@ -71,6 +83,12 @@ pub(crate) struct InferArgs {
     /// Record in this file who was asked about which images, and how it ended: an audit log, which `audit verify` checks.
     #[arg(long, value_name = "FILE")]
     pub(crate) audit: Option<PathBuf>,
+    /// Whether findings are computed from preparations, which `prepare` makes: auto uses them where there are enough for this server, its model
+    /// and the mode; only asks for nothing where there are not; never leaves them for later.
+    #[arg(long, value_enum, default_value_t = Prepared::Auto)]
+    pub(crate) prepared: Prepared,
+    #[command(flatten)]
+    pub(crate) shelf: ShelfArgs,
     #[command(flatten)]
     pub(crate) form: FormArgs,
     #[command(flatten)]

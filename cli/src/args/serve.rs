@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::args::{AlgorithmArgs, Extension, LinkArgs, Mode, ModelArgs, Open};
 use crate::cost::wire::Wire;
 use crate::identity::{ClientTrustArgs, KeyArgs};
+use crate::shelf::ShelfArgs;
 use crate::text::size;
 
 #[derive(Debug, Args)]
@@ -83,6 +84,14 @@ pub(crate) struct ServeArgs {
     /// End when standard input ends: how `demo` takes its server with it.
     #[arg(long, hide = true)]
     pub(crate) end_with_stdin: bool,
+    /// Keep preparations for at most so many images of each client; 0 for none.
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    pub(crate) max_prepared: u32,
+    /// Let preparations expire after so many days.
+    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..=366))]
+    pub(crate) prepared_days: u64,
+    #[command(flatten)]
+    pub(crate) shelf: ShelfArgs,
     #[command(flatten)]
     pub(crate) key: KeyArgs,
     #[command(flatten)]

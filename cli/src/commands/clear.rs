@@ -86,6 +86,8 @@ pub(crate) fn run(model: &Model, image: &Image, arithmetic: Arithmetic) -> Outco
         clipped: counts.map(|(_, clipped)| clipped),
         exact: None,
         deviation: None,
+        preparation: None,
+        prepared_left: None,
         comm: None,
         time: Times {
             setup_s: 0.0,

@@ -1,12 +1,17 @@
 //! `blindray infer`.
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
+use channel::Config;
+use nets::Opening;
 use service::{Client, Request};
 
-use crate::args::{InferArgs, Preset};
+use crate::args::{InferArgs, Prepared, Preset};
 use crate::audit::Trail;
 use crate::failure::{Failure, Outcome};
+use crate::identity::ClientGuard;
 use crate::inputs::Inputs;
 use crate::link::resolve;
 use crate::report::{accepted, unlike};
@@ -22,13 +27,8 @@ pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
 
 fn find(args: &InferArgs, results: &mut Results, ui: Ui) -> Outcome<()> {
     let addresses = resolve(&args.connect, &args.link)?;
-    let expect = match &args.public {
-        Some(file) => {
-            let opened = model::public(file)?.opened(args.open.into());
-            Some(opened.map_err(Failure::input)?.digest())
-        }
-        None => args.expect_model.as_deref().map(digest).transpose()?,
-    };
+    let open = args.open.into();
+    let expect = expected(args.public.as_deref(), open, args.expect_model.as_deref())?;
     let inputs = Inputs::find(&args.input, args.frame, ui)?;
     let request = Request {
         images: inputs.number()?,
@@ -48,14 +48,7 @@ fn find(args: &InferArgs, results: &mut Results, ui: Ui) -> Outcome<()> {
     let config = args.config(guard.as_ref().map(|guard| Arc::clone(&guard.guard)));
     let own = guard.as_ref().map(|guard| guard.own);
     let mut trail = Trail::open(args.audit.as_deref(), &args.connect, own)?;
-    let dialed = client::dial(
-        &args.connect,
-        &addresses,
-        &request,
-        &config,
-        guard.as_ref(),
-        ui,
-    );
+    let dialed = dial(args, &addresses, &request, &config, guard.as_ref(), ui);
     let mut session = trail.dialed(dialed)?;
     guard.as_mut().map_or(Ok(()), |guard| guard.remember(ui))?;
     let (model, peer) = (&session.model().name, session.connection().peer());
@@ -74,6 +67,56 @@ fn find(args: &InferArgs, results: &mut Results, ui: Ui) -> Outcome<()> {
     }
     let asked = ask(args, &mut session, inputs, results, &mut trail, ui);
     trail.closed(&session, asked)
+}
+
+/// A session, from preparations where there are enough.
+fn dial(
+    args: &InferArgs,
+    addresses: &[SocketAddr],
+    request: &Request,
+    config: &Config,
+    guard: Option<&ClientGuard>,
+    ui: Ui,
+) -> Outcome<Client> {
+    let name = &args.connect;
+    let shelf = match args.prepared {
+        Prepared::Never => None,
+        Prepared::Auto => args.shelf.find()?,
+        Prepared::Only => Some(args.shelf.open()?),
+    };
+    let met = client::meet(name, addresses, request, config, guard, ui)?;
+    let begun = match shelf {
+        None => met.begin(),
+        Some(shelf) => {
+            let there = met.prepared(&shelf)?;
+            let enough = there >= u64::from(request.images);
+            if !enough && there > 0 {
+                ui.note(&format!(
+                    "there are preparations for {there} images alone: they are left for later"
+                ));
+            }
+            match enough || args.prepared == Prepared::Only {
+                true => met.begin_prepared(&shelf),
+                false => met.begin(),
+            }
+        }
+    };
+    begun.map_err(|error| client::refused(name, &error))
+}
+
+/// The digest of the one model that is accepted, if one was named.
+pub(crate) fn expected(
+    public: Option<&Path>,
+    open: Opening,
+    digest: Option<&str>,
+) -> Outcome<Option<[u8; 32]>> {
+    match public {
+        Some(file) => {
+            let opened = model::public(file)?.opened(open);
+            Ok(Some(opened.map_err(Failure::input)?.digest()))
+        }
+        None => digest.map(self::digest).transpose(),
+    }
 }
 
 /// Asks about all images.

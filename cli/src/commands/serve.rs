@@ -9,13 +9,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::Builder;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use channel::{Listener, PeerIdentity};
 use identity::Clients;
 use secure::{CpuModel, Mode};
 use serde::Serialize;
-use service::{Allowance, Audit, AuditTo, Host, HostOptions, MemoryStore, Quota, Server, Store};
+use service::{
+    Allowance, Audit, AuditTo, AuditedStore, Host, HostOptions, MemoryStore, Quota, Server, Store,
+};
 use tracing::{error, info, warn};
 
 use crate::args::{LogFormat, QuotaArgs, ServeArgs};
@@ -26,7 +28,7 @@ use crate::model::EMBEDDED;
 use crate::report::accepted;
 use crate::text::{self, counted, hex};
 use crate::ui::Ui;
-use crate::{entropy, interrupt, model};
+use crate::{entropy, interrupt, model, shelf};
 use log::Log;
 use signals::Wanted;
 
@@ -71,9 +73,14 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     };
     let clients = guard.as_ref().and_then(|guard| guard.list.clone());
     let store = args.quota.store(clients.as_deref())?;
-    let server = server(args, ui)?;
-    let mut options = options(args, clients.clone(), store);
-    options.audit = audit(args, guard.as_ref(), &options)?;
+    let audit = audit(args, guard.as_ref())?;
+    let store: Arc<dyn Store> = match &audit {
+        Some(to) => Arc::new(AuditedStore::new(store, Arc::clone(&to.log), now)),
+        None => store,
+    };
+    let server = server(args, &store, ui)?;
+    let mut options = options(args, clients.clone(), Arc::clone(&store));
+    options.audit = audit;
     let host = Arc::new(Host::new(server, options).map_err(Failure::input)?);
     let mut config = args.config(guard.as_ref().map(|guard| Arc::clone(&guard.guard)));
     config.admission = Some(Arc::clone(&host) as _);
@@ -94,7 +101,7 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     thread.spawn(tend).map_err(Failure::run)?;
     let ran = std::thread::scope(|scope| {
         let (reload, asked) = channel();
-        let (host, clients) = (&*host, clients.as_deref());
+        let (host, store, clients) = (&*host, &store, clients.as_deref());
         let reload = move || {
             // Whoever does not hear it is ending.
             let _ = reload.send(());
@@ -104,7 +111,7 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
             while asked.recv().is_ok() {
                 // Several in the meantime are one.
                 while asked.try_recv().is_ok() {}
-                read_again(host, args, clients, ui);
+                read_again(host, args, store, clients, ui);
             }
         });
         let ran = host.run(&listener, args.sessions);
@@ -123,7 +130,7 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
 }
 
 /// The model, ready to be served.
-fn server(args: &ServeArgs, ui: Ui) -> Outcome<Server> {
+fn server(args: &ServeArgs, store: &Arc<dyn Store>, ui: Ui) -> Outcome<Server> {
     let options = args.options();
     let model = model::load(&args.model, ui)?;
     let (algorithms, mode) = (args.algorithms.on(args.network.network), Mode::Faithful);
@@ -137,7 +144,17 @@ fn server(args: &ServeArgs, ui: Ui) -> Outcome<Server> {
     }
     let public = model.public.opened(args.open.into());
     let public = public.map_err(|error| Failure::input(format!("--open: {error}")))?;
-    Server::new(public, model.weights, options).map_err(Failure::input)
+    let server = Server::new(public, model.weights, options).map_err(Failure::input)?;
+    // Several servers that share a store share the preparations as well.
+    let shelf = match &args.quota.store {
+        _ if args.max_prepared == 0 => None,
+        Some(_) => Some(shelf::on(Arc::clone(store))?),
+        None => args.shelf.serve()?,
+    };
+    Ok(match shelf {
+        Some(shelf) => server.with_shelf(shelf),
+        None => server,
+    })
 }
 
 /// What the host works with.
@@ -170,17 +187,19 @@ fn options(args: &ServeArgs, clients: Option<Arc<Clients>>, store: Arc<dyn Store
     }
 }
 
+/// In Unix seconds.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
 /// Where it is recorded who asked for what.
-fn audit(
-    args: &ServeArgs,
-    guard: Option<&ServerGuard>,
-    options: &HostOptions,
-) -> Outcome<Option<AuditTo>> {
+fn audit(args: &ServeArgs, guard: Option<&ServerGuard>) -> Outcome<Option<AuditTo>> {
     let Some(path) = &args.audit else {
         return Ok(None);
     };
     let program = concat!("blindray ", env!("CARGO_PKG_VERSION"));
-    let log = Audit::open(path, program, (options.clock)()).map_err(Failure::input)?;
+    let log = Audit::open(path, program, now()).map_err(Failure::input)?;
     Ok(Some(AuditTo {
         log: Arc::new(log),
         key: guard.map(|guard| *guard.fingerprint.as_bytes()),
@@ -293,7 +312,13 @@ fn tend(host: &Host, ended: &Receiver<()>) {
 }
 
 /// Reads the list of clients and the model again; what is wrong stays as it was.
-fn read_again(host: &Host, args: &ServeArgs, clients: Option<&Clients>, ui: Ui) {
+fn read_again(
+    host: &Host,
+    args: &ServeArgs,
+    store: &Arc<dyn Store>,
+    clients: Option<&Clients>,
+    ui: Ui,
+) {
     match clients.map(Clients::reload) {
         Some(Ok(count)) => {
             let clients = counted(count, "client");
@@ -302,7 +327,7 @@ fn read_again(host: &Host, args: &ServeArgs, clients: Option<&Clients>, ui: Ui) 
         Some(Err(error)) => error!(%error, "the list of clients stays as it was: {error}"),
         None => {}
     }
-    let replaced = server(args, ui).and_then(|server| {
+    let replaced = server(args, store, ui).and_then(|server| {
         Warnings { args, ui }.of_public_part(&server);
         let (name, digest) = (server.model().name.clone(), hex(&server.model().digest()));
         host.replace(server).map_err(Failure::run)?;

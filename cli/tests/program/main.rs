@@ -25,6 +25,7 @@ mod middle_boxes;
 mod models;
 mod pages;
 mod plan;
+mod prepared;
 #[cfg(unix)]
 mod sealing;
 #[cfg(unix)]

@@ -50,6 +50,7 @@ pub(crate) fn blindray() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_blindray"));
     command
         .env("XDG_CONFIG_HOME", settings())
+        .env("XDG_STATE_HOME", settings().join("state"))
         .stdin(Stdio::null());
     command
 }

@@ -80,6 +80,12 @@ impl Shared {
         self.ways.lock().expect("no panic")[end].ended
     }
 
+    /// Whether both ends have let go of the line.
+    pub(crate) fn is_over(&self) -> bool {
+        let ways = self.ways.lock().expect("no panic");
+        ways.iter().all(|way| way.ended || way.cut)
+    }
+
     /// How many bytes an end has written so far.
     pub(crate) fn written(&self, end: usize) -> usize {
         self.ways.lock().expect("no panic")[end].written

@@ -13,6 +13,7 @@ const SAMPLES_PER_PIXEL: Tag = Tag(0x0028, 0x0002);
 const PHOTOMETRIC_INTERPRETATION: Tag = Tag(0x0028, 0x0004);
 const PLANAR_CONFIGURATION: Tag = Tag(0x0028, 0x0006);
 const NUMBER_OF_FRAMES: Tag = Tag(0x0028, 0x0008);
+const PIXEL_ASPECT_RATIO: Tag = Tag(0x0028, 0x0034);
 const ROWS: Tag = Tag(0x0028, 0x0010);
 const COLUMNS: Tag = Tag(0x0028, 0x0011);
 const BITS_ALLOCATED: Tag = Tag(0x0028, 0x0100);
@@ -74,13 +75,14 @@ pub(super) const TABLES: [Tag; 6] = [
 ];
 
 /// Every other element that is read.
-pub(super) const WANTED: [Tag; 22] = [
+pub(super) const WANTED: [Tag; 23] = [
     SAMPLES_PER_PIXEL,
     PHOTOMETRIC_INTERPRETATION,
     PLANAR_CONFIGURATION,
     NUMBER_OF_FRAMES,
     ROWS,
     COLUMNS,
+    PIXEL_ASPECT_RATIO,
     BITS_ALLOCATED,
     BITS_STORED,
     HIGH_BIT,
@@ -213,6 +215,7 @@ impl Description {
             )));
         }
         let mut notes = Vec::new();
+        aspect(given, &mut notes);
         let grey = matches!(
             photometric,
             Photometric::Monochrome1 | Photometric::Monochrome2
@@ -309,6 +312,24 @@ fn photometric(given: &Set<'_>, samples: u32) -> Result<Photometric, DecodeError
             "photometric interpretation {} with {samples} samples is not supported",
             code.escape_debug()
         ))),
+    }
+}
+
+/// Says so where pixels are no squares: nothing is stretched for that, as other readers do not either.
+fn aspect(given: &Set<'_>, notes: &mut Vec<String>) {
+    let Some((_, ratio)) = given.bytes(PIXEL_ASPECT_RATIO) else {
+        return;
+    };
+    let sides = std::str::from_utf8(ratio).unwrap_or_default().split('\\');
+    let sides: Vec<Option<u32>> = sides
+        .map(|side| side.trim_matches([' ', '\0']).parse().ok())
+        .collect();
+    match sides[..] {
+        [Some(rows), Some(columns)] if rows == columns => {}
+        [Some(rows), Some(columns)] => notes.push(format!(
+            "its pixels are no squares (PixelAspectRatio {rows} to {columns}), and are taken as if they were"
+        )),
+        _ => notes.push("its PixelAspectRatio is unreadable: its pixels are taken as squares".into()),
     }
 }
 

@@ -463,3 +463,24 @@ fn frames_of_several_fragments() {
         assert!(said.unwrap_err().to_string().contains("frames"));
     }
 }
+
+#[test]
+fn pixels_that_are_no_squares_are_told() {
+    let notes = |ratio: &str| {
+        let file = File::new(2, 1, "MONOCHROME2", 8).bytes(&[0, 255]).text(
+            Tag(0x0028, 0x0034),
+            VR::IS,
+            ratio,
+        );
+        let decoded = crate::decode(&file.write(EXPLICIT)).unwrap();
+        assert!(decoded.picture == eight(2, 1, 1, vec![0, 255]));
+        decoded.notes
+    };
+    for square in ["1\\1", "20\\20 ", ""] {
+        assert_eq!(notes(square), [""; 0], "{square}");
+    }
+    assert!(notes("4\\3")[0].contains("PixelAspectRatio 4 to 3"));
+    for strange in ["1", "1\\2\\3", "a\\b", "-1\\1"] {
+        assert!(notes(strange)[0].contains("unreadable"), "{strange}");
+    }
+}

@@ -214,11 +214,12 @@ impl Lowering<'_> {
     fn curve(&mut self, node: usize, ring: u32) -> usize {
         let (name, input) = (self.name(node), self.inputs(node)[0]);
         let wanted = curve::wanted(self.model, self.scales, node).expect("it is one");
-        let table = wanted.table().expect("supported() made one");
+        let table = self.tables.table(wanted);
+        let table = (table.as_ref().as_ref()).expect("supported() made one");
         let x = self.nodes[&(input, self.scales.bits[input])];
         let to = ring.min(table.widest());
         let op = IntOp::Curve {
-            pieces: table.pieces,
+            pieces: table.pieces.clone(),
             to,
             scale: wanted.output,
         };

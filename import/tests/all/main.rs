@@ -2,6 +2,7 @@
 
 mod grids;
 mod import;
+mod judged;
 mod model_file;
 mod moves;
 mod preact;

@@ -50,6 +50,7 @@ impl<'a> Context<'a> {
             scale: 1.0,
             shift: 0.0,
             label: label.to_owned(),
+            origin: label.to_owned(),
             alone: true,
         }
     }

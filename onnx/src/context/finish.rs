@@ -78,10 +78,10 @@ impl<'a> Context<'a> {
             _ => None,
         }
         .filter(|_| feature.is_unscaled());
-        if head.is_some() {
+        if head.is_some() || feature.form == Form::ArgMax {
             feature.form = Form::Itself;
         }
-        let feature = if head.is_some() {
+        let feature = if head.is_some() || feature.is_plain() {
             feature
         } else {
             self.realize(name, feature)?

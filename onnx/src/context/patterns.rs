@@ -32,7 +32,6 @@ impl<'a> Context<'a> {
             ),
             "LRN" => Some("local response normalisation"),
             "Attention" | "MultiHeadAttention" => Some("attention"),
-            "ArgMax" => Some("export the network without it: the scores before it are the outputs"),
             "QLinearConv" | "QLinearMatMul" | "ConvInteger" | "MatMulInteger" => Some(
                 "integer arithmetic of its own: export with QuantizeLinear and DequantizeLinear (QDQ)",
             ),

@@ -309,6 +309,37 @@ pub(super) fn softmax<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs
     over_all(context, node, Form::Softmax)
 }
 
+/// The number of the largest value: the outputs are the values themselves, of which the reader takes the largest.
+pub(super) fn arg_max<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
+    let mut x = context.viewed(node, 0)?;
+    // The largest value stays where it is.
+    let same_order = match x.form {
+        Form::Softmax | Form::LogSoftmax => true,
+        Form::Sigmoid(factor) => factor > 0.0,
+        _ => false,
+    };
+    if same_order && x.is_unscaled() {
+        x = x.with(Form::Itself, 1.0, 0.0, node.label());
+    }
+    if !x.is_plain() {
+        x = context.plain(node, 0)?;
+    }
+    let along = crate::node::axis(node.int("axis", 0)?, x.dims().len())?;
+    if along == 0 {
+        context.check_batch()?;
+    }
+    if x.dims()[along] != x.layout.len() {
+        return unsupported("over a part of the values; only over all, at the end");
+    }
+    if node.int("select_last_index", 0)? != 0 {
+        return unsupported("that takes the last of several largest values");
+    }
+    context.note(
+        "the file ends in an ArgMax: the outputs are the values of which it takes the largest",
+    );
+    feature(x.with(Form::ArgMax, 1.0, 0.0, node.label()))
+}
+
 pub(super) fn log_softmax<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     over_all(context, node, Form::LogSoftmax)
 }

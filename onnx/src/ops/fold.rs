@@ -126,8 +126,8 @@ pub(super) fn concat(node: &Node<'_>, inputs: Inputs<'_>) -> Result<Array, Fault
             Data::Int(join(&parts, outer, total))
         }
         None => {
-            let floats: Vec<Vec<f32>> = arrays.iter().map(|x| x.floats()).collect();
-            let parts: Vec<&[f32]> = floats.iter().map(Vec::as_slice).collect();
+            let floats: Vec<_> = arrays.iter().map(|x| x.as_floats()).collect();
+            let parts: Vec<&[f32]> = floats.iter().map(AsRef::as_ref).collect();
             Data::Float(join(&parts, outer, total))
         }
     };

@@ -40,7 +40,8 @@ pub(super) fn scaled(
         | Form::Quantised { .. }
         | Form::Batched
         | Form::Softmax
-        | Form::LogSoftmax => realize(context, x)?,
+        | Form::LogSoftmax
+        | Form::ArgMax => realize(context, x)?,
         _ => x,
     };
     let (form, scale) = (x.form, x.scale * factor);
@@ -94,15 +95,17 @@ pub(super) fn sum(a: &Feature, b: &Feature, label: &str) -> Option<Feature> {
         return None;
     }
     let (form, scale) = match (a.form, b.form) {
+        (Form::Cubic(..), Form::Itself) => return sum(b, a, label),
         (Form::Itself, Form::Itself) => (Form::Itself, a.scale + b.scale),
         (Form::Itself, Form::Cubic(linear, cube)) => {
             let linear = linear.mul_add(b.scale, a.scale);
             (Form::Cubic(linear, cube * b.scale), 1.0)
         }
-        (Form::Cubic(..), Form::Itself) => return sum(b, a, label),
         _ => return None,
     };
-    Some(a.clone().with(form, scale, 0.0, label.to_owned()))
+    let alone = a.alone && b.alone;
+    let sum = b.clone().with(form, scale, 0.0, label.to_owned());
+    Some(Feature { alone, ..sum })
 }
 
 /// One divided by it, if that is a function that is known: 1 / (1 + e^(factor·x)) is a sigmoid.
@@ -119,8 +122,9 @@ pub(super) fn reciprocal(x: &Feature, label: &str) -> Option<Feature> {
 /// The same value with nothing left to be computed.
 pub(crate) fn realize(context: &mut Context<'_>, x: Feature) -> Result<Feature, Fault> {
     let (label, form, scale, shift) = (x.label.clone(), x.form, x.scale, x.shift);
+    let origin = x.origin.clone();
     let inner = x.with(Form::Itself, 1.0, 0.0, label.clone());
-    let refused = |op: &str, why: &str| Err(Fault::Elsewhere(Unsupported::new(op, &label, why)));
+    let refused = |op: &str, why: &str| Err(Fault::Elsewhere(Unsupported::new(op, &origin, why)));
     let curve = |context: &mut Context<'_>, x: &Feature, curve| {
         context.emit(&label, Op::Curve { curve }, x)
     };
@@ -167,6 +171,9 @@ pub(crate) fn realize(context: &mut Context<'_>, x: Feature) -> Result<Feature, 
                 "Softmax",
                 "inside the network, as in attention; only the end has it",
             );
+        }
+        Form::ArgMax => {
+            return refused("ArgMax", "inside the network; only the end has it");
         }
         Form::LogSoftmax => {
             return refused("LogSoftmax", "inside the network; only the end has it");

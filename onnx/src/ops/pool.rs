@@ -2,10 +2,10 @@
 
 use nets::{Op, Window};
 
-use super::conv::{padded, window};
+use super::conv::{padded, span, window};
 use super::movement::{Zeros, with_zeros};
 use super::{Outputs, feature};
-use crate::context::Context;
+use crate::context::{Context, MAX_PLACES};
 use crate::error::{Fault, invalid, unsupported};
 use crate::node::Node;
 use crate::value::{Feature, Form};
@@ -26,8 +26,10 @@ fn rounded_up(node: &Node<'_>, window: &Window, x: &Feature) -> Result<[usize; 2
     for i in 0..2 {
         let side = x.dims()[2 + i];
         let (before, after) = (window.padding[i], window.padding[i + 2]);
-        let room =
-            (side.saturating_add(before).saturating_add(after)).saturating_sub(window.kernel[i]);
+        let room = side
+            .saturating_add(before)
+            .saturating_add(after)
+            .saturating_sub(span(window.kernel[i], window.dilation[i]));
         let steps = room.div_ceil(window.stride[i]);
         // The last window must begin inside the image or its padding before.
         if steps.saturating_mul(window.stride[i]) < side.saturating_add(before) {
@@ -64,11 +66,59 @@ pub(super) fn max<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
         }
         _ => (context.image(node, 0)?, [0; 4]),
     };
-    let mut window = dense(window(node, kernel(node)?, &x, around)?)?;
+    let mut window = window(node, kernel(node)?, &x, around)?;
     let [below, right] = rounded_up(node, &window, &x)?;
     window.padding[2] = window.padding[2].saturating_add(below);
     window.padding[3] = window.padding[3].saturating_add(right);
+    let (x, window) = match window.is_dilated() {
+        true => gathered(context, node, &x, window)?,
+        false => (x, window),
+    };
     feature(context.emit(&node.label(), Op::MaxPool { window }, &x)?)
+}
+
+/// An image in which the values under each window with gaps stand side by side, and the window that takes them. In the
+/// place of padding, which never wins, another value of the same window stands once more.
+fn gathered<'a>(
+    context: &mut Context<'a>,
+    node: &Node<'a>,
+    x: &Feature,
+    window: Window,
+) -> Result<(Feature, Window), Fault> {
+    let mut taken = vec![None; 2];
+    for i in 0..2 {
+        let (kernel, stride, dilation) = (window.kernel[i], window.stride[i], window.dilation[i]);
+        let (side, before) = (x.dims()[2 + i], window.padding[i]);
+        let all = side.saturating_add(before);
+        let all = all.saturating_add(window.padding[i + 2]);
+        let Some(room) = all.checked_sub(span(kernel, dilation)) else {
+            return invalid("its window is larger than the image");
+        };
+        let windows = room / stride + 1;
+        if windows.saturating_mul(kernel) > MAX_PLACES {
+            return unsupported("with very many places under dilated windows");
+        }
+        let mut places = Vec::new();
+        for first in (0..windows).map(|at| at * stride) {
+            let under = (0..kernel).map(|k| first + k * dilation);
+            let inside = |at: usize| at.checked_sub(before).filter(|&at| at < side);
+            let under: Vec<Option<usize>> = under.map(inside).collect();
+            let Some(any) = under.iter().flatten().next() else {
+                return unsupported("with a dilated window of nothing but padding");
+            };
+            places.extend(under.iter().map(|place| Some(place.unwrap_or(*any))));
+        }
+        taken.push(Some(places));
+    }
+    let label = format!("{}.under", node.label());
+    let image = context.picked(&label, x, taken)?;
+    let dense = Window {
+        kernel: window.kernel,
+        stride: window.kernel,
+        padding: [0; 4],
+        dilation: [1; 2],
+    };
+    Ok((context.as_image(&label, &image)?, dense))
 }
 
 pub(super) fn average<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {

@@ -149,16 +149,32 @@ pub enum AuditEvent<'a> {
         #[serde(flatten)]
         ended: Ended<'a>,
     },
-    /// A preparation was made, and is kept at both ends.
+    /// A preparation was made, and is kept for a run. [`AuditedStore`](super::AuditedStore) records it.
     Prepared {
-        /// The session's id.
+        /// The other party, by its key.
+        #[serde(serialize_with = "peer_key")]
+        peer: &'a [u8; 32],
+        /// The digest of the model.
         #[serde(serialize_with = "hex")]
-        session: &'a [u8],
-        /// Its name.
+        model: &'a [u8; 32],
+        /// Its name, the same at both ends.
         #[serde(serialize_with = "token_hex")]
         token: Token,
         /// Until when it is of use, in Unix seconds.
         expires: u64,
+    },
+    /// A preparation was deleted, to be used: recorded before anything of it is sent. [`AuditedStore`](super::AuditedStore)
+    /// records it.
+    Used {
+        /// The other party, by its key.
+        #[serde(serialize_with = "peer_key")]
+        peer: &'a [u8; 32],
+        /// The digest of the model.
+        #[serde(serialize_with = "hex")]
+        model: &'a [u8; 32],
+        /// Its name.
+        #[serde(serialize_with = "token_hex")]
+        token: Token,
     },
     /// A session ended.
     Closed {
@@ -190,6 +206,10 @@ pub(super) fn hex<S: Serializer>(
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives references")]
 fn maybe_hex<S: Serializer>(bytes: &Option<&[u8; 32]>, to: S) -> Result<S::Ok, S::Error> {
     bytes.map(|bytes| digits(bytes)).serialize(to)
+}
+
+fn peer_key<S: Serializer>(key: &[u8; 32], to: S) -> Result<S::Ok, S::Error> {
+    fingerprint(&Some(key), to)
 }
 
 /// As `identity::Fingerprint` writes it.

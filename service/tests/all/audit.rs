@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
-use service::{Audit, AuditError, AuditEvent, AuditLink, Broken, Chain, Ended, Party, Token};
+use service::{
+    Audit, AuditError, AuditEvent, AuditLink, AuditedStore, Broken, Chain, ClientKey, Ended, Lot,
+    MemoryStore, Owner, Party, Store, StoreError, Token,
+};
 use tempfile::TempDir;
 
 const NOON: u64 = 1_796_040_000;
@@ -100,7 +103,8 @@ fn as_json() -> Vec<String> {
             r#""event":"answered","session":"{session}","image":2,"bytes":5,"outcome":"failed","why":"the line broke\n\"twice\""}}"#
         ),
         format!(
-            r#""event":"prepared","session":"{session}","token":"{}","expires":{}}}"#,
+            r#""event":"prepared","peer":"SHA256:CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk","model":"{}","token":"{}","expires":{}}}"#,
+            "01".repeat(32),
             "03".repeat(16),
             NOON + 60
         ),
@@ -157,7 +161,8 @@ fn lines_say_what_happened_and_hold_each_other() {
             ended: Ended::Failed("the line broke\n\"twice\""),
         },
         AuditEvent::Prepared {
-            session: &[2; 16],
+            peer: &[9; 32],
+            model: &[1; 32],
             token: Token([3; 16]),
             expires: NOON + 60,
         },
@@ -377,7 +382,7 @@ fn a_torn_line_is_put_aside() {
     eleven_lines(&path);
     let whole = fs::read(&path).expect("the log");
     let last = lines(&path).pop().expect("a line").len();
-    for left in 1..last {
+    for left in (1..last).step_by(13) {
         fs::write(&path, &whole[..whole.len() - last + left]).expect("written");
         let audit = open(&path);
         let torn = &whole[whole.len() - last..][..left];
@@ -420,6 +425,11 @@ fn a_file_that_is_no_log_is_left_alone() {
         "{}\n".to_owned(),
         "x".repeat(1 << 17),
         format!("{}\n", "x".repeat(1 << 17)),
+        format!(
+            "{{\"seq\":{},\"previous\":\"{}\",\"time\":\"\",\"event\":\"\"}}\n",
+            u64::MAX,
+            "00".repeat(32)
+        ),
     ] {
         fs::write(&path, &text).expect("written");
         let found = Audit::open(&path, "test 1", NOON);
@@ -466,12 +476,16 @@ fn a_full_file_gives_way_to_a_new_one() {
     let (folder, path) = log();
     let audit = open(&path).rotating(1);
     // At least 1 MiB, whatever was asked for.
-    let text = "x".repeat(1000);
+    let text = "\u{1}".repeat(1000);
+    let party = Party {
+        key: None,
+        name: &text,
+    };
     let mut events = 0;
     let full = loop {
         let event = AuditEvent::Refused {
-            client: Party::default(),
-            server: Party::default(),
+            client: party,
+            server: party,
             why: &text,
         };
         audit.record(NOON, &event).expect("recorded");
@@ -518,10 +532,14 @@ fn a_rotation_that_fails_loses_nothing() {
         .open(&path)
         .expect("a file");
     let audit = open(&path).rotating(1);
-    let text = "x".repeat(1000);
+    let text = "\u{1}".repeat(1000);
+    let party = Party {
+        key: None,
+        name: &text,
+    };
     let event = AuditEvent::Refused {
-        client: Party::default(),
-        server: Party::default(),
+        client: party,
+        server: party,
         why: &text,
     };
     while fs::metadata(&path).expect("the log").len() < 1 << 20 {
@@ -585,4 +603,91 @@ fn nothing_before_the_first_line() {
             hash: NOTHING
         })
     );
+}
+
+/// The contract of stores holds with a log around them, and the log has each preparation once as put aside and once as used.
+#[test]
+fn preparations_are_recorded() {
+    let (_folder, path) = log();
+    let audit = Arc::new(open(&path));
+    let store = Arc::new(MemoryStore::new());
+    let audited = AuditedStore::new(store, Arc::clone(&audit), || NOON);
+    let owner = Owner {
+        peer: ClientKey([9; 32]),
+        model: [1; 32],
+        plan: [2; 32],
+    };
+    let expires = NOON + 60;
+    for token in [Token([3; 16]), Token([4; 16])] {
+        let lot = Lot {
+            token,
+            owner,
+            expires,
+            sealed: b"sealed",
+        };
+        audited.put(&lot).expect("put");
+        assert_eq!(audited.put(&lot), Err(StoreError::Exists));
+    }
+    let token = Token([3; 16]);
+    let taken = audited.take(&token, &owner, NOON).expect("it answers");
+    assert_eq!(taken.as_deref(), Some(&b"sealed"[..]));
+    assert_eq!(audited.take(&token, &owner, NOON), Ok(None));
+    // One that has expired is none.
+    assert_eq!(audited.take(&Token([4; 16]), &owner, expires), Ok(None));
+    let found = lines(&path);
+    let events = found[1..].iter().map(|line| {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        (line["event"].clone(), line["token"].clone())
+    });
+    let expected = [("prepared", "03"), ("prepared", "04"), ("used", "03")];
+    let expected = expected.map(|(event, byte)| (event.into(), byte.repeat(16).into()));
+    assert_eq!(events.collect::<Vec<_>>(), expected);
+}
+
+/// What cannot be recorded is not used.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_preparation_that_cannot_be_recorded_is_lost() {
+    let (folder, path) = log();
+    let audit = Arc::new(open(&path).rotating(1));
+    // A rotation that cannot be is an error of the log.
+    let text = "\u{1}".repeat(1000);
+    let party = Party {
+        key: None,
+        name: &text,
+    };
+    let event = AuditEvent::Refused {
+        client: party,
+        server: party,
+        why: &text,
+    };
+    while fs::metadata(&path).expect("the log").len() < 1 << 20 {
+        audit.record(NOON, &event).expect("recorded");
+    }
+    let last = audit.last().expect("lines").number;
+    fs::create_dir(folder.path().join(format!("audit.jsonl.{last:012}"))).expect("a folder");
+    let (store, token) = (Arc::new(MemoryStore::new()), Token([3; 16]));
+    let owner = Owner {
+        peer: ClientKey([9; 32]),
+        model: [1; 32],
+        plan: [2; 32],
+    };
+    let sealed = b"sealed";
+    let (expires, lot) = (
+        NOON + 60,
+        Lot {
+            token,
+            owner,
+            expires: NOON + 60,
+            sealed,
+        },
+    );
+    store.put(&lot).expect("put");
+    let audited = AuditedStore::new(Arc::clone(&store) as _, audit, || NOON);
+    let taken = audited.take(&token, &owner, NOON);
+    assert!(
+        matches!(taken, Err(StoreError::Unavailable { .. })),
+        "{taken:?}"
+    );
+    assert_eq!(store.take(&token, &owner, expires - 1), Ok(None));
 }

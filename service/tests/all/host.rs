@@ -363,56 +363,6 @@ fn one_client_has_no_more_sessions_at_the_same_time_than_it_may() {
     assert_eq!(asked.load(Ordering::Relaxed), 3);
 }
 
-/// Eight clients at the same time, on two places: all findings are exact, and nobody starves.
-#[test]
-fn eight_clients_at_once() {
-    const CLIENTS: u8 = 8;
-    const ROUNDS: usize = 4;
-    let host = host(HostOptions::new(seeds()));
-    let config = Config {
-        max_sessions: 2,
-        ..Config::default()
-    };
-    let times = over_tcp(&host, config, |address| {
-        let barrier = std::sync::Barrier::new(CLIENTS.into());
-        thread::scope(|scope| {
-            let clients: Vec<_> = (0..CLIENTS)
-                .map(|number| {
-                    let barrier = &barrier;
-                    scope.spawn(move || {
-                        let mut seed = CLIENT_SEED;
-                        seed[0] = number;
-                        barrier.wait();
-                        let begin = Instant::now();
-                        for _ in 0..ROUNDS {
-                            let (config, request) = (Config::default(), Request::default());
-                            let mut client =
-                                Client::dial(address, &config, &request, seed).expect("its turn");
-                            let found = client.infer(&picture(number), &mut |_| {});
-                            let found = found.expect("it infers");
-                            assert_eq!(found.views, clear(&MODEL, number));
-                        }
-                        begin.elapsed()
-                    })
-                })
-                .collect();
-            let times = clients
-                .into_iter()
-                .map(|client| client.join().expect("no panic"));
-            let mut times: Vec<Duration> = times.collect();
-            times.sort_unstable();
-            times
-        })
-    });
-    let (median, slowest) = (times[times.len() / 2], times[times.len() - 1]);
-    eprintln!("{CLIENTS} clients, {ROUNDS} sessions each: median {median:?}, slowest {slowest:?}");
-    assert!(slowest <= 3 * median, "{times:?}");
-    assert!(
-        host.metrics()
-            .contains("blindray_sessions_total{outcome=\"served\"} 32")
-    );
-}
-
 /// Who comes to no session is told of, and the host goes on.
 #[test]
 fn strangers_are_told_of() {

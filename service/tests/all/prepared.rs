@@ -172,7 +172,8 @@ impl Pair {
             ends,
             |connection| self.server.serve(&connection, one, &mut |_| {}),
             |connection| {
-                Meeting::over(connection, request, other)?.prepare(&self.client, &mut |_| {})
+                let meeting = Meeting::over(connection, request, other)?;
+                meeting.prepare(&self.client, request.images, &mut |_| {})
             },
         )
     }
@@ -242,6 +243,7 @@ fn findings_are_those_of_the_integer_network_and_nothing_is_left_to_make() {
         assert!(prepared.comm.refill_bytes() > 0);
         assert_eq!(pair.lots(), [2, 2]);
         // One session, and then another one.
+        let mut spent = 0;
         for images in [1, 1] {
             let (served, found) = pair.infer(images);
             let (served, found) = (served.expect("it serves"), found.expect("it infers"));
@@ -249,11 +251,15 @@ fn findings_are_those_of_the_integer_network_and_nothing_is_left_to_make() {
             assert_eq!(found[0].views, clear(&pair.model, 0));
             let comm = found[0].comm;
             assert_eq!(comm, served.comm);
+            let preparation = found[0].preparation.expect("it was prepared");
+            assert!(preparation.bytes() > 0 && preparation.seconds > 0.0);
+            spent += preparation.bytes();
             assert_eq!(
                 comm.refill_bytes() + comm.setup_bytes() + comm.ahead_bytes(),
                 0
             );
         }
+        assert_eq!(spent, prepared.comm.total_bytes());
         assert_eq!(pair.lots(), [0, 0]);
         pair.check();
     }

@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use channel::{Config, Listener};
+use identity::{ClientTrust, Identity, ServerTrust, Tls};
 use service::{Client, Event, Host, HostOptions, Request};
 
 use common::{CLIENT_SEED, MODEL, SERVER_SEED, picture, server};
@@ -47,18 +48,51 @@ fn held() -> Option<Held> {
     })
 }
 
+/// The limits and the guards of a server and its clients.
+struct Ends {
+    server: Config,
+    client: Config,
+}
+
+impl Ends {
+    fn plain() -> Self {
+        let config = Config {
+            timeout: Duration::from_secs(10),
+            handshake_timeout: Duration::from_secs(3),
+            ..Config::default()
+        };
+        Self {
+            server: config.clone(),
+            client: config,
+        }
+    }
+
+    fn over_tls() -> Self {
+        let [server, client] =
+            ["server", "client"].map(|name| Identity::generate(name).expect("a key"));
+        let trust = ServerTrust::Pinned(server.fingerprint());
+        let mut ends = Self::plain();
+        let guard = Tls::server(&server, &ClientTrust::Any).expect("a server");
+        ends.server.guard = Some(Arc::new(guard));
+        let guard = Tls::client(&client, &trust).expect("a client");
+        ends.client.guard = Some(Arc::new(guard));
+        ends
+    }
+}
+
 #[test]
 fn nothing_grows() {
-    let config = Config {
-        timeout: Duration::from_secs(10),
-        handshake_timeout: Duration::from_secs(3),
-        ..Config::default()
-    };
+    for ends in [Ends::plain(), Ends::over_tls()] {
+        nothing_grows_between(&ends);
+    }
+}
+
+fn nothing_grows_between(ends: &Ends) {
     // What is made once and kept is there before anything is counted.
-    a_day(SESSIONS / 10, STRANGERS / 10, &config);
+    a_day(SESSIONS / 10, STRANGERS / 10, ends);
     let before = held();
     let begin = Instant::now();
-    a_day(SESSIONS, STRANGERS, &config);
+    a_day(SESSIONS, STRANGERS, ends);
     eprintln!(
         "{SESSIONS} sessions and {STRANGERS} strangers: {:?}",
         begin.elapsed()
@@ -68,7 +102,7 @@ fn nothing_grows() {
         return;
     };
     // The last threads come to their end after the last session.
-    let patience = Instant::now() + 2 * config.timeout;
+    let patience = Instant::now() + 2 * ends.server.timeout;
     while (after.threads > before.threads || after.descriptors > before.descriptors)
         && Instant::now() < patience
     {
@@ -88,8 +122,8 @@ fn nothing_grows() {
 }
 
 /// A server from its first client to its last. Every session ends with the right findings, whatever strangers do meanwhile.
-fn a_day(sessions: usize, strangers: usize, config: &Config) {
-    let listener = Listener::bind("127.0.0.1:0", config.clone()).expect("a port");
+fn a_day(sessions: usize, strangers: usize, ends: &Ends) {
+    let listener = Listener::bind("127.0.0.1:0", ends.server.clone()).expect("a port");
     let address = listener.local_addr();
     let expected = MODEL.run_integer(MODEL.public.prepare(&picture(0), 0).fixed());
     let expected = [expected.expect("it runs")];
@@ -120,14 +154,15 @@ fn a_day(sessions: usize, strangers: usize, config: &Config) {
                         seed[..8].copy_from_slice(&number.to_le_bytes());
                         let request = Request::default();
                         let mut client =
-                            Client::dial(address, config, &request, seed).expect("a session");
+                            Client::dial(address, &ends.client, &request, seed).expect("a session");
                         let found = client.infer(&picture(0), &mut |_| {}).expect("it infers");
                         assert_eq!(found.views, expected);
                     }
                 })
             })
             .collect();
-        Strangers::new(address).come(strangers, &|| left.load(Ordering::Relaxed) == 0);
+        let guard = ends.client.guard.clone();
+        Strangers::new(address, guard).come(strangers, &|| left.load(Ordering::Relaxed) == 0);
         let clients = clients.into_iter().map(thread::ScopedJoinHandle::join);
         let clients: Result<Vec<()>, _> = clients.collect();
         host.stop();

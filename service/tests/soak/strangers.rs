@@ -2,10 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use channel::{Config, connect};
+use channel::{Config, Guard, connect};
 use service::Request;
 
 /// How many silent ones stay at the same time, more than a server lets greet.
@@ -17,15 +18,23 @@ const CONTROL: u32 = 3;
 
 pub(crate) struct Strangers {
     server: SocketAddr,
+    /// For those who begin a session.
+    config: Config,
     /// What a client says first.
     greeting: Vec<u8>,
 }
 
 impl Strangers {
-    pub(crate) fn new(server: SocketAddr) -> Self {
+    /// They know as much as a client with this guard.
+    pub(crate) fn new(server: SocketAddr, guard: Option<Arc<dyn Guard>>) -> Self {
+        let config = Config {
+            guard,
+            ..Config::default()
+        };
         Self {
             server,
-            greeting: greeting(),
+            greeting: greeting(&config),
+            config,
         }
     }
 
@@ -76,7 +85,7 @@ impl Strangers {
     /// A session that begins, and no request.
     fn leave_in_the_greeting(&self) {
         let terms = Request::default().terms();
-        let connection = connect(self.server, &terms, &Config::default(), [3; 16]);
+        let connection = connect(self.server, &terms, &self.config, [3; 16]);
         let connection = connection.expect("the server listens");
         let mut control = connection.open(CONTROL).expect("it opens");
         control.recv_frame(1 << 20).expect("the public part");
@@ -85,7 +94,7 @@ impl Strangers {
     /// A request, and no protocol: the server is left in the midst of its set-up.
     fn leave_in_the_set_up(&self) {
         let terms = Request::default().terms();
-        let connection = connect(self.server, &terms, &Config::default(), [3; 16]);
+        let connection = connect(self.server, &terms, &self.config, [3; 16]);
         let connection = connection.expect("the server listens");
         let mut control = connection.open(CONTROL).expect("it opens");
         control.recv_frame(1 << 20).expect("the public part");
@@ -98,14 +107,14 @@ impl Strangers {
 }
 
 /// The bytes that a client sends before it has heard anything.
-fn greeting() -> Vec<u8> {
+fn greeting(config: &Config) -> Vec<u8> {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("its address");
+    let config = Config {
+        handshake_timeout: Duration::from_millis(200),
+        ..config.clone()
+    };
     let client = thread::spawn(move || {
-        let config = Config {
-            handshake_timeout: Duration::from_millis(200),
-            ..Config::default()
-        };
         connect(address, &Request::default().terms(), &config, [3; 16]).is_ok()
     });
     let (mut stream, _) = listener.accept().expect("a client");

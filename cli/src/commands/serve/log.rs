@@ -175,6 +175,11 @@ impl Log {
                 seconds,
             } => {
                 let images = counted(served.images as usize, "image");
+                let how = match (served.prepared, served.stocked) {
+                    (0, false) => "",
+                    (0, true) => ", prepared before,",
+                    _ => " prepared",
+                };
                 info!(
                     session = peer.session,
                     peer = peer.address,
@@ -182,10 +187,12 @@ impl Log {
                     key = peer.identity.map(|identity| hex(&identity.key)),
                     model = hex(&peer.model),
                     images = served.images,
+                    prepared = served.prepared,
+                    stocked = served.stocked,
                     mode = %served.mode,
                     bytes = served.comm.total_bytes(),
                     seconds,
-                    "{}: {images} in {seconds:.2} s",
+                    "{}: {images}{how} in {seconds:.2} s",
                     called(peer)
                 );
             }

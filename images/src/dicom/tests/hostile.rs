@@ -189,3 +189,36 @@ fn what_is_not_supported_is_named() {
         );
     }
 }
+
+/// A file of which the data set is deflated.
+fn deflated(set: impl std::io::Read) -> Vec<u8> {
+    const SYNTAX: &[u8] = b"UI\x14\x001.2.840.10008.1.2.1\0";
+    let file = File::new(4, 2, "MONOCHROME2", 8).bytes(&[7; 8]);
+    let file = file.write(EXPLICIT);
+    let (_, start) = elements::meta(&file).expect("a header");
+    let at = file.windows(SYNTAX.len()).position(|w| w == SYNTAX);
+    let at = at.expect("the transfer syntax");
+    let mut bytes = file[..at].to_vec();
+    bytes.extend(b"UI\x16\x001.2.840.10008.1.2.1.99");
+    bytes.extend(&file[at + SYNTAX.len()..start]);
+    let mut packed = flate2::read::DeflateEncoder::new(set, flate2::Compression::fast());
+    std::io::copy(&mut packed, &mut bytes).expect("it is deflated");
+    bytes
+}
+
+#[test]
+fn small_files_that_say_that_they_are_enormous() {
+    use std::io::Read as _;
+    let file = File::new(4, 2, "MONOCHROME2", 8).bytes(&[7; 8]);
+    let plain = file.write(EXPLICIT);
+    let (_, start) = elements::meta(&plain).expect("a header");
+    let whole = deflated(&plain[start..]);
+    assert!(decode(&whole).expect("it is read") == decode(&plain).expect("and so is this"));
+    for end in start..whole.len() - 4 {
+        assert!(decode(&whole[..end]).is_err(), "{end}");
+    }
+    let bomb = deflated(std::io::repeat(0).take(crate::MAX_FILE_BYTES + 1));
+    assert!(bomb.len() < 4 << 20, "{}", bomb.len());
+    let said = decode(&bomb).expect_err("it is refused").to_string();
+    assert!(said.contains("has more than 268435456 bytes"), "{said}");
+}

@@ -1,0 +1,141 @@
+//! `blindray prepare`.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use channel::Config;
+use serde::Serialize;
+use service::{Prepared, Request, Shelf};
+
+use crate::args::{PrepareArgs, Preset};
+use crate::client;
+use crate::commands::infer::expected;
+use crate::failure::{Failure, Outcome};
+use crate::identity::ClientGuard;
+use crate::link::resolve;
+use crate::text::{bytes, counted};
+use crate::ui::Ui;
+
+/// What was made, and what there is now.
+#[derive(Serialize)]
+struct Made {
+    /// `None` if nothing was missing.
+    #[serde(flatten)]
+    prepared: Option<Prepared>,
+    /// For how many images there are preparations.
+    prepared_left: u64,
+}
+
+/// Makes preparations, once or as long as it runs.
+pub(crate) fn prepare(args: &PrepareArgs, ui: Ui) -> Outcome<()> {
+    let shelf = args.shelf.open()?;
+    let open = args.open.into();
+    let request = Request {
+        mode: args.mode.into(),
+        expect: expected(args.public.as_deref(), open, args.expect_model.as_deref())?,
+        max_traffic: args.max_traffic,
+        extensions: args.extension.accepted(),
+        homomorphic: args.preset == Preset::Auto,
+        background: args.background,
+        ahead: true,
+        ..Request::default()
+    };
+    let mut guard = match args.link.insecure {
+        true => None,
+        false => Some(args.key.client(&args.trust, &args.connect, ui)?),
+    };
+    let config = Config {
+        guard: guard.as_ref().map(|guard| Arc::clone(&guard.guard)),
+        max_wait: Duration::from_secs(args.max_wait),
+        ..args.link.config()
+    };
+    loop {
+        match session(args, &shelf, &request, &config, guard.as_mut(), ui) {
+            Err(failure @ Failure::Run(_)) if args.keep_going => {
+                ui.note(&format!("{failure}; again in {} s", args.every));
+            }
+            outcome => outcome?,
+        }
+        if !args.keep_going {
+            return Ok(());
+        }
+        thread::sleep(Duration::from_secs(args.every));
+    }
+}
+
+/// One session with the server.
+fn session(
+    args: &PrepareArgs,
+    shelf: &Shelf,
+    request: &Request,
+    config: &Config,
+    guard: Option<&mut ClientGuard>,
+    ui: Ui,
+) -> Outcome<()> {
+    let addresses = resolve(&args.connect, &args.link)?;
+    let met = client::meet(
+        &args.connect,
+        &addresses,
+        request,
+        config,
+        guard.as_deref(),
+        ui,
+    )?;
+    guard.map_or(Ok(()), |guard| guard.remember(ui))?;
+    let there = met.prepared(shelf)?;
+    let images = match args.stock {
+        None => args.images,
+        Some(target) => u32::try_from(u64::from(target).saturating_sub(there)).unwrap_or(0),
+    };
+    if images == 0 {
+        return match args.keep_going {
+            true => Ok(()),
+            false => told(None, there, ui),
+        };
+    }
+    let model = &met.model().name;
+    ui.note(&format!(
+        "preparing {} for {model} of {}; there are {there}",
+        counted(images as usize, "image"),
+        met.connection().peer()
+    ));
+    let bar = ui.progress(0, met.connection().progress());
+    let views = met.model().preprocessing.views() as u64;
+    let made = met.prepare(shelf, images, &mut |progress| {
+        client::show(&bar, "", &progress);
+    });
+    drop(bar);
+    let made = made.map_err(|error| client::refused(&args.connect, &error))?;
+    told(Some(made), there + made.runs / views, ui)
+}
+
+fn told(prepared: Option<Prepared>, prepared_left: u64, ui: Ui) -> Outcome<()> {
+    if ui.is_json() {
+        return ui.json_line(&Made {
+            prepared,
+            prepared_left,
+        });
+    }
+    let mut text = String::new();
+    if let Some(made) = prepared {
+        let comm = made.comm;
+        text = format!(
+            "prepared {} in {:.2} s (set-up {:.2} s), {} each at this side\ntraffic: {} (ahead {}, {} flights; COT refill {}; keys {})\n",
+            counted(made.images as usize, "image"),
+            made.seconds,
+            made.setup_s,
+            bytes(made.bytes_per_run * made.runs / u64::from(made.images)),
+            bytes(comm.total_bytes()),
+            bytes(comm.ahead_bytes()),
+            comm.ahead_flights,
+            bytes(comm.refill_bytes()),
+            bytes(comm.setup_bytes()),
+        );
+    }
+    let left = counted(
+        usize::try_from(prepared_left).unwrap_or(usize::MAX),
+        "image",
+    );
+    ui.text(&format!("{text}preparations there: for {left}\n"))
+}

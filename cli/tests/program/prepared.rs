@@ -1,0 +1,220 @@
+//! Preparations between two processes, on disks.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::{Server, blindray, fails, json, raw, run, text, xray};
+
+/// The places of both parties' preparations.
+struct Places {
+    folder: tempfile::TempDir,
+}
+
+impl Places {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { folder }
+    }
+
+    fn of(&self, party: &str) -> String {
+        text(&self.folder.path().join(party)).to_owned()
+    }
+
+    fn server(&self) -> Server {
+        let place = self.of("server");
+        Server::start(&["--model", "chestnet", "--preparations", &place])
+    }
+
+    fn client<'a>(&self, command: &[&'a str], more: &[&'a str]) -> Vec<String> {
+        let place = ["--preparations".to_owned(), self.of("client")];
+        let words = command.iter().chain(more).map(|word| (*word).to_owned());
+        words.chain(place).collect()
+    }
+
+    fn prepare(&self, server: &Server, more: &[&str]) -> Value {
+        let address = server.connect();
+        let words = self.client(&["prepare", "--json", "--connect", &address], more);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        json(&words).swap_remove(0)
+    }
+
+    fn infer(&self, server: &Server, more: &[&str]) -> Vec<String> {
+        let (address, file) = (server.connect(), xray());
+        let args = [
+            "infer",
+            "--json",
+            "--connect",
+            &address,
+            "--input",
+            text(&file),
+        ];
+        self.client(&args, more)
+    }
+
+    /// Whole preparations of a party.
+    fn there(&self, party: &str) -> usize {
+        let Ok(files) = std::fs::read_dir(Path::new(&self.of(party))) else {
+            return 0;
+        };
+        let names = files.map(|file| file.expect("a file").file_name());
+        names
+            .filter(|name| !name.to_string_lossy().contains('.'))
+            .count()
+    }
+}
+
+fn found(words: &[String]) -> Value {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    json(&words).swap_remove(0)
+}
+
+fn clear() -> Vec<i64> {
+    let file = xray();
+    let words = [
+        "clear",
+        "--json",
+        "--model",
+        "chestnet",
+        "--input",
+        text(&file),
+    ];
+    raw(&json(&words)[0])
+}
+
+fn number(value: &Value, path: &str) -> u64 {
+    let value = value.pointer(path).expect(path);
+    value.as_u64().expect("a whole number")
+}
+
+#[test]
+fn prepared_findings_equal_clear_and_cost_what_is_left() {
+    let places = Places::new();
+    let server = places.server();
+    let made = places.prepare(&server, &["--images", "2"]);
+    assert_eq!(
+        (number(&made, "/images"), number(&made, "/prepared_left")),
+        (2, 2)
+    );
+    assert_eq!(
+        ["server", "client"].map(|party| places.there(party)),
+        [2, 2]
+    );
+    // What is there is enough.
+    let made = places.prepare(&server, &["--stock", "2"]);
+    assert_eq!(number(&made, "/prepared_left"), 2);
+    assert!(made.get("images").is_none());
+    let plain = found(&places.infer(&server, &["--prepared", "never"]));
+    assert!(plain.get("preparation").is_none());
+    assert!(number(&plain, "/comm/refill_server_to_client_bytes") > 0);
+    let expected = clear();
+    for left in [1, 0] {
+        let report = found(&places.infer(&server, &["--prepared", "only"]));
+        assert_eq!((&raw(&report), &raw(&plain)), (&expected, &expected));
+        assert_eq!(number(&report, "/prepared_left"), left);
+        let comm = report["comm"].as_object().expect("traffic");
+        for (key, bytes) in comm {
+            let is_online = [
+                "client_to_server_bytes",
+                "server_to_client_bytes",
+                "flights",
+            ]
+            .contains(&key.as_str());
+            assert_eq!(bytes.as_u64().expect("a number") > 0, is_online, "{key}");
+        }
+        assert!(number(&report, "/preparation/server_to_client_bytes") > 0);
+    }
+    assert_eq!(
+        ["server", "client"].map(|party| places.there(party)),
+        [0, 0]
+    );
+    let words = places.infer(&server, &["--prepared", "only"]);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    fails(
+        &run(&words),
+        1,
+        "there are preparations for 0 images, and 1 are needed",
+    );
+    // As before there were preparations.
+    assert_eq!(raw(&found(&places.infer(&server, &[]))), expected);
+}
+
+/// Both sides' disks hold nothing that can be read.
+#[test]
+fn preparations_are_sealed_and_for_their_owner_alone() {
+    let places = Places::new();
+    let server = places.server();
+    places.prepare(&server, &[]);
+    for party in ["server", "client"] {
+        for file in std::fs::read_dir(places.of(party)).expect("a folder") {
+            let file = file.expect("a file");
+            let bytes = std::fs::read(file.path()).expect("it can be read");
+            assert_eq!(&bytes[..8], b"BRSEALED");
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt;
+                let mode = file.metadata().expect("it is there").permissions().mode();
+                assert_eq!(mode & 0o777, 0o600);
+            }
+        }
+    }
+}
+
+/// Either side is killed in the midst of a run, again and again: nothing is used twice, no finding is wrong, and the server goes on.
+#[test]
+fn who_is_killed_loses_a_preparation_at_most() {
+    let places = Places::new();
+    let mut server = Some(places.server());
+    let (mut made, mut answered) = (0, 0);
+    let expected = clear();
+    for round in 0..12_u64 {
+        let at = server.as_ref().expect("it runs");
+        if places.there("client") == 0 {
+            places.prepare(at, &["--images", "4"]);
+            made += 4;
+        }
+        let before = places.there("client");
+        let words = places.infer(at, &["--prepared", "only"]);
+        let mut command = blindray();
+        command
+            .args(&words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut client = command.spawn().expect("it starts");
+        std::thread::sleep(Duration::from_millis(15 * (round / 2) + 5));
+        if round % 2 == 0 {
+            // Not an end in good order: SIGKILL.
+            client.kill().expect("it can be killed");
+        } else {
+            drop(server.take());
+        }
+        let output = client.wait_with_output().expect("it ends");
+        if output.status.success() {
+            let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+            assert_eq!(raw(&report), expected);
+            answered += 1;
+        }
+        let after = places.there("client");
+        assert!(after == before || after + 1 == before, "{before} {after}");
+        server.get_or_insert_with(|| places.server());
+    }
+    // What is left is good, or refused and gone.
+    let at = server.as_ref().expect("it runs");
+    while places.there("client") > 0 {
+        let before = places.there("client");
+        let words = places.infer(at, &["--prepared", "only"]);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let output = run(&words);
+        if output.status.success() {
+            let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+            assert_eq!(raw(&report), expected);
+            answered += 1;
+        } else {
+            fails(&output, 1, "no such preparation");
+        }
+        assert_eq!(places.there("client") + 1, before);
+    }
+    assert!(answered <= made && made > 0, "{answered} of {made}");
+}
