@@ -92,7 +92,21 @@ impl Listener {
     ///
     /// As [`Listener::accept`], and [`Error::NotAdmitted`] for a client that was refused.
     pub fn receive(&self, terms: &Terms, entropy: [u8; 16]) -> Result<Connection, TurnedAway> {
-        let (caller, taken) = self.registry.next_caller(terms.version)?;
+        self.receive_on(&|| terms.clone(), entropy)
+    }
+
+    /// The same on terms that may change while nobody comes: they are asked for again when there is a client.
+    ///
+    /// # Errors
+    ///
+    /// As [`Listener::receive`].
+    pub fn receive_on(
+        &self,
+        terms: &dyn Fn() -> Terms,
+        entropy: [u8; 16],
+    ) -> Result<Connection, TurnedAway> {
+        let (caller, taken) = self.registry.next_caller(terms().version)?;
+        let terms = &terms();
         let seat = Arc::new(Seat {
             registry: Arc::clone(&self.registry),
             address: self.address,

@@ -23,7 +23,7 @@ pub(crate) use self::import::ImportArgs;
 pub(crate) use self::infer::{InferArgs, Prepared};
 pub(crate) use self::plan::{BenchArgs, PlanArgs};
 pub(crate) use self::prepare::PrepareArgs;
-pub(crate) use self::serve::ServeArgs;
+pub(crate) use self::serve::{LogFormat, LogLevel, QuotaArgs, ServeArgs};
 pub(crate) use self::shell::{CompletionsArgs, ManArgs};
 
 /// Two-party secure neural-network inference.
@@ -55,9 +55,9 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Offer a model to clients: the server's side.
     #[command(
-        after_help = "Examples:\n  blindray serve --model chestnet --listen localhost:7700\n  blindray serve --model resnet20.bray --listen 0.0.0.0:7700 --clients hospitals.txt   # a fingerprint and a name on each line\n  blindray serve --model net.bray --modes faithful --max-images 1   # one image a session, and no fast mode\n  blindray serve --model net.bray --network 50Mbit,30ms   # clients are far: fewer bytes for correlated OTs, at more work\n  blindray serve --model net.bray --open top   # clients see the class, and no probability\n  blindray serve --model net.bray --parallel 2 --waiting 8   # two sessions at a time, eight clients in line, others are refused\n  blindray serve --model net.bray --max-session 600 --least-rate 1MB --timeout 20   # no client holds a place for long\n  blindray serve --model densenet121 --size 224 --classes 14   # random weights: what would it cost?\n\nAt Ctrl-C (or SIGTERM) it takes no more clients and ends with its last session; a second Ctrl-C ends it at once."
+        after_help = "Examples:\n  blindray serve --model chestnet --listen localhost:7700\n  blindray serve --model resnet20.bray --listen 0.0.0.0:7700 --clients hospitals.txt   # a fingerprint and a name on each line\n  blindray serve --model net.bray --modes faithful --max-images 1   # one image a session, and no fast mode\n  blindray serve --model net.bray --network 50Mbit,30ms   # clients are far: fewer bytes for correlated OTs, at more work\n  blindray serve --model net.bray --open top   # clients see the class, and no probability\n  blindray serve --model net.bray --parallel 2 --waiting 8   # two sessions at a time, eight clients in line, others are refused\n  blindray serve --model net.bray --max-session 600 --least-rate 1MB --timeout 20   # no client holds a place for long\n  blindray serve --model densenet121 --size 224 --classes 14   # random weights: what would it cost?\n  blindray serve --model net.bray --clients hospitals.txt --quota-images-per-hour 40 --quota-images 5000   # findings are what an extraction costs\n  blindray serve --config blindray.toml --status 127.0.0.1:7701 --log-format json   # as a service\n\nAt Ctrl-C (or SIGTERM) it takes no more clients and ends with its last session; a second Ctrl-C ends it at once. At SIGHUP it reads the list of clients and the model again."
     )]
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Ask a server for the findings of images: the client's side.
     #[command(
         after_help = "Examples:\n  blindray infer --connect localhost:7700 --input xray.jpeg\n  blindray infer --connect localhost:7700 --input images/ *.dcm --json   # a folder, and files\n  blindray infer --connect model.example:7700 --input xray.png --trust SHA256:…   # for the first time: from then on its key is known\n  blindray infer --connect localhost:7700 --input xray.png --public net.public.json   # only from a server of exactly this model\n  blindray infer --connect localhost:7700 --input xray.png --public net.public.json --open top   # the same, from one that opens the class alone\n  blindray infer --connect localhost:7700 --input xray.png --max-traffic 500MB --max-wait 60   # or not at all\n  blindray infer --connect localhost:7700 --input xray.png --extension softspoken   # or not at all\n  blindray infer --connect [::1]:7700 --input xray.png --connections 4   # over four TCP connections"

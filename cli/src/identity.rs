@@ -69,6 +69,8 @@ pub(crate) struct ServerGuard {
     pub(crate) fingerprint: Fingerprint,
     /// Whom it serves.
     pub(crate) clients: String,
+    /// The list of them, if there is one.
+    pub(crate) list: Option<Arc<Clients>>,
 }
 
 /// A client's guard, and what it needs to remember its server.
@@ -148,6 +150,10 @@ impl KeyArgs {
     pub(crate) fn server(&self, trust: &ClientTrustArgs, ui: Ui) -> Outcome<ServerGuard> {
         let own = self.own(ui)?;
         let (clients, said) = trust.read()?;
+        let list = match &clients {
+            ClientTrust::Listed(list) => Some(Arc::clone(list)),
+            _ => None,
+        };
         if let (ClientTrust::Listed(list), Some(file)) = (&clients, &trust.clients)
             && list.is_empty()
         {
@@ -157,6 +163,7 @@ impl KeyArgs {
             ));
         }
         Ok(ServerGuard {
+            list,
             guard: Arc::new(Tls::server(&own, &clients)?),
             fingerprint: own.fingerprint(),
             clients: said,

@@ -12,8 +12,9 @@ use crate::failure::{Failure, Outcome};
 /// The exit code of a process that was asked to end, as shells have it for Ctrl-C.
 const INTERRUPTED: i32 = 130;
 
-/// Has `act` done at the first request, after which the command comes to its end by itself. The second one ends the process,
+/// Where there are no signals: has `act` done at the first request, after which the command comes to its end by itself. The second one ends the process,
 /// even where `act` waits for a terminal that takes no text.
+#[cfg(not(unix))]
 pub(crate) fn first(act: impl FnOnce() + Send + 'static) -> Outcome<()> {
     let mut act = Some(act);
     let handler = move || match act.take() {
@@ -21,6 +22,12 @@ pub(crate) fn first(act: impl FnOnce() + Send + 'static) -> Outcome<()> {
         None => exit(INTERRUPTED),
     };
     ctrlc::set_handler(handler).map_err(Failure::run)
+}
+
+/// Ends the process at once, as a second request does.
+#[cfg(unix)]
+pub(crate) fn end() -> ! {
+    exit(INTERRUPTED)
 }
 
 /// Has `clean` done at a request, if it takes no longer than a moment, and then ends the process. Only the first call counts.

@@ -4,6 +4,7 @@ mod args;
 mod audit;
 mod client;
 mod commands;
+mod config;
 mod cost;
 mod csv;
 mod entropy;
@@ -28,15 +29,18 @@ mod ui;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
-use args::{Cli, Command};
+use args::Command;
 
 /// Runs the program with the arguments of this process.
 #[must_use]
 pub fn run() -> ExitCode {
-    // clap prints usage errors itself and leaves with code 2.
-    let cli = Cli::parse();
+    let cli = match config::parse() {
+        Ok(cli) => cli,
+        Err(failure) => {
+            ui::Ui::new(false, false).error(&failure);
+            return ExitCode::from(failure.exit_code());
+        }
+    };
     let ui = ui::Ui::new(cli.json, cli.quiet);
     let outcome = match &cli.command {
         Command::Demo(args) => commands::demo(args, ui),

@@ -25,11 +25,28 @@ pub(crate) use queue::Queue;
 pub(crate) struct Ui {
     json: bool,
     quiet: bool,
+    /// Notes go to the log.
+    logged: bool,
 }
 
 impl Ui {
     pub(crate) const fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet }
+        let logged = false;
+        Self {
+            json,
+            quiet,
+            logged,
+        }
+    }
+
+    /// The same where notes go to the log, whose lines are objects.
+    pub(crate) const fn logged(self) -> Self {
+        let logged = true;
+        Self { logged, ..self }
+    }
+
+    pub(crate) const fn is_quiet(self) -> bool {
+        self.quiet
     }
 
     pub(crate) const fn is_json(self) -> bool {
@@ -85,7 +102,9 @@ impl Ui {
 
     /// A note on standard error about what is going on; left out under `--quiet`.
     pub(crate) fn note(self, message: &str) {
-        if !self.quiet {
+        if self.logged {
+            tracing::info!("{message}");
+        } else if !self.quiet {
             say(message, (Colour::Odd, "WARNING:"));
         }
     }

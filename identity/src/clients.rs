@@ -7,9 +7,97 @@ use std::sync::{PoisonError, RwLock};
 use crate::{Error, Fingerprint, file};
 
 /// A list of clients, one a line: `SHA256:... NAME`, with comments behind `#` at a line's start. Names are for people,
-/// and each stands once, as do keys.
+/// and each stands once, as do keys. Behind the name may stand what holds for this client alone ([`ClientRules`]):
+///
+/// ```text
+/// SHA256:... St. Elsewhere urgent images-per-hour=40 parallel=2
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct ClientList(BTreeMap<Fingerprint, String>);
+pub struct ClientList(BTreeMap<Fingerprint, Listed>);
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Listed {
+    name: String,
+    rules: ClientRules,
+}
+
+/// What holds for one client in place of what holds for all: words behind its name. A number is `unlimited` where it is
+/// [`u64::MAX`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct ClientRules {
+    /// `urgent`: it may ask to come before others.
+    pub urgent: bool,
+    /// `images-per-hour=N`.
+    pub images_per_hour: Option<u64>,
+    /// `images=N`: in all.
+    pub images: Option<u64>,
+    /// `sessions-per-hour=N`.
+    pub sessions_per_hour: Option<u64>,
+    /// `bytes=N`: in all.
+    pub bytes: Option<u64>,
+    /// `parallel=N`: sessions at the same time.
+    pub parallel: Option<u64>,
+}
+
+impl ClientRules {
+    /// Takes the rules off the end of a line, and leaves the name.
+    fn take(line: &str) -> Result<(&str, Self), String> {
+        let (mut name, mut rules) = (line.trim(), Self::default());
+        loop {
+            let (rest, word) = name.rsplit_once(char::is_whitespace).unwrap_or(("", name));
+            if !rules.read(word)? {
+                return Ok((name, rules));
+            }
+            name = rest.trim_end();
+        }
+    }
+
+    /// Whether a word is a rule, which is noted then.
+    fn read(&mut self, word: &str) -> Result<bool, String> {
+        if word == "urgent" {
+            if std::mem::replace(&mut self.urgent, true) {
+                return Err("urgent stands there twice".to_owned());
+            }
+            return Ok(true);
+        }
+        let Some((key, value)) = word.split_once('=') else {
+            return Ok(false);
+        };
+        let place = match key {
+            "images-per-hour" => &mut self.images_per_hour,
+            "images" => &mut self.images,
+            "sessions-per-hour" => &mut self.sessions_per_hour,
+            "bytes" => &mut self.bytes,
+            "parallel" => &mut self.parallel,
+            _ => {
+                return Err(format!(
+                    "{key} is none of images-per-hour, images, sessions-per-hour, bytes, parallel"
+                ));
+            }
+        };
+        let number = match value {
+            "unlimited" => u64::MAX,
+            number => number
+                .parse()
+                .map_err(|_| format!("{word}: give a whole number, or unlimited"))?,
+        };
+        if place.replace(number).is_some() {
+            return Err(format!("{key} stands there twice"));
+        }
+        Ok(true)
+    }
+
+    /// Whether any of the numbers is given.
+    #[must_use]
+    pub const fn limits(&self) -> bool {
+        self.images_per_hour.is_some()
+            || self.images.is_some()
+            || self.sessions_per_hour.is_some()
+            || self.bytes.is_some()
+            || self.parallel.is_some()
+    }
+}
 
 impl ClientList {
     /// Reads a file.
@@ -39,14 +127,18 @@ impl ClientList {
                 .split_once(char::is_whitespace)
                 .ok_or_else(|| bad("not a fingerprint and a name".to_owned()))?;
             let key: Fingerprint = key.parse().map_err(|e: Error| bad(e.to_string()))?;
-            let name = name.trim();
+            let (name, rules) = ClientRules::take(name).map_err(bad)?;
+            if name.is_empty() {
+                return Err(bad("a client without a name".to_owned()));
+            }
             if name.chars().any(char::is_control) {
                 return Err(bad("a name with control characters".to_owned()));
             }
             if !names.insert(name) {
                 return Err(bad(format!("a second client of the name {name}")));
             }
-            if clients.insert(key, name.to_owned()).is_some() {
+            let name = name.to_owned();
+            if clients.insert(key, Listed { name, rules }).is_some() {
                 return Err(bad(format!("{key} stands further up already")));
             }
         }
@@ -56,7 +148,22 @@ impl ClientList {
     /// The name of a client, if it is on the list.
     #[must_use]
     pub fn name(&self, key: &Fingerprint) -> Option<&str> {
-        self.0.get(key).map(String::as_str)
+        self.0.get(key).map(|listed| listed.name.as_str())
+    }
+
+    /// What holds for a client alone, if it is on the list, by the bytes of its fingerprint: the key of its
+    /// [`channel::PeerIdentity`].
+    #[must_use]
+    pub fn rules(&self, key: &[u8; 32]) -> Option<ClientRules> {
+        self.0
+            .get(&Fingerprint::from_bytes(*key))
+            .map(|listed| listed.rules)
+    }
+
+    /// Whether any client has limits of its own.
+    #[must_use]
+    pub fn has_limits(&self) -> bool {
+        self.0.values().any(|listed| listed.rules.limits())
     }
 
     /// How many there are.
@@ -115,5 +222,19 @@ impl Clients {
     pub fn name(&self, key: &Fingerprint) -> Option<String> {
         let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
         list.name(key).map(str::to_owned)
+    }
+
+    /// As [`ClientList::rules`].
+    #[must_use]
+    pub fn rules(&self, key: &[u8; 32]) -> Option<ClientRules> {
+        let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
+        list.rules(key)
+    }
+
+    /// Whether any client has limits of its own.
+    #[must_use]
+    pub fn has_limits(&self) -> bool {
+        let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
+        list.has_limits()
     }
 }

@@ -19,6 +19,11 @@ const KIND: &str = "SHA256:";
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
+    /// Of its bytes.
+    pub(crate) const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The digest.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {

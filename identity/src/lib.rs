@@ -14,7 +14,7 @@ mod verify;
 mod wire;
 
 pub use authority::Authority;
-pub use clients::{ClientList, Clients};
+pub use clients::{ClientList, ClientRules, Clients};
 pub use error::Error;
 pub use file::{create_private, read_private};
 pub use fingerprint::Fingerprint;

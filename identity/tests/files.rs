@@ -193,6 +193,39 @@ fn wrong_lines_are_named() {
 }
 
 #[test]
+fn clients_may_have_rules_of_their_own() {
+    let (path, print, other) = (Path::new("list"), key("one"), key("other"));
+    let list = |rest: &str| ClientList::parse(path, &format!("{print} {rest}\n{other} x=\n"));
+    let one = |rest: &str| ClientList::parse(path, &format!("{print} {rest}\n"));
+    let named =
+        one("Ward 3  urgent images-per-hour=40\tbytes=unlimited parallel=2").expect("a list");
+    assert_eq!(named.name(&print), Some("Ward 3"));
+    let rules = named.rules(print.as_bytes()).expect("listed");
+    assert!(rules.urgent && rules.limits() && named.has_limits());
+    assert_eq!(rules.images_per_hour, Some(40));
+    assert_eq!((rules.bytes, rules.parallel), (Some(u64::MAX), Some(2)));
+    assert_eq!((rules.images, rules.sessions_per_hour), (None, None));
+    let plain = one("urgent care").expect("a list");
+    assert_eq!(plain.name(&print), Some("urgent care"));
+    assert!(!plain.has_limits() && !plain.rules(print.as_bytes()).expect("listed").urgent);
+    assert_eq!(plain.rules(other.as_bytes()), None);
+    for (wrong, said) in [
+        ("urgent", "without a name"),
+        ("images=3", "without a name"),
+        ("a image=3", "image is none of"),
+        ("a images=3 images=4", "twice"),
+        ("a urgent urgent", "twice"),
+        ("a images=many", "whole number"),
+        ("a images=-1", "whole number"),
+        ("a images=", "whole number"),
+    ] {
+        let error = one(wrong).expect_err("a wrong line").to_string();
+        assert!(error.contains(said), "{wrong}: {error}");
+    }
+    assert!(list("a").is_err());
+}
+
+#[test]
 fn roots_are_certificates() {
     let path = Path::new("roots");
     let own = Identity::generate("one").expect("a key");

@@ -5,6 +5,7 @@ mod client;
 mod control;
 mod error;
 mod findings;
+mod host;
 mod measure;
 mod meeting;
 mod modes;
@@ -25,12 +26,13 @@ pub use audit::{
 pub use client::{Client, Request};
 pub use error::Error;
 pub use findings::{Comm, Finding, Findings, Times};
+pub use host::{Allowance, AuditTo, Event, Host, HostOptions, NotReady, Peer, Ran, RefusalKind};
 pub use measure::Line;
 pub use meeting::Meeting;
 pub use modes::Modes;
 pub use prepare::{Preparation, Prepared};
 pub use progress::Progress;
-pub use server::{Served, Server, ServerOptions};
+pub use server::{Asked, Served, Server, ServerOptions};
 pub use shelf::Shelf;
 #[doc(hidden)]
 pub use store::store_contract;
@@ -40,12 +42,13 @@ pub use store::{
 };
 pub use terms::WIRE_VERSION;
 
-// What callers have to name of the crates below, besides `channel` and `nets`.
+// The crates below whose types callers name, and what they name of others.
 pub use ot::{EXTENSIONS, Extension};
 pub use secure::{
     ExtensionChoice, LayerPlan, LayerReport, Limits, Mode, NetworkSpeed, Progress as Step,
     SecureNetwork,
 };
+pub use {channel, nets};
 
 /// The streams that a session opens, each once at both ends: online traffic, the refills in which the server and in
 /// which the client is the sender, and the conversation around them.

@@ -20,6 +20,11 @@ impl<'a> Progress<'a> {
         Self { run, runs, step }
     }
 
+    /// Of a server with so many views an image: the image of its session, from 0.
+    pub(crate) const fn image(&self, views: u64) -> u64 {
+        self.run / views
+    }
+
     /// Layers done in all runs, or in the phase ahead if the step is of one.
     #[must_use]
     pub const fn layers_done(&self) -> u64 {

@@ -127,6 +127,22 @@ impl Plans {
     }
 }
 
+/// What a client asks of a server that would do it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Asked {
+    /// Images that are asked about; none where preparations are made.
+    pub images: u32,
+    /// Preparations that are made.
+    pub prepared: u64,
+    /// How exact they are to be computed.
+    pub mode: Mode,
+    /// Whether layers run ahead of the images, where they can.
+    pub ahead: bool,
+    /// The bytes that the session will take, in both directions.
+    pub bytes: u64,
+}
+
 /// A session that ended well.
 #[derive(Clone, Copy, PartialEq, Debug)]
 #[non_exhaustive]
@@ -254,6 +270,24 @@ impl Server {
         seed: [u8; 32],
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Served, Error> {
+        self.serve_if(connection, seed, &mut |_| Ok(()), progress)
+    }
+
+    /// The same if `admit` has nothing against it: it hears what the client asks for before the client is told
+    /// that it gets it, and otherwise says why not, in at most 200 characters, which the client is told.
+    ///
+    /// # Errors
+    /// As [`Server::serve`]; [`Error::Refused`] with the words of `admit`.
+    ///
+    /// # Panics
+    /// As [`Server::serve`].
+    pub fn serve_if(
+        &self,
+        connection: &Connection,
+        seed: [u8; 32],
+        admit: &mut dyn FnMut(&Asked) -> Result<(), String>,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Served, Error> {
         assert_eq!(
             connection.role(),
             Role::Server,
@@ -271,6 +305,7 @@ impl Server {
             if wish.work != Work::Infer {
                 self.check_stock(wish, plans, || place(&wish))?;
             }
+            admit(&self.asked(wish, plans))?;
             Ok(plans)
         })?;
         let mut served = Served {
@@ -398,6 +433,31 @@ impl Server {
         plans
             .as_ref()
             .ok_or_else(|| format!("it does not compute in {} mode", wish.mode))
+    }
+
+    /// What a client asks for.
+    fn asked(&self, wish: Wish, plans: &Plans) -> Asked {
+        let (runs, ahead) = (self.runs(wish.images), plans.get(true));
+        let online = || ahead.cost().bytes().saturating_mul(runs);
+        let (images, prepared, bytes) = match wish.work {
+            Work::Infer => {
+                let network = plans.get(wish.ahead);
+                let bytes = traffic::bytes(network, runs, self.extension);
+                (wish.images, 0, bytes)
+            }
+            Work::Prepare => {
+                let bytes = traffic::before_bytes(ahead, runs, self.extension);
+                (0, runs, bytes)
+            }
+            Work::Stocked => (wish.images, 0, online()),
+        };
+        Asked {
+            images,
+            prepared,
+            mode: wish.mode,
+            ahead: wish.ahead,
+            bytes,
+        }
     }
 
     /// Why a client gets no preparations, or no images from them.

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(unix)]
+mod database;
 mod linear_layers;
 mod mangle;
 mod middle_box;
@@ -9,6 +11,8 @@ mod random;
 mod sessions;
 mod transcript;
 
+#[cfg(unix)]
+pub use database::Database;
 pub use linear_layers::{
     any_conv, any_linear_layer, check_linear, check_linear_real, linear_reference,
     linear_transcript, weights,

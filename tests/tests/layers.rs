@@ -53,6 +53,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "sealed",
         ],
     ),
+    ("store", &["service"]),
     (
         "cli",
         &[
@@ -70,6 +71,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "identity",
             "sealed",
             "service",
+            "store",
         ],
     ),
     ("testkit", &["ring-arith", "channel", "sharing", "linear"]),

@@ -1,6 +1,8 @@
 //! Arguments of `serve`.
 
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
 
 use crate::args::{AlgorithmArgs, Extension, LinkArgs, Mode, ModelArgs, Open};
 use crate::cost::wire::Wire;
@@ -10,6 +12,10 @@ use crate::text::size;
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
+    /// Take options from this file (TOML): each has a key of the same name, as in `parallel = 2` or `modes = ["faithful"]`. What stands on
+    /// the command line counts instead.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) model: ModelArgs,
     /// Address to listen on; port 0 picks a free one.
@@ -35,6 +41,8 @@ pub(crate) struct ServeArgs {
     /// little about the weights, to a client that does not follow the protocol more than to others: allow no more than are needed.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_images: u32,
+    #[command(flatten)]
+    pub(crate) quota: QuotaArgs,
     /// The modes that clients may ask for, separated by commas. In fast mode a client also learns a little about the values
     /// before the last bits were cut off.
     #[arg(long, value_enum, value_name = "MODE,…", value_delimiter = ',', default_values_t = [Mode::Faithful, Mode::Fast])]
@@ -54,6 +62,25 @@ pub(crate) struct ServeArgs {
     /// parties do it.
     #[arg(long)]
     pub(crate) background: bool,
+    /// Record who asked for what in this file, to which lines are only added, each with the hash of the one before. What cannot be recorded
+    /// is not done.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit: Option<PathBuf>,
+    /// When asked to stop, give sessions at hand this many seconds, and then cut them; without it they come to their end.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=1_000_000))]
+    pub(crate) stop_after: Option<u64>,
+    /// Answer /livez, /readyz and /metrics (Prometheus) over HTTP at this loopback address.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) status: Option<String>,
+    /// Let --status be at any address, for probes of a network that others cannot reach: nothing is encrypted and nobody is asked who he is.
+    #[arg(long, requires = "status")]
+    pub(crate) status_exposed: bool,
+    /// How standard error is written while it serves: text for people, or json, one object per line.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+    /// The least important of what is logged.
+    #[arg(long, value_enum, default_value_t = LogLevel::Info)]
+    pub(crate) log_level: LogLevel,
     /// End when standard input ends: how `demo` takes its server with it.
     #[arg(long, hide = true)]
     pub(crate) end_with_stdin: bool,
@@ -71,4 +98,53 @@ pub(crate) struct ServeArgs {
     pub(crate) trust: ClientTrustArgs,
     #[command(flatten)]
     pub(crate) link: LinkArgs,
+}
+
+/// What a client may use. Lines of `--clients` may say otherwise for a client: `SHA256:… NAME images-per-hour=N`.
+#[derive(Debug, Args)]
+pub(crate) struct QuotaArgs {
+    /// Let each client ask about at most this many images in any hour. Findings are what an extraction of the weights costs.
+    #[arg(long, value_name = "N")]
+    pub(crate) quota_images_per_hour: Option<u64>,
+    /// Let each client ask about at most this many images in all.
+    #[arg(long, value_name = "N")]
+    pub(crate) quota_images: Option<u64>,
+    /// Let each client have at most this many sessions in any hour.
+    #[arg(long, value_name = "N")]
+    pub(crate) quota_sessions_per_hour: Option<u64>,
+    /// Let each client's sessions take at most this many bytes in all, in both directions, such as 50GB.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) quota_bytes: Option<u64>,
+    /// Let each client have at most this many sessions at the same time; further ones wait in line, and let others pass.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) quota_parallel: Option<u32>,
+    /// Where it is kept what clients have used: a file of this server alone, or postgres://USER@HOST/DATABASE for several servers. Default: with quotas,
+    /// blindray/serve.redb in your folder for state; without, memory.
+    #[arg(
+        long,
+        value_name = "FILE|postgres://…",
+        env = "BLINDRAY_STORE",
+        hide_env_values = true
+    )]
+    pub(crate) store: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// A time, a level and a sentence.
+    Text,
+    /// One JSON object per line, with a field for each fact.
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogLevel {
+    /// What needs an operator.
+    Error,
+    /// Who was refused or failed, too.
+    Warn,
+    /// Each session.
+    Info,
+    /// Each step of a session.
+    Debug,
 }

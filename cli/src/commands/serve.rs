@@ -1,17 +1,26 @@
 //! `blindray serve`.
 
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::thread::Builder;
-use std::time::{Duration, Instant};
+mod log;
+mod signals;
+mod status;
 
-use channel::{Connection, Error, Listener, TurnedAway};
+use std::io::Error as IoError;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::Builder;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use channel::{Listener, PeerIdentity};
+use identity::Clients;
 use secure::{CpuModel, Mode};
 use serde::Serialize;
-use service::{Served, Server};
+use service::{
+    Allowance, Audit, AuditTo, AuditedStore, Host, HostOptions, MemoryStore, Quota, Server, Store,
+};
+use tracing::{error, info, warn};
 
-use crate::args::ServeArgs;
+use crate::args::{LogFormat, QuotaArgs, ServeArgs};
 use crate::failure::{Failure, Outcome};
 use crate::identity::ServerGuard;
 use crate::link::{self, resolve};
@@ -19,12 +28,12 @@ use crate::model::EMBEDDED;
 use crate::report::accepted;
 use crate::text::{self, counted, hex};
 use crate::ui::Ui;
-use crate::{entropy, interrupt, model};
+use crate::{entropy, interrupt, model, shelf};
+use log::Log;
+use signals::Wanted;
 
-/// The least time between two notes about strangers.
-const PAUSE: Duration = Duration::from_secs(1);
-/// How long a client may take to hang up after its session.
-const HANG_UP: Duration = Duration::from_secs(10);
+/// How often the store is looked at.
+const TEND: Duration = Duration::from_secs(5);
 
 /// Printed under `--json` as soon as clients may connect.
 #[derive(Serialize)]
@@ -36,6 +45,9 @@ struct Listening<'a> {
     /// Of the server's key.
     #[serde(skip_serializing_if = "Option::is_none")]
     fingerprint: Option<String>,
+    /// Where it says how it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
 }
 
 /// Serves clients until interrupted, or until `--sessions` have ended.
@@ -43,103 +55,298 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     if args.end_with_stdin {
         interrupt::end_with_stdin()?;
     }
+    let ui = match args.log_format {
+        LogFormat::Text => ui,
+        LogFormat::Json => ui.logged(),
+    };
+    log::start(args.log_format, args.log_level, ui.is_quiet());
     let addresses = resolve(&args.listen, &args.link)?;
     link::try_listening(&args.listen, &addresses)?;
+    let served = status::Served::default();
+    let status = args.status.as_deref();
+    let status = status
+        .map(|name| status::start(name, args.status_exposed, &served))
+        .transpose()?;
+    let guard = match args.link.insecure {
+        true => None,
+        false => Some(args.key.server(&args.trust, ui)?),
+    };
+    let clients = guard.as_ref().and_then(|guard| guard.list.clone());
+    let store = args.quota.store(clients.as_deref())?;
+    let audit = audit(args, guard.as_ref())?;
+    let store: Arc<dyn Store> = match &audit {
+        Some(to) => Arc::new(AuditedStore::new(store, Arc::clone(&to.log), now)),
+        None => store,
+    };
+    let server = server(args, &store, ui)?;
+    let mut options = options(args, clients.clone(), Arc::clone(&store));
+    options.audit = audit;
+    let host = Arc::new(Host::new(server, options).map_err(Failure::input)?);
+    let mut config = args.config(guard.as_ref().map(|guard| Arc::clone(&guard.guard)));
+    config.admission = Some(Arc::clone(&host) as _);
+    let listener = Listener::bind(&*addresses, config)
+        .map_err(|e| Failure::input(format!("cannot listen on {}: {e}", args.listen)))?;
+    let (end, wanted) = signals::queue()?;
+    let _ = served.set(Arc::clone(&host));
+    announce(&listener, &host.server(), guard.as_ref(), status, ui)?;
+    let warnings = Warnings { args, ui };
+    warnings.of_public_part(&host.server());
+    warnings.of_rate(&host.server());
+
+    let (tending, ended) = channel::<()>();
+    let tended = Arc::clone(&host);
+    // Not waited for: it may wait for a database that does not answer.
+    let thread = Builder::new().name("store".to_owned());
+    let tend = move || tend(&tended, &ended);
+    thread.spawn(tend).map_err(Failure::run)?;
+    let ran = std::thread::scope(|scope| {
+        let (reload, asked) = channel();
+        let (host, store, clients) = (&*host, &store, clients.as_deref());
+        let reload = move || {
+            // Whoever does not hear it is ending.
+            let _ = reload.send(());
+        };
+        scope.spawn(move || control(host, args, &wanted, &reload, ui));
+        scope.spawn(move || {
+            while asked.recv().is_ok() {
+                // Several in the meantime are one.
+                while asked.try_recv().is_ok() {}
+                read_again(host, args, store, clients, ui);
+            }
+        });
+        let ran = host.run(&listener, args.sessions);
+        drop(tending);
+        let _ = end.send(Wanted::End);
+        ran
+    });
+    let ran = ran.map_err(|e| Failure::run(format!("there is no randomness: {e}")))?;
+    match ran.failed {
+        failed @ 1.. if args.sessions.is_some() => Err(Failure::run(format!(
+            "{failed} of {} sessions failed",
+            ran.begun
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The model, ready to be served.
+fn server(args: &ServeArgs, store: &Arc<dyn Store>, ui: Ui) -> Outcome<Server> {
     let options = args.options();
     let model = model::load(&args.model, ui)?;
     let (algorithms, mode) = (args.algorithms.on(args.network.network), Mode::Faithful);
     let constants = CpuModel::default();
     let chosen = model::choose(&model, &algorithms, mode, options.extension, &constants)?;
     let model = chosen.model;
-    let accepted = accepted(&model.public);
-    let digest = model.public.digest();
-    let public = model.public.opened(args.open.into());
-    let public = public.map_err(|error| Failure::input(format!("--open: {error}")))?;
-    let mut server = Server::new(public, model.weights, options).map_err(Failure::input)?;
-    if let Some(shelf) = args.shelf.serve()?.filter(|_| args.max_prepared > 0) {
-        server = server.with_shelf(shelf);
-    }
-    let guard = match args.link.insecure {
-        true => None,
-        false => Some(args.key.server(&args.trust, ui)?),
-    };
-    let config = args.config(guard.as_ref().map(|guard| Arc::clone(&guard.guard)));
-    let listener = Listener::bind(&*addresses, config)
-        .map_err(|e| Failure::input(format!("cannot listen on {}: {e}", args.listen)))?;
-    let running = Arc::new(AtomicUsize::new(0));
-    close_at_interrupt(&listener, &running, ui)?;
-    announce(&listener, &server, guard.as_ref(), ui)?;
-    warn_of_public_part(&args.model.model, &digest, ui);
-    warn_of_rate(&server, args, ui);
-    if let Some(accepted) = accepted {
+    if let Some(accepted) = accepted(&model.public) {
         ui.note(&format!(
             "WARNING: this was accepted when the model was made: {accepted}"
         ));
     }
+    let public = model.public.opened(args.open.into());
+    let public = public.map_err(|error| Failure::input(format!("--open: {error}")))?;
+    let server = Server::new(public, model.weights, options).map_err(Failure::input)?;
+    // Several servers that share a store share the preparations as well.
+    let shelf = match &args.quota.store {
+        _ if args.max_prepared == 0 => None,
+        Some(_) => Some(shelf::on(Arc::clone(store))?),
+        None => args.shelf.serve()?,
+    };
+    Ok(match shelf {
+        Some(shelf) => server.with_shelf(shelf),
+        None => server,
+    })
+}
 
-    let (failed, mut strangers) = (AtomicU64::new(0), Strangers::new(ui));
-    let begun = std::thread::scope(|scope| -> Outcome<u64> {
-        let mut begun = 0;
-        while args.sessions.is_none_or(|most| begun < most) {
-            let connection = match listener.receive(server.terms(), entropy::bytes()?) {
-                Ok(connection) => connection,
-                Err(TurnedAway {
-                    error: Error::ListenerClosed,
-                    ..
-                }) => break,
-                Err(turned_away) => {
-                    strangers.turn_away(&turned_away);
-                    continue;
-                }
+/// What the host works with.
+fn options(args: &ServeArgs, clients: Option<Arc<Clients>>, store: Arc<dyn Store>) -> HostOptions {
+    let general = args.quota.allowance();
+    let log = Log::default();
+    HostOptions {
+        store,
+        allowance: Arc::new(move |identity: Option<&PeerIdentity>| {
+            let listed = identity.zip(clients.as_ref());
+            let rules = listed.and_then(|(identity, clients)| clients.rules(&identity.key));
+            let Some(rules) = rules else {
+                return general;
             };
-            begun += 1;
-            running.fetch_add(1, Ordering::Relaxed);
-            let (server, running, failed) = (&server, &running, &failed);
-            let serve = move || {
-                let served = session(&connection, server, ui);
-                failed.fetch_add(u64::from(!served), Ordering::Relaxed);
-                // This process may end next; the client is given time to take what was sent.
-                let _ = connection.close(HANG_UP);
-                running.fetch_sub(1, Ordering::Relaxed);
+            let quota = Quota {
+                images_per_hour: rules.images_per_hour.or(general.quota.images_per_hour),
+                images: rules.images.or(general.quota.images),
+                sessions_per_hour: rules.sessions_per_hour.or(general.quota.sessions_per_hour),
+                bytes: rules.bytes.or(general.quota.bytes),
             };
-            if let Err(error) = Builder::new().spawn_scoped(scope, serve) {
-                // The system has no thread to spare; the client goes with its connection.
-                ui.note(&format!("a client was turned away: {error}"));
-                failed.fetch_add(1, Ordering::Relaxed);
-                running.fetch_sub(1, Ordering::Relaxed);
+            let parallel = rules.parallel.map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+            Allowance {
+                quota,
+                parallel: parallel.or(general.parallel),
+                urgent: rules.urgent,
             }
-        }
-        // Nobody else is served: those in line hear it now.
-        listener.handle().close();
-        Ok(begun)
-    })?;
-    match failed.into_inner() {
-        failed @ 1.. if args.sessions.is_some() => {
-            Err(Failure::run(format!("{failed} of {begun} sessions failed")))
-        }
-        _ => Ok(()),
+        }),
+        observer: Arc::new(move |event| log.note(event)),
+        ..HostOptions::new(|| entropy::bytes().map_err(|e| IoError::other(e.to_string())))
     }
 }
 
-/// When asked to end, takes no more clients, and lets sessions at hand come to their end.
-fn close_at_interrupt(listener: &Listener, running: &Arc<AtomicUsize>, ui: Ui) -> Outcome<()> {
-    let (handle, running) = (listener.handle(), Arc::clone(running));
-    interrupt::first(move || {
-        handle.close();
-        let running = running.load(Ordering::Relaxed);
-        if running > 0 {
-            ui.note(&format!(
-                "no more clients are taken; waiting for {} to end, or for another Ctrl-C",
-                counted(running, "session")
-            ));
+/// In Unix seconds.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+/// Where it is recorded who asked for what.
+fn audit(args: &ServeArgs, guard: Option<&ServerGuard>) -> Outcome<Option<AuditTo>> {
+    let Some(path) = &args.audit else {
+        return Ok(None);
+    };
+    let program = concat!("blindray ", env!("CARGO_PKG_VERSION"));
+    let log = Audit::open(path, program, now()).map_err(Failure::input)?;
+    Ok(Some(AuditTo {
+        log: Arc::new(log),
+        key: guard.map(|guard| *guard.fingerprint.as_bytes()),
+        name: args.listen.clone(),
+    }))
+}
+
+impl QuotaArgs {
+    const fn allowance(&self) -> Allowance {
+        let quota = Quota {
+            images_per_hour: self.quota_images_per_hour,
+            images: self.quota_images,
+            sessions_per_hour: self.quota_sessions_per_hour,
+            bytes: self.quota_bytes,
+        };
+        Allowance {
+            quota,
+            parallel: self.quota_parallel,
+            urgent: false,
         }
-    })
+    }
+
+    /// Where it is kept what clients have used: in memory, if nobody asked and nothing limits them.
+    fn store(&self, clients: Option<&Clients>) -> Outcome<Arc<dyn Store>> {
+        let opened = match &self.store {
+            Some(name) => store::open(name),
+            None if self.allowance().quota.is_unlimited()
+                && !clients.is_some_and(Clients::has_limits) =>
+            {
+                return Ok(Arc::new(MemoryStore::new()));
+            }
+            None => store::open(&usual_store()?.to_string_lossy()),
+        };
+        opened.map_err(|error| Failure::input(format!("--store: {error}")))
+    }
+}
+
+/// `serve.redb` in the user's folder for what programs keep.
+fn usual_store() -> Outcome<PathBuf> {
+    let folder = |name| {
+        let path = PathBuf::from(std::env::var_os(name)?);
+        path.is_absolute().then_some(path)
+    };
+    let state = folder("XDG_STATE_HOME");
+    let state = state.or_else(|| Some(folder("HOME")?.join(".local/state")));
+    let state = state.ok_or_else(|| {
+        Failure::input("neither XDG_STATE_HOME nor HOME is set: say where with --store FILE")
+    })?;
+    Ok(state.join("blindray/serve.redb"))
+}
+
+/// Does what the process is asked for, until it has ended.
+fn control(host: &Host, args: &ServeArgs, wanted: &Receiver<Wanted>, reload: &dyn Fn(), ui: Ui) {
+    let mut cut_at = None;
+    loop {
+        let next = match cut_at {
+            Some(at) => {
+                wanted.recv_timeout(Instant::saturating_duration_since(&at, Instant::now()))
+            }
+            None => wanted.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        match next {
+            Ok(Wanted::Reload) => reload(),
+            Ok(Wanted::Stop) => {
+                host.stop();
+                let running = host.running();
+                if running == 0 {
+                    continue;
+                }
+                let sessions = counted(running, "session");
+                let until = match args.stop_after {
+                    Some(seconds) => {
+                        cut_at = Some(Instant::now() + Duration::from_secs(seconds));
+                        format!("for {seconds} s at most")
+                    }
+                    None => "or for another Ctrl-C".to_owned(),
+                };
+                ui.note(&format!(
+                    "no more clients are taken; waiting for {sessions} to end, {until}"
+                ));
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                cut_at = None;
+                let sessions = counted(host.running(), "session");
+                warn!("{sessions} did not end in time, and cut");
+                host.cut();
+            }
+            Ok(Wanted::End) | Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// Looks after the store until the server has ended.
+fn tend(host: &Host, ended: &Receiver<()>) {
+    let mut failing = false;
+    while ended.recv_timeout(TEND) == Err(RecvTimeoutError::Timeout) {
+        match host.tend() {
+            Ok(()) if failing => {
+                failing = false;
+                info!("the store is available again");
+            }
+            Ok(()) => {}
+            Err(error) if !failing => {
+                failing = true;
+                error!(%error, "clients are refused: {error}");
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// Reads the list of clients and the model again; what is wrong stays as it was.
+fn read_again(
+    host: &Host,
+    args: &ServeArgs,
+    store: &Arc<dyn Store>,
+    clients: Option<&Clients>,
+    ui: Ui,
+) {
+    match clients.map(Clients::reload) {
+        Some(Ok(count)) => {
+            let clients = counted(count, "client");
+            info!(clients = count, "read the list of clients again: {clients}");
+        }
+        Some(Err(error)) => error!(%error, "the list of clients stays as it was: {error}"),
+        None => {}
+    }
+    let replaced = server(args, store, ui).and_then(|server| {
+        Warnings { args, ui }.of_public_part(&server);
+        let (name, digest) = (server.model().name.clone(), hex(&server.model().digest()));
+        host.replace(server).map_err(Failure::run)?;
+        Ok((name, digest))
+    });
+    match replaced {
+        Ok((name, digest)) => info!(
+            model = name,
+            digest, "read the model again: new sessions get {name}, model digest {digest}"
+        ),
+        Err(error) => error!(%error, "the model stays as it was: {error}"),
+    }
 }
 
 fn announce(
     listener: &Listener,
     server: &Server,
     guard: Option<&ServerGuard>,
+    status: Option<std::net::SocketAddr>,
     ui: Ui,
 ) -> Outcome<()> {
     let (address, model) = (listener.local_addr(), server.model());
@@ -164,6 +371,11 @@ fn announce(
     } else {
         ui.note("nothing is encrypted, and whoever comes is served (--insecure)");
     }
+    if let Some(status) = status {
+        ui.note(&format!(
+            "how it is: http://{status}/metrics, /livez and /readyz"
+        ));
+    }
     if ui.is_json() {
         let listening = address.to_string();
         ui.json_line(&Listening {
@@ -172,96 +384,50 @@ fn announce(
             digest,
             extension,
             fingerprint,
+            status: status.map(|status| status.to_string()),
         })?;
     }
     Ok(())
 }
 
-/// Says where the public part beside a model file is that of another model: one of the two files is older than the other.
-fn warn_of_public_part(name: &str, digest: &[u8; 32], ui: Ui) {
-    let beside = model::public_beside(Path::new(name));
-    // What is not there or is something else need not fit.
-    if name != EMBEDDED && model::public(&beside).is_ok_and(|public| public.digest() != *digest) {
-        ui.note(&format!(
-            "WARNING: {} belongs to another model than {name}, and clients that have it will accept no session: import the network again",
-            beside.display()
-        ));
-    }
-}
-
-/// Says how fast a line the largest session needs, where that is not a matter of course.
-fn warn_of_rate(server: &Server, args: &ServeArgs, ui: Ui) {
-    /// Bytes per second.
-    const MATTER_OF_COURSE: u64 = 1_000_000;
-    let (bytes, seconds) = (server.largest_session(), args.max_session);
-    if bytes / seconds >= MATTER_OF_COURSE {
-        ui.note(&format!(
-            "a session of {} takes {}: to be over within --max-session {seconds} it needs {} per second on average",
-            counted(args.max_images as usize, "image"),
-            text::bytes(bytes),
-            text::bytes(bytes / seconds)
-        ));
-    }
-}
-
-/// Notes about clients who did not come to a session: no more than one a second, so that a crowd does not fill the log.
-struct Strangers {
+/// What an operator should know of a model and the options around it.
+struct Warnings<'a> {
+    args: &'a ServeArgs,
     ui: Ui,
-    last: Option<Instant>,
-    unsaid: usize,
 }
 
-impl Strangers {
-    const fn new(ui: Ui) -> Self {
-        Self {
-            ui,
-            last: None,
-            unsaid: 0,
-        }
-    }
-
-    fn turn_away(&mut self, turned_away: &TurnedAway) {
-        if self.last.is_some_and(|last| last.elapsed() < PAUSE) {
-            self.unsaid += 1;
-            return;
-        }
-        let others = match std::mem::take(&mut self.unsaid) {
-            0 => String::new(),
-            n => format!(" (and {n} others before)"),
+impl Warnings<'_> {
+    /// Says where the public part beside a model file is that of another model: one of the two files is older than the other.
+    fn of_public_part(&self, server: &Server) {
+        let name = &self.args.model.model;
+        // Before less was opened of it.
+        let digest = server.model().digest();
+        let beside = model::public_beside(Path::new(name));
+        let is_other = |public: nets::PublicModel| {
+            let opened = public.opened(self.args.open.into());
+            opened.is_ok_and(|public| public.digest() != digest)
         };
-        self.ui
-            .note(&format!("a client was turned away: {turned_away}{others}"));
-        self.last = Some(Instant::now());
-    }
-}
-
-/// One client, from greeting to goodbye; its failure is its own.
-fn session(connection: &Connection, server: &Server, ui: Ui) -> bool {
-    let peer = match connection.peer_identity() {
-        Some(identity) => format!("{} ({})", connection.peer(), identity.name),
-        None => connection.peer().to_owned(),
-    };
-    let serve = |seed| Ok(server.serve(connection, seed, &mut |_| {})?);
-    match entropy::bytes().and_then(serve) {
-        Ok(Served {
-            images,
-            seconds,
-            prepared,
-            stocked,
-            ..
-        }) => {
-            let images = counted(images as usize, "image");
-            let how = match (prepared, stocked) {
-                (0, false) => "",
-                (0, true) => ", prepared before,",
-                _ => " prepared",
-            };
-            ui.note(&format!("{peer}: {images}{how} in {seconds:.2} s"));
-            true
+        // What is not there or is something else need not fit.
+        if name != EMBEDDED && model::public(&beside).is_ok_and(is_other) {
+            self.ui.note(&format!(
+                "WARNING: {} belongs to another model than {name}, and clients that have it will accept no session: import the network again",
+                beside.display()
+            ));
         }
-        Err(failure) => {
-            ui.note(&format!("{peer}: {failure}"));
-            false
+    }
+
+    /// Says how fast a line the largest session needs, where that is not a matter of course.
+    fn of_rate(&self, server: &Server) {
+        /// Bytes per second.
+        const MATTER_OF_COURSE: u64 = 1_000_000;
+        let (bytes, seconds) = (server.largest_session(), self.args.max_session);
+        if bytes / seconds >= MATTER_OF_COURSE {
+            self.ui.note(&format!(
+                "a session of {} takes {}: to be over within --max-session {seconds} it needs {} per second on average",
+                counted(self.args.max_images as usize, "image"),
+                text::bytes(bytes),
+                text::bytes(bytes / seconds)
+            ));
         }
     }
 }

@@ -30,6 +30,8 @@ mod plan;
 mod prepared;
 #[cfg(unix)]
 mod sealing;
+#[cfg(unix)]
+mod serving;
 mod shell;
 mod support;
 mod terminal;

@@ -145,6 +145,8 @@ pub(crate) struct Server {
     said: String,
     pub(crate) address: SocketAddr,
     pub(crate) digest: String,
+    /// Where it says how it is, if it does.
+    pub(crate) status: Option<SocketAddr>,
 }
 
 impl Server {
@@ -177,6 +179,9 @@ impl Server {
             process,
             address: word("listening").parse().expect("address"),
             digest: word("digest").to_owned(),
+            status: hello["status"]
+                .as_str()
+                .map(|address| address.parse().expect("address")),
         }
     }
 

@@ -4,6 +4,7 @@ mod ahead;
 mod audit;
 mod common;
 mod fair;
+mod host;
 mod hostile;
 mod measuring;
 mod prepared;

@@ -12,18 +12,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use channel::{Config, Error as ChannelError, Listener};
+use channel::{Config, Listener};
 use identity::{ClientTrust, Identity, ServerTrust, Tls};
-use service::{Client, Request};
+use service::{Client, Event, Host, HostOptions, Request};
 
-use common::{CLIENT_SEED, MODEL, SERVER, SERVER_SEED, picture};
+use common::{CLIENT_SEED, MODEL, SERVER_SEED, picture, server};
 use strangers::Strangers;
 
 /// Code that is not optimised would take minutes.
 const SESSIONS: usize = if cfg!(debug_assertions) { 100 } else { 1000 };
 const STRANGERS: usize = SESSIONS / 5;
 /// Sessions at the same time.
-const CLIENTS: usize = 2;
+const CLIENTS: usize = 8;
 /// What memory may differ by for reasons of the allocator: no more than a few bytes for each session.
 const SLACK: u64 = 8 << 20;
 
@@ -124,25 +124,23 @@ fn nothing_grows_between(ends: &Ends) {
 /// A server from its first client to its last. Every session ends with the right findings, whatever strangers do meanwhile.
 fn a_day(sessions: usize, strangers: usize, ends: &Ends) {
     let listener = Listener::bind("127.0.0.1:0", ends.server.clone()).expect("a port");
-    let (address, handle) = (listener.local_addr(), listener.handle());
+    let address = listener.local_addr();
     let expected = MODEL.run_integer(MODEL.public.prepare(&picture(0), 0).fixed());
     let expected = [expected.expect("it runs")];
-    let (served, left) = (AtomicUsize::new(0), AtomicUsize::new(sessions));
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            loop {
-                let connection = match listener.accept(SERVER.terms(), [1; 16]) {
-                    Ok(connection) => connection,
-                    Err(ChannelError::ListenerClosed) => return,
-                    Err(_) => continue,
-                };
-                scope.spawn(|| {
-                    let connection = connection;
-                    let done = SERVER.serve(&connection, SERVER_SEED, &mut |_| {});
-                    served.fetch_add(usize::from(done.is_ok()), Ordering::Relaxed);
-                });
+    let left = AtomicUsize::new(sessions);
+    let ended = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&ended);
+    let options = HostOptions {
+        observer: Arc::new(move |event| {
+            if let Event::Ended { outcome: Ok(_), .. } = event {
+                count.fetch_add(1, Ordering::Relaxed);
             }
-        });
+        }),
+        ..HostOptions::new(|| Ok(SERVER_SEED))
+    };
+    let host = Host::new(server(&MODEL), options).expect("there is no log that could fail");
+    thread::scope(|scope| {
+        scope.spawn(|| host.run(&listener, None).expect("there is randomness"));
         let clients: Vec<_> = (0..CLIENTS)
             .map(|_| {
                 scope.spawn(|| {
@@ -167,8 +165,8 @@ fn a_day(sessions: usize, strangers: usize, ends: &Ends) {
         Strangers::new(address, guard).come(strangers, &|| left.load(Ordering::Relaxed) == 0);
         let clients = clients.into_iter().map(thread::ScopedJoinHandle::join);
         let clients: Result<Vec<()>, _> = clients.collect();
-        handle.close();
+        host.stop();
         clients.expect("every session ends well");
     });
-    assert_eq!(served.into_inner(), sessions);
+    assert_eq!(ended.load(Ordering::Relaxed), sessions);
 }

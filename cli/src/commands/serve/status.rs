@@ -1,0 +1,123 @@
+//! How the server is, over HTTP on a loopback address: `/livez`, `/readyz` and `/metrics`.
+
+use std::io::{Error as IoError, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, OnceLock};
+use std::thread::Builder;
+use std::time::{Duration, Instant};
+
+use service::Host;
+
+use crate::failure::{Failure, Outcome};
+use crate::link;
+
+/// Those who ask at the same time; others wait.
+const THREADS: usize = 4;
+/// How long asking and answering may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// No question is longer.
+const MAX_HEAD: usize = 8 << 10;
+
+/// The server, once its model is there.
+pub(super) type Served = Arc<OnceLock<Arc<Host>>>;
+
+/// Answers until the process ends; the address. It is a loopback address, or `exposed`.
+pub(super) fn start(name: &str, exposed: bool, served: &Served) -> Outcome<SocketAddr> {
+    let addresses = link::addresses(name)?;
+    let open = addresses.iter().find(|address| !address.ip().is_loopback());
+    if let Some(open) = open.filter(|_| !exposed) {
+        return Err(Failure::input(format!(
+            "--status {open} is not a loopback address: whoever can reach it sees how the server is used; add --status-exposed where a network of your own stands around it"
+        )));
+    }
+    let failed = |error: IoError| Failure::input(format!("--status {name}: {error}"));
+    let listener = TcpListener::bind(&*addresses).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let listener = Arc::new(listener);
+    for _ in 0..THREADS {
+        let (listener, served) = (Arc::clone(&listener), Arc::clone(served));
+        let answering = move || {
+            loop {
+                match listener.accept() {
+                    // Whoever does not hear the answer does not want it.
+                    Ok((stream, _)) => drop(answer(&stream, &served)),
+                    // No free descriptor, for one: the next may do better.
+                    Err(_) => std::thread::sleep(Duration::from_millis(100)),
+                }
+            }
+        };
+        let thread = Builder::new().name("status".to_owned());
+        thread.spawn(answering).map_err(failed)?;
+    }
+    Ok(address)
+}
+
+fn answer(mut stream: &TcpStream, served: &Served) -> Result<(), IoError> {
+    let deadline = Instant::now() + PATIENCE;
+    let head = head(stream, deadline)?;
+    let (status, kind, mut body) = respond(&head, served);
+    let length = body.len();
+    if head.starts_with("HEAD ") {
+        body.clear();
+    }
+    let text = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}; charset=utf-8\r\nContent-Length: {length}\r\n\
+         Cache-Control: no-store\r\nConnection: close\r\n\r\n{body}"
+    );
+    // The answer is small: it fits what the system keeps for a socket.
+    stream.set_write_timeout(Some(left(deadline)?))?;
+    stream.write_all(text.as_bytes())
+}
+
+fn left(deadline: Instant) -> Result<Duration, IoError> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(ErrorKind::TimedOut.into());
+    }
+    Ok(left)
+}
+
+/// What is asked, with the headers, of which none counts.
+fn head(mut stream: &TcpStream, deadline: Instant) -> Result<String, IoError> {
+    let (mut head, mut piece) = (Vec::new(), [0; 1024]);
+    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        stream.set_read_timeout(Some(left(deadline)?))?;
+        let read = stream.read(&mut piece)?;
+        head.extend_from_slice(&piece[..read]);
+        if read == 0 || head.len() > MAX_HEAD {
+            return Err(ErrorKind::InvalidData.into());
+        }
+    }
+    Ok(String::from_utf8_lossy(&head).into_owned())
+}
+
+fn respond(head: &str, served: &Served) -> (&'static str, &'static str, String) {
+    const PLAIN: &str = "text/plain";
+    const METRICS: &str = "text/plain; version=0.0.4";
+    let mut words = head.lines().next().unwrap_or_default().split(' ');
+    let (method, path, version) = (words.next(), words.next(), words.next());
+    if !version.is_some_and(|version| version.starts_with("HTTP/1.")) || words.next().is_some() {
+        return ("400 Bad Request", PLAIN, "this is no HTTP/1.1\n".to_owned());
+    }
+    if !matches!(method, Some("GET" | "HEAD")) {
+        return ("405 Method Not Allowed", PLAIN, "only GET\n".to_owned());
+    }
+    let not_loaded = || {
+        let text = "the model is being loaded\n".to_owned();
+        ("503 Service Unavailable", PLAIN, text)
+    };
+    let path = path.unwrap_or_default();
+    match (path.split('?').next().unwrap_or_default(), served.get()) {
+        ("/livez", _) => ("200 OK", PLAIN, "ok\n".to_owned()),
+        ("/readyz", None) | ("/metrics", None) => not_loaded(),
+        ("/readyz", Some(host)) => match host.ready() {
+            Ok(()) => ("200 OK", PLAIN, "ok\n".to_owned()),
+            Err(why) => ("503 Service Unavailable", PLAIN, format!("{why}\n")),
+        },
+        ("/metrics", Some(host)) => ("200 OK", METRICS, host.metrics()),
+        _ => {
+            let text = "there are /livez, /readyz and /metrics\n".to_owned();
+            ("404 Not Found", PLAIN, text)
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! A store in a file.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Error as IoError, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use redb::backends::FileBackend;
+use redb::{
+    Builder, Database, Error as DbError, ReadableDatabase, ReadableTable, TableDefinition,
+    TableError, WriteTransaction,
+};
+use service::{
+    Account, Charge, ClientKey, Lot, Owner, Quota, Stock, Store, StoreError, Token, Usage, Verdict,
+};
+
+use crate::{PIECE, unavailable, unusable};
+
+/// The version of the tables below. Another one is refused; a newer program that has another layout brings the old one to it here.
+const SCHEMA: u64 = 1;
+/// What the database may keep of the file in memory.
+const CACHE: usize = 16 << 20;
+
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+/// What there is: token to (peer, model, plan), when it expires, its bytes.
+const LOTS: TableDefinition<'_, [u8; 16], ([[u8; 32]; 3], u64, u64)> = TableDefinition::new("lots");
+/// Their bytes: token and number of a piece.
+const PIECES: TableDefinition<'_, ([u8; 16], u32), &[u8]> = TableDefinition::new("pieces");
+/// What clients have used, as [`Account::to_bytes`] has it.
+const ACCOUNTS: TableDefinition<'_, [u8; 32], &[u8]> = TableDefinition::new("accounts");
+
+/// A store in one file, of which one process at a time has the use. See the front page.
+#[derive(Debug)]
+pub struct Embedded {
+    path: PathBuf,
+    /// `None` after an error of the medium: it is opened anew at the next use.
+    database: Mutex<Option<Database>>,
+}
+
+impl Embedded {
+    /// Opens a file, or makes it with the folders above it, for the eyes of its owner alone.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] for a file that others may read, that another process uses, that is no store or one of another
+    /// version, or is damaged; [`StoreError::Unavailable`] if the system does not let it be read or written.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let database = Mutex::new(Some(database(path)?));
+        let path = path.to_owned();
+        Ok(Self { path, database })
+    }
+
+    /// Does something with the database, opened again if the medium had failed.
+    fn with<T>(&self, act: impl FnOnce(&Database) -> Result<T, DbError>) -> Result<T, StoreError> {
+        let mut held = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        // Held outside of its place meanwhile, so that it is opened anew if `act` fails, or panics.
+        let database = match held.take() {
+            Some(database) => database,
+            None => database(&self.path)?,
+        };
+        let done = act(&database).map_err(|error| failed(&self.path, error))?;
+        *held = Some(database);
+        Ok(done)
+    }
+
+    /// The same in a transaction, which is on the medium when this returns.
+    fn write<T>(
+        &self,
+        act: impl FnOnce(&WriteTransaction) -> Result<T, DbError>,
+    ) -> Result<T, StoreError> {
+        self.with(|database| {
+            let transaction = database.begin_write()?;
+            let done = act(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        })
+    }
+}
+
+fn failed(path: &Path, error: DbError) -> StoreError {
+    let path = path.display();
+    match error {
+        DbError::Io(cause) => unavailable(format!("{path}: {cause}")),
+        DbError::Backend(cause) => unavailable(format!("{path}: {cause}")),
+        DbError::PreviousIo => unavailable(format!("{path}: it failed before")),
+        DbError::DatabaseAlreadyOpen => unusable(format!(
+            "{path} is in use by another process: let each server have its own file, or all of them PostgreSQL"
+        )),
+        other => unusable(format!("{path}: {other}")),
+    }
+}
+
+fn database(path: &Path) -> Result<Database, StoreError> {
+    let denied = |cause: IoError| unavailable(format!("{}: {cause}", path.display()));
+    let file = file(path)?;
+    let backend = FileBackend::new(file).map_err(|error| failed(path, error.into()))?;
+    let opened = Builder::new()
+        .set_cache_size(CACHE)
+        // A damaged file is an error then, and no panic.
+        .set_check_integrity_on_open(true)
+        .create_with_backend(backend);
+    let database = opened.map_err(|error| failed(path, error.into()))?;
+    let found = tables(&database).map_err(|error| failed(path, error))?;
+    if found != SCHEMA {
+        return Err(unusable(format!(
+            "{} is a store of version {found}, and this program has version {SCHEMA}",
+            path.display()
+        )));
+    }
+    // The name of a new file is on the medium as well.
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = File::open(folder.unwrap_or(Path::new("."))).map_err(denied)?;
+    folder.sync_all().map_err(denied)?;
+    Ok(database)
+}
+
+/// The tables of a new file, or the version of the tables that there are.
+fn tables(database: &Database) -> Result<u64, DbError> {
+    let reading = database.begin_read()?;
+    let found = match reading.open_table(META) {
+        Ok(meta) => meta.get("schema")?.map(|version| version.value()),
+        Err(TableError::TableDoesNotExist(_)) if reading.list_tables()?.next().is_none() => None,
+        // A database of something else.
+        Err(TableError::TableDoesNotExist(_)) => Some(0),
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(found) = found {
+        return Ok(found);
+    }
+    let transaction = database.begin_write()?;
+    transaction.open_table(LOTS)?;
+    transaction.open_table(PIECES)?;
+    transaction.open_table(ACCOUNTS)?;
+    transaction.open_table(META)?.insert("schema", SCHEMA)?;
+    transaction.commit()?;
+    Ok(SCHEMA)
+}
+
+/// The file, which belongs to its owner alone.
+fn file(path: &Path) -> Result<File, StoreError> {
+    let denied = |cause: IoError| unavailable(format!("{}: {cause}", path.display()));
+    if let Some(folder) = path.parent() {
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder).map_err(denied)?;
+    }
+    match std::fs::metadata(path) {
+        // A pipe would be waited for.
+        Ok(there) if !there.is_file() => {
+            return Err(unusable(format!("{} is no file", path.display())));
+        }
+        Err(cause) if cause.kind() != ErrorKind::NotFound => return Err(denied(cause)),
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path).map_err(denied)?;
+    #[cfg(unix)]
+    {
+        let metadata = file.metadata().map_err(denied)?;
+        let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o7777;
+        if mode & 0o077 != 0 {
+            return Err(unusable(format!(
+                "others may use {} (mode {mode:o}): chmod 600 it",
+                path.display()
+            )));
+        }
+    }
+    Ok(file)
+}
+
+const fn bound(owner: &Owner) -> [[u8; 32]; 3] {
+    [owner.peer.0, owner.model, owner.plan]
+}
+
+impl Store for Embedded {
+    fn put(&self, lot: &Lot<'_>) -> Result<(), StoreError> {
+        lot.check()?;
+        let token = lot.token.0;
+        let new = self.write(|transaction| {
+            let mut lots = transaction.open_table(LOTS)?;
+            if lots.get(token)?.is_some() {
+                return Ok(false);
+            }
+            let bytes = lot.sealed.len() as u64;
+            lots.insert(token, (bound(&lot.owner), lot.expires, bytes))?;
+            let mut pieces = transaction.open_table(PIECES)?;
+            for (number, piece) in (0..).zip(lot.sealed.chunks(PIECE)) {
+                pieces.insert((token, number), piece)?;
+            }
+            Ok(true)
+        })?;
+        if new { Ok(()) } else { Err(StoreError::Exists) }
+    }
+
+    fn take(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let token = token.0;
+        self.write(|transaction| {
+            let mut lots = transaction.open_table(LOTS)?;
+            let found = lots.get(token)?.map(|lot| lot.value());
+            let Some((_, _, length)) =
+                found.filter(|&(bound_to, expires, _)| bound_to == bound(owner) && expires > now)
+            else {
+                return Ok(None);
+            };
+            lots.remove(token)?;
+            let mut pieces = transaction.open_table(PIECES)?;
+            let mut sealed = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+            for piece in pieces.extract_from_if((token, 0)..=(token, u32::MAX), |_, _| true)? {
+                sealed.extend_from_slice(piece?.1.value());
+            }
+            if sealed.len() as u64 != length {
+                return Err(DbError::Corrupted("a preparation lacks pieces".to_owned()));
+            }
+            Ok(Some(sealed))
+        })
+    }
+
+    fn tokens(&self, owner: &Owner, now: u64) -> Result<Vec<Token>, StoreError> {
+        self.with(|database| {
+            let lots = database.begin_read()?.open_table(LOTS)?;
+            let mut good = Vec::new();
+            for lot in lots.iter()? {
+                let (token, lot) = lot?;
+                let (bound_to, expires, _) = lot.value();
+                if bound_to == bound(owner) && expires > now {
+                    good.push((expires, Token(token.value())));
+                }
+            }
+            good.sort_unstable();
+            Ok(good.into_iter().map(|(_, token)| token).collect())
+        })
+    }
+
+    fn purge(&self, now: u64) -> Result<u64, StoreError> {
+        self.write(|transaction| {
+            let mut lots = transaction.open_table(LOTS)?;
+            let mut pieces = transaction.open_table(PIECES)?;
+            let mut purged = 0;
+            for lot in lots.extract_if(|_, (_, expires, _)| expires <= now)? {
+                let token = lot?.0.value();
+                pieces.retain_in((token, 0)..=(token, u32::MAX), |_, _| false)?;
+                purged += 1;
+            }
+            Ok(purged)
+        })
+    }
+
+    fn stock(&self, now: u64) -> Result<Stock, StoreError> {
+        self.with(|database| {
+            let lots = database.begin_read()?.open_table(LOTS)?;
+            let mut stock = Stock::default();
+            for lot in lots.iter()? {
+                let (_, expires, bytes) = lot?.1.value();
+                if expires > now {
+                    stock.lots += 1;
+                    stock.bytes += bytes;
+                }
+            }
+            Ok(stock)
+        })
+    }
+
+    fn charge(
+        &self,
+        client: &ClientKey,
+        charge: &Charge,
+        quota: &Quota,
+        now: u64,
+    ) -> Result<Verdict, StoreError> {
+        let charged = self.write(|transaction| {
+            let mut accounts = transaction.open_table(ACCOUNTS)?;
+            let account = accounts
+                .get(client.0)?
+                .map(|bytes| Account::from_bytes(bytes.value()));
+            let mut account = match account.unwrap_or_else(|| Ok(Account::default())) {
+                Ok(account) => account,
+                Err(error) => return Ok(Err(error)),
+            };
+            let verdict = account.charge(charge, quota, now);
+            if verdict == Verdict::Charged {
+                accounts.insert(client.0, account.to_bytes().as_slice())?;
+            }
+            Ok(Ok(verdict))
+        });
+        charged?
+    }
+
+    fn usage(&self, client: &ClientKey, now: u64) -> Result<Usage, StoreError> {
+        let account = self.with(|database| {
+            let accounts = database.begin_read()?.open_table(ACCOUNTS)?;
+            let bytes = accounts.get(client.0)?;
+            Ok(bytes.map(|bytes| Account::from_bytes(bytes.value())))
+        });
+        let account = account?.unwrap_or_else(|| Ok(Account::default()))?;
+        Ok(account.usage(now))
+    }
+}
