@@ -252,7 +252,8 @@ fn findings_are_those_of_the_integer_network_and_nothing_is_left_to_make() {
             let comm = found[0].comm;
             assert_eq!(comm, served.comm);
             let preparation = found[0].preparation.expect("it was prepared");
-            assert!(preparation.bytes() > 0 && preparation.seconds > 0.0);
+            // The refill of the first may have been enough for both.
+            assert!(preparation.seconds > 0.0);
             spent += preparation.bytes();
             assert_eq!(
                 comm.refill_bytes() + comm.setup_bytes() + comm.ahead_bytes(),
