@@ -216,6 +216,7 @@ pub(crate) fn infer(client: &mut Client, image: &Image, ui: Ui) -> Outcome<Repor
         input: image.name.clone(),
         input_sha256: image.sha256.clone(),
         outputs: found.outputs,
+        notes: image.notes.clone(),
         unlike: unlike(model, image),
         accepted: accepted(model),
         wrapped: None,

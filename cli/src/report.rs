@@ -33,6 +33,9 @@ pub(crate) struct Report {
     pub(crate) bits: Option<Widths>,
     pub(crate) input: String,
     pub(crate) input_sha256: String,
+    /// What there is to know of how the image was read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) notes: Vec<String>,
     pub(crate) outputs: Vec<Finding>,
     /// In what the image is unlike those that the model was made for.
     #[serde(skip_serializing_if = "Option::is_none")]

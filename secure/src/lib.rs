@@ -28,6 +28,9 @@ mod timetable;
 mod weights;
 mod windows;
 
+#[doc = include_str!("../docs/prices.md")]
+pub mod prices {}
+
 pub use ahead::{Ahead, AheadReport};
 pub use algorithms::algorithms;
 pub use choose::{Algorithms, Candidate, LayerChoice, choose_algorithms};

@@ -80,6 +80,7 @@ pub(crate) fn run(model: &Model, image: &Image, arithmetic: Arithmetic) -> Outco
         input: image.name.clone(),
         input_sha256: image.sha256.clone(),
         outputs,
+        notes: image.notes.clone(),
         unlike: unlike(public, image),
         accepted: accepted(public),
         wrapped: counts.map(|(wrapped, _)| wrapped),

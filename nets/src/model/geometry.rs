@@ -110,6 +110,8 @@ impl Geometry {
             (Crops::Ten, 3) => ends,
             _ => middle,
         };
+        // The last five are the same parts of the mirrored picture: there an odd rest is halved the other way.
+        let left = if view < 5 { left } else { ends[1] - left };
         (to, [top..top + sides[0], left..left + sides[1]])
     }
 }

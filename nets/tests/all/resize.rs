@@ -81,18 +81,19 @@ fn crops_are_parts_of_the_resized_picture() {
         ([40, 30], 15, [20, 15], [12, 10], [4, 2]),
         ([30, 41], 15, [15, 20], [10, 15], [2, 2]),
         ([33, 33], 33, [33, 33], [30, 26], [2, 4]),
+        ([33, 34], 33, [33, 34], [30, 27], [2, 4]),
         ([9, 7], 14, [18, 14], [11, 14], [4, 0]),
     ] {
         let shape = Shape::new(1, crop[0], crop[1]);
         let pixels = plane(from[0], from[1]);
         let whole = nets::resize(&pixels, from, to, Filter::Bicubic);
         let picture = Picture::new(from[1], from[0], 1, Samples::Eight(pixels)).expect("a picture");
+        let mut other = whole.clone();
+        other.chunks_mut(to[1]).for_each(<[u8]>::reverse);
         let part = |[top, left]: [usize; 2], mirrored: bool| {
+            let whole = if mirrored { &other } else { &whole };
             let rows = whole.chunks(to[1]).skip(top).take(crop[0]);
-            let mut rows: Vec<_> = rows.map(|r| r[left..left + crop[1]].to_vec()).collect();
-            if mirrored {
-                rows.iter_mut().for_each(|r| r.reverse());
-            }
+            let rows: Vec<_> = rows.map(|r| r[left..left + crop[1]].to_vec()).collect();
             rows.concat()
         };
         let ends = [to[0] - crop[0], to[1] - crop[1]];

@@ -11,6 +11,7 @@ mod imported;
 mod mobile_block;
 mod openings;
 mod preact;
+mod prices;
 mod random;
 mod ranges;
 mod rescale;
