@@ -405,10 +405,8 @@ impl Calibrated {
         };
         let mut peaks = calibrate::no_peaks(&folded);
         let logits = run(&folded, &mut peaks)?;
-        let rewritten = match rewrites {
-            true => Some(lowerable(&folded, &peaks, options.margin)?),
-            false => None,
-        };
+        let rewritten = rewrites.then(|| lowerable(&folded, &peaks, options.margin));
+        let rewritten = rewritten.transpose()?;
         let float = rewritten.as_ref().unwrap_or(&folded);
         if rewrites {
             peaks = calibrate::no_peaks(float);

@@ -161,6 +161,7 @@ fn layer(out_channels: usize, groups: usize, side: usize) -> IntOp {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn rows() -> Vec<Row> {
     let cut = |shift| IntOp::TruncReduce {
         shift,
