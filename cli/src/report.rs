@@ -291,38 +291,7 @@ impl Report {
             let opened = opened(finding);
             put(line, format_args!("  {:<width$}  {opened}", finding.name));
         }
-        if let Some(unlike) = &self.unlike {
-            put(line, format_args!("WARNING: {unlike}"));
-        }
-        if let Some(accepted) = &self.accepted {
-            put(
-                line,
-                format_args!("WARNING: this was accepted when the model was made: {accepted}"),
-            );
-        }
-        if let (Some(wrapped), Some(clipped)) = (self.wrapped, self.clipped) {
-            put(
-                line,
-                format_args!(
-                    "values that wrapped: {wrapped}; that a clip of the network cut off: {clipped}"
-                ),
-            );
-        }
-        if let Some(exact) = self.exact {
-            let verdict = if exact { "yes" } else { "no" };
-            put(
-                line,
-                format_args!("exact: {verdict} (secure integers against the clear ones)"),
-            );
-        }
-        if let Some(deviation) = self.deviation {
-            put(
-                line,
-                format_args!(
-                    "deviation: {deviation:.6} (largest, of a probability, from the float network)"
-                ),
-            );
-        }
+        self.put_worth(line);
         if let Some(comm) = &self.comm {
             put(
                 line,
@@ -359,6 +328,42 @@ impl Report {
             ),
         );
         out
+    }
+
+    /// What the findings are worth.
+    fn put_worth(&self, line: &mut String) {
+        if let Some(unlike) = &self.unlike {
+            put(line, format_args!("WARNING: {unlike}"));
+        }
+        if let Some(accepted) = &self.accepted {
+            put(
+                line,
+                format_args!("WARNING: this was accepted when the model was made: {accepted}"),
+            );
+        }
+        if let (Some(wrapped), Some(clipped)) = (self.wrapped, self.clipped) {
+            put(
+                line,
+                format_args!(
+                    "values that wrapped: {wrapped}; that a clip of the network cut off: {clipped}"
+                ),
+            );
+        }
+        if let Some(exact) = self.exact {
+            let verdict = if exact { "yes" } else { "no" };
+            put(
+                line,
+                format_args!("exact: {verdict} (secure integers against the clear ones)"),
+            );
+        }
+        if let Some(deviation) = self.deviation {
+            put(
+                line,
+                format_args!(
+                    "deviation: {deviation:.6} (largest, of a probability, from the float network)"
+                ),
+            );
+        }
     }
 
     /// The findings, most probable first; where no probability is opened, what is present comes first.

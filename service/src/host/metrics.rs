@@ -1,6 +1,6 @@
 //! What a host counts, in the text format of Prometheus.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::RefusalKind;
@@ -18,6 +18,7 @@ pub(super) struct Metrics(Mutex<Counts>);
 struct Counts {
     served: u64,
     failed: u64,
+    measured: u64,
     refused: [u64; RefusalKind::ALL.len()],
     turned_away: u64,
     images: u64,
@@ -68,6 +69,7 @@ impl Metrics {
                 let place = RefusalKind::ALL.iter().position(|one| one == kind);
                 counts.refused[place.expect("all are there")] += 1;
             }
+            Err((Error::OnlyMeasured, None)) => counts.measured += 1,
             Err((_, None)) => counts.failed += 1,
         }
     }
@@ -79,86 +81,97 @@ impl Metrics {
         stock: Option<Stock>,
     ) -> String {
         let counts = self.lock();
-        let mut text = String::new();
-        let mut family = |name: &str, kind: &str, help: &str, samples: &[(String, f64)]| {
-            let _ = writeln!(text, "# HELP blindray_{name} {help}");
-            let _ = writeln!(text, "# TYPE blindray_{name} {kind}");
-            for (labels, value) in samples {
-                let _ = writeln!(text, "blindray_{name}{labels} {value}");
-            }
-        };
-        #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-        let plain = |value: u64| [(String::new(), value as f64)];
-        #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-        let with =
-            |key: &str, word: &str, value: u64| (format!("{{{key}=\"{word}\"}}"), value as f64);
-        let gauge = "gauge";
-        let counter = "counter";
-        let help = "Sessions at hand.";
-        family("sessions_running", gauge, help, &plain(running as u64));
-        let refused: u64 = counts.refused.iter().sum();
-        let ended = [
-            with("outcome", "served", counts.served),
-            with("outcome", "refused", refused),
-            with("outcome", "failed", counts.failed),
+        let mut text = Text::default();
+        text.gauge("sessions_running", "Sessions at hand.", running as u64);
+        let refused = counts.refused.iter().sum();
+        let outcomes = [
+            ("served", counts.served),
+            ("refused", refused),
+            ("failed", counts.failed),
+            ("measured", counts.measured),
         ];
         let help = "Sessions that have ended.";
-        family("sessions_total", counter, help, &ended);
-        let kinds = RefusalKind::ALL.iter().zip(counts.refused);
-        let reasons = kinds.map(|(kind, count)| with("reason", kind.word(), count));
-        let reasons: Vec<_> = reasons.collect();
+        text.counters("sessions_total", help, "outcome", outcomes);
+        let kinds = RefusalKind::ALL.iter().map(|kind| kind.word());
         let help = "Sessions that were refused, by reason.";
-        family("refusals_total", counter, help, &reasons);
+        let refusals = kinds.zip(counts.refused);
+        text.counters("refusals_total", help, "reason", refusals);
         let help = "Connections that came to no session.";
-        family(
-            "turned_away_total",
-            counter,
-            help,
-            &plain(counts.turned_away),
-        );
+        text.counter("turned_away_total", help, counts.turned_away);
         let help = "Images of sessions that were served.";
-        family("images_total", counter, help, &plain(counts.images));
+        text.counter("images_total", help, counts.images);
         let help = "Preparations that were made.";
-        family("prepared_total", counter, help, &plain(counts.prepared));
-        let bytes = [
-            with("direction", "in", counts.received),
-            with("direction", "out", counts.sent),
-        ];
+        text.counter("prepared_total", help, counts.prepared);
+        let bytes = [("in", counts.received), ("out", counts.sent)];
         let help = "Bytes of sessions that have ended.";
-        family("bytes_total", counter, help, &bytes);
+        text.counters("bytes_total", help, "direction", bytes);
         let help = "Seconds of sessions that were served.";
-        family("session_seconds", "histogram", help, &[]);
+        text.histogram("session_seconds", help, &counts);
+        let help = "Clients in line for a session, the urgent included.";
+        text.gauge("waiting", help, waiting as u64);
+        text.gauge("waiting_urgent", "Urgent clients in line.", urgent as u64);
+        let help = "Whether the store answers.";
+        text.gauge("store_up", help, u64::from(stock.is_some()));
+        if let Some(Stock { lots, bytes }) = stock {
+            let help = "Preparations in stock, of all clients.";
+            text.gauge("preparations", help, lots);
+            text.gauge("preparation_bytes", "Their bytes.", bytes);
+        }
+        text.0
+    }
+}
+
+/// Families of metrics, as Prometheus reads them.
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        self.line(format_args!("# HELP blindray_{name} {help}"));
+        self.line(format_args!("# TYPE blindray_{name} {kind}"));
+    }
+
+    fn line(&mut self, line: fmt::Arguments<'_>) {
+        let _ = writeln!(self.0, "{line}");
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: u64) {
+        self.head(name, "gauge", help);
+        self.line(format_args!("blindray_{name} {value}"));
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: u64) {
+        self.head(name, "counter", help);
+        self.line(format_args!("blindray_{name} {value}"));
+    }
+
+    fn counters<'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: impl IntoIterator<Item = (&'a str, u64)>,
+    ) {
+        self.head(name, "counter", help);
+        for (word, value) in values {
+            self.line(format_args!(
+                "blindray_{name}{{{label}=\"{word}\"}} {value}"
+            ));
+        }
+    }
+
+    fn histogram(&mut self, name: &str, help: &str, counts: &Counts) {
+        self.head(name, "histogram", help);
         for (within, bound) in counts.within.iter().zip(BOUNDS) {
-            let _ = writeln!(
-                text,
-                "blindray_session_seconds_bucket{{le=\"{bound}\"}} {within}"
-            );
+            self.line(format_args!(
+                "blindray_{name}_bucket{{le=\"{bound}\"}} {within}"
+            ));
         }
         let (served, seconds) = (counts.served, counts.seconds);
-        let _ = writeln!(
-            text,
-            "blindray_session_seconds_bucket{{le=\"+Inf\"}} {served}"
-        );
-        let _ = writeln!(text, "blindray_session_seconds_sum {seconds}");
-        let _ = writeln!(text, "blindray_session_seconds_count {served}");
-        let mut family = |name: &str, help: &str, value: u64| {
-            let _ = writeln!(text, "# HELP blindray_{name} {help}");
-            let _ = writeln!(text, "# TYPE blindray_{name} gauge");
-            let _ = writeln!(text, "blindray_{name} {value}");
-        };
-        let help = "Clients in line for a session, the urgent included.";
-        family("waiting", help, waiting as u64);
-        family("waiting_urgent", "Urgent clients in line.", urgent as u64);
-        let help = "Whether the store answers.";
-        family("store_up", help, u64::from(stock.is_some()));
-        if let Some(Stock { lots, bytes }) = stock {
-            family(
-                "preparations",
-                "Preparations in stock, of all clients.",
-                lots,
-            );
-            family("preparation_bytes", "Their bytes.", bytes);
-        }
-        text
+        self.line(format_args!(
+            "blindray_{name}_bucket{{le=\"+Inf\"}} {served}"
+        ));
+        self.line(format_args!("blindray_{name}_sum {seconds}"));
+        self.line(format_args!("blindray_{name}_count {served}"));
     }
 }

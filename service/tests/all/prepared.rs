@@ -17,11 +17,14 @@ use crate::common::{Counter, clear, encrypted, line, model, picture, server};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A lot: its token, its owner, when it expires, and its bytes.
+type Put = (Token, Owner, u64, Vec<u8>);
+
 /// A store that can be made to fail, remembers what was put, and counts what was given out.
 #[derive(Debug, Default)]
 struct Watched {
     inner: MemoryStore,
-    put: Mutex<Vec<(Token, Owner, u64, Vec<u8>)>>,
+    put: Mutex<Vec<Put>>,
     taken: Mutex<BTreeMap<[u8; 16], usize>>,
     /// Calls that succeed before all fail; `usize::MAX` for never.
     good: AtomicUsize,

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use channel::TurnedAway;
-use service::{Event, Peer};
+use service::{Error, Event, Peer, RefusalKind, Served};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event as Record, Subscriber, debug, error, info, warn};
@@ -132,6 +132,48 @@ fn called(peer: &Peer<'_>) -> String {
     }
 }
 
+fn done(peer: &Peer<'_>, served: &Served, seconds: f64) {
+    let images = counted(served.images as usize, "image");
+    let how = match (served.prepared, served.stocked) {
+        (0, false) => "",
+        (0, true) => ", prepared before,",
+        _ => " prepared",
+    };
+    info!(
+        session = peer.session,
+        peer = peer.address,
+        client = peer.identity.map(|identity| identity.name.as_str()),
+        key = peer.identity.map(|identity| hex(&identity.key)),
+        model = hex(&peer.model),
+        images = served.images,
+        prepared = served.prepared,
+        stocked = served.stocked,
+        mode = %served.mode,
+        bytes = served.comm.total_bytes(),
+        seconds,
+        "{}: {images}{how} in {seconds:.2} s",
+        called(peer)
+    );
+}
+
+fn broken(peer: &Peer<'_>, error: &Error, refused: Option<RefusalKind>, seconds: f64) {
+    if matches!(error, Error::OnlyMeasured) {
+        return info!(session = peer.session, "{}: {error}", called(peer));
+    }
+    warn!(
+        session = peer.session,
+        peer = peer.address,
+        client = peer.identity.map(|identity| identity.name.as_str()),
+        key = peer.identity.map(|identity| hex(&identity.key)),
+        model = hex(&peer.model),
+        refused = refused.map(RefusalKind::word),
+        %error,
+        seconds,
+        "{}: {error}",
+        called(peer)
+    );
+}
+
 impl Log {
     pub(super) fn note(&self, event: &Event<'_>) {
         match event {
@@ -171,49 +213,12 @@ impl Log {
             }
             Event::Ended {
                 peer,
-                outcome: Ok(served),
+                outcome,
                 seconds,
-            } => {
-                let images = counted(served.images as usize, "image");
-                let how = match (served.prepared, served.stocked) {
-                    (0, false) => "",
-                    (0, true) => ", prepared before,",
-                    _ => " prepared",
-                };
-                info!(
-                    session = peer.session,
-                    peer = peer.address,
-                    client = peer.identity.map(|identity| identity.name.as_str()),
-                    key = peer.identity.map(|identity| hex(&identity.key)),
-                    model = hex(&peer.model),
-                    images = served.images,
-                    prepared = served.prepared,
-                    stocked = served.stocked,
-                    mode = %served.mode,
-                    bytes = served.comm.total_bytes(),
-                    seconds,
-                    "{}: {images}{how} in {seconds:.2} s",
-                    called(peer)
-                );
-            }
-            Event::Ended {
-                peer,
-                outcome: Err((error, refused)),
-                seconds,
-            } => {
-                warn!(
-                    session = peer.session,
-                    peer = peer.address,
-                    client = peer.identity.map(|identity| identity.name.as_str()),
-                    key = peer.identity.map(|identity| hex(&identity.key)),
-                    model = hex(&peer.model),
-                    refused = refused.map(service::RefusalKind::word),
-                    %error,
-                    seconds,
-                    "{}: {error}",
-                    called(peer)
-                );
-            }
+            } => match outcome {
+                Ok(served) => done(peer, served, *seconds),
+                Err((error, refused)) => broken(peer, error, *refused, *seconds),
+            },
             Event::Audit { error } => error!(%error, "{error}"),
             Event::Store { error } => error!(%error, "{error}"),
             // What a later version tells as well.
