@@ -28,7 +28,7 @@ use recorder::Recorder;
 use sessions::Sessions;
 
 pub use event::{Event, Peer, RefusalKind};
-pub use options::{Allowance, HostOptions};
+pub use options::{Allow, Allowance, HostOptions};
 pub use recorder::AuditTo;
 
 /// How long what a store said counts, before it is said not to answer.
@@ -107,7 +107,8 @@ impl Host {
             let (mut begun, failed) = (0, &failed);
             while most.is_none_or(|most| begun < most) {
                 let fresh = (self.options.entropy)()?;
-                let entropy = *fresh.first_chunk().expect("32 bytes");
+                let mut entropy = [0; 16];
+                entropy.copy_from_slice(&fresh[..16]);
                 let server = RefCell::new(self.server());
                 let terms = || {
                     let current = self.server();

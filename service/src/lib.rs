@@ -26,7 +26,9 @@ pub use audit::{
 pub use client::{Client, Request};
 pub use error::Error;
 pub use findings::{Comm, Finding, Findings, Times};
-pub use host::{Allowance, AuditTo, Event, Host, HostOptions, NotReady, Peer, Ran, RefusalKind};
+pub use host::{
+    Allow, Allowance, AuditTo, Event, Host, HostOptions, NotReady, Peer, Ran, RefusalKind,
+};
 pub use measure::Line;
 pub use meeting::Meeting;
 pub use modes::Modes;

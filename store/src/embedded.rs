@@ -22,8 +22,11 @@ const SCHEMA: u64 = 1;
 const CACHE: usize = 16 << 20;
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
-/// What there is: token to (peer, model, plan), when it expires, its bytes.
-const LOTS: TableDefinition<'_, [u8; 16], ([[u8; 32]; 3], u64, u64)> = TableDefinition::new("lots");
+/// The peer, the model and the plan; when it expires; its bytes.
+type Kept = ([[u8; 32]; 3], u64, u64);
+
+/// What there is, by token.
+const LOTS: TableDefinition<'_, [u8; 16], Kept> = TableDefinition::new("lots");
 /// Their bytes: token and number of a piece.
 const PIECES: TableDefinition<'_, ([u8; 16], u32), &[u8]> = TableDefinition::new("pieces");
 /// What clients have used, as [`Account::to_bytes`] has it.

@@ -29,6 +29,22 @@ struct Counts {
     seconds: f64,
 }
 
+impl Counts {
+    /// How long sessions took that were served.
+    fn seconds(&self, text: &mut String) {
+        const NAME: &str = "blindray_session_seconds";
+        let _ = writeln!(text, "# HELP {NAME} Seconds of sessions that were served.");
+        let _ = writeln!(text, "# TYPE {NAME} histogram");
+        for (within, bound) in self.within.iter().zip(BOUNDS) {
+            let _ = writeln!(text, "{NAME}_bucket{{le=\"{bound}\"}} {within}");
+        }
+        let (served, seconds) = (self.served, self.seconds);
+        let _ = writeln!(text, "{NAME}_bucket{{le=\"+Inf\"}} {served}");
+        let _ = writeln!(text, "{NAME}_sum {seconds}");
+        let _ = writeln!(text, "{NAME}_count {served}");
+    }
+}
+
 impl Metrics {
     fn lock(&self) -> MutexGuard<'_, Counts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -126,21 +142,7 @@ impl Metrics {
         ];
         let help = "Bytes of sessions that have ended.";
         family("bytes_total", counter, help, &bytes);
-        let help = "Seconds of sessions that were served.";
-        family("session_seconds", "histogram", help, &[]);
-        for (within, bound) in counts.within.iter().zip(BOUNDS) {
-            let _ = writeln!(
-                text,
-                "blindray_session_seconds_bucket{{le=\"{bound}\"}} {within}"
-            );
-        }
-        let (served, seconds) = (counts.served, counts.seconds);
-        let _ = writeln!(
-            text,
-            "blindray_session_seconds_bucket{{le=\"+Inf\"}} {served}"
-        );
-        let _ = writeln!(text, "blindray_session_seconds_sum {seconds}");
-        let _ = writeln!(text, "blindray_session_seconds_count {served}");
+        counts.seconds(&mut text);
         let mut family = |name: &str, help: &str, value: u64| {
             let _ = writeln!(text, "# HELP blindray_{name} {help}");
             let _ = writeln!(text, "# TYPE blindray_{name} gauge");

@@ -26,6 +26,9 @@ pub struct Allowance {
     pub urgent: bool,
 }
 
+/// What says what a client may have.
+pub type Allow = dyn Fn(Option<&PeerIdentity>) -> Allowance + Send + Sync;
+
 /// What a [`crate::Host`] works with. Clients are charged before anything is computed for them, so that a client that
 /// breaks off has used what it asked for.
 #[derive(Clone)]
@@ -41,7 +44,7 @@ pub struct HostOptions {
     /// Where it is recorded who asked for what. What cannot be recorded is not done.
     pub audit: Option<AuditTo>,
     /// What a client may have; asked for each session, so that it may change.
-    pub allowance: Arc<dyn Fn(Option<&PeerIdentity>) -> Allowance + Send + Sync>,
+    pub allowance: Arc<Allow>,
     /// Is told what happens, by the thread to which it happens.
     pub observer: Arc<dyn Fn(&Event<'_>) + Send + Sync>,
     /// The time in Unix seconds.

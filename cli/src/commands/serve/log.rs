@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use channel::TurnedAway;
-use service::{Event, Peer};
+use service::{Event, Peer, Served};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event as Record, Subscriber, debug, error, info, warn};
@@ -132,6 +132,31 @@ fn called(peer: &Peer<'_>) -> String {
     }
 }
 
+/// A session that was served.
+fn ended_well(peer: &Peer<'_>, served: &Served, seconds: f64) {
+    let images = counted(served.images as usize, "image");
+    let how = match (served.prepared, served.stocked) {
+        (0, false) => "",
+        (0, true) => ", prepared before,",
+        _ => " prepared",
+    };
+    info!(
+        session = peer.session,
+        peer = peer.address,
+        client = peer.identity.map(|identity| identity.name.as_str()),
+        key = peer.identity.map(|identity| hex(&identity.key)),
+        model = hex(&peer.model),
+        images = served.images,
+        prepared = served.prepared,
+        stocked = served.stocked,
+        mode = %served.mode,
+        bytes = served.comm.total_bytes(),
+        seconds,
+        "{}: {images}{how} in {seconds:.2} s",
+        called(peer)
+    );
+}
+
 impl Log {
     pub(super) fn note(&self, event: &Event<'_>) {
         match event {
@@ -174,27 +199,7 @@ impl Log {
                 outcome: Ok(served),
                 seconds,
             } => {
-                let images = counted(served.images as usize, "image");
-                let how = match (served.prepared, served.stocked) {
-                    (0, false) => "",
-                    (0, true) => ", prepared before,",
-                    _ => " prepared",
-                };
-                info!(
-                    session = peer.session,
-                    peer = peer.address,
-                    client = peer.identity.map(|identity| identity.name.as_str()),
-                    key = peer.identity.map(|identity| hex(&identity.key)),
-                    model = hex(&peer.model),
-                    images = served.images,
-                    prepared = served.prepared,
-                    stocked = served.stocked,
-                    mode = %served.mode,
-                    bytes = served.comm.total_bytes(),
-                    seconds,
-                    "{}: {images}{how} in {seconds:.2} s",
-                    called(peer)
-                );
+                ended_well(peer, served, *seconds);
             }
             Event::Ended {
                 peer,
