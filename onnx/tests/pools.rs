@@ -97,7 +97,7 @@ fn padding_is_counted_or_not() {
 #[test]
 fn maxima_under_windows_with_gaps() {
     let value = |r: usize, c: usize| {
-        let hash = (31 * r + 17 * c) * 2_654_435_761 % 4_294_967_296 >> 20;
+        let hash = ((31 * r + 17 * c) * 2_654_435_761 % 4_294_967_296) >> 20;
         f32::from(u16::try_from(hash).expect("twelve bits")) - 2048.0
     };
     let (rows, columns) = (7, 5);
@@ -111,7 +111,7 @@ fn maxima_under_windows_with_gaps() {
         ([2, 2], [2, 2], [1, 0, 0, 1]),
     ] {
         for up in [0, 1] {
-            let ints = |v: &[usize]| -> Vec<i64> { v.iter().map(|&v| v as i64).collect() };
+            let ints = |v: &[usize]| -> Vec<i64> { v.iter().map(|&v| v.cast_signed() as i64).collect() };
             let attributes = [ints(&dilation), ints(&stride), ints(&pads)];
             let file = File::new(&[1, 1, 7, 5]).node(
                 "MaxPool",

@@ -145,7 +145,7 @@ impl Client {
     ///
     /// # Panics
     /// If the connection is the server's end; a client needs the one that [`channel::connect`] returns, or
-    /// [`Connection::over`] with [`Role::Client`].
+    /// [`Connection::over`] with [`channel::Role::Client`].
     pub fn over(connection: Connection, request: &Request, seed: [u8; 32]) -> Result<Self, Error> {
         Meeting::over(connection, request, seed)?.begin()
     }

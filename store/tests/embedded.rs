@@ -1,5 +1,7 @@
 //! A store in a file: the contract, the file's privacy, processes that are killed, a disk that is full.
 
+#![expect(clippy::print_stdout, reason = "processes of tests speak so")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

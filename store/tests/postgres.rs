@@ -1,5 +1,7 @@
 //! A store in PostgreSQL: a real one, started by the tests.
 
+#![expect(clippy::print_stdout, reason = "processes of tests speak so")]
+
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};

@@ -453,7 +453,7 @@ mod tests {
         assert!(Account::from_bytes(&other).is_err());
         let twice = [&good[..], &good[25..]].concat();
         assert!(Account::from_bytes(&twice).is_err());
-        let many = [vec![VERSION], vec![0; 24 * (WINDOW as usize + 3)]].concat();
+        let many = [vec![VERSION], vec![0; 24 * 63]].concat();
         assert!(Account::from_bytes(&many).is_err());
     }
 }

@@ -132,6 +132,7 @@ fn called(peer: &Peer<'_>) -> String {
     }
 }
 
+/// A session that was served.
 fn done(peer: &Peer<'_>, served: &Served, seconds: f64) {
     let images = counted(served.images as usize, "image");
     let how = match (served.prepared, served.stocked) {
@@ -156,6 +157,7 @@ fn done(peer: &Peer<'_>, served: &Served, seconds: f64) {
     );
 }
 
+/// One that was not.
 fn broken(peer: &Peer<'_>, error: &Error, refused: Option<RefusalKind>, seconds: f64) {
     if matches!(error, Error::OnlyMeasured) {
         return info!(session = peer.session, "{}: {error}", called(peer));
