@@ -111,7 +111,8 @@ fn maxima_under_windows_with_gaps() {
         ([2, 2], [2, 2], [1, 0, 0, 1]),
     ] {
         for up in [0, 1] {
-            let ints = |v: &[usize]| -> Vec<i64> { v.iter().map(|&v| v.cast_signed() as i64).collect() };
+            let ints =
+                |v: &[usize]| -> Vec<i64> { v.iter().map(|&v| v.cast_signed() as i64).collect() };
             let attributes = [ints(&dilation), ints(&stride), ints(&pads)];
             let file = File::new(&[1, 1, 7, 5]).node(
                 "MaxPool",
