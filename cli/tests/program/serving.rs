@@ -363,9 +363,7 @@ fn logs_are_objects() {
         .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
         .collect();
     let message = |line: &Value| line["message"].as_str().unwrap_or_default().to_owned();
-    let ended = lines
-        .iter()
-        .find(|line| line["seconds"].is_number());
+    let ended = lines.iter().find(|line| line["seconds"].is_number());
     let ended = ended.expect("the session is logged");
     assert_eq!(ended["level"], "INFO");
     assert_eq!(
