@@ -1,10 +1,13 @@
 //! The audit log of this process: where it is, and what a client's session leaves in it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use channel::Connection;
 use identity::Fingerprint;
 use images::Image;
+use nets::PublicModel;
 use service::{Audit, AuditError, AuditEvent, Client, Ended, Party};
 
 use crate::failure::{Failure, Outcome};
@@ -37,7 +40,7 @@ pub(crate) fn now() -> u64 {
 
 /// What a client's session leaves in its log, if there is one. Nothing is sent of an image that could not be recorded.
 pub(crate) struct Trail {
-    audit: Option<Audit>,
+    audit: Option<Arc<Audit>>,
     key: Option<Fingerprint>,
     /// How the server is called.
     server: String,
@@ -49,16 +52,24 @@ pub(crate) struct Trail {
 impl Trail {
     pub(crate) fn open(
         path: Option<&Path>,
+        command: &str,
         server: &str,
         key: Option<Fingerprint>,
     ) -> Outcome<Self> {
         Ok(Self {
-            audit: path.map(|path| open(path, "infer")).transpose()?,
+            audit: path
+                .map(|path| open(path, command).map(Arc::new))
+                .transpose()?,
             key,
             server: server.to_owned(),
             images: 0,
             before: 0,
         })
+    }
+
+    /// The log, for what else is recorded.
+    pub(crate) const fn log(&self) -> Option<&Arc<Audit>> {
+        self.audit.as_ref()
     }
 
     fn record(&self, event: &AuditEvent<'_>) -> Outcome<()> {
@@ -75,43 +86,43 @@ impl Trail {
         }
     }
 
-    /// A session, or none.
-    pub(crate) fn dialed(&self, dialed: Outcome<Client>) -> Outcome<Client> {
-        match &dialed {
-            Ok(session) => {
-                let connection = session.connection();
-                let server = Party {
-                    name: &self.server,
-                    ..Party::peer(connection)
-                };
-                self.record(&AuditEvent::Opened {
-                    session: &connection.session_id(),
-                    client: self.own(),
-                    server,
-                    model: &session.model().digest(),
-                })?;
-            }
-            Err(failure) => self.record(&AuditEvent::Refused {
+    /// Why there is no session, if there is none.
+    pub(crate) fn begun<T>(&self, begun: Outcome<T>) -> Outcome<T> {
+        if let Err(failure) = &begun {
+            self.record(&AuditEvent::Refused {
                 client: self.own(),
                 server: Party {
                     key: None,
                     name: &self.server,
                 },
                 why: &failure.to_string(),
-            })?,
+            })?;
         }
-        dialed
+        begun
+    }
+
+    /// A session with a server that has this model.
+    pub(crate) fn opened(&self, connection: &Connection, model: &PublicModel) -> Outcome<()> {
+        let server = Party {
+            name: &self.server,
+            ..Party::peer(connection)
+        };
+        self.record(&AuditEvent::Opened {
+            session: &connection.session_id(),
+            client: self.own(),
+            server,
+            model: &model.digest(),
+        })
     }
 
     /// Before anything of an image is sent.
     pub(crate) fn asked(&mut self, session: &Client, image: &Image) -> Outcome<()> {
-        self.before = bytes(session);
+        self.before = bytes(session.connection());
         self.record(&AuditEvent::Asked {
             session: &session.connection().session_id(),
             image: self.images + 1,
             sha256: unhex(&image.sha256).as_ref(),
             mode: &session.request().mode.to_string(),
-            token: None,
         })
     }
 
@@ -121,7 +132,7 @@ impl Trail {
         self.record(&AuditEvent::Answered {
             session: &session.connection().session_id(),
             image: self.images + 1,
-            bytes: bytes(session) - self.before,
+            bytes: bytes(session.connection()) - self.before,
             ended: ended(why.as_deref()),
         })?;
         self.images += u32::from(answer.is_ok());
@@ -129,12 +140,12 @@ impl Trail {
     }
 
     /// The session is over.
-    pub(crate) fn closed(&self, session: &Client, ended_with: Outcome<()>) -> Outcome<()> {
+    pub(crate) fn closed<T>(&self, connection: &Connection, ended_with: Outcome<T>) -> Outcome<T> {
         let why = ended_with.as_ref().err().map(ToString::to_string);
         self.record(&AuditEvent::Closed {
-            session: &session.connection().session_id(),
+            session: &connection.session_id(),
             images: self.images,
-            bytes: bytes(session),
+            bytes: bytes(connection),
             ended: ended(why.as_deref()),
         })?;
         ended_with
@@ -146,7 +157,7 @@ fn ended(why: Option<&str>) -> Ended<'_> {
 }
 
 /// Bytes of a session so far, in both directions.
-fn bytes(session: &Client) -> u64 {
-    let traffic = session.connection().progress();
+fn bytes(connection: &Connection) -> u64 {
+    let traffic = connection.progress();
     traffic.sent() + traffic.received()
 }

@@ -53,9 +53,11 @@ impl SealArgs {
     }
 }
 
-fn from_file(path: &Path) -> Outcome<Key> {
-    let text = identity::read_private(path)?;
-    Key::from_text(text.as_bytes()).map_err(|error| no_key(&path.display().to_string(), error))
+/// The key in a file.
+pub(crate) fn from_file(path: &Path) -> Outcome<Key> {
+    identity::read_private(path, |text| {
+        Key::from_text(text.as_bytes()).map_err(|error| no_key(&path.display().to_string(), error))
+    })
 }
 
 fn from_environment(name: &str) -> Outcome<Key> {

@@ -7,21 +7,25 @@ use std::sync::Arc;
 
 use channel::Role;
 use clap::Args;
-use identity::{create_private, read_private};
+use identity::create_private;
 use sealed::Key;
-use service::{Shelf, Store};
+use service::{Audit, AuditedStore, Shelf, Store};
 
 use crate::failure::{Failure, Outcome};
-use crate::{entropy, identity as own};
+use crate::{audit, entropy, identity as own, sealing};
 use folder::Folder;
 
 /// Where preparations are.
 #[derive(Debug, Args)]
 pub(crate) struct ShelfArgs {
     /// The folder with this party's preparations; default: blindray/preparations/client or /server in the folder of your programs' state (XDG_STATE_HOME, or
-    /// .local/state). They are encrypted by the key in blindray/preparations.key in your configuration folder, which is made at first use.
+    /// .local/state).
     #[arg(long, value_name = "FOLDER")]
     preparations: Option<PathBuf>,
+    /// The key that encrypts them: a file that you alone can read, as `seal key` makes it; default: blindray/preparations.key in your
+    /// configuration folder, made at first use. Servers that share a store need the same.
+    #[arg(long, value_name = "FILE")]
+    preparations_key: Option<PathBuf>,
 }
 
 impl ShelfArgs {
@@ -36,29 +40,39 @@ impl ShelfArgs {
         self.preparations.clone().map_or_else(usual, Ok)
     }
 
-    /// A client's shelf.
-    pub(crate) fn open(&self) -> Outcome<Shelf> {
-        on(Arc::new(Folder::at(self.place(Role::Client)?)))
+    /// A client's shelf. What is made and used is recorded in the log, if there is one.
+    pub(crate) fn open(&self, log: Option<&Arc<Audit>>) -> Outcome<Shelf> {
+        let folder = Folder::at(self.place(Role::Client)?);
+        self.on(Arc::new(folder), log)
     }
 
     /// A client's shelf, if there is anything on it.
-    pub(crate) fn find(&self) -> Outcome<Option<Shelf>> {
+    pub(crate) fn find(&self, log: Option<&Arc<Audit>>) -> Outcome<Option<Shelf>> {
         let there = self.place(Role::Client).is_ok_and(|place| place.is_dir());
-        there.then(|| self.open()).transpose()
+        there.then(|| self.open(log)).transpose()
     }
 
-    /// A server's shelf; none where nobody says where and there is no usual place.
-    pub(crate) fn serve(&self) -> Outcome<Option<Shelf>> {
+    /// A server's shelf, in a folder; none where nobody says where and there is no usual place.
+    pub(crate) fn serve(&self, log: Option<&Arc<Audit>>) -> Outcome<Option<Shelf>> {
         if self.preparations.is_none() && usual(Role::Server).is_none() {
             return Ok(None);
         }
-        on(Arc::new(Folder::at(self.place(Role::Server)?))).map(Some)
+        let folder = Folder::at(self.place(Role::Server)?);
+        self.on(Arc::new(folder), log).map(Some)
     }
-}
 
-/// A shelf in a store, sealed with the key of this machine.
-pub(crate) fn on(store: Arc<dyn Store>) -> Outcome<Shelf> {
-    Ok(Shelf::new(store, key(&own::beside("preparations.key")?)?))
+    /// A shelf in a store.
+    pub(crate) fn on(&self, store: Arc<dyn Store>, log: Option<&Arc<Audit>>) -> Outcome<Shelf> {
+        let key = match &self.preparations_key {
+            Some(path) => sealing::from_file(path)?,
+            None => usual_key(&own::beside("preparations.key")?)?,
+        };
+        let store = match log {
+            Some(log) => Arc::new(AuditedStore::new(store, Arc::clone(log), audit::now)),
+            None => store,
+        };
+        Ok(Shelf::new(store, key))
+    }
 }
 
 /// The two parties of one machine have a place each.
@@ -77,12 +91,8 @@ fn usual(role: Role) -> Option<PathBuf> {
 }
 
 /// The key in a file, made where there is none.
-fn key(path: &Path) -> Outcome<Key> {
+fn usual_key(path: &Path) -> Outcome<Key> {
     if !path.exists() {
-        if let Some(folder) = path.parent() {
-            let made = std::fs::create_dir_all(folder);
-            made.map_err(|e| Failure::input(format!("cannot make {}: {e}", folder.display())))?;
-        }
         let text = Key::new(entropy::bytes()?).to_text();
         match create_private(path, &text) {
             // Another process has been faster.
@@ -91,7 +101,5 @@ fn key(path: &Path) -> Outcome<Key> {
             made => made?,
         }
     }
-    let text = read_private(path)?;
-    Key::from_text(text.as_bytes())
-        .map_err(|error| Failure::input(format!("{}: {error}", path.display())))
+    sealing::from_file(path)
 }

@@ -19,7 +19,7 @@ impl Authority {
     /// # Errors
     /// [`Error::File`], or [`Error::Content`] if there are none, too many, or one that is none.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Self::parse(path, &file::read(path, false)?)
+        Self::parse(path, &file::read(path)?)
     }
 
     /// Reads what such a file says; `path` is for messages.

@@ -106,7 +106,7 @@ impl ClientList {
     /// [`Error::File`], [`Error::Content`], or [`Error::Line`] for one that is no fingerprint and name, or one that stands
     /// there twice.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        Self::parse(path, &file::read(path, false)?)
+        Self::parse(path, &file::read(path)?)
     }
 
     /// Reads what such a file says; `path` is for messages.

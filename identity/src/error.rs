@@ -159,6 +159,11 @@ impl Error {
         Self::File { path, cause }
     }
 
+    pub(crate) fn content(path: &std::path::Path, what: &'static str) -> Self {
+        let path = path.to_owned();
+        Self::Content { path, what }
+    }
+
     /// As a certificate's verifier says it.
     pub(crate) fn into_tls(self) -> Tls {
         let cause = std::sync::Arc::new(self);

@@ -13,40 +13,49 @@ const MAX_FILE: u64 = 1 << 20;
 /// No line of them is longer.
 pub(crate) const MAX_LINE: usize = 1024;
 
-/// The text of a file of at most 1 MiB that belongs to its owner alone, such as a key. A file of root that a service reads
+/// What a file of at most 1 MiB says that must belong to its owner alone, such as a key. A file of root that a service reads
 /// may be readable by the service's group.
 ///
-/// # Errors
-/// [`Error::File`], [`Error::Content`], or [`Error::Exposed`] if others can read it.
-pub fn read_private(path: &Path) -> Result<Zeroizing<String>, Error> {
-    read(path, true)
-}
-
-/// A file's text. A file that is `private` must belong to its owner alone.
+/// A file with something else in it is said to be that, whoever can read it: nobody is told to change the mode of a file
+/// that he named by mistake.
 ///
 /// # Errors
-/// [`Error::File`], [`Error::Content`] or [`Error::Exposed`].
-pub(crate) fn read(path: &Path, private: bool) -> Result<Zeroizing<String>, Error> {
+/// [`Error::File`], [`Error::Content`], what `parse` says, or else [`Error::Exposed`] if others can read it.
+pub fn read_private<T, E: From<Error>>(
+    path: &Path,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<T, E> {
+    let file = open(path)?;
+    let parsed = parse(&contents(path, &file)?)?;
+    check_private(path, &file)?;
+    Ok(parsed)
+}
+
+/// The text of a file that everybody may read.
+///
+/// # Errors
+/// [`Error::File`] or [`Error::Content`].
+pub(crate) fn read(path: &Path) -> Result<Zeroizing<String>, Error> {
+    contents(path, &open(path)?)
+}
+
+fn open(path: &Path) -> Result<File, Error> {
     let failed = |cause| Error::file(path, cause);
-    let content = |what| Error::Content {
-        path: path.to_owned(),
-        what,
-    };
     // A pipe would be waited for.
     if !std::fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(content("this is no file"));
+        return Err(Error::content(path, "this is no file"));
     }
-    let file = File::open(path).map_err(failed)?;
-    if private {
-        check_private(path, &file)?;
-    }
+    File::open(path).map_err(failed)
+}
+
+fn contents(path: &Path, file: &File) -> Result<Zeroizing<String>, Error> {
     let mut text = Zeroizing::new(String::new());
-    let read = file.take(MAX_FILE + 1).read_to_string(&mut text);
-    match read {
-        Ok(_) if text.len() as u64 > MAX_FILE => Err(content("too large, 1 MiB are allowed")),
+    let content = |what| Err(Error::content(path, what));
+    match file.take(MAX_FILE + 1).read_to_string(&mut text) {
+        Ok(_) if text.len() as u64 > MAX_FILE => content("too large, 1 MiB are allowed"),
         Ok(_) => Ok(text),
-        Err(cause) if cause.kind() == ErrorKind::InvalidData => Err(content("this is no text")),
-        Err(cause) => Err(failed(cause)),
+        Err(cause) if cause.kind() == ErrorKind::InvalidData => content("this is no text"),
+        Err(cause) => Err(Error::file(path, cause)),
     }
 }
 

@@ -90,21 +90,19 @@ impl Identity {
     /// Reads a file with a private key and its certificates, the key's own first, in PEM.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Exposed`] if others can read it, [`Error::Content`] if it does not have both,
-    /// [`Error::Malformed`] or [`Error::Unusable`] if they are wrong or do not belong to each other.
+    /// [`Error::File`], [`Error::Content`] if it does not have both, [`Error::Malformed`] or [`Error::Unusable`] if they are wrong or do not belong
+    /// to each other, [`Error::Exposed`] if they are right and others can read them.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let content = |what| Error::Content {
-            path: path.to_owned(),
-            what,
-        };
-        let text = file::read(path, true)?;
-        let key = PrivateKeyDer::from_pem_slice(text.as_bytes())
-            .map_err(|_| content("it has no private key in PEM"))?;
-        let chain = certificates(&text).map_err(content)?;
-        if chain.is_empty() {
-            return Err(content("it has no certificate in PEM"));
-        }
-        Self::new(chain, key)
+        let content = |what| Error::content(path, what);
+        file::read_private(path, |text| {
+            let key = PrivateKeyDer::from_pem_slice(text.as_bytes())
+                .map_err(|_| content("it has no private key in PEM"))?;
+            let chain = certificates(text).map_err(content)?;
+            if chain.is_empty() {
+                return Err(content("it has no certificate in PEM"));
+            }
+            Self::new(chain, key)
+        })
     }
 
     /// Writes it to a new file that only its owner can read; what exists is not overwritten.

@@ -32,7 +32,7 @@ impl KnownPeers {
     /// [`Error::File`], [`Error::Content`], or [`Error::Line`] for one that is no address and fingerprint, or gives an
     /// address a second key.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let text = match file::read(path, false) {
+        let text = match file::read(path) {
             Err(Error::File { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(Self {
                     path: path.to_owned(),

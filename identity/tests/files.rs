@@ -76,10 +76,14 @@ fn an_identity_that_is_none_says_so() {
         (text.replace("END CERT", "END PERT"), ""),
         ("x".repeat((1 << 20) + 1), "1 MiB"),
     ];
-    for (text, said) in wrong {
-        fs::write(&file, &text).expect("written");
-        let error = Identity::open(&file).expect_err("wrong").to_string();
-        assert!(error.contains(said), "{error}");
+    // Whoever can read it: nobody is told to change the mode of a file that is something else.
+    for mode in [0o600, 0o644] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("set");
+        for (text, said) in &wrong {
+            fs::write(&file, text).expect("written");
+            let error = Identity::open(&file).expect_err("wrong").to_string();
+            assert!(error.contains(said) && !error.contains("chmod"), "{error}");
+        }
     }
     fs::write(&file, [0xff, 0xfe]).expect("written");
     assert!(

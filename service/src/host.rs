@@ -6,7 +6,7 @@ mod options;
 mod recorder;
 mod sessions;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::Error as IoError;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -278,6 +278,8 @@ impl Host {
         })?;
         let mut refused = None;
         let recorder = RefCell::new(Recorder::new(&self.options, connection, peer.model));
+        // None where preparations are made.
+        let images = Cell::new(0);
         let mut admit = |asked: &Asked| {
             let admitted = self.admit(peer, asked).and_then(|()| {
                 let recorded = recorder.borrow_mut().open(asked);
@@ -289,6 +291,7 @@ impl Host {
             });
             match admitted {
                 Ok(()) => {
+                    images.set(u64::from(asked.images));
                     self.tell(&Event::Granted { peer, asked });
                     Ok(())
                 }
@@ -301,7 +304,7 @@ impl Host {
         let views = server.model().preprocessing.views() as u64;
         let mut number = 0;
         let mut tell = |progress: Progress<'_>| {
-            while number <= progress.image(views) {
+            while number < images.get() && number <= progress.image(views) {
                 number += 1;
                 if !recorder.borrow_mut().next_image() {
                     self.tell_unrecorded(&recorder.borrow());

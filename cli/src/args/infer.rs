@@ -80,7 +80,7 @@ pub(crate) struct InferArgs {
     /// With --public: what a server with `serve --open` opens of that model.
     #[arg(long, value_enum, default_value_t = Open::All, requires = "public")]
     pub(crate) open: Open,
-    /// Record in this file who was asked about which images, and how it ended: an audit log, which `audit verify` checks.
+    /// Record in this file who was asked about which images, which preparations were used, and how it ended: an audit log, which `audit verify` checks.
     #[arg(long, value_name = "FILE")]
     pub(crate) audit: Option<PathBuf>,
     /// Whether findings are computed from preparations, which `prepare` makes: auto uses them where there are enough for this server, its model

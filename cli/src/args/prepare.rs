@@ -53,6 +53,10 @@ pub(crate) struct PrepareArgs {
     /// With --public: what a server with `serve --open` opens of that model.
     #[arg(long, value_enum, default_value_t = Open::All, requires = "public")]
     pub(crate) open: Open,
+    /// Record in this file with whom which preparations were made: an audit log, which `audit verify` checks. With --keep-going it is no other
+    /// program's at the same time: give `infer` one of its own.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) shelf: ShelfArgs,
     #[command(flatten)]

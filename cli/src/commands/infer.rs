@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use channel::Config;
 use nets::Opening;
-use service::{Client, Request};
+use service::{Audit, Client, Request};
 
 use crate::args::{InferArgs, Prepared, Preset};
 use crate::audit::Trail;
@@ -47,9 +47,11 @@ fn find(args: &InferArgs, results: &mut Results, ui: Ui) -> Outcome<()> {
     };
     let config = args.config(guard.as_ref().map(|guard| Arc::clone(&guard.guard)));
     let own = guard.as_ref().map(|guard| guard.own);
-    let mut trail = Trail::open(args.audit.as_deref(), &args.connect, own)?;
-    let dialed = dial(args, &addresses, &request, &config, guard.as_ref(), ui);
-    let mut session = trail.dialed(dialed)?;
+    let mut trail = Trail::open(args.audit.as_deref(), "infer", &args.connect, own)?;
+    let log = trail.log();
+    let dialed = dial(args, &addresses, &request, &config, guard.as_ref(), log, ui);
+    let mut session = trail.begun(dialed)?;
+    trail.opened(session.connection(), session.model())?;
     guard.as_mut().map_or(Ok(()), |guard| guard.remember(ui))?;
     let (model, peer) = (&session.model().name, session.connection().peer());
     let extension = session.extension().name();
@@ -66,7 +68,7 @@ fn find(args: &InferArgs, results: &mut Results, ui: Ui) -> Outcome<()> {
         ));
     }
     let asked = ask(args, &mut session, inputs, results, &mut trail, ui);
-    trail.closed(&session, asked)
+    trail.closed(session.connection(), asked)
 }
 
 /// A session, from preparations where there are enough.
@@ -76,13 +78,14 @@ fn dial(
     request: &Request,
     config: &Config,
     guard: Option<&ClientGuard>,
+    log: Option<&Arc<Audit>>,
     ui: Ui,
 ) -> Outcome<Client> {
     let name = &args.connect;
     let shelf = match args.prepared {
         Prepared::Never => None,
-        Prepared::Auto => args.shelf.find()?,
-        Prepared::Only => Some(args.shelf.open()?),
+        Prepared::Auto => args.shelf.find(log)?,
+        Prepared::Only => Some(args.shelf.open(log)?),
     };
     let met = client::meet(name, addresses, request, config, guard, ui)?;
     let begun = match shelf {

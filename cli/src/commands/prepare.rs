@@ -9,6 +9,7 @@ use serde::Serialize;
 use service::{Prepared, Request, Shelf};
 
 use crate::args::{PrepareArgs, Preset};
+use crate::audit::Trail;
 use crate::client;
 use crate::commands::infer::expected;
 use crate::failure::{Failure, Outcome};
@@ -29,7 +30,6 @@ struct Made {
 
 /// Makes preparations, once or as long as it runs.
 pub(crate) fn prepare(args: &PrepareArgs, ui: Ui) -> Outcome<()> {
-    let shelf = args.shelf.open()?;
     let open = args.open.into();
     let request = Request {
         mode: args.mode.into(),
@@ -50,8 +50,18 @@ pub(crate) fn prepare(args: &PrepareArgs, ui: Ui) -> Outcome<()> {
         max_wait: Duration::from_secs(args.max_wait),
         ..args.link.config()
     };
+    let own = guard.as_ref().map(|guard| guard.own);
+    let trail = Trail::open(args.audit.as_deref(), "prepare", &args.connect, own)?;
+    let shelf = args.shelf.open(trail.log())?;
     loop {
-        match session(args, &shelf, &request, &config, guard.as_mut(), ui) {
+        match session(
+            args,
+            (&shelf, &trail),
+            &request,
+            &config,
+            guard.as_mut(),
+            ui,
+        ) {
             Err(failure @ Failure::Run(_)) if args.keep_going => {
                 ui.note(&format!("{failure}; again in {} s", args.every));
             }
@@ -67,7 +77,7 @@ pub(crate) fn prepare(args: &PrepareArgs, ui: Ui) -> Outcome<()> {
 /// One session with the server.
 fn session(
     args: &PrepareArgs,
-    shelf: &Shelf,
+    (shelf, trail): (&Shelf, &Trail),
     request: &Request,
     config: &Config,
     guard: Option<&mut ClientGuard>,
@@ -81,7 +91,8 @@ fn session(
         config,
         guard.as_deref(),
         ui,
-    )?;
+    );
+    let met = trail.begun(met)?;
     guard.map_or(Ok(()), |guard| guard.remember(ui))?;
     let there = met.prepared(shelf)?;
     let images = match args.stock {
@@ -100,13 +111,16 @@ fn session(
         counted(images as usize, "image"),
         met.connection().peer()
     ));
-    let bar = ui.progress(0, met.connection().progress());
+    let connection = met.connection().clone();
+    trail.opened(&connection, met.model())?;
+    let bar = ui.progress(0, connection.progress());
     let views = met.model().preprocessing.views() as u64;
     let made = met.prepare(shelf, images, &mut |progress| {
         client::show(&bar, "", &progress);
     });
     drop(bar);
-    let made = made.map_err(|error| client::refused(&args.connect, &error))?;
+    let made = made.map_err(|error| client::refused(&args.connect, &error));
+    let made = trail.closed(&connection, made)?;
     told(Some(made), there + made.runs / views, ui)
 }
 

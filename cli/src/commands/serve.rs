@@ -9,15 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::Builder;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use channel::{Listener, PeerIdentity};
 use identity::Clients;
 use secure::{CpuModel, Mode};
 use serde::Serialize;
-use service::{
-    Allowance, Audit, AuditTo, AuditedStore, Host, HostOptions, MemoryStore, Quota, Server, Store,
-};
+use service::{Allowance, Audit, AuditTo, Host, HostOptions, MemoryStore, Quota, Server, Store};
 use tracing::{error, info, warn};
 
 use crate::args::{LogFormat, QuotaArgs, ServeArgs};
@@ -28,7 +26,7 @@ use crate::model::EMBEDDED;
 use crate::report::accepted;
 use crate::text::{self, counted, hex};
 use crate::ui::Ui;
-use crate::{entropy, interrupt, model, shelf};
+use crate::{audit, entropy, interrupt, model};
 use log::Log;
 use signals::Wanted;
 
@@ -73,12 +71,10 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     };
     let clients = guard.as_ref().and_then(|guard| guard.list.clone());
     let store = args.quota.store(clients.as_deref())?;
-    let audit = audit(args, guard.as_ref())?;
-    let store: Arc<dyn Store> = match &audit {
-        Some(to) => Arc::new(AuditedStore::new(store, Arc::clone(&to.log), now)),
-        None => store,
-    };
-    let server = server(args, &store, ui)?;
+    let audit = audit_to(args, guard.as_ref())?;
+    let log = audit.as_ref().map(|to| Arc::clone(&to.log));
+    let make = || server(args, &store, log.as_ref(), ui);
+    let server = make()?;
     let mut options = options(args, clients.clone(), Arc::clone(&store));
     options.audit = audit;
     let host = Arc::new(Host::new(server, options).map_err(Failure::input)?);
@@ -101,7 +97,7 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     thread.spawn(tend).map_err(Failure::run)?;
     let ran = std::thread::scope(|scope| {
         let (reload, asked) = channel();
-        let (host, store, clients) = (&*host, &store, clients.as_deref());
+        let (host, make, clients) = (&*host, &make, clients.as_deref());
         let reload = move || {
             // Whoever does not hear it is ending.
             let _ = reload.send(());
@@ -111,7 +107,7 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
             while asked.recv().is_ok() {
                 // Several in the meantime are one.
                 while asked.try_recv().is_ok() {}
-                read_again(host, args, store, clients, ui);
+                read_again(host, args, make, clients, ui);
             }
         });
         let ran = host.run(&listener, args.sessions);
@@ -130,7 +126,12 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
 }
 
 /// The model, ready to be served.
-fn server(args: &ServeArgs, store: &Arc<dyn Store>, ui: Ui) -> Outcome<Server> {
+fn server(
+    args: &ServeArgs,
+    store: &Arc<dyn Store>,
+    log: Option<&Arc<Audit>>,
+    ui: Ui,
+) -> Outcome<Server> {
     let options = args.options();
     let model = model::load(&args.model, ui)?;
     let (algorithms, mode) = (args.algorithms.on(args.network.network), Mode::Faithful);
@@ -148,8 +149,8 @@ fn server(args: &ServeArgs, store: &Arc<dyn Store>, ui: Ui) -> Outcome<Server> {
     // Several servers that share a store share the preparations as well.
     let shelf = match &args.quota.store {
         _ if args.max_prepared == 0 => None,
-        Some(_) => Some(shelf::on(Arc::clone(store))?),
-        None => args.shelf.serve()?,
+        Some(_) => Some(args.shelf.on(Arc::clone(store), log)?),
+        None => args.shelf.serve(log)?,
     };
     Ok(match shelf {
         Some(shelf) => server.with_shelf(shelf),
@@ -187,21 +188,13 @@ fn options(args: &ServeArgs, clients: Option<Arc<Clients>>, store: Arc<dyn Store
     }
 }
 
-/// In Unix seconds.
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
-}
-
 /// Where it is recorded who asked for what.
-fn audit(args: &ServeArgs, guard: Option<&ServerGuard>) -> Outcome<Option<AuditTo>> {
+fn audit_to(args: &ServeArgs, guard: Option<&ServerGuard>) -> Outcome<Option<AuditTo>> {
     let Some(path) = &args.audit else {
         return Ok(None);
     };
-    let program = concat!("blindray ", env!("CARGO_PKG_VERSION"));
-    let log = Audit::open(path, program, now()).map_err(Failure::input)?;
     Ok(Some(AuditTo {
-        log: Arc::new(log),
+        log: Arc::new(audit::open(path, "serve")?),
         key: guard.map(|guard| *guard.fingerprint.as_bytes()),
         name: args.listen.clone(),
     }))
@@ -315,7 +308,7 @@ fn tend(host: &Host, ended: &Receiver<()>) {
 fn read_again(
     host: &Host,
     args: &ServeArgs,
-    store: &Arc<dyn Store>,
+    make: impl Fn() -> Outcome<Server>,
     clients: Option<&Clients>,
     ui: Ui,
 ) {
@@ -327,7 +320,7 @@ fn read_again(
         Some(Err(error)) => error!(%error, "the list of clients stays as it was: {error}"),
         None => {}
     }
-    let replaced = server(args, store, ui).and_then(|server| {
+    let replaced = make().and_then(|server| {
         Warnings { args, ui }.of_public_part(&server);
         let (name, digest) = (server.model().name.clone(), hex(&server.model().digest()));
         host.replace(server).map_err(Failure::run)?;

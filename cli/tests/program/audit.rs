@@ -225,3 +225,68 @@ fn nothing_is_asked_that_cannot_be_recorded() {
     let (_, said) = server.stop();
     assert_eq!(said.matches("1 image in").count(), 1, "{said}");
 }
+
+/// Preparations are in the logs of both sides, by the same names; a session that makes them asks about no image.
+#[test]
+fn preparations_are_recorded_when_made_and_when_used() {
+    let folder = TempDir::new().expect("a folder");
+    let path = |name: &str| text(&folder.path().join(name)).to_owned();
+    let [key, ours, theirs] = ["key", "client.jsonl", "server.jsonl"].map(path);
+    let [place, shelf] = ["client", "server"].map(path);
+    assert!(run(&["seal", "key", "--out", &key]).status.success());
+    let at_server = ["--model", "chestnet", "--preparations", &shelf];
+    let more = ["--preparations-key", &key, "--audit", &theirs];
+    let server = Server::start(&[at_server, more].concat());
+    let (connect, image) = (server.connect(), xray());
+    let here = |command, key| {
+        let common = ["--json", "--connect", &connect, "--preparations", &place];
+        let key = ["--preparations-key", key, "--audit", &ours];
+        [&[command], &common[..], &key].concat()
+    };
+    json(&[&here("prepare", &key)[..], &["--images", "2"]].concat());
+    let input = ["--prepared", "only", "--input", text(&image)];
+    json(&[&here("infer", &key)[..], &input].concat());
+    // A file that is no key, whoever can read it.
+    let odd = path("odd");
+    fs::write(&odd, "hello\n").expect("written");
+    let output = run(&[&here("infer", &odd)[..], &input].concat());
+    fails(&output, 2, &odd);
+    drop(server.stop());
+
+    let [ours, theirs] = [ours, theirs].map(|log| lines(Path::new(&log)));
+    let events = |lines: &[Value]| {
+        let words = lines.iter().map(|line| line["event"].as_str());
+        words.map(|word| word.expect("text").to_owned()).collect()
+    };
+    let (client, server): (Vec<String>, Vec<String>) = (events(&ours), events(&theirs));
+    let made = ["opened", "prepared", "prepared", "closed"];
+    let asked = ["opened", "asked", "used", "answered", "closed"];
+    assert_eq!(
+        client,
+        [
+            &["begun"][..],
+            &made,
+            &["begun"],
+            &asked,
+            &["begun", "refused"]
+        ]
+        .concat()
+    );
+    // A server takes what the client names before it begins with the image.
+    let asked = ["opened", "used", "asked", "answered", "closed"];
+    assert_eq!(server, [&["begun", "model"][..], &made, &asked].concat());
+    let tokens = |lines: &[Value]| -> Vec<Value> {
+        let tokens = lines.iter().map(|line| line["token"].clone());
+        tokens.filter(Value::is_string).collect()
+    };
+    let of_client = tokens(&ours);
+    assert_eq!((of_client.len(), &of_client), (3, &tokens(&theirs)));
+    assert!(of_client[..2].contains(&of_client[2]) && of_client[0] != of_client[1]);
+    let session = |lines: &[Value], event: &str| {
+        let line = lines.iter().find(|line| line["event"] == event);
+        line.expect("a line")["session"].clone()
+    };
+    for event in ["opened", "closed"] {
+        assert_eq!(session(&ours, event), session(&theirs, event));
+    }
+}

@@ -5,6 +5,9 @@ mod ahead;
 #[cfg(unix)]
 mod audit;
 mod bad_input;
+#[cfg(unix)]
+mod cluster;
+mod deploy;
 mod dicom;
 #[cfg(unix)]
 mod doctor;

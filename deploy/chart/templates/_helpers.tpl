@@ -15,6 +15,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- $options := dict
   "model" (printf "/models/%s" .Values.model.file)
   "identity" "/etc/blindray/identity/identity.pem"
+  "preparations-key" "/etc/blindray/preparations/preparations.key"
   "clients" "/etc/blindray/config/clients"
   "listen" "0.0.0.0:7700"
   "status" "0.0.0.0:7701"

@@ -129,12 +129,6 @@ pub enum AuditEvent<'a> {
         /// How exact the answer is to be: `faithful` or `fast`.
         #[serde(serialize_with = "clipped")]
         mode: &'a str,
-        /// The preparation that is used up.
-        #[serde(
-            serialize_with = "maybe_token_hex",
-            skip_serializing_if = "Option::is_none"
-        )]
-        token: Option<Token>,
     },
     /// What came of it.
     Answered {
@@ -163,8 +157,8 @@ pub enum AuditEvent<'a> {
         /// Until when it is of use, in Unix seconds.
         expires: u64,
     },
-    /// A preparation was deleted, to be used: recorded before anything of it is sent. [`AuditedStore`](super::AuditedStore)
-    /// records it.
+    /// A preparation was deleted, to be used, or because the client did not confirm that it has its part: recorded before anything of it is
+    /// sent. [`AuditedStore`](super::AuditedStore) records it.
     Used {
         /// The other party, by its key.
         #[serde(serialize_with = "peer_key")]
@@ -221,10 +215,6 @@ fn fingerprint<S: Serializer>(key: &Option<&[u8; 32]>, to: S) -> Result<S::Ok, S
 
 fn token_hex<S: Serializer>(token: &Token, to: S) -> Result<S::Ok, S::Error> {
     hex(&token.0, to)
-}
-
-fn maybe_token_hex<S: Serializer>(token: &Option<Token>, to: S) -> Result<S::Ok, S::Error> {
-    token.map(|token| digits(&token.0)).serialize(to)
 }
 
 /// A text, without what goes beyond [`MAX_TEXT`] characters.

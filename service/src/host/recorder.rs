@@ -129,7 +129,6 @@ impl<'a> Recorder<'a> {
             image,
             sha256: None,
             mode,
-            token: None,
         })
     }
 

@@ -31,7 +31,6 @@ fn asked(image: u32) -> AuditEvent<'static> {
         image,
         sha256: Some(&[0xcd; 32]),
         mode: "faithful",
-        token: Some(Token([0xef; 16])),
     }
 }
 
@@ -90,10 +89,9 @@ fn as_json() -> Vec<String> {
             "01".repeat(32)
         ),
         format!(
-            r#""event":"asked","session":"{}","image":1,"sha256":"{}","mode":"faithful","token":"{}"}}"#,
+            r#""event":"asked","session":"{}","image":1,"sha256":"{}","mode":"faithful"}}"#,
             "ab".repeat(16),
-            "cd".repeat(32),
-            "ef".repeat(16)
+            "cd".repeat(32)
         ),
         format!(
             r#""event":"answered","session":"{session}","image":1,"bytes":77,"outcome":"done"}}"#
@@ -152,7 +150,6 @@ fn lines_say_what_happened_and_hold_each_other() {
             image: 2,
             sha256: None,
             mode: "fast",
-            token: None,
         },
         AuditEvent::Answered {
             session: &[2; 16],
