@@ -197,6 +197,8 @@ fn keys_are_made_shown_and_kept() {
         "serve",
         "--model",
         "chestnet",
+        "--listen",
+        "127.0.0.1:0",
         "--identity",
         &other,
         "--clients",
