@@ -15,8 +15,9 @@ pub(super) struct Sessions(Mutex<State>);
 #[derive(Default)]
 struct State {
     stopping: bool,
-    /// The number of the last one.
+    /// The number of the last one, and of the last listener.
     last: u64,
+    last_listener: u64,
     running: BTreeMap<u64, (ClientKey, Connection)>,
     /// Those from which clients come.
     listeners: BTreeMap<u64, ListenerHandle>,
@@ -36,6 +37,7 @@ impl Sessions {
         Entered {
             sessions: self,
             number,
+            is_listener: false,
         }
     }
 
@@ -45,12 +47,13 @@ impl Sessions {
         if state.stopping {
             handle.close();
         }
-        state.last += 1;
-        let number = state.last;
+        state.last_listener += 1;
+        let number = state.last_listener;
         state.listeners.insert(number, handle);
         Entered {
             sessions: self,
             number,
+            is_listener: true,
         }
     }
 
@@ -96,6 +99,7 @@ impl Sessions {
 pub(super) struct Entered<'a> {
     sessions: &'a Sessions,
     number: u64,
+    is_listener: bool,
 }
 
 impl Entered<'_> {
@@ -107,8 +111,11 @@ impl Entered<'_> {
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         let mut state = self.sessions.lock();
+        if self.is_listener {
+            state.listeners.remove(&self.number);
+            return;
+        }
         let session = state.running.remove(&self.number);
-        state.listeners.remove(&self.number);
         drop(state);
         // The last handle of a connection does more when it goes.
         drop(session);
