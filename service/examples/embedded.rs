@@ -1,4 +1,4 @@
-//! Serves a model inside its own process and asks it from another thread, by `blindray-service` alone.
+//! Serves a model and asks it from another thread, by `blindray-service` alone: `cargo run --release -p blindray-service --example embedded`.
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
 use service::channel::memory_pair;
