@@ -5,6 +5,7 @@ mod metrics;
 mod options;
 mod recorder;
 mod sessions;
+mod status;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -21,7 +22,8 @@ use channel::{
 
 use crate::server::Asked;
 use crate::{
-    AuditError, Charge, ClientKey, Error, Progress, Served, Server, Stock, StoreError, Verdict,
+    AuditError, AuditLink, Charge, ClientKey, Error, Progress, Quota, Served, Server, Stock,
+    StoreError, Verdict,
 };
 use metrics::Metrics;
 use recorder::Recorder;
@@ -30,6 +32,7 @@ use sessions::Sessions;
 pub use event::{Event, Peer, RefusalKind};
 pub use options::{Allowance, AllowanceOf, HostOptions};
 pub use recorder::AuditTo;
+pub use status::{HostStatus, SessionStatus, StockStatus, Totals};
 
 /// How long what a store said counts, before it is said not to answer.
 const FRESH: Duration = Duration::from_secs(20);
@@ -46,8 +49,11 @@ pub struct Host {
     options: HostOptions,
     metrics: Metrics,
     sessions: Sessions,
+    begun: Instant,
     /// What the store said last, and when.
     seen: Mutex<(Instant, Result<Stock, StoreError>)>,
+    /// Why the last line of the audit log could not be written, if so.
+    unrecorded: Mutex<Option<String>>,
 }
 
 /// How a run of [`Host::run`] went.
@@ -67,13 +73,15 @@ impl Host {
     /// If the audit log does not take that the model is served.
     pub fn new(server: Server, options: HostOptions) -> Result<Self, AuditError> {
         recorder::model(&options, &server)?;
-        let stock = options.store.stock((options.clock)());
+        let stock = look(&options);
         Ok(Self {
             server: RwLock::new(Arc::new(server)),
             options,
             metrics: Metrics::default(),
             sessions: Sessions::default(),
+            begun: Instant::now(),
             seen: Mutex::new((Instant::now(), stock)),
+            unrecorded: Mutex::default(),
         })
     }
 
@@ -188,17 +196,39 @@ impl Host {
         self.sessions.count(None)
     }
 
-    /// Deletes preparations that have expired, and looks whether the store answers. To be called every few seconds: what
-    /// [`Host::ready`] and [`Host::metrics`] say of the store is what it said here, so that neither waits for it.
+    /// Deletes preparations that have expired, looks whether the store answers and can be written, and after a line of the audit log
+    /// that could not be written, tries one that says which model is served. To be called every few seconds: what
+    /// [`Host::ready`] and [`Host::metrics`] say of both is what they said here or to a client since, so that neither waits for them.
     ///
     /// # Errors
     /// What the store says.
     pub fn tend(&self) -> Result<(), StoreError> {
-        let (store, now) = (&self.options.store, (self.options.clock)());
-        let stock = store.purge(now).and_then(|_| store.stock(now));
+        if self.unrecorded().is_some() {
+            self.recorded(&recorder::model(&self.options, &self.server()));
+        }
+        let stock = look(&self.options);
         let said = stock.as_ref().map(|_| ()).map_err(StoreError::clone);
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = (Instant::now(), stock);
+        self.see(stock);
         said
+    }
+
+    fn see(&self, stock: Result<Stock, StoreError>) {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = (Instant::now(), stock);
+    }
+
+    /// Why the last line of the audit log could not be written, if so.
+    fn unrecorded(&self) -> Option<String> {
+        let unrecorded = self.unrecorded.lock();
+        unrecorded.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes note of what the audit log said.
+    fn recorded<T>(&self, said: &Result<T, AuditError>) {
+        let why = said.as_ref().err().map(ToString::to_string);
+        *self
+            .unrecorded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = why;
     }
 
     /// What the store said last.
@@ -211,7 +241,7 @@ impl Host {
         said.clone()
     }
 
-    /// Whether clients can be served: not while it stops, and not without its store.
+    /// Whether clients can be served: not while it stops, and not without its store or its audit log.
     ///
     /// # Errors
     /// Why not.
@@ -219,14 +249,40 @@ impl Host {
         if self.is_stopping() {
             return Err(NotReady::Stopping);
         }
-        self.seen().map(drop).map_err(NotReady::Store)
+        self.seen().map_err(NotReady::Store)?;
+        match self.unrecorded() {
+            Some(what) => Err(NotReady::Audit { what }),
+            None => Ok(()),
+        }
     }
 
     /// What happened so far, in the text format of Prometheus.
     #[must_use]
     pub fn metrics(&self) -> String {
         let waiting = self.sessions.waiting();
-        self.metrics.text(self.running(), waiting, self.seen().ok())
+        let audit = self.options.audit.as_ref();
+        let audited = audit.map(|_| self.unrecorded().is_none());
+        self.metrics
+            .text(self.running(), waiting, self.seen().ok(), audited)
+    }
+
+    /// What it does at the moment, by client.
+    #[must_use]
+    pub fn status(&self) -> HostStatus {
+        let server = self.server();
+        let digest = server.model().digest();
+        HostStatus {
+            model: server.model().name.clone(),
+            digest: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            uptime_s: self.begun.elapsed().as_secs(),
+            sessions: self.sessions.status(),
+            waiting: self.sessions.waiting().0,
+            totals: self.metrics.totals(),
+            stock: self.seen().ok().map(|stock| StockStatus {
+                preparations: stock.lots,
+                bytes: stock.bytes,
+            }),
+        }
     }
 
     fn tell(&self, event: &Event<'_>) {
@@ -277,7 +333,9 @@ impl Host {
             (Error::Refused { reason }, Some(RefusalKind::Server))
         })?;
         let mut refused = None;
-        let recorder = RefCell::new(Recorder::new(&self.options, connection, peer.model));
+        let note = |said: &Result<AuditLink, AuditError>| self.recorded(said);
+        let recorder = Recorder::new(&self.options, connection, peer.model, &note);
+        let recorder = RefCell::new(recorder);
         // None where preparations are made.
         let images = Cell::new(0);
         let mut admit = |asked: &Asked| {
@@ -311,6 +369,7 @@ impl Host {
                     // It goes no further.
                     let _ = connection.clone().close(Duration::ZERO);
                 }
+                self.sessions.image(peer.session, number);
                 self.tell(&Event::Image { peer, number });
             }
         };
@@ -364,6 +423,7 @@ impl Host {
             }
             Err(error) => {
                 self.tell(&Event::Store { error: &error });
+                self.see(Err(error));
                 // What is the matter with it is nothing for clients.
                 let reason = "the server cannot look up quotas now; come again later".to_owned();
                 Err((RefusalKind::Store, reason))
@@ -387,6 +447,15 @@ impl Admission for Host {
     }
 }
 
+/// Whether the store answers and can be written: a full medium can still be read. The charge is none, of nobody.
+fn look(options: &HostOptions) -> Result<Stock, StoreError> {
+    const NOBODY: ClientKey = ClientKey([0xff; 32]);
+    let (store, now) = (&options.store, (options.clock)());
+    store.purge(now)?;
+    store.charge(&NOBODY, &Charge::default(), &Quota::default(), now)?;
+    store.stock(now)
+}
+
 impl ClientKey {
     /// Of a peer; all zero where nobody is asked who he is.
     #[must_use]
@@ -402,9 +471,15 @@ pub enum NotReady {
     /// It stops.
     #[error("stopping")]
     Stopping,
-    /// Its store does not answer.
+    /// Its store does not answer, or cannot be written.
     #[error(transparent)]
     Store(StoreError),
+    /// Its audit log could not be written.
+    #[error("{what}")]
+    Audit {
+        /// What was the matter.
+        what: String,
+    },
 }
 
 impl fmt::Debug for Host {

@@ -27,7 +27,8 @@ pub use client::{Client, Request};
 pub use error::Error;
 pub use findings::{Comm, Finding, Findings, Times};
 pub use host::{
-    Allowance, AllowanceOf, AuditTo, Event, Host, HostOptions, NotReady, Peer, Ran, RefusalKind,
+    Allowance, AllowanceOf, AuditTo, Event, Host, HostOptions, HostStatus, NotReady, Peer, Ran,
+    RefusalKind, SessionStatus, StockStatus, Totals,
 };
 pub use measure::Line;
 pub use meeting::Meeting;

@@ -20,10 +20,16 @@ const PIECE: usize = 1 << 20;
 /// [`Embedded`], which is made where there is none.
 ///
 /// # Errors
-/// As [`Embedded::open`] and [`Postgres::open`]; [`StoreError::Unusable`] for PostgreSQL where this crate was built without it.
+/// As [`Embedded::open`] and [`Postgres::open`]; [`StoreError::Unusable`] for PostgreSQL where this crate was built without it, and
+/// for any other address with `://` in it, of which nothing is repeated: there may be a password in it.
 pub fn open(name: &str) -> Result<Arc<dyn Store>, StoreError> {
     if is_postgres(name) {
         return postgres_store(name);
+    }
+    if name.contains("://") {
+        return Err(unusable(
+            "it is a FILE, or begins with postgres:// or postgresql:// in small letters",
+        ));
     }
     Ok(Arc::new(Embedded::open(Path::new(name))?))
 }
@@ -52,4 +58,23 @@ fn unusable(what: impl std::fmt::Display) -> StoreError {
 fn unavailable(what: impl std::fmt::Display) -> StoreError {
     let what = what.to_string();
     StoreError::Unavailable { what }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_databases_are_no_files() {
+        for name in [
+            "mysql://u:secret@h/d",
+            "Postgres://u:secret@h/d",
+            " postgres://u:secret@h/d",
+            "u:secret://h",
+        ] {
+            let error = open(name).expect_err(name).to_string();
+            assert!(error.contains("postgres://"), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
 }

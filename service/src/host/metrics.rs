@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::RefusalKind;
+use super::status::Totals;
 use crate::{Error, Served, Stock};
 
 /// Upper bounds of the seconds of sessions.
@@ -74,11 +75,24 @@ impl Metrics {
         }
     }
 
+    pub(super) fn totals(&self) -> Totals {
+        let counts = self.lock();
+        Totals {
+            served: counts.served,
+            refused: counts.refused.iter().sum(),
+            failed: counts.failed,
+            images: counts.images,
+            prepared: counts.prepared,
+            bytes: counts.received + counts.sent,
+        }
+    }
+
     pub(super) fn text(
         &self,
         running: usize,
         (waiting, urgent): (usize, usize),
         stock: Option<Stock>,
+        audited: Option<bool>,
     ) -> String {
         let counts = self.lock();
         let mut text = Text::default();
@@ -110,7 +124,11 @@ impl Metrics {
         let help = "Clients in line for a session, the urgent included.";
         text.gauge("waiting", help, waiting as u64);
         text.gauge("waiting_urgent", "Urgent clients in line.", urgent as u64);
-        let help = "Whether the store answers.";
+        if let Some(audited) = audited {
+            let help = "Whether the audit log takes lines.";
+            text.gauge("audit_up", help, u64::from(audited));
+        }
+        let help = "Whether the store answers and can be written.";
         text.gauge("store_up", help, u64::from(stock.is_some()));
         if let Some(Stock { lots, bytes }) = stock {
             let help = "Preparations in stock, of all clients.";

@@ -6,7 +6,8 @@ use channel::{Connection, Digest};
 
 use crate::server::Asked;
 use crate::{
-    Audit, AuditError, AuditEvent, Ended, Error, HostOptions, Mode, Party, Served, Server,
+    Audit, AuditError, AuditEvent, AuditLink, Ended, Error, HostOptions, Mode, Party, Served,
+    Server,
 };
 
 /// Where a host records what it serves, and under which name.
@@ -58,10 +59,17 @@ pub(super) struct Recorder<'a> {
     before: u64,
     /// Why a line could not be written.
     failed: Option<AuditError>,
+    /// Hears what the log says of each line.
+    note: &'a dyn Fn(&Result<AuditLink, AuditError>),
 }
 
 impl<'a> Recorder<'a> {
-    pub(super) fn new(options: &'a HostOptions, connection: &'a Connection, model: Digest) -> Self {
+    pub(super) fn new(
+        options: &'a HostOptions,
+        connection: &'a Connection,
+        model: Digest,
+        note: &'a dyn Fn(&Result<AuditLink, AuditError>),
+    ) -> Self {
         Self {
             options,
             connection,
@@ -72,6 +80,7 @@ impl<'a> Recorder<'a> {
             image: 0,
             before: 0,
             failed: None,
+            note,
         }
     }
 
@@ -80,7 +89,9 @@ impl<'a> Recorder<'a> {
         let Some(to) = &self.options.audit else {
             return true;
         };
-        self.failed = to.log.record((self.options.clock)(), event).err();
+        let said = to.log.record((self.options.clock)(), event);
+        (self.note)(&said);
+        self.failed = said.err();
         self.failed.is_none()
     }
 

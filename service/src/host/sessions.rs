@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use channel::{Connection, ListenerHandle};
 
+use super::status::SessionStatus;
 use crate::ClientKey;
 
 /// The sessions at hand.
@@ -18,9 +19,17 @@ struct State {
     /// The number of the last one, and of the last listener.
     last: u64,
     last_listener: u64,
-    running: BTreeMap<u64, (ClientKey, Connection)>,
+    running: BTreeMap<u64, Running>,
     /// Those from which clients come.
     listeners: BTreeMap<u64, ListenerHandle>,
+}
+
+struct Running {
+    client: ClientKey,
+    connection: Connection,
+    since: Instant,
+    /// Images that were begun.
+    images: u64,
 }
 
 impl Sessions {
@@ -33,7 +42,13 @@ impl Sessions {
         let mut state = self.lock();
         state.last += 1;
         let number = state.last;
-        state.running.insert(number, (client, connection.clone()));
+        let running = Running {
+            client,
+            connection: connection.clone(),
+            since: Instant::now(),
+            images: 0,
+        };
+        state.running.insert(number, running);
         Entered {
             sessions: self,
             number,
@@ -59,8 +74,29 @@ impl Sessions {
 
     pub(super) fn count(&self, client: Option<ClientKey>) -> usize {
         let state = self.lock();
-        let of = |(key, _): &&(ClientKey, Connection)| client.is_none_or(|client| *key == client);
+        let of = |running: &&Running| client.is_none_or(|client| running.client == client);
         state.running.values().filter(of).count()
+    }
+
+    /// So many images of a session have begun.
+    pub(super) fn image(&self, session: u64, number: u64) {
+        if let Some(running) = self.lock().running.get_mut(&session) {
+            running.images = number;
+        }
+    }
+
+    /// Each session, the oldest first.
+    pub(super) fn status(&self) -> Vec<SessionStatus> {
+        let of = |running: &Running| {
+            let identity = running.connection.peer_identity();
+            let name = identity.map(|identity| identity.name.as_str());
+            SessionStatus {
+                client: name.unwrap_or(running.connection.peer()).to_owned(),
+                since_s: running.since.elapsed().as_secs(),
+                images: running.images,
+            }
+        };
+        self.lock().running.values().map(of).collect()
     }
 
     /// Clients in the lines of listeners: all, and those of them who are urgent.
@@ -85,8 +121,8 @@ impl Sessions {
     pub(super) fn cut(&self) {
         let running: Vec<Connection> = {
             let state = self.lock();
-            let connections = state.running.values().map(|(_, connection)| connection);
-            connections.cloned().collect()
+            let running = state.running.values();
+            running.map(|running| running.connection.clone()).collect()
         };
         for connection in running {
             // What it returns says that it was cut.

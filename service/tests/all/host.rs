@@ -148,24 +148,35 @@ fn clients_are_charged_before_an_image_is_computed() {
     assert_eq!(store.usage(&key, 1_000_000).expect("memory").images, 6);
 }
 
-/// A store that can be away.
+/// A store that can be away, or full: then it can be read, and not written.
 #[derive(Debug, Default)]
 struct Away(MemoryStore, AtomicUsize);
+
+const FULL: usize = 2;
 
 impl Away {
     fn there(&self) -> Result<&MemoryStore, StoreError> {
         match self.1.load(Ordering::Relaxed) {
-            0 => Ok(&self.0),
+            0 | FULL => Ok(&self.0),
             _ => Err(StoreError::Unavailable {
                 what: "secret-host is away".to_owned(),
             }),
+        }
+    }
+
+    fn with_room(&self) -> Result<&MemoryStore, StoreError> {
+        match self.1.load(Ordering::Relaxed) {
+            FULL => Err(StoreError::Unavailable {
+                what: "no space is left".to_owned(),
+            }),
+            _ => self.there(),
         }
     }
 }
 
 impl Store for Away {
     fn put(&self, lot: &Lot<'_>) -> Result<(), StoreError> {
-        self.there()?.put(lot)
+        self.with_room()?.put(lot)
     }
     fn take(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
         self.there()?.take(token, owner, now)
@@ -186,7 +197,7 @@ impl Store for Away {
         quota: &Quota,
         now: u64,
     ) -> Result<Verdict, StoreError> {
-        self.there()?.charge(client, charge, quota, now)
+        self.with_room()?.charge(client, charge, quota, now)
     }
     fn usage(&self, client: &ClientKey, now: u64) -> Result<Usage, StoreError> {
         self.there()?.usage(client, now)
@@ -214,6 +225,54 @@ fn without_its_store_a_host_serves_nobody() {
     assert_eq!(host.tend(), Ok(()));
     assert_eq!(host.ready(), Ok(()));
     assert!(ask(&host, &images(1)).is_ok());
+}
+
+#[test]
+fn a_host_says_what_it_does() {
+    let host = host(HostOptions::new(seeds()));
+    assert!(host.status().sessions.is_empty());
+    let (at_server, at_client) = memory_pair(1 << 12);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let connection = at_server;
+            assert!(host.session(&connection).is_err());
+        });
+        let client = Client::over(at_client, &images(1), CLIENT_SEED).expect("it is served");
+        let status = host.status();
+        assert_eq!(status.model, host.server().model().name);
+        assert_eq!(status.sessions.len(), 1);
+        assert!(!status.sessions[0].client.is_empty());
+        drop(client);
+    });
+    assert!(ask(&host, &images(2)).is_ok());
+    let status = host.status();
+    assert!(status.sessions.is_empty() && status.stock.is_some());
+    let totals = status.totals;
+    assert_eq!((totals.served, totals.failed, totals.images), (1, 1, 2));
+    assert!(totals.bytes > 0);
+}
+
+#[test]
+fn a_store_that_is_full_is_not_ready() {
+    let store = Arc::new(Away::default());
+    let host = host(HostOptions {
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        ..HostOptions::new(seeds())
+    });
+    store.1.store(FULL, Ordering::Relaxed);
+    // The store is still read without an error: only a client, or a charge of nothing, shows it.
+    assert_eq!(host.ready(), Ok(()));
+    refused(ask(&host, &images(1)));
+    assert!(matches!(host.ready(), Err(NotReady::Store(_))));
+    assert!(host.metrics().contains("blindray_store_up 0"));
+    assert!(host.tend().is_err());
+    assert!(matches!(host.ready(), Err(NotReady::Store(_))));
+    store.1.store(0, Ordering::Relaxed);
+    assert_eq!(host.tend(), Ok(()));
+    assert_eq!(host.ready(), Ok(()));
+    store.1.store(FULL, Ordering::Relaxed);
+    assert!(host.tend().is_err());
+    assert!(host.ready().is_err());
 }
 
 /// A host over TCP in a thread of its own.

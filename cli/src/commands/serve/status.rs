@@ -1,8 +1,9 @@
-//! How the server is, over HTTP on a loopback address: `/livez`, `/readyz` and `/metrics`.
+//! How the server is, over HTTP on a loopback address: `/livez`, `/readyz`, `/metrics` and `/status`.
 
+use std::collections::VecDeque;
 use std::io::{Error as IoError, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, OnceLock};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
@@ -11,10 +12,10 @@ use service::Host;
 use crate::failure::{Failure, Outcome};
 use crate::link;
 
-/// Those who ask at the same time; others wait.
-const THREADS: usize = 4;
+/// Connections at the same time. One more pushes out the oldest, so that those who connect and say nothing keep nobody from his answer.
+const MOST: usize = 64;
 /// How long asking and answering may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(2);
 /// No question is longer.
 const MAX_HEAD: usize = 8 << 10;
 
@@ -33,23 +34,53 @@ pub(super) fn start(name: &str, exposed: bool, served: &Served) -> Outcome<Socke
     let failed = |error: IoError| Failure::input(format!("--status {name}: {error}"));
     let listener = TcpListener::bind(&*addresses).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let listener = Arc::new(listener);
-    for _ in 0..THREADS {
-        let (listener, served) = (Arc::clone(&listener), Arc::clone(served));
-        let answering = move || {
-            loop {
-                match listener.accept() {
-                    // Whoever does not hear the answer does not want it.
-                    Ok((stream, _)) => drop(answer(&stream, &served)),
-                    // No free descriptor, for one: the next may do better.
-                    Err(_) => std::thread::sleep(Duration::from_millis(100)),
-                }
+    let served = Arc::clone(served);
+    let thread = Builder::new().name("status".to_owned());
+    let accepting = move || accept(&listener, &served);
+    thread.spawn(accepting).map_err(failed)?;
+    Ok(address)
+}
+
+/// Those who are being answered, the oldest first, by number.
+type Asking = Arc<Mutex<VecDeque<(u64, Arc<TcpStream>)>>>;
+
+/// Takes connections, and answers each in a thread of its own.
+fn accept(listener: &TcpListener, served: &Served) {
+    let (asking, mut last) = (Asking::default(), 0);
+    loop {
+        let Ok((stream, _)) = listener.accept() else {
+            // No free descriptor, for one: the next may do better.
+            std::thread::sleep(Duration::from_millis(100));
+            continue;
+        };
+        last += 1;
+        let (number, stream) = (last, Arc::new(stream));
+        let mut all = asking.lock().unwrap_or_else(PoisonError::into_inner);
+        while all.len() >= MOST {
+            // Its thread hears it, and ends.
+            let oldest = all.pop_front();
+            let _ = oldest.map(|(_, oldest)| oldest.shutdown(Shutdown::Both));
+        }
+        all.push_back((number, Arc::clone(&stream)));
+        drop(all);
+        let gone = {
+            let asking = Arc::clone(&asking);
+            move || {
+                let mut all = asking.lock().unwrap_or_else(PoisonError::into_inner);
+                all.retain(|(other, _)| *other != number);
             }
         };
-        let thread = Builder::new().name("status".to_owned());
-        thread.spawn(answering).map_err(failed)?;
+        let served = Arc::clone(served);
+        let (answered, thread) = (gone.clone(), Builder::new().name("status".to_owned()));
+        let answering = move || {
+            // Whoever does not hear the answer does not want it.
+            let _ = answer(&stream, &served);
+            answered();
+        };
+        if thread.spawn(answering).is_err() {
+            gone();
+        }
     }
-    Ok(address)
 }
 
 fn answer(mut stream: &TcpStream, served: &Served) -> Result<(), IoError> {
@@ -109,15 +140,60 @@ fn respond(head: &str, served: &Served) -> (&'static str, &'static str, String) 
     let path = path.unwrap_or_default();
     match (path.split('?').next().unwrap_or_default(), served.get()) {
         ("/livez", _) => ("200 OK", PLAIN, "ok\n".to_owned()),
-        ("/readyz", None) | ("/metrics", None) => not_loaded(),
+        ("/readyz" | "/metrics" | "/status", None) => not_loaded(),
         ("/readyz", Some(host)) => match host.ready() {
             Ok(()) => ("200 OK", PLAIN, "ok\n".to_owned()),
             Err(why) => ("503 Service Unavailable", PLAIN, format!("{why}\n")),
         },
         ("/metrics", Some(host)) => ("200 OK", METRICS, host.metrics()),
+        ("/status", Some(host)) => {
+            let json = serde_json::to_string(&host.status()).expect("it has a JSON form");
+            ("200 OK", "application/json", json + "\n")
+        }
         _ => {
-            let text = "there are /livez, /readyz and /metrics\n".to_owned();
+            let text = "there are /livez, /readyz, /metrics and /status\n".to_owned();
             ("404 Not Found", PLAIN, text)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_silent_keep_nobody_waiting() {
+        let address = start("127.0.0.1:0", false, &Served::default()).expect("a port");
+        let idle: Vec<TcpStream> = (0..300)
+            .map(|_| TcpStream::connect(address).expect("it listens"))
+            .collect();
+        let probe = || {
+            let begin = Instant::now();
+            let mut probe = TcpStream::connect(address).expect("it listens");
+            probe
+                .write_all(b"GET /livez HTTP/1.1\r\n\r\n")
+                .expect("it listens");
+            let mut answer = String::new();
+            probe.read_to_string(&mut answer).expect("an answer");
+            assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("ok\n"));
+            begin.elapsed()
+        };
+        // The first stands behind the crowd in the system's queue, which is short and asks anew after a second.
+        probe();
+        let took = probe();
+        assert!(took < Duration::from_secs(1), "{took:?}");
+        drop(idle);
+    }
+
+    #[test]
+    fn whoever_drips_is_cut() {
+        let address = start("127.0.0.1:0", false, &Served::default()).expect("a port");
+        let mut dripping = TcpStream::connect(address).expect("it listens");
+        let begin = Instant::now();
+        while dripping.write_all(b"x").is_ok() {
+            assert!(begin.elapsed() < 5 * PATIENCE, "it is still listened to");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        assert!(begin.elapsed() > PATIENCE / 2, "it had no time to ask");
     }
 }
