@@ -300,7 +300,14 @@ impl Server {
             let price = self.extension.price();
             Place::new(connection, &self.public, wish.mode, price)
         };
-        let (wish, plans) = control.present(&self.json, &self.offer, |wish| {
+        // A store that fails keeps none as long as it does.
+        let stock = |mode| {
+            let shelf = self.shelf.as_ref()?;
+            let price = self.extension.price();
+            let place = Place::new(connection, &self.public, mode, price);
+            shelf.tokens(&place.owner).ok()
+        };
+        let (wish, plans) = control.present(&self.json, &self.offer, &stock, |wish| {
             let plans = self.plans_for(wish)?;
             if wish.work != Work::Infer {
                 self.check_stock(wish, plans, || place(&wish))?;
