@@ -11,7 +11,7 @@
 //!
 //! Where the work is to prepare, for each preparation that the server has put aside:
 //!
-//! | server | `{"token": 32 hexadecimal digits, "lifetime": seconds}` | 4096 bytes |
+//! | server | `{"token": 32 hexadecimal digits, "lifetime": seconds}`, or `{"refused": why}` | 4096 bytes |
 //! | client | `{"token": the same, which it has put aside as well}` | 4096 bytes |
 //!
 //! Where the work is with preparations, before each run:
@@ -207,7 +207,12 @@ impl Control {
 
     /// Client: hears of a preparation that the server has put aside, and for how many seconds.
     pub(crate) fn made(&mut self) -> Result<(Token, u64), Error> {
-        let Named { token, lifetime } = self.receive("preparation")?;
+        let json = self.message()?;
+        if let Ok(Answer::Refused(reason)) = serde_json::from_slice(&json) {
+            let reason = cleaned(&reason);
+            return Err(Error::Refused { reason });
+        }
+        let Named { token, lifetime } = Self::parsed(&json, "preparation")?;
         let made = token_of(&token).zip(lifetime);
         made.ok_or_else(|| Error::peer("the server named no preparation"))
     }

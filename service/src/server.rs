@@ -482,7 +482,7 @@ impl Server {
         let (runs, most) = (self.runs(wish.images), self.options.max_prepared);
         let there = shelf
             .tokens(&place().owner)
-            .map_err(|error| format!("its store of preparations is not available: {error}"))?;
+            .map_err(|_| prepare::NO_STORE)?;
         let there = there.len() as u64;
         if there.saturating_add(runs) > u64::from(most) {
             return Err(format!(

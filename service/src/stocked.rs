@@ -5,7 +5,7 @@ use secure::{SecureNetwork, Stock};
 use zeroize::Zeroizing;
 
 use crate::control::Control;
-use crate::prepare::Preparation;
+use crate::prepare::{NO_STORE, Preparation};
 use crate::shelf::{Place, Shelf};
 use crate::{Error, Token};
 
@@ -94,8 +94,7 @@ impl Stocked {
                     .map(|never| match never {})
             }
             Err(error) => {
-                let reason = "its store of preparations is not available".to_owned();
-                let _ = self.control.refuse(reason);
+                let _ = self.control.refuse(NO_STORE.to_owned());
                 Err(error)
             }
         }

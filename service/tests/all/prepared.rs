@@ -583,6 +583,11 @@ fn a_store_that_fails_ends_the_session_and_nothing_else() {
             if !prepared {
                 assert!(served.is_err() && made.is_err());
                 let told = if party == 0 {
+                    let heard = made.expect_err("full").to_string();
+                    assert_eq!(
+                        heard,
+                        "the server refused: its store of preparations is not available"
+                    );
                     served.expect_err("full")
                 } else {
                     made.expect_err("full")
