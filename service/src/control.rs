@@ -11,7 +11,7 @@
 //!
 //! Where the work is to prepare, for each preparation that the server has put aside:
 //!
-//! | server | `{"token": 32 hexadecimal digits, "lifetime": seconds}` | 4096 bytes |
+//! | server | `{"token": 32 hexadecimal digits, "lifetime": seconds}`, or `{"refused": why}` | 4096 bytes |
 //! | client | `{"token": the same, which it has put aside as well}` | 4096 bytes |
 //!
 //! Where the work is with preparations, before each run:
@@ -19,10 +19,15 @@
 //! | client | `{"token": that of a preparation which it has deleted}` | 4096 bytes |
 //! | server | `"accepted"`, after it has deleted its own, or `{"refused": why}` | 4096 bytes |
 //!
-//! Before its request a client may measure the line (`measure`). Each message is JSON, its length in eight bytes before it. All that comes before the work has to be over within the time-out of
+//! Before its request a client may measure the line (`measure`), and ask which of its preparations the server still has, at most 64 at a time:
+//!
+//! | client | `{"held": {"mode": as above, "tokens": [32 hexadecimal digits, …]}}` | 4096 bytes |
+//! | server | `{"kept": [true or false for each]}`, or `{"kept": null}` if it keeps none now | 4096 bytes |
+//!
+//! Nothing is charged for that, and nothing deleted by the server. Each message is JSON, its length in eight bytes before it. All that comes before the work has to be over within the time-out of
 //! the connection, so that a client whose bytes drip does not hold its place for long.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
 use channel::{Channel, Connection, Digest, Terms};
@@ -68,6 +73,31 @@ pub(crate) struct Wish {
     pub(crate) ahead: bool,
     pub(crate) work: Work,
 }
+
+/// Preparations that the client has.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ask {
+    held: Held,
+}
+
+/// Preparations for runs in a mode.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Held {
+    mode: Mode,
+    tokens: Vec<String>,
+}
+
+/// Which of them the server has as well; `None` if it keeps none now.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    kept: Option<Vec<bool>>,
+}
+
+/// The most tokens that are asked about at once, which fit into a message.
+pub(crate) const AT_ONCE: usize = 64;
 
 /// What the session is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -134,11 +164,12 @@ impl Control {
         &mut self,
         model: &[u8],
         offer: &Offer,
+        stock: &dyn Fn(Mode) -> Option<Vec<Token>>,
         grant: impl FnOnce(Wish) -> Result<T, String>,
     ) -> Result<(Wish, T), Error> {
         self.channel.send_frame(model)?;
         self.say(offer)?;
-        let wish: Wish = self.wish()?;
+        let wish: Wish = self.wish(stock)?;
         match grant(wish) {
             Ok(granted) => {
                 self.grant()?;
@@ -176,7 +207,12 @@ impl Control {
 
     /// Client: hears of a preparation that the server has put aside, and for how many seconds.
     pub(crate) fn made(&mut self) -> Result<(Token, u64), Error> {
-        let Named { token, lifetime } = self.receive("preparation")?;
+        let json = self.message()?;
+        if let Ok(Answer::Refused(reason)) = serde_json::from_slice(&json) {
+            let reason = cleaned(&reason);
+            return Err(Error::Refused { reason });
+        }
+        let Named { token, lifetime } = Self::parsed(&json, "preparation")?;
         let made = token_of(&token).zip(lifetime);
         made.ok_or_else(|| Error::peer("the server named no preparation"))
     }
@@ -191,6 +227,43 @@ impl Control {
     pub(crate) fn named(&mut self) -> Result<Token, Error> {
         let Named { token, .. } = self.receive("preparation")?;
         token_of(&token).ok_or_else(|| Error::peer("the client named no preparation"))
+    }
+
+    /// Client: asks which of some preparations the server has as well.
+    pub(crate) fn ask_held(
+        &mut self,
+        mode: Mode,
+        tokens: &[Token],
+    ) -> Result<Option<Vec<bool>>, Error> {
+        let texts = tokens.iter().copied().map(token_text).collect();
+        let held = Held {
+            mode,
+            tokens: texts,
+        };
+        self.say(&Ask { held })?;
+        let Kept { kept } = self.receive("list of preparations")?;
+        match kept {
+            Some(kept) if kept.len() != tokens.len() => {
+                Err(Error::peer("the server told of other preparations"))
+            }
+            kept => Ok(kept),
+        }
+    }
+
+    /// Server: says which of them it has as well.
+    pub(crate) fn tell_kept(
+        &mut self,
+        Ask { held }: Ask,
+        stock: &dyn Fn(Mode) -> Option<Vec<Token>>,
+    ) -> Result<(), Error> {
+        let there = stock(held.mode).map(|there| there.into_iter().collect::<BTreeSet<_>>());
+        let has = |there: &BTreeSet<Token>| {
+            let tokens = held.tokens.iter().map(|text| token_of(text));
+            let has = tokens.map(|token| token.is_some_and(|token| there.contains(&token)));
+            has.collect()
+        };
+        let kept = there.as_ref().map(has);
+        self.say(&Kept { kept })
     }
 
     /// Client: hears what the model is, and checks it against what the server said it was and what this

@@ -16,11 +16,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use channel::{Channel, Connection};
 use nets::PublicModel;
 use ot::{EXTENSIONS, Extension};
+use secure::Mode;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::control::Control;
-use crate::{Error, Request};
+use crate::control::{self, Control};
+use crate::{Error, Request, Token};
 
 /// Measurements of a session.
 const MOST: u32 = 64;
@@ -115,19 +116,27 @@ impl Line {
 }
 
 impl Control {
-    /// Server: answers measurements, and hears what the client wants then.
-    pub(crate) fn wish<T: DeserializeOwned>(&mut self) -> Result<T, Error> {
-        let mut moved = 0;
-        for measured in 0..=MOST {
+    /// Server: answers measurements and questions about preparations, and hears what the client wants then.
+    pub(crate) fn wish<T: DeserializeOwned>(
+        &mut self,
+        stock: &dyn Fn(Mode) -> Option<Vec<Token>>,
+    ) -> Result<T, Error> {
+        let (mut moved, mut measured) = (0, false);
+        for _ in 0..=MOST {
             let json = match self.message() {
-                Err(Error::Transport(channel::Error::Closed { .. })) if measured > 0 => {
+                Err(Error::Transport(channel::Error::Closed { .. })) if measured => {
                     return Err(Error::OnlyMeasured);
                 }
                 message => message?,
             };
+            if let Ok(ask) = serde_json::from_slice::<control::Ask>(&json) {
+                self.tell_kept(ask, stock)?;
+                continue;
+            }
             let Ok(Ask { measure }) = serde_json::from_slice(&json) else {
                 return Self::parsed(&json, "request");
             };
+            measured = true;
             let Transfer { up, down } = measure;
             moved += up.min(MOST_BYTES) + down.min(MOST_BYTES);
             if up.max(down) > LARGEST || moved > MOST_BYTES {

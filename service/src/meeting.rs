@@ -11,13 +11,16 @@ use ot::{Background, CotPrice, Extension};
 use secure::SecureNetwork;
 use sharing::Session;
 
-use crate::control::{Control, Wish, Work};
+use crate::control::{AT_ONCE, Control, Wish, Work};
 use crate::error::cleaned;
 use crate::seed::Seed;
 use crate::shelf::{Place, Shelf};
-use crate::stocked::Stocked;
+use crate::stocked::{Opened, Stocked};
 use crate::tally::{Spent, Tally};
 use crate::{Client, Error, Prepared, Progress, Request, traffic};
+
+/// How often a client asks which preparations there are.
+const MOST_ASKED: usize = 16;
 
 /// A server whose model and OT extension are known, and checked against a [`Request`]; nothing was asked of it yet. It waits no longer than
 /// its time-out.
@@ -29,6 +32,8 @@ pub struct Meeting {
     pub(crate) request: Request,
     pub(crate) seed: Seed,
     pub(crate) begin: Instant,
+    /// What [`Meeting::ready`] has taken.
+    pub(crate) first: Option<Opened>,
 }
 
 impl std::fmt::Debug for Meeting {
@@ -91,6 +96,7 @@ impl Meeting {
             request: *request,
             seed,
             begin,
+            first: None,
         })
     }
 
@@ -118,7 +124,45 @@ impl Meeting {
     /// [`Error::Store`].
     pub fn prepared(&self, shelf: &Shelf) -> Result<u64, Error> {
         let runs = shelf.tokens(&self.place().owner)?.len() as u64;
-        Ok(runs / self.views())
+        Ok((runs + u64::from(self.first.is_some())) / self.views())
+    }
+
+    /// Asks the server which preparations of a shelf it still has, deletes those that it has not, and says for how many images there are preparations
+    /// at both. `None`: the server keeps none now, and nothing was deleted.
+    ///
+    /// If there are enough for the request, it also takes the first and opens it, so that what is wrong with a shelf shows here. A caller can
+    /// still go on with [`Meeting::begin`], also after an error of this party: nothing was asked of the server, and nothing charged. The preparation
+    /// that was taken is lost if the session does not begin.
+    ///
+    /// # Errors
+    /// [`Error::Store`] and [`Error::Sealed`], after which the meeting is as before; [`Error::PeerMisbehaved`] or [`Error::Transport`].
+    pub fn ready(&mut self, shelf: &Shelf) -> Result<Option<u64>, Error> {
+        let (place, mode) = (self.place(), self.request.mode);
+        let (mut good, needed) = (0, self.runs());
+        // Of very many, the rest are for another time.
+        for tokens in shelf.tokens(&place.owner)?.chunks(AT_ONCE).take(MOST_ASKED) {
+            if good >= needed {
+                break;
+            }
+            let Some(kept) = self.control.ask_held(mode, tokens)? else {
+                return Ok(None);
+            };
+            for (&token, kept) in tokens.iter().zip(kept) {
+                match kept {
+                    true => good += 1,
+                    false => drop(shelf.take(&place, token)?),
+                }
+            }
+        }
+        if good >= needed && self.first.is_none() {
+            let Some(taken) = shelf.take_any(&place)? else {
+                return Ok(Some(0));
+            };
+            let token = taken.token;
+            let bytes = shelf.open(&place, taken)?;
+            self.first = Some(Opened { token, bytes });
+        }
+        Ok(Some(good / self.views()))
     }
 
     /// Asks for a session without preparations; see [`Client::over`].
@@ -272,9 +316,11 @@ impl Meeting {
             extension,
             request,
             begin,
+            first,
             ..
         } = self;
-        let stocked = stocked.map(|(shelf, place)| Stocked::new(control, shelf.clone(), place));
+        let stocked = stocked
+            .map(|(shelf, place)| Stocked::new(control, shelf.clone(), place).starting(first));
         Client {
             ahead: VecDeque::new(),
             stocked,

@@ -17,6 +17,9 @@ use crate::{Comm, Error, Progress, Token, traffic};
 /// The longest time that a client keeps a preparation, whatever a server says: a year.
 const LONGEST: u64 = 366 * 86_400;
 
+/// What a client hears of a store that failed.
+pub(crate) const NO_STORE: &str = "its store of preparations is not available";
+
 /// What a session of preparation made and cost.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize)]
 #[non_exhaustive]
@@ -148,7 +151,11 @@ pub(crate) fn server(
     let mut salts = seed.salts();
     bench.make(session, progress, ahead, |bytes, _| {
         let token = salts.token();
-        shelf.put(place, token, lifetime, bytes, &mut salts)?;
+        if let Err(error) = shelf.put(place, token, lifetime, bytes, &mut salts) {
+            // What is the matter with it is nothing for clients.
+            let _ = control.refuse(NO_STORE.to_owned());
+            return Err(error);
+        }
         let confirmed = control.tell(token, lifetime);
         if confirmed.is_err() {
             // The client may have it or not; nobody will have a use for it.

@@ -300,7 +300,14 @@ impl Server {
             let price = self.extension.price();
             Place::new(connection, &self.public, wish.mode, price)
         };
-        let (wish, plans) = control.present(&self.json, &self.offer, |wish| {
+        // A store that fails keeps none as long as it does.
+        let stock = |mode| {
+            let shelf = self.shelf.as_ref()?;
+            let price = self.extension.price();
+            let place = Place::new(connection, &self.public, mode, price);
+            shelf.tokens(&place.owner).ok()
+        };
+        let (wish, plans) = control.present(&self.json, &self.offer, &stock, |wish| {
             let plans = self.plans_for(wish)?;
             if wish.work != Work::Infer {
                 self.check_stock(wish, plans, || place(&wish))?;
@@ -475,7 +482,7 @@ impl Server {
         let (runs, most) = (self.runs(wish.images), self.options.max_prepared);
         let there = shelf
             .tokens(&place().owner)
-            .map_err(|error| format!("its store of preparations is not available: {error}"))?;
+            .map_err(|_| prepare::NO_STORE)?;
         let there = there.len() as u64;
         if there.saturating_add(runs) > u64::from(most) {
             return Err(format!(

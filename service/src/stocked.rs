@@ -2,17 +2,26 @@
 
 use channel::Role;
 use secure::{SecureNetwork, Stock};
+use zeroize::Zeroizing;
 
-use crate::Error;
 use crate::control::Control;
-use crate::prepare::Preparation;
+use crate::prepare::{NO_STORE, Preparation};
 use crate::shelf::{Place, Shelf};
+use crate::{Error, Token};
 
 /// Where the preparations of a session come from.
 pub(crate) struct Stocked {
     control: Control,
     shelf: Shelf,
     place: Place,
+    /// Client: the first, if it was opened before the server was asked for anything.
+    first: Option<Opened>,
+}
+
+/// A preparation of the client that is on no shelf any more.
+pub(crate) struct Opened {
+    pub(crate) token: Token,
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
 }
 
 impl std::fmt::Debug for Stocked {
@@ -35,20 +44,35 @@ impl Stocked {
             control,
             shelf,
             place,
+            first: None,
         }
+    }
+
+    /// The same with the preparation of the first run at hand.
+    pub(crate) fn starting(self, first: Option<Opened>) -> Self {
+        Self { first, ..self }
     }
 
     /// Client: the preparation of the next run, and what it took. It is deleted here before the server hears its name, and the server has deleted its own when
     /// this returns. Whatever happens in between, neither is used a second time.
     pub(crate) fn next(&mut self, network: &SecureNetwork) -> Result<(Stock, Preparation), Error> {
-        let taken = self.shelf.take_any(&self.place)?;
-        let (wanted, there) = (1, 0);
-        let taken = taken.ok_or(Error::NotPrepared { wanted, there })?;
-        self.control.name(taken.token)?;
-        // Meanwhile the server takes its own.
-        let opened = self.shelf.open(&self.place, taken);
-        self.control.hear()?;
-        let mut bytes = opened?;
+        let mut bytes = match self.first.take() {
+            Some(Opened { token, bytes }) => {
+                self.control.name(token)?;
+                self.control.hear()?;
+                bytes
+            }
+            None => {
+                let taken = self.shelf.take_any(&self.place)?;
+                let (wanted, there) = (1, 0);
+                let taken = taken.ok_or(Error::NotPrepared { wanted, there })?;
+                self.control.name(taken.token)?;
+                // Meanwhile the server takes its own.
+                let opened = self.shelf.open(&self.place, taken);
+                self.control.hear()?;
+                opened?
+            }
+        };
         let spent = Preparation::noted(&mut bytes).unwrap_or_default();
         Ok((network.open_stock(Role::Client, bytes)?, spent))
     }
@@ -70,8 +94,7 @@ impl Stocked {
                     .map(|never| match never {})
             }
             Err(error) => {
-                let reason = "its store of preparations is not available".to_owned();
-                let _ = self.control.refuse(reason);
+                let _ = self.control.refuse(NO_STORE.to_owned());
                 Err(error)
             }
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use channel::Config;
 use nets::Opening;
-use service::{Audit, Client, Request};
+use service::{Audit, Client, Error, Meeting, Request, Shelf};
 
 use crate::args::{InferArgs, Prepared, Preset};
 use crate::audit::Trail;
@@ -16,7 +16,7 @@ use crate::inputs::Inputs;
 use crate::link::resolve;
 use crate::report::{accepted, unlike};
 use crate::results::Results;
-use crate::text::unhex;
+use crate::text::{counted, unhex};
 use crate::ui::Ui;
 use crate::{client, model};
 
@@ -87,24 +87,55 @@ fn dial(
         Prepared::Auto => args.shelf.find(log)?,
         Prepared::Only => Some(args.shelf.open(log)?),
     };
-    let met = client::meet(name, addresses, request, config, guard, ui)?;
-    let begun = match shelf {
-        None => met.begin(),
-        Some(shelf) => {
-            let there = met.prepared(&shelf)?;
-            let enough = there >= u64::from(request.images);
-            if !enough && there > 0 {
-                ui.note(&format!(
-                    "there are preparations for {there} images alone: they are left for later"
-                ));
-            }
-            match enough || args.prepared == Prepared::Only {
-                true => met.begin_prepared(&shelf),
-                false => met.begin(),
-            }
-        }
+    let mut met = client::meet(name, addresses, request, config, guard, ui)?;
+    let begun = match (shelf, args.prepared) {
+        (None, _) | (_, Prepared::Never) => met.begin(),
+        (Some(shelf), Prepared::Only) => match met.ready(&shelf) {
+            Ok(_) => met.begin_prepared(&shelf),
+            Err(error) => Err(error),
+        },
+        (Some(shelf), Prepared::Auto) => match usable(&mut met, &shelf, request, ui) {
+            Ok(true) => met.begin_prepared(&shelf),
+            Ok(false) => met.begin(),
+            Err(error) => Err(error),
+        },
     };
     begun.map_err(|error| client::refused(name, &error))
+}
+
+/// Whether there are preparations for all images. What is the matter with them is no reason to fail: nothing was asked of the server yet.
+fn usable(met: &mut Meeting, shelf: &Shelf, request: &Request, ui: Ui) -> Result<bool, Error> {
+    let before = match met.prepared(shelf) {
+        Ok(0) => return Ok(false),
+        Ok(before) => before,
+        Err(error) => {
+            ui.note(&format!("goes on without preparations: {error}"));
+            return Ok(false);
+        }
+    };
+    let there = match met.ready(shelf) {
+        Ok(Some(there)) => there,
+        Ok(None) => {
+            ui.note("goes on without preparations: the server keeps none now");
+            return Ok(false);
+        }
+        Err(error @ (Error::Store(_) | Error::Sealed(_))) => {
+            ui.note(&format!("goes on without preparations: {error}"));
+            return Ok(false);
+        }
+        Err(error) => return Err(error),
+    };
+    let enough = there >= u64::from(request.images);
+    if !enough && there > 0 {
+        let there = counted(usize::try_from(there).unwrap_or(usize::MAX), "image");
+        ui.note(&format!(
+            "there are preparations for {there} alone: they are left for later"
+        ));
+    }
+    if there == 0 && before > 0 {
+        ui.note("goes on without preparations: the server has none of those that were here, and they are deleted");
+    }
+    Ok(enough)
 }
 
 /// The digest of the one model that is accepted, if one was named.

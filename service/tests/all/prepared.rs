@@ -8,8 +8,9 @@ use std::time::Duration;
 use channel::{Connection, Memory, ONLINE, Relay, Way};
 use nets::{Crops, Model};
 use service::{
-    Charge, Client, ClientKey, Error, Findings, Lot, Meeting, MemoryStore, Mode, Owner, Prepared,
-    Quota, Request, Served, Server, ServerOptions, Shelf, Store, StoreError, Token, Usage, Verdict,
+    Asked, Charge, Client, ClientKey, Error, Findings, Lot, Meeting, MemoryStore, Mode, Owner,
+    Prepared, Quota, Request, Served, Server, ServerOptions, Shelf, Store, StoreError, Token,
+    Usage, Verdict,
 };
 use testkit::run_over;
 
@@ -366,6 +367,70 @@ fn without_a_shelf_nothing_is_prepared() {
 
 const GONE: &str = "the server refused: it has no such preparation for this client, model and plan: it was used before, has expired, or was never made";
 
+/// What the server has lost or does not keep is found out before anything is asked of it, and the same meeting goes on without.
+#[test]
+fn what_the_server_has_not_is_no_reason_to_fail() {
+    let go = |pair: &Pair, shelf: &Shelf, prepared: Result<Option<u64>, &str>| {
+        let (one, two, mut granted) = (pair.seed(), pair.seed(), 0);
+        let mut admit = |_: &Asked| {
+            granted += 1;
+            Ok(())
+        };
+        let (served, found) = run_over(
+            line(PATIENCE).pair(),
+            |connection| {
+                let server = &pair.server;
+                server.serve_if(&connection, one, &mut admit, &mut |_| {})
+            },
+            |connection| {
+                let mut meeting = Meeting::over(connection, &asked(1), two)?;
+                let ready = meeting.ready(shelf).map_err(|e| e.to_string());
+                assert_eq!(ready, prepared.map_err(str::to_owned));
+                let mut client = match ready {
+                    Ok(Some(1..)) => meeting.begin_prepared(shelf)?,
+                    _ => meeting.begin()?,
+                };
+                client.infer(&picture(0), &mut |_| {})
+            },
+        );
+        let served = served.expect("it serves");
+        assert_eq!(served.stocked, matches!(prepared, Ok(Some(1..))));
+        assert_eq!(found.expect("it infers").views, clear(&pair.model, 0));
+        assert_eq!(granted, 1);
+        pair.check();
+    };
+    let mut pair = small();
+    pair.prepare(3);
+    // The server has lost the first two.
+    let lost: Vec<_> = pair.stores[0].put.lock().expect("no panic")[..2].to_vec();
+    let lose = |(token, owner, ..): &Put| pair.stores[0].inner.take(token, owner, now());
+    assert!(
+        lost.iter()
+            .all(|lot| lose(lot).expect("in memory").is_some())
+    );
+    go(&pair, &pair.client, Ok(Some(1)));
+    assert_eq!(pair.lots(), [0, 0]);
+    // Another key: one is lost at the client, and the run is an ordinary one.
+    pair.prepare(2);
+    let other = shelf(&pair.stores[1], 3);
+    let told =
+        "a preparation does not open: it was sealed with another key, or for another purpose";
+    go(&pair, &other, Err(told));
+    assert_eq!(pair.lots(), [2, 1]);
+    // Nobody can write there.
+    pair.stores[1].good.store(1, Ordering::Relaxed);
+    go(
+        &pair,
+        &pair.client,
+        Err("the store is not available: the disk is full"),
+    );
+    pair.stores[1].good.store(usize::MAX, Ordering::Relaxed);
+    // The server keeps none now: what the client has is left.
+    pair.server = server(&pair.model);
+    go(&pair, &pair.client, Ok(None));
+    assert_eq!(pair.lots(), [2, 1]);
+}
+
 /// A client that puts back what it has used is refused.
 #[test]
 fn a_preparation_serves_once() {
@@ -518,6 +583,11 @@ fn a_store_that_fails_ends_the_session_and_nothing_else() {
             if !prepared {
                 assert!(served.is_err() && made.is_err());
                 let told = if party == 0 {
+                    let heard = made.expect_err("full").to_string();
+                    assert_eq!(
+                        heard,
+                        "the server refused: its store of preparations is not available"
+                    );
                     served.expect_err("full")
                 } else {
                     made.expect_err("full")
