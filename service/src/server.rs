@@ -307,14 +307,17 @@ impl Server {
             let place = Place::new(connection, &self.public, mode, price);
             shelf.tokens(&place.owner).ok()
         };
-        let (wish, plans) = control.present(&self.json, &self.offer, &stock, |wish| {
+        // What is the matter with the store is for this end alone.
+        let mut broken = None;
+        let granted = control.present(&self.json, &self.offer, &stock, |wish| {
             let plans = self.plans_for(wish)?;
             if wish.work != Work::Infer {
-                self.check_stock(wish, plans, || place(&wish))?;
+                self.check_stock(wish, plans, || place(&wish), &mut broken)?;
             }
             admit(&self.asked(wish, plans))?;
             Ok(plans)
-        })?;
+        });
+        let (wish, plans) = granted.map_err(|refused| broken.unwrap_or(refused))?;
         let mut served = Served {
             images: wish.images,
             mode: wish.mode,
@@ -473,6 +476,7 @@ impl Server {
         wish: Wish,
         plans: &Plans,
         place: impl FnOnce() -> Place,
+        broken: &mut Option<Error>,
     ) -> Result<(), String> {
         let shelf = self.shelf.as_ref();
         let shelf = shelf.ok_or("it keeps no preparations")?;
@@ -480,13 +484,14 @@ impl Server {
             return Ok(());
         }
         let (runs, most) = (self.runs(wish.images), self.options.max_prepared);
-        let there = shelf
-            .tokens(&place().owner)
-            .map_err(|_| prepare::NO_STORE)?;
+        let there = shelf.tokens(&place().owner).map_err(|error| {
+            *broken = Some(error);
+            prepare::NO_STORE
+        })?;
         let there = there.len() as u64;
         if there.saturating_add(runs) > u64::from(most) {
             return Err(format!(
-                "{runs} preparations more than the {there} that are there; it keeps {most} for a client"
+                "it keeps {most} preparations of a model for a client: there are {there}, and {runs} are asked for"
             ));
         }
         plans.draws(&self.weights).map(drop)

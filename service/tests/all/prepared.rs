@@ -317,7 +317,7 @@ fn each_view_of_an_image_has_a_preparation_of_its_own() {
         let told = error.to_string();
         assert_eq!(
             told,
-            "the server refused: 10 preparations more than the 10 that are there; it keeps 16 for a client"
+            "the server refused: it keeps 16 preparations of a model for a client: there are 10, and 10 are asked for"
         );
     }
 }
