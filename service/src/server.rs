@@ -296,23 +296,16 @@ impl Server {
         );
         let (seed, begin) = (Seed::new(seed), Instant::now());
         let mut control = Control::open(connection, &self.terms)?;
-        let place = |wish: &Wish| {
-            let price = self.extension.price();
-            Place::new(connection, &self.public, wish.mode, price)
-        };
+        let price = self.extension.price();
+        let place = |mode| Place::new(connection, &self.public, mode, price);
         // A store that fails keeps none as long as it does.
-        let stock = |mode| {
-            let shelf = self.shelf.as_ref()?;
-            let price = self.extension.price();
-            let place = Place::new(connection, &self.public, mode, price);
-            shelf.tokens(&place.owner).ok()
-        };
+        let stock = |mode| self.shelf.as_ref()?.tokens(&place(mode).owner).ok();
         // What is the matter with the store is for this end alone.
         let mut broken = None;
         let granted = control.present(&self.json, &self.offer, &stock, |wish| {
             let plans = self.plans_for(wish)?;
             if wish.work != Work::Infer {
-                self.check_stock(wish, plans, || place(&wish), &mut broken)?;
+                self.check_stock(wish, plans, || place(wish.mode), &mut broken)?;
             }
             admit(&self.asked(wish, plans))?;
             Ok(plans)
@@ -337,7 +330,7 @@ impl Server {
                     draws: draws.expect("they were there when it was granted"),
                     runs,
                 };
-                let place = (shelf, &place(&wish), self.options.lifetime);
+                let place = (shelf, &place(wish.mode), self.options.lifetime);
                 let mut session = self.session(connection, &seed)?;
                 let ahead =
                     |session: &mut Session, images, tell: &mut dyn FnMut(secure::Progress<'_>)| {
@@ -352,7 +345,7 @@ impl Server {
             }
             (Work::Stocked, Some(shelf)) => {
                 let network = plans.get(true);
-                let mut stocked = Stocked::new(control, shelf.clone(), place(&wish));
+                let mut stocked = Stocked::new(control, shelf.clone(), place(wish.mode));
                 let (seed, price) = (seed.session(), self.extension.price());
                 let mut session = Session::without_pools(connection, seed, price)?;
                 let mut tally = Tally::start(&session, Spent::default());
