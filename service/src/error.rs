@@ -66,7 +66,7 @@ pub enum Error {
         images: u32,
     },
     /// There are too few preparations for this server, its model and mode; nothing was asked of the server.
-    #[error("there are preparations for {there} images, and {wanted} are needed")]
+    #[error("preparations are there for {there} of {wanted} images")]
     NotPrepared {
         /// Images that are asked for.
         wanted: u64,

@@ -15,7 +15,9 @@ use channel::{Listener, PeerIdentity};
 use identity::Clients;
 use secure::{CpuModel, Mode};
 use serde::Serialize;
-use service::{Allowance, Audit, AuditTo, Host, HostOptions, MemoryStore, Quota, Server, Store};
+use service::{
+    Allowance, Audit, AuditTo, Host, HostOptions, MemoryStore, NotReady, Quota, Server, Store,
+};
 use tracing::{error, info, warn};
 
 use crate::args::{LogFormat, QuotaArgs, ServeArgs};
@@ -289,6 +291,8 @@ fn control(host: &Host, args: &ServeArgs, wanted: &Receiver<Wanted>, reload: &dy
 fn tend(host: &Host, ended: &Receiver<()>) {
     let mut failing = false;
     while ended.recv_timeout(TEND) == Err(RecvTimeoutError::Timeout) {
+        // A client may have met with it first, and that is in the log already.
+        failing |= matches!(host.ready(), Err(NotReady::Store(_)));
         match host.tend() {
             Ok(()) if failing => {
                 failing = false;

@@ -260,7 +260,8 @@ fn preparations_are_recorded_when_made_and_when_used() {
     };
     let (client, server): (Vec<String>, Vec<String>) = (events(&ours), events(&theirs));
     let made = ["opened", "prepared", "prepared", "closed"];
-    let asked = ["opened", "asked", "used", "answered", "closed"];
+    // A client takes its own before it asks for a session, so that one that does not open is no reason to fail.
+    let asked = ["used", "opened", "asked", "answered", "closed"];
     assert_eq!(
         client,
         [

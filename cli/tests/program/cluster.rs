@@ -147,7 +147,7 @@ fn a_server_is_killed_and_nobody_else_notices() {
     }
     for _ in &brought {
         let output = askers[0].ask_prepared(&cluster, &findings[0].0);
-        fails(&output, 1, "no such preparation");
+        fails(&output, 1, "with --prepared only");
     }
     assert_eq!(records::used_tokens(&cluster), used);
 }
@@ -170,12 +170,15 @@ fn what_has_expired_is_of_no_use() {
     std::thread::sleep(Duration::from_secs(2));
     for _ in 0..2 {
         let output = asker.ask_prepared(&cluster, image);
-        fails(&output, 1, "no such preparation");
+        fails(&output, 1, "with --prepared only");
     }
     wait_until("servers throw it away", || {
         records::stored(&cluster).is_empty()
     });
+    // The client has thrown them away, since no server has them.
+    assert!(asker.shelf().is_empty());
     // At the client: the end of the name of its file says when.
+    asker.prepare(&cluster, 1);
     for path in asker.shelf().values() {
         let name = path.file_name().expect("a name").to_string_lossy();
         let (rest, _) = name.rsplit_once('-').expect("two parts");
@@ -184,7 +187,7 @@ fn what_has_expired_is_of_no_use() {
     }
     assert_eq!(asker.shelf().len(), 1);
     let output = asker.ask_prepared(&cluster, image);
-    fails(&output, 1, "there are preparations for 0 images");
+    fails(&output, 1, "with --prepared only");
     assert_eq!(records::used_tokens(&cluster).len(), 1);
     // Without them it is as it always was.
     right(&asker.ask(&cluster, image), expected);
@@ -196,8 +199,8 @@ fn what_has_expired_is_of_no_use() {
             *sum += counts.get(event).copied().unwrap_or(0);
         }
     }
-    assert_eq!(servers, [4, 2]);
-    assert_eq!((client["prepared"], client["used"]), (4, 3));
+    assert_eq!(servers, [5, 2]);
+    assert_eq!((client["prepared"], client["used"]), (5, 4));
 }
 
 #[test]

@@ -132,11 +132,7 @@ fn prepared_findings_equal_clear_and_cost_what_is_left() {
     );
     let words = places.infer(&server, &["--prepared", "only"]);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    fails(
-        &run(&words),
-        1,
-        "there are preparations for 0 images, and 1 are needed",
-    );
+    fails(&run(&words), 1, "preparations are there for 0 of 1 images");
     // As before there were preparations.
     assert_eq!(raw(&found(&places.infer(&server, &[]))), expected);
 }
@@ -212,9 +208,10 @@ fn who_is_killed_loses_a_preparation_at_most() {
             assert_eq!(raw(&report), expected);
             answered += 1;
         } else {
-            fails(&output, 1, "no such preparation");
+            fails(&output, 1, "with --prepared only");
         }
-        assert_eq!(places.there("client") + 1, before);
+        // Those that the server has not go all at once.
+        assert!(places.there("client") < before);
     }
     assert!(answered <= made && made > 0, "{answered} of {made}");
 }
