@@ -113,7 +113,7 @@ fn verify(args: &VerifyArgs, ui: Ui) -> Outcome<()> {
         ));
     }
     ui.note(&format!(
-        "note the hash elsewhere: later, --checkpoint {hash} shows that nothing up to here was changed or cut off"
+        "note the hash elsewhere: later, --checkpoint {hash} shows that nothing up to here, from the first line given, was changed or cut off"
     ));
     Ok(())
 }
