@@ -201,26 +201,18 @@ impl<'a> Lowering<'a> {
     fn input(&mut self) -> Result<(), Error> {
         let nodes = self.model.graph.nodes();
         let wide = self.wide_inputs();
-        let mut bits = 0;
+        // What the client rounds to has room, also before a layer whose weights are zero.
+        let mut bits = self.scales.bits[0];
         for (index, node) in nodes.iter().enumerate().skip(1) {
-            let takes = node.inputs.iter().any(|&i| wide[i]);
-            if self.scales.is_input[index] && index + 1 < nodes.len() {
+            let is_moved = self.scales.is_input[index] && index + 1 < nodes.len();
+            let Some(shift) = self.scales.shift(index).filter(|_| !is_moved) else {
                 continue;
-            }
-            let ring = self
-                .scales
-                .shift(index)
-                .map(|shift| self.ring(index, shift));
-            let wanted = match (ring.transpose()?, self.scales.linear[index]) {
-                (Some(ring), Some(_)) if takes => ring,
-                (Some(ring), None) if takes => ring.max(self.scales.bits[0]),
-                (None, _) if takes && self.scales.gain[index] == 1.0 => self.scales.bits[0],
-                _ => continue,
             };
-            bits = bits.max(wanted);
-        }
-        if bits == 0 {
-            bits = self.scales.bits[0];
+            // Also where it takes something else: later steps count on it that every ring is one.
+            let ring = self.ring(index, shift)?;
+            if node.inputs.iter().any(|&i| wide[i]) {
+                bits = bits.max(ring);
+            }
         }
         let op = IntOp::Input {
             shape: *self.model.graph.input(),
