@@ -107,7 +107,7 @@ def patient(row):
 def augment_intensity(x, g):
     """Random sharpness, gamma, contrast and brightness, on images in 0..1."""
     def u(lo, hi):
-        return torch.rand(len(x), 1, 1, 1, generator=g) * (hi - lo) + lo
+        return torch.rand(len(x), 1, 1, 1, generator=g, device=g.device) * (hi - lo) + lo
     x = x + u(-1.0, 1.0) * (x - F.avg_pool2d(F.pad(x, (1,) * 4, mode="replicate"), 3, 1))
     x = x.clamp(0, 1) ** torch.exp(u(-0.6, 0.6))
     centre = x.mean((2, 3), keepdim=True)
@@ -118,9 +118,9 @@ def augment_geometry(x, g):
     """Random flip, rotation, anisotropic scale (crop), shift and shear in one resampling."""
     n = len(x)
     def u(lo, hi):
-        return torch.rand(n, generator=g) * (hi - lo) + lo
+        return torch.rand(n, generator=g, device=g.device) * (hi - lo) + lo
     a, sx, sy = u(-0.2, 0.2), u(0.7, 1.1), u(0.7, 1.1)
-    flip = 1 - 2 * (torch.rand(n, generator=g) < 0.5).float()
+    flip = 1 - 2 * (torch.rand(n, generator=g, device=g.device) < 0.5).float()
     theta = torch.stack([
         torch.stack([flip * sx * a.cos(), sy * (u(-0.15, 0.15) - a.sin()), u(-0.12, 0.12)], 1),
         torch.stack([flip * sx * a.sin(), sy * a.cos(), u(-0.12, 0.12)], 1)], 1)
