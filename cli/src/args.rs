@@ -77,7 +77,7 @@ pub(crate) enum Command {
     /// Verify or show an audit log, which `serve` and `infer` write with --audit.
     #[command(
         subcommand,
-        after_help = "Examples:\n  blindray audit verify audit.jsonl\n  blindray audit verify audit.jsonl.[0-9]* audit.jsonl --checkpoint 5f3c…   # with the files that were full, and the hash that an earlier run has printed\n  blindray audit show audit.jsonl\n\nEach line has the SHA-256 of the line before it, its line feed included: `sed -n 7p audit.jsonl | sha256sum` is what line 8 says. The exit code is 1 where a line is wrong."
+        after_help = "Examples:\n  blindray audit verify audit.jsonl\n  blindray audit verify audit.jsonl.[0-9]* audit.jsonl --from-start --checkpoint 5f3c…   # all files from the first line on, and the hash that an earlier run has printed\n  blindray audit verify audit.jsonl --continues 5f3c…   # where the files before it are elsewhere: it goes on from the last line of those\n  blindray audit show audit.jsonl\n\nEach line has the SHA-256 of the line before it, its line feed included: `sed -n 7p audit.jsonl | sha256sum` is what line 8 says. The exit code is 1 where a line is wrong."
     )]
     Audit(AuditCommand),
     /// Run a network without secrecy, for comparison.
