@@ -28,7 +28,7 @@ pub(crate) struct SealArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "key_command")]
     pub(crate) key_env: Option<String>,
     /// The same from what this command prints, the client of a key management service for example. It is run without a shell: words are
-    /// split at blanks, and quotes hold them together. It has a minute.
+    /// split at blanks, and quotes hold them together. It has to end within a minute.
     #[arg(long, value_name = "COMMAND")]
     pub(crate) key_command: Option<String>,
 }
