@@ -1,6 +1,8 @@
 //! The command line: what can be written, and its help. What the words mean is in `settings`.
 
+mod ask;
 mod check;
+mod help;
 mod import;
 mod infer;
 mod plan;
@@ -18,6 +20,7 @@ use crate::cost::wire::Wire;
 use crate::results::FormArgs;
 use crate::sealing::SealArgs;
 
+pub(crate) use self::ask::AskArgs;
 pub(crate) use self::check::{DoctorArgs, PsArgs};
 pub(crate) use self::import::ImportArgs;
 pub(crate) use self::infer::{InferArgs, Prepared};
@@ -35,14 +38,14 @@ pub(crate) use self::shell::{CompletionsArgs, ManArgs};
     name = "blindray",
     version,
     propagate_version = true,
-    after_help = "Results go to standard output, everything else to standard error. The exit code is 0 when all was done, 1 when the command ran and failed, 2 for bad usage or bad input, 130 after Ctrl-C, and 141 when nobody reads the results any more."
+    after_help = help::PROGRAM
 )]
 pub(crate) struct Cli {
     /// Print results as JSON, one object per line.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 900)]
     pub(crate) json: bool,
     /// Print no progress and no notes; errors are still printed.
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, display_order = 901)]
     pub(crate) quiet: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -51,80 +54,49 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run server and client on this machine, with the embedded network and an embedded chest X-ray.
-    #[command(after_help = "Examples:\n  blindray demo\n  blindray demo --xray 2 --json")]
+    #[command(after_help = help::DEMO)]
     Demo(DemoArgs),
     /// Offer a model to clients: the server's side.
-    #[command(
-        after_help = "Examples:\n  blindray serve --model chestnet --listen localhost:7700\n  blindray serve --model resnet20.bray --listen 0.0.0.0:7700 --clients hospitals.txt   # a fingerprint and a name on each line\n  blindray serve --model net.bray --modes faithful --max-images 1   # one image a session, and no fast mode\n  blindray serve --model net.bray --network 50Mbit,30ms   # clients are far: fewer bytes for correlated OTs, at more work\n  blindray serve --model net.bray --open top   # clients see the class, and no probability\n  blindray serve --model net.bray --parallel 2 --waiting 8   # two sessions at a time, eight clients in line, others are refused\n  blindray serve --model net.bray --max-session 600 --least-rate 1MB --timeout 20   # no client holds a place for long\n  blindray serve --model densenet121 --size 224 --classes 14   # random weights: what would it cost?\n  blindray serve --model net.bray --clients hospitals.txt --quota-images-per-hour 40 --quota-images 5000   # findings are what an extraction costs\n  blindray serve --config blindray.toml --status 127.0.0.1:7701 --log-format json   # as a service\n\nAt Ctrl-C (or SIGTERM) it takes no more clients and ends with its last session; a second Ctrl-C ends it at once. At SIGHUP it reads the list of clients and the model again."
-    )]
+    #[command(after_help = help::SERVE)]
     Serve(Box<ServeArgs>),
     /// Ask a server for the findings of images: the client's side.
-    #[command(
-        after_help = "Examples:\n  blindray infer --connect localhost:7700 --input xray.jpeg\n  blindray infer --connect localhost:7700 --input images/ *.dcm --json   # a folder, and files\n  blindray infer --connect model.example:7700 --input xray.png --trust SHA256:…   # for the first time: from then on its key is known\n  blindray infer --connect localhost:7700 --input xray.png --public net.public.json   # only from a server of exactly this model\n  blindray infer --connect localhost:7700 --input xray.png --public net.public.json --open top   # the same, from one that opens the class alone\n  blindray infer --connect localhost:7700 --input xray.png --max-traffic 500MB --max-wait 60   # or not at all\n  blindray infer --connect localhost:7700 --input xray.png --extension softspoken   # or not at all\n  blindray infer --connect [::1]:7700 --input xray.png --connections 4   # over four TCP connections"
-    )]
+    #[command(after_help = help::INFER)]
     Infer(InferArgs),
     /// Do all of future inferences that does not depend on the images, and keep it: the client's side.
-    #[command(
-        after_help = "Examples:\n  blindray prepare --connect localhost:7700 --images 4\n  blindray prepare --connect localhost:7700 --stock 8 --keep-going   # in the background, as long as it runs\n  blindray infer --connect localhost:7700 --input xray.png   # uses one of them, if there is one\n\nA preparation is for one image, this server, its model as it is now, and one mode. It is kept at both sides, encrypted, is used once, and expires after the days that the server says."
-    )]
+    #[command(after_help = help::PREPARE)]
     Prepare(PrepareArgs),
     /// Make or show the key by which others know this party.
-    #[command(
-        subcommand,
-        after_help = "Examples:\n  blindray identity new --name 'Radiology, St. Elsewhere'\n  blindray identity show\n\n`serve` and `infer` make a key at first use where there is none. It is in blindray/identity.pem in your configuration folder, and beside it known_servers, the servers that `infer` knows."
-    )]
+    #[command(subcommand, after_help = help::IDENTITY)]
     Identity(IdentityCommand),
-    /// Verify or show an audit log, which `serve` and `infer` write with --audit.
-    #[command(
-        subcommand,
-        after_help = "Examples:\n  blindray audit verify audit.jsonl\n  blindray audit verify audit.jsonl.[0-9]* audit.jsonl --checkpoint 5f3c…   # with the files that were full, and the hash that an earlier run has printed\n  blindray audit show audit.jsonl\n\nEach line has the SHA-256 of the line before it, its line feed included: `sed -n 7p audit.jsonl | sha256sum` is what line 8 says. The exit code is 1 where a line is wrong."
-    )]
+    /// Verify or show an audit log, which `serve`, `infer` and `prepare` write with --audit.
+    #[command(subcommand, after_help = help::AUDIT)]
     Audit(AuditCommand),
     /// Run a network without secrecy, for comparison.
-    #[command(
-        after_help = "Examples:\n  blindray clear --model chestnet --input xray.jpeg --arithmetic float\n  blindray clear --model chestnet --input xray.jpeg --arithmetic fixed --json"
-    )]
+    #[command(after_help = help::CLEAR)]
     Clear(ClearArgs),
     /// Make a model file from trained weights and calibration images.
-    #[command(
-        after_help = "Examples:\n  blindray import --onnx net.onnx --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --resize 256 --calibrate images/ --out net.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out resnet20.bray\n  blindray import --arch resnet20 --weights resnet20.safetensors --calibrate images/ --out far.bray --objective time --network wan\n\nThe command also writes net.public.json, the public part of the model. Give it to your clients: with `infer --public net.public.json` they accept no other model.\n\nThe table of layers gives bits. `weights`: of a weight. `ring`: of the integers that products are summed in. `proved`: what the sums need whatever the image shows. `calibrated`: what twice the largest sum of the calibration images needs. `output`: of the sums after their truncation. Where the ring is narrower than proved, an image unlike all of the calibration images could wrap. `--ranges` says how much room there is beyond the calibration images.\n\nThe table of widths compares the integer network with the float network on calibration images. `where undecided`: how much the errors of the logits would move a probability where the float network is undecided; the root mean square over the images. It and the largest difference must be within --accuracy, else the command fails: with exit code 1, and no model, unless --accept-accuracy-loss is given."
-    )]
+    #[command(after_help = help::IMPORT)]
     Import(ImportArgs),
     /// Make keys that seal model files, and seal them: on a disk, nobody reads the weights without the key.
-    #[command(
-        subcommand,
-        after_help = "Examples:\n  blindray seal key --out net.key\n  blindray seal model net.bray --key-file net.key\n  blindray serve --model net.bray --key-file net.key\n  blindray serve --model net.bray --key-command 'aws kms decrypt --ciphertext-blob fileb://net.key.enc --query Plaintext --output text'\n  blindray seal rekey net.bray --key-file net.key --new-key-file next.key\n\nThe public part of a sealed model stays readable: `infer --public` takes the file. `import --seal` seals a new model before it is written."
-    )]
+    #[command(subcommand, after_help = help::SEAL)]
     Seal(SealCommand),
     /// Say what an inference costs, layer by layer, before anything runs.
-    #[command(
-        after_help = "Examples:\n  blindray plan --model chestnet\n  blindray plan --model densenet121 --size 320 --network wan --json\n  blindray plan --model densenet121 --size 320 --preset cryptflow2-2022   # as released in 2022\n  blindray plan --model net.bray --network 1Gbit,20ms --objective time\n  blindray plan --ablation --svg ablation.svg\n\nBytes and flights are exact. Seconds are estimates: the CPU time of both parties, one after the other, and the time on the network. `blindray bench --calibrate` measures this machine for them.\n\nTwo tables follow. The first says what other options would cost, one at a time, with the same network. The last says what networks with other operators would cost, one change at a time: `layers`, how many would be changed; `now`, the bytes of all layers that would not be there or would cost something else, those that make correlated OTs included; `after`, the bytes of those in their place; `saved`, the difference, as a share of `now` and of all bytes. Such a network must be trained anew, and may find less."
-    )]
+    #[command(after_help = help::PLAN)]
     Plan(PlanArgs),
     /// Measure single operations on this machine, both parties over loopback.
-    #[command(
-        after_help = "Examples:\n  blindray bench\n  blindray bench --calibrate   # from now on `plan` estimates seconds for this machine\n  blindray bench --calibrate --out ward.json --json"
-    )]
+    #[command(after_help = help::BENCH)]
     Bench(BenchArgs),
     /// Check this machine, and the way to a server, before they are needed.
-    #[command(
-        after_help = "Examples:\n  blindray doctor\n  blindray doctor --connect model.example:7700 --trust SHA256:…\n  blindray doctor --connect localhost:7700 --json\n\nEach line is ok, a warning or a fault, with what to do about it. The exit code is 1 where there is a fault."
-    )]
+    #[command(after_help = help::DOCTOR)]
     Doctor(DoctorArgs),
     /// Show what a running server does: its model, its sessions, who waits, and what is in stock.
-    #[command(
-        after_help = "Examples:\n  blindray ps\n  blindray ps --status localhost:7701 --json"
-    )]
+    #[command(after_help = help::PS)]
     Ps(PsArgs),
     /// Print what makes a shell complete commands and options.
-    #[command(
-        after_help = "Examples:\n  blindray completions bash > ~/.local/share/bash-completion/completions/blindray\n  blindray completions zsh > ~/.zfunc/_blindray\n  blindray completions fish > ~/.config/fish/completions/blindray.fish"
-    )]
+    #[command(after_help = help::COMPLETIONS)]
     Completions(CompletionsArgs),
     /// Print the manual page of the program or of a command, or write all of them.
-    #[command(
-        after_help = "Examples:\n  blindray man infer | man -l -\n  blindray man --out ~/.local/share/man/man1"
-    )]
+    #[command(after_help = help::MAN)]
     Man(ManArgs),
 }
 

@@ -64,7 +64,7 @@ fn options(path: &Path, text: &str, given: &[OsString]) -> Outcome<Vec<OsString>
     let wrong = |what: String| Failure::input(format!("{}: {what}", path.display()));
     let table: Table = text
         .parse()
-        .map_err(|error: toml::de::Error| wrong(error.to_string().trim_end().to_owned()))?;
+        .map_err(|error: toml::de::Error| Failure::input(broken(path, text, &error)))?;
     let mut command = Cli::command();
     command.build();
     let serve = command.find_subcommand(COMMAND).expect("it is a command");
@@ -98,6 +98,23 @@ fn options(path: &Path, text: &str, given: &[OsString]) -> Outcome<Vec<OsString>
         }
     }
     Ok(options)
+}
+
+/// What is wrong with a file, and where, in one line: the parser itself draws the place in several.
+fn broken(path: &Path, text: &str, error: &toml::de::Error) -> String {
+    let path = path.display();
+    let what = error.message().replace('\n', ", ");
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let Some(before) = before else {
+        return format!("{path}: {what}");
+    };
+    let line = before.matches('\n').count() + 1;
+    let column = before
+        .rsplit('\n')
+        .next()
+        .map_or(0, |last| last.chars().count())
+        + 1;
+    format!("{path}, line {line}, column {column}: {what}")
 }
 
 /// Whether an argument is this option.
@@ -179,10 +196,15 @@ mod tests {
             ("parallel = true", "parallel: true is no text"),
             ("[parallel]\nx = 1", "is no text, number or list"),
             ("modes = [\"a,b\"]", "comma"),
-            ("parallel = ", "blindray.toml: TOML parse error"),
+            ("x = 1\nparallel = ", "blindray.toml, line 2, column 12: "),
+            (
+                "parallel = 2\nparallel = 3\n",
+                "blindray.toml, line 2, column 1: ",
+            ),
         ] {
             let error = read(text, &[]).expect_err(text);
             assert!(error.contains(said), "{text}: {error}");
+            assert_eq!(error.lines().count(), 1, "{error}");
         }
     }
 

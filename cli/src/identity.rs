@@ -26,7 +26,7 @@ pub(crate) struct KeyArgs {
 /// Which server a client trusts.
 #[derive(Debug, Args)]
 pub(crate) struct ServerTrustArgs {
-    /// The server's fingerprint, as its provider tells you (SHA256:…). It is remembered: from then on this server is known by its address.
+    /// The server's fingerprint, as its provider tells you (SHA256:…). `infer` and `prepare` remember it: from then on the server is known by its address.
     #[arg(long, value_name = "FINGERPRINT", conflicts_with_all = ["insecure", "server_ca"])]
     pub(crate) trust: Option<Fingerprint>,
     /// Trust a server whose certificate one of the authorities of this file (PEM) has signed for its host name, instead of one that is known
@@ -38,7 +38,7 @@ pub(crate) struct ServerTrustArgs {
 /// Which clients a server serves.
 #[derive(Debug, Args)]
 pub(crate) struct ClientTrustArgs {
-    /// Serve the clients of this list: a fingerprint and a name on each line. Without --clients, --any-client and --client-ca only clients
+    /// Serve the clients of this list: on each line a fingerprint, a name, and what holds for this client alone, as below. Without --clients, --any-client and --client-ca only clients
     /// with the server's own key are served: yourself, on this machine.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["insecure", "any_client", "client_ca"])]
     pub(crate) clients: Option<PathBuf>,

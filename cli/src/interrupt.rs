@@ -49,6 +49,18 @@ pub(crate) fn before_end(clean: fn()) {
     });
 }
 
+/// Has a file that has grown as far as it may (`ulimit -f`) be an error of the write, as a full disk is. The signal that comes with it would end the
+/// process without a word.
+pub(crate) fn outlive_file_limits() {
+    // A handler and not the order to ignore it: programs that this one starts would inherit that.
+    #[cfg(unix)]
+    {
+        use std::sync::Arc;
+        // Where it is not set, the process ends as others do.
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
+    }
+}
+
 /// Ends the process when its standard input ends. A process that holds the other end of that pipe, and dies of whatever cause,
 /// takes this one with it: the operating system closes the pipe.
 pub(crate) fn end_with_stdin() -> Outcome<()> {

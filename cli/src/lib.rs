@@ -34,6 +34,7 @@ use args::Command;
 /// Runs the program with the arguments of this process.
 #[must_use]
 pub fn run() -> ExitCode {
+    interrupt::outlive_file_limits();
     let cli = match config::parse() {
         Ok(cli) => cli,
         Err(failure) => {

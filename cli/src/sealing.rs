@@ -1,8 +1,11 @@
 //! Keys that seal models: where they come from.
 
-use std::io::Read as _;
+use std::io::{Error as IoError, Read as _, Result as IoResult};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use sealed::{Error, Key};
@@ -12,6 +15,8 @@ use crate::failure::{Failure, Outcome};
 
 /// No key is longer, with whatever stands around it.
 const MAX_TEXT: usize = 4096;
+/// How long a command may take to give a key: the services that have them are asked over networks, and by nobody who sits there.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where the key of a sealed model comes from. One of the three, or none for models that are not sealed.
 #[derive(Clone, Debug, Args)]
@@ -23,7 +28,7 @@ pub(crate) struct SealArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "key_command")]
     pub(crate) key_env: Option<String>,
     /// The same from what this command prints, the client of a key management service for example. It is run without a shell: words are
-    /// split at blanks, and quotes hold them together.
+    /// split at blanks, and quotes hold them together. It has to end within a minute.
     #[arg(long, value_name = "COMMAND")]
     pub(crate) key_command: Option<String>,
 }
@@ -42,7 +47,8 @@ impl SealArgs {
         if let Some(name) = &self.key_env {
             return from_environment(name).map(Some);
         }
-        self.key_command.as_deref().map(from_command).transpose()
+        let command = self.key_command.as_deref();
+        command.map(|line| from_command(line, PATIENCE)).transpose()
     }
 
     /// The same where there must be one.
@@ -67,30 +73,43 @@ fn from_environment(name: &str) -> Outcome<Key> {
         .map_err(|error| no_key(&format!("--key-env {name}"), error))
 }
 
-/// What a command prints. Its errors go where ours do.
-fn from_command(line: &str) -> Outcome<Key> {
+/// What a command prints. Its errors go where ours do. One that takes longer than `patience` is ended.
+fn from_command(line: &str, patience: Duration) -> Outcome<Key> {
     let failed = |what: String| Failure::input(format!("--key-command: {what}"));
     let words = shlex::split(line).ok_or_else(|| failed("a quote has no end".into()))?;
     let (program, arguments) = words
         .split_first()
         .ok_or_else(|| failed("it is empty".into()))?;
+    let broken = |cause: IoError| failed(format!("{program}: {cause}"));
     let mut command = Command::new(program);
     command
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
-    let mut child = command
-        .spawn()
-        .map_err(|cause| failed(format!("{program}: {cause}")))?;
-    let mut text = Zeroizing::new(Vec::with_capacity(MAX_TEXT + 1));
-    if let Some(out) = child.stdout.take() {
+    let until = Instant::now() + patience;
+    let mut child = command.spawn().map_err(broken)?;
+    let out = child.stdout.take().expect("it is piped");
+    let (said, hears) = channel();
+    // Apart, since nobody knows whether it ever prints or closes anything. The pipe closes behind the longest text that could be a key, so that one
+    // that prints without end comes to it.
+    thread::spawn(move || {
+        let mut text = Zeroizing::new(Vec::with_capacity(MAX_TEXT + 1));
         let read = out.take(MAX_TEXT as u64 + 1).read_to_end(&mut text);
-        read.map_err(|cause| failed(format!("{program}: {cause}")))?;
-    }
-    // Its end of the pipe is closed: one that prints without end comes to it.
-    let status = child
-        .wait()
-        .map_err(|cause| failed(format!("{program}: {cause}")))?;
+        // Where nobody hears it, it was too late.
+        let _ = said.send(read.map(|_| text));
+    });
+    let heard = hears.recv_timeout(patience).ok();
+    let ended = heard.as_ref().and_then(|_| end_of(&mut child, until));
+    let (Some(text), Some(status)) = (heard, ended) else {
+        // It may have ended meanwhile.
+        let _ = child.kill();
+        let _ = child.wait();
+        return Err(failed(format!(
+            "{program} gave no key within {} s, and was ended: run it by itself, and see what it waits for",
+            patience.as_secs()
+        )));
+    };
+    let (text, status) = (text.map_err(broken)?, status.map_err(broken)?);
     if text.len() > MAX_TEXT {
         return Err(failed(format!("{program} printed more than a key")));
     }
@@ -100,6 +119,45 @@ fn from_command(line: &str) -> Outcome<Key> {
     Key::from_text(&text).map_err(|error| no_key(&format!("--key-command {program}"), error))
 }
 
+/// How a process ends, if it does so in time.
+fn end_of(child: &mut Child, until: Instant) -> Option<IoResult<ExitStatus>> {
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(Ok(status)),
+            Err(cause) => return Some(Err(cause)),
+            Ok(None) if Instant::now() >= until => return None,
+            Ok(None) => thread::sleep(Duration::from_millis(5)),
+        }
+    }
+}
+
 fn no_key(name: &str, error: Error) -> Failure {
     Failure::input(format!("{name}: {error}"))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_hangs_is_ended() {
+        let patience = Duration::from_secs(1);
+        for command in [
+            "sleep 60",
+            // It has closed what it prints to, and does not end.
+            "sh -c 'exec >&-; sleep 60'",
+            // Another process has the pipe.
+            "sh -c 'sleep 60 & echo AAAA'",
+        ] {
+            let begin = Instant::now();
+            let failure = from_command(command, patience).expect_err(command);
+            let said = failure.to_string();
+            assert!(said.contains("gave no key within 1 s"), "{said}");
+            assert!(begin.elapsed() < Duration::from_secs(20), "{command}");
+        }
+        // What comes in time is read, and what is no key is said.
+        let failure = from_command("echo AAAA", Duration::from_secs(60));
+        let said = failure.expect_err("no key").to_string();
+        assert!(said.contains("32 bytes in base64"), "{said}");
+    }
 }

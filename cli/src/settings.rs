@@ -6,16 +6,20 @@ use std::time::Duration;
 use channel::{Config, Guard};
 use nets::Opening;
 use secure::{Algorithms, CrypTFlow2, ExtensionChoice, Mode, NetworkSpeed};
-use service::{EXTENSIONS, Extension, Modes, ServerOptions};
+use service::{EXTENSIONS, Extension, Modes, Request, ServerOptions};
 
 use crate::args::{
-    self, AlgorithmArgs, Crop, Filter, ImportArgs, InferArgs, LinkArgs, Objective, Open, PlanArgs,
+    self, AlgorithmArgs, AskArgs, Crop, Filter, ImportArgs, LinkArgs, Objective, Open, PlanArgs,
     PlanPreset, Preset, ServeArgs, SpeedArgs,
 };
+use crate::audit::Trail;
 use crate::cost::estimate::Speed;
 use crate::cost::machine::Machine;
 use crate::failure::{Failure, Outcome};
-use crate::model::CostWidths;
+use crate::identity::ClientGuard;
+use crate::model::{self, CostWidths};
+use crate::text::unhex;
+use crate::ui::Ui;
 
 impl LinkArgs {
     /// The limits of a connection that both parties have.
@@ -82,16 +86,55 @@ impl From<args::Mode> for Mode {
     }
 }
 
-impl InferArgs {
-    /// The limits of the client's connection, and what guards it.
-    pub(crate) fn config(&self, guard: Option<Arc<dyn Guard>>) -> Config {
+impl AskArgs {
+    /// What the server is asked for, but for what the command decides.
+    pub(crate) fn request(&self) -> Outcome<Request> {
+        Ok(Request {
+            mode: self.mode.into(),
+            expect: self.expected()?,
+            max_traffic: self.max_traffic,
+            extensions: self.extension.accepted(),
+            homomorphic: self.preset == Preset::Auto,
+            background: self.background,
+            ..Request::default()
+        })
+    }
+
+    /// The digest of the one model that is accepted, if one was named.
+    fn expected(&self) -> Outcome<Option<[u8; 32]>> {
+        if let Some(file) = &self.public {
+            let opened = model::public(file)?.opened(self.open.into());
+            return Ok(Some(opened.map_err(Failure::input)?.digest()));
+        }
+        let digest = self.expect_model.as_deref();
+        let read = |text| {
+            let bad = || Failure::input(format!("{text} is not a digest of 64 hexadecimal digits"));
+            unhex(text).ok_or_else(bad)
+        };
+        digest.map(read).transpose()
+    }
+
+    /// What guards the connection; nothing with `--insecure`.
+    pub(crate) fn guard(&self, ui: Ui) -> Outcome<Option<ClientGuard>> {
+        if self.link.insecure {
+            return Ok(None);
+        }
+        self.key.client(&self.trust, &self.connect, ui).map(Some)
+    }
+
+    /// The limits of the connection, and what guards it.
+    pub(crate) fn config(&self, guard: Option<&ClientGuard>) -> Config {
         Config {
-            guard,
-            connections: self.connections,
-            urgent: self.urgent,
+            guard: guard.map(|guard| Arc::clone(&guard.guard)),
             max_wait: Duration::from_secs(self.max_wait),
             ..self.link.config()
         }
+    }
+
+    /// Where it is recorded what this command asks.
+    pub(crate) fn trail(&self, command: &str, guard: Option<&ClientGuard>) -> Outcome<Trail> {
+        let own = guard.map(|guard| guard.own);
+        Trail::open(self.audit.as_deref(), command, &self.connect, own)
     }
 }
 

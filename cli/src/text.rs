@@ -5,6 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::plain;
 
+pub(crate) use identity::size;
+
 /// Bytes with three digits: 1.23 MB (10^6).
 pub(crate) fn bytes(count: u64) -> String {
     const UNITS: [(&str, f64); 4] = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)];
@@ -14,30 +16,6 @@ pub(crate) fn bytes(count: u64) -> String {
         || format!("{count} B"),
         |(unit, size)| format!("{:.2} {unit}", value / size),
     )
-}
-
-/// What [`bytes`] writes, and what people write: `500MB`, `2 GiB`, `1.5gb`; a number alone is bytes.
-pub(crate) fn size(text: &str) -> Result<u64, String> {
-    const UNITS: [(&str, f64); 9] = [
-        ("b", 1.0),
-        ("kb", 1e3),
-        ("mb", 1e6),
-        ("gb", 1e9),
-        ("tb", 1e12),
-        ("kib", 1024.0),
-        ("mib", 1_048_576.0),
-        ("gib", 1_073_741_824.0),
-        ("tib", 1_099_511_627_776.0),
-    ];
-    let with_unit = || quantity(&text.to_ascii_lowercase(), &UNITS);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "it is finite and not below 0, and beyond the largest integer it stops there"
-    )]
-    let bytes = text.parse().ok().or_else(|| Some(with_unit()? as u64));
-    let bytes = bytes.filter(|&bytes| bytes > 0);
-    bytes.ok_or_else(|| "give a size above 0, such as 500MB or 2GiB".into())
 }
 
 /// A finite number of 0 or more, and one of the units.
@@ -204,25 +182,6 @@ mod tests {
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(1_500), "1.50 kB");
         assert_eq!(bytes(2_000_000_000_000), "2.00 TB");
-    }
-
-    #[test]
-    fn sizes_have_decimal_and_binary_units() {
-        for (text, expected) in [
-            ("1", 1),
-            ("500MB", 500_000_000),
-            ("1.5 gb", 1_500_000_000),
-            ("2GiB", 2 << 30),
-            ("64kib", 64 << 10),
-            ("99999999999 TB", u64::MAX),
-        ] {
-            assert_eq!(size(text), Ok(expected), "{text}");
-        }
-        for bad in [
-            "", "0", "0GB", "0.5B", "-1MB", "many", "5 Mbit", "nan", "inf GB", "1GBs",
-        ] {
-            assert!(size(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]

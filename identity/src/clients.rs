@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
-use crate::{Error, Fingerprint, file};
+use crate::{Error, Fingerprint, file, size};
 
 /// A list of clients, one a line: `SHA256:... NAME`, with comments behind `#` at a line's start. Names are for people,
 /// and each stands once, as do keys. Behind the name may stand what holds for this client alone ([`ClientRules`]):
 ///
 /// ```text
-/// SHA256:... St. Elsewhere urgent images-per-hour=40 parallel=2
+/// SHA256:... St. Elsewhere urgent images-per-hour=40 bytes=50GB parallel=2
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ClientList(BTreeMap<Fingerprint, Listed>);
@@ -34,7 +34,7 @@ pub struct ClientRules {
     pub images: Option<u64>,
     /// `sessions-per-hour=N`.
     pub sessions_per_hour: Option<u64>,
-    /// `bytes=N`: in all.
+    /// `bytes=SIZE`: in all, in both directions; a size is what [`size`] reads.
     pub bytes: Option<u64>,
     /// `parallel=N`: sessions at the same time.
     pub parallel: Option<u64>,
@@ -72,12 +72,15 @@ impl ClientRules {
             "parallel" => &mut self.parallel,
             _ => {
                 return Err(format!(
-                    "{key} is none of images-per-hour, images, sessions-per-hour, bytes, parallel"
+                    "{key} is no rule: there are urgent, images-per-hour=N, images=N, sessions-per-hour=N, bytes=SIZE and parallel=N"
                 ));
             }
         };
         let number = match value {
             "unlimited" => u64::MAX,
+            "0" => 0,
+            bytes if key == "bytes" => size(bytes)
+                .map_err(|_| format!("{word}: give a size such as 50GB, or unlimited"))?,
             number => number
                 .parse()
                 .map_err(|_| format!("{word}: give a whole number, or unlimited"))?,

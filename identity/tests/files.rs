@@ -209,6 +209,20 @@ fn clients_may_have_rules_of_their_own() {
     assert_eq!(rules.images_per_hour, Some(40));
     assert_eq!((rules.bytes, rules.parallel), (Some(u64::MAX), Some(2)));
     assert_eq!((rules.images, rules.sessions_per_hour), (None, None));
+    let bytes = |rest: &str| {
+        one(rest)
+            .expect("a list")
+            .rules(print.as_bytes())
+            .and_then(|rules| rules.bytes)
+    };
+    for (rule, expected) in [
+        ("bytes=5GB", 5_000_000_000),
+        ("bytes=1.5GiB", 3 << 29),
+        ("bytes=7", 7),
+        ("bytes=0", 0),
+    ] {
+        assert_eq!(bytes(&format!("a {rule}")), Some(expected), "{rule}");
+    }
     let plain = one("urgent care").expect("a list");
     assert_eq!(plain.name(&print), Some("urgent care"));
     assert!(!plain.has_limits() && !plain.rules(print.as_bytes()).expect("listed").urgent);
@@ -216,12 +230,17 @@ fn clients_may_have_rules_of_their_own() {
     for (wrong, said) in [
         ("urgent", "without a name"),
         ("images=3", "without a name"),
-        ("a image=3", "image is none of"),
+        (
+            "a image=3",
+            "image is no rule: there are urgent, images-per-hour=N",
+        ),
         ("a images=3 images=4", "twice"),
         ("a urgent urgent", "twice"),
         ("a images=many", "whole number"),
         ("a images=-1", "whole number"),
         ("a images=", "whole number"),
+        ("a images=3k", "whole number"),
+        ("a bytes=many", "bytes=many: give a size such as 50GB"),
     ] {
         let error = one(wrong).expect_err("a wrong line").to_string();
         assert!(error.contains(said), "{wrong}: {error}");

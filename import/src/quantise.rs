@@ -62,7 +62,7 @@ pub fn quantise_observed(
     options: &ImportOptions,
     see: &mut dyn FnMut(Progress),
 ) -> Result<(Model, ImportReport), Error> {
-    let imported = imported(source, samples, options, see)?;
+    let imported = imported(source.clone(), samples, options, see)?;
     Ok((imported.model, imported.report))
 }
 
@@ -85,7 +85,6 @@ impl Imported {
     /// [`Error::Nets`] when these ranges do not fit.
     pub fn with_ranges(
         &self,
-        source: &Source,
         options: &ImportOptions,
         ranges: Ranges,
     ) -> Result<Model, Error> {
@@ -93,7 +92,7 @@ impl Imported {
             ranges,
             ..options.with(self.precision)
         };
-        let quantised = self.calibrated.lower(source, &options, false)?;
+        let quantised = self.calibrated.lower(&options, false)?;
         Ok(Model {
             public: quantised.public,
             weights: quantised.weights,
@@ -112,12 +111,13 @@ impl std::fmt::Debug for Imported {
     }
 }
 
-/// As [`quantise_observed`], and keeps what [`Imported::with_ranges`] needs.
+/// As [`quantise_observed`], and keeps what [`Imported::with_ranges`] needs. It takes the float network, so that the
+/// parameters that folding replaces need no memory while widths are tried.
 ///
 /// # Errors
 /// As [`quantise`].
 pub fn imported(
-    source: &Source,
+    source: Source,
     samples: &[Vec<f32>],
     options: &ImportOptions,
     see: &mut dyn FnMut(Progress),
@@ -130,8 +130,8 @@ pub fn imported(
             problem,
         });
     }
-    judge::check(source)?;
-    let warnings = judge::warnings(source, samples)?;
+    judge::check(&source)?;
+    let warnings = judge::warnings(&source, samples)?;
     let mut steps = Steps::new(see);
     let mut calibrated = Calibrated::new(source, samples, options, &mut steps)?;
     let weight_bits = match options.weight_bits {
@@ -148,13 +148,13 @@ pub fn imported(
         quantised,
         tried,
         judged,
-    } = search(source, samples, &calibrated, options, &mut steps)?;
+    } = search(samples, &calibrated, options, &mut steps)?;
     let images: Vec<_> = samples.iter().zip(&calibrated.logits).collect();
     let (public, weights) = (&quantised.public, &quantised.weights);
     let all = compare(public, weights, &images, None, &mut steps)?;
     let faults = faults(judged.as_ref(), all.wrapped, &calibrated.logits);
     let room = options.ranges.room();
-    let mut calibration = Calibration::of(samples, &source.preprocessing, room);
+    let mut calibration = Calibration::of(samples, &calibrated.source.preprocessing, room);
     let accuracy =
         |(asked, report): (f64, WidthReport)| Accuracy::new(asked, judge::found(&report));
     calibration.accuracy = judged.map(accuracy);
@@ -182,14 +182,15 @@ pub fn imported(
     // Nothing is rounded or compared any more.
     calibrated.moments.clear();
     calibrated.others.clear();
+    let folded = &mut calibrated.source.float;
     let empty = FloatModel {
-        graph: calibrated.folded.graph.clone(),
+        graph: folded.graph.clone(),
         tensors: Tensors::new(),
     };
     let model = Model {
         public,
         weights: quantised.weights,
-        float: std::mem::replace(&mut calibrated.folded, empty),
+        float: std::mem::replace(folded, empty),
     };
     Ok(Imported {
         model,
@@ -211,7 +212,6 @@ struct Found {
 
 /// Finds the widths that the options ask for.
 fn search(
-    source: &Source,
     samples: &[Vec<f32>],
     calibrated: &Calibrated,
     options: &ImportOptions,
@@ -222,7 +222,7 @@ fn search(
         WeightBits::Fixed(weight_bits) => {
             return Ok(Found {
                 precision: Precision::new(weight_bits, 0),
-                quantised: calibrated.lower(source, options, true)?,
+                quantised: calibrated.lower(options, true)?,
                 tried: Vec::new(),
                 judged: None,
             });
@@ -245,7 +245,7 @@ fn search(
     };
     let narrowest = narrowest(accuracy, |precision| {
         let options = options.with(precision);
-        let quantised = calibrated.lower(source, &options, true)?;
+        let quantised = calibrated.lower(&options, true)?;
         let (public, weights) = (&quantised.public, &quantised.weights);
         let mut report = WidthReport {
             weight_bits: precision.weight_bits,
@@ -271,7 +271,7 @@ fn search(
     } = narrowest;
     let quantised = match made {
         Some(quantised) => quantised,
-        None => calibrated.lower(source, &options.with(precision), true)?,
+        None => calibrated.lower(&options.with(precision), true)?,
     };
     if !report.is_within(accuracy) {
         // The comparison ended as soon as this was clear.
@@ -294,11 +294,9 @@ type Judge = (Vec<f32>, Vec<f64>);
 struct Calibrated {
     /// The network to be lowered, in units of its own grids where it has some.
     own: Gridded,
-    /// What happens to a picture before it.
-    preprocessing: Preprocessing,
-    /// The network as it was trained, folded, to compare with. What is rewritten after folding is the same
-    /// only while values stay in range.
-    folded: FloatModel,
+    /// The network as it was trained, folded, to compare with, and what belongs to it. What is rewritten after folding
+    /// is the same only while values stay in range.
+    source: Source,
     /// Logits of the folded network, sample by sample.
     logits: Vec<Vec<f64>>,
     /// How far values reach.
@@ -376,14 +374,14 @@ struct Quantised {
 
 impl Calibrated {
     fn new(
-        source: &Source,
+        mut source: Source,
         samples: &[Vec<f32>],
         options: &ImportOptions,
         steps: &mut Steps<'_>,
     ) -> Result<Self, Error> {
-        let folded = fold(&source.float)?;
+        source.float = fold(&source.float)?;
+        let (folded, preprocessing) = (&source.float, &source.preprocessing);
         let held_out = held_out(samples.len());
-        let preprocessing = &source.preprocessing;
         let judges = matches!(options.weight_bits, WeightBits::Auto { .. });
         let others = OTHERS * usize::from(held_out.is_empty() && judges);
         let measures = options.ranges != Ranges::Calibrated;
@@ -403,11 +401,11 @@ impl Calibrated {
             };
             samples.iter().map(observed).collect()
         };
-        let mut peaks = calibrate::no_peaks(&folded);
-        let logits = run(&folded, &mut peaks)?;
-        let rewritten = rewrites.then(|| lowerable(&folded, &peaks, options.margin));
+        let mut peaks = calibrate::no_peaks(folded);
+        let logits = run(folded, &mut peaks)?;
+        let rewritten = rewrites.then(|| lowerable(folded, &peaks, options.margin));
         let rewritten = rewritten.transpose()?;
-        let float = rewritten.as_ref().unwrap_or(&folded);
+        let float = rewritten.as_ref().unwrap_or(folded);
         if rewrites {
             peaks = calibrate::no_peaks(float);
             run(float, &mut peaks)?;
@@ -424,10 +422,11 @@ impl Calibrated {
         drop(rewritten);
         let (mut peaks, mut wide) = (balanced.scaled(&peaks), balanced.scaled(&wide));
         let own = gridded(balanced.model)?;
-        let preprocessing = &Preprocessing {
+        let gridded = Preprocessing {
             grid: own.input,
-            ..source.preprocessing.clone()
+            ..preprocessing.clone()
         };
+        let preprocessing = &gridded;
         let rounded = &*rounded(samples, preprocessing);
         if own.has_grids() {
             let all = variants().map(|(_, variant)| variant);
@@ -449,11 +448,11 @@ impl Calibrated {
         let moments = moments(&own, options.rounding, &mut shown)?;
         drop(shown);
         let others = variants().map(|(_, variant)| variant).take(others);
-        let others = with_logits(&folded, others.inspect(|_| steps.run()))?;
+        let others = with_logits(folded, others.inspect(|_| steps.run()))?;
+        source.preprocessing = gridded;
         Ok(Self {
-            preprocessing: preprocessing.clone(),
             own,
-            folded,
+            source,
             logits,
             measured,
             moments,
@@ -464,13 +463,8 @@ impl Calibrated {
 
     /// The integer network for these options; its weights rounded by least squares where the options say so and
     /// `aims`.
-    fn lower(
-        &self,
-        source: &Source,
-        options: &ImportOptions,
-        aims: bool,
-    ) -> Result<Quantised, Error> {
-        let Gridded { model, fixed, .. } = &self.own;
+    fn lower(&self, options: &ImportOptions, aims: bool) -> Result<Quantised, Error> {
+        let (Gridded { model, fixed, .. }, source) = (&self.own, &self.source);
         let bound = self.own.bound(source.preprocessing.bound());
         let reach = self.measured.reach(model, options)?;
         let scales = scales::choose_scales(model, &reach, fixed, bound, options)?;
@@ -485,7 +479,7 @@ impl Calibrated {
             labels: source.labels.clone(),
             head: source.head,
             parts: source.parts.clone(),
-            preprocessing: self.preprocessing.clone(),
+            preprocessing: source.preprocessing.clone(),
             graph,
             opening: Opening::All,
             calibration: None,

@@ -23,9 +23,9 @@ const LEAST_SIZE: u64 = 1 << 20;
 /// An append-only log of who asked whom for what, in a file of its own.
 ///
 /// **Functionality.** A line is a JSON object with a number, the SHA-256 of the line before it (its line feed included), the time, and an [`AuditEvent`]. So nobody can change,
-/// remove, insert or move a line without changing all that follow it; [`Chain`] finds the first that does not fit. Nothing
-/// in the file shows that lines at its end are missing, or that all of it was written anew: that takes a hash which was noted elsewhere
-/// ([`Audit::last`]).
+/// remove, insert or move a line without changing all that follow it; [`Chain`] finds the first that does not fit, and whether the log is there from its first line
+/// on ([`Chain::from_start`]) or goes on from another one ([`Chain::after`]). Nothing in the file shows that lines at its end are missing, or that all of it was
+/// written anew: that takes a hash which was noted elsewhere ([`Audit::last`]).
 ///
 /// **Durability.** [`Audit::record`] returns when the line is on the medium (`fdatasync`). After a crash, what there is of a last line without an end is put aside, in a file
 /// of its own, and the log goes on with an [`AuditEvent::Torn`].

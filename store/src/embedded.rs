@@ -81,6 +81,10 @@ impl Embedded {
 fn failed(path: &Path, error: DbError) -> StoreError {
     let path = path.display();
     match error {
+        // So redb says that a file is none of its own, or of one of its versions.
+        DbError::Io(cause) if cause.kind() == ErrorKind::InvalidData => unusable(format!(
+            "{path} is no store of this program, but something else: name another file, or move that one away, and a new one is made"
+        )),
         DbError::Io(cause) => unavailable(format!("{path}: {cause}")),
         DbError::Backend(cause) => unavailable(format!("{path}: {cause}")),
         DbError::PreviousIo => unavailable(format!("{path}: it failed before")),

@@ -89,10 +89,14 @@ fn what_is_no_store_is_refused() {
         std::fs::write(&path, bytes).expect("a file");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("ours");
         let error = Embedded::open(&path).expect_err("this is no store");
-        assert!(matches!(
-            error,
-            StoreError::Unusable { .. } | StoreError::Unavailable { .. }
-        ));
+        let said = error.to_string();
+        assert!(
+            matches!(error, StoreError::Unusable { .. })
+                && said.contains(path.to_str().expect("UTF-8"))
+                && said.contains("name another file")
+                && !said.contains("redb"),
+            "{said}"
+        );
         let unharmed = std::fs::read(&path).expect("still there");
         assert_eq!(unharmed.len(), bytes.len());
     };

@@ -69,7 +69,7 @@ pub(crate) struct ServeArgs {
     /// When asked to stop, give sessions at hand this many seconds, and then cut them; without it they come to their end.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=1_000_000))]
     pub(crate) stop_after: Option<u64>,
-    /// Answer /livez, /readyz and /metrics (Prometheus) over HTTP at this loopback address.
+    /// Answer /livez, /readyz, /metrics (Prometheus) and /status, which `ps` shows, over HTTP at this loopback address.
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) status: Option<String>,
     /// Let --status be at any address, for probes of a network that others cannot reach: nothing is encrypted and nobody is asked who he is.
@@ -100,7 +100,7 @@ pub(crate) struct ServeArgs {
     pub(crate) link: LinkArgs,
 }
 
-/// What a client may use. Lines of `--clients` may say otherwise for a client: `SHA256:… NAME images-per-hour=N`.
+/// What a client may use, where its line of `--clients` does not say otherwise.
 #[derive(Debug, Args)]
 pub(crate) struct QuotaArgs {
     /// Let each client ask about at most this many images in any hour. Findings are what an extraction of the weights costs.
@@ -115,7 +115,8 @@ pub(crate) struct QuotaArgs {
     /// Let each client's sessions take at most this many bytes in all, in both directions, such as 50GB.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) quota_bytes: Option<u64>,
-    /// Let each client have at most this many sessions at the same time; further ones wait in line, and let others pass.
+    /// Let each client have at most this many sessions at the same time; further ones wait in line, and let others pass. Where several
+    /// servers share a store, each counts its own.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) quota_parallel: Option<u32>,
     /// Where it is kept what clients have used: a file of this server alone, or postgres://USER@HOST/DATABASE for several servers. Default: with quotas,

@@ -12,6 +12,7 @@ use serde_json::Value;
 use service::{AuditLink, Chain};
 
 use crate::failure::{Failure, Outcome};
+use crate::identity::quoted;
 use crate::text::{hex, unhex};
 use crate::ui::Ui;
 
@@ -36,6 +37,42 @@ pub(crate) struct VerifyArgs {
     /// have come. May be given several times.
     #[arg(long, value_name = "HASH", value_parser = hash)]
     checkpoint: Vec<[u8; 32]>,
+    /// The first line must be the first of all: shows that nothing was cut off at the beginning.
+    #[arg(long)]
+    from_start: bool,
+    /// The first line must be the one after the line of this hash, the last one of an earlier `verify`: for files that go on from others, which were
+    /// verified before and are elsewhere now. Shows that nothing was cut off between them.
+    #[arg(long, value_name = "HASH", value_parser = hash, conflicts_with = "from_start")]
+    continues: Option<[u8; 32]>,
+}
+
+impl VerifyArgs {
+    /// A chain that begins where the log must.
+    fn chain(&self) -> Chain {
+        match self.continues {
+            Some(hash) => Chain::after(hash),
+            None if self.from_start => Chain::from_start(),
+            None => Chain::new(),
+        }
+    }
+
+    /// The command that verifies the same files when more has come into them.
+    fn again(&self, hash: &str) -> String {
+        let files = self
+            .files
+            .iter()
+            .map(|path| quoted(&path.to_string_lossy()));
+        let files: Vec<_> = files.collect();
+        let begin = match self.continues {
+            Some(hash) => format!(" --continues {}", hex(&hash)),
+            None if self.from_start => " --from-start".to_owned(),
+            None => String::new(),
+        };
+        format!(
+            "blindray audit verify {}{begin} --checkpoint {hash}",
+            files.join(" ")
+        )
+    }
 }
 
 #[derive(Debug, Args)]
@@ -68,7 +105,7 @@ pub(crate) fn audit(command: &AuditCommand, ui: Ui) -> Outcome<()> {
 
 fn verify(args: &VerifyArgs, ui: Ui) -> Outcome<()> {
     let mut missing = args.checkpoint.clone();
-    let chain = read(&args.files, &mut |link, _| {
+    let chain = read(args.chain(), &args.files, &mut |link, _| {
         missing.retain(|hash| *hash != link.hash);
         Ok(())
     })?;
@@ -107,14 +144,14 @@ fn verify(args: &VerifyArgs, ui: Ui) -> Outcome<()> {
     ui.text(&format!(
         "entries {first} to {last} are as they were written; the last has the hash\n{hash}\n"
     ))?;
-    if *first > 0 {
+    if *first > 0 && args.continues.is_none() {
         ui.note(&format!(
-            "what came before entry {first} is in files that were not given"
+            "WARNING: what came before entry {first} was not given, and nobody sees here whether it was cut off: --continues HASH with the last hash of those files shows that nothing is missing between"
         ));
     }
-    ui.note(&format!(
-        "note the hash elsewhere: later, --checkpoint {hash} shows that nothing up to here, from the first line given, was changed or cut off"
-    ));
+    ui.note("note the hash elsewhere. Later these show that nothing up to here was changed or cut off, with the same files, and with those that follow them alone:");
+    ui.note(&format!("  {}", args.again(hash)));
+    ui.note(&format!("  blindray audit verify FILE --continues {hash}"));
     Ok(())
 }
 
@@ -123,15 +160,15 @@ fn show(args: &ShowArgs, ui: Ui) -> Outcome<()> {
         true => ui.json_line(line),
         false => ui.text(&told(line)),
     };
-    read(&args.files, each).map(drop)
+    read(Chain::new(), &args.files, each).map(drop)
 }
 
 /// Reads the files of a log, and does something with each line that fits to those before it.
 fn read(
+    mut chain: Chain,
     files: &[PathBuf],
     each: &mut dyn FnMut(AuditLink, &Line) -> Outcome<()>,
 ) -> Outcome<Chain> {
-    let mut chain = Chain::new();
     for path in files {
         let name = path.display();
         let file = match path.metadata() {

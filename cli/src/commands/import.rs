@@ -53,7 +53,7 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
         ..ImportOptions::default()
     };
     let bar = ui.steps();
-    let imported = imported(&source, &samples, &options, &mut |progress| {
+    let imported = imported(source, &samples, &options, &mut |progress| {
         bar.reach(progress.done, progress.steps);
     });
     drop(bar);
@@ -72,10 +72,10 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
         speed: &speed,
     };
     let chosen = plan.choose(&imported.model)?;
-    let prices = plan.prices(&imported, &source, &options, &chosen)?;
+    let prices = plan.prices(&imported, &options, &chosen)?;
     let (model, mut report) = (chosen.model, imported.report.clone());
     // Before the files are made, which take as much memory again.
-    drop((imported, source));
+    drop((imported, samples));
     for (layer, choice) in report.layers.iter_mut().zip(&chosen.layers) {
         layer.algorithm = choice.chosen.to_string();
     }

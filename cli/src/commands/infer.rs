@@ -1,24 +1,22 @@
 //! `blindray infer`.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use channel::Config;
-use nets::Opening;
 use service::{Audit, Client, Error, Meeting, Request, Shelf};
 
-use crate::args::{InferArgs, Prepared, Preset};
+use crate::args::{InferArgs, Prepared};
 use crate::audit::Trail;
+use crate::client;
 use crate::failure::{Failure, Outcome};
 use crate::identity::ClientGuard;
 use crate::inputs::Inputs;
 use crate::link::resolve;
 use crate::report::{accepted, unlike};
 use crate::results::Results;
-use crate::text::{counted, unhex};
+use crate::text::counted;
 use crate::ui::Ui;
-use crate::{client, model};
 
 /// Asks a server for the findings of every input.
 pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
@@ -26,28 +24,22 @@ pub(crate) fn infer(args: &InferArgs, ui: Ui) -> Outcome<()> {
 }
 
 fn find(args: &InferArgs, results: &mut Results, ui: Ui) -> Outcome<()> {
-    let addresses = resolve(&args.connect, &args.link)?;
-    let open = args.open.into();
-    let expect = expected(args.public.as_deref(), open, args.expect_model.as_deref())?;
+    let ask = &args.ask;
+    let addresses = resolve(&ask.connect, &ask.link)?;
+    let request = ask.request()?;
     let inputs = Inputs::find(&args.input, args.frame, ui)?;
     let request = Request {
         images: inputs.number()?,
-        mode: args.mode.into(),
-        expect,
-        max_traffic: args.max_traffic,
-        extensions: args.extension.accepted(),
-        homomorphic: args.preset == Preset::Auto,
-        background: args.background,
         ahead: args.ahead,
-        ..Request::default()
+        ..request
     };
-    let mut guard = match args.link.insecure {
-        true => None,
-        false => Some(args.key.client(&args.trust, &args.connect, ui)?),
+    let mut guard = ask.guard(ui)?;
+    let config = Config {
+        connections: args.connections,
+        urgent: args.urgent,
+        ..ask.config(guard.as_ref())
     };
-    let config = args.config(guard.as_ref().map(|guard| Arc::clone(&guard.guard)));
-    let own = guard.as_ref().map(|guard| guard.own);
-    let mut trail = Trail::open(args.audit.as_deref(), "infer", &args.connect, own)?;
+    let mut trail = ask.trail("infer", guard.as_ref())?;
     let log = trail.log();
     let dialed = dial(args, &addresses, &request, &config, guard.as_ref(), log, ui);
     let mut session = trail.begun(dialed)?;
@@ -67,7 +59,7 @@ fn find(args: &InferArgs, results: &mut Results, ui: Ui) -> Outcome<()> {
             "WARNING: this was accepted when the model was made: {accepted}"
         ));
     }
-    let asked = ask(args, &mut session, inputs, results, &mut trail, ui);
+    let asked = infer_all(args, &mut session, inputs, results, &mut trail, ui);
     trail.closed(session.connection(), asked)
 }
 
@@ -81,11 +73,11 @@ fn dial(
     log: Option<&Arc<Audit>>,
     ui: Ui,
 ) -> Outcome<Client> {
-    let name = &args.connect;
+    let name = &args.ask.connect;
     let shelf = match args.prepared {
         Prepared::Never => None,
-        Prepared::Auto => args.shelf.find(log)?,
-        Prepared::Only => Some(args.shelf.open(log)?),
+        Prepared::Auto => args.ask.shelf.find(log)?,
+        Prepared::Only => Some(args.ask.shelf.open(log)?),
     };
     let mut met = client::meet(name, addresses, request, config, guard, ui)?;
     let begun = match (shelf, args.prepared) {
@@ -138,23 +130,8 @@ fn usable(met: &mut Meeting, shelf: &Shelf, request: &Request, ui: Ui) -> Result
     Ok(enough)
 }
 
-/// The digest of the one model that is accepted, if one was named.
-pub(crate) fn expected(
-    public: Option<&Path>,
-    open: Opening,
-    digest: Option<&str>,
-) -> Outcome<Option<[u8; 32]>> {
-    match public {
-        Some(file) => {
-            let opened = model::public(file)?.opened(open);
-            Ok(Some(opened.map_err(Failure::input)?.digest()))
-        }
-        None => digest.map(self::digest).transpose(),
-    }
-}
-
 /// Asks about all images.
-fn ask(
+fn infer_all(
     args: &InferArgs,
     session: &mut Client,
     inputs: Inputs,
@@ -182,9 +159,4 @@ fn ask(
         results.add(report.map_err(|failure| failure.with(&image.name))?)?;
     }
     Ok(())
-}
-
-fn digest(text: &str) -> Outcome<[u8; 32]> {
-    let bad = || Failure::input(format!("{text} is not a digest of 64 hexadecimal digits"));
-    unhex(text).ok_or_else(bad)
 }

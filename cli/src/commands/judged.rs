@@ -1,7 +1,7 @@
 //! What an import is worth, and what other ranges would cost.
 
 use import::{ImportOptions, ImportReport, Imported, Ranges};
-use nets::{Model, PublicModel, Source};
+use nets::{Model, PublicModel};
 use secure::{Algorithms, Mode};
 use serde::Serialize;
 
@@ -91,7 +91,6 @@ impl Plan<'_> {
     pub(crate) fn prices(
         &self,
         imported: &Imported,
-        source: &Source,
         options: &ImportOptions,
         chosen: &Chosen,
     ) -> Outcome<Vec<Price>> {
@@ -106,7 +105,7 @@ impl Plan<'_> {
             if price.chosen {
                 price.bytes = Some(self.bytes(chosen)?);
             } else {
-                match imported.with_ranges(source, options, ranges) {
+                match imported.with_ranges(options, ranges) {
                     Ok(model) => price.bytes = Some(self.bytes(&self.choose(&model)?)?),
                     Err(error) => price.problem = Some(error.to_string()),
                 }

@@ -1,6 +1,5 @@
 //! `blindray prepare`.
 
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -8,10 +7,9 @@ use channel::Config;
 use serde::Serialize;
 use service::{Prepared, Request, Shelf};
 
-use crate::args::{PrepareArgs, Preset};
+use crate::args::PrepareArgs;
 use crate::audit::Trail;
 use crate::client;
-use crate::commands::infer::expected;
 use crate::failure::{Failure, Outcome};
 use crate::identity::ClientGuard;
 use crate::link::resolve;
@@ -30,29 +28,15 @@ struct Made {
 
 /// Makes preparations, once or as long as it runs.
 pub(crate) fn prepare(args: &PrepareArgs, ui: Ui) -> Outcome<()> {
-    let open = args.open.into();
+    let ask = &args.ask;
     let request = Request {
-        mode: args.mode.into(),
-        expect: expected(args.public.as_deref(), open, args.expect_model.as_deref())?,
-        max_traffic: args.max_traffic,
-        extensions: args.extension.accepted(),
-        homomorphic: args.preset == Preset::Auto,
-        background: args.background,
         ahead: true,
-        ..Request::default()
+        ..ask.request()?
     };
-    let mut guard = match args.link.insecure {
-        true => None,
-        false => Some(args.key.client(&args.trust, &args.connect, ui)?),
-    };
-    let config = Config {
-        guard: guard.as_ref().map(|guard| Arc::clone(&guard.guard)),
-        max_wait: Duration::from_secs(args.max_wait),
-        ..args.link.config()
-    };
-    let own = guard.as_ref().map(|guard| guard.own);
-    let trail = Trail::open(args.audit.as_deref(), "prepare", &args.connect, own)?;
-    let shelf = args.shelf.open(trail.log())?;
+    let mut guard = ask.guard(ui)?;
+    let config = ask.config(guard.as_ref());
+    let trail = ask.trail("prepare", guard.as_ref())?;
+    let shelf = ask.shelf.open(trail.log())?;
     loop {
         match session(
             args,
@@ -83,15 +67,9 @@ fn session(
     guard: Option<&mut ClientGuard>,
     ui: Ui,
 ) -> Outcome<()> {
-    let addresses = resolve(&args.connect, &args.link)?;
-    let met = client::meet(
-        &args.connect,
-        &addresses,
-        request,
-        config,
-        guard.as_deref(),
-        ui,
-    );
+    let name = &args.ask.connect;
+    let addresses = resolve(name, &args.ask.link)?;
+    let met = client::meet(name, &addresses, request, config, guard.as_deref(), ui);
     let met = trail.begun(met)?;
     guard.map_or(Ok(()), |guard| guard.remember(ui))?;
     let there = met.prepared(shelf)?;
@@ -119,7 +97,7 @@ fn session(
         client::show(&bar, "", &progress);
     });
     drop(bar);
-    let made = made.map_err(|error| client::refused(&args.connect, &error));
+    let made = made.map_err(|error| client::refused(name, &error));
     let made = trail.closed(&connection, made)?;
     told(Some(made), there + made.runs / views, ui)
 }

@@ -1,8 +1,8 @@
 //! `blindray ps`: what a running server does, as its status port tells it.
 
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{Error as IoError, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -14,6 +14,7 @@ use crate::ui::Ui;
 
 /// The most that is read of an answer.
 const MOST: u64 = 4 << 20;
+/// How long all questions and answers together may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Asks the server, and shows what it says.
@@ -24,66 +25,124 @@ pub(crate) fn ps(args: &PsArgs, ui: Ui) -> Outcome<()> {
             "{open} is not of this machine: a server tells its status on loopback addresses alone; ask there, or through `ssh -L`"
         )));
     }
-    let status = ask(&args.status, &found)?;
+    let asked = Asked {
+        name: &args.status,
+        addresses: &found,
+        until: Instant::now() + PATIENCE,
+    };
+    let status = asked.status()?;
     if ui.is_json() {
         return ui.json_line(&status);
     }
     ui.text(&shown(&status))
 }
 
-/// What the server says of itself: its status, or where it has none, its metrics.
-fn ask(name: &str, found: &[SocketAddr]) -> Outcome<Value> {
-    let failed = |cause: String| {
-        Failure::run(format!(
-            "{name}: {cause}; is it the --status of `blindray serve`?"
-        ))
-    };
-    let (code, body) = parse(&get(name, found, "/status")?).map_err(failed)?;
-    let said = match code {
-        200 => serde_json::from_slice(&body).map_err(|e| format!("its answer is no JSON: {e}")),
-        404 => {
-            let answer = get(name, found, "/metrics")?;
-            parse(&answer).and_then(|(code, body)| match code {
+/// Who is asked, and until when.
+struct Asked<'a> {
+    name: &'a str,
+    addresses: &'a [SocketAddr],
+    until: Instant,
+}
+
+impl Asked<'_> {
+    /// What the server says of itself: its status, or where it has none, its metrics.
+    fn status(&self) -> Outcome<Value> {
+        let failed = |cause: String| {
+            self.failed(&format!("{cause}; is it the --status of `blindray serve`?"))
+        };
+        let (code, body) = parse(&self.get("/status")?).map_err(failed)?;
+        let said = match code {
+            200 => serde_json::from_slice(&body).map_err(|e| format!("its answer is no JSON: {e}")),
+            404 => parse(&self.get("/metrics")?).and_then(|(code, body)| match code {
                 200 => metrics(&String::from_utf8_lossy(&body)),
                 _ => Err(format!("it answers with the code {code}")),
-            })
+            }),
+            // A server of ours says in a line why it has none now.
+            503 => {
+                let why = String::from_utf8_lossy(&body);
+                let why: String = why.trim().chars().take(200).collect();
+                return Err(self.failed(&format!("it has no status now: {why}")));
+            }
+            _ => Err(format!("it answers with the code {code}")),
+        };
+        match said {
+            Ok(value @ Value::Object(_)) => Ok(value),
+            Ok(_) => Err(failed("its answer is no object".into())),
+            Err(cause) => Err(failed(cause)),
         }
-        _ => Err(format!("it answers with the code {code}")),
-    };
-    match said {
-        Ok(value @ Value::Object(_)) => Ok(value),
-        Ok(_) => Err(failed("its answer is no object".into())),
-        Err(cause) => Err(failed(cause)),
+    }
+
+    /// An answer of the server, with its headers.
+    fn get(&self, path: &str) -> Outcome<Vec<u8>> {
+        let mut stream = self.reach()?;
+        let io = |error: IoError| self.failed(&broken(&error));
+        // Of this version an answer ends with its connection.
+        let request = format!("GET {path} HTTP/1.0\r\nHost: {}\r\n\r\n", self.name);
+        stream.set_write_timeout(Some(self.left()?)).map_err(io)?;
+        stream.write_all(request.as_bytes()).map_err(io)?;
+        let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
+        loop {
+            // A read ends with what there is, so that the time is looked at again however the answer drips.
+            stream.set_read_timeout(Some(self.left()?)).map_err(io)?;
+            match stream.read(&mut piece) {
+                Ok(0) => return Ok(answer),
+                Ok(count) => answer.extend_from_slice(&piece[..count]),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(io(error)),
+            }
+            if answer.len() as u64 > MOST {
+                return Err(self.failed("the answer is too long"));
+            }
+        }
+    }
+
+    /// A connection to the first address that has one.
+    fn reach(&self) -> Outcome<TcpStream> {
+        let mut last = ErrorKind::NotFound.into();
+        for address in self.addresses {
+            match TcpStream::connect_timeout(address, self.left()?) {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = error,
+            }
+        }
+        Err(self.failed(&format!(
+            "no server tells its status there: {}; is `blindray serve --status {}` running?",
+            broken(&last),
+            self.name
+        )))
+    }
+
+    fn failed(&self, cause: &str) -> Failure {
+        Failure::run(format!("{}: {cause}", self.name))
+    }
+
+    /// The time that is left; some, or it is a failure.
+    fn left(&self) -> Outcome<Duration> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        match left.is_zero() {
+            true => Err(self.failed(&late())),
+            false => Ok(left),
+        }
     }
 }
 
-/// An answer of the server, with its headers.
-fn get(name: &str, found: &[SocketAddr], path: &str) -> Outcome<Vec<u8>> {
-    let failed = |cause: String| Failure::run(format!("{name}: {cause}"));
-    let connect = |address| TcpStream::connect_timeout(address, PATIENCE);
-    let mut last = Err(ErrorKind::NotFound.into());
-    for address in found {
-        last = connect(address);
-        if last.is_ok() {
-            break;
+fn late() -> String {
+    format!(
+        "it gave no whole answer within {} s: it hangs, or is no `blindray serve --status`",
+        PATIENCE.as_secs()
+    )
+}
+
+/// What happened to a connection, without the system's numbers of errors.
+fn broken(error: &IoError) -> String {
+    match error.kind() {
+        // Which of the two a system calls a time that is over differs.
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => late(),
+        ErrorKind::ConnectionRefused => "nobody listens".to_owned(),
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
+            "it cut the connection before its answer was whole".to_owned()
         }
-    }
-    let mut stream = last.map_err(|error| {
-        failed(format!(
-            "no server tells its status there: {error}; is `blindray serve --status {name}` running?"
-        ))
-    })?;
-    let io = |error: std::io::Error| failed(error.to_string());
-    stream.set_read_timeout(Some(PATIENCE)).map_err(io)?;
-    stream.set_write_timeout(Some(PATIENCE)).map_err(io)?;
-    // Of this version an answer ends with its connection.
-    let request = format!("GET {path} HTTP/1.0\r\nHost: {name}\r\n\r\n");
-    stream.write_all(request.as_bytes()).map_err(io)?;
-    let mut answer = Vec::new();
-    stream.take(MOST + 1).read_to_end(&mut answer).map_err(io)?;
-    match answer.len() as u64 > MOST {
-        true => Err(failed("the answer is too long".into())),
-        false => Ok(answer),
+        kind => kind.to_string(),
     }
 }
 

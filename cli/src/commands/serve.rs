@@ -220,7 +220,10 @@ impl QuotaArgs {
     /// Where it is kept what clients have used: in memory, if nobody asked and nothing limits them.
     fn store(&self, clients: Option<&Clients>) -> Outcome<Arc<dyn Store>> {
         let opened = match &self.store {
-            Some(name) => store::open(name),
+            Some(name) => {
+                has_folder(name)?;
+                store::open(name)
+            }
             None if self.allowance().quota.is_unlimited()
                 && !clients.is_some_and(Clients::has_limits) =>
             {
@@ -229,6 +232,19 @@ impl QuotaArgs {
             None => store::open(&usual_store()?.to_string_lossy()),
         };
         opened.map_err(|error| Failure::input(format!("--store: {error}")))
+    }
+}
+
+/// Fails where a file would need a new folder: a slip of the pen would be a store in which nobody has used anything. The usual place is made.
+fn has_folder(name: &str) -> Outcome<()> {
+    let folder = Path::new(name).parent();
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    match folder {
+        Some(folder) if !name.contains("://") && !folder.is_dir() => Err(Failure::input(format!(
+            "--store {name}: there is no folder {}; make it, or write the name of one that is there",
+            folder.display()
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -54,6 +54,13 @@ fn key() -> String {
     shown[0]["fingerprint"].as_str().expect("text").to_owned()
 }
 
+/// The SHA-256 in hexadecimal digits.
+fn hash_of(bytes: impl AsRef<[u8]>) -> String {
+    use sha2::{Digest as _, Sha256};
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[test]
 fn a_client_records_whom_it_asked_about_what() {
     let folder = TempDir::new().expect("a folder");
@@ -78,14 +85,7 @@ fn a_client_records_whom_it_asked_about_what() {
         (&opened["server"]["key"], &opened["server"]["name"]),
         (&key().into(), &server.connect().into())
     );
-    let digest = {
-        use sha2::{Digest as _, Sha256};
-        let bytes = fs::read(xray()).expect("an X-ray");
-        Sha256::digest(bytes)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
+    let digest = hash_of(fs::read(xray()).expect("an X-ray"));
     let mut bytes = 0;
     for image in [1, 2] {
         let (asked, answered) = (&lines[2 * image], &lines[2 * image + 1]);
@@ -141,6 +141,39 @@ fn verify_names_what_is_wrong() {
         1,
         "no line has the hash",
     );
+
+    // A beginning that was cut off is seen by whoever asks for it.
+    write(&whole);
+    assert!(verify(&log, &["--from-start"]).status.success());
+    let third = hash_of(lines[2]);
+    write(&lines[3..].concat());
+    let found = verify(&log, &[]);
+    assert!(found.status.success());
+    fails(
+        &verify(&log, &["--from-start"]),
+        1,
+        "line 1 is entry 3, and the log begins with entry 0",
+    );
+    assert!(verify(&log, &["--continues", &third]).status.success());
+    fails(
+        &verify(&log, &["--continues", hash]),
+        1,
+        &format!("does not go on from the hash that was named, but from {third}"),
+    );
+    let both = ["--from-start", "--continues", &third];
+    assert_eq!(verify(&log, &both).status.code(), Some(2));
+    // What it says is a command.
+    let said = run(&["audit", "verify", text(&log)]);
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(
+        said.contains("what came before entry 3 was not given"),
+        "{said}"
+    );
+    let command = said
+        .lines()
+        .find_map(|line| line.strip_prefix("  blindray "));
+    let command: Vec<&str> = command.expect("a command").split(' ').collect();
+    assert!(run(&command).status.success(), "{command:?}");
 
     write(&whole.replace("\"image\":2,\"sha256\"", "\"image\":3,\"sha256\""));
     fails(&verify(&log, &[]), 1, "entry 4 was changed");

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -245,4 +246,90 @@ fn a_status_is_shown() {
         2,
         "not of this machine",
     );
+}
+
+/// However slowly it comes, and whatever comes instead, within the deadline and in words of people.
+#[test]
+fn a_status_that_does_not_come_is_not_waited_for() {
+    let slow = |answer: fn(&mut std::net::TcpStream)| {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a client");
+            // What is not read would cut off what is answered.
+            let _ = stream.read(&mut [0; 1024]).expect("a request");
+            answer(&mut stream);
+        });
+        let begin = Instant::now();
+        let output = run(&["ps", "--status", &address]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!said.contains("os error"), "{said}");
+        (output, begin.elapsed())
+    };
+    for answer in [
+        // Says nothing.
+        |_: &mut std::net::TcpStream| thread::sleep(Duration::from_secs(20)),
+        // A byte now and then, each before a wait for one byte is over.
+        |stream: &mut std::net::TcpStream| {
+            for byte in b"HTTP/1.1 200 OK\r\nContent-Type: application/json".repeat(9) {
+                if stream.write_all(&[byte]).is_err() {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(500));
+            }
+        },
+    ] {
+        let (output, took) = slow(answer);
+        fails(&output, 1, "it gave no whole answer within 5 s");
+        assert!(took < Duration::from_secs(8), "{took:?}");
+    }
+    let (output, _) = slow(|stream| {
+        drop(
+            stream
+                .write_all(b"HTTP/1.1 503 Service Unavailable\r\n\r\nthe model is being loaded\n"),
+        );
+    });
+    fails(
+        &output,
+        1,
+        "it has no status now: the model is being loaded",
+    );
+}
+
+/// What a server says, and what is shown of it, are two programs' of the same release.
+#[test]
+fn a_server_shows_what_it_does() {
+    let server = Server::start(&["--model", "chestnet", "--status", "127.0.0.1:0"]);
+    let status = server.status.expect("it was asked for").to_string();
+    let image = xray();
+    let to = server.connect();
+    let infer = ["infer", "--json", "--connect", &to, "--input", text(&image)];
+    assert!(run(&infer).status.success());
+    // A session that waits for its image.
+    let request = service::Request::default();
+    let at_hand = service::Client::dial(
+        server.address,
+        &crate::support::as_client(),
+        &request,
+        [3; 32],
+    );
+    let shown = run(&["ps", "--status", &status]);
+    let shown = String::from_utf8(shown.stdout).expect("UTF-8");
+    for words in [
+        "chestnet up ",
+        &server.digest,
+        "sessions: 1; waiting in line: 0",
+        "images 1",
+    ] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let report = report(&run(&["ps", "--json", "--status", &status]));
+    assert_eq!(report["model"], "chestnet", "{report}");
+    assert_eq!(report["digest"], server.digest.as_str());
+    assert_eq!(
+        report["sessions"].as_array().map(Vec::len),
+        Some(1),
+        "{report}"
+    );
+    drop(at_hand);
 }

@@ -4,7 +4,7 @@ use std::fs::Permissions;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use nets::Model;
@@ -12,7 +12,9 @@ use serde_json::Value;
 use service::{Client, Request};
 use testkit::Database;
 
-use crate::support::{Server, as_client, assets, blindray, fails, run, signal, text, xray};
+use crate::support::{
+    Server, as_client, assets, blindray, fails, run, settings, signal, text, xray,
+};
 
 fn infer(server: &Server, more: &[&str]) -> Output {
     let (address, image) = (server.connect(), xray());
@@ -101,7 +103,7 @@ fn a_file_of_options() {
         2,
         "modell is no option of serve; did you mean model?",
     );
-    fails(&serve("model = [\n"), 2, "blindray.toml: ");
+    fails(&serve("model = [\n"), 2, "blindray.toml, line 1, column ");
     fails(
         &run(&["serve", "--config", "/nowhere.toml"]),
         2,
@@ -119,7 +121,7 @@ fn a_file_of_options() {
 #[test]
 fn quotas_outlive_the_server() {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = folder.path().join("store/serve.redb");
+    let store = folder.path().join("serve.redb");
     let serve = || {
         let quota = ["--quota-images-per-hour", "1", "--store", text(&store)];
         Server::start(&[&["--model", "chestnet"], &quota[..]].concat())
@@ -151,6 +153,16 @@ fn quotas_outlive_the_server() {
     drop(server);
     std::fs::set_permissions(&store, Permissions::from_mode(0o644)).expect("ours");
     fails(&run(&other), 2, "chmod 600");
+    // A slip of the pen is no new store.
+    let folder = folder.path().join("sotre");
+    let store = folder.join("serve.redb");
+    let other = [&other[..other.len() - 1], &[text(&store)]].concat();
+    fails(
+        &run(&other),
+        2,
+        &format!("there is no folder {}", folder.display()),
+    );
+    assert!(!folder.exists());
 }
 
 /// The fingerprint of the key of all these programs.
@@ -444,4 +456,34 @@ fn a_store_may_be_named_by_the_environment() {
         .env("BLINDRAY_STORE", "postgres://user:secret@db.example/d");
     let help = help.output().expect("it runs");
     assert!(!String::from_utf8_lossy(&help.stdout).contains("secret"));
+}
+
+/// A file that may grow no more is as good as a full disk: an error that names it, and no end without a word.
+#[test]
+fn a_limit_of_files_is_an_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let limited = |args: &[&str]| {
+        let script = "ulimit -f 1; exec \"$0\" \"$@\"";
+        let output = Command::new("sh")
+            .args(["-c", script, env!("CARGO_BIN_EXE_blindray")])
+            .args(args)
+            .env("XDG_CONFIG_HOME", settings())
+            .output();
+        output.expect("the shell starts")
+    };
+    let page = path("page.html");
+    let plan = ["plan", "--json", "--model", "chestnet", "--report"];
+    fails(
+        &limited(&[&plan[..], &[text(&page)]].concat()),
+        1,
+        &format!("cannot write {}", page.display()),
+    );
+    let store = path("serve.redb");
+    let serve = ["serve", "--model", "chestnet", "--listen", "127.0.0.1:0"];
+    fails(
+        &limited(&[&serve[..], &["--store", text(&store)]].concat()),
+        2,
+        &format!("{}: ", store.display()),
+    );
 }

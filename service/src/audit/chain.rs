@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use thiserror::Error as ThisError;
 
-use super::event::{AuditEvent, hex};
+use super::event::{AuditEvent, digits, hex};
 
 /// No line is longer, its line feed included.
 pub(super) const MAX_LINE: usize = 1 << 16;
@@ -179,25 +179,60 @@ pub enum Broken {
     /// The first line of all says that there was one before.
     #[error("entry 0 was changed: it names an entry before it")]
     Beginning,
+    /// The log was to be there from its first line on.
+    #[error(
+        "line 1 is entry {found}, and the log begins with entry 0: what came before was cut off, or is in a file that was not given"
+    )]
+    NotFromStart {
+        /// The entry that is there.
+        found: u64,
+    },
+    /// The log was to go on from another one.
+    #[error(
+        "line 1 is entry {found}, and does not go on from the hash that was named, but from {}: entries between them are missing, or it is another log", digits(.from)
+    )]
+    GoesOnElsewhere {
+        /// The entry that is there.
+        found: u64,
+        /// The hash that it goes on from.
+        from: Digest,
+    },
 }
 
 /// The lines of a log as they are read again, over all its files, the oldest first.
 #[derive(Debug, Default)]
 pub struct Chain {
+    /// The hash that the first line must go on from.
+    from: Option<Digest>,
     first: Option<u64>,
     last: Option<AuditLink>,
 }
 
 impl Chain {
-    /// Nothing read so far.
+    /// Nothing read so far. The first file may begin anywhere: what its first line says of the line before it is believed, so that nobody sees whether
+    /// lines before it were cut off.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// The same for a log that must be there from its first line on.
+    #[must_use]
+    pub const fn from_start() -> Self {
+        Self::after(NOTHING)
+    }
+
+    /// The same for a log that must go on from the line of this hash: the last one of a log that was verified before.
+    #[must_use]
+    pub const fn after(hash: Digest) -> Self {
+        Self {
+            from: Some(hash),
+            first: None,
+            last: None,
+        }
+    }
+
     /// Reads a file, and gives `each` line that fits to those before it.
-    ///
-    /// The first file may begin anywhere; what its first line says of the line before it is believed.
     ///
     /// # Cost
     /// Time linear in the file, memory of one line.
@@ -248,7 +283,17 @@ impl Chain {
                 }
             }
             None if link.number == 0 && previous != NOTHING => return Err(Broken::Beginning),
-            None => self.first = Some(link.number),
+            None => {
+                let found = link.number;
+                match self.from {
+                    Some(NOTHING) if found > 0 => return Err(Broken::NotFromStart { found }),
+                    Some(from) if from != previous => {
+                        let from = previous;
+                        return Err(Broken::GoesOnElsewhere { found, from });
+                    }
+                    _ => self.first = Some(found),
+                }
+            }
         }
         self.last = Some(link);
         Ok(())

@@ -52,7 +52,10 @@ fn lines(path: &Path) -> Vec<String> {
 
 /// Reads files, the oldest first.
 fn verify(files: &[&Path]) -> Result<Chain, Broken> {
-    let mut chain = Chain::new();
+    verify_with(Chain::new(), files)
+}
+
+fn verify_with(mut chain: Chain, files: &[&Path]) -> Result<Chain, Broken> {
     for file in files {
         chain.read(&*fs::read(file).expect("a file"), &mut |_, _| {})?;
     }
@@ -502,6 +505,24 @@ fn a_full_file_gives_way_to_a_new_one() {
     assert!(matches!(
         verify(&[&path, &full]),
         Err(Broken::Misplaced { line: 1, .. })
+    ));
+    // With all files it is there from the start; without the first one it goes on from that one's last line, and from no other.
+    verify_with(Chain::from_start(), &[&full, &path]).expect("all of it");
+    assert!(matches!(
+        verify_with(Chain::from_start(), &[&path]),
+        Err(Broken::NotFromStart { found }) if found == events
+    ));
+    let last = verify(&[&full]).expect("whole").last().expect("lines").hash;
+    verify_with(Chain::after(last), &[&path]).expect("it goes on");
+    let mut other = last;
+    other[31] ^= 1;
+    assert!(matches!(
+        verify_with(Chain::after(other), &[&path]),
+        Err(Broken::GoesOnElsewhere { found, from }) if (found, from) == (events, last)
+    ));
+    assert!(matches!(
+        verify_with(Chain::after(last), &[&full]),
+        Err(Broken::GoesOnElsewhere { found: 0, .. })
     ));
     drop(audit);
 
