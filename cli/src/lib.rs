@@ -24,6 +24,7 @@ mod results;
 mod sealing;
 mod settings;
 mod shelf;
+mod summary;
 mod text;
 mod ui;
 

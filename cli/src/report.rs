@@ -298,21 +298,10 @@ impl Report {
                 format_args!("traffic: {}", traffic(comm, self.extension)),
             );
         }
-        if let (Some(spent), Some(comm)) = (&self.preparation, &self.comm) {
-            let both = spent.bytes() + comm.total_bytes();
-            put(
-                line,
-                format_args!(
-                    "prepared before: {} in {:.2} s; with it {} in {:.2} s",
-                    bytes(spent.bytes()),
-                    spent.seconds,
-                    bytes(both),
-                    spent.seconds + self.time.total_s
-                ),
-            );
+        if let Some(spent) = self.prepared_before() {
+            put(line, format_args!("prepared before: {spent}"));
         }
-        if let Some(left) = self.prepared_left {
-            let left = counted(usize::try_from(left).unwrap_or(usize::MAX), "image");
+        if let Some(left) = self.prepared_for() {
             put(line, format_args!("preparations left: for {left}"));
         }
         let time = self.time;
@@ -328,6 +317,27 @@ impl Report {
             ),
         );
         out
+    }
+
+    /// What its preparations had taken, alone and together with the rest, if there were any.
+    pub(crate) fn prepared_before(&self) -> Option<String> {
+        let (spent, comm) = (self.preparation.as_ref()?, self.comm.as_ref()?);
+        Some(format!(
+            "{} in {:.2} s; with it {} in {:.2} s",
+            bytes(spent.bytes()),
+            spent.seconds,
+            bytes(spent.bytes() + comm.total_bytes()),
+            spent.seconds + self.time.total_s
+        ))
+    }
+
+    /// For what there are preparations left.
+    pub(crate) fn prepared_for(&self) -> Option<String> {
+        let left = self.prepared_left?;
+        Some(counted(
+            usize::try_from(left).unwrap_or(usize::MAX),
+            "image",
+        ))
     }
 
     /// What the findings are worth.

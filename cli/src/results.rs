@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use serde::Serialize;
 
 use crate::csv;
 use crate::failure::Outcome;
 use crate::file::Named;
 use crate::page;
 use crate::report::Report;
+use crate::summary::{Costs, Summary};
 use crate::ui::Ui;
 
 /// Other forms of results than text and JSON.
@@ -22,12 +24,19 @@ pub(crate) struct FormArgs {
     pub(crate) report: Option<PathBuf>,
 }
 
+/// The last line of JSON, told by its key from those of images.
+#[derive(Serialize)]
+struct Summed {
+    summary: Summary,
+}
+
 /// What was found so far.
 pub(crate) struct Results {
     csv: bool,
     place: Option<page::Place>,
     /// For the page.
     reports: Vec<Report>,
+    costs: Costs,
     begun: bool,
     ui: Ui,
 }
@@ -40,6 +49,7 @@ impl Results {
             csv: form.csv,
             place: page::Place::find(form.report.as_deref(), &inputs)?,
             reports: Vec::new(),
+            costs: Costs::default(),
             begun: false,
             ui,
         })
@@ -57,18 +67,29 @@ impl Results {
         } else {
             self.ui.result(&report)?;
         }
+        self.costs.add(&report);
         if self.place.is_some() {
             self.reports.push(report);
         }
         Ok(())
     }
 
-    /// Runs what finds, and then writes the page: where it fails after some images, of those.
+    /// Prints what several images took; a table has no place for it.
+    fn sum_up(&self) -> Outcome<()> {
+        match self.costs.summary() {
+            Some(summary) if self.ui.is_json() => self.ui.json_line(&Summed { summary }),
+            Some(summary) if !self.csv => self.ui.text(&format!("{}\n", summary.text())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs what finds, sums up what it took, and then writes the page: where it fails after some images, of those.
     pub(crate) fn of(mut self, find: impl FnOnce(&mut Self) -> Outcome<()>) -> Outcome<()> {
-        let outcome = find(&mut self);
+        let outcome = find(&mut self).and_then(|()| self.sum_up());
         match &self.place {
             Some(place) if !self.reports.is_empty() => {
-                let page = page::of_reports(&self.reports, outcome.as_ref().err());
+                let page =
+                    page::of_reports(&self.reports, self.costs.summary(), outcome.as_ref().err());
                 // The first failure is the one to tell.
                 let written = place.write(&page, self.ui);
                 outcome.and(written)

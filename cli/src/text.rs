@@ -1,5 +1,6 @@
 //! Text for people: numbers with their units, lines and tables.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -30,6 +31,17 @@ pub(crate) fn quantity(text: &str, units: &[(&str, f64)]) -> Option<f64> {
 pub(crate) fn counted(count: usize, thing: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {thing}{plural}")
+}
+
+/// The value in the middle of one at least, or between both in the middle.
+pub(crate) fn middle<T: Copy>(
+    all: &[T],
+    order: fn(&T, &T) -> Ordering,
+    between: fn(T, T) -> T,
+) -> T {
+    let mut all = all.to_vec();
+    all.sort_by(order);
+    between(all[(all.len() - 1) / 2], all[all.len() / 2])
 }
 
 /// A number with its digits in groups: 1,234,567.

@@ -1,5 +1,7 @@
 //! Why a session failed, and whose fault it was.
 
+use crate::words::counted;
+
 /// The most characters of the peer's words that a message repeats.
 const MAX_WORDS: usize = 200;
 
@@ -60,13 +62,13 @@ pub enum Error {
         allowed: u64,
     },
     /// Every image that this client asked for has had its turn.
-    #[error("all {images} images of this session have had their turn")]
+    #[error("the {} of this session had their turn", counted(u64::from(*images), "image"))]
     NoImagesLeft {
         /// The images asked for.
         images: u32,
     },
     /// There are too few preparations for this server, its model and mode; nothing was asked of the server.
-    #[error("preparations are there for {there} of {wanted} images")]
+    #[error("there are preparations for {there} of {}", counted(*wanted, "image"))]
     NotPrepared {
         /// Images that are asked for.
         wanted: u64,

@@ -21,6 +21,7 @@ use channel::{
 };
 
 use crate::server::Asked;
+use crate::words::counted;
 use crate::{
     AuditError, AuditLink, Charge, ClientKey, Error, Progress, Quota, Served, Server, Stock,
     StoreError, Verdict,
@@ -406,7 +407,8 @@ impl Host {
             && self.sessions.count(Some(client)) > most as usize
         {
             let reason = format!(
-                "this client has {most} sessions at the same time, and no more are allowed; come again when one has ended"
+                "this client has {} at the same time, and no more are allowed; come again when one has ended",
+                counted(u64::from(most), "session")
             );
             return Err((RefusalKind::Parallel, reason));
         }

@@ -19,6 +19,7 @@ mod store;
 mod tally;
 mod terms;
 mod traffic;
+mod words;
 
 pub use audit::{
     Audit, AuditError, AuditEvent, AuditLink, AuditedStore, Broken, Chain, Ended, Party,

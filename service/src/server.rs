@@ -425,8 +425,12 @@ impl Server {
             Work::Prepare => u32::MAX,
         };
         if !(1..=most).contains(&wanted) {
+            let allowed = match most {
+                1 => "1 alone".to_owned(),
+                _ => format!("1 to {most}"),
+            };
             return Err(format!(
-                "{wanted} images in one session; it allows 1 to {most}"
+                "{wanted} images in one session; it allows {allowed}"
             ));
         }
         let plans = match wish.mode {

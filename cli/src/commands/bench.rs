@@ -25,7 +25,7 @@ use crate::host::{Host, Load};
 use crate::identity::quoted;
 use crate::page;
 use crate::report::seconds;
-use crate::text::{Side, Table, bytes, counted, put};
+use crate::text::{Side, Table, bytes, counted, middle, put};
 use crate::ui::Ui;
 use operations::{COTS, Name, Operation};
 
@@ -42,10 +42,9 @@ impl Spread {
     /// Of one run at least.
     fn of(mut all: Vec<f64>) -> Self {
         all.sort_by(f64::total_cmp);
-        let (low, high) = (all[(all.len() - 1) / 2], all[all.len() / 2]);
         Self {
             least: all[0],
-            median: (low + high) / 2.0,
+            median: middle(&all, f64::total_cmp, f64::midpoint),
             most: all[all.len() - 1],
         }
     }

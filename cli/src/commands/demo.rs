@@ -77,7 +77,10 @@ pub(crate) fn demo(args: &DemoArgs, ui: Ui) -> Outcome<()> {
     ui.result(&report)?;
     ui.text(&format!("\n{}", report.kinds()))?;
     if let Some(page) = page {
-        page.write(&page::of_reports(std::slice::from_ref(&report), None), ui)?;
+        page.write(
+            &page::of_reports(std::slice::from_ref(&report), None, None),
+            ui,
+        )?;
     }
     if args.mode == crate::args::Mode::Faithful && report.exact != Some(true) {
         return Err(Failure::run(

@@ -120,8 +120,8 @@ pub(crate) fn serve(args: &ServeArgs, ui: Ui) -> Outcome<()> {
     let ran = ran.map_err(|e| Failure::run(format!("there is no randomness: {e}")))?;
     match ran.failed {
         failed @ 1.. if args.sessions.is_some() => Err(Failure::run(format!(
-            "{failed} of {} sessions failed",
-            ran.begun
+            "{failed} of {} failed",
+            counted(usize::try_from(ran.begun).unwrap_or(usize::MAX), "session")
         ))),
         _ => Ok(()),
     }
@@ -386,7 +386,7 @@ fn announce(
     }
     if let Some(status) = status {
         ui.note(&format!(
-            "how it is: http://{status}/metrics, /livez and /readyz"
+            "how it is: blindray ps --status {status}, or http://{status}/metrics, /livez and /readyz"
         ));
     }
     if ui.is_json() {

@@ -38,13 +38,25 @@ pub(crate) fn written(network: NetworkSpeed) -> String {
         .into_iter()
         .find(|(_, size)| bits >= *size)
         .unwrap_or(units[2]);
-    let times = [("s", 1.0), ("ms", 1e-3), ("us", 1e-6)];
-    let (second, length) = times
-        .into_iter()
-        .find(|(_, length)| network.rtt_s >= *length)
-        .unwrap_or(times[2]);
     let rate = digits(bits / size, 3);
-    format!("{rate}{unit},{}{second}", digits(network.rtt_s / length, 2))
+    let (time, second) = time(network.rtt_s);
+    format!("{rate}{unit},{time}{second}")
+}
+
+/// A time for people, with two digits: 19 us, 1.2 s.
+pub(crate) fn lasting(seconds: f64) -> String {
+    let (time, second) = time(seconds);
+    format!("{time} {second}")
+}
+
+/// A time with two digits, and its unit.
+fn time(seconds: f64) -> (String, &'static str) {
+    let units = [("s", 1.0), ("ms", 1e-3), ("us", 1e-6)];
+    let (second, length) = units
+        .into_iter()
+        .find(|(_, length)| seconds >= *length)
+        .unwrap_or(units[2]);
+    (digits(seconds / length, 2), second)
 }
 
 /// A number with so many digits, at least those before the point.

@@ -6,13 +6,18 @@ use service::{Finding, Times};
 use super::{document, layers, plot, traffic, warning, widths};
 use crate::failure::Failure;
 use crate::report::Report;
+use crate::summary::Summary;
 use crate::text::counted;
 
 /// Findings that are shown at once; the others can be opened.
 const SHOWN: usize = 20;
 
-/// The page of some images; `ended` is why there are no more, if that was a failure.
-pub(crate) fn of_reports(reports: &[Report], ended: Option<&Failure>) -> String {
+/// The page of some images, with what they cost together; `ended` is why there are no more, if that was a failure.
+pub(crate) fn of_reports(
+    reports: &[Report],
+    summary: Option<Summary>,
+    ended: Option<&Failure>,
+) -> String {
     let title = match reports {
         [one] => format!("{} · {}", one.input, one.model),
         [first, ..] => format!("{} · {}", counted(reports.len(), "image"), first.model),
@@ -29,6 +34,7 @@ pub(crate) fn of_reports(reports: &[Report], ended: Option<&Failure>) -> String 
         @if let Some(failure) = ended {
             (warning(&format!("it ended before all images were done: {failure}")))
         }
+        @if let Some(summary) = summary { p { (summary.text()) "." } }
         @for report in reports {
             section class="image" {
                 @if reports.len() > 1 { h2 { (report.input) } }
@@ -112,10 +118,15 @@ fn facts(report: &Report) -> Markup {
             @if let Some(deviation) = report.deviation {
                 dt { "from the float network" } dd { (format!("{deviation:.6}")) ", the largest difference of a probability" }
             }
-            dt { "image" } dd { (report.input) br; "SHA-256 " code { (report.input_sha256) } }
+            dt { "image" } dd {
+                (report.input) br; "SHA-256 " code { (report.input_sha256) }
+                @for note in &report.notes { br; (note) }
+            }
             dt { "model" } dd { (report.model) br; "digest " code { (report.model_digest) } }
             @if let Some(server) = &report.server { dt { "server" } dd { code { (server) } } }
             @if let Some(bits) = report.bits { dt { "bits" } dd { (widths(bits)) } }
+            @if let Some(spent) = report.prepared_before() { dt { "prepared before" } dd { (spent) } }
+            @if let Some(left) = report.prepared_for() { dt { "preparations left" } dd { "for " (left) } }
             @if let (Some(wrapped), Some(clipped)) = (report.wrapped, report.clipped) {
                 dt { "values that wrapped" } dd { (wrapped) }
                 dt { "values cut by a clip" } dd { (clipped) }

@@ -44,8 +44,8 @@ fn facts(estimate: &Estimate) -> Markup {
             }
             dt { "time" } dd {
                 (format!("{:.1} s", time.total_s)) ", an estimate: "
-                @if let Some(cpu) = time.cpu_s { "CPU of both parties " (format!("{cpu:.1}")) ", " }
-                "on the line " (format!("{:.1}", time.network_s))
+                @if let Some(cpu) = time.cpu_s { "CPU of both parties " (format!("{cpu:.1} s")) ", " }
+                "on the line " (format!("{:.1} s", time.network_s))
             }
             @if let Some(ahead) = &estimate.phases {
                 dt { "ahead of the image" } dd { (exact(estimate.comm.ahead_bytes())) ", " (format!("{:.1} s", ahead.ahead_s)) }

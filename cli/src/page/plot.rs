@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 /// Colours by their class, in the order of the series.
-pub(super) const COLOURS: [&str; 4] = ["a", "b", "c", "d"];
+const COLOURS: [&str; 4] = ["a", "b", "c", "d"];
 
 /// One thing that a column is made of: what it is called, and its value for each layer.
 pub(super) struct Series {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Server, json, raw, run, text, xray};
+use crate::support::{Server, images, json, raw, run, text, xray};
 
 fn number(report: &Value, part: &str, key: &str) -> u64 {
     report[part][key].as_u64().expect("a number")
@@ -25,7 +25,7 @@ fn serve_and_infer_ahead_equal_clear() {
             file,
             file,
         ];
-        json(&[&args, more].concat())
+        images(&[&args, more].concat())
     };
     let (plain, ahead) = (infer(&[]), infer(&["--ahead"]));
     for (place, report) in ahead.iter().enumerate() {

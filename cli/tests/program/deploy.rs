@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use crate::support::run;
 
@@ -56,5 +57,20 @@ fn options_are_those_of_serve() {
     assert!(count > 30, "{count} options");
     for option in of_unit {
         assert!(known.contains(&option), "there is no --{option}");
+    }
+}
+
+/// By the programs that they are for, as far as these are there.
+#[cfg(unix)]
+#[test]
+fn files_are_well_formed() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/check.sh");
+    let output = Command::new("sh").arg(script).stdin(Stdio::null()).output();
+    let output = output.expect("a shell");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}{errors}");
+    for line in said.lines().filter(|line| line.starts_with("SKIPPED")) {
+        eprintln!("{line}");
     }
 }

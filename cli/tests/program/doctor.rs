@@ -155,6 +155,43 @@ fn the_way_to_a_server_is_measured() {
     );
 }
 
+/// What it advises where one end speaks TLS, or neither does.
+#[test]
+fn ends_that_disagree_about_tls_are_told_so() {
+    let plain = Server::start(&["--model", "chestnet", "--insecure"]);
+    let secure = Server::start(&["--model", "chestnet"]);
+    let server = |output: &Output| check(&report(output), "server").clone();
+    let ask = |server: &Server, more: &[&str]| {
+        let to = server.connect();
+        let all = ["doctor", "--json", "--connect", &to];
+        run(&[&all[..], more].concat())
+    };
+    let found = server(&ask(&plain, &[]));
+    assert_eq!(found["status"], "fault");
+    let advice = found["do"].as_str().expect("what to do");
+    assert!(advice.contains("without --insecure?"), "{found}");
+    let found = server(&ask(&secure, &["--insecure"]));
+    assert_eq!(found["status"], "fault");
+    let advice = found["do"].as_str().expect("what to do");
+    assert!(advice.contains("of both ends, or of none"), "{found}");
+    let found = server(&ask(&plain, &["--insecure"]));
+    assert_eq!(found["status"], "warning");
+    let advice = found["do"].as_str().expect("what to do");
+    assert!(advice.contains("at both ends"), "{found}");
+    // The commands that it prints go the way that it went.
+    let shown = run(&["doctor", "--insecure", "--connect", &plain.connect()]);
+    let shown = String::from_utf8(shown.stdout).expect("UTF-8");
+    let infer = shown
+        .lines()
+        .find_map(|line| line.strip_prefix("  blindray infer"));
+    let infer = infer.expect("a command").replace("FILE", text(&xray()));
+    let words: Vec<&str> = infer.split_whitespace().collect();
+    assert!(
+        run(&[&["infer"], &words[..]].concat()).status.success(),
+        "{infer}"
+    );
+}
+
 #[test]
 fn each_step_of_the_way_can_fail() {
     let folder = tempfile::tempdir().expect("a folder");

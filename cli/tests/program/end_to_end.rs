@@ -1,6 +1,6 @@
 //! Two real processes over loopback, on a real X-ray and real photographs.
 
-use crate::support::{Server, fails, json, models, raw, run, run_watched, top, xray};
+use crate::support::{Server, fails, images, json, models, raw, run, run_watched, top, xray};
 use serde_json::Value;
 
 #[test]
@@ -76,7 +76,7 @@ fn serve_and_infer_equal_clear() {
         file,
         file,
     ];
-    let secure = json(&args);
+    let secure = images(&args);
     let clear = json(&[
         "clear",
         "--json",
@@ -167,11 +167,13 @@ fn resnet20_on_ten_images() {
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{errors}");
     let lines = String::from_utf8(output.stdout).expect("UTF-8");
+    // The last line sums them up.
     let secure: Vec<Value> = lines
         .lines()
+        .take(10)
         .map(|l| serde_json::from_str(l).expect("JSON"))
         .collect();
-    assert_eq!(secure.len(), 10);
+    assert_eq!((secure.len(), lines.lines().count()), (10, 11));
 
     let clear = |arithmetic| {
         let args = with(&[

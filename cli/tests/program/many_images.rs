@@ -51,7 +51,8 @@ fn memory_does_not_grow_with_their_number() {
     let (of_one, one) = peak(&[text(&paths[0])]);
     // A folder stands for what is in it.
     let (of_all, all) = peak(&[text(folder.path())]);
-    assert_eq!((of_one, of_all), (1, 20));
+    // And a line about all of them.
+    assert_eq!((of_one, of_all), (1, 21));
     eprintln!("peak memory: one image {one}, twenty {all}");
     // Each of the nineteen others takes 16 MB while it is read.
     assert!(all < one + (100 << 20), "{one} {all}");
@@ -122,4 +123,49 @@ fn a_folder_stands_for_its_images() {
         names.len() == 2 && names[0].ends_with("a.jpeg") && names[1].ends_with("b.jpeg"),
         "{names:?}"
     );
+}
+
+/// What they cost together is the sum of what each says, in all forms that are for people or programs; tables of images have no place for it.
+#[test]
+fn several_images_are_summed_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let page = folder.path().join("page.html");
+    let server = Server::start(&["--model", "chestnet"]);
+    let (address, image) = (server.connect(), xray());
+    let image = text(&image);
+    let one = ["infer", "--connect", &address, "--input", image];
+    let all = [&one[..], &[image, image]].concat();
+    let reports = json(&[&all[..], &["--json", "--report", text(&page)]].concat());
+    let (summary, images) = reports.split_last().expect("lines");
+    let summary = &summary["summary"];
+    assert_eq!((images.len(), &summary["images"]), (3, &3.into()));
+    let bytes = |report: &serde_json::Value| -> u64 {
+        let comm = report["comm"].as_object().expect("an object");
+        let parts = comm.iter().filter(|(key, _)| key.ends_with("_bytes"));
+        parts.map(|(_, part)| part.as_u64().expect("bytes")).sum()
+    };
+    let mut each: Vec<u64> = images.iter().map(bytes).collect();
+    assert_eq!(summary["bytes"]["all"], each.iter().sum::<u64>());
+    each.sort_unstable();
+    assert_eq!(summary["bytes"]["median"], each[1]);
+    // The first of them has keys.
+    assert!(each[0] < each[2], "{each:?}");
+    let seconds = images
+        .iter()
+        .map(|report| report["time"]["total_s"].as_f64());
+    let seconds: f64 = seconds.map(|seconds| seconds.expect("seconds")).sum();
+    let summed = summary["seconds"]["all"].as_f64().expect("seconds");
+    assert!((seconds - summed).abs() < 1e-6, "{seconds} {summed}");
+    let said = "3 images: ";
+    let page = std::fs::read_to_string(page).expect("a page");
+    assert!(page.contains(said), "{page}");
+    let shown = |more: &[&str]| {
+        let output = run(&[&all[..], more].concat());
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let last = |text: &str| text.lines().last().unwrap_or_default().to_owned();
+    assert!(last(&shown(&[])).starts_with(said), "{}", shown(&[]));
+    assert!(!shown(&["--csv"]).contains(said));
+    let single = run(&one);
+    assert!(!String::from_utf8_lossy(&single.stdout).contains("1 image:"));
 }

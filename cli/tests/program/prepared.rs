@@ -111,7 +111,11 @@ fn prepared_findings_equal_clear_and_cost_what_is_left() {
     assert!(number(&plain, "/comm/refill_server_to_client_bytes") > 0);
     let expected = clear();
     for left in [1, 0] {
-        let report = found(&places.infer(&server, &["--prepared", "only"]));
+        let page = places.of("page.html");
+        let only = ["--prepared", "only", "--report", &page];
+        let report = found(&places.infer(&server, &only));
+        let page = std::fs::read_to_string(&page).expect("a page");
+        assert!(page.contains("prepared before") && page.contains("with it "));
         assert_eq!((&raw(&report), &raw(&plain)), (&expected, &expected));
         assert_eq!(number(&report, "/prepared_left"), left);
         let comm = report["comm"].as_object().expect("traffic");
@@ -132,7 +136,7 @@ fn prepared_findings_equal_clear_and_cost_what_is_left() {
     );
     let words = places.infer(&server, &["--prepared", "only"]);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    fails(&run(&words), 1, "preparations are there for 0 of 1 images");
+    fails(&run(&words), 1, "there are preparations for 0 of 1 image");
     // As before there were preparations.
     assert_eq!(raw(&found(&places.infer(&server, &[]))), expected);
 }

@@ -93,7 +93,7 @@ fn a_file_of_options() {
         "does not compute in fast mode",
     );
     let image = xray();
-    fails(&infer(&server, &[text(&image)]), 1, "allows 1 to 1");
+    fails(&infer(&server, &[text(&image)]), 1, "allows 1 alone");
     let serve = |text: &str| {
         write(text);
         run(&["serve", "--config", name])
@@ -131,7 +131,7 @@ fn quotas_outlive_the_server() {
     fails(
         &infer(&server, &[]),
         1,
-        "the quota is 1 images an hour, 1 are used",
+        "the quota is 1 image an hour, 1 is used",
     );
     let (code, notes) = server.stop();
     assert_eq!(code, Some(0));
@@ -216,7 +216,7 @@ fn files_are_read_again() {
         "{report}"
     );
     // Its rule holds.
-    fails(&infer(&server, &[]), 1, "the quota is 1 images, 1 are used");
+    fails(&infer(&server, &[]), 1, "the quota is 1 image, 1 is used");
     // What is broken stays as it was.
     write(&format!("{} Ward 3 images=many\n", own_key()));
     std::fs::write(&net, b"half a model").expect("written");

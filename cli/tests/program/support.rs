@@ -99,6 +99,14 @@ pub(crate) fn json(args: &[&str]) -> Vec<Value> {
         .collect()
 }
 
+/// The same of `infer` for several images, without the last line, which sums them up.
+pub(crate) fn images(args: &[&str]) -> Vec<Value> {
+    let mut reports = json(args);
+    let summary = reports.pop().expect("a line");
+    assert_eq!(summary["summary"]["images"], reports.len(), "{summary}");
+    reports
+}
+
 /// Expects a failure as a user must see it: the exit code, one sentence with `cause`, no result, no panic.
 pub(crate) fn fails(output: &Output, code: i32, cause: &str) {
     let errors = String::from_utf8_lossy(&output.stderr);

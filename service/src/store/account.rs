@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::StoreError;
+use crate::words::counted;
 
 /// The minutes of the window of what is counted by the hour.
 const WINDOW: u64 = 60;
@@ -99,18 +100,23 @@ impl fmt::Display for Refusal {
             wanted,
             wait,
         } = self;
-        let (things, each) = match kind {
-            QuotaKind::ImagesPerHour => ("images", " an hour"),
-            QuotaKind::Images => ("images", ""),
-            QuotaKind::SessionsPerHour => ("sessions", " an hour"),
-            QuotaKind::Bytes => ("bytes", ""),
+        let (thing, each) = match kind {
+            QuotaKind::ImagesPerHour => ("image", " an hour"),
+            QuotaKind::Images => ("image", ""),
+            QuotaKind::SessionsPerHour => ("session", " an hour"),
+            QuotaKind::Bytes => ("byte", ""),
         };
+        let quota = counted(*allowed, thing);
+        let are = if *used == 1 { "is" } else { "are" };
         write!(
             f,
-            "the quota is {allowed} {things}{each}, {used} are used, and this would take {wanted}; "
+            "the quota is {quota}{each}, {used} {are} used, and this would take {wanted}; "
         )?;
         match wait {
-            Some(wait) => write!(f, "come again in {} minutes", wait.as_secs().div_ceil(60)),
+            Some(wait) => {
+                let minutes = counted(wait.as_secs().div_ceil(60), "minute");
+                write!(f, "come again in {minutes}")
+            }
             None if wanted <= allowed => write!(f, "ask the operator for more"),
             None => write!(f, "ask for fewer"),
         }

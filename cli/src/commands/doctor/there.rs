@@ -1,5 +1,6 @@
 //! The way to a server, step by step: the first that fails ends it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use crate::cost::machine::Machine;
 use crate::cost::wire;
 use crate::entropy;
 use crate::failure::Outcome;
-use crate::identity::{ClientGuard, known_file};
+use crate::identity::{ClientGuard, known_file, quoted};
 use crate::link::resolve;
 use crate::report::traffic_of;
 use crate::text::{bytes, hex};
@@ -45,6 +46,27 @@ pub(super) struct Way {
     image_flights: u64,
     /// Of one image on this line, an estimate.
     image_s: f64,
+    /// The options by which this client reaches it.
+    #[serde(skip)]
+    how: String,
+}
+
+/// The options of a client that decide whether it speaks with a server, as a shell takes them.
+fn how(args: &DoctorArgs) -> String {
+    let file = |path: &PathBuf| quoted(&path.to_string_lossy());
+    let options = [
+        args.link.insecure.then(|| " --insecure".to_owned()),
+        args.key
+            .identity
+            .as_ref()
+            .map(|path| format!(" --identity {}", file(path))),
+        args.trust.trust.map(|key| format!(" --trust {key}")),
+        args.trust
+            .server_ca
+            .as_ref()
+            .map(|path| format!(" --server-ca {}", file(path))),
+    ];
+    options.into_iter().flatten().collect()
 }
 
 /// Goes the way, and says at each step how it was. The way is measured where nothing failed.
@@ -102,7 +124,7 @@ pub(super) fn look(
         None => Check::warning(
             "server",
             "nothing is encrypted, and nobody knows who it is",
-            "leave out --insecure",
+            "leave out --insecure at both ends: then each has a key, and TLS",
         ),
         Some(peer) => Check::ok(
             "server",
@@ -110,7 +132,7 @@ pub(super) fn look(
         ),
     });
     match Line::measure(&connection, &request) {
-        Ok(line) => way(server, &line, said).map(Some),
+        Ok(line) => way(server, args, &line, said).map(Some),
         Err(error) => {
             said.push(unmeasured(server, &error, guard.as_ref()));
             Ok(None)
@@ -130,8 +152,16 @@ fn unreached(
         let advice = "is it on an address that others reach (`serve --listen 0.0.0.0:PORT`), and does every firewall between let this port through?";
         return Check::fault("server", cause, advice);
     }
+    let plain = guard.is_none();
     let advice = match error {
         Error::Incompatible(_) => "both ends need the same release of this program",
+        Error::Transport(channel::Error::SpeaksTls) => {
+            "--insecure is an option of both ends, or of none"
+        }
+        // Whoever is no server of ours closes it as well.
+        Error::Transport(channel::Error::Closed { .. }) if !plain => {
+            "is it `blindray serve` that listens there, and without --insecure?"
+        }
         Error::Transport(channel::Error::Guard { .. }) => {
             "the keys of both ends decide: `blindray identity show` says yours"
         }
@@ -166,7 +196,7 @@ fn unmeasured(server: &str, error: &Error, guard: Option<&ClientGuard>) -> Check
     Check::fault("session", no_session(server, error, guard, None), advice)
 }
 
-fn way(server: &str, line: &Line, said: &mut Vec<Check>) -> Outcome<Way> {
+fn way(server: &str, args: &DoctorArgs, line: &Line, said: &mut Vec<Check>) -> Outcome<Way> {
     let digest = hex(&line.model.digest());
     said.push(Check::ok(
         "model",
@@ -198,11 +228,11 @@ fn way(server: &str, line: &Line, said: &mut Vec<Check>) -> Outcome<Way> {
     said.push(Check::ok(
         "line",
         format!(
-            "{} ({} a second to the server, {} to here, {:.2} ms there and back)",
+            "{} ({} a second to the server, {} to here, {} there and back)",
             network,
             bytes(whole(line.up_bytes_per_s)),
             bytes(whole(line.down_bytes_per_s)),
-            1e3 * line.round_trip_s
+            wire::lasting(line.round_trip_s)
         ),
     ));
     let graph = Arc::new(line.model.graph.clone());
@@ -216,7 +246,7 @@ fn way(server: &str, line: &Line, said: &mut Vec<Check>) -> Outcome<Way> {
                 error.to_string(),
                 "this client cannot take part in a session of that model",
             ));
-            return Ok(Way::new(server, line, network));
+            return Ok(Way::new(server, args, line, network));
         }
     };
     let views = line.model.preprocessing.views();
@@ -228,22 +258,24 @@ fn way(server: &str, line: &Line, said: &mut Vec<Check>) -> Outcome<Way> {
         image_bytes: traffic_of(&plan, views as u64, line.extension),
         image_flights: (plan.cost().flights() * views) as u64,
         image_s,
-        ..Way::new(server, line, network)
+        ..Way::new(server, args, line, network)
     };
     said.push(Check::ok(
         "image",
         format!(
-            "takes {} in {} flights, and about {image_s:.1} s on this line",
+            "takes {} in {} flights, and about {} on this line",
             bytes(way.image_bytes),
-            way.image_flights
+            way.image_flights,
+            wire::lasting(image_s)
         ),
     ));
     Ok(way)
 }
 
 impl Way {
-    fn new(server: &str, line: &Line, network: String) -> Self {
+    fn new(server: &str, args: &DoctorArgs, line: &Line, network: String) -> Self {
         Self {
+            how: how(args),
             server: server.to_owned(),
             model: line.model.name.clone(),
             model_digest: hex(&line.model.digest()),
@@ -263,8 +295,8 @@ impl Way {
     pub(super) fn next_steps(&self) -> String {
         let network = &self.network;
         format!(
-            "\nwith these figures:\n  blindray plan --model MODEL.bray --network {network}\n  blindray serve --model MODEL.bray --network {network}      # at the provider\n  blindray infer --connect {} --expect-model {} --input FILE\n",
-            self.server, self.model_digest
+            "\nwith these figures:\n  blindray plan --model MODEL.bray --network {network}\n  blindray serve --model MODEL.bray --network {network}      # at the provider\n  blindray infer --connect {}{} --expect-model {} --input FILE\n",
+            self.server, self.how, self.model_digest
         )
     }
 }
