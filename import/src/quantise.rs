@@ -83,11 +83,7 @@ impl Imported {
     ///
     /// # Errors
     /// [`Error::Nets`] when these ranges do not fit.
-    pub fn with_ranges(
-        &self,
-        options: &ImportOptions,
-        ranges: Ranges,
-    ) -> Result<Model, Error> {
+    pub fn with_ranges(&self, options: &ImportOptions, ranges: Ranges) -> Result<Model, Error> {
         let options = ImportOptions {
             ranges,
             ..options.with(self.precision)
