@@ -145,6 +145,9 @@ pub fn imported(
         tried,
         judged,
     } = search(samples, &calibrated, options, &mut steps)?;
+    // Nothing is rounded any more.
+    calibrated.moments.clear();
+    calibrated.others.clear();
     let images: Vec<_> = samples.iter().zip(&calibrated.logits).collect();
     let (public, weights) = (&quantised.public, &quantised.weights);
     let all = compare(public, weights, &images, None, &mut steps)?;
@@ -175,9 +178,6 @@ pub fn imported(
         faults,
         warnings,
     };
-    // Nothing is rounded or compared any more.
-    calibrated.moments.clear();
-    calibrated.others.clear();
     let folded = &mut calibrated.source.float;
     let empty = FloatModel {
         graph: folded.graph.clone(),
