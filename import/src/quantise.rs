@@ -83,11 +83,7 @@ impl Imported {
     ///
     /// # Errors
     /// [`Error::Nets`] when these ranges do not fit.
-    pub fn with_ranges(
-        &self,
-        options: &ImportOptions,
-        ranges: Ranges,
-    ) -> Result<Model, Error> {
+    pub fn with_ranges(&self, options: &ImportOptions, ranges: Ranges) -> Result<Model, Error> {
         let options = ImportOptions {
             ranges,
             ..options.with(self.precision)
@@ -149,6 +145,9 @@ pub fn imported(
         tried,
         judged,
     } = search(samples, &calibrated, options, &mut steps)?;
+    // Nothing is rounded any more.
+    calibrated.moments.clear();
+    calibrated.others.clear();
     let images: Vec<_> = samples.iter().zip(&calibrated.logits).collect();
     let (public, weights) = (&quantised.public, &quantised.weights);
     let all = compare(public, weights, &images, None, &mut steps)?;
@@ -179,9 +178,6 @@ pub fn imported(
         faults,
         warnings,
     };
-    // Nothing is rounded or compared any more.
-    calibrated.moments.clear();
-    calibrated.others.clear();
     let folded = &mut calibrated.source.float;
     let empty = FloatModel {
         graph: folded.graph.clone(),

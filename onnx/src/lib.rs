@@ -9,6 +9,7 @@ mod layout;
 mod load;
 mod node;
 mod ops;
+mod qlinear;
 mod value;
 mod wire;
 

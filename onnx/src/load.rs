@@ -9,6 +9,7 @@ use rten_onnx::onnx::ModelProto;
 use crate::Error;
 use crate::context::Context;
 use crate::external::External;
+use crate::qlinear::as_numbers;
 
 /// The versions of the ONNX operator set that are read.
 pub const OPSETS: RangeInclusive<i64> = 7..=24;
@@ -86,7 +87,7 @@ pub fn load(path: &Path) -> Result<Network, Error> {
     let proto = parse(&bytes).map_err(in_file)?;
     // The parsed file has all of it: large weights are not kept twice.
     drop(bytes);
-    read(&proto, External::beside(path)).map_err(in_file)
+    read(proto, External::beside(path)).map_err(in_file)
 }
 
 /// Reads the bytes of an ONNX file. External data come only from `folder`.
@@ -96,7 +97,7 @@ pub fn load(path: &Path) -> Result<Network, Error> {
 /// [`Error::Graph`], [`Error::Tensor`], [`Error::Node`], [`Error::Nets`] for what is wrong in it;
 /// [`Error::Unsupported`] naming every kind of operator that Blindray does not have.
 pub fn from_bytes(bytes: &[u8], folder: Option<&Path>) -> Result<Network, Error> {
-    read(&parse(bytes)?, External::new(folder))
+    read(parse(bytes)?, External::new(folder))
 }
 
 fn parse(bytes: &[u8]) -> Result<ModelProto, Error> {
@@ -110,13 +111,12 @@ fn parse(bytes: &[u8]) -> Result<ModelProto, Error> {
     ModelProto::parse_buf(bytes).map_err(|e| Error::NotOnnx(e.to_string()))
 }
 
-fn read(proto: &ModelProto, mut external: External) -> Result<Network, Error> {
-    let graph = proto
-        .graph
-        .as_ref()
-        .ok_or_else(|| Error::NotOnnx("it has no graph".into()))?;
-    let opset = opset(proto)?;
-    let lowered = Context::new(graph, opset, &mut external)?.lower()?;
+fn read(mut proto: ModelProto, mut external: External) -> Result<Network, Error> {
+    let graph = proto.graph.take();
+    let mut graph = graph.ok_or_else(|| Error::NotOnnx("it has no graph".into()))?;
+    let opset = opset(&proto)?;
+    as_numbers(&mut graph);
+    let lowered = Context::new(&graph, opset, &mut external)?.lower()?;
     let producer = proto
         .producer_name
         .as_deref()

@@ -84,6 +84,11 @@ const fn constants(name: &'static str, fold: Fold) -> Operator {
     }
 }
 
+/// An operator of the integers of grids, which is read as one of numbers with `QuantizeLinear` behind it.
+const fn integers(name: &'static str, becomes: &'static str, conditions: &'static str) -> Operator {
+    image(name, quant::integers, becomes, conditions).since(10)
+}
+
 impl Operator {
     const fn since(self, since: i64) -> Self {
         Self { since, ..self }
@@ -347,6 +352,8 @@ pub const OPERATORS: &[Operator] = &[
         "to the power of 1 or 2; 3 in a gelu",
     )
     .or(fold::pow),
+    integers("QLinearConv", "as Conv, and quantise", ""),
+    integers("QLinearMatMul", "as MatMul, and quantise", ""),
     image(
         "QuantizeLinear",
         quant::quantize,
@@ -451,6 +458,31 @@ pub const OPERATORS: &[Operator] = &[
     )
     .or(fold::choose)
     .since(9),
+    integers("com.microsoft::QGemm", "as Gemm, and quantise", "alpha 1"),
+    integers("com.microsoft::QLinearAdd", "add, quantise", ""),
+    integers(
+        "com.microsoft::QLinearAveragePool",
+        "avg-pool, quantise",
+        "channels before rows",
+    ),
+    integers("com.microsoft::QLinearConcat", "concat, quantise", ""),
+    integers(
+        "com.microsoft::QLinearGlobalAveragePool",
+        "global-avg-pool, quantise",
+        "channels before rows",
+    ),
+    integers(
+        "com.microsoft::QLinearLeakyRelu",
+        "leaky-relu, quantise",
+        "",
+    ),
+    integers("com.microsoft::QLinearMul", "as Mul, and quantise", ""),
+    integers("com.microsoft::QLinearSigmoid", "sigmoid, quantise", ""),
+    integers(
+        "com.microsoft::QLinearSoftmax",
+        "a head",
+        "at the end, over all values",
+    ),
 ];
 
 /// Operators that keep the shape of their first input. Where Blindray does not have one of them, the nodes

@@ -50,10 +50,13 @@ fn integers_are_those_of_onnx_runtime() {
         }
         // In means of integers halves are frequent. ONNX Runtime rounds them to even integers, or as its floats have
         // them: with its optimisations and without, it differs from itself on these images in one value of four.
-        let (least, far) = if name == "pools" {
-            (all / 3, 2.0)
-        } else {
-            (all, 0.0)
+        let (least, far) = match name {
+            "pools" | "pools.own" => (all / 3, 2.0),
+            // Two of its sums are nearer to a half than the rounding of factors is.
+            "mobile.own" => (all - 2, 1.0),
+            // Its sigmoid is near, not exact.
+            "gate.own" => (all * 3 / 4, 1.0),
+            _ => (all, 0.0),
         };
         assert!(
             same >= least && most <= far,

@@ -1,5 +1,7 @@
 //! Products of float matrices, and convolutions by such products.
 
+use std::cell::Cell;
+
 use rayon::prelude::*;
 use ring_arith::{Kernel, dispatch};
 
@@ -77,6 +79,13 @@ fn tile<const R: usize>(
 
 /// Output positions handled at a time (LOCAL).
 const TILE: usize = 256;
+/// Output channels handled at a time where all positions are one tile, as those of a fully connected layer (LOCAL).
+const BAND: usize = 64;
+
+thread_local! {
+    /// The patches of a tile. Layers have many sizes of them, and an allocator keeps pages for each size.
+    static PATCHES: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+}
 
 /// A float convolution without bias. A fully connected layer is a convolution of a 1x1 image.
 pub(crate) fn conv_f32(
@@ -94,22 +103,23 @@ pub(crate) fn conv_f32(
     };
     let k = input.channels * window.area();
     let tiles = plane.div_ceil(TILE);
+    let band = if groups * tiles == 1 { BAND } else { m };
     let results: Vec<(usize, usize, Vec<f32>)> = (0..groups * tiles)
         .into_par_iter()
         .map(|job| {
             let (group, tile) = (job / tiles, job % tiles);
             let positions = tile * TILE..plane.min((tile + 1) * TILE);
-            let mut patches = vec![0.0; k * positions.len()];
+            let mut patches = PATCHES.take();
+            patches.clear();
+            patches.resize(k * positions.len(), 0.0);
             let x = &x[group * input.len()..][..input.len()];
             im2col(x, input, out, window, positions.clone(), &mut patches);
             let mut y = vec![0.0; m * positions.len()];
-            gemm_f32(
-                &weight[group * m * k..][..m * k],
-                &patches,
-                &mut y,
-                k,
-                positions.len(),
-            );
+            let n = positions.len();
+            let weights = weight[group * m * k..][..m * k].par_chunks(band * k);
+            let rows = y.par_chunks_mut(band * n).zip(weights);
+            rows.for_each(|(rows, weights)| gemm_f32(weights, &patches, rows, k, n));
+            PATCHES.set(patches);
             (group, positions.start, y)
         })
         .collect();
@@ -128,19 +138,23 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Lists of numbers between −1 and 1.
+    fn values(mut state: u32) -> impl FnMut(usize) -> Vec<f32> {
+        move |n| {
+            let next = |_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                f32::from(u16::try_from(state >> 16).expect("sixteen bits")) / 32_768.0 - 1.0
+            };
+            (0..n).map(next).collect()
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(256))]
 
         #[test]
         fn equals_the_sums_in_order(m in 1..11_usize, k in 1..40_usize, n in 1..35_usize, seed: u32) {
-            let mut state = seed;
-            let mut values = |n: usize| -> Vec<f32> {
-                let next = |_| {
-                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    f32::from(u16::try_from(state >> 16).expect("sixteen bits")) / 32_768.0 - 1.0
-                };
-                (0..n).map(next).collect()
-            };
+            let mut values = values(seed);
             let (a, b, start) = (values(m * k), values(k * n), values(m * n));
             let mut c = start.clone();
             gemm_f32(&a, &b, &mut c, k, n);
@@ -149,6 +163,17 @@ mod tests {
                 let sum = (0..k).fold(0.0, |sum, j| sum + a[row * k + j] * b[j * n + column]);
                 prop_assert_eq!(*c, start[i] + sum);
             }
+        }
+
+        #[test]
+        fn a_fully_connected_layer_adds_up_in_order(m in 1..300_usize, k in 1..40_usize, seed: u32) {
+            let mut values = values(seed);
+            let (x, weight) = (values(k), values(m * k));
+            let (shape, out) = (Shape::vector(k), Shape::vector(m));
+            let y = conv_f32(&x, shape, &weight, out, 1, Window::square(1, 1, 0));
+            let sum = |row: &[f32]| row.iter().zip(&x).fold(0.0, |sum, (w, x)| sum + w * x);
+            let expected: Vec<f32> = weight.chunks_exact(k).map(sum).collect();
+            prop_assert_eq!(y, expected);
         }
     }
 }

@@ -67,8 +67,8 @@ proptest! {
     fn proofs_are_monotonic(seed: u64, low in -40_i64..40, span in 0_i64..40) {
         let (graph, weights, _) = ints::network(seed);
         let ring = Interval::ring(graph.input().bits());
-        let few = Interval { low, high: low + span };
-        prop_assume!(few.is_within(ring));
+        let within = |v: i64| v.clamp(ring.low, ring.high);
+        let few = Interval { low: within(low), high: within(low + span) };
         let all = proved(&graph, &weights, ring);
         for (few, all) in proved(&graph, &weights, few).iter().zip(&all) {
             prop_assert!(few.values.is_within(all.values), "{few:?} {all:?}");

@@ -32,9 +32,9 @@ impl<'a> Context<'a> {
             ),
             "LRN" => Some("local response normalisation"),
             "Attention" | "MultiHeadAttention" => Some("attention"),
-            "QLinearConv" | "QLinearMatMul" | "ConvInteger" | "MatMulInteger" => Some(
-                "integer arithmetic of its own: export with QuantizeLinear and DequantizeLinear (QDQ)",
-            ),
+            "ConvInteger" | "MatMulInteger" | "DynamicQuantizeLinear" => {
+                Some("scales that every image has of its own: quantise the network statically")
+            }
             _ => None,
         }
     }

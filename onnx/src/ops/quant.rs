@@ -98,6 +98,13 @@ pub(super) fn dequantize<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outp
     feature(x.with(Form::Itself, 1.0, 0.0, label))
 }
 
+/// An operator of integers that was not understood when the file was read.
+pub(super) fn integers<'a>(_: &mut Context<'a>, _: &Node<'a>) -> Outputs {
+    unsupported(
+        "that lacks a scale, has an alpha, its channels last or a name of more than 512 bytes, or is part of an If",
+    )
+}
+
 /// A constant as integers, which the file holds as floats.
 #[expect(clippy::cast_possible_truncation, reason = "casts saturate")]
 fn quantized(

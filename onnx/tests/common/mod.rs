@@ -118,7 +118,8 @@ impl File {
         self
     }
 
-    /// A node named after its output; inputs and outputs separated by blanks, `-` for one left out.
+    /// A node named after its output; inputs and outputs separated by blanks, `-` for one left out; the operator may
+    /// have a domain before `::`.
     pub fn node(mut self, op: &str, inputs: &str, output: &str, attribute: &[Attr<'_>]) -> Self {
         let split = |names: &str| -> Vec<String> {
             names
@@ -126,13 +127,17 @@ impl File {
                 .map(|n| n.trim_matches('-').to_owned())
                 .collect()
         };
+        let (domain, op) = match op.split_once("::") {
+            Some((domain, op)) => (Some(domain.to_owned()), op),
+            None => (None, op),
+        };
         self.graph.node.push(NodeProto {
+            domain,
             op_type: Some(op.into()),
             name: Some(output.into()),
             input: split(inputs),
             output: split(output),
             attribute: attribute.iter().map(Attr::proto).collect(),
-            ..NodeProto::default()
         });
         self
     }

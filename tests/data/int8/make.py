@@ -1,6 +1,6 @@
 """Small networks, quantised by onnxruntime.quantization, and what ONNX Runtime makes of images.
 
-Usage: make.py FOLDER. Each NAME.bin holds the pixels of 16 images of 3 x 8 x 8, and then the outputs as 32-bit floats.
+Usage: make.py FOLDER. NAME.onnx has QuantizeLinear and DequantizeLinear, NAME.own.onnx operators of integers. Each NAME.bin holds the pixels of 16 images of 3 x 8 x 8, and then the outputs as 32-bit floats.
 Needs torch, onnx and onnxruntime.
 """
 import numpy as np, onnx, sys, os, tempfile
@@ -40,6 +40,13 @@ class Pool(nn.Module):
         super().__init__(); s.a=cbr(3,6); s.b=cbr(3,6,1,relu=False); s.p=nn.AvgPool2d(2); s.q=nn.AvgPool2d(3,2,1,count_include_pad=False); s.c=cbr(12,8); s.l=nn.Linear(8*4,3)
     def forward(s,x):
         x=torch.cat([s.a(x),s.b(x)],1); x=s.p(x); x=s.c(x); x=s.q(x); return s.l(torch.flatten(x,1))
+class Gate(nn.Module):
+    def __init__(s):
+        super().__init__(); s.a=cbr(3,8,relu=False); s.d=nn.Conv2d(8,4,1); s.u=nn.Conv2d(4,8,1); s.l=nn.Linear(32,4)
+    def forward(s,x):
+        x=nn.functional.leaky_relu(s.a(x),0.125)
+        x=x*torch.sigmoid(s.u(torch.relu(s.d(x.mean((2,3),keepdim=True)))))
+        return s.l(torch.flatten(nn.functional.max_pool2d(x,4),1))
 rng=np.random.default_rng(3)
 def pixels(n):
     base=rng.integers(0,256,(n,3,2,2)).repeat(4,2).repeat(4,3)
@@ -52,6 +59,7 @@ for name,net,kw in [
   ('residual',Res(),dict(activation_type=U,weight_type=I,per_channel=False)),
   ('mobile',Mobile(),dict(activation_type=I,weight_type=I,per_channel=True)),
   ('pools',Pool(),dict(activation_type=U,weight_type=U,per_channel=False)),
+  ('gate',Gate(),dict(activation_type=U,weight_type=I,per_channel=True)),
 ]:
     net.train()
     with torch.no_grad():
@@ -62,21 +70,22 @@ for name,net,kw in [
     net.eval()
     f=f'{TMP}/float.onnx'
     torch.onnx.export(net,torch.zeros(1,3,8,8),f,input_names=['x'],output_names=['y'],dynamo=False,opset_version=17)
-    q=f'{OUT}/{name}.onnx'
     from onnxruntime.quantization.shape_inference import quant_pre_process
     quant_pre_process(f,f'{TMP}/prepared.onnx')
-    quantize_static(f'{TMP}/prepared.onnx',q,Reader(values(calib)),quant_format=QuantFormat.QDQ,**kw)
-    m=onnx.load(q)
-    del m.metadata_props[:]
-    for n in m.graph.node: n.doc_string=''; del n.metadata_props[:]
-    del m.graph.value_info[:]
-    onnx.save(m,q)
-    so=ort.SessionOptions(); so.log_severity_level=3
-    s=ort.InferenceSession(q,so,providers=['CPUExecutionProvider'])
-    so2=ort.SessionOptions(); so2.graph_optimization_level=ort.GraphOptimizationLevel.ORT_DISABLE_ALL; so2.log_severity_level=3
-    s2=ort.InferenceSession(q,so2,providers=['CPUExecutionProvider'])
-    y=np.stack([s.run(None,{'x':v[None]})[0][0] for v in values(test)])
-    y2=np.stack([s2.run(None,{'x':v[None]})[0][0] for v in values(test)])
-    open(f'{OUT}/{name}.bin','wb').write(test.tobytes()+y.astype('<f4').tobytes())
-    print(name,os.path.getsize(q),y.shape,'opt vs plain differ',(y!=y2).mean(),np.abs(y-y2).max(), np.unique(np.abs(np.diff(np.unique(y)))) [:1])
-    print(nodes(m))
+    for end,form in [('',QuantFormat.QDQ),('.own',QuantFormat.QOperator)][name=='gate':]:
+        q=f'{OUT}/{name}{end}.onnx'
+        quantize_static(f'{TMP}/prepared.onnx',q,Reader(values(calib)),quant_format=form,**kw)
+        m=onnx.load(q)
+        del m.metadata_props[:]
+        for n in m.graph.node: n.doc_string=''; del n.metadata_props[:]
+        del m.graph.value_info[:]
+        onnx.save(m,q)
+        def run(level):
+            so=ort.SessionOptions(); so.log_severity_level=3; so.graph_optimization_level=level
+            s=ort.InferenceSession(q,so,providers=['CPUExecutionProvider'])
+            return np.stack([s.run(None,{'x':v[None]})[0][0] for v in values(test)])
+        y=run(ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
+        y2=run(ort.GraphOptimizationLevel.ORT_DISABLE_ALL)
+        open(f'{OUT}/{name}{end}.bin','wb').write(test.tobytes()+y.astype('<f4').tobytes())
+        print(name+end,os.path.getsize(q),y.shape,'opt vs plain differ',(y!=y2).mean(),np.abs(y-y2).max(), np.unique(np.abs(np.diff(np.unique(y)))) [:1])
+        print(nodes(m))

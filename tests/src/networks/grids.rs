@@ -6,8 +6,19 @@ use std::path::Path;
 use nets::{Head, Preprocessing, Source};
 
 /// A chain with unsigned activations and a scale for each channel of a weight, a residual block whose sums have
-/// several scales, a block of depthwise layers with signed activations, and pools with unsigned weights.
-pub const NAMES: [&str; 4] = ["chain", "residual", "mobile", "pools"];
+/// several scales, a block of depthwise layers with signed activations, and pools with unsigned weights, all with numbers
+/// between the integers; the same with operators of integers; and these with a leaky rectifier, a sigmoid and a gate.
+pub const NAMES: [&str; 9] = [
+    "chain",
+    "residual",
+    "mobile",
+    "pools",
+    "chain.own",
+    "residual.own",
+    "mobile.own",
+    "pools.own",
+    "gate.own",
+];
 
 /// One network, its images as input values, and what ONNX Runtime makes of each.
 #[derive(Debug)]
