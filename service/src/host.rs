@@ -339,6 +339,13 @@ impl Host {
         // None where preparations are made.
         let images = Cell::new(0);
         let mut admit = |asked: &Asked| {
+            if asked.measured {
+                let admitted = self.admit(peer, asked);
+                return admitted.map_err(|(kind, reason)| {
+                    refused = Some(kind);
+                    reason
+                });
+            }
             let admitted = self.admit(peer, asked).and_then(|()| {
                 let recorded = recorder.borrow_mut().open(asked);
                 self.tell_unrecorded(&recorder.borrow());
@@ -410,16 +417,27 @@ impl Host {
             );
             return Err((RefusalKind::Parallel, reason));
         }
+        // A look at the line is no session; its first steps move no bytes, and are not worth a look at the store.
         let charge = Charge {
             images: u64::from(asked.images),
-            sessions: 1,
+            sessions: u64::from(!asked.measured),
             bytes: asked.bytes,
         };
+        if charge == Charge::default() {
+            return Ok(());
+        }
         let now = (self.options.clock)();
         match self.options.store.charge(&client, &charge, &quota, now) {
             Ok(Verdict::Charged) => Ok(()),
             Ok(Verdict::Refused(refusal)) => {
-                Err((RefusalKind::Quota(refusal.kind), refusal.to_string()))
+                let reason = match asked.measured {
+                    false => refusal.to_string(),
+                    true => format!(
+                        "to measure the line takes bytes of the quota, which is {}, and {} are used; ask the operator for more",
+                        refusal.allowed, refusal.used
+                    ),
+                };
+                Err((RefusalKind::Quota(refusal.kind), reason))
             }
             Err(error) => {
                 self.tell(&Event::Store { error: &error });
