@@ -213,7 +213,13 @@ impl Host {
     }
 
     fn see(&self, stock: Result<Stock, StoreError>) {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = (Instant::now(), stock);
+        let (good, now) = (stock.is_ok(), (Instant::now(), stock));
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, before) = std::mem::replace(&mut *seen, now);
+        drop(seen);
+        if good && before.is_err() {
+            self.tell(&Event::StoreBack);
+        }
     }
 
     /// Why the last line of the audit log could not be written, if so.
