@@ -144,7 +144,8 @@ impl Meeting {
 
     /// Tells the server which preparations of its model are on a shelf, in any mode, and deletes those that the server has not. If there is no room at the
     /// server for new ones, it may delete those that are not on the shelf any more: at once where it has missed them before, ten minutes
-    /// ago or earlier. It does so for a client that it knows by a key, and never for one that has others on another shelf under the same key.
+    /// ago or earlier. It does so for a client that it knows by a key; one that has others under the same key on another shelf, as of another
+    /// machine, may lose those.
     ///
     /// [`Meeting::prepare`] does this by itself; a caller that first asks [`Meeting::prepared`] does it before. Nothing is said of more than 1,024
     /// preparations.
