@@ -112,6 +112,12 @@ pub(crate) fn no_session(
             "{name}: {error} with --prepared only; nothing was asked of it: make some with `blindray prepare --connect {name}`"
         ),
         (Error::Refused { .. }, _) => format!("{name}: {error}"),
+        (Error::Store(_), _) => {
+            format!("the folder of this machine's preparations (--preparations): {error}")
+        }
+        (Error::Sealed(_), _) => {
+            format!("this machine's preparations (--preparations, --preparations-key): {error}")
+        }
         _ => format!("no session with a server at {name}: {error}"),
     }
 }

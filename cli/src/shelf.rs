@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use channel::Role;
 use clap::Args;
-use identity::create_private;
+use identity::{Fingerprint, create_private};
 use sealed::Key;
-use service::{Audit, AuditedStore, Shelf, Store};
+use service::{Audit, AuditedStore, ClientKey, Shelf, Store};
 
 use crate::failure::{Failure, Outcome};
 use crate::{audit, entropy, identity as own, sealing};
@@ -40,16 +40,25 @@ impl ShelfArgs {
         self.preparations.clone().map_or_else(usual, Ok)
     }
 
-    /// A client's shelf. What is made and used is recorded in the log, if there is one.
-    pub(crate) fn open(&self, log: Option<&Arc<Audit>>) -> Outcome<Shelf> {
+    /// The shelf of a client with this key, if it has one. What is made and used is recorded in the log, if there is one.
+    pub(crate) fn open(
+        &self,
+        own: Option<Fingerprint>,
+        log: Option<&Arc<Audit>>,
+    ) -> Outcome<Shelf> {
         let folder = Folder::at(self.place(Role::Client)?);
-        self.on(Arc::new(folder), log)
+        let own = own.map_or_else(ClientKey::default, |own| ClientKey(*own.as_bytes()));
+        Ok(self.on(Arc::new(folder), log)?.of(own))
     }
 
-    /// A client's shelf, if there is anything on it.
-    pub(crate) fn find(&self, log: Option<&Arc<Audit>>) -> Outcome<Option<Shelf>> {
+    /// The same, if there is anything on it.
+    pub(crate) fn find(
+        &self,
+        own: Option<Fingerprint>,
+        log: Option<&Arc<Audit>>,
+    ) -> Outcome<Option<Shelf>> {
         let there = self.place(Role::Client).is_ok_and(|place| place.is_dir());
-        there.then(|| self.open(log)).transpose()
+        there.then(|| self.open(own, log)).transpose()
     }
 
     /// A server's shelf, in a folder; none where nobody says where and there is no usual place.

@@ -21,13 +21,14 @@
 //!
 //! Before its request a client may measure the line (`measure`), and ask which of its preparations the server still has, at most 64 at a time:
 //!
-//! | client | `{"held": {"mode": as above, "tokens": [32 hexadecimal digits, …]}}` | 4096 bytes |
+//! | client | `{"held": {"mode": as above, "tokens": [32 hexadecimal digits, …], "all": true or false}}` | 4096 bytes |
 //! | server | `{"kept": [true or false for each]}`, or `{"kept": null}` if it keeps none now | 4096 bytes |
 //!
-//! Nothing is charged for that, and nothing deleted by the server. Each message is JSON, its length in eight bytes before it. All that comes before the work has to be over within the time-out of
+//! With `all`, it has said which it has, in any mode: if it then wants others made and there is no room, the server may delete what it has missed
+//! before. Nothing is charged for asking. Each message is JSON, its length in eight bytes before it. All that comes before the work has to be over within the time-out of
 //! the connection, so that a client whose bytes drip does not hold its place for long.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use channel::{Channel, Connection, Digest, Terms};
@@ -87,6 +88,8 @@ pub(crate) struct Ask {
 pub(crate) struct Held {
     mode: Mode,
     tokens: Vec<String>,
+    /// Whether it has said all it has, in any mode.
+    all: bool,
 }
 
 /// Which of them the server has as well; `None` if it keeps none now.
@@ -129,6 +132,16 @@ enum Answer {
     Refused(String),
 }
 
+/// What a server does for a client that has not said yet what it wants.
+pub(crate) trait Reception {
+    /// Which of some preparations that the client has the server has as well; `None` if it keeps none now. With `all`, those that were
+    /// asked about in this session are all that the client has.
+    fn kept(&mut self, mode: Mode, held: &[Option<Token>], all: bool) -> Option<Vec<bool>>;
+
+    /// Whether so many bytes may pass to measure the line, or why not.
+    fn measure(&mut self, bytes: u64) -> Result<(), String>;
+}
+
 /// The stream of these messages, between parties that agree.
 pub(crate) struct Control {
     pub(crate) channel: Channel,
@@ -160,17 +173,17 @@ impl Control {
 
     /// Server: presents the model and the extension, hears what the client wants, and answers. `grant` says what it gets, or
     /// why it gets nothing.
-    pub(crate) fn present<T>(
+    pub(crate) fn present<R: Reception, T>(
         &mut self,
         model: &[u8],
         offer: &Offer,
-        stock: &dyn Fn(Mode) -> Option<Vec<Token>>,
-        grant: impl FnOnce(Wish) -> Result<T, String>,
+        reception: &mut R,
+        grant: impl FnOnce(&mut R, Wish) -> Result<T, String>,
     ) -> Result<(Wish, T), Error> {
         self.channel.send_frame(model)?;
         self.say(offer)?;
-        let wish: Wish = self.wish(stock)?;
-        match grant(wish) {
+        let wish: Wish = self.wish(reception)?;
+        match grant(reception, wish) {
             Ok(granted) => {
                 self.grant()?;
                 // From here on each message has the time-out for itself.
@@ -207,12 +220,7 @@ impl Control {
 
     /// Client: hears of a preparation that the server has put aside, and for how many seconds.
     pub(crate) fn made(&mut self) -> Result<(Token, u64), Error> {
-        let json = self.message()?;
-        if let Ok(Answer::Refused(reason)) = serde_json::from_slice(&json) {
-            let reason = cleaned(&reason);
-            return Err(Error::Refused { reason });
-        }
-        let Named { token, lifetime } = Self::parsed(&json, "preparation")?;
+        let Named { token, lifetime } = self.unless_refused("preparation")?;
         let made = token_of(&token).zip(lifetime);
         made.ok_or_else(|| Error::peer("the server named no preparation"))
     }
@@ -229,16 +237,18 @@ impl Control {
         token_of(&token).ok_or_else(|| Error::peer("the client named no preparation"))
     }
 
-    /// Client: asks which of some preparations the server has as well.
+    /// Client: asks which of some preparations the server has as well. With `all`, it has none that it has not asked about.
     pub(crate) fn ask_held(
         &mut self,
         mode: Mode,
         tokens: &[Token],
+        all: bool,
     ) -> Result<Option<Vec<bool>>, Error> {
         let texts = tokens.iter().copied().map(token_text).collect();
         let held = Held {
             mode,
             tokens: texts,
+            all,
         };
         self.say(&Ask { held })?;
         let Kept { kept } = self.receive("list of preparations")?;
@@ -254,15 +264,10 @@ impl Control {
     pub(crate) fn tell_kept(
         &mut self,
         Ask { held }: Ask,
-        stock: &dyn Fn(Mode) -> Option<Vec<Token>>,
+        reception: &mut impl Reception,
     ) -> Result<(), Error> {
-        let there = stock(held.mode).map(|there| there.into_iter().collect::<BTreeSet<_>>());
-        let has = |there: &BTreeSet<Token>| {
-            let tokens = held.tokens.iter().map(|text| token_of(text));
-            let has = tokens.map(|token| token.is_some_and(|token| there.contains(&token)));
-            has.collect()
-        };
-        let kept = there.as_ref().map(has);
+        let tokens: Vec<_> = held.tokens.iter().map(|text| token_of(text)).collect();
+        let kept = reception.kept(held.mode, &tokens, held.all);
         self.say(&Kept { kept })
     }
 
@@ -325,6 +330,16 @@ impl Control {
 
     fn receive<T: DeserializeOwned>(&mut self, what: &str) -> Result<T, Error> {
         Self::parsed(&self.message()?, what)
+    }
+
+    /// Client: a message, in place of which the server may refuse.
+    pub(crate) fn unless_refused<T: DeserializeOwned>(&mut self, what: &str) -> Result<T, Error> {
+        let json = self.message()?;
+        if let Ok(Answer::Refused(reason)) = serde_json::from_slice(&json) {
+            let reason = cleaned(&reason);
+            return Err(Error::Refused { reason });
+        }
+        Self::parsed(&json, what)
     }
 
     pub(crate) fn message(&mut self) -> Result<Vec<u8>, Error> {

@@ -214,7 +214,13 @@ impl Host {
     }
 
     fn see(&self, stock: Result<Stock, StoreError>) {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = (Instant::now(), stock);
+        let (good, now) = (stock.is_ok(), (Instant::now(), stock));
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, before) = std::mem::replace(&mut *seen, now);
+        drop(seen);
+        if good && before.is_err() {
+            self.tell(&Event::StoreBack);
+        }
     }
 
     /// Why the last line of the audit log could not be written, if so.
@@ -340,6 +346,13 @@ impl Host {
         // None where preparations are made.
         let images = Cell::new(0);
         let mut admit = |asked: &Asked| {
+            if asked.measured {
+                let admitted = self.admit(peer, asked);
+                return admitted.map_err(|(kind, reason)| {
+                    refused = Some(kind);
+                    reason
+                });
+            }
             let admitted = self.admit(peer, asked).and_then(|()| {
                 let recorded = recorder.borrow_mut().open(asked);
                 self.tell_unrecorded(&recorder.borrow());
@@ -412,16 +425,27 @@ impl Host {
             );
             return Err((RefusalKind::Parallel, reason));
         }
+        // A look at the line is no session; its first steps move no bytes, and are not worth a look at the store.
         let charge = Charge {
             images: u64::from(asked.images),
-            sessions: 1,
+            sessions: u64::from(!asked.measured),
             bytes: asked.bytes,
         };
+        if charge == Charge::default() {
+            return Ok(());
+        }
         let now = (self.options.clock)();
         match self.options.store.charge(&client, &charge, &quota, now) {
             Ok(Verdict::Charged) => Ok(()),
             Ok(Verdict::Refused(refusal)) => {
-                Err((RefusalKind::Quota(refusal.kind), refusal.to_string()))
+                let reason = match asked.measured {
+                    false => refusal.to_string(),
+                    true => format!(
+                        "to measure the line takes bytes of the quota, which is {}, and {} are used; ask the operator for more",
+                        refusal.allowed, refusal.used
+                    ),
+                };
+                Err((RefusalKind::Quota(refusal.kind), reason))
             }
             Err(error) => {
                 self.tell(&Event::Store { error: &error });

@@ -38,12 +38,12 @@ pub use prepare::{Preparation, Prepared};
 pub use progress::Progress;
 pub use server::{Asked, Served, Server, ServerOptions};
 pub use shelf::Shelf;
-#[doc(hidden)]
-pub use store::store_contract;
 pub use store::{
-    Account, Charge, ClientKey, Lot, MAX_LOT, MemoryStore, Owner, Quota, QuotaKind, Refusal, Stock,
-    Store, StoreError, Token, Usage, Verdict,
+    Account, Charge, ClientKey, DOUBT, Doubts, Lot, MAX_LOT, MemoryStore, Owner, Quota, QuotaKind,
+    Refusal, Room, Said, Stock, Store, StoreError, Token, Usage, Verdict, doubted,
 };
+#[doc(hidden)]
+pub use store::{lot_contract, store_contract};
 pub use terms::WIRE_VERSION;
 
 // The crates below whose types callers name, and what they name of others.

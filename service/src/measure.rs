@@ -1,27 +1,29 @@
 //! Measuring the line between two parties, before they want anything of each other.
 //!
-//! In place of its request, a client may say how many bytes it will send and how many it wants to be sent; the server takes and sends them,
-//! and says what its clock shows. Once or some times over; then the client makes its request, or hangs up.
+//! In place of its request, a client may say how many bytes it will send and how many it wants to be sent; the server, which may have to look up what this client may use,
+//! says whether it does that. Then it takes and sends them, and says what its clock shows. Once or some times over; then the client makes its request, or hangs
+//! up.
 //!
 //! | from | message | at most |
 //! |---|---|---|
-//! | client | `{"measure": {"up": n, "down": m}}`, and n bytes | 4096 bytes, 16 MiB |
+//! | client | `{"measure": {"up": n, "down": m}}` | 4096 bytes |
+//! | server | `{"allowed": true}`, or `{"refused": why}` | 4096 bytes |
+//! | client | `{"go": true}`, and n bytes | 4096 bytes, 16 MiB |
 //! | server | `{"unix_ms": its clock}`, and m bytes | 4096 bytes, 16 MiB |
 //!
-//! A server answers no more than [`MOST`] of them in a session, and moves no more than [`MOST_BYTES`]. The bytes are noise that no line can
-//! compress, and mean nothing.
+//! What is timed is the latter half. A server answers no more than [`MOST`] of them in a session, and moves no more than [`MOST_BYTES`], which
+//! are charged like those of a session. The bytes are noise that no line can compress, and mean nothing.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use channel::{Channel, Connection};
 use nets::PublicModel;
 use ot::{EXTENSIONS, Extension};
-use secure::Mode;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::control::{self, Control};
-use crate::{Error, Request, Token};
+use crate::control::{self, Control, Reception};
+use crate::{Error, Request};
 
 /// Measurements of a session.
 const MOST: u32 = 64;
@@ -49,6 +51,20 @@ struct Ask {
 struct Transfer {
     up: u64,
     down: u64,
+}
+
+/// The server lets it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Allowed {
+    allowed: bool,
+}
+
+/// The bytes follow.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Go {
+    go: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -80,8 +96,8 @@ impl Line {
     /// ends with [`Error::OnlyMeasured`]. Nothing secret is said.
     ///
     /// # Errors
-    /// As [`Client::over`](crate::Client::over) until the server has presented its model; then [`Error::Transport`], or
-    /// [`Error::PeerMisbehaved`] where it does not answer as it should.
+    /// As [`Client::over`](crate::Client::over) until the server has presented its model; then [`Error::Refused`] where that is more than this
+    /// client may use, [`Error::Transport`], or [`Error::PeerMisbehaved`] where it does not answer as it should.
     pub fn measure(connection: &Connection, request: &Request) -> Result<Self, Error> {
         let mut control = Control::open(connection, &request.terms())?;
         let model = control.meet(request.expect)?;
@@ -119,7 +135,7 @@ impl Control {
     /// Server: answers measurements and questions about preparations, and hears what the client wants then.
     pub(crate) fn wish<T: DeserializeOwned>(
         &mut self,
-        stock: &dyn Fn(Mode) -> Option<Vec<Token>>,
+        reception: &mut impl Reception,
     ) -> Result<T, Error> {
         let (mut moved, mut measured) = (0, false);
         for _ in 0..=MOST {
@@ -130,7 +146,7 @@ impl Control {
                 message => message?,
             };
             if let Ok(ask) = serde_json::from_slice::<control::Ask>(&json) {
-                self.tell_kept(ask, stock)?;
+                self.tell_kept(ask, reception)?;
                 continue;
             }
             let Ok(Ask { measure }) = serde_json::from_slice(&json) else {
@@ -138,10 +154,16 @@ impl Control {
             };
             measured = true;
             let Transfer { up, down } = measure;
-            moved += up.min(MOST_BYTES) + down.min(MOST_BYTES);
+            let bytes = up.min(MOST_BYTES) + down.min(MOST_BYTES);
+            moved += bytes;
             if up.max(down) > LARGEST || moved > MOST_BYTES {
                 break;
             }
+            match reception.measure(bytes) {
+                Ok(()) => self.say(&Allowed { allowed: true })?,
+                Err(reason) => return self.refuse(reason).map(|never| match never {}),
+            }
+            let Go { .. } = Self::parsed(&self.message()?, "measurement")?;
             take(&mut self.channel, up)?;
             let now = SystemTime::now().duration_since(UNIX_EPOCH);
             let unix_ms = now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
@@ -153,8 +175,10 @@ impl Control {
 
     /// Client: how long a transfer takes, and by how many seconds the server's clock is ahead.
     fn transfer(&mut self, transfer: Transfer) -> Result<(Duration, f64), Error> {
-        let (begin, now) = (Instant::now(), SystemTime::now());
         self.say(&Ask { measure: transfer })?;
+        let Allowed { .. } = self.unless_refused("measurement")?;
+        let (begin, now) = (Instant::now(), SystemTime::now());
+        self.say(&Go { go: true })?;
         give(&mut self.channel, transfer.up)?;
         let json = self.message()?;
         let Clock { unix_ms }: Clock = Self::parsed(&json, "measurement")?;

@@ -1,6 +1,6 @@
 //! A client that knows what a server offers, and has asked for nothing yet.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,16 +8,16 @@ use std::time::Instant;
 use channel::{Config, Connection, Role, Waiting};
 use nets::PublicModel;
 use ot::{Background, CotPrice, Extension};
-use secure::SecureNetwork;
+use secure::{Mode, SecureNetwork};
 use sharing::Session;
 
 use crate::control::{AT_ONCE, Control, Wish, Work};
 use crate::error::cleaned;
 use crate::seed::Seed;
-use crate::shelf::{Place, Shelf};
-use crate::stocked::{Opened, Stocked};
+use crate::shelf::{Opened, Place, Shelf};
+use crate::stocked::Stocked;
 use crate::tally::{Spent, Tally};
-use crate::{Client, Error, Prepared, Progress, Request, traffic};
+use crate::{Client, Error, Prepared, Progress, Request, Token, traffic};
 
 /// How often a client asks which preparations there are.
 const MOST_ASKED: usize = 16;
@@ -34,6 +34,10 @@ pub struct Meeting {
     pub(crate) begin: Instant,
     /// What [`Meeting::ready`] has taken.
     pub(crate) first: Option<Opened>,
+    /// What it has found not to open.
+    damaged: Vec<(Token, sealed::Error)>,
+    /// Whether the server has heard which preparations there are.
+    settled: bool,
 }
 
 impl std::fmt::Debug for Meeting {
@@ -97,6 +101,8 @@ impl Meeting {
             seed,
             begin,
             first: None,
+            damaged: Vec::new(),
+            settled: false,
         })
     }
 
@@ -123,46 +129,106 @@ impl Meeting {
     /// # Errors
     /// [`Error::Store`].
     pub fn prepared(&self, shelf: &Shelf) -> Result<u64, Error> {
-        let runs = shelf.tokens(&self.place().owner)?.len() as u64;
-        Ok((runs + u64::from(self.first.is_some())) / self.views())
+        let mut tokens = shelf.tokens(&self.place(shelf).owner)?;
+        tokens.retain(|token| self.damaged.iter().all(|(other, _)| other != token));
+        let runs = tokens.len() as u64 + u64::from(self.first.is_some());
+        Ok(runs / self.views())
+    }
+
+    /// What [`Meeting::ready`] has found on the shelf that does not open, and why not: damaged, or sealed with another key. It is left there,
+    /// and not used.
+    #[must_use]
+    pub fn damaged(&self) -> &[(Token, sealed::Error)] {
+        &self.damaged
+    }
+
+    /// Tells the server which preparations of its model are on a shelf, in any mode, and deletes those that the server has not. If there is no room at the
+    /// server for new ones, it may delete those that are not on the shelf any more: at once where it has missed them before, ten minutes
+    /// ago or earlier. It does so for a client that it knows by a key; one that has others under the same key on another shelf, as of another
+    /// machine, may lose those.
+    ///
+    /// [`Meeting::prepare`] does this by itself; a caller that first asks [`Meeting::prepared`] does it before. Nothing is said of more than 1,024
+    /// preparations.
+    ///
+    /// # Errors
+    /// [`Error::Store`], [`Error::PeerMisbehaved`] or [`Error::Transport`].
+    pub fn settle(&mut self, shelf: &Shelf) -> Result<(), Error> {
+        if std::mem::replace(&mut self.settled, true) {
+            return Ok(());
+        }
+        let mut asks = Vec::new();
+        for mode in [Mode::Faithful, Mode::Fast] {
+            let place = self.place_in(mode, shelf);
+            let tokens = shelf.tokens(&place.owner)?;
+            let some = tokens.chunks(AT_ONCE).map(<[Token]>::to_vec);
+            asks.extend(some.map(|tokens| (mode, place, tokens)));
+        }
+        if asks.is_empty() {
+            let mode = self.request.mode;
+            asks.push((mode, self.place_in(mode, shelf), Vec::new()));
+        }
+        if asks.len() > MOST_ASKED {
+            return Ok(());
+        }
+        let last = asks.len() - 1;
+        for (number, (mode, place, tokens)) in asks.iter().enumerate() {
+            let Some(kept) = self.control.ask_held(*mode, tokens, number == last)? else {
+                return Ok(());
+            };
+            for (&token, kept) in tokens.iter().zip(kept) {
+                if !kept {
+                    drop(shelf.take(place, token)?);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Asks the server which preparations of a shelf it still has, deletes those that it has not, and says for how many images there are preparations
     /// at both. `None`: the server keeps none now, and nothing was deleted.
     ///
-    /// If there are enough for the request, it also takes the first and opens it, so that what is wrong with a shelf shows here. A caller can
-    /// still go on with [`Meeting::begin`], also after an error of this party: nothing was asked of the server, and nothing charged. The preparation
-    /// that was taken is lost if the session does not begin.
+    /// If there are enough for the request, it also takes the first that opens, so that what is wrong with a shelf shows here; those that do not open are
+    /// left on it ([`Meeting::damaged`]). A caller can still go on with [`Meeting::begin`], also after an error of this party: nothing was asked
+    /// of the server, and nothing charged. The preparation that was taken is lost if the session does not begin.
     ///
     /// # Errors
-    /// [`Error::Store`] and [`Error::Sealed`], after which the meeting is as before; [`Error::PeerMisbehaved`] or [`Error::Transport`].
+    /// [`Error::Store`], and [`Error::Sealed`] if none opens, after which the meeting is as before; [`Error::PeerMisbehaved`] or [`Error::Transport`].
     pub fn ready(&mut self, shelf: &Shelf) -> Result<Option<u64>, Error> {
-        let (place, mode) = (self.place(), self.request.mode);
-        let (mut good, needed) = (0, self.runs());
+        let (place, mode) = (self.place(shelf), self.request.mode);
+        let (mut good, needed) = (BTreeSet::new(), self.runs());
         // Of very many, the rest are for another time.
         for tokens in shelf.tokens(&place.owner)?.chunks(AT_ONCE).take(MOST_ASKED) {
-            if good >= needed {
+            if good.len() as u64 >= needed {
                 break;
             }
-            let Some(kept) = self.control.ask_held(mode, tokens)? else {
+            let Some(kept) = self.control.ask_held(mode, tokens, false)? else {
                 return Ok(None);
             };
             for (&token, kept) in tokens.iter().zip(kept) {
                 match kept {
-                    true => good += 1,
+                    true => drop(good.insert(token)),
                     false => drop(shelf.take(&place, token)?),
                 }
             }
         }
-        if good >= needed && self.first.is_none() {
-            let Some(taken) = shelf.take_any(&place)? else {
-                return Ok(Some(0));
-            };
-            let token = taken.token;
-            let bytes = shelf.open(&place, taken)?;
-            self.first = Some(Opened { token, bytes });
+        while good.len() as u64 >= needed && self.first.is_none() {
+            let (first, damaged) = shelf.first_that_opens(&place)?;
+            for (token, _) in &damaged {
+                good.remove(token);
+            }
+            self.damaged = damaged;
+            match (first, self.damaged.first()) {
+                (None, None) => return Ok(Some(0)),
+                (None, Some((_, why))) => return Err((*why).into()),
+                (Some(_), _) if (good.len() as u64) < needed => break,
+                // Unless another process was faster.
+                (Some(first), _) if shelf.take(&place, first.token)?.is_some() => {
+                    self.first = Some(first);
+                }
+                (Some(first), _) => drop(good.remove(&first.token)),
+            }
         }
-        Ok(Some(good / self.views()))
+        Ok(Some(good.len() as u64 / self.views()))
     }
 
     /// Asks for a session without preparations; see [`Client::over`].
@@ -200,7 +266,7 @@ impl Meeting {
         self.ask(true, Work::Stocked)?;
         let (seed, price) = (self.seed.session(), self.price());
         let session = Session::without_pools(&self.connection, seed, price)?;
-        let place = self.place();
+        let place = self.place(shelf);
         Ok(self.client(session, network, Spent::default(), Some((shelf, place))))
     }
 
@@ -210,7 +276,7 @@ impl Meeting {
     /// `progress` is told before each layer of the phases ahead, and before each preparation.
     ///
     /// # Errors
-    /// As [`Client::over`]; [`Error::Store`]; [`Error::Local`] if the preparations would be too large. What is on the shelf by then stays there.
+    /// As [`Client::over`]; [`Error::Store`]; [`Error::Refused`] also where the server has as many as it keeps; [`Error::Local`] if the preparations would be too large. What is on the shelf by then stays there.
     pub fn prepare(
         mut self,
         shelf: &Shelf,
@@ -218,6 +284,7 @@ impl Meeting {
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Prepared, Error> {
         self.request.images = images;
+        self.settle(shelf)?;
         crate::prepare::client(self, shelf, progress)
     }
 
@@ -234,13 +301,13 @@ impl Meeting {
         self.extension.price()
     }
 
-    pub(crate) fn place(&self) -> Place {
-        Place::new(
-            &self.connection,
-            &self.model,
-            self.request.mode,
-            self.price(),
-        )
+    pub(crate) fn place(&self, shelf: &Shelf) -> Place {
+        self.place_in(self.request.mode, shelf)
+    }
+
+    fn place_in(&self, mode: Mode, shelf: &Shelf) -> Place {
+        let (own, price) = (shelf.own(), self.price());
+        Place::new(&self.connection, own, &self.model, mode, price)
     }
 
     pub(crate) fn plan(&self, ahead: bool) -> Result<SecureNetwork, Error> {
@@ -317,10 +384,12 @@ impl Meeting {
             request,
             begin,
             first,
+            damaged,
             ..
         } = self;
-        let stocked = stocked
-            .map(|(shelf, place)| Stocked::new(control, shelf.clone(), place).starting(first));
+        let stocked = stocked.map(|(shelf, place)| {
+            Stocked::new(control, shelf.clone(), place).starting(first, damaged)
+        });
         Client {
             ahead: VecDeque::new(),
             stocked,

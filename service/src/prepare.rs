@@ -12,7 +12,7 @@ use crate::meeting::Meeting;
 use crate::seed::Seed;
 use crate::shelf::{Place, Shelf};
 use crate::tally::{Spent, Tally};
-use crate::{Comm, Error, Progress, Token, traffic};
+use crate::{Comm, Error, Progress, StoreError, Token, traffic};
 
 /// The longest time that a client keeps a preparation, whatever a server says: a year.
 const LONGEST: u64 = 366 * 86_400;
@@ -104,7 +104,7 @@ pub(crate) fn client(
     shelf: &Shelf,
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Prepared, Error> {
-    let (network, runs, place) = (meeting.plan(true)?, meeting.runs(), meeting.place());
+    let (network, runs, place) = (meeting.plan(true)?, meeting.runs(), meeting.place(shelf));
     meeting.allow(traffic::before_bytes(&network, runs, meeting.extension))?;
     meeting.say(true, Work::Prepare)?;
     // Meanwhile the server does the same.
@@ -152,6 +152,12 @@ pub(crate) fn server(
     bench.make(session, progress, ahead, |bytes, _| {
         let token = salts.token();
         if let Err(error) = shelf.put(place, token, lifetime, bytes, &mut salts) {
+            if let Error::Store(StoreError::Full { most }) = error {
+                let full = format!(
+                    "it keeps {most} preparations of a model for a client, and another session has just made the last"
+                );
+                return control.refuse(full).map(|never| match never {});
+            }
             // What is the matter with it is nothing for clients.
             let _ = control.refuse(NO_STORE.to_owned());
             return Err(error);

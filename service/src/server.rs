@@ -1,6 +1,6 @@
 //! The party that has the model.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -10,14 +10,14 @@ use ot::{Background, CotPrice, Extension};
 use secure::{ExtensionChoice, Limits, Mode, SecureNetwork, ServerWeights};
 use sharing::{Draws, Session};
 
-use crate::control::{Control, Offer, Wish, Work};
+use crate::control::{Control, Offer, Reception, Wish, Work};
 use crate::prepare::{self, Bench};
 use crate::seed::Seed;
 use crate::shelf::{Place, Shelf};
 use crate::stocked::Stocked;
 use crate::tally::{Spent, Tally};
 use crate::terms::terms;
-use crate::{Comm, Error, Modes, Progress, traffic};
+use crate::{ClientKey, Comm, Doubts, Error, Modes, Progress, Token, traffic};
 
 /// What a server allows and uses.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +38,8 @@ pub struct ServerOptions {
     /// Whether each session refills its correlations in two threads of its own ([`ot::Background`]), ahead of the protocols.
     /// It pays where processors have nothing to do.
     pub background: bool,
-    /// The most preparations that a client may have, one for each view of an image; each takes space in the store. None are made without
+    /// The most preparations of its model that a client may have, in all modes, one for each view of an image; each takes space in the store. Those of
+    /// another model have room of their own, so that whoever exchanges a model need not wait for the old ones to expire. None are made without
     /// [`Server::with_shelf`].
     pub max_prepared: u32,
     /// For how many seconds a preparation is good.
@@ -135,6 +136,9 @@ pub struct Asked {
     pub images: u32,
     /// Preparations that are made.
     pub prepared: u64,
+    /// Whether nothing is asked but to measure the line, which takes bytes and is no session yet; there may be more of this kind, and then
+    /// a session.
+    pub measured: bool,
     /// How exact they are to be computed.
     pub mode: Mode,
     /// Whether layers run ahead of the images, where they can.
@@ -296,21 +300,25 @@ impl Server {
         );
         let (seed, begin) = (Seed::new(seed), Instant::now());
         let mut control = Control::open(connection, &self.terms)?;
-        let price = self.extension.price();
-        let place = |mode| Place::new(connection, &self.public, mode, price);
-        // A store that fails keeps none as long as it does.
-        let stock = |mode| self.shelf.as_ref()?.tokens(&place(mode).owner).ok();
-        // What is the matter with the store is for this end alone.
-        let mut broken = None;
-        let granted = control.present(&self.json, &self.offer, &stock, |wish| {
+        let place = |mode| self.place(connection, mode);
+        let mut desk = Desk {
+            shelf: self.shelf.as_ref(),
+            place: &place,
+            known: connection.peer_identity().is_some(),
+            admit,
+            named: BTreeSet::new(),
+            all: false,
+            broken: None,
+        };
+        let granted = control.present(&self.json, &self.offer, &mut desk, |desk, wish| {
             let plans = self.plans_for(wish)?;
             if wish.work != Work::Infer {
-                self.check_stock(wish, plans, || place(wish.mode), &mut broken)?;
+                self.check_stock(wish, plans, desk)?;
             }
-            admit(&self.asked(wish, plans))?;
+            (desk.admit)(&self.asked(wish, plans))?;
             Ok(plans)
         });
-        let (wish, plans) = granted.map_err(|refused| broken.unwrap_or(refused))?;
+        let (wish, plans) = granted.map_err(|refused| desk.broken.unwrap_or(refused))?;
         let mut served = Served {
             images: wish.images,
             mode: wish.mode,
@@ -344,19 +352,10 @@ impl Server {
                 served.prepared = runs;
             }
             (Work::Stocked, Some(shelf)) => {
+                let stocked = Stocked::new(control, shelf.clone(), place(wish.mode));
                 let network = plans.get(true);
-                let mut stocked = Stocked::new(control, shelf.clone(), place(wish.mode));
-                let (seed, price) = (seed.session(), self.extension.price());
-                let mut session = Session::without_pools(connection, seed, price)?;
-                let mut tally = Tally::start(&session, Spent::default());
-                for run in 0..runs {
-                    let stock = stocked.next_named(network)?;
-                    let mut tell =
-                        |step: secure::Progress<'_>| progress(Progress { run, runs, step });
-                    let weights = &self.weights;
-                    tally.add(network.serve_stocked(&mut session, weights, stock, &mut tell)?);
-                }
-                served.comm = tally.finish(&session).0.comm;
+                served.comm =
+                    self.serve_stocked(connection, &seed, stocked, network, runs, progress)?;
             }
             (Work::Infer | Work::Prepare | Work::Stocked, _) => {
                 // Nothing more is said on it.
@@ -378,6 +377,34 @@ impl Server {
             false => self.extension,
         };
         Ok(Session::establish(connection, seed.session(), extension)?)
+    }
+
+    /// Where preparations of a client are.
+    fn place(&self, connection: &Connection, mode: Mode) -> Place {
+        let (own, price) = (ClientKey::default(), self.extension.price());
+        let place = Place::new(connection, own, &self.public, mode, price);
+        place.with_room(u64::from(self.options.max_prepared))
+    }
+
+    /// Runs from preparations.
+    fn serve_stocked(
+        &self,
+        connection: &Connection,
+        seed: &Seed,
+        mut stocked: Stocked,
+        network: &SecureNetwork,
+        runs: u64,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Comm, Error> {
+        let price = self.extension.price();
+        let mut session = Session::without_pools(connection, seed.session(), price)?;
+        let (weights, mut tally) = (&self.weights, Tally::start(&session, Spent::default()));
+        for run in 0..runs {
+            let stock = stocked.next_named(network)?;
+            let mut tell = |step: secure::Progress<'_>| progress(Progress { run, runs, step });
+            tally.add(network.serve_stocked(&mut session, weights, stock, &mut tell)?);
+        }
+        Ok(tally.finish(&session).0.comm)
     }
 
     /// Runs with all that belongs to them.
@@ -461,6 +488,7 @@ impl Server {
         Asked {
             images,
             prepared,
+            measured: false,
             mode: wish.mode,
             ahead: wish.ahead,
             bytes,
@@ -468,29 +496,93 @@ impl Server {
     }
 
     /// Why a client gets no preparations, or no images from them.
-    fn check_stock(
-        &self,
-        wish: Wish,
-        plans: &Plans,
-        place: impl FnOnce() -> Place,
-        broken: &mut Option<Error>,
-    ) -> Result<(), String> {
-        let shelf = self.shelf.as_ref();
-        let shelf = shelf.ok_or("it keeps no preparations")?;
+    fn check_stock(&self, wish: Wish, plans: &Plans, desk: &mut Desk<'_>) -> Result<(), String> {
+        let shelf = desk.shelf.ok_or("it keeps no preparations")?;
         if wish.work != Work::Prepare {
             return Ok(());
         }
         let (runs, most) = (self.runs(wish.images), self.options.max_prepared);
-        let there = shelf.tokens(&place().owner).map_err(|error| {
-            *broken = Some(error);
+        let there = desk.there(shelf, wish.mode, |there| {
+            there.saturating_add(runs) > u64::from(most) && runs <= u64::from(most)
+        });
+        let (there, doubts) = there.map_err(|error| {
+            desk.broken = Some(error);
             prepare::NO_STORE
         })?;
-        let there = there.len() as u64;
         if there.saturating_add(runs) > u64::from(most) {
+            let missed = match doubts.left {
+                0 => String::new(),
+                left => format!(
+                    "; {left} that this client has not any more make room in {} minutes",
+                    doubts.wait.div_ceil(60)
+                ),
+            };
             return Err(format!(
-                "it keeps {most} preparations of a model for a client: there are {there}, and {runs} are asked for"
+                "it keeps {most} preparations of a model for a client: there are {there}, and {runs} are asked for{missed}"
             ));
         }
         plans.draws(&self.weights).map(drop)
+    }
+}
+
+/// A client that has not said yet what it wants.
+struct Desk<'a> {
+    shelf: Option<&'a Shelf>,
+    place: &'a dyn Fn(Mode) -> Place,
+    /// Whether it is known who the client is. Those of whom it is not are all one, and none of them speaks for the others.
+    known: bool,
+    admit: &'a mut dyn FnMut(&Asked) -> Result<(), String>,
+    /// The preparations that it has named and that are there.
+    named: BTreeSet<Token>,
+    /// Whether these are all that it has.
+    all: bool,
+    /// What is the matter with the store: it is for this end alone.
+    broken: Option<Error>,
+}
+
+impl Desk<'_> {
+    /// How many preparations of this model the client has here, in any mode; where there is no room, after those were deleted that it
+    /// has missed for long.
+    fn there(
+        &self,
+        shelf: &Shelf,
+        mode: Mode,
+        full: impl FnOnce(u64) -> bool,
+    ) -> Result<(u64, Doubts), Error> {
+        let owner = (self.place)(mode).owner;
+        let there = shelf.count(&owner)?;
+        if !(self.known && self.all && full(there)) {
+            return Ok((there, Doubts::default()));
+        }
+        let doubts = shelf.settle(&owner, &self.named, true)?;
+        Ok((shelf.count(&owner)?, doubts))
+    }
+}
+
+impl Reception for Desk<'_> {
+    /// A store that fails keeps none as long as it does.
+    fn kept(&mut self, mode: Mode, held: &[Option<Token>], all: bool) -> Option<Vec<bool>> {
+        let (shelf, owner) = (self.shelf?, (self.place)(mode).owner);
+        let there: BTreeSet<_> = shelf.tokens(&owner).ok()?.into_iter().collect();
+        let has = |token: &Option<Token>| token.is_some_and(|token| there.contains(&token));
+        let named: BTreeSet<_> = held.iter().flatten().copied().collect();
+        let named = &named & &there;
+        if self.known && !named.is_empty() {
+            shelf.settle(&owner, &named, false).ok()?;
+        }
+        self.named.extend(named);
+        self.all |= all;
+        Some(held.iter().map(has).collect())
+    }
+
+    fn measure(&mut self, bytes: u64) -> Result<(), String> {
+        (self.admit)(&Asked {
+            images: 0,
+            prepared: 0,
+            measured: true,
+            mode: Mode::Faithful,
+            ahead: false,
+            bytes,
+        })
     }
 }

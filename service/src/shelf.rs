@@ -1,5 +1,6 @@
 //! Where a party keeps its preparations.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,7 +13,10 @@ use zeroize::Zeroizing;
 
 use crate::seed::Salts;
 use crate::terms::{WIRE_VERSION, terms};
-use crate::{ClientKey, Error, Lot, Owner, Store, Token};
+use crate::{ClientKey, Doubts, Error, Lot, Owner, Room, Said, Store, Token};
+
+/// How many preparations that do not open are passed over.
+const PASSED_OVER: usize = 16;
 
 /// Where a party keeps its preparations: a store, and the key under which they are sealed before the store sees them. Clones are the same
 /// shelf.
@@ -24,6 +28,8 @@ pub struct Shelf {
     store: Arc<dyn Store>,
     key: Arc<sealed::Key>,
     clock: fn() -> u64,
+    /// By which of its keys this party is known to the others.
+    own: ClientKey,
 }
 
 impl fmt::Debug for Shelf {
@@ -55,8 +61,25 @@ impl Shelf {
     /// The same with another clock, which gives Unix seconds.
     #[must_use]
     pub fn with_clock(store: Arc<dyn Store>, key: sealed::Key, clock: fn() -> u64) -> Self {
-        let key = Arc::new(key);
-        Self { store, key, clock }
+        let (key, own) = (Arc::new(key), ClientKey::default());
+        Self {
+            store,
+            key,
+            clock,
+            own,
+        }
+    }
+
+    /// The same for a client that is known to its servers by this key. What it prepares by one key is of no use to it by another one, since
+    /// servers keep theirs for the key; so what was put there by another key is not on this shelf.
+    #[must_use]
+    pub fn of(self, own: ClientKey) -> Self {
+        Self { own, ..self }
+    }
+
+    /// By which key.
+    pub(crate) const fn own(&self) -> ClientKey {
+        self.own
     }
 
     /// The preparations of an owner that are still good, the earliest to expire first.
@@ -64,7 +87,30 @@ impl Shelf {
         Ok(self.store.tokens(owner, (self.clock)())?)
     }
 
-    /// Puts a preparation aside; durable when it returns.
+    /// How many a client has of a model, whatever their plans.
+    pub(crate) fn count(&self, owner: &Owner) -> Result<u64, Error> {
+        let Owner { peer, model, .. } = owner;
+        Ok(self.store.count(peer, model, (self.clock)())?)
+    }
+
+    /// Hears which preparations of this model a client says it has, of all plans; whether it has no others.
+    pub(crate) fn settle(
+        &self,
+        owner: &Owner,
+        tokens: &BTreeSet<Token>,
+        all: bool,
+    ) -> Result<Doubts, Error> {
+        let Owner { peer, model, .. } = *owner;
+        let said = Said {
+            peer,
+            model,
+            tokens,
+            all,
+        };
+        Ok(self.store.settle(&said, (self.clock)())?)
+    }
+
+    /// Puts a preparation aside if there is room; durable when it returns.
     pub(crate) fn put(
         &self,
         place: &Place,
@@ -85,7 +131,8 @@ impl Shelf {
             expires: now.saturating_add(lifetime),
             sealed: &sealed,
         };
-        Ok(self.store.put(&lot)?)
+        let room = place.most.map(|most| Room { most, now });
+        Ok(self.store.put(&lot, room)?)
     }
 
     /// Takes a preparation out: deleted durably when it returns, and still sealed. `None` if it is not there, or not good any more.
@@ -95,9 +142,15 @@ impl Shelf {
         Ok(sealed.map(|sealed| Taken { token, sealed }))
     }
 
-    /// Takes out the first that nobody else has taken, if there is one.
-    pub(crate) fn take_any(&self, place: &Place) -> Result<Option<Taken>, Error> {
-        for token in self.tokens(&place.owner)? {
+    /// Takes out the first that nobody else has taken, if there is one; none of those to be passed over.
+    pub(crate) fn take_any(
+        &self,
+        place: &Place,
+        but: &[(Token, sealed::Error)],
+    ) -> Result<Option<Taken>, Error> {
+        let mut tokens = self.tokens(&place.owner)?;
+        tokens.retain(|token| but.iter().all(|(other, _)| other != token));
+        for token in tokens {
             if let Some(taken) = self.take(place, token)? {
                 return Ok(Some(taken));
             }
@@ -105,11 +158,38 @@ impl Shelf {
         Ok(None)
     }
 
+    /// The first that opens, and those before it that do not; all of them are still on the shelf.
+    pub(crate) fn first_that_opens(&self, place: &Place) -> Result<Looked, Error> {
+        let mut damaged = Vec::new();
+        for token in self.tokens(&place.owner)? {
+            let sealed = self.store.look(&token, &place.owner, (self.clock)())?;
+            let Some(sealed) = sealed else { continue };
+            match self.open(place, Taken { token, sealed }) {
+                Ok(bytes) => return Ok((Some(Opened { token, bytes }), damaged)),
+                Err(Error::Sealed(why)) => damaged.push((token, why)),
+                Err(error) => return Err(error),
+            }
+            if damaged.len() >= PASSED_OVER {
+                break;
+            }
+        }
+        Ok((None, damaged))
+    }
+
     /// What was taken, in the clear.
     pub(crate) fn open(&self, place: &Place, taken: Taken) -> Result<Zeroizing<Vec<u8>>, Error> {
         let (purpose, context) = (purpose(place.role), place.context(taken.token));
         Ok(sealed::open(&self.key, purpose, &context, &taken.sealed)?)
     }
+}
+
+/// A preparation in the clear, if there is one, and others that do not open.
+pub(crate) type Looked = (Option<Opened>, Vec<(Token, sealed::Error)>);
+
+/// A preparation in the clear.
+pub(crate) struct Opened {
+    pub(crate) token: Token,
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
 }
 
 /// A preparation that is in no store any more.
@@ -123,12 +203,15 @@ pub(crate) struct Taken {
 pub(crate) struct Place {
     role: Role,
     pub(crate) owner: Owner,
+    /// The most that are put aside of the peer and the model, whatever their plans.
+    most: Option<u64>,
 }
 
 impl Place {
-    /// Those of this party with the peer of a connection, for a model, a mode and a price of correlations.
+    /// Those of this party, known by a key of its own, with the peer of a connection, for a model, a mode and a price of correlations.
     pub(crate) fn new(
         connection: &Connection,
+        own: ClientKey,
         model: &PublicModel,
         mode: Mode,
         price: CotPrice,
@@ -139,9 +222,16 @@ impl Place {
             owner: Owner {
                 peer: ClientKey(peer.unwrap_or_default()),
                 model: model.digest(),
-                plan: plan_digest(&model.to_json(), mode, price),
+                plan: plan_digest(&model.to_json(), own, mode, price),
             },
+            most: None,
         }
+    }
+
+    /// The same with room for so many.
+    pub(crate) const fn with_room(self, most: u64) -> Self {
+        let most = Some(most);
+        Self { most, ..self }
     }
 
     /// What a sealed preparation opens for alone.
@@ -152,13 +242,14 @@ impl Place {
 }
 
 /// The digest of all that decides what a run draws: the graph with its algorithms, mode, price of correlations, the constants of the
-/// protocols, and their version.
-fn plan_digest(json: &[u8], mode: Mode, price: CotPrice) -> Digest {
+/// protocols, and their version; and of the key by which this party is known to the other one.
+fn plan_digest(json: &[u8], own: ClientKey, mode: Mode, price: CotPrice) -> Digest {
     let mut hasher = blake3::Hasher::new_derive_key("Blindray 2026 plan of a preparation");
     hasher.update(&WIRE_VERSION.to_le_bytes());
     hasher.update(&terms(None).parameters);
     hasher.update(&price.as_millibits().to_le_bytes());
     hasher.update(&[u8::from(mode == Mode::Fast)]);
+    hasher.update(&own.0);
     hasher.update(json);
     hasher.finalize().into()
 }

@@ -2,11 +2,10 @@
 
 use channel::Role;
 use secure::{SecureNetwork, Stock};
-use zeroize::Zeroizing;
 
 use crate::control::Control;
 use crate::prepare::{NO_STORE, Preparation};
-use crate::shelf::{Place, Shelf};
+use crate::shelf::{Opened, Place, Shelf};
 use crate::{Error, Token};
 
 /// Where the preparations of a session come from.
@@ -16,12 +15,8 @@ pub(crate) struct Stocked {
     place: Place,
     /// Client: the first, if it was opened before the server was asked for anything.
     first: Option<Opened>,
-}
-
-/// A preparation of the client that is on no shelf any more.
-pub(crate) struct Opened {
-    pub(crate) token: Token,
-    pub(crate) bytes: Zeroizing<Vec<u8>>,
+    /// Client: those that were found not to open.
+    damaged: Vec<(Token, sealed::Error)>,
 }
 
 impl std::fmt::Debug for Stocked {
@@ -36,7 +31,9 @@ impl std::fmt::Debug for Stocked {
 impl Stocked {
     /// Preparations that are left on the shelf.
     pub(crate) fn left(&self) -> Result<u64, Error> {
-        Ok(self.shelf.tokens(&self.place.owner)?.len() as u64)
+        let mut tokens = self.shelf.tokens(&self.place.owner)?;
+        tokens.retain(|token| self.damaged.iter().all(|(other, _)| other != token));
+        Ok(tokens.len() as u64)
     }
 
     pub(crate) fn new(control: Control, shelf: Shelf, place: Place) -> Self {
@@ -45,12 +42,21 @@ impl Stocked {
             shelf,
             place,
             first: None,
+            damaged: Vec::new(),
         }
     }
 
-    /// The same with the preparation of the first run at hand.
-    pub(crate) fn starting(self, first: Option<Opened>) -> Self {
-        Self { first, ..self }
+    /// The same with the preparation of the first run at hand, and without those that do not open.
+    pub(crate) fn starting(
+        self,
+        first: Option<Opened>,
+        damaged: Vec<(Token, sealed::Error)>,
+    ) -> Self {
+        Self {
+            first,
+            damaged,
+            ..self
+        }
     }
 
     /// Client: the preparation of the next run, and what it took. It is deleted here before the server hears its name, and the server has deleted its own when
@@ -63,7 +69,7 @@ impl Stocked {
                 bytes
             }
             None => {
-                let taken = self.shelf.take_any(&self.place)?;
+                let taken = self.shelf.take_any(&self.place, &self.damaged)?;
                 let (wanted, there) = (1, 0);
                 let taken = taken.ok_or(Error::NotPrepared { wanted, there })?;
                 self.control.name(taken.token)?;

@@ -2,6 +2,7 @@
 
 mod account;
 mod contract;
+mod doubt;
 mod memory;
 
 use std::fmt;
@@ -9,7 +10,8 @@ use std::fmt;
 use channel::Digest;
 
 pub use account::{Account, Charge, Quota, QuotaKind, Refusal, Usage, Verdict};
-pub use contract::store_contract;
+pub use contract::{lot_contract, store_contract};
+pub use doubt::{DOUBT, Doubts, Said, doubted};
 pub use memory::MemoryStore;
 
 /// Whom something is kept for: the key of the peer ([`channel::PeerIdentity::key`]), all zero where nobody is asked who
@@ -31,7 +33,7 @@ pub struct Owner {
     pub peer: ClientKey,
     /// Of the model.
     pub model: Digest,
-    /// Of the plan.
+    /// Of the plan, and of whatever else tells two preparations of a model apart: the store does not mind.
     pub plan: Digest,
 }
 
@@ -47,6 +49,16 @@ pub struct Lot<'a> {
     pub expires: u64,
     /// What is kept, encrypted: a store never sees it in the clear.
     pub sealed: &'a [u8],
+}
+
+/// The room for preparations of one peer and one model, whatever their plans.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "callers write it out")]
+pub struct Room {
+    /// The most that may be there and still good, with the one that is put aside.
+    pub most: u64,
+    /// The time, in Unix seconds.
+    pub now: u64,
 }
 
 impl fmt::Debug for Lot<'_> {
@@ -78,24 +90,44 @@ pub struct Stock {
 /// An error says that nothing was returned, not that nothing happened: a preparation whose taking failed may be gone, a
 /// charge that failed may have been made. Both are on the safe side.
 pub trait Store: fmt::Debug + Send + Sync {
-    /// Puts a preparation aside; durable when it returns.
+    /// Puts a preparation aside, if there is room; durable when it returns. The check and the put are one transaction, so that no
+    /// number of sessions at once has more than the room allows. `None` is room without limit.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] if there is one of this token, and the others.
-    fn put(&self, lot: &Lot<'_>) -> Result<(), StoreError>;
+    /// [`StoreError::Exists`] if there is one of this token, [`StoreError::Full`] without room, and the others.
+    fn put(&self, lot: &Lot<'_>, room: Option<Room>) -> Result<(), StoreError>;
 
     /// Takes one out. It is deleted durably before it is returned, so that it is returned at most once, whatever crashes, and
     /// also among several processes. `None`: never there, taken before, expired, or another owner's.
     ///
     /// # Errors
-    /// All but [`StoreError::Exists`].
+    /// All but [`StoreError::Exists`] and [`StoreError::Full`].
     fn take(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// What [`Store::take`] would return, without taking it out: to see whether it opens. Nothing may be done with it before it is taken.
+    ///
+    /// # Errors
+    /// As [`Store::take`].
+    fn look(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// The tokens of this owner that are still good, the earliest to expire first.
     ///
     /// # Errors
     /// As [`Store::take`].
     fn tokens(&self, owner: &Owner, now: u64) -> Result<Vec<Token>, StoreError>;
+
+    /// How many preparations of a peer and a model are still good, whatever their plans.
+    ///
+    /// # Errors
+    /// As [`Store::take`].
+    fn count(&self, peer: &ClientKey, model: &Digest, now: u64) -> Result<u64, StoreError>;
+
+    /// Hears which preparations the other party says it has. What it names is beyond doubt. Of what it does not name though it says
+    /// that it has named all, what was in doubt for [`DOUBT`] seconds is deleted, and the rest is in doubt from now on: see [`doubted`].
+    ///
+    /// # Errors
+    /// As [`Store::take`].
+    fn settle(&self, said: &Said<'_>, now: u64) -> Result<Doubts, StoreError>;
 
     /// Deletes what has expired; how many.
     ///
@@ -147,6 +179,12 @@ pub enum StoreError {
     /// A preparation of this token is in the store.
     #[error("a preparation of this token is in the store already")]
     Exists,
+    /// There are as many preparations of this peer and model as may be.
+    #[error("there are {most} preparations of this model for one client, and no more are kept")]
+    Full {
+        /// As many.
+        most: u64,
+    },
     /// The preparation is larger than this store takes.
     #[error("a preparation of {bytes} bytes, and the store takes at most {most}")]
     TooLarge {

@@ -10,8 +10,10 @@ use redb::{
     Builder, Database, Error as DbError, ReadableDatabase, ReadableTable, TableDefinition,
     TableError, WriteTransaction,
 };
+use service::channel::Digest;
 use service::{
-    Account, Charge, ClientKey, Lot, Owner, Quota, Stock, Store, StoreError, Token, Usage, Verdict,
+    Account, Charge, ClientKey, Doubts, Lot, Owner, Quota, Room, Said, Stock, Store, StoreError,
+    Token, Usage, Verdict, doubted,
 };
 
 use crate::{PIECE, unavailable, unusable};
@@ -28,6 +30,8 @@ type Entry = ([[u8; 32]; 3], u64, u64);
 const LOTS: TableDefinition<'_, [u8; 16], Entry> = TableDefinition::new("lots");
 /// Their bytes: token and number of a piece.
 const PIECES: TableDefinition<'_, ([u8; 16], u32), &[u8]> = TableDefinition::new("pieces");
+/// Since when preparations are in doubt, by token. A file that was made before has no such table until somebody writes to it.
+const DOUBTS: TableDefinition<'_, [u8; 16], u64> = TableDefinition::new("doubts");
 /// What clients have used, as [`Account::to_bytes`] has it.
 const ACCOUNTS: TableDefinition<'_, [u8; 32], &[u8]> = TableDefinition::new("accounts");
 
@@ -184,14 +188,79 @@ const fn bound(owner: &Owner) -> [[u8; 32]; 3] {
     [owner.peer.0, owner.model, owner.plan]
 }
 
+/// The tokens of the preparations of a peer and a model that are still good.
+fn good(
+    lots: &impl ReadableTable<[u8; 16], Entry>,
+    peer: &ClientKey,
+    model: &Digest,
+    now: u64,
+) -> Result<Vec<[u8; 16]>, DbError> {
+    let mut good = Vec::new();
+    for lot in lots.iter()? {
+        let (token, lot) = lot?;
+        let ([of, about, _], expires, _) = lot.value();
+        if of == peer.0 && about == *model && expires > now {
+            good.push(token.value());
+        }
+    }
+    Ok(good)
+}
+
+/// The length of a preparation, if it is there, this owner's, and still good.
+fn found(
+    lots: &impl ReadableTable<[u8; 16], Entry>,
+    token: [u8; 16],
+    owner: &Owner,
+    now: u64,
+) -> Result<Option<u64>, DbError> {
+    let lot = lots.get(token)?.map(|lot| lot.value());
+    let lot = lot.filter(|&(bound_to, expires, _)| bound_to == bound(owner) && expires > now);
+    Ok(lot.map(|(_, _, length)| length))
+}
+
+/// Whether any that is named is in doubt.
+fn any_doubt(database: &Database, said: &Said<'_>) -> Result<bool, DbError> {
+    let doubts = match database.begin_read()?.open_table(DOUBTS) {
+        Err(TableError::TableDoesNotExist(_)) => return Ok(false),
+        doubts => doubts?,
+    };
+    for token in said.tokens {
+        if doubts.get(token.0)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The bytes of a preparation, of its pieces.
+fn whole<'a>(
+    pieces: impl Iterator<Item = Result<redb::AccessGuard<'a, &'static [u8]>, redb::StorageError>>,
+    length: u64,
+) -> Result<Vec<u8>, DbError> {
+    let mut sealed = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
+    for piece in pieces {
+        sealed.extend_from_slice(piece?.value());
+    }
+    match sealed.len() as u64 == length {
+        true => Ok(sealed),
+        false => Err(DbError::Corrupted("a preparation lacks pieces".to_owned())),
+    }
+}
+
 impl Store for Embedded {
-    fn put(&self, lot: &Lot<'_>) -> Result<(), StoreError> {
+    fn put(&self, lot: &Lot<'_>, room: Option<Room>) -> Result<(), StoreError> {
         lot.check()?;
         let token = lot.token.0;
-        let new = self.write(|transaction| {
+        let put = self.write(|transaction| {
             let mut lots = transaction.open_table(LOTS)?;
             if lots.get(token)?.is_some() {
-                return Ok(false);
+                return Ok(Err(StoreError::Exists));
+            }
+            let Owner { peer, model, .. } = &lot.owner;
+            if let Some(Room { most, now }) = room
+                && good(&lots, peer, model, now)?.len() as u64 >= most
+            {
+                return Ok(Err(StoreError::Full { most }));
             }
             let bytes = lot.sealed.len() as u64;
             lots.insert(token, (bound(&lot.owner), lot.expires, bytes))?;
@@ -199,31 +268,38 @@ impl Store for Embedded {
             for (number, piece) in (0..).zip(lot.sealed.chunks(PIECE)) {
                 pieces.insert((token, number), piece)?;
             }
-            Ok(true)
-        })?;
-        if new { Ok(()) } else { Err(StoreError::Exists) }
+            Ok(Ok(()))
+        });
+        put?
     }
 
     fn take(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let token = token.0;
         self.write(|transaction| {
             let mut lots = transaction.open_table(LOTS)?;
-            let found = lots.get(token)?.map(|lot| lot.value());
-            let Some((_, _, length)) =
-                found.filter(|&(bound_to, expires, _)| bound_to == bound(owner) && expires > now)
-            else {
+            let Some(length) = found(&lots, token, owner, now)? else {
                 return Ok(None);
             };
             lots.remove(token)?;
+            transaction.open_table(DOUBTS)?.remove(token)?;
             let mut pieces = transaction.open_table(PIECES)?;
-            let mut sealed = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-            for piece in pieces.extract_from_if((token, 0)..=(token, u32::MAX), |_, _| true)? {
-                sealed.extend_from_slice(piece?.1.value());
-            }
-            if sealed.len() as u64 != length {
-                return Err(DbError::Corrupted("a preparation lacks pieces".to_owned()));
-            }
-            Ok(Some(sealed))
+            let all = (token, 0)..=(token, u32::MAX);
+            let pieces = pieces.extract_from_if(all, |_, _| true)?;
+            whole(pieces.map(|piece| Ok(piece?.1)), length).map(Some)
+        })
+    }
+
+    fn look(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let token = token.0;
+        self.with(|database| {
+            let reading = database.begin_read()?;
+            let lots = reading.open_table(LOTS)?;
+            let Some(length) = found(&lots, token, owner, now)? else {
+                return Ok(None);
+            };
+            let pieces = reading.open_table(PIECES)?;
+            let pieces = pieces.range((token, 0)..=(token, u32::MAX))?;
+            whole(pieces.map(|piece| Ok(piece?.1)), length).map(Some)
         })
     }
 
@@ -243,13 +319,56 @@ impl Store for Embedded {
         })
     }
 
+    fn count(&self, peer: &ClientKey, model: &Digest, now: u64) -> Result<u64, StoreError> {
+        self.with(|database| {
+            let lots = database.begin_read()?.open_table(LOTS)?;
+            Ok(good(&lots, peer, model, now)?.len() as u64)
+        })
+    }
+
+    fn settle(&self, said: &Said<'_>, now: u64) -> Result<Doubts, StoreError> {
+        // Most often nothing is in doubt, and nothing need be written.
+        if !said.all && !self.with(|database| any_doubt(database, said))? {
+            return Ok(Doubts::default());
+        }
+        self.write(|transaction| {
+            let mut lots = transaction.open_table(LOTS)?;
+            let mut doubted_since = transaction.open_table(DOUBTS)?;
+            let mut pieces = transaction.open_table(PIECES)?;
+            let mut doubts = Doubts::default();
+            for token in good(&lots, &said.peer, &said.model, now)? {
+                if said.tokens.contains(&Token(token)) {
+                    doubted_since.remove(token)?;
+                    continue;
+                }
+                if !said.all {
+                    continue;
+                }
+                let since = doubted_since.get(token)?.map(|since| since.value());
+                let became = doubted(since, now);
+                doubts.count(became, now);
+                match became {
+                    Some(since) => drop(doubted_since.insert(token, since)?),
+                    None => {
+                        lots.remove(token)?;
+                        doubted_since.remove(token)?;
+                        pieces.retain_in((token, 0)..=(token, u32::MAX), |_, _| false)?;
+                    }
+                }
+            }
+            Ok(doubts)
+        })
+    }
+
     fn purge(&self, now: u64) -> Result<u64, StoreError> {
         self.write(|transaction| {
             let mut lots = transaction.open_table(LOTS)?;
+            let mut doubts = transaction.open_table(DOUBTS)?;
             let mut pieces = transaction.open_table(PIECES)?;
             let mut purged = 0;
             for lot in lots.extract_if(|_, (_, expires, _)| expires <= now)? {
                 let token = lot?.0.value();
+                doubts.remove(token)?;
                 pieces.retain_in((token, 0)..=(token, u32::MAX), |_, _| false)?;
                 purged += 1;
             }

@@ -10,19 +10,26 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use service::channel::Digest;
 use service::{
-    Account, Charge, ClientKey, Lot, Owner, Quota, Stock, Store, StoreError, Token, Usage, Verdict,
+    Account, Charge, ClientKey, Doubts, Lot, Owner, Quota, Room, Said, Stock, Store, StoreError,
+    Token, Usage, Verdict, doubted,
 };
 use tokio::runtime::Runtime;
+use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Error as DbError, IsolationLevel, Row, Transaction};
+use tokio_postgres::{
+    Client, Error as DbError, GenericClient, IsolationLevel, Row, RowStream, Transaction,
+};
 
 use crate::{PIECE, unavailable, unusable};
 use link::Link;
 
-/// The longest that a call takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest that a call takes: less than a client waits for an answer, which then can say what the matter is.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// The longest of one that moves a preparation.
+const MUCH: Duration = Duration::from_secs(45);
 /// Connections that are kept while nobody uses them.
 const IDLE: usize = 8;
 
@@ -87,12 +94,19 @@ impl Postgres {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<T>(&self, act: impl Future<Output = Result<T, Fault>>) -> Result<T, StoreError> {
+    fn wait<T>(
+        &self,
+        patience: Duration,
+        act: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, StoreError> {
         let runtime = self.runtime.as_ref().expect("it is there until the drop");
-        let done = runtime.block_on(async { tokio::time::timeout(PATIENCE, act).await });
-        let late = |_| unavailable(format!("{} did not answer in time", self.link));
-        done.map_err(late)?
+        let done = runtime.block_on(async { timeout(patience, act).await });
+        done.map_err(|_| self.late())?
             .map_err(|fault| fault.into_error(&self.link))
+    }
+
+    fn late(&self) -> StoreError {
+        unavailable(format!("{} did not answer in time", self.link))
     }
 
     /// Does something over a connection of its own, which is kept only if all went well: after an error nobody knows what it
@@ -101,16 +115,27 @@ impl Postgres {
         &self,
         act: impl AsyncFnOnce(&mut Client) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
+        self.within(PATIENCE, act)
+    }
+
+    fn within<T>(
+        &self,
+        patience: Duration,
+        act: impl AsyncFnOnce(&mut Client) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
         // Those that the database has ended meanwhile are seen to be so.
         let kept = || -> Option<Client> {
             let mut idle = self.idle();
             idle.retain(|client| !client.is_closed());
             idle.pop()
         };
-        let (client, done) = self.wait(async {
+        let (client, done) = self.wait(patience, async {
             let mut client = match kept() {
                 Some(client) => client,
-                None => self.link.connect().await?,
+                // A database that takes a connection and says nothing is not waited for any longer for what is to come.
+                None => timeout(PATIENCE, self.link.connect())
+                    .await
+                    .map_err(|_| self.late())??,
             };
             let done = act(&mut client).await?;
             Ok((client, done))
@@ -127,7 +152,23 @@ impl Postgres {
         &self,
         act: impl AsyncFnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        self.with(async |client| {
+        self.transact(PATIENCE, act)
+    }
+
+    /// The same where a preparation is moved.
+    fn write_much<T>(
+        &self,
+        act: impl AsyncFnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.transact(MUCH, act)
+    }
+
+    fn transact<T>(
+        &self,
+        patience: Duration,
+        act: impl AsyncFnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.within(patience, async |client| {
             // Whoever waits for a row then sees what became of it, whatever is usual in this database.
             let transaction = client.build_transaction();
             let transaction = transaction.isolation_level(IsolationLevel::ReadCommitted);
@@ -173,10 +214,73 @@ fn account(row: Option<&Row>) -> Result<Account, Fault> {
     Ok(Account::from_bytes(column(row, 0)?)?)
 }
 
+fn token(row: &Row) -> Result<Token, Fault> {
+    let token: &[u8] = column(row, 0)?;
+    let token = token.try_into();
+    Ok(Token(token.map_err(|_| {
+        unusable("a table holds a token of another length")
+    })?))
+}
+
+/// What names the lock under which preparations of a peer and a model are counted: others with the same name wait for nothing.
+fn lock_of(peer: &ClientKey, model: &Digest) -> [i32; 2] {
+    [&peer.0, model].map(|bytes| i32::from_le_bytes(*bytes.first_chunk().expect("32 bytes")))
+}
+
+async fn count(
+    client: &impl GenericClient,
+    peer: &ClientKey,
+    model: &Digest,
+    now: u64,
+) -> Result<u64, Fault> {
+    let values: [&(dyn ToSql + Sync); 3] = [&&peer.0[..], &&model[..], &present(now)];
+    let select =
+        "SELECT count(*) FROM blindray_lots WHERE peer = $1 AND model = $2 AND expires > $3";
+    unsigned(&client.query_one(select, &values).await?, 0)
+}
+
+/// The bytes of a preparation, of its pieces in any order: a number, and bytes.
+async fn whole(rows: RowStream, length: u64) -> Result<Vec<u8>, Fault> {
+    let lacks = || unusable("a preparation lacks pieces");
+    let length = usize::try_from(length).map_err(|_| lacks())?;
+    let mut sealed = vec![0; length.min(1 << 30)];
+    let (mut rows, mut came) = (pin!(rows), 0);
+    while let Some(row) = rows.next().await {
+        let row = row?;
+        let number: i32 = column(&row, 0)?;
+        let piece: &[u8] = column(&row, 1)?;
+        let place = usize::try_from(number).ok();
+        let place = place.and_then(|number| number.checked_mul(PIECE));
+        let room = place.and_then(|place| sealed.get_mut(place..)?.get_mut(..piece.len()));
+        room.ok_or_else(lacks)?.copy_from_slice(piece);
+        came += piece.len();
+    }
+    match came == length {
+        true => Ok(sealed),
+        false => Err(lacks().into()),
+    }
+}
+
+/// An insert of a token that is there already.
+fn insertion(error: DbError) -> Fault {
+    match error.code() {
+        Some(&SqlState::UNIQUE_VIOLATION) => StoreError::Exists.into(),
+        _ => error.into(),
+    }
+}
+
 impl Store for Postgres {
-    fn put(&self, lot: &Lot<'_>) -> Result<(), StoreError> {
+    fn put(&self, lot: &Lot<'_>, room: Option<Room>) -> Result<(), StoreError> {
         lot.check()?;
-        self.write(async |transaction| {
+        self.write_much(async |transaction| {
+            let insert = "INSERT INTO blindray_pieces (token, number, piece) VALUES ($1, $2, $3)";
+            let types = [Type::BYTEA, Type::INT4, Type::BYTEA];
+            let insert = transaction.prepare_typed(insert, &types).await?;
+            for (number, piece) in (0_i32..).zip(lot.sealed.chunks(PIECE)) {
+                let values: [&(dyn ToSql + Sync); 3] = [&&lot.token.0[..], &number, &piece];
+                let inserted = transaction.execute(&insert, &values).await;
+                inserted.map_err(insertion)?;
+            }
             let Owner { peer, model, plan } = &lot.owner;
             let values: [&(dyn ToSql + Sync); 6] = [
                 &&lot.token.0[..],
@@ -188,25 +292,25 @@ impl Store for Postgres {
             ];
             let insert = "INSERT INTO blindray_lots (token, peer, model, plan, expires, bytes) \
                  VALUES ($1, $2, $3, $4, $5, $6)";
-            if let Err(error) = transaction.execute(insert, &values).await {
-                return Err(match error.code() {
-                    Some(&SqlState::UNIQUE_VIOLATION) => StoreError::Exists.into(),
-                    _ => error.into(),
-                });
+            // The pieces came first: from here to the commit is not long, and others of this client wait for it.
+            if let Some(Room { most, now }) = room {
+                let [one, two] = lock_of(peer, model);
+                let lock = "SELECT pg_advisory_xact_lock($1, $2)";
+                transaction.execute(lock, &[&one, &two]).await?;
+                let inserted = transaction.execute(insert, &values).await;
+                inserted.map_err(insertion)?;
+                return match count(transaction, peer, model, now).await? > most {
+                    true => Err(StoreError::Full { most }.into()),
+                    false => Ok(()),
+                };
             }
-            let insert = "INSERT INTO blindray_pieces (token, number, piece) VALUES ($1, $2, $3)";
-            let types = [Type::BYTEA, Type::INT4, Type::BYTEA];
-            let insert = transaction.prepare_typed(insert, &types).await?;
-            for (number, piece) in (0_i32..).zip(lot.sealed.chunks(PIECE)) {
-                let values: [&(dyn ToSql + Sync); 3] = [&&lot.token.0[..], &number, &piece];
-                transaction.execute(&insert, &values).await?;
-            }
-            Ok(())
+            let inserted = transaction.execute(insert, &values).await;
+            inserted.map(drop).map_err(insertion)
         })
     }
 
     fn take(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.write(async |transaction| {
+        self.write_much(async |transaction| {
             let Owner { peer, model, plan } = owner;
             let now = present(now);
             let token = &token.0[..];
@@ -218,28 +322,28 @@ impl Store for Postgres {
             let Some(row) = transaction.query_opt(delete, &values).await? else {
                 return Ok(None);
             };
-            let length = unsigned(&row, 0)?;
-            let lacks = || unusable("a preparation lacks pieces");
-            let length = usize::try_from(length).map_err(|_| lacks())?;
-            // They come in any order.
-            let mut sealed = vec![0; length.min(1 << 30)];
             let delete = "DELETE FROM blindray_pieces WHERE token = $1 RETURNING number, piece";
             let rows = transaction.query_raw(delete, [token]).await?;
-            let (mut rows, mut came) = (pin!(rows), 0);
-            while let Some(row) = rows.next().await {
-                let row = row?;
-                let number: i32 = column(&row, 0)?;
-                let piece: &[u8] = column(&row, 1)?;
-                let place = usize::try_from(number).ok();
-                let place = place.and_then(|number| number.checked_mul(PIECE));
-                let room = place.and_then(|place| sealed.get_mut(place..)?.get_mut(..piece.len()));
-                room.ok_or_else(lacks)?.copy_from_slice(piece);
-                came += piece.len();
-            }
-            if came != length {
-                return Err(lacks().into());
-            }
-            Ok(Some(sealed))
+            whole(rows, unsigned(&row, 0)?).await.map(Some)
+        })
+    }
+
+    fn look(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.write_much(async |transaction| {
+            let Owner { peer, model, plan } = owner;
+            let now = present(now);
+            let token = &token.0[..];
+            let values: [&(dyn ToSql + Sync); 5] =
+                [&token, &&peer.0[..], &&model[..], &&plan[..], &now];
+            // Nobody deletes the pieces before this is over.
+            let select = "SELECT bytes FROM blindray_lots WHERE token = $1 AND peer = $2 AND model = $3 \
+                 AND plan = $4 AND expires > $5 FOR SHARE";
+            let Some(row) = transaction.query_opt(select, &values).await? else {
+                return Ok(None);
+            };
+            let select = "SELECT number, piece FROM blindray_pieces WHERE token = $1";
+            let rows = transaction.query_raw(select, [token]).await?;
+            whole(rows, unsigned(&row, 0)?).await.map(Some)
         })
     }
 
@@ -251,14 +355,63 @@ impl Store for Postgres {
             let select = "SELECT token FROM blindray_lots WHERE peer = $1 AND model = $2 \
                  AND plan = $3 AND expires > $4 ORDER BY expires, token";
             let rows = client.query(select, &values).await?;
-            let token = |row: &Row| {
-                let token: &[u8] = column(row, 0)?;
-                let token = token.try_into();
-                Ok(Token(token.map_err(|_| {
-                    unusable("a table holds a token of another length")
-                })?))
-            };
             rows.iter().map(token).collect()
+        })
+    }
+
+    fn count(&self, peer: &ClientKey, model: &Digest, now: u64) -> Result<u64, StoreError> {
+        self.with(async |client| count(client, peer, model, now).await)
+    }
+
+    fn settle(&self, said: &Said<'_>, now: u64) -> Result<Doubts, StoreError> {
+        self.write(async |transaction| {
+            if !said.all {
+                // Most often nothing is in doubt, and nothing is written.
+                let tokens: Vec<_> = said.tokens.iter().map(|token| &token.0[..]).collect();
+                let values: [&(dyn ToSql + Sync); 3] =
+                    [&&said.peer.0[..], &&said.model[..], &tokens];
+                let update = "UPDATE blindray_lots SET doubt = NULL WHERE peer = $1 AND model = $2 \
+                     AND token = ANY ($3) AND doubt IS NOT NULL";
+                transaction.execute(update, &values).await?;
+                return Ok(Doubts::default());
+            }
+            let values: [&(dyn ToSql + Sync); 3] =
+                [&&said.peer.0[..], &&said.model[..], &present(now)];
+            // In an order, so that two who do this do not wait for each other.
+            let select = "SELECT token, doubt FROM blindray_lots WHERE peer = $1 AND model = $2 \
+                 AND expires > $3 ORDER BY token FOR UPDATE";
+            let (mut doubts, mut deleted) = (Doubts::default(), Vec::new());
+            for row in transaction.query(select, &values).await? {
+                let token = token(&row)?;
+                let since: Option<i64> = column(&row, 1)?;
+                let became = match said.tokens.contains(&token) {
+                    true => None,
+                    false => {
+                        let since = since.map(|since| since.unsigned_abs());
+                        let became = doubted(since, now);
+                        doubts.count(became, now);
+                        if became.is_none() {
+                            deleted.push(token.0.to_vec());
+                            continue;
+                        }
+                        became.map(number)
+                    }
+                };
+                if became != since {
+                    let update = "UPDATE blindray_lots SET doubt = $2 WHERE token = $1";
+                    let values: [&(dyn ToSql + Sync); 2] = [&&token.0[..], &became];
+                    transaction.execute(update, &values).await?;
+                }
+            }
+            if !deleted.is_empty() {
+                for delete in [
+                    "DELETE FROM blindray_lots WHERE token = ANY ($1)",
+                    "DELETE FROM blindray_pieces WHERE token = ANY ($1)",
+                ] {
+                    transaction.execute(delete, &[&deleted]).await?;
+                }
+            }
+            Ok(doubts)
         })
     }
 

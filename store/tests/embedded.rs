@@ -33,12 +33,13 @@ fn token(number: u64) -> Token {
 }
 
 fn put(store: &dyn Store, number: u64, sealed: &[u8]) -> Result<(), StoreError> {
-    store.put(&Lot {
+    let lot = Lot {
         token: token(number),
         owner: OWNER,
         expires: NOW + 1000,
         sealed,
-    })
+    };
+    store.put(&lot, None)
 }
 
 #[test]

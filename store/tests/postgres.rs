@@ -3,7 +3,9 @@
 #![expect(clippy::print_stdout, reason = "processes of tests speak so")]
 
 use std::collections::BTreeSet;
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use base64ct::{Base64, Encoding};
@@ -11,7 +13,7 @@ use service::{
     Charge, ClientKey, Lot, Owner, Quota, Store, StoreError, Token, Verdict, store_contract,
 };
 use store::Postgres;
-use testkit::Database;
+use testkit::{Database, MiddleBox};
 
 const NOW: u64 = 1_800_000_000;
 const OWNER: Owner = Owner {
@@ -27,12 +29,13 @@ fn token(number: u64) -> Token {
 }
 
 fn put(store: &dyn Store, number: u64, sealed: &[u8]) -> Result<(), StoreError> {
-    store.put(&Lot {
+    let lot = Lot {
         token: token(number),
         owner: OWNER,
         expires: NOW + 1000,
         sealed,
-    })
+    };
+    store.put(&lot, None)
 }
 
 fn count(database: &Database, table: &str) -> String {
@@ -85,9 +88,9 @@ fn newer_and_damaged(database: &Database) {
         matches!(account, Err(StoreError::Unusable { .. })),
         "{account:?}"
     );
-    let _ = database.run("INSERT INTO blindray_schema VALUES (2)");
+    let _ = database.run("INSERT INTO blindray_schema VALUES (3)");
     let newer = Postgres::open(&database.url()).expect_err("it is newer");
-    assert!(newer.to_string().contains("version 2"), "{newer}");
+    assert!(newer.to_string().contains("version 3"), "{newer}");
     let _ = database.run("DROP TABLE blindray_lots");
     let gone = store.stock(NOW).expect_err("the table is gone");
     assert!(matches!(gone, StoreError::Unusable { .. }), "{gone}");
@@ -185,6 +188,52 @@ fn gone_and_back() {
     // What was taken stays taken, and the store is there again by itself.
     assert_eq!(store.tokens(&OWNER, NOW), Ok(vec![token(1)]));
     assert_eq!(store.take(&token(2), &OWNER, NOW), Ok(None));
+    assert_eq!(
+        store.take(&token(1), &OWNER, NOW),
+        Ok(Some(b"kept".to_vec()))
+    );
+}
+
+/// A database that takes connections and says nothing: each call ends in time with the reason, and the store works again with it.
+#[test]
+fn a_database_that_hangs() {
+    let in_time = |begin: Instant, error: StoreError| {
+        let StoreError::Unavailable { what } = &error else {
+            panic!("{error}");
+        };
+        assert!(what.ends_with("did not answer in time"), "{what}");
+        assert!(begin.elapsed() < Duration::from_secs(25), "{begin:?}");
+    };
+    // Whatever listens there, it is no database.
+    let mute = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = mute.local_addr().expect("a port").port();
+    let begin = Instant::now();
+    let nothing = Postgres::open(&format!("postgres://u@127.0.0.1:{port}/d"));
+    in_time(begin, nothing.expect_err("nobody answers"));
+    let Some(database) = Database::start() else {
+        return;
+    };
+    let address = SocketAddr::from(([127, 0, 0, 1], database.port()));
+    let way = MiddleBox::balancer(&[address]);
+    let url = format!("postgres://blindray@{}/postgres", way.address());
+    let store = Postgres::open(&url).expect("it is there");
+    put(&store, 1, b"kept").expect("it works");
+    way.hold(true);
+    // Over the connection that there is, and over a new one; several at once.
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..2 {
+                    let begin = Instant::now();
+                    in_time(begin, store.stock(NOW).expect_err("it hangs"));
+                }
+                let begin = Instant::now();
+                let taken = store.take(&token(1), &OWNER, NOW);
+                in_time(begin, taken.expect_err("it hangs"));
+            });
+        }
+    });
+    way.hold(false);
     assert_eq!(
         store.take(&token(1), &OWNER, NOW),
         Ok(Some(b"kept".to_vec()))

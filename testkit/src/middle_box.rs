@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 pub struct MiddleBox {
     address: SocketAddr,
     over: Arc<AtomicBool>,
+    /// Whether nothing passes for now.
+    held: Arc<AtomicBool>,
     sockets: Arc<Mutex<Vec<TcpStream>>>,
 }
 
@@ -56,6 +58,11 @@ impl MiddleBox {
         })
     }
 
+    /// Lets nothing pass until it is called again with `false`: connections are taken and stay, and nobody hears of anything.
+    pub fn hold(&self, held: bool) {
+        self.held.store(held, Ordering::Relaxed);
+    }
+
     /// Where clients connect to.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
@@ -67,9 +74,11 @@ impl MiddleBox {
         let this = Self {
             address: listener.local_addr().expect("it is bound"),
             over: Arc::default(),
+            held: Arc::default(),
             sockets: Arc::default(),
         };
         let (over, sockets) = (Arc::clone(&this.over), Arc::clone(&this.sockets));
+        let held = Arc::clone(&this.held);
         thread::spawn(move || {
             for server in rules.servers.iter().cycle().take(rules.most) {
                 let Ok((client, _)) = listener.accept() else {
@@ -80,7 +89,7 @@ impl MiddleBox {
                 }
                 // Whoever cannot be carried is hung up on.
                 if let Ok(server) = TcpStream::connect(server) {
-                    carry(client, server, rules.idle, &sockets);
+                    carry(client, server, rules.idle, &held, &sockets);
                 }
             }
             // The listener goes, and with it the port: nobody else gets in.
@@ -92,6 +101,7 @@ impl MiddleBox {
 impl Drop for MiddleBox {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
+        self.hold(false);
         // It waits for a connection, unless it has carried all it carries.
         drop(TcpStream::connect(self.address));
         let mut sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,6 +116,7 @@ fn carry(
     client: TcpStream,
     server: TcpStream,
     idle: Option<Duration>,
+    held: &Arc<AtomicBool>,
     sockets: &Mutex<Vec<TcpStream>>,
 ) {
     let begin = Instant::now();
@@ -119,9 +130,9 @@ fn carry(
         .extend(kept);
     let [client_too, server_too] = copies;
     for (from, to) in [(client, server_too), (server, client_too)] {
-        let last = Arc::clone(&last);
+        let (last, held) = (Arc::clone(&last), Arc::clone(held));
         drop(to.set_nodelay(true));
-        thread::spawn(move || pass(&from, &to, idle, begin, &last));
+        thread::spawn(move || pass(&from, &to, idle, begin, &last, &held));
     }
 }
 
@@ -131,6 +142,7 @@ fn pass(
     idle: Option<Duration>,
     begin: Instant,
     last: &AtomicU64,
+    held: &AtomicBool,
 ) {
     let now = || u64::try_from(begin.elapsed().as_millis()).expect("not for ever");
     from.set_read_timeout(idle.map(|idle| idle / 10))
@@ -144,6 +156,9 @@ fn pass(
             }
             Ok(count) => {
                 last.store(now(), Ordering::Relaxed);
+                while held.load(Ordering::Relaxed) {
+                    thread::sleep(Duration::from_millis(10));
+                }
                 if to.write_all(&piece[..count]).is_err() {
                     break;
                 }

@@ -84,7 +84,8 @@ pub(crate) struct ServeArgs {
     /// End when standard input ends: how `demo` takes its server with it.
     #[arg(long, hide = true)]
     pub(crate) end_with_stdin: bool,
-    /// Keep preparations for at most so many images of each client; 0 for none.
+    /// Keep at most so many preparations of this model for each client, one for each view of an image, whatever their mode; 0 for none. Those of a
+    /// model that was served before do not count, and expire.
     #[arg(long, value_name = "N", default_value_t = 16)]
     pub(crate) max_prepared: u32,
     /// Let preparations expire after so many days.

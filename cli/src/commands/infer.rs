@@ -15,7 +15,7 @@ use crate::inputs::Inputs;
 use crate::link::resolve;
 use crate::report::{accepted, unlike};
 use crate::results::Results;
-use crate::text::counted;
+use crate::text::{counted, hex};
 use crate::ui::Ui;
 
 /// Asks a server for the findings of every input.
@@ -73,16 +73,16 @@ fn dial(
     log: Option<&Arc<Audit>>,
     ui: Ui,
 ) -> Outcome<Client> {
-    let name = &args.ask.connect;
+    let (name, own) = (&args.ask.connect, guard.map(|guard| guard.own));
     let shelf = match args.prepared {
         Prepared::Never => None,
-        Prepared::Auto => args.ask.shelf.find(log)?,
-        Prepared::Only => Some(args.ask.shelf.open(log)?),
+        Prepared::Auto => args.ask.shelf.find(own, log)?,
+        Prepared::Only => Some(args.ask.shelf.open(own, log)?),
     };
     let mut met = client::meet(name, addresses, request, config, guard, ui)?;
     let begun = match (shelf, args.prepared) {
         (None, _) | (_, Prepared::Never) => met.begin(),
-        (Some(shelf), Prepared::Only) => match met.ready(&shelf) {
+        (Some(shelf), Prepared::Only) => match ready(&mut met, &shelf, ui) {
             Ok(_) => met.begin_prepared(&shelf),
             Err(error) => Err(error),
         },
@@ -95,6 +95,18 @@ fn dial(
     begun.map_err(|error| client::refused(name, &error))
 }
 
+/// For how many images there are preparations at both parties, and names those that do not open.
+fn ready(met: &mut Meeting, shelf: &Shelf, ui: Ui) -> Result<Option<u64>, Error> {
+    let there = met.ready(shelf);
+    for (token, why) in met.damaged() {
+        ui.note(&format!(
+            "the preparation {} does not open, and is left where it is: {why}",
+            hex(&token.0)
+        ));
+    }
+    there
+}
+
 /// Whether there are preparations for all images. What is the matter with them is no reason to fail: nothing was asked of the server yet.
 fn usable(met: &mut Meeting, shelf: &Shelf, request: &Request, ui: Ui) -> Result<bool, Error> {
     let before = match met.prepared(shelf) {
@@ -105,7 +117,7 @@ fn usable(met: &mut Meeting, shelf: &Shelf, request: &Request, ui: Ui) -> Result
             return Ok(false);
         }
     };
-    let there = match met.ready(shelf) {
+    let there = match ready(met, shelf, ui) {
         Ok(Some(there)) => there,
         Ok(None) => {
             ui.note("goes on without preparations: the server keeps none now");

@@ -36,7 +36,8 @@ pub(crate) fn prepare(args: &PrepareArgs, ui: Ui) -> Outcome<()> {
     let mut guard = ask.guard(ui)?;
     let config = ask.config(guard.as_ref());
     let trail = ask.trail("prepare", guard.as_ref())?;
-    let shelf = ask.shelf.open(trail.log())?;
+    let own = guard.as_ref().map(|guard| guard.own);
+    let shelf = ask.shelf.open(own, trail.log())?;
     loop {
         match session(
             args,
@@ -70,9 +71,12 @@ fn session(
     let name = &args.ask.connect;
     let addresses = resolve(name, &args.ask.link)?;
     let met = client::meet(name, &addresses, request, config, guard.as_deref(), ui);
-    let met = trail.begun(met)?;
+    let mut met = trail.begun(met)?;
     guard.map_or(Ok(()), |guard| guard.remember(ui))?;
-    let there = met.prepared(shelf)?;
+    // Those that the server has not are none.
+    let refused = |error| client::refused(name, &error);
+    met.settle(shelf).map_err(refused)?;
+    let there = met.prepared(shelf).map_err(refused)?;
     let images = match args.stock {
         None => args.images,
         Some(target) => u32::try_from(u64::from(target).saturating_sub(there)).unwrap_or(0),
@@ -97,7 +101,7 @@ fn session(
         client::show(&bar, "", &progress);
     });
     drop(bar);
-    let made = made.map_err(|error| client::refused(name, &error));
+    let made = made.map_err(refused);
     let made = trail.closed(&connection, made)?;
     told(Some(made), there + made.runs / views, ui)
 }

@@ -310,11 +310,7 @@ fn tend(host: &Host, ended: &Receiver<()>) {
         // A client may have met with it first, and that is in the log already.
         failing |= matches!(host.ready(), Err(NotReady::Store(_)));
         match host.tend() {
-            Ok(()) if failing => {
-                failing = false;
-                info!("the store is available again");
-            }
-            Ok(()) => {}
+            Ok(()) => failing = false,
             Err(error) if !failing => {
                 failing = true;
                 error!(%error, "clients are refused: {error}");

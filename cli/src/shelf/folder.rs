@@ -1,14 +1,17 @@
 //! A store of preparations that is a folder: each preparation is a file, so that any number of processes may use it at once.
 //!
-//! A file is called by its token, the digest of its owner, and when it expires. It comes and goes by a rename, which the system does wholly or
-//! not at all: of several processes that take one, one has it.
+//! A file is called by its token, the digests of its owner's peer and model and of all of its owner, and when it expires. It comes and goes by a
+//! rename, which the system does wholly or not at all: of several processes that take one, one has it. Those that count first, and those that
+//! delete what is in doubt, have a lock on the folder meanwhile.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Error as IoError, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
+use channel::Digest;
 use service::{
-    Charge, ClientKey, Lot, Owner, Quota, Stock, Store, StoreError, Token, Usage, Verdict,
+    Charge, ClientKey, Doubts, Lot, Owner, Quota, Room, Said, Stock, Store, StoreError, Token,
+    Usage, Verdict, doubted,
 };
 
 use sha2::{Digest as _, Sha256};
@@ -21,40 +24,54 @@ pub(crate) struct Folder(PathBuf);
 
 /// The most bytes that are read of a file.
 const MOST: u64 = service::MAX_LOT;
-/// What files end with that are being written, and that are taken.
+/// What files end with that are being written, that are taken, and that say since when the preparation of the same name is in doubt.
 const DRAFT: &str = "draft";
 const TAKEN: &str = "taken";
-/// Hexadecimal digits of an owner.
-const OWNER: usize = 32;
+const DOUBT: &str = "doubt";
+/// The file that is locked.
+const LOCK: &str = ".lock";
+/// Hexadecimal digits of a digest.
+const DIGITS: usize = 32;
 
 /// What the name of a file says.
 struct Name {
     token: Token,
+    /// Of the peer and the model.
+    group: String,
     owner: String,
     expires: u64,
 }
 
 impl Name {
     fn of(lot: &Lot<'_>) -> Self {
+        let Owner { peer, model, .. } = &lot.owner;
         Self {
             token: lot.token,
+            group: group(peer, model),
             owner: owner(&lot.owner),
             expires: lot.expires,
         }
     }
 
     fn text(&self) -> String {
-        let (token, owner, expires) = (hex(&self.token.0), &self.owner, self.expires);
-        format!("{token}-{owner}-{expires}")
+        let Self {
+            token,
+            group,
+            owner,
+            expires,
+        } = self;
+        format!("{}-{group}-{owner}-{expires}", hex(&token.0))
     }
 
     /// `None` for files of something else.
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('-');
-        let (token, owner) = (parts.next()?, parts.next()?);
-        let expires = parts.next()?.parse().ok()?;
+        let mut part = || parts.next();
+        let (token, group, owner) = (part()?, part()?, part()?);
+        let expires = part()?.parse().ok()?;
         let name = Self {
             token: Token(unhex16(token)?),
+            group: group.to_owned(),
             owner: owner.to_owned(),
             expires,
         };
@@ -68,9 +85,16 @@ fn unhex16(text: &str) -> Option<[u8; 16]> {
 }
 
 fn owner(owner: &Owner) -> String {
-    let all = [owner.peer.0, owner.model, owner.plan].concat();
-    let mut text = hex(&Sha256::digest(&all));
-    text.truncate(OWNER);
+    short(&[owner.peer.0, owner.model, owner.plan])
+}
+
+fn group(peer: &ClientKey, model: &Digest) -> String {
+    short(&[peer.0, *model])
+}
+
+fn short(of: &[[u8; 32]]) -> String {
+    let mut text = hex(&Sha256::digest(of.concat()));
+    text.truncate(DIGITS);
     text
 }
 
@@ -103,6 +127,60 @@ impl Folder {
         Ok(())
     }
 
+    /// Alone in the folder until the value is dropped, among those who ask.
+    fn lock(&self) -> Result<File, StoreError> {
+        let open = || {
+            self.make()?;
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(false);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let file = options.open(self.0.join(LOCK))?;
+            file.lock()?;
+            Ok(file)
+        };
+        open().map_err(|cause: IoError| self.denied(&cause))
+    }
+
+    /// The preparation of a token, if it is there, this owner's, and still good.
+    fn find(&self, token: &Token, by: &Owner, now: u64) -> Result<Option<Name>, StoreError> {
+        let by = owner(by);
+        let mut names = self.names()?.into_iter();
+        Ok(names.find(|name| name.token == *token && name.owner == by && name.expires > now))
+    }
+
+    /// Where it is said since when a preparation is in doubt.
+    fn doubt(&self, name: &Name) -> PathBuf {
+        self.0.join(format!("{}.{DOUBT}", name.text()))
+    }
+
+    /// Since when it is in doubt, if it is; what cannot be read is as good as none.
+    fn doubted_since(&self, name: &Name) -> Option<u64> {
+        fs::read_to_string(self.doubt(name)).ok()?.parse().ok()
+    }
+
+    /// Says since when a preparation is in doubt, or that it is not. After a crash it may be one that was not in doubt, and is looked for anew.
+    fn say_doubt(&self, name: &Name, since: Option<u64>) -> Result<(), StoreError> {
+        let file = self.doubt(name);
+        let said = match since {
+            Some(since) => fs::write(file, since.to_string()),
+            None => removed(&file).map(drop),
+        };
+        said.map_err(|e| self.denied(&e))
+    }
+
+    /// The bytes of a file.
+    fn read(&self, path: &Path) -> Result<Vec<u8>, StoreError> {
+        let size = fs::metadata(path).map_err(|e| self.denied(&e))?.len();
+        if size > MOST {
+            return Err(StoreError::TooLarge {
+                bytes: size,
+                most: MOST,
+            });
+        }
+        fs::read(path).map_err(|e| self.denied(&e))
+    }
+
     /// The names of all files.
     fn files(&self) -> Result<Vec<String>, StoreError> {
         let entries = match fs::read_dir(&self.0) {
@@ -123,6 +201,13 @@ impl Folder {
         Ok(files.iter().filter_map(|file| Name::parse(file)).collect())
     }
 
+    /// Those of a peer and a model that are still good.
+    fn of_group(&self, group: &str, now: u64) -> Result<Vec<Name>, StoreError> {
+        let mut names = self.names()?;
+        names.retain(|name| name.group == group && name.expires > now);
+        Ok(names)
+    }
+
     fn write(&self, draft: &Path, bytes: &[u8]) -> Result<(), IoError> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -134,28 +219,49 @@ impl Folder {
     }
 }
 
+/// Removes a file; whether it was there.
+fn removed(path: &Path) -> Result<bool, IoError> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(false),
+        Err(cause) => Err(cause),
+    }
+}
+
 impl Store for Folder {
-    fn put(&self, lot: &Lot<'_>) -> Result<(), StoreError> {
+    fn put(&self, lot: &Lot<'_>, room: Option<Room>) -> Result<(), StoreError> {
         lot.check()?;
         if self.names()?.iter().any(|name| name.token == lot.token) {
             return Err(StoreError::Exists);
         }
-        let name = Name::of(lot).text();
-        let draft = self.0.join(format!("{name}.{DRAFT}"));
+        let name = Name::of(lot);
+        let draft = self.0.join(format!("{}.{DRAFT}", name.text()));
         let written = self.make().and_then(|()| self.write(&draft, lot.sealed));
-        let written = written.and_then(|()| fs::rename(&draft, self.0.join(name)));
-        if let Err(cause) = written {
+        let written = written.map_err(|cause| self.denied(&cause));
+        let put = written.and_then(|()| {
+            let locked = match room {
+                None => None,
+                Some(Room { most, now }) => {
+                    let locked = self.lock()?;
+                    if self.of_group(&name.group, now)?.len() as u64 >= most {
+                        return Err(StoreError::Full { most });
+                    }
+                    Some(locked)
+                }
+            };
+            let put = fs::rename(&draft, self.0.join(name.text()));
+            drop(locked);
+            put.map_err(|cause| self.denied(&cause))
+        });
+        if put.is_err() {
             let _ = fs::remove_file(&draft);
-            return Err(self.denied(&cause));
         }
+        put?;
         self.sync()
     }
 
     fn take(&self, token: &Token, by: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let by = owner(by);
-        let names = self.names()?.into_iter();
-        let mut wanted = names.filter(|name| name.token == *token && name.owner == by);
-        let Some(name) = wanted.find(|name| name.expires > now) else {
+        let Some(name) = self.find(token, by, now)? else {
             return Ok(None);
         };
         let taken = self.0.join(format!("{}.{TAKEN}", name.text()));
@@ -166,16 +272,57 @@ impl Store for Folder {
             Err(cause) => return Err(self.denied(&cause)),
         }
         self.sync()?;
-        let size = fs::metadata(&taken).map_err(|e| self.denied(&e))?.len();
-        if size > MOST {
-            return Err(StoreError::TooLarge {
-                bytes: size,
-                most: MOST,
-            });
-        }
-        let bytes = fs::read(&taken).map_err(|e| self.denied(&e))?;
+        let bytes = self.read(&taken)?;
         fs::remove_file(&taken).map_err(|e| self.denied(&e))?;
+        self.say_doubt(&name, None)?;
         Ok(Some(bytes))
+    }
+
+    fn look(&self, token: &Token, by: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(name) = self.find(token, by, now)? else {
+            return Ok(None);
+        };
+        let path = self.0.join(name.text());
+        match self.read(&path) {
+            // Another process has taken it meanwhile.
+            Err(_) if !path.exists() => Ok(None),
+            bytes => bytes.map(Some),
+        }
+    }
+
+    fn count(&self, peer: &ClientKey, model: &Digest, now: u64) -> Result<u64, StoreError> {
+        Ok(self.of_group(&group(peer, model), now)?.len() as u64)
+    }
+
+    fn settle(&self, said: &Said<'_>, now: u64) -> Result<Doubts, StoreError> {
+        let mut doubts = Doubts::default();
+        let names = self.of_group(&group(&said.peer, &said.model), now)?;
+        if names.is_empty() {
+            return Ok(doubts);
+        }
+        let locked = self.lock()?;
+        for name in names {
+            if said.tokens.contains(&name.token) {
+                self.say_doubt(&name, None)?;
+            } else if said.all {
+                let since = self.doubted_since(&name);
+                let became = doubted(since, now);
+                doubts.count(became, now);
+                if became.is_none() {
+                    let gone = removed(&self.0.join(name.text()));
+                    gone.map_err(|e| self.denied(&e))?;
+                }
+                if became != since {
+                    self.say_doubt(&name, became)?;
+                }
+            }
+        }
+        drop(locked);
+        match doubts.deleted {
+            0 => {}
+            _ => self.sync()?,
+        }
+        Ok(doubts)
     }
 
     fn tokens(&self, of: &Owner, now: u64) -> Result<Vec<Token>, StoreError> {
@@ -194,11 +341,8 @@ impl Store for Folder {
             if name.is_none_or(|name| name.expires > now) {
                 continue;
             }
-            match fs::remove_file(self.0.join(&file)) {
-                Ok(()) => purged += u64::from(!file.contains('.')),
-                Err(cause) if cause.kind() == ErrorKind::NotFound => {}
-                Err(cause) => return Err(self.denied(&cause)),
-            }
+            let gone = removed(&self.0.join(&file)).map_err(|e| self.denied(&e))?;
+            purged += u64::from(gone && !file.contains('.'));
         }
         Ok(purged)
     }
@@ -255,9 +399,10 @@ mod tests {
         let [one, other] = [(); 2].map(|()| Folder::at(path.clone()));
         assert!(one.tokens(&OWNER, 0).expect("none").is_empty());
         assert!(!path.exists());
-        one.put(&lot(1, 200, b"first")).expect("it is put");
-        other.put(&lot(2, 100, b"second")).expect("it is put");
-        assert_eq!(one.put(&lot(2, 100, b"again")), Err(StoreError::Exists));
+        one.put(&lot(1, 200, b"first"), None).expect("it is put");
+        other.put(&lot(2, 100, b"second"), None).expect("it is put");
+        let again = one.put(&lot(2, 100, b"again"), None);
+        assert_eq!(again, Err(StoreError::Exists));
         let tokens = other.tokens(&OWNER, 50).expect("both");
         assert_eq!(tokens, [2, 1].map(|n| Token([n; 16])));
         let stock = one.stock(50).expect("both");
@@ -286,12 +431,18 @@ mod tests {
     }
 
     #[test]
+    fn it_keeps_the_contract() {
+        let place = tempfile::tempdir().expect("a folder");
+        service::lot_contract(&Folder::at(place.path().join("a/b")));
+    }
+
+    #[test]
     fn of_many_at_once_one_has_it() {
         let place = tempfile::tempdir().expect("a folder");
         for number in 0..20 {
             let folder = Folder::at(place.path().to_owned());
             folder
-                .put(&lot(number, 9, &[number; 1000]))
+                .put(&lot(number, 9, &[number; 1000]), None)
                 .expect("it is put");
             let had: usize = std::thread::scope(|scope| {
                 let takers = [(); 8].map(|()| {

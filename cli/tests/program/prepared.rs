@@ -24,8 +24,13 @@ impl Places {
     }
 
     fn server(&self) -> Server {
+        self.server_with(&[])
+    }
+
+    fn server_with(&self, more: &[&str]) -> Server {
         let place = self.of("server");
-        Server::start(&["--model", "chestnet", "--preparations", &place])
+        let args = ["--model", "chestnet", "--preparations", &place];
+        Server::start(&[&args[..], more].concat())
     }
 
     fn client<'a>(&self, command: &[&'a str], more: &[&'a str]) -> Vec<String> {
@@ -82,6 +87,16 @@ fn clear() -> Vec<i64> {
         text(&file),
     ];
     raw(&json(&words)[0])
+}
+
+/// An inference that goes well, and what it says besides.
+fn noted(words: &[String]) -> (Value, String) {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let output = run(&words);
+    let notes = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{notes}");
+    let report = serde_json::from_slice(&output.stdout).expect("a report");
+    (report, notes)
 }
 
 fn number(value: &Value, path: &str) -> u64 {
@@ -150,6 +165,9 @@ fn preparations_are_sealed_and_for_their_owner_alone() {
     for party in ["server", "client"] {
         for file in std::fs::read_dir(places.of(party)).expect("a folder") {
             let file = file.expect("a file");
+            if file.file_name().to_string_lossy().starts_with('.') {
+                continue;
+            }
             let bytes = std::fs::read(file.path()).expect("it can be read");
             assert_eq!(&bytes[..8], b"BRSEALED");
             #[cfg(unix)]
@@ -218,4 +236,141 @@ fn who_is_killed_loses_a_preparation_at_most() {
         assert!(places.there("client") < before);
     }
     assert!(answered <= made && made > 0, "{answered} of {made}");
+}
+
+/// A server that keeps none any more, and one that has lost what it had: `auto` goes on without, and says so.
+#[test]
+fn without_the_servers_half_it_goes_on() {
+    let places = Places::new();
+    let server = places.server();
+    places.prepare(&server, &["--images", "2"]);
+    drop(server);
+    let expected = clear();
+    let server = places.server_with(&["--max-prepared", "0"]);
+    let (report, notes) = noted(&places.infer(&server, &["--prepared", "auto"]));
+    assert_eq!(raw(&report), expected);
+    assert!(report.get("preparation").is_none());
+    assert!(
+        notes.contains("goes on without preparations: the server keeps none now"),
+        "{notes}"
+    );
+    // They may be of use yet.
+    assert_eq!(places.there("client"), 2);
+    drop(server);
+    std::fs::remove_dir_all(places.of("server")).expect("it is there");
+    let server = places.server();
+    let (report, notes) = noted(&places.infer(&server, &["--prepared", "auto"]));
+    assert_eq!(raw(&report), expected);
+    assert!(report.get("preparation").is_none());
+    let said = "goes on without preparations: the server has none of those that were here, and they are deleted";
+    assert!(notes.contains(said), "{notes}");
+    assert_eq!(places.there("client"), 0);
+    // What the server has not is no stock.
+    places.prepare(&server, &["--images", "2"]);
+    std::fs::remove_dir_all(places.of("server")).expect("it is there");
+    let made = places.prepare(&server, &["--stock", "2"]);
+    assert_eq!(number(&made, "/images"), 2);
+    let (report, _) = noted(&places.infer(&server, &["--prepared", "only"]));
+    assert_eq!(raw(&report), expected);
+}
+
+/// Preparations of one key are none for another one, which leaves them alone.
+#[test]
+fn each_identity_has_its_own() {
+    let places = Places::new();
+    let server = places.server_with(&["--any-client"]);
+    let shown = json(&["identity", "show", "--json"]);
+    let trust = shown[0]["fingerprint"].as_str().expect("text");
+    // One machine with two keys, which knows the server.
+    let one = places.of("one");
+    let as_client = |words: Vec<String>| {
+        let mut command = blindray();
+        command.env("XDG_CONFIG_HOME", places.of("settings"));
+        let output = command
+            .args(words)
+            .args(["--trust", trust])
+            .output()
+            .expect("it runs");
+        let notes = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{notes}");
+        serde_json::from_slice::<Value>(&output.stdout).expect("a report")
+    };
+    let made = run(&["identity", "new", "--out", &one]);
+    assert!(made.status.success(), "{made:?}");
+    let address = server.connect();
+    let prepare = [
+        "prepare",
+        "--json",
+        "--connect",
+        &address,
+        "--images",
+        "2",
+        "--identity",
+        &one,
+    ];
+    as_client(places.client(&prepare, &[]));
+    let expected = clear();
+    let report = as_client(places.infer(&server, &[]));
+    assert_eq!(raw(&report), expected);
+    assert!(report.get("preparation").is_none());
+    assert_eq!(
+        ["server", "client"].map(|party| places.there(party)),
+        [2, 2]
+    );
+    let only = ["--prepared", "only", "--identity", &one];
+    let report = as_client(places.infer(&server, &only));
+    assert_eq!(raw(&report), expected);
+    assert_eq!(number(&report, "/prepared_left"), 1);
+}
+
+/// The first file is damaged: the next one is used, and somebody hears of it.
+#[test]
+fn a_damaged_file_is_passed_over() {
+    let places = Places::new();
+    let server = places.server();
+    places.prepare(&server, &["--images", "2"]);
+    let folder = std::fs::read_dir(places.of("client")).expect("a folder");
+    let files = folder.map(|file| file.expect("a file").path());
+    let when = |path: &std::path::PathBuf| {
+        let name = path
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
+        let (rest, expires) = name.rsplit_once('-').expect("parts");
+        (expires.parse::<u64>().expect("a time"), rest.to_owned())
+    };
+    let first = files.min_by_key(when).expect("two");
+    let mut bytes = std::fs::read(&first).expect("it can be read");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&first, bytes).expect("it can be written");
+    let (report, notes) = noted(&places.infer(&server, &[]));
+    assert_eq!(raw(&report), clear());
+    assert!(report.get("preparation").is_some(), "{notes}");
+    let name = first.file_name().expect("a name").to_string_lossy();
+    let said = format!(
+        "the preparation {} does not open, and is left where it is: it was changed",
+        name.split('-').next().expect("its token")
+    );
+    assert!(notes.contains(&said), "{notes}");
+    assert!(first.exists());
+}
+
+/// What is wrong with this machine's own disk is not said of the server.
+#[test]
+fn a_disk_of_this_machine_is_named() {
+    let places = Places::new();
+    let server = places.server();
+    std::fs::write(places.of("client"), "a file").expect("it can be written");
+    let address = server.connect();
+    let said =
+        "the folder of this machine's preparations (--preparations): the store is not available: ";
+    let prepare = places.client(&["prepare", "--connect", &address], &[]);
+    for words in [prepare, places.infer(&server, &["--prepared", "only"])] {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let output = run(&words);
+        fails(&output, 1, said);
+        fails(&output, 1, &places.of("client"));
+    }
 }

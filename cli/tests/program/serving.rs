@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nets::Model;
 use serde_json::Value;
 use service::{Client, Request};
-use testkit::Database;
+use testkit::{Database, MiddleBox};
 
 use crate::support::{
     Server, as_client, assets, blindray, fails, run, settings, signal, text, xray,
@@ -439,6 +439,35 @@ fn a_database_that_goes_and_comes_back() {
     let notes = first.stop().1;
     assert!(notes.contains("the store is available again"), "{notes}");
     assert!(!notes.contains("panicked"), "{notes}");
+}
+
+/// A server whose database takes connections and does not answer says so, lets no client wait for long, and serves again with it.
+#[test]
+fn a_database_that_hangs() {
+    let Some(database) = Database::start() else {
+        return;
+    };
+    let address = SocketAddr::from(([127, 0, 0, 1], database.port()));
+    let way = MiddleBox::balancer(&[address]);
+    let url = format!("postgres://blindray@{}/postgres", way.address());
+    let args = ["--model", "chestnet", "--status", "127.0.0.1:0"];
+    let server = Server::start(&[&args[..], &["--store", &url]].concat());
+    served(&infer(&server, &[]));
+    way.hold(true);
+    let begin = Instant::now();
+    let why = "the server cannot look up quotas now; come again later";
+    fails(&infer(&server, &[]), 1, why);
+    let took = begin.elapsed();
+    assert!(took < Duration::from_secs(40), "the client waits {took:?}");
+    let why = wait_for(status(&server), "/readyz", 503);
+    assert!(why.contains("did not answer in time"), "{why}");
+    assert_eq!(get(status(&server), "/livez").0, 200);
+    way.hold(false);
+    wait_for(status(&server), "/readyz", 200);
+    served(&infer(&server, &[]));
+    let (code, notes) = server.stop();
+    assert_eq!(code, Some(0), "{notes}");
+    assert!(notes.contains("the store is available again"), "{notes}");
 }
 
 /// A key in the environment of a server is not shown by its help.

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use channel::Digest;
+
 use super::{Audit, AuditEvent};
 use crate::store::{
-    Charge, ClientKey, Lot, Owner, Quota, Stock, Store, StoreError, Token, Usage, Verdict,
+    Charge, ClientKey, Doubts, Lot, Owner, Quota, Room, Said, Stock, Store, StoreError, Token,
+    Usage, Verdict,
 };
 
 /// A store that records in an audit log which preparations are put aside and which are used.
 ///
 /// **Functionality.** That of the store within, with an [`AuditEvent::Prepared`] after each [`Store::put`] and an
 /// [`AuditEvent::Used`] after each [`Store::take`] that finds something, before it is returned. What cannot be recorded is not
-/// returned: it is lost, and never used. So no log of a party has a token twice under `used`, and each that was used stands there.
+/// kept, and not returned: it is lost, and never used. So no log of a party has a token twice under `used`, and each that was used stands there.
 #[derive(Debug)]
 pub struct AuditedStore {
     store: Arc<dyn Store>,
@@ -39,14 +42,19 @@ impl AuditedStore {
 }
 
 impl Store for AuditedStore {
-    fn put(&self, lot: &Lot<'_>) -> Result<(), StoreError> {
-        self.store.put(lot)?;
-        self.record(&AuditEvent::Prepared {
+    fn put(&self, lot: &Lot<'_>, room: Option<Room>) -> Result<(), StoreError> {
+        self.store.put(lot, room)?;
+        let recorded = self.record(&AuditEvent::Prepared {
             peer: &lot.owner.peer.0,
             model: &lot.owner.model,
             token: lot.token,
             expires: lot.expires,
-        })
+        });
+        if recorded.is_err() {
+            // Nobody would know of it, and it would take the room of another one.
+            let _ = self.store.take(&lot.token, &lot.owner, (self.clock)());
+        }
+        recorded
     }
 
     fn take(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
@@ -61,8 +69,20 @@ impl Store for AuditedStore {
         Ok(taken)
     }
 
+    fn look(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.look(token, owner, now)
+    }
+
     fn tokens(&self, owner: &Owner, now: u64) -> Result<Vec<Token>, StoreError> {
         self.store.tokens(owner, now)
+    }
+
+    fn count(&self, peer: &ClientKey, model: &Digest, now: u64) -> Result<u64, StoreError> {
+        self.store.count(peer, model, now)
+    }
+
+    fn settle(&self, said: &Said<'_>, now: u64) -> Result<Doubts, StoreError> {
+        self.store.settle(said, now)
     }
 
     fn purge(&self, now: u64) -> Result<u64, StoreError> {

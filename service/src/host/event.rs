@@ -59,6 +59,8 @@ pub enum Event<'a> {
         /// What the matter is.
         error: &'a StoreError,
     },
+    /// The store answers and can be written again, after it had failed.
+    StoreBack,
 }
 
 /// A client in its session.

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Barrier;
 
 use super::{
-    Charge, ClientKey, Lot, Owner, Quota, QuotaKind, Refusal, Store, StoreError, Token, Usage,
-    Verdict,
+    Charge, ClientKey, DOUBT, Doubts, Lot, Owner, Quota, QuotaKind, Refusal, Room, Said, Store,
+    StoreError, Token, Usage, Verdict,
 };
 
 /// Some time.
@@ -39,13 +39,25 @@ fn content(number: u64, length: usize) -> Vec<u8> {
 }
 
 fn put(store: &dyn Store, number: u64, owner: Owner, expires: u64, sealed: &[u8]) {
+    let put = put_into(store, number, owner, expires, sealed, None);
+    put.expect("it can be put aside");
+}
+
+fn put_into(
+    store: &dyn Store,
+    number: u64,
+    owner: Owner,
+    expires: u64,
+    sealed: &[u8],
+    room: Option<Room>,
+) -> Result<(), StoreError> {
     let lot = Lot {
         token: token(number),
         owner,
         expires,
         sealed,
     };
-    store.put(&lot).expect("it can be put aside");
+    store.put(&lot, room)
 }
 
 fn take(store: &dyn Store, number: u64, owner: &Owner, now: u64) -> Option<Vec<u8>> {
@@ -60,13 +72,26 @@ fn take(store: &dyn Store, number: u64, owner: &Owner, now: u64) -> Option<Vec<u
 /// If it does not.
 #[doc(hidden)]
 pub fn store_contract(store: &dyn Store) {
+    lot_contract(store);
+    quotas_hold(store);
+    many_charge_at_once(store);
+}
+
+/// The same of a store that keeps no accounts.
+///
+/// # Panics
+/// As [`store_contract`].
+#[doc(hidden)]
+pub fn lot_contract(store: &dyn Store) {
     lots_are_single(store);
     lots_are_bound(store);
     lots_expire(store);
     sizes(store);
+    looking_takes_nothing(store);
     many_take_at_once(store);
-    quotas_hold(store);
-    many_charge_at_once(store);
+    room_is_for_a_client_and_a_model(store);
+    many_put_at_once(store);
+    what_is_lost_goes_after_a_while(store);
     assert_eq!(store.stock(NOW), Ok(crate::Stock::default()));
 }
 
@@ -79,7 +104,7 @@ fn lots_are_single(store: &dyn Store) {
         expires: NOW + 99,
         sealed: b"another",
     };
-    assert_eq!(store.put(&again), Err(StoreError::Exists));
+    assert_eq!(store.put(&again, None), Err(StoreError::Exists));
     assert_eq!(store.tokens(&MINE, NOW), Ok(vec![token(1)]));
     let stock = store.stock(NOW).expect("a store that works");
     assert_eq!((stock.lots, stock.bytes), (1, 1000));
@@ -169,6 +194,137 @@ fn many_take_at_once(store: &dyn Store) {
     });
     assert_eq!(taken.len() as u64, LOTS, "each once");
     assert_eq!(taken.iter().collect::<BTreeSet<_>>().len() as u64, LOTS);
+}
+
+fn looking_takes_nothing(store: &dyn Store) {
+    let sealed = content(1, (1 << 20) + 5);
+    put(store, 1, MINE, NOW + 10, &sealed);
+    let look = |number, owner: Owner, now| {
+        let seen = store.look(&token(number), &owner, now);
+        seen.expect("a store that works")
+    };
+    for _ in 0..2 {
+        assert!(look(1, MINE, NOW).as_ref() == Some(&sealed));
+    }
+    assert_eq!(look(1, owner(1, 2, 0), NOW), None);
+    assert_eq!(look(1, MINE, NOW + 10), None);
+    assert_eq!(look(2, MINE, NOW), None);
+    assert!(take(store, 1, &MINE, NOW) == Some(sealed));
+    assert_eq!(look(1, MINE, NOW), None);
+}
+
+fn room_is_for_a_client_and_a_model(store: &dyn Store) {
+    let at = |now| Some(Room { most: 2, now });
+    let fill =
+        |number, owner, now| put_into(store, number, owner, NOW + 10 * number, b"sealed", at(now));
+    let full = Err(StoreError::Full { most: 2 });
+    let count = |now| store.count(&MINE.peer, &MINE.model, now);
+    assert_eq!(fill(1, MINE, NOW), Ok(()));
+    assert_eq!(fill(2, owner(1, 2, 9), NOW), Ok(()));
+    // Of any plan, and nothing of it is left.
+    for plan in [3, 9, 10] {
+        assert_eq!(fill(3, owner(1, 2, plan), NOW), full);
+        assert_eq!(take(store, 3, &owner(1, 2, plan), NOW), None);
+    }
+    assert_eq!(fill(1, MINE, NOW), Err(StoreError::Exists));
+    assert_eq!(fill(4, owner(2, 2, 3), NOW), Ok(()));
+    assert_eq!(fill(5, owner(1, 3, 3), NOW), Ok(()));
+    assert_eq!([NOW, NOW + 10, NOW + 20].map(count), [2, 1, 0].map(Ok));
+    // What has expired takes no room, whether it was deleted or not.
+    assert_eq!(fill(6, MINE, NOW + 10), Ok(()));
+    assert_eq!(fill(7, MINE, NOW + 10), full);
+    // What is taken leaves room.
+    assert!(take(store, 2, &owner(1, 2, 9), NOW + 10).is_some());
+    assert_eq!(fill(7, MINE, NOW + 10), Ok(()));
+    let none = Some(Room { most: 0, now: NOW });
+    let nothing = put_into(store, 8, owner(7, 7, 7), NOW + 10, b"", none);
+    assert_eq!(nothing, Err(StoreError::Full { most: 0 }));
+    store.purge(NOW + 1000).expect("a store that works");
+}
+
+fn many_put_at_once(store: &dyn Store) {
+    const MOST: u64 = 5;
+    let room = Some(Room {
+        most: MOST,
+        now: NOW,
+    });
+    let barrier = Barrier::new(4);
+    let put: usize = std::thread::scope(|scope| {
+        let threads = [0_u64, 1, 2, 3].map(|thread| {
+            let barrier = &barrier;
+            scope.spawn(move || {
+                barrier.wait();
+                let numbers = (0..4).map(|number| 4 * thread + number);
+                let put = numbers.map(|number| {
+                    let plan = number.to_le_bytes()[0];
+                    put_into(store, number, owner(1, 2, plan), NOW + 10, b"sealed", room)
+                });
+                put.filter(Result::is_ok).count()
+            })
+        });
+        let counts = threads
+            .into_iter()
+            .map(|thread| thread.join().expect("no panic"));
+        counts.sum()
+    });
+    assert_eq!(put as u64, MOST);
+    assert_eq!(store.count(&MINE.peer, &MINE.model, NOW), Ok(MOST));
+    assert_eq!(store.purge(NOW + 10), Ok(MOST));
+}
+
+fn what_is_lost_goes_after_a_while(store: &dyn Store) {
+    let say = |numbers: &[u64], all, now| {
+        let tokens = numbers.iter().copied().map(token).collect();
+        let said = Said {
+            peer: MINE.peer,
+            model: MINE.model,
+            tokens: &tokens,
+            all,
+        };
+        store.settle(&said, now).expect("a store that works")
+    };
+    let doubts = |deleted, left, wait| Doubts {
+        deleted,
+        left,
+        wait,
+    };
+    let count = || store.count(&MINE.peer, &MINE.model, NOW);
+    let others = [owner(9, 2, 3), owner(1, 9, 3)];
+    for number in 1..=3 {
+        put(store, number, MINE, NOW + 10_000, b"sealed");
+    }
+    put(store, 4, owner(1, 2, 9), NOW + 10_000, b"of another plan");
+    put(store, 5, others[0], NOW + 10_000, b"of another client");
+    put(store, 6, others[1], NOW + 10_000, b"of another model");
+    put(store, 7, MINE, NOW + 1, b"gone before");
+    // Who does not say that it is all says nothing of the rest.
+    assert_eq!(say(&[1], false, NOW + 5), doubts(0, 0, 0));
+    assert_eq!(say(&[1, 2], true, NOW + 10), doubts(0, 2, DOUBT));
+    assert_eq!(say(&[1, 2], true, NOW + 20), doubts(0, 2, DOUBT - 10));
+    assert_eq!(count(), Ok(5));
+    // One turns up again, another is missed later.
+    assert_eq!(say(&[3], false, NOW + 30), doubts(0, 0, 0));
+    assert_eq!(say(&[1], true, NOW + 40), doubts(0, 3, DOUBT));
+    let last = NOW + 10 + DOUBT;
+    assert_eq!(say(&[1], true, last - 1), doubts(0, 3, 31));
+    assert_eq!(say(&[1], true, last), doubts(1, 2, 30));
+    assert_eq!(take(store, 4, &owner(1, 2, 9), NOW), None);
+    // A clock that was set back begins anew, and one that nobody missed stays.
+    let back = NOW + 2;
+    assert_eq!(say(&[1, 2], true, back), doubts(0, 1, DOUBT));
+    assert_eq!(say(&[2], true, back + DOUBT), doubts(1, 1, DOUBT));
+    assert_eq!(say(&[], true, back + 2 * DOUBT), doubts(1, 1, DOUBT));
+    assert_eq!(store.tokens(&MINE, NOW + 1), Ok(vec![token(2)]));
+    // What was in doubt can be taken.
+    assert!(take(store, 2, &MINE, NOW).is_some());
+    for (number, other) in (5..).zip(others) {
+        assert!(take(store, number, &other, NOW).is_some());
+    }
+    // And put anew, it is not.
+    put(store, 2, MINE, NOW + 10_000, b"sealed");
+    assert_eq!(say(&[], true, NOW + 4 * DOUBT), doubts(0, 1, DOUBT));
+    assert!(take(store, 2, &MINE, NOW).is_some());
+    store.purge(NOW + 1).expect("a store that works");
 }
 
 fn quotas_hold(store: &dyn Store) {

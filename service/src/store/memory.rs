@@ -4,8 +4,11 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use channel::Digest;
+
 use super::{
-    Account, Charge, ClientKey, Lot, Owner, Quota, Stock, Store, StoreError, Token, Usage, Verdict,
+    Account, Charge, ClientKey, Doubts, Lot, Owner, Quota, Room, Said, Stock, Store, StoreError,
+    Token, Usage, Verdict, doubted,
 };
 
 /// A store in memory: for tests, and for servers that may forget. It is durable for as long as its process lives.
@@ -21,6 +24,8 @@ struct State {
 struct Kept {
     owner: Owner,
     expires: u64,
+    /// Since when it is in doubt, if it is.
+    doubt: Option<u64>,
     sealed: Vec<u8>,
 }
 
@@ -45,20 +50,70 @@ impl MemoryStore {
     }
 }
 
+impl State {
+    /// Those of a peer and a model that are still good.
+    fn of(&self, peer: &ClientKey, model: &Digest, now: u64) -> u64 {
+        let good = |kept: &&Kept| kept.is_of(peer, model) && kept.expires > now;
+        self.lots.values().filter(good).count() as u64
+    }
+}
+
+impl Kept {
+    fn is_of(&self, peer: &ClientKey, model: &Digest) -> bool {
+        self.owner.peer == *peer && self.owner.model == *model
+    }
+}
+
 impl Store for MemoryStore {
-    fn put(&self, lot: &Lot<'_>) -> Result<(), StoreError> {
+    fn put(&self, lot: &Lot<'_>, room: Option<Room>) -> Result<(), StoreError> {
         lot.check()?;
-        match self.lock().lots.entry(lot.token) {
-            Entry::Occupied(_) => Err(StoreError::Exists),
-            Entry::Vacant(free) => {
-                free.insert(Kept {
-                    owner: lot.owner,
-                    expires: lot.expires,
-                    sealed: lot.sealed.to_vec(),
-                });
-                Ok(())
-            }
+        let mut state = self.lock();
+        if state.lots.contains_key(&lot.token) {
+            return Err(StoreError::Exists);
         }
+        let Owner { peer, model, .. } = &lot.owner;
+        if let Some(Room { most, now }) = room
+            && state.of(peer, model, now) >= most
+        {
+            return Err(StoreError::Full { most });
+        }
+        let kept = Kept {
+            owner: lot.owner,
+            expires: lot.expires,
+            doubt: None,
+            sealed: lot.sealed.to_vec(),
+        };
+        state.lots.insert(lot.token, kept);
+        Ok(())
+    }
+
+    fn look(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let state = self.lock();
+        let kept = state.lots.get(token);
+        let kept = kept.filter(|kept| kept.owner == *owner && kept.expires > now);
+        Ok(kept.map(|kept| kept.sealed.clone()))
+    }
+
+    fn count(&self, peer: &ClientKey, model: &Digest, now: u64) -> Result<u64, StoreError> {
+        Ok(self.lock().of(peer, model, now))
+    }
+
+    fn settle(&self, said: &Said<'_>, now: u64) -> Result<Doubts, StoreError> {
+        let mut doubts = Doubts::default();
+        self.lock().lots.retain(|token, kept| {
+            if !kept.is_of(&said.peer, &said.model) || kept.expires <= now {
+                return true;
+            }
+            if said.tokens.contains(token) {
+                kept.doubt = None;
+            } else if said.all {
+                kept.doubt = doubted(kept.doubt, now);
+                doubts.count(kept.doubt, now);
+                return kept.doubt.is_some();
+            }
+            true
+        });
+        Ok(doubts)
     }
 
     fn take(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {

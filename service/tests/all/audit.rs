@@ -643,8 +643,8 @@ fn preparations_are_recorded() {
             expires,
             sealed: b"sealed",
         };
-        audited.put(&lot).expect("put");
-        assert_eq!(audited.put(&lot), Err(StoreError::Exists));
+        audited.put(&lot, None).expect("put");
+        assert_eq!(audited.put(&lot, None), Err(StoreError::Exists));
     }
     let token = Token([3; 16]);
     let taken = audited.take(&token, &owner, NOON).expect("it answers");
@@ -700,7 +700,7 @@ fn a_preparation_that_cannot_be_recorded_is_lost() {
             sealed,
         },
     );
-    store.put(&lot).expect("put");
+    store.put(&lot, None).expect("put");
     let audited = AuditedStore::new(Arc::clone(&store) as _, audit, || NOON);
     let taken = audited.take(&token, &owner, NOON);
     assert!(

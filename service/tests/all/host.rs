@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use channel::{Config, Error as ChannelError, Listener, PeerIdentity, memory_pair};
+use channel::{Config, Digest, Error as ChannelError, Listener, PeerIdentity, memory_pair};
 use service::{
-    Allowance, Charge, Client, ClientKey, Error, Event, Findings, Host, HostOptions, Lot,
-    MemoryStore, NotReady, Owner, Quota, Request, Server, ServerOptions, Stock, Store, StoreError,
-    Token, Usage, Verdict,
+    Allowance, Charge, Client, ClientKey, Doubts, Error, Event, Findings, Host, HostOptions, Line,
+    Lot, MemoryStore, NotReady, Owner, Quota, Request, Room, Said, Server, ServerOptions, Stock,
+    Store, StoreError, Token, Usage, Verdict,
 };
 
 use crate::common::{CLIENT_SEED, MODEL, clear, model_of, picture};
@@ -175,8 +175,17 @@ impl Away {
 }
 
 impl Store for Away {
-    fn put(&self, lot: &Lot<'_>) -> Result<(), StoreError> {
-        self.with_room()?.put(lot)
+    fn put(&self, lot: &Lot<'_>, room: Option<Room>) -> Result<(), StoreError> {
+        self.with_room()?.put(lot, room)
+    }
+    fn look(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.there()?.look(token, owner, now)
+    }
+    fn count(&self, peer: &ClientKey, model: &Digest, now: u64) -> Result<u64, StoreError> {
+        self.there()?.count(peer, model, now)
+    }
+    fn settle(&self, said: &Said<'_>, now: u64) -> Result<Doubts, StoreError> {
+        self.with_room()?.settle(said, now)
     }
     fn take(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
         self.there()?.take(token, owner, now)
@@ -225,6 +234,65 @@ fn without_its_store_a_host_serves_nobody() {
     assert_eq!(host.tend(), Ok(()));
     assert_eq!(host.ready(), Ok(()));
     assert!(ask(&host, &images(1)).is_ok());
+}
+
+/// A client that does nothing but measure its line uses its bytes as well, and no session.
+#[test]
+fn to_measure_the_line_is_charged() {
+    const ALLOWED: u64 = 3 << 20;
+    let store = Arc::new(MemoryStore::new());
+    let host = host(HostOptions {
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        allowance: Arc::new(|_| Allowance {
+            quota: Quota {
+                bytes: Some(ALLOWED),
+                sessions_per_hour: Some(1),
+                ..Quota::default()
+            },
+            ..Allowance::default()
+        }),
+        ..HostOptions::new(seeds())
+    });
+    let measure = || {
+        let host = &host;
+        let (at_server, at_client) = memory_pair(1 << 16);
+        thread::scope(|scope| {
+            let serving = scope.spawn(move || host.session(&at_server));
+            let line = Line::measure(&at_client, &Request::default());
+            drop(at_client);
+            (serving.join().expect("no panic"), line)
+        })
+    };
+    let usage = || {
+        let usage = store.usage(&ClientKey([0; 32]), 0);
+        usage.expect("it is in memory")
+    };
+    // A line in memory is quick: it is measured by more than is allowed.
+    let (served, line) = measure();
+    for error in [
+        served.map(drop).expect_err("too much"),
+        line.map(drop).expect_err("too much"),
+    ] {
+        let told = error.to_string();
+        let (begins, ends) = (
+            format!(
+                "the server refused: to measure the line takes bytes of the quota, which is {ALLOWED}, and "
+            ),
+            " are used; ask the operator for more",
+        );
+        assert!(told.starts_with(&begins) && told.ends_with(ends), "{told}");
+    }
+    let used = usage();
+    assert!((1 << 20..=ALLOWED).contains(&used.bytes), "{used:?}");
+    assert_eq!((used.images, used.sessions), (0, 0));
+    // What is left is for a session.
+    ask(&host, &images(1)).expect("within the quota");
+    let after = usage();
+    assert_eq!((after.images, after.sessions), (1, 1));
+    assert!(after.bytes > used.bytes);
+    let metrics = host.metrics();
+    assert!(metrics.contains("blindray_refusals_total{reason=\"bytes\"} 1"));
+    assert!(metrics.contains("blindray_sessions_total{outcome=\"measured\"} 0"));
 }
 
 #[test]

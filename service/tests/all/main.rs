@@ -10,4 +10,5 @@ mod measuring;
 mod prepared;
 mod refusals;
 mod sessions;
+mod tokens;
 mod vanishing;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use channel::{Connection, Error as Cause};
+use channel::{Connection, Error as Cause, Memory};
 use service::{Client, Error, Line, Request};
 
 use crate::common::{CLIENT_SEED, MODEL, SERVER, SERVER_SEED, line};
@@ -13,8 +13,13 @@ const CONTROL: u32 = 3;
 fn with<T: Send>(
     client: impl FnOnce(Connection) -> T + Send,
 ) -> (Result<service::Served, Error>, T) {
+    // A client that does not listen before it has said all is not to wait for itself.
+    let memory = Memory {
+        capacity: 1 << 16,
+        ..line(Duration::from_secs(60))
+    };
     testkit::run_over(
-        line(Duration::from_secs(60)).pair(),
+        memory.pair(),
         |connection| SERVER.serve(&connection, SERVER_SEED, &mut |_| {}),
         client,
     )
@@ -64,8 +69,9 @@ fn says(words: &[&str]) -> (Result<service::Served, Error>, Result<(), Cause>) {
 
 #[test]
 fn a_client_measures_no_more_than_it_may() {
-    let often = vec![r#"{"measure":{"up":0,"down":0}}"#; 80];
-    let much = vec![r#"{"measure":{"up":0,"down":16777216}}"#; 5];
+    let go = r#"{"go":true}"#;
+    let often = [r#"{"measure":{"up":0,"down":0}}"#, go].repeat(80);
+    let much = [r#"{"measure":{"up":0,"down":16777216}}"#, go].repeat(5);
     for (words, expected) in [
         (
             vec![r#"{"measure":{"up":16777217,"down":0}}"#],
@@ -82,6 +88,13 @@ fn a_client_measures_no_more_than_it_may() {
             "malformed request",
         ),
         (vec![r#"{"measure":{"up":1}}"#], "malformed request"),
+        (
+            vec![
+                r#"{"measure":{"up":0,"down":1}}"#,
+                r#"{"measure":{"up":0,"down":1}}"#,
+            ],
+            "malformed measurement",
+        ),
         (
             vec![r#"{"measure":{"up":1,"down":1,"x":1}}"#],
             "malformed request",

@@ -5,34 +5,36 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use channel::{Connection, Memory, ONLINE, Relay, Way};
+use channel::{Connection, Digest, Memory, ONLINE, Relay, Way};
 use nets::{Crops, Model};
 use service::{
-    Asked, Charge, Client, ClientKey, Error, Findings, Lot, Meeting, MemoryStore, Mode, Owner,
-    Prepared, Quota, Request, Served, Server, ServerOptions, Shelf, Store, StoreError, Token,
-    Usage, Verdict,
+    Asked, Charge, Client, ClientKey, Doubts, Error, Findings, Lot, Meeting, MemoryStore, Mode,
+    Owner, Prepared, Quota, Request, Room, Said, Served, Server, ServerOptions, Shelf, Store,
+    StoreError, Token, Usage, Verdict,
 };
 use testkit::run_over;
 
 use crate::common::{Counter, clear, encrypted, line, model, picture, server};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A lot: its token, its owner, when it expires, and its bytes.
-type Put = (Token, Owner, u64, Vec<u8>);
+pub(crate) type Put = (Token, Owner, u64, Vec<u8>);
 
 /// A store that can be made to fail, remembers what was put, and counts what was given out.
 #[derive(Debug, Default)]
-struct Watched {
-    inner: MemoryStore,
-    put: Mutex<Vec<Put>>,
+pub(crate) struct Watched {
+    pub(crate) inner: MemoryStore,
+    pub(crate) put: Mutex<Vec<Put>>,
     taken: Mutex<BTreeMap<[u8; 16], usize>>,
     /// Calls that succeed before all fail; `usize::MAX` for never.
     good: AtomicUsize,
+    /// The one that cannot be put, counted from 1, for want of space; 0 for none.
+    pub(crate) full_at: AtomicUsize,
 }
 
 impl Watched {
-    fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         let watched = Self::default();
         watched.good.store(usize::MAX, Ordering::Relaxed);
         Arc::new(watched)
@@ -51,19 +53,20 @@ impl Watched {
     }
 
     /// Lots that are there.
-    fn lots(&self) -> u64 {
+    pub(crate) fn lots(&self) -> u64 {
         self.inner.stock(0).expect("it is in memory").lots
     }
 
     /// Puts all back that ever was there, as a thief of disks would.
-    fn restore(&self) {
+    pub(crate) fn restore(&self) {
         for (token, owner, expires, sealed) in self.put.lock().expect("no panic").iter() {
-            let _ = self.inner.put(&Lot {
+            let lot = Lot {
                 token: *token,
                 owner: *owner,
                 expires: *expires,
                 sealed,
-            });
+            };
+            let _ = self.inner.put(&lot, None);
         }
     }
 
@@ -74,9 +77,17 @@ impl Watched {
 }
 
 impl Store for Watched {
-    fn put(&self, lot: &Lot<'_>) -> Result<(), StoreError> {
+    fn put(&self, lot: &Lot<'_>, room: Option<Room>) -> Result<(), StoreError> {
         self.call()?;
-        self.inner.put(lot)?;
+        let full_at = self.full_at.load(Ordering::Relaxed);
+        if full_at > 0 {
+            self.full_at.store(full_at - 1, Ordering::Relaxed);
+        }
+        if full_at == 1 {
+            let what = "no space left on device".to_owned();
+            return Err(StoreError::Unavailable { what });
+        }
+        self.inner.put(lot, room)?;
         let kept = (lot.token, lot.owner, lot.expires, lot.sealed.to_vec());
         self.put.lock().expect("no panic").push(kept);
         Ok(())
@@ -94,6 +105,21 @@ impl Store for Watched {
                 .or_default() += 1;
         }
         Ok(taken)
+    }
+
+    fn look(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.call()?;
+        self.inner.look(token, owner, now)
+    }
+
+    fn count(&self, peer: &ClientKey, model: &Digest, now: u64) -> Result<u64, StoreError> {
+        self.call()?;
+        self.inner.count(peer, model, now)
+    }
+
+    fn settle(&self, said: &Said<'_>, now: u64) -> Result<Doubts, StoreError> {
+        self.call()?;
+        self.inner.settle(said, now)
     }
 
     fn tokens(&self, owner: &Owner, now: u64) -> Result<Vec<Token>, StoreError> {
@@ -125,7 +151,7 @@ impl Store for Watched {
     }
 }
 
-fn shelf(store: &Arc<Watched>, key: u8) -> Shelf {
+pub(crate) fn shelf(store: &Arc<Watched>, key: u8) -> Shelf {
     let store = Arc::clone(store) as Arc<dyn Store>;
     Shelf::with_clock(store, sealed::Key::new([key; 32]), now)
 }
@@ -138,17 +164,20 @@ fn now() -> u64 {
 }
 
 /// Both parties with their stores.
-struct Pair {
-    model: Model,
-    server: Server,
-    stores: [Arc<Watched>; 2],
-    client: Shelf,
+pub(crate) struct Pair {
+    pub(crate) model: Model,
+    pub(crate) server: Server,
+    pub(crate) stores: [Arc<Watched>; 2],
+    pub(crate) client: Shelf,
     seeds: AtomicU64,
 }
 
 impl Pair {
     fn new(model: Model) -> Self {
-        let stores = [(); 2].map(|()| Watched::new());
+        Self::with(model, [(); 2].map(|()| Watched::new()))
+    }
+
+    pub(crate) fn with(model: Model, stores: [Arc<Watched>; 2]) -> Self {
         Self {
             server: server(&model).with_shelf(shelf(&stores[0], 1)),
             client: shelf(&stores[1], 2),
@@ -159,14 +188,14 @@ impl Pair {
     }
 
     /// A fresh seed, as every session has.
-    fn seed(&self) -> [u8; 32] {
+    pub(crate) fn seed(&self) -> [u8; 32] {
         let number = self.seeds.fetch_add(1, Ordering::Relaxed);
         let mut seed = [9; 32];
         seed[..8].copy_from_slice(&number.to_le_bytes());
         seed
     }
 
-    fn prepare_over(
+    pub(crate) fn prepare_over(
         &self,
         ends: (Connection, Connection),
         request: &Request,
@@ -182,12 +211,12 @@ impl Pair {
         )
     }
 
-    fn prepare(&self, images: u32) -> (Served, Prepared) {
+    pub(crate) fn prepare(&self, images: u32) -> (Served, Prepared) {
         let (served, prepared) = self.prepare_over(line(PATIENCE).pair(), &asked(images));
         (served.expect("it serves"), prepared.expect("it prepares"))
     }
 
-    fn infer_over(
+    pub(crate) fn infer_over(
         &self,
         ends: (Connection, Connection),
         request: &Request,
@@ -207,28 +236,31 @@ impl Pair {
         )
     }
 
-    fn infer(&self, images: u32) -> (Result<Served, Error>, Result<Vec<Findings>, Error>) {
+    pub(crate) fn infer(
+        &self,
+        images: u32,
+    ) -> (Result<Served, Error>, Result<Vec<Findings>, Error>) {
         self.infer_over(line(PATIENCE).pair(), &asked(images))
     }
 
-    fn lots(&self) -> [u64; 2] {
+    pub(crate) fn lots(&self) -> [u64; 2] {
         [0, 1].map(|party| self.stores[party].lots())
     }
 
     /// No preparation was given out twice at either party.
-    fn check(&self) {
+    pub(crate) fn check(&self) {
         assert!(self.stores.iter().all(|store| store.most_taken() <= 1));
     }
 }
 
-fn asked(images: u32) -> Request {
+pub(crate) fn asked(images: u32) -> Request {
     Request {
         images,
         ..Request::default()
     }
 }
 
-fn small() -> Pair {
+pub(crate) fn small() -> Pair {
     Pair::new(encrypted(&model(Crops::Centre)))
 }
 
@@ -365,7 +397,7 @@ fn without_a_shelf_nothing_is_prepared() {
     assert!(served.is_err() && matches!(found, Err(Error::NotPrepared { .. })));
 }
 
-const GONE: &str = "the server refused: it has no such preparation for this client, model and plan: it was used before, has expired, or was never made";
+pub(crate) const GONE: &str = "the server refused: it has no such preparation for this client, model and plan: it was used before, has expired, or was never made";
 
 /// What the server has lost or does not keep is found out before anything is asked of it, and the same meeting goes on without.
 #[test]
@@ -410,13 +442,13 @@ fn what_the_server_has_not_is_no_reason_to_fail() {
     );
     go(&pair, &pair.client, Ok(Some(1)));
     assert_eq!(pair.lots(), [0, 0]);
-    // Another key: one is lost at the client, and the run is an ordinary one.
+    // Another key: nothing is lost, and the run is an ordinary one.
     pair.prepare(2);
     let other = shelf(&pair.stores[1], 3);
     let told =
         "a preparation does not open: it was sealed with another key, or for another purpose";
     go(&pair, &other, Err(told));
-    assert_eq!(pair.lots(), [2, 1]);
+    assert_eq!(pair.lots(), [2, 2]);
     // Nobody can write there.
     pair.stores[1].good.store(1, Ordering::Relaxed);
     go(
@@ -428,7 +460,7 @@ fn what_the_server_has_not_is_no_reason_to_fail() {
     // The server keeps none now: what the client has is left.
     pair.server = server(&pair.model);
     go(&pair, &pair.client, Ok(None));
-    assert_eq!(pair.lots(), [2, 1]);
+    assert_eq!(pair.lots(), [2, 2]);
 }
 
 /// A client that puts back what it has used is refused.

@@ -6,7 +6,8 @@ use super::Fault;
 use crate::unusable;
 
 /// One step for each version, from 1. A step that was released is never changed; what is to be another way is a further step.
-const STEPS: [&str; 1] = ["\
+const STEPS: [&str; 2] = [
+    "\
 CREATE TABLE blindray_lots (
     token bytea PRIMARY KEY,
     peer bytea NOT NULL,
@@ -29,7 +30,12 @@ CREATE TABLE blindray_accounts (
     client bytea PRIMARY KEY,
     account bytea NOT NULL
 );
-"];
+",
+    "\
+-- Since when the client is missing it, if it is.
+ALTER TABLE blindray_lots ADD COLUMN doubt bigint;
+",
+];
 
 /// Names the lock under which one process at a time does this.
 const LOCK: i64 = 0x0062_6c69_6e64_7261;

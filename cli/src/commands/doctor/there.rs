@@ -190,6 +190,7 @@ fn how_known(server: &str, args: &DoctorArgs) -> &'static str {
 fn unmeasured(server: &str, error: &Error, guard: Option<&ClientGuard>) -> Check {
     let advice = match error {
         Error::Incompatible(_) => "both ends need the same release of this program",
+        Error::Refused { .. } => "its provider decides what this client may use",
         Error::PeerMisbehaved { .. } => "its provider's log says more; it may be another release",
         _ => "try again; if it stays, ask its provider what its log says",
     };

@@ -223,6 +223,7 @@ impl Log {
             },
             Event::Audit { error } => error!(%error, "{error}"),
             Event::Store { error } => error!(%error, "{error}"),
+            Event::StoreBack => info!("the store is available again"),
             // What a later version tells as well.
             other => debug!("{other:?}"),
         }
