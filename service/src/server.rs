@@ -305,9 +305,9 @@ impl Server {
         let granted = control.present(&self.json, &self.offer, &stock, |wish| {
             let plans = self.plans_for(wish)?;
             if wish.work != Work::Infer {
-                self.check_stock(wish, plans, || place(wish.mode), &mut broken)?;
+                self.check_stock(wish, || place(wish.mode), &mut broken)?;
             }
-            admit(&self.asked(wish, plans))?;
+            admit(&self.asked(wish, plans)?)?;
             Ok(plans)
         });
         let (wish, plans) = granted.map_err(|refused| broken.unwrap_or(refused))?;
@@ -439,7 +439,7 @@ impl Server {
     }
 
     /// What a client asks for.
-    fn asked(&self, wish: Wish, plans: &Plans) -> Asked {
+    fn asked(&self, wish: Wish, plans: &Plans) -> Result<Asked, String> {
         let (runs, ahead) = (self.runs(wish.images), plans.get(true));
         let online = || ahead.cost().bytes().saturating_mul(runs);
         let (images, prepared, bytes) = match wish.work {
@@ -449,25 +449,25 @@ impl Server {
                 (wish.images, 0, bytes)
             }
             Work::Prepare => {
-                let bytes = traffic::before_bytes(ahead, runs, self.extension);
+                let draws = plans.draws(&self.weights)?;
+                let bytes = traffic::stock_bytes(ahead, draws, runs, self.extension);
                 (0, runs, bytes)
             }
             Work::Stocked => (wish.images, 0, online()),
         };
-        Asked {
+        Ok(Asked {
             images,
             prepared,
             mode: wish.mode,
             ahead: wish.ahead,
             bytes,
-        }
+        })
     }
 
     /// Why a client gets no preparations, or no images from them.
     fn check_stock(
         &self,
         wish: Wish,
-        plans: &Plans,
         place: impl FnOnce() -> Place,
         broken: &mut Option<Error>,
     ) -> Result<(), String> {
@@ -487,6 +487,6 @@ impl Server {
                 "it keeps {most} preparations of a model for a client: there are {there}, and {runs} are asked for"
             ));
         }
-        plans.draws(&self.weights).map(drop)
+        Ok(())
     }
 }
