@@ -10,10 +10,7 @@ use crate::hash::{TccrHash, Tweak};
 use crate::kernel::bits::low;
 use crate::kernel::planes::low_planes;
 use crate::kernel::secret::make_room;
-use crate::stock::{
-    Draw, End, Form, Messages, Stock, begin, keys_form, planes_draw, put_keys, put_planes,
-    put_words, stock_len,
-};
+use crate::stock::{Draw, Form, Messages, Stock, keys_form, planes_draw};
 use crate::{Block, Error, RcotReceiver, RcotSender};
 
 /// Correlations drawn and hashed at a time. LOCAL.
@@ -178,38 +175,6 @@ impl OtSender {
     #[must_use]
     pub fn is_spent(&self) -> bool {
         self.source.is_spent()
-    }
-
-    /// Makes the random OTs of these draws, and appends them to `out` as the bytes of a [`Stock`], [`stock_len`](crate::stock_len) of
-    /// them.
-    ///
-    /// **Cost.** One correlation per OT, no traffic besides the refills.
-    ///
-    /// # Errors
-    /// The pool failed.
-    pub fn fill(&mut self, draws: &[Draw], out: &mut Zeroizing<Vec<u8>>) -> Result<(), Error> {
-        reserve_exact(out, draws, End::Sender);
-        begin(draws, out);
-        for &Draw { n, form } in draws {
-            match form {
-                Form::Planes(width) => {
-                    let messages = self.rot_bits(n, width as usize)?;
-                    messages.iter().for_each(|planes| put_planes(planes, out));
-                }
-                Form::Words(bits) => {
-                    let messages = self.words(n, bits)?;
-                    messages
-                        .iter()
-                        .for_each(|words| put_words(words, bits, out));
-                }
-                Form::Keys => {
-                    let keys = Zeroizing::new(self.rot(n)?);
-                    put_keys(keys.iter().map(|pair| pair[0]), out);
-                    put_keys(keys.iter().map(|pair| pair[1]), out);
-                }
-            }
-        }
-        Ok(())
     }
 
     /// `n` random OTs, their messages as bit planes.
@@ -408,35 +373,6 @@ impl OtReceiver {
         self.source.is_spent()
     }
 
-    /// Makes the random OTs of these draws, and appends them to `out` as the bytes of a [`Stock`]; see [`OtSender::fill`].
-    ///
-    /// # Errors
-    /// The pool failed.
-    pub fn fill(&mut self, draws: &[Draw], out: &mut Zeroizing<Vec<u8>>) -> Result<(), Error> {
-        reserve_exact(out, draws, End::Receiver);
-        begin(draws, out);
-        for &Draw { n, form } in draws {
-            match form {
-                Form::Planes(width) => {
-                    let (choices, planes) = self.rot_bits(n, width as usize)?;
-                    put_planes(&[choices], out);
-                    put_planes(&planes, out);
-                }
-                Form::Words(bits) => {
-                    let (choices, words) = self.words(n, bits)?;
-                    put_planes(&[choices], out);
-                    put_words(&words, bits, out);
-                }
-                Form::Keys => {
-                    let (choices, keys) = self.blocks(n)?;
-                    put_planes(&[choices], out);
-                    put_keys(keys.iter().copied(), out);
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// `n` random OTs, their messages as bit planes.
     pub(crate) fn planes(
         &mut self,
@@ -550,16 +486,6 @@ impl ReceiverPool {
             sink(start, &keys.0[..len]);
         }
         Ok(choices)
-    }
-}
-
-/// Makes room for a stock, so that no bytes are left behind where the vector grows.
-fn reserve_exact(out: &mut Zeroizing<Vec<u8>>, draws: &[Draw], end: End) {
-    let more = usize::try_from(stock_len(draws, end)).expect("a stock fits into memory");
-    if out.capacity() - out.len() < more {
-        let mut larger = Zeroizing::new(Vec::with_capacity(out.len() + more));
-        larger.extend_from_slice(out);
-        *out = larger;
     }
 }
 

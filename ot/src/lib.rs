@@ -8,6 +8,7 @@ mod cost;
 mod endpoint;
 mod error;
 mod extension;
+mod fill;
 pub mod hash;
 pub mod ideal;
 mod kernel;
@@ -31,6 +32,7 @@ pub use cost::{chosen_cost, cot_rows_cost, cot_words_batch_cost, cot_words_cost,
 pub use endpoint::{OtReceiver, OtSender};
 pub use error::Error;
 pub use extension::{EXTENSIONS, Extension, SoftSpoken, default_extension};
+pub use fill::fill_cost;
 pub use pool::{RcotReceiver, RcotSender};
 pub use price::CotPrice;
 pub use rows::{ReceiveRows, SUPER_TILE, SendRows};
@@ -50,4 +52,5 @@ pub const AGREEMENT: &[(&str, u64)] = &[
     ("ot computational security", 128),
     ("ot super-tile", SUPER_TILE as u64),
     ("ot hash epoch", 1 << hash::EPOCH_BITS),
+    ("ot stock batch", fill::BATCH as u64),
 ];

@@ -1,16 +1,23 @@
 //! Random OTs that were made before they are needed, cut to the bits that their forms keep.
 //!
-//! Layout of a stock: the number of draws in eight bytes; each draw in six, a byte for its form, one for its width, its number of
-//! OTs in four; then what each draw gives: the receiver's choices, one bit each, and the messages, the sender's messages 0 before
-//! its messages 1. All of it little-endian.
+//! The sender's messages 1 come from a seed, and so do the receiver's choices. Either end keeps one message of each OT in full: the sender
+//! message 0, the receiver the one that it chose. That takes a flight each way when the stock is made, as in \[Bea95\]: the receiver says where
+//! its choices are not those that the random OTs gave, and the sender its messages 1, each masked by its key. A seed for messages 0 as well
+//! would spare the sender as many bytes as it would have to say.
+//!
+//! Layout of a stock: a byte for the end; the number of draws in eight; each draw in six, a byte for its form, one for its width, its
+//! number of OTs in four; the seed in sixteen; the message of each OT that is kept, draw by draw. All of it little-endian.
+//!
+//! [Bea95]: crate#papers
 
 use core::fmt;
 use core::ops::Range;
 use std::sync::Arc;
 
-use ring_arith::{BitVec, Bits, pack, packed_len, unpack};
+use ring_arith::{BitVec, Bits, packed_len, unpack};
 use zeroize::Zeroizing;
 
+use crate::prg::Prg;
 use crate::{Block, Error};
 
 /// What a draw keeps of each key.
@@ -46,26 +53,31 @@ pub enum End {
     Receiver,
 }
 
+impl End {
+    const fn encode(self) -> [u8; END] {
+        match self {
+            Self::Sender => [0],
+            Self::Receiver => [1],
+        }
+    }
+}
+
 /// The sender's two messages of each OT; the receiver's only one is the first.
 pub(crate) type Messages<T> = [Zeroizing<Vec<T>>; 2];
 
-/// Bytes of the number of draws, and of each draw.
+/// Bytes of the end, of the number of draws, of each draw, and of the seed.
+const END: usize = 1;
 const COUNT: usize = 8;
 const DRAW: usize = 6;
+const SEED: usize = 16;
 
 impl Draw {
-    fn message_bytes(self) -> usize {
+    /// The bytes of one message of each OT.
+    pub(crate) fn message_bytes(self) -> usize {
         match self.form {
             Form::Planes(width) => width as usize * BitVec::byte_len(self.n),
             Form::Words(bits) => packed_len(self.n, bits),
             Form::Keys => 16 * self.n,
-        }
-    }
-
-    fn bytes(self, end: End) -> usize {
-        match end {
-            End::Sender => 2 * self.message_bytes(),
-            End::Receiver => BitVec::byte_len(self.n) + self.message_bytes(),
         }
     }
 
@@ -111,11 +123,11 @@ impl fmt::Display for Draw {
     }
 }
 
-/// The bytes that a stock of these draws takes.
+/// The bytes that a stock of these draws takes at either end.
 #[must_use]
-pub fn stock_len(draws: &[Draw], end: End) -> u64 {
-    let content = draws.iter().map(|draw| draw.bytes(end) as u64);
-    (COUNT + DRAW * draws.len()) as u64 + content.sum::<u64>()
+pub fn stock_len(draws: &[Draw]) -> u64 {
+    let content = draws.iter().map(|draw| draw.message_bytes() as u64);
+    (END + COUNT + DRAW * draws.len() + SEED) as u64 + content.sum::<u64>()
 }
 
 /// Random OTs that were made before, for one use, in the order in which they will be drawn.
@@ -124,6 +136,8 @@ pub fn stock_len(draws: &[Draw], end: End) -> u64 {
 /// for must be the one that is stored. The bytes are erased on drop, with the last stock that is a part of them.
 pub struct Stock {
     end: End,
+    /// What the seed gives, from the next draw on.
+    seeded: Box<Prg>,
     bytes: Arc<Zeroizing<Vec<u8>>>,
     /// Draws that are to come, and their content.
     draws: Range<usize>,
@@ -142,6 +156,7 @@ impl Stock {
         end: End,
     ) -> Result<Self, Error> {
         let of = bytes.get(part.clone()).ok_or(Error::BadStock)?;
+        let of = of.strip_prefix(&end.encode()).ok_or(Error::BadStock)?;
         let (count, rest) = of.split_first_chunk::<COUNT>().ok_or(Error::BadStock)?;
         let count = usize::try_from(u64::from_le_bytes(*count)).map_err(|_| Error::BadStock)?;
         let (draws, _) = rest.as_chunks::<DRAW>();
@@ -149,20 +164,37 @@ impl Stock {
         let mut needed = 0_u64;
         for draw in draws {
             let draw = Draw::decode(*draw).ok_or(Error::BadStock)?;
-            needed = needed.saturating_add(draw.bytes(end) as u64);
+            needed = needed.saturating_add(draw.message_bytes() as u64);
         }
-        let begin = part.start + COUNT;
+        let begin = part.start + END + COUNT;
         let middle = begin + DRAW * count;
-        if (part.end - middle) as u64 != needed {
+        let (seed, content) = bytes[middle..part.end]
+            .split_first_chunk::<SEED>()
+            .ok_or(Error::BadStock)?;
+        if content.len() as u64 != needed {
             return Err(Error::BadStock);
         }
         Ok(Self {
             end,
+            seeded: Box::new(Prg::new(Block::from_le_bytes(*seed))),
             bytes: Arc::clone(bytes),
             draws: begin..middle,
-            content: middle..part.end,
+            content: middle + SEED..part.end,
             taken: 0,
         })
+    }
+
+    /// A stock of no draws.
+    #[must_use]
+    pub fn empty(end: End) -> Self {
+        Self {
+            end,
+            seeded: Box::new(Prg::new(0)),
+            bytes: Arc::default(),
+            draws: 0..0,
+            content: 0..0,
+            taken: 0,
+        }
     }
 
     /// OTs taken so far.
@@ -175,8 +207,8 @@ impl Stock {
         self.draws.is_empty()
     }
 
-    /// What is stored for the draw that is asked for.
-    fn take(&mut self, asked: Draw) -> Result<&[u8], Error> {
+    /// What is stored for the draw that is asked for: the choices, and the messages, of which the receiver has the first alone.
+    fn take(&mut self, asked: Draw) -> Result<(BitVec, Messages<u8>), Error> {
         let next = self.bytes[self.draws.clone()].first_chunk::<DRAW>();
         let stored = next.and_then(|draw| Draw::decode(*draw));
         if stored != Some(asked) {
@@ -184,23 +216,17 @@ impl Stock {
         }
         let start = self.content.start;
         self.draws.start += DRAW;
-        self.content.start += asked.bytes(self.end);
+        self.content.start += asked.message_bytes();
         self.taken += asked.n as u64;
-        Ok(&self.bytes[start..self.content.start])
-    }
-
-    /// The choices and the messages: two for the sender, the second of which is empty for the receiver.
-    fn split(&mut self, asked: Draw) -> Result<(BitVec, [&[u8]; 2]), Error> {
-        let (n, end, len) = (asked.n, self.end, asked.message_bytes());
-        let bytes = self.take(asked)?;
-        Ok(match end {
+        let kept = Zeroizing::new(self.bytes[start..self.content.start].to_vec());
+        Ok(match self.end {
             End::Sender => {
-                let (first, second) = bytes.split_at(len);
-                (BitVec::default(), [first, second])
+                let other = seeded_message(&mut self.seeded, asked);
+                (BitVec::default(), [kept, other])
             }
             End::Receiver => {
-                let (choices, message) = bytes.split_at(bytes.len() - len);
-                (BitVec::from_bytes(n, choices), [message, &[]])
+                let choices = seeded_choices(&mut self.seeded, asked.n);
+                (choices, [kept, Zeroizing::default()])
             }
         })
     }
@@ -212,14 +238,14 @@ impl Stock {
         width: usize,
     ) -> Result<(BitVec, [Vec<BitVec>; 2]), Error> {
         let draw = planes_draw(n, width);
-        let (choices, messages) = self.split(draw)?;
+        let (choices, messages) = self.take(draw)?;
         let bytes = BitVec::byte_len(n);
-        let planes = messages.map(|message| match (message.is_empty(), bytes) {
-            (false, _) => {
+        let planes = messages.map(|message| match n {
+            0 => vec![BitVec::default(); width],
+            _ => {
                 let planes = message.chunks(bytes);
                 planes.map(|plane| BitVec::from_bytes(n, plane)).collect()
             }
-            (true, _) => vec![BitVec::zeros(n); width],
         });
         Ok((choices, planes))
     }
@@ -227,11 +253,11 @@ impl Stock {
     /// Choices, and messages as words.
     pub(crate) fn words(&mut self, n: usize, bits: Bits) -> Result<(BitVec, Messages<u64>), Error> {
         let form = Form::Words(bits);
-        let (choices, messages) = self.split(Draw { n, form })?;
+        let (choices, messages) = self.take(Draw { n, form })?;
         let words = messages.map(|message| {
             let len = if message.is_empty() { 0 } else { n };
             let mut words = Zeroizing::new(vec![0; len]);
-            unpack(message, bits, &mut words);
+            unpack(&message, bits, &mut words);
             words
         });
         Ok((choices, words))
@@ -250,7 +276,7 @@ impl Stock {
                 .map(|words| Zeroizing::new(words.iter().map(|&word| Block::from(word)).collect()));
             return Ok((choices, wide));
         }
-        let (choices, messages) = self.split(Draw { n, form })?;
+        let (choices, messages) = self.take(Draw { n, form })?;
         let keys = messages.map(|message| {
             let (keys, _) = message.as_chunks::<16>();
             Zeroizing::new(keys.iter().map(|key| Block::from_le_bytes(*key)).collect())
@@ -284,30 +310,23 @@ pub(crate) fn keys_form(width: usize) -> Form {
 }
 
 /// Appends what a stock has before its content.
-pub(crate) fn begin(draws: &[Draw], out: &mut Vec<u8>) {
+pub(crate) fn begin(end: End, draws: &[Draw], seed: Block, out: &mut Vec<u8>) {
+    out.extend(end.encode());
     out.extend_from_slice(&(draws.len() as u64).to_le_bytes());
     draws.iter().for_each(|draw| out.extend(draw.encode()));
+    out.extend_from_slice(&seed.to_le_bytes());
 }
 
-/// Appends bit planes, or one plane.
-pub(crate) fn put_planes(planes: &[BitVec], out: &mut Vec<u8>) {
-    for plane in planes {
-        let end = out.len() + BitVec::byte_len(plane.len());
-        let words = plane.words().iter();
-        words.for_each(|word| out.extend_from_slice(&word.to_le_bytes()));
-        out.truncate(end);
-    }
+/// The messages 1 of a draw, which a sender's seed gives, packed as in a stock.
+pub(crate) fn seeded_message(prg: &mut Prg, draw: Draw) -> Zeroizing<Vec<u8>> {
+    let mut message = Zeroizing::new(vec![0; draw.message_bytes()]);
+    prg.fill(&mut message);
+    message
 }
 
-/// Appends words of so many bits.
-pub(crate) fn put_words(words: &[u64], bits: Bits, out: &mut Vec<u8>) {
-    let at = out.len();
-    out.resize(at + packed_len(words.len(), bits), 0);
-    pack(words, bits, &mut out[at..]);
-}
-
-/// Appends whole keys.
-pub(crate) fn put_keys(keys: impl IntoIterator<Item = Block>, out: &mut Vec<u8>) {
-    keys.into_iter()
-        .for_each(|key| out.extend_from_slice(&key.to_le_bytes()));
+/// The choices that a receiver's seed gives.
+pub(crate) fn seeded_choices(prg: &mut Prg, n: usize) -> BitVec {
+    let mut choices = Zeroizing::new(vec![0; BitVec::byte_len(n)]);
+    prg.fill(&mut choices);
+    BitVec::from_bytes(n, &choices)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use channel::{Channel, Connection, Cost, ONLINE, Role};
 use common::{Pool, Rows, bits, run, words};
-use ot::{Block, Draw, End, Error, Form, OtReceiver, OtSender, Stock, stock_len};
+use ot::{Block, Draw, End, Error, Form, OtReceiver, OtSender, Stock, fill_cost, stock_len};
 use proptest::prelude::*;
 use ring_arith::{BitVec, Bits};
 use zeroize::Zeroizing;
@@ -197,10 +197,22 @@ fn filled(pool: Pool, draws: &[Draw]) -> [Zeroizing<Vec<u8>>; 2] {
     let mut stocks = [(); 2].map(|()| Zeroizing::default());
     let [at_sender, at_receiver] = &mut stocks;
     let (sender, receiver) = run(
-        |connection| live(pool, &connection).fill(draws, at_sender),
-        |connection| live_receiver(pool, &connection).fill(draws, at_receiver),
+        |connection| {
+            let mut ot = live(pool, &connection);
+            let mut chan = connection.open(ONLINE).expect("the stream opens");
+            let filled = ot.fill(&mut chan, draws, 5, at_sender);
+            filled.map(|()| chan.measured().with_cots(ot.drawn(), 0))
+        },
+        |connection| {
+            let mut ot = live_receiver(pool, &connection);
+            let mut chan = connection.open(ONLINE).expect("the stream opens");
+            let filled = ot.fill(&mut chan, draws, 6, at_receiver);
+            filled.map(|()| chan.measured().with_cots(ot.drawn(), 0))
+        },
     );
-    assert!(sender.is_ok() && receiver.is_ok());
+    let expected = fill_cost(draws, Role::Server);
+    assert_eq!(sender.expect("it is filled"), expected);
+    assert_eq!(receiver.expect("it is filled"), expected);
     stocks
 }
 
@@ -227,23 +239,44 @@ fn stocked(stocks: &[Zeroizing<Vec<u8>>; 2], uses: &[Use]) -> (Ended<OtSender>, 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Both parties have from a stock what they would have had from the pool that it was made of, down to the last bit, and have
-    /// said as much.
+    /// Runs from a stock say as much as those from a pool, and take all of it; both parties have what the forms promise.
     #[test]
-    fn a_stock_gives_what_the_pool_would_have_given(uses in uses(), k in 0..4_u32) {
+    fn a_stock_is_as_good_as_a_pool(uses in uses(), k in 0..4_u32) {
         let pool = if k == 0 { Pool::SoftSpoken(2) } else { Pool::Ideal };
         let (sender, receiver) = both(|c| live(pool, c), |c| live_receiver(pool, c), &uses);
         let draws = draws(&uses);
         prop_assert_eq!(sender.ot.drawn(), draws.iter().map(|draw| draw.n as u64).sum::<u64>());
         let stocks = filled(pool, &draws);
-        for (stock, end) in stocks.iter().zip([End::Sender, End::Receiver]) {
-            prop_assert_eq!(stock.len() as u64, stock_len(&draws, end));
+        for stock in &stocks {
+            prop_assert_eq!(stock.len() as u64, stock_len(&draws));
         }
         let (from_stock, other) = stocked(&stocks, &uses);
         prop_assert!(from_stock.ot.is_spent() && other.ot.is_spent());
-        prop_assert_eq!(from_stock.found?, sender.found?);
-        prop_assert_eq!(other.found?, receiver.found?);
+        prop_assert!(from_stock.found.is_ok() && other.found.is_ok());
         prop_assert_eq!((from_stock.cost, other.cost), (sender.cost, receiver.cost));
+        each_draw_is_an_ot(&draws, &stocks);
+    }
+
+    /// What the seeds give is the same whatever the pool gives; what is kept in full is the pool's.
+    #[test]
+    fn messages_1_and_choices_are_those_of_the_seeds(n in 1..3000_usize, width in 1..=64_u32) {
+        let form = Form::Planes(width);
+        let draws = [Draw { n, form }];
+        let of = |pool: Pool| {
+            let [at_sender, at_receiver] = filled(pool, &draws);
+            let stock = opened(&at_sender, End::Sender).expect("it is one");
+            let [zero, one] = OtSender::stocked(stock, Role::Server)
+                .rot_bits(n, width as usize)
+                .expect("it is stored");
+            let stock = opened(&at_receiver, End::Receiver).expect("it is one");
+            let (choices, _) = OtReceiver::stocked(stock, Role::Server)
+                .rot_bits(n, width as usize)
+                .expect("it is stored");
+            (zero, one, choices)
+        };
+        let [ideal, real] = [Pool::Ideal, Pool::SoftSpoken(3)].map(of);
+        prop_assert_eq!((ideal.1, ideal.2), (real.1, real.2));
+        prop_assert!(n < 128 || ideal.0 != real.0);
     }
 
     /// Whatever bytes there are: they are no stock, or one whose draws are those that are asked for.
@@ -261,7 +294,8 @@ proptest! {
             let mut changed = stock.to_vec();
             let at = at.index(changed.len());
             changed[at] ^= change;
-            let content = at >= 8 + 6 * draws.len();
+            // The seed and what follows it.
+            let content = at >= 9 + 6 * draws.len();
             match opened(&changed, end) {
                 Ok(_) if content => {}
                 // The bytes of as many OTs in another form.
@@ -270,12 +304,80 @@ proptest! {
                         End::Sender => OtSender::stocked(stock, Role::Server).rot_bits(9, 3).is_ok(),
                         End::Receiver => OtReceiver::stocked(stock, Role::Server).rot_bits(9, 3).is_ok(),
                     };
-                    prop_assert!(!asked(stock) || at >= 8 + 6);
+                    prop_assert!(!asked(stock) || at >= 9 + 6);
                 }
                 Err(error) => prop_assert!(!content && matches!(error, Error::BadStock)),
             }
         }
     }
+}
+
+/// What the receiver has of each draw is the message of its choice.
+fn each_draw_is_an_ot(draws: &[Draw], stocks: &[Zeroizing<Vec<u8>>; 2]) {
+    let [at_sender, at_receiver] = stocks;
+    let stock = opened(at_sender, End::Sender).expect("it is one");
+    let mut sender = OtSender::stocked(stock, Role::Server);
+    let stock = opened(at_receiver, End::Receiver).expect("it is one");
+    let mut receiver = OtReceiver::stocked(stock, Role::Server);
+    let mut ones = 0;
+    for &Draw { n, form } in draws {
+        let choices = match form {
+            Form::Planes(width) => {
+                let width = width as usize;
+                let [zero, one] = sender.rot_bits(n, width).expect("it is stored");
+                let (choices, own) = receiver.rot_bits(n, width).expect("it is stored");
+                for ((zero, one), own) in zero.iter().zip(&one).zip(&own) {
+                    assert_eq!(zero.xor(&zero.xor(one).and(&choices)), *own);
+                    assert!(n < 128 || zero != one);
+                }
+                choices
+            }
+            Form::Words(bits) => {
+                let x = words(8, n);
+                let pending = sender.begin_cot_words([(n, bits)]).expect("it is stored");
+                let (r, message) = pending.offer(&[(&x, bits)]);
+                let pending = receiver
+                    .random_cot_words(&[(n, bits)])
+                    .expect("it is stored");
+                let choices = pending.choices().next().expect("one part").clone();
+                let y = pending.finish(&message);
+                for (i, choice) in choices.iter().enumerate() {
+                    let expected = r[0][i].wrapping_add(x[i] * u64::from(choice));
+                    assert_eq!(y[0][i], bits.reduce(expected));
+                }
+                choices
+            }
+            Form::Keys => {
+                let pairs = sender.rot(n).expect("it is stored");
+                let (choices, keys) = receiver.rot(n).expect("it is stored");
+                for ((pair, key), choice) in pairs.iter().zip(&keys).zip(choices.iter()) {
+                    assert_eq!(pair[usize::from(choice)], *key);
+                    assert_ne!(pair[0], pair[1]);
+                }
+                choices
+            }
+        };
+        ones += choices.iter().filter(|&choice| choice).count();
+    }
+    let n: usize = draws.iter().map(|draw| draw.n).sum();
+    assert!(
+        n < 1000 || ones.abs_diff(n / 2) < 4 * n.isqrt(),
+        "{ones} of {n}"
+    );
+}
+
+/// What is more than a batch is made in several, of which each is said before the next is drawn.
+#[test]
+fn large_stocks_are_made_in_batches() {
+    let draw = |n, form| Draw { n, form };
+    let wide = draw(700_001, Form::Planes(100));
+    // Alone more than a batch is meant to have.
+    let large = draw(1_200_000, Form::Keys);
+    let narrow = draw(300_000, Form::Words(Bits::of(33)));
+    let draws = [wide, wide, narrow, large, narrow];
+    let stocks = filled(Pool::SoftSpoken(2), &draws);
+    assert_eq!(fill_cost(&draws, Role::Server).flights(), 8);
+    each_draw_is_an_ot(&draws, &stocks);
 }
 
 #[test]
@@ -341,6 +443,6 @@ fn debug_prints_no_secret() {
     let stock = opened(&at_sender, End::Sender).expect("it is one");
     assert_eq!(
         format!("{stock:?}"),
-        "Stock { end: Sender, draws: 1, bytes: 12, .. }"
+        "Stock { end: Sender, draws: 1, bytes: 6, .. }"
     );
 }

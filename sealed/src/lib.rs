@@ -6,4 +6,4 @@ mod object;
 
 pub use error::Error;
 pub use key::Key;
-pub use object::{MAX_CONTENT, OVERHEAD, is_sealed, open, seal};
+pub use object::{MAX_CONTENT, OVERHEAD, is_sealed, open, open_in_place, seal, seal_in_place};

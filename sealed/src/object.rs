@@ -42,28 +42,51 @@ const DERIVATION: &str = "Blindray sealed objects, version 1: commitment and key
 /// If the content is longer than [`MAX_CONTENT`].
 #[must_use]
 pub fn seal(key: &Key, purpose: &str, context: &[u8], salt: [u8; 32], plain: &[u8]) -> Vec<u8> {
-    let length = plain.len() as u64;
+    let mut content = Vec::with_capacity(plain.len() + OVERHEAD);
+    content.extend_from_slice(plain);
+    seal_in_place(key, purpose, context, salt, content)
+}
+
+/// The same for a content that is not needed any more: the object takes its memory, without a copy where that has room for [`OVERHEAD`] bytes
+/// more.
+///
+/// # Security
+/// As [`seal`]. Nothing is left of the content.
+///
+/// # Cost
+/// As [`seal`], and the content is moved once within its memory.
+///
+/// # Panics
+/// As [`seal`].
+#[must_use]
+pub fn seal_in_place(
+    key: &Key,
+    purpose: &str,
+    context: &[u8],
+    salt: [u8; 32],
+    mut content: Vec<u8>,
+) -> Vec<u8> {
+    let length = content.len() as u64;
     assert!(
         length <= MAX_CONTENT,
         "a content of {length} bytes is too long to be sealed at once"
     );
     let derived = Derived::new(key, purpose, &salt);
-    let mut sealed = Vec::with_capacity(plain.len() + OVERHEAD);
-    sealed.extend(MAGIC);
-    sealed.extend(VERSION.to_le_bytes());
-    sealed.extend(salt);
-    sealed.extend(derived.commitment);
-    sealed.extend(length.to_le_bytes());
-    let authentic = authentic(&sealed, context);
-    sealed.extend_from_slice(plain);
-    let tag = derived.key.seal_in_place_separate_tag(
-        nonce(),
-        Aad::from(authentic),
-        &mut sealed[HEADER..],
-    );
+    let mut header = Vec::with_capacity(HEADER);
+    header.extend(MAGIC);
+    header.extend(VERSION.to_le_bytes());
+    header.extend(salt);
+    header.extend(derived.commitment);
+    header.extend(length.to_le_bytes());
+    let aad = Aad::from(authentic(&header, context));
+    let tag = derived
+        .key
+        .seal_in_place_separate_tag(nonce(), aad, &mut content);
     let tag = tag.expect("the length was checked");
-    sealed.extend(tag.as_ref());
-    sealed
+    content.reserve_exact(OVERHEAD);
+    content.extend(tag.as_ref());
+    content.splice(..0, header);
+    content
 }
 
 /// Opens what [`seal`] made with the same key, purpose and context.
@@ -77,35 +100,21 @@ pub fn open(
     context: &[u8],
     sealed: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, Error> {
-    if !is_sealed(sealed) {
-        return Err(Error::NotSealed);
-    }
-    let found = sealed.len() as u64;
-    let (header, body) = sealed.split_at_checked(HEADER).ok_or(Error::Length {
-        said: OVERHEAD as u64,
-        found,
-    })?;
-    let version = u32::from_le_bytes(part(header, MAGIC.len()));
-    if version != VERSION {
-        return Err(Error::Version { found: version });
-    }
-    let said = u64::from_le_bytes(part(header, AT_LENGTH)).saturating_add(OVERHEAD as u64);
-    if said != found || said - OVERHEAD as u64 > MAX_CONTENT {
-        return Err(Error::Length { said, found });
-    }
-    let derived = Derived::new(key, purpose, &part(header, AT_SALT));
-    let commitment: [u8; COMMITMENT] = part(header, AT_COMMITMENT);
-    if !bool::from(commitment.ct_eq(&derived.commitment)) {
-        return Err(Error::WrongKey);
-    }
-    let mut plain = Zeroizing::new(body.to_vec());
-    let opened =
-        derived
-            .key
-            .open_in_place(nonce(), Aad::from(authentic(header, context)), &mut plain);
-    let length = opened.map_err(|_| Error::Changed)?.len();
-    plain.truncate(length);
-    Ok(plain)
+    let derived = Derived::of(key, purpose, sealed)?;
+    derived.open(context, sealed.to_vec())
+}
+
+/// The same where the object is not needed any more: the content takes its memory, without a copy.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_in_place(
+    key: &Key,
+    purpose: &str,
+    context: &[u8],
+    sealed: Vec<u8>,
+) -> Result<Zeroizing<Vec<u8>>, Error> {
+    Derived::of(key, purpose, &sealed)?.open(context, sealed)
 }
 
 /// Whether bytes begin as a sealed object does. Whether they are one, [`open`] says.
@@ -121,6 +130,42 @@ struct Derived {
 }
 
 impl Derived {
+    /// What a sealed object has, if it can be one of this key and purpose.
+    fn of(key: &Key, purpose: &str, sealed: &[u8]) -> Result<Self, Error> {
+        if !is_sealed(sealed) {
+            return Err(Error::NotSealed);
+        }
+        let found = sealed.len() as u64;
+        let header = sealed.get(..HEADER).ok_or(Error::Length {
+            said: OVERHEAD as u64,
+            found,
+        })?;
+        let version = u32::from_le_bytes(part(header, MAGIC.len()));
+        if version != VERSION {
+            return Err(Error::Version { found: version });
+        }
+        let said = u64::from_le_bytes(part(header, AT_LENGTH)).saturating_add(OVERHEAD as u64);
+        if said != found || said - OVERHEAD as u64 > MAX_CONTENT {
+            return Err(Error::Length { said, found });
+        }
+        let derived = Self::new(key, purpose, &part(header, AT_SALT));
+        let commitment: [u8; COMMITMENT] = part(header, AT_COMMITMENT);
+        match bool::from(commitment.ct_eq(&derived.commitment)) {
+            true => Ok(derived),
+            false => Err(Error::WrongKey),
+        }
+    }
+
+    /// The content of the object that it is of.
+    fn open(&self, context: &[u8], sealed: Vec<u8>) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let mut opened = Zeroizing::new(sealed);
+        let aad = Aad::from(authentic(&opened[..HEADER], context));
+        let content = self.key.open_within(nonce(), aad, &mut opened, HEADER..);
+        let length = content.map_err(|_| Error::Changed)?.len();
+        opened.truncate(length);
+        Ok(opened)
+    }
+
     fn new(key: &Key, purpose: &str, salt: &[u8; SALT]) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key(DERIVATION);
         hasher.update(key.bytes());

@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sealed::{Error, Key, OVERHEAD, is_sealed, open, seal};
+use sealed::{Error, Key, OVERHEAD, is_sealed, open, open_in_place, seal, seal_in_place};
 
 const PURPOSE: &str = "a test";
 
@@ -24,10 +24,32 @@ proptest! {
         prop_assert_eq!(opened.map(|opened| opened.to_vec()), Ok(plain));
     }
 
+    /// The same objects and the same contents, in the memory that there was.
+    #[test]
+    fn in_place_it_is_the_same(
+        context in vec(any::<u8>(), 0..100), salt: [u8; 32], plain in vec(any::<u8>(), 0..5000), room in 0..2 * OVERHEAD,
+    ) {
+        let expected = seal(&key(1), PURPOSE, &context, salt, &plain);
+        let mut memory = Vec::with_capacity(plain.len() + room);
+        memory.extend_from_slice(&plain);
+        let at = memory.as_ptr();
+        let sealed = seal_in_place(&key(1), PURPOSE, &context, salt, memory);
+        prop_assert_eq!(&sealed, &expected);
+        prop_assert!(room < OVERHEAD || sealed.as_ptr() == at);
+        let at = sealed.as_ptr();
+        let opened = open_in_place(&key(1), PURPOSE, &context, sealed).expect("it opens");
+        prop_assert_eq!((opened.as_ptr(), opened.to_vec()), (at, plain));
+        let mut changed = expected;
+        *changed.last_mut().expect("a tag") ^= 1;
+        let found = open_in_place(&key(1), PURPOSE, &context, changed);
+        prop_assert_eq!(found.expect_err("it was changed"), Error::Changed);
+    }
+
     #[test]
     fn bytes_of_strangers_are_refused(bytes in vec(any::<u8>(), 0..300), magic: bool) {
         let bytes = if magic { [b"BRSEALED\x01\0\0\0", bytes.as_slice()].concat() } else { bytes };
         prop_assert!(open(&key(1), PURPOSE, b"", &bytes).is_err());
+        prop_assert!(open_in_place(&key(1), PURPOSE, b"", bytes).is_err());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use channel::Role;
+use channel::{Cost, Role};
 use linear::LinearProtocol;
 use ring_arith::packed_len;
 use sharing::{Draws, Session};
@@ -23,11 +23,11 @@ pub const MOST_STOCK: u64 = (1 << 30) - (1 << 16);
 /// The most COTs of linear layers by OT in a preparation: each keeps up to two keys, and a dry run goes through all their messages.
 const MOST_ROWS: u64 = 1 << 25;
 
-/// Bytes by which the memory of a preparation that is made is longer than it: room for what a caller wants to keep with it.
-pub const STOCK_ROOM: usize = 24;
+/// Bytes by which the memory of a preparation that is made is longer than it: room for what a caller wants to keep with it, and for a seal.
+pub const STOCK_ROOM: usize = 128;
 
 /// What the bytes begin with.
-const MAGIC: [u8; 8] = *b"BRSTOCK1";
+const MAGIC: [u8; 8] = *b"BRSTOCK2";
 /// Bytes before the shares of the layers that ran ahead: what they begin with, the party, and the seed of the client's r.
 const HEADER: usize = MAGIC.len() + 8 + 32;
 
@@ -96,19 +96,17 @@ impl SecureNetwork {
         let draws = session.rehearsed();
         let (planned, found) = (self.cost().cots, draws.cots());
         assert_eq!(planned, found, "a run draws what is planned");
-        for role in [Role::Server, Role::Client] {
-            let bytes = self.stock_bytes(role, &draws);
-            if bytes > MOST_STOCK {
-                return Err(too_large("bytes of a preparation", bytes, MOST_STOCK));
-            }
+        let bytes = self.stock_bytes(&draws);
+        if bytes > MOST_STOCK {
+            return Err(too_large("bytes of a preparation", bytes, MOST_STOCK));
         }
         Ok(draws)
     }
 
-    /// The bytes of a preparation for one run at a party.
+    /// The bytes of a preparation for one run at either party.
     #[must_use]
-    pub fn stock_bytes(&self, role: Role, draws: &Draws) -> u64 {
-        HEADER as u64 + self.shares_bytes() + draws.bytes(role)
+    pub fn stock_bytes(&self, draws: &Draws) -> u64 {
+        HEADER as u64 + self.shares_bytes() + draws.bytes()
     }
 
     fn shares_bytes(&self) -> u64 {
@@ -127,7 +125,7 @@ impl SecureNetwork {
     /// Makes the preparation for one run, after a phase ahead whose leftovers for this run are `ahead`, and gives its bytes. Both parties do
     /// so at the same point, with the same draws. There is room for [`STOCK_ROOM`] bytes more.
     ///
-    /// **Cost.** The correlations of a run, and no traffic besides their refills.
+    /// **Cost.** [`Draws::cost`], which is also what is returned as measured.
     ///
     /// # Errors
     /// Whatever the channel or the peer did wrong.
@@ -139,11 +137,12 @@ impl SecureNetwork {
         session: &mut Session,
         ahead: Ahead,
         draws: &Draws,
-    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+    ) -> Result<(Zeroizing<Vec<u8>>, Cost), Error> {
         self.check_price(session);
+        session.mark();
         let role = session.role();
         ahead.check(role, self.online.len());
-        let bytes = usize::try_from(self.stock_bytes(role, draws));
+        let bytes = usize::try_from(self.stock_bytes(draws));
         let bytes = bytes.expect("it fits into memory") + STOCK_ROOM;
         let mut out = Zeroizing::new(Vec::with_capacity(bytes));
         out.extend_from_slice(&MAGIC);
@@ -152,7 +151,7 @@ impl SecureNetwork {
         drop(ahead);
         session.enter_phase("correlations, prepared");
         session.fill(draws, &mut out)?;
-        Ok(out)
+        Ok((out, session.measured()))
     }
 
     /// The preparation of these bytes, whoever they are from.

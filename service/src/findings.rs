@@ -119,9 +119,9 @@ pub struct Comm {
     pub setup_client_to_server_bytes: u64,
     /// Bytes down that linear layers need once in a session; counted with the first image.
     pub setup_server_to_client_bytes: u64,
-    /// Bytes up of the phase ahead, counted with the first of the images that it was for.
+    /// Bytes up of the phase ahead, and of the correlations of preparations, counted with the first of the images that it was for.
     pub ahead_client_to_server_bytes: u64,
-    /// Bytes down of the phase ahead, counted with the first of the images that it was for.
+    /// Bytes down of the phase ahead, and of the correlations of preparations, counted with the first of the images that it was for.
     pub ahead_server_to_client_bytes: u64,
     /// Flights of the phase ahead.
     pub ahead_flights: u64,

@@ -51,7 +51,12 @@ pub struct Preparation {
 }
 
 /// Bytes of it at the end of what is kept.
-const NOTE: usize = secure::STOCK_ROOM;
+const NOTE: usize = 24;
+
+const _: () = assert!(
+    secure::STOCK_ROOM >= NOTE + sealed::OVERHEAD,
+    "a preparation is sealed where it is"
+);
 
 impl Preparation {
     /// All bytes.
@@ -105,12 +110,12 @@ pub(crate) fn client(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Prepared, Error> {
     let (network, runs, place) = (meeting.plan(true)?, meeting.runs(), meeting.place(shelf));
-    meeting.allow(traffic::before_bytes(&network, runs, meeting.extension))?;
+    let draws = network.client_draws()?;
+    let bytes = traffic::stock_bytes(&network, &draws, runs, meeting.extension);
+    meeting.allow(bytes)?;
     meeting.say(true, Work::Prepare)?;
-    // Meanwhile the server does the same.
-    let draws = network.client_draws();
     meeting.control.hear()?;
-    let (draws, setup_s) = (draws?, meeting.begin.elapsed().as_secs_f64());
+    let setup_s = meeting.begin.elapsed().as_secs_f64();
     let mut session = meeting.session()?;
     let mut salts = meeting.seed.salts();
     let control = &mut meeting.control;
@@ -131,7 +136,7 @@ pub(crate) fn client(
     Ok(Prepared {
         images: meeting.request.images,
         runs,
-        bytes_per_run: network.stock_bytes(session.role(), &draws),
+        bytes_per_run: network.stock_bytes(&draws),
         setup_s,
         seconds,
         comm,
@@ -217,7 +222,8 @@ impl Bench<'_> {
             let (left, report) = ahead(session, images, &mut tell)?;
             tally.add_ahead(&report);
             for left in left {
-                let bytes = network.stock(session, left, self.draws)?;
+                let (bytes, cost) = network.stock(session, left, self.draws)?;
+                tally.add_stock(&cost);
                 let comm = tally.comm(session);
                 let now = Preparation {
                     client_to_server_bytes: comm.setup_client_to_server_bytes

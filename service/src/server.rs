@@ -313,9 +313,9 @@ impl Server {
         let granted = control.present(&self.json, &self.offer, &mut desk, |desk, wish| {
             let plans = self.plans_for(wish)?;
             if wish.work != Work::Infer {
-                self.check_stock(wish, plans, desk)?;
+                self.check_stock(wish, desk)?;
             }
-            (desk.admit)(&self.asked(wish, plans))?;
+            (desk.admit)(&self.asked(wish, plans)?)?;
             Ok(plans)
         });
         let (wish, plans) = granted.map_err(|refused| desk.broken.unwrap_or(refused))?;
@@ -470,7 +470,7 @@ impl Server {
     }
 
     /// What a client asks for.
-    fn asked(&self, wish: Wish, plans: &Plans) -> Asked {
+    fn asked(&self, wish: Wish, plans: &Plans) -> Result<Asked, String> {
         let (runs, ahead) = (self.runs(wish.images), plans.get(true));
         let online = || ahead.cost().bytes().saturating_mul(runs);
         let (images, prepared, bytes) = match wish.work {
@@ -480,23 +480,24 @@ impl Server {
                 (wish.images, 0, bytes)
             }
             Work::Prepare => {
-                let bytes = traffic::before_bytes(ahead, runs, self.extension);
+                let draws = plans.draws(&self.weights)?;
+                let bytes = traffic::stock_bytes(ahead, draws, runs, self.extension);
                 (0, runs, bytes)
             }
             Work::Stocked => (wish.images, 0, online()),
         };
-        Asked {
+        Ok(Asked {
             images,
             prepared,
             measured: false,
             mode: wish.mode,
             ahead: wish.ahead,
             bytes,
-        }
+        })
     }
 
     /// Why a client gets no preparations, or no images from them.
-    fn check_stock(&self, wish: Wish, plans: &Plans, desk: &mut Desk<'_>) -> Result<(), String> {
+    fn check_stock(&self, wish: Wish, desk: &mut Desk<'_>) -> Result<(), String> {
         let shelf = desk.shelf.ok_or("it keeps no preparations")?;
         if wish.work != Work::Prepare {
             return Ok(());
@@ -521,7 +522,7 @@ impl Server {
                 "it keeps {most} preparations of a model for a client: there are {there}, and {runs} are asked for{missed}"
             ));
         }
-        plans.draws(&self.weights).map(drop)
+        Ok(())
     }
 }
 

@@ -116,15 +116,16 @@ impl Shelf {
         place: &Place,
         token: Token,
         lifetime: u64,
-        bytes: Zeroizing<Vec<u8>>,
+        mut bytes: Zeroizing<Vec<u8>>,
         salts: &mut Salts,
     ) -> Result<(), Error> {
         let now = (self.clock)();
         // What has expired makes room.
         self.store.purge(now)?;
         let (purpose, context) = (purpose(place.role), place.context(token));
-        let sealed = sealed::seal(&self.key, purpose, &context, salts.next(), &bytes);
-        drop(bytes);
+        // A second copy would be as large again.
+        let bytes = std::mem::take(&mut *bytes);
+        let sealed = sealed::seal_in_place(&self.key, purpose, &context, salts.next(), bytes);
         let lot = Lot {
             token,
             owner: place.owner,
@@ -179,7 +180,8 @@ impl Shelf {
     /// What was taken, in the clear.
     pub(crate) fn open(&self, place: &Place, taken: Taken) -> Result<Zeroizing<Vec<u8>>, Error> {
         let (purpose, context) = (purpose(place.role), place.context(taken.token));
-        Ok(sealed::open(&self.key, purpose, &context, &taken.sealed)?)
+        let opened = sealed::open_in_place(&self.key, purpose, &context, taken.sealed);
+        Ok(opened?)
     }
 }
 

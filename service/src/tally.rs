@@ -53,6 +53,13 @@ impl Tally {
         self.ahead_s += phase.seconds;
     }
 
+    /// Adds a preparation, as a phase ahead.
+    pub(crate) fn add_stock(&mut self, cost: &Cost) {
+        self.comm.ahead_client_to_server_bytes += cost.bytes_to_server();
+        self.comm.ahead_server_to_client_bytes += cost.bytes_to_client();
+        self.comm.ahead_flights += cost.flights() as u64;
+    }
+
     /// Adds a run.
     pub(crate) fn add(&mut self, run: RunReport) {
         self.add_set_up(&run.set_up);

@@ -3,6 +3,7 @@
 use channel::{Cots, Role};
 use ot::Extension;
 use secure::SecureNetwork;
+use sharing::Draws;
 
 /// The correlations that `runs` runs of a network draw, phases ahead included.
 pub(crate) fn cots(network: &SecureNetwork, runs: u64) -> Cots {
@@ -17,8 +18,19 @@ pub(crate) fn bytes(network: &SecureNetwork, runs: u64, extension: &dyn Extensio
     before_bytes(network, runs, extension).saturating_add(online)
 }
 
-/// The same without the runs: what preparations take.
-pub(crate) fn before_bytes(network: &SecureNetwork, runs: u64, extension: &dyn Extension) -> u64 {
+/// The bytes of a session that makes preparations for `runs` runs, each of which draws `draws`, in both directions.
+pub(crate) fn stock_bytes(
+    network: &SecureNetwork,
+    draws: &Draws,
+    runs: u64,
+    extension: &dyn Extension,
+) -> u64 {
+    let stocks = draws.cost().bytes().saturating_mul(runs);
+    before_bytes(network, runs, extension).saturating_add(stocks)
+}
+
+/// What comes before some runs, or the preparations for them: set-up, phases ahead, refills.
+fn before_bytes(network: &SecureNetwork, runs: u64, extension: &dyn Extension) -> u64 {
     let (ahead, _) = network.ahead_total(runs);
     let once = network.set_up_cost().bytes().saturating_add(ahead);
     let cots = cots(network, runs);

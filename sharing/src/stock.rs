@@ -6,8 +6,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use channel::{Connection, Cots, Duplex, ONLINE, Role, Transport};
-use ot::{CotPrice, Draw, End, OtReceiver, OtSender, stock_len};
+use channel::{Connection, Cost, Cots, Duplex, ONLINE, Role, Transport};
+use ot::{CotPrice, Draw, End, OtReceiver, OtSender, fill_cost, stock_len};
+use rand_core::Rng as _;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
@@ -35,12 +36,17 @@ impl Draws {
         }
     }
 
-    /// The bytes that a stock of them takes at a party.
+    /// What [`Session::fill`] says and draws.
     #[must_use]
-    pub fn bytes(&self, role: Role) -> u64 {
-        let both = [Role::Server, Role::Client];
-        let bytes = both.map(|sender| stock_len(self.of(sender), end(role, sender)));
-        LENGTH as u64 + bytes[0] + bytes[1]
+    pub fn cost(&self) -> Cost {
+        let both = [Role::Server, Role::Client].into_iter();
+        both.map(|sender| fill_cost(self.of(sender), sender)).sum()
+    }
+
+    /// The bytes that a stock of them takes at either party.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        LENGTH as u64 + stock_len(&self.server_sends) + stock_len(&self.client_sends)
     }
 
     /// Those with this sender.
@@ -115,18 +121,15 @@ impl Session {
     ///
     /// # Errors
     /// When the online stream cannot be opened.
-    #[expect(clippy::missing_panics_doc, reason = "no draws are a stock")]
     pub fn without_pools(
         connection: &Connection,
         seed: [u8; 32],
         price: CotPrice,
     ) -> Result<Self, Error> {
         let online = connection.open(ONLINE)?;
-        let nothing = Arc::new(Zeroizing::new(vec![0; 8]));
-        let stock = |end| ot::Stock::new(&nothing, 0..8, end).expect("no draws");
         let role = connection.role();
-        let sender = OtSender::stocked(stock(End::Sender), role);
-        let receiver = OtReceiver::stocked(stock(End::Receiver), role.peer());
+        let sender = OtSender::stocked(ot::Stock::empty(End::Sender), role);
+        let receiver = OtReceiver::stocked(ot::Stock::empty(End::Receiver), role.peer());
         let (id, ots) = (connection.session_id(), (sender, receiver));
         Ok(Self::with_ots(online, &id, ots, price, seed))
     }
@@ -153,22 +156,27 @@ impl Session {
     /// Makes the random OTs of these draws, and appends them to `out` as the bytes of a [`Stock`], [`Draws::bytes`] of them. Both parties do so
     /// at the same point.
     ///
-    /// **Cost.** [`Draws::cots`], and no traffic besides the refills.
+    /// **Protocol and Security.** [`OtSender::fill`], with a fresh seed for each direction.
+    ///
+    /// **Cost.** [`Draws::cost`].
     ///
     /// # Errors
-    /// Those of the pools.
+    /// Those of the stream and the pools.
     pub fn fill(&mut self, draws: &Draws, out: &mut Zeroizing<Vec<u8>>) -> Result<(), Error> {
         let (role, begin) = (self.role(), out.len());
-        make_room(out, draws.bytes(role));
+        make_room(out, draws.bytes());
         out.extend_from_slice(&[0; LENGTH]);
         self.attempt(|s| {
             let mut length = 0;
             // In this order at both parties.
             for sender in [Role::Server, Role::Client] {
                 let draws = draws.of(sender);
+                let mut seed = Zeroizing::new([0; 16]);
+                s.rng.fill_bytes(&mut *seed);
+                let seed = u128::from_le_bytes(*seed);
                 match role == sender {
-                    true => s.sender.fill(draws, out)?,
-                    false => s.receiver.fill(draws, out)?,
+                    true => s.sender.fill(&mut s.online, draws, seed, out)?,
+                    false => s.receiver.fill(&mut s.online, draws, seed, out)?,
                 }
                 if sender.is_server() {
                     length = (out.len() - begin - LENGTH) as u64;

@@ -188,7 +188,9 @@ fn under(attack: Attack) -> (Output, String) {
 
 #[test]
 fn another_version() {
-    let bytes = &[9, 0, 0, 0];
+    const OTHER: u32 = service::WIRE_VERSION + 1;
+    let bytes = const { &OTHER.to_le_bytes() };
+    let told = format!("version {OTHER}");
     for towards in [Towards::Server, Towards::Client] {
         let attack = Attack {
             place: Place::Greeting,
@@ -201,7 +203,7 @@ fn another_version() {
             &output,
             1,
             if towards == Towards::Client {
-                "version 9"
+                told.as_str()
             } else {
                 ""
             },

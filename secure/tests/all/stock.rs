@@ -29,7 +29,7 @@ fn prepared(network: &SecureNetwork, weights: &ServerWeights) -> [Zeroizing<Vec<
     let draws = network.client_draws().expect("a dry run");
     let fill = |s: &mut Session, mut left: Vec<_>| {
         let ahead = left.pop().expect("of one image");
-        network.stock(s, ahead, &draws).expect("it is prepared")
+        network.stock(s, ahead, &draws).expect("it is prepared").0
     };
     let (server, client, _) = testkit::run_sessions(
         3,

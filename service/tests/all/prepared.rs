@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use channel::{Connection, Digest, Memory, ONLINE, Relay, Way};
+use channel::{Connection, Digest, Memory, ONLINE, Relay, Role, Way};
 use nets::{Crops, Model};
 use service::{
     Asked, Charge, Client, ClientKey, Doubts, Error, Findings, Lot, Meeting, MemoryStore, Mode,
@@ -330,6 +330,73 @@ fn online_bytes_are_counted_and_planned() {
         .map(|l| l.client_to_server_bytes + l.server_to_client_bytes)
         .sum();
     assert_eq!(2 * of_layers, up + down);
+}
+
+/// What passes while preparations are made is what is counted, and what either party was told before: to the byte.
+#[test]
+fn bytes_of_preparations_are_counted_and_planned() {
+    let pair = small();
+    let counter = Arc::new(Counter::default());
+    let memory = || Memory {
+        relay: Some(Arc::clone(&counter) as Arc<dyn Relay>),
+        ..line(PATIENCE)
+    };
+    let mut planned = 0;
+    let (one, two) = (pair.seed(), pair.seed());
+    let mut admit = |asked: &Asked| {
+        planned = asked.bytes;
+        Ok(())
+    };
+    let (served, prepared) = run_over(
+        memory().pair(),
+        |connection| (pair.server).serve_if(&connection, one, &mut admit, &mut |_| {}),
+        |connection| {
+            let meeting = Meeting::over(connection, &asked(2), two)?;
+            meeting.prepare(&pair.client, 2, &mut |_| {})
+        },
+    );
+    let (served, prepared) = (served.expect("it serves"), prepared.expect("it prepares"));
+    assert_eq!(served.comm, prepared.comm);
+    let comm = prepared.comm;
+    let counts = counter.0.lock().expect("no panic").clone();
+    let passed = |streams: &[u32], server| {
+        let of = |stream: &u32| counts.get(&(*stream, server)).copied().unwrap_or_default();
+        streams.iter().map(of).sum::<u64>()
+    };
+    let up = comm.setup_client_to_server_bytes + comm.ahead_client_to_server_bytes;
+    let down = comm.setup_server_to_client_bytes + comm.ahead_server_to_client_bytes;
+    assert_eq!(
+        [up, down],
+        [false, true].map(|server| passed(&[ONLINE], server))
+    );
+    // What starts the pools is no image's.
+    let start = [Role::Server, Role::Client].map(|sender| {
+        let cost = pair.server.extension().setup_cost(sender);
+        [cost.bytes_to_server(), cost.bytes_to_client()]
+    });
+    let start = [0, 1].map(|way| start[0][way] + start[1][way]);
+    let refills = [
+        comm.refill_client_to_server_bytes,
+        comm.refill_server_to_client_bytes,
+    ];
+    assert_eq!(
+        [refills[0] + start[0], refills[1] + start[1]],
+        [false, true].map(|server| passed(&[1, 2], server))
+    );
+    assert_eq!(comm.total_bytes() + start[0] + start[1], planned);
+    // A client that would take less hears so before anything is asked.
+    let with = |most| Request {
+        max_traffic: Some(most),
+        ..asked(2)
+    };
+    let (_, refused) = pair.prepare_over(line(PATIENCE).pair(), &with(planned - 1));
+    let refused = refused.expect_err("too much");
+    assert!(
+        matches!(refused, Error::TooMuchTraffic { planned: p, .. } if p == planned),
+        "{refused}"
+    );
+    let (_, prepared) = pair.prepare_over(line(PATIENCE).pair(), &with(planned));
+    assert!(prepared.is_ok());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use channel::{Connection, Cost, Role};
+use channel::{Connection, Role};
 use nets::{IntGraph, PrivateWeights};
 use secure::{Ahead, AheadReport, Limits, Mode, RunReport, SecureNetwork, ServerWeights};
 use sharing::{CotPrice, Draws, Session, default_extension};
@@ -123,17 +123,13 @@ pub fn run_stocked(
 ) -> Vec<Vec<i64>> {
     let n = images.len();
     let fill = |s: &mut Session, left: Vec<Ahead>, draws: &Draws| {
-        s.mark();
         let stocks = left.into_iter().map(|ahead| {
-            let stock = network.stock(s, ahead, draws).expect("it is prepared");
-            let role = s.role();
-            assert_eq!(stock.len() as u64, network.stock_bytes(role, draws));
+            let (stock, cost) = network.stock(s, ahead, draws).expect("it is prepared");
+            assert_eq!(stock.len() as u64, network.stock_bytes(draws));
+            assert_eq!(cost, draws.cost(), "a preparation");
             stock
         });
         let stocks: Vec<_> = stocks.collect();
-        let cots = network.cost().cots.times(n as u64);
-        let nothing_else = Cost::none().with_cots(cots.server_sends, cots.client_sends);
-        assert_eq!(s.measured(), nothing_else, "a preparation says nothing");
         stocks
     };
     let draws = network.client_draws().expect("a dry run");
