@@ -222,7 +222,7 @@ impl Meeting {
                 (None, Some((_, why))) => return Err((*why).into()),
                 (Some(_), _) if (good.len() as u64) < needed => break,
                 // Unless another process was faster.
-                (Some(first), _) if shelf.take(&place, first.token)?.is_some() => {
+                (Some(first), _) if shelf.claim(&place, first.token)? => {
                     self.first = Some(first);
                 }
                 (Some(first), _) => drop(good.remove(&first.token)),

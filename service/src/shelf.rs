@@ -143,6 +143,11 @@ impl Shelf {
         Ok(sealed.map(|sealed| Taken { token, sealed }))
     }
 
+    /// The same of one that was opened while it was still there: whether it is this party's now.
+    pub(crate) fn claim(&self, place: &Place, token: Token) -> Result<bool, Error> {
+        Ok(self.store.claim(&token, &place.owner, (self.clock)())?)
+    }
+
     /// Takes out the first that nobody else has taken, if there is one; none of those to be passed over.
     pub(crate) fn take_any(
         &self,

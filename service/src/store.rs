@@ -104,11 +104,20 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// All but [`StoreError::Exists`] and [`StoreError::Full`].
     fn take(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// What [`Store::take`] would return, without taking it out: to see whether it opens. Nothing may be done with it before it is taken.
+    /// What [`Store::take`] would return, without taking it out: to see whether it opens. Nothing may be done with it before it is taken,
+    /// by [`Store::claim`].
     ///
     /// # Errors
     /// As [`Store::take`].
     fn look(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// [`Store::take`] for a caller that has the bytes from [`Store::look`]: whether it was there.
+    ///
+    /// # Errors
+    /// As [`Store::take`].
+    fn claim(&self, token: &Token, owner: &Owner, now: u64) -> Result<bool, StoreError> {
+        Ok(self.take(token, owner, now)?.is_some())
+    }
 
     /// The tokens of this owner that are still good, the earliest to expire first.
     ///

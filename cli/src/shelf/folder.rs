@@ -149,6 +149,31 @@ impl Folder {
         Ok(names.find(|name| name.token == *token && name.owner == by && name.expires > now))
     }
 
+    /// Takes a preparation out, and reads what is wanted of its file before that is removed.
+    fn take_and<T>(
+        &self,
+        token: &Token,
+        by: &Owner,
+        now: u64,
+        read: impl FnOnce(&Path) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(name) = self.find(token, by, now)? else {
+            return Ok(None);
+        };
+        let taken = self.0.join(format!("{}.{TAKEN}", name.text()));
+        match fs::rename(self.0.join(name.text()), &taken) {
+            Ok(()) => {}
+            // Another process was faster.
+            Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(cause) => return Err(self.denied(&cause)),
+        }
+        self.sync()?;
+        let had = read(&taken)?;
+        fs::remove_file(&taken).map_err(|e| self.denied(&e))?;
+        self.say_doubt(&name, None)?;
+        Ok(Some(had))
+    }
+
     /// Where it is said since when a preparation is in doubt.
     fn doubt(&self, name: &Name) -> PathBuf {
         self.0.join(format!("{}.{DOUBT}", name.text()))
@@ -261,21 +286,12 @@ impl Store for Folder {
     }
 
     fn take(&self, token: &Token, by: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(name) = self.find(token, by, now)? else {
-            return Ok(None);
-        };
-        let taken = self.0.join(format!("{}.{TAKEN}", name.text()));
-        match fs::rename(self.0.join(name.text()), &taken) {
-            Ok(()) => {}
-            // Another process was faster.
-            Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(cause) => return Err(self.denied(&cause)),
-        }
-        self.sync()?;
-        let bytes = self.read(&taken)?;
-        fs::remove_file(&taken).map_err(|e| self.denied(&e))?;
-        self.say_doubt(&name, None)?;
-        Ok(Some(bytes))
+        self.take_and(token, by, now, |taken| self.read(taken))
+    }
+
+    fn claim(&self, token: &Token, by: &Owner, now: u64) -> Result<bool, StoreError> {
+        let taken = self.take_and(token, by, now, |_| Ok(()))?;
+        Ok(taken.is_some())
     }
 
     fn look(&self, token: &Token, by: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {

@@ -13,7 +13,7 @@ use crate::store::{
 /// A store that records in an audit log which preparations are put aside and which are used.
 ///
 /// **Functionality.** That of the store within, with an [`AuditEvent::Prepared`] after each [`Store::put`] and an
-/// [`AuditEvent::Used`] after each [`Store::take`] that finds something, before it is returned. What cannot be recorded is not
+/// [`AuditEvent::Used`] after each [`Store::take`] or [`Store::claim`] that finds something, before it is returned. What cannot be recorded is not
 /// kept, and not returned: it is lost, and never used. So no log of a party has a token twice under `used`, and each that was used stands there.
 #[derive(Debug)]
 pub struct AuditedStore {
@@ -39,6 +39,14 @@ impl AuditedStore {
             what: error.to_string(),
         })
     }
+
+    fn record_used(&self, token: &Token, owner: &Owner) -> Result<(), StoreError> {
+        self.record(&AuditEvent::Used {
+            peer: &owner.peer.0,
+            model: &owner.model,
+            token: *token,
+        })
+    }
 }
 
 impl Store for AuditedStore {
@@ -60,11 +68,15 @@ impl Store for AuditedStore {
     fn take(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let taken = self.store.take(token, owner, now)?;
         if taken.is_some() {
-            self.record(&AuditEvent::Used {
-                peer: &owner.peer.0,
-                model: &owner.model,
-                token: *token,
-            })?;
+            self.record_used(token, owner)?;
+        }
+        Ok(taken)
+    }
+
+    fn claim(&self, token: &Token, owner: &Owner, now: u64) -> Result<bool, StoreError> {
+        let taken = self.store.claim(token, owner, now)?;
+        if taken {
+            self.record_used(token, owner)?;
         }
         Ok(taken)
     }

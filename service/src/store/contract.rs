@@ -112,6 +112,13 @@ fn lots_are_single(store: &dyn Store) {
     assert_eq!(take(store, 1, &MINE, NOW), None);
     assert_eq!(store.tokens(&MINE, NOW), Ok(vec![]));
     assert_eq!(take(store, 2, &MINE, NOW), None);
+    put(store, 2, MINE, NOW + 10, b"seen");
+    let claim = |owner: Owner, now| store.claim(&token(2), &owner, now);
+    assert_eq!(claim(owner(1, 2, 0), NOW), Ok(false));
+    assert_eq!(claim(MINE, NOW + 10), Ok(false));
+    assert_eq!(claim(MINE, NOW), Ok(true));
+    assert_eq!(claim(MINE, NOW), Ok(false));
+    assert_eq!(take(store, 2, &MINE, NOW), None);
 }
 
 fn lots_are_bound(store: &dyn Store) {
