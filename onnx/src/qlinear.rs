@@ -69,6 +69,7 @@ pub(crate) fn as_numbers(graph: &mut GraphProto) {
     }
     let mut rewrite = Rewrite {
         names: names(graph),
+        next: 0,
         numbers: numbers(graph),
         grids: HashMap::new(),
         nodes: Vec::with_capacity(graph.node.len()),
@@ -182,6 +183,8 @@ fn plan(node: &NodeProto) -> Option<Plan> {
 struct Rewrite {
     /// Names that are taken.
     names: HashSet<String>,
+    /// The last number that a new name was tried with. It only grows, so that all tries together are few, whatever names a file has.
+    next: usize,
     /// Names of constants that are one number.
     numbers: HashSet<String>,
     /// The grids of tensors of integers so far.
@@ -264,7 +267,7 @@ impl Rewrite {
         let mut rounded = Vec::new();
         for output in node.output.iter_mut().filter(|name| !name.is_empty()) {
             let Some(grid) = grid else { break };
-            let fresh = unused(&mut self.names, output);
+            let fresh = unused(&mut self.names, &mut self.next, output);
             let integers = std::mem::replace(output, fresh.clone());
             if self.numbers.contains(&grid.scale) {
                 self.grids.insert(integers.clone(), grid.clone());
@@ -301,7 +304,7 @@ impl Rewrite {
 
     fn fresh(&mut self, node: &NodeProto) -> String {
         let output = node.output.first().map_or("", String::as_str);
-        unused(&mut self.names, output)
+        unused(&mut self.names, &mut self.next, output)
     }
 }
 
@@ -327,11 +330,12 @@ fn following(node: &NodeProto, op: &str, input: Vec<String>, output: String) -> 
 }
 
 /// A name that no tensor has.
-fn unused(names: &mut HashSet<String>, like: &str) -> String {
-    // There are fewer names than numbers.
-    let mut tried = (names.len()..).map(|number| format!("{like}:{number}"));
-    let name = tried.find(|name| !names.contains(name));
-    let name = name.expect("numbers do not end");
-    names.insert(name.clone());
-    name
+fn unused(names: &mut HashSet<String>, next: &mut usize, like: &str) -> String {
+    loop {
+        *next += 1;
+        let name = format!("{like}:{next}");
+        if names.insert(name.clone()) {
+            return name;
+        }
+    }
 }
