@@ -10,8 +10,21 @@ use crate::entropy;
 use crate::failure::{Failure, Outcome};
 use crate::identity::{self, ClientGuard};
 use crate::report::{Layer, Report, accepted, unlike, widths};
+use crate::shelf::ShelfArgs;
 use crate::text::{bytes, hex};
 use crate::ui::{Bar, Ui};
+
+/// Names the preparations that were found not to open.
+pub(crate) fn tell_damaged(met: &Meeting, shelf: &ShelfArgs, ui: Ui) {
+    for (token, why) in met.damaged() {
+        let token = hex(&token.0);
+        ui.note(&format!(
+            "the preparation {token} does not open, and is left where it is: {why}. Without the key that it was sealed with it is of no use, and can be \
+             deleted: {}/{token}-*",
+            shelf.of_client()
+        ));
+    }
+}
 
 /// A server at one of the addresses, which are those of `name`, that is known and was not asked for anything yet.
 pub(crate) fn meet(

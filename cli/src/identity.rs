@@ -278,7 +278,7 @@ pub(crate) fn advice(
             )
         ),
         Error::Refused { ours, why } => format!(
-            "{name} refuses this client: {why}. Its provider can add it to `serve --clients` by the line: {ours} {}",
+            "{name} refuses this client: {why}. If clocks and certificates are right, its provider can add it to `serve --clients` by the line: {ours} {}",
             guard
                 .and_then(|guard| guard.name.clone())
                 .unwrap_or_else(usual_name)

@@ -40,6 +40,12 @@ impl ShelfArgs {
         self.preparations.clone().map_or_else(usual, Ok)
     }
 
+    /// Where a client's preparations are, for people.
+    pub(crate) fn of_client(&self) -> String {
+        let place = self.place(Role::Client);
+        place.map_or_else(|_| String::new(), |place| place.display().to_string())
+    }
+
     /// The shelf of a client with this key, if it has one. What is made and used is recorded in the log, if there is one.
     pub(crate) fn open(
         &self,
@@ -57,7 +63,7 @@ impl ShelfArgs {
         own: Option<Fingerprint>,
         log: Option<&Arc<Audit>>,
     ) -> Outcome<Option<Shelf>> {
-        let there = self.place(Role::Client).is_ok_and(|place| place.is_dir());
+        let there = self.place(Role::Client).is_ok_and(|place| place.exists());
         there.then(|| self.open(own, log)).transpose()
     }
 
@@ -66,7 +72,14 @@ impl ShelfArgs {
         if self.preparations.is_none() && usual(Role::Server).is_none() {
             return Ok(None);
         }
-        let folder = Folder::at(self.place(Role::Server)?);
+        let place = self.place(Role::Server)?;
+        if place.exists() && !place.is_dir() {
+            let place = place.display();
+            return Err(Failure::input(format!(
+                "--preparations {place}: it is no folder"
+            )));
+        }
+        let folder = Folder::at(place);
         self.on(Arc::new(folder), log).map(Some)
     }
 

@@ -74,7 +74,7 @@ impl Host {
     /// If the audit log does not take that the model is served.
     pub fn new(server: Server, options: HostOptions) -> Result<Self, AuditError> {
         recorder::model(&options, &server)?;
-        let stock = look(&options);
+        let stock = look(&options, &server);
         Ok(Self {
             server: RwLock::new(Arc::new(server)),
             options,
@@ -207,7 +207,7 @@ impl Host {
         if self.unrecorded().is_some() {
             self.recorded(&recorder::model(&self.options, &self.server()));
         }
-        let stock = look(&self.options);
+        let stock = look(&self.options, &self.server());
         let said = stock.as_ref().map(|_| ()).map_err(StoreError::clone);
         self.see(stock);
         said
@@ -473,13 +473,16 @@ impl Admission for Host {
     }
 }
 
-/// Whether the store answers and can be written: a full medium can still be read. The charge is none, of nobody.
-fn look(options: &HostOptions) -> Result<Stock, StoreError> {
+/// Whether the store answers and can be written: a full medium can still be read. The charge is none, of nobody. Preparations may be
+/// in another store: what there is of them.
+fn look(options: &HostOptions, server: &Server) -> Result<Stock, StoreError> {
     const NOBODY: ClientKey = ClientKey([0xff; 32]);
     let (store, now) = (&options.store, (options.clock)());
-    store.purge(now)?;
     store.charge(&NOBODY, &Charge::default(), &Quota::default(), now)?;
-    store.stock(now)
+    match server.shelf() {
+        Some(shelf) => shelf.tend(),
+        None => store.stock(now),
+    }
 }
 
 impl ClientKey {

@@ -130,12 +130,36 @@ impl Meeting {
     /// [`Error::Store`].
     pub fn prepared(&self, shelf: &Shelf) -> Result<u64, Error> {
         let mut tokens = shelf.tokens(&self.place(shelf).owner)?;
-        tokens.retain(|token| self.damaged.iter().all(|(other, _)| other != token));
+        tokens.retain(|&token| !self.is_damaged(token));
         let runs = tokens.len() as u64 + u64::from(self.first.is_some());
         Ok(runs / self.views())
     }
 
-    /// What [`Meeting::ready`] has found on the shelf that does not open, and why not: damaged, or sealed with another key. It is left there,
+    /// Opens the preparations on a shelf that [`Meeting::prepared`] counts, but for those of `good`, to which it adds those that open. Those that do not
+    /// ([`Meeting::damaged`]) are left there, and count no more, here and at the server.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn inspect(&mut self, shelf: &Shelf, good: &mut BTreeSet<Token>) -> Result<(), Error> {
+        let place = self.place(shelf);
+        for token in shelf.tokens(&place.owner)? {
+            if good.contains(&token) || self.is_damaged(token) {
+                continue;
+            }
+            match shelf.look(&place, token)? {
+                Some(Ok(_)) => drop(good.insert(token)),
+                Some(Err(why)) => self.damaged.push((token, why)),
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn is_damaged(&self, token: Token) -> bool {
+        self.damaged.iter().any(|&(other, _)| other == token)
+    }
+
+    /// What [`Meeting::ready`] or [`Meeting::inspect`] has found on the shelf that does not open, and why not: damaged, or sealed with another key. It is left there,
     /// and not used.
     #[must_use]
     pub fn damaged(&self) -> &[(Token, sealed::Error)] {
@@ -159,7 +183,8 @@ impl Meeting {
         let mut asks = Vec::new();
         for mode in [Mode::Faithful, Mode::Fast] {
             let place = self.place_in(mode, shelf);
-            let tokens = shelf.tokens(&place.owner)?;
+            let mut tokens = shelf.tokens(&place.owner)?;
+            tokens.retain(|&token| !self.is_damaged(token));
             let some = tokens.chunks(AT_ONCE).map(<[Token]>::to_vec);
             asks.extend(some.map(|tokens| (mode, place, tokens)));
         }

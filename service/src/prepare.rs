@@ -12,6 +12,7 @@ use crate::meeting::Meeting;
 use crate::seed::Seed;
 use crate::shelf::{Place, Shelf};
 use crate::tally::{Spent, Tally};
+use crate::words::counted;
 use crate::{Comm, Error, Progress, StoreError, Token, traffic};
 
 /// The longest time that a client keeps a preparation, whatever a server says: a year.
@@ -159,7 +160,8 @@ pub(crate) fn server(
         if let Err(error) = shelf.put(place, token, lifetime, bytes, &mut salts) {
             if let Error::Store(StoreError::Full { most }) = error {
                 let full = format!(
-                    "it keeps {most} preparations of a model for a client, and another session has just made the last"
+                    "it keeps {} of a model for a client, and another session has just made the last",
+                    counted(most, "preparation")
                 );
                 return control.refuse(full).map(|never| match never {});
             }

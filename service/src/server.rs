@@ -17,6 +17,7 @@ use crate::shelf::{Place, Shelf};
 use crate::stocked::Stocked;
 use crate::tally::{Spent, Tally};
 use crate::terms::terms;
+use crate::words::counted;
 use crate::{ClientKey, Comm, Doubts, Error, Modes, Progress, Token, traffic};
 
 /// What a server allows and uses.
@@ -220,6 +221,11 @@ impl Server {
     pub fn with_shelf(mut self, shelf: Shelf) -> Self {
         self.shelf = Some(shelf);
         self
+    }
+
+    /// Where its preparations are.
+    pub(crate) const fn shelf(&self) -> Option<&Shelf> {
+        self.shelf.as_ref()
     }
 
     /// What clients are told of the model.
@@ -519,7 +525,8 @@ impl Server {
                 ),
             };
             return Err(format!(
-                "it keeps {most} preparations of a model for a client: there are {there}, and {runs} are asked for{missed}"
+                "it keeps {} of a model for a client: there are {there}, and {runs} are asked for{missed}",
+                counted(u64::from(most), "preparation")
             ));
         }
         Ok(())

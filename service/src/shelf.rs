@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::seed::Salts;
 use crate::terms::{WIRE_VERSION, terms};
-use crate::{ClientKey, Doubts, Error, Lot, Owner, Room, Said, Store, Token};
+use crate::{ClientKey, Doubts, Error, Lot, Owner, Room, Said, Stock, Store, StoreError, Token};
 
 /// How many preparations that do not open are passed over.
 const PASSED_OVER: usize = 16;
@@ -93,6 +93,13 @@ impl Shelf {
         Ok(self.store.count(peer, model, (self.clock)())?)
     }
 
+    /// Deletes what has expired; what there is of all owners then.
+    pub(crate) fn tend(&self) -> Result<Stock, StoreError> {
+        let now = (self.clock)();
+        self.store.purge(now)?;
+        self.store.stock(now)
+    }
+
     /// Hears which preparations of this model a client says it has, of all plans; whether it has no others.
     pub(crate) fn settle(
         &self,
@@ -164,16 +171,31 @@ impl Shelf {
         Ok(None)
     }
 
+    /// Opens a preparation that stays on the shelf; `None` if it is not there any more.
+    pub(crate) fn look(
+        &self,
+        place: &Place,
+        token: Token,
+    ) -> Result<Option<Result<Opened, sealed::Error>>, Error> {
+        let sealed = self.store.look(&token, &place.owner, (self.clock)())?;
+        let Some(sealed) = sealed else {
+            return Ok(None);
+        };
+        match self.open(place, Taken { token, sealed }) {
+            Ok(bytes) => Ok(Some(Ok(Opened { token, bytes }))),
+            Err(Error::Sealed(why)) => Ok(Some(Err(why))),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The first that opens, and those before it that do not; all of them are still on the shelf.
     pub(crate) fn first_that_opens(&self, place: &Place) -> Result<Looked, Error> {
         let mut damaged = Vec::new();
         for token in self.tokens(&place.owner)? {
-            let sealed = self.store.look(&token, &place.owner, (self.clock)())?;
-            let Some(sealed) = sealed else { continue };
-            match self.open(place, Taken { token, sealed }) {
-                Ok(bytes) => return Ok((Some(Opened { token, bytes }), damaged)),
-                Err(Error::Sealed(why)) => damaged.push((token, why)),
-                Err(error) => return Err(error),
+            match self.look(place, token)? {
+                Some(Ok(opened)) => return Ok((Some(opened), damaged)),
+                Some(Err(why)) => damaged.push((token, why)),
+                None => {}
             }
             if damaged.len() >= PASSED_OVER {
                 break;

@@ -88,11 +88,18 @@ impl Stocked {
     pub(crate) fn next_named(&mut self, network: &SecureNetwork) -> Result<Stock, Error> {
         let token = self.control.named()?;
         match self.shelf.take(&self.place, token) {
-            Ok(Some(taken)) => {
-                self.control.grant()?;
-                let bytes = self.shelf.open(&self.place, taken)?;
-                Ok(network.open_stock(Role::Server, bytes)?)
-            }
+            Ok(Some(taken)) => match self.shelf.open(&self.place, taken) {
+                Ok(bytes) => {
+                    self.control.grant()?;
+                    Ok(network.open_stock(Role::Server, bytes)?)
+                }
+                Err(error) => {
+                    // Why not is nothing for clients.
+                    let reason = "its half of this preparation does not open; both halves are gone, and another one may do";
+                    let _ = self.control.refuse(reason.to_owned());
+                    Err(error)
+                }
+            },
             Ok(None) => {
                 let reason = "it has no such preparation for this client, model and plan: it was used before, has expired, or was never made";
                 self.control

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use channel::Config;
 use service::{Audit, Client, Error, Meeting, Request, Shelf};
 
-use crate::args::{InferArgs, Prepared};
+use crate::args::{AskArgs, InferArgs, Prepared};
 use crate::audit::Trail;
 use crate::client;
 use crate::failure::{Failure, Outcome};
@@ -15,7 +15,7 @@ use crate::inputs::Inputs;
 use crate::link::resolve;
 use crate::report::{accepted, unlike};
 use crate::results::Results;
-use crate::text::{counted, hex};
+use crate::text::counted;
 use crate::ui::Ui;
 
 /// Asks a server for the findings of every input.
@@ -82,11 +82,11 @@ fn dial(
     let mut met = client::meet(name, addresses, request, config, guard, ui)?;
     let begun = match (shelf, args.prepared) {
         (None, _) | (_, Prepared::Never) => met.begin(),
-        (Some(shelf), Prepared::Only) => match ready(&mut met, &shelf, ui) {
+        (Some(shelf), Prepared::Only) => match ready(&args.ask, &mut met, &shelf, ui) {
             Ok(_) => met.begin_prepared(&shelf),
             Err(error) => Err(error),
         },
-        (Some(shelf), Prepared::Auto) => match usable(&mut met, &shelf, request, ui) {
+        (Some(shelf), Prepared::Auto) => match usable(&args.ask, &mut met, &shelf, request, ui) {
             Ok(true) => met.begin_prepared(&shelf),
             Ok(false) => met.begin(),
             Err(error) => Err(error),
@@ -96,19 +96,20 @@ fn dial(
 }
 
 /// For how many images there are preparations at both parties, and names those that do not open.
-fn ready(met: &mut Meeting, shelf: &Shelf, ui: Ui) -> Result<Option<u64>, Error> {
+fn ready(ask: &AskArgs, met: &mut Meeting, shelf: &Shelf, ui: Ui) -> Result<Option<u64>, Error> {
     let there = met.ready(shelf);
-    for (token, why) in met.damaged() {
-        ui.note(&format!(
-            "the preparation {} does not open, and is left where it is: {why}",
-            hex(&token.0)
-        ));
-    }
+    client::tell_damaged(met, &ask.shelf, ui);
     there
 }
 
 /// Whether there are preparations for all images. What is the matter with them is no reason to fail: nothing was asked of the server yet.
-fn usable(met: &mut Meeting, shelf: &Shelf, request: &Request, ui: Ui) -> Result<bool, Error> {
+fn usable(
+    ask: &AskArgs,
+    met: &mut Meeting,
+    shelf: &Shelf,
+    request: &Request,
+    ui: Ui,
+) -> Result<bool, Error> {
     let before = match met.prepared(shelf) {
         Ok(0) => return Ok(false),
         Ok(before) => before,
@@ -117,7 +118,7 @@ fn usable(met: &mut Meeting, shelf: &Shelf, request: &Request, ui: Ui) -> Result
             return Ok(false);
         }
     };
-    let there = match ready(met, shelf, ui) {
+    let there = match ready(ask, met, shelf, ui) {
         Ok(Some(there)) => there,
         Ok(None) => {
             ui.note("goes on without preparations: the server keeps none now");

@@ -1,11 +1,12 @@
 //! `blindray prepare`.
 
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::Duration;
 
 use channel::Config;
 use serde::Serialize;
-use service::{Prepared, Request, Shelf};
+use service::{Prepared, Request, Shelf, Token};
 
 use crate::args::PrepareArgs;
 use crate::audit::Trail;
@@ -38,10 +39,12 @@ pub(crate) fn prepare(args: &PrepareArgs, ui: Ui) -> Outcome<()> {
     let trail = ask.trail("prepare", guard.as_ref())?;
     let own = guard.as_ref().map(|guard| guard.own);
     let shelf = ask.shelf.open(own, trail.log())?;
+    let mut good = BTreeSet::new();
     loop {
         match session(
             args,
             (&shelf, &trail),
+            &mut good,
             &request,
             &config,
             guard.as_mut(),
@@ -63,6 +66,7 @@ pub(crate) fn prepare(args: &PrepareArgs, ui: Ui) -> Outcome<()> {
 fn session(
     args: &PrepareArgs,
     (shelf, trail): (&Shelf, &Trail),
+    good: &mut BTreeSet<Token>,
     request: &Request,
     config: &Config,
     guard: Option<&mut ClientGuard>,
@@ -73,8 +77,10 @@ fn session(
     let met = client::meet(name, &addresses, request, config, guard.as_deref(), ui);
     let mut met = trail.begun(met)?;
     guard.map_or(Ok(()), |guard| guard.remember(ui))?;
-    // Those that the server has not are none.
+    // Those that do not open, and those that the server has not, are none.
     let refused = |error| client::refused(name, &error);
+    met.inspect(shelf, good).map_err(refused)?;
+    client::tell_damaged(&met, &args.ask.shelf, ui);
     met.settle(shelf).map_err(refused)?;
     let there = met.prepared(shelf).map_err(refused)?;
     let images = match args.stock {

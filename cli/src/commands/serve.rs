@@ -295,7 +295,7 @@ fn control(host: &Host, args: &ServeArgs, wanted: &Receiver<Wanted>, reload: &dy
             Err(RecvTimeoutError::Timeout) => {
                 cut_at = None;
                 let sessions = counted(host.running(), "session");
-                warn!("{sessions} did not end in time, and cut");
+                warn!("cut: {sessions} did not end in time");
                 host.cut();
             }
             Ok(Wanted::End) | Err(RecvTimeoutError::Disconnected) => return,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -341,10 +341,7 @@ fn a_damaged_file_is_passed_over() {
         (expires.parse::<u64>().expect("a time"), rest.to_owned())
     };
     let first = files.min_by_key(when).expect("two");
-    let mut bytes = std::fs::read(&first).expect("it can be read");
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    std::fs::write(&first, bytes).expect("it can be written");
+    damage(&first);
     let (report, notes) = noted(&places.infer(&server, &[]));
     assert_eq!(raw(&report), clear());
     assert!(report.get("preparation").is_some(), "{notes}");
@@ -355,6 +352,63 @@ fn a_damaged_file_is_passed_over() {
     );
     assert!(notes.contains(&said), "{notes}");
     assert!(first.exists());
+    // It does not count as one that is there.
+    let made = places.prepare(&server, &["--stock", "1"]);
+    assert_eq!(number(&made, "/prepared_left"), 1);
+    assert_eq!(places.there("client"), 2);
+    let report = found(&places.infer(&server, &["--prepared", "only"]));
+    assert_eq!(raw(&report), clear());
+}
+
+fn damage(file: &Path) {
+    let mut bytes = std::fs::read(file).expect("it can be read");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(file, bytes).expect("it can be written");
+}
+
+/// The client hears what is the matter, and only that preparation is lost.
+#[test]
+fn a_damaged_file_at_the_server_is_told() {
+    let places = Places::new();
+    let server = places.server();
+    places.prepare(&server, &[]);
+    let files = std::fs::read_dir(places.of("server")).expect("a folder");
+    let files = files.map(|file| file.expect("a file").path());
+    let mut whole = files.filter(|path| !text(path).ends_with(".lock"));
+    damage(&whole.next().expect("one"));
+    let words = places.infer(&server, &[]);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let half = "the server refused: its half of this preparation does not open";
+    fails(&run(&words), 1, half);
+    assert_eq!(
+        ["server", "client"].map(|party| places.there(party)),
+        [0, 0]
+    );
+    assert_eq!(raw(&found(&places.infer(&server, &[]))), clear());
+}
+
+/// What is put aside in a folder is seen by those who watch the server, and a place that is none before anybody comes.
+#[test]
+fn a_folder_is_watched_like_a_store() {
+    let places = Places::new();
+    let server = places.server_with(&["--status", "127.0.0.1:0"]);
+    places.prepare(&server, &["--images", "2"]);
+    let status = server.status.expect("it was asked for").to_string();
+    let until = Instant::now() + Duration::from_secs(30);
+    loop {
+        let seen = json(&["ps", "--json", "--status", &status]).swap_remove(0);
+        if number(&seen, "/stock/preparations") == 2 {
+            break;
+        }
+        assert!(Instant::now() < until, "{seen}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    drop(server);
+    let file = places.of("file");
+    std::fs::write(&file, "a file").expect("it can be written");
+    let output = run(&["serve", "--model", "chestnet", "--preparations", &file]);
+    fails(&output, 2, "it is no folder");
 }
 
 /// What is wrong with this machine's own disk is not said of the server.
