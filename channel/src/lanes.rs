@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::duplex::Duplex;
-use crate::frame::MAX_STREAMS;
+use crate::frame::{FIRST_WINDOW, MAX_STREAMS};
 use crate::handshake::Answer;
 use crate::listener::Seat;
 use crate::mux::Mux;
@@ -191,6 +191,10 @@ impl Duplex for Stream {
 
     fn exchange(&self, send: &[u8], recv: &mut [u8]) -> IoResult<(usize, usize)> {
         self.mux.exchange(self.stream, send, recv, self.until()?)
+    }
+
+    fn room(&self) -> usize {
+        FIRST_WINDOW
     }
 
     fn end(&self) {
