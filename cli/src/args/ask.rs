@@ -29,8 +29,8 @@ pub(crate) struct AskArgs {
     /// silent OT, that the image stays hidden rests on one assumption more, learning parity with noise.
     #[arg(long, value_enum, default_value_t = Extension::Auto)]
     pub(crate) extension: Extension,
-    /// Make correlated OTs in two threads, ahead of the protocols: faster on a line of long delay, if both
-    /// parties do it.
+    /// Make correlated OTs in two threads, ahead of the protocols: faster where both
+    /// parties do it and have processors to spare.
     #[arg(long)]
     pub(crate) background: bool,
     /// Wait in line for at most this many seconds where the server is busy with others.
