@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::array::Array;
 use crate::context::Context;
-use crate::error::{Fault, unsupported};
+use crate::error::{Fault, invalid, unsupported};
 use crate::node::Node;
 use crate::value::{Feature, Value};
 
@@ -571,6 +571,9 @@ pub(crate) fn apply<'a>(
         return unsupported("");
     };
     let opset = node.opset;
+    if opset == 0 {
+        return invalid("the graph or function around it names no opset");
+    }
     if opset < operator.since || operator.until.is_some_and(|last| opset > last) {
         return unsupported(format!("which opset {opset} does not have"));
     }
