@@ -17,6 +17,7 @@ const MAX_DEPTH: usize = 24;
 #[derive(Clone, Copy)]
 enum Message {
     Model,
+    Function,
     Graph,
     Node,
     Attribute,
@@ -41,15 +42,19 @@ const fn content(message: Message, field: u64) -> Content {
     use Content::{Bytes, Fixed, Varints};
     let inner = match (message, field) {
         (Message::Model, 7) | (Message::Attribute, 6) => Message::Graph,
-        (Message::Graph, 1) => Message::Node,
+        (Message::Model, 25) => Message::Function,
+        (Message::Graph, 1) | (Message::Function, 7) => Message::Node,
         (Message::Graph, 5) | (Message::Attribute, 5) => Message::Tensor,
         (Message::Graph, 11..=13) => Message::ValueInfo,
-        (Message::Node, 5) => Message::Attribute,
+        (Message::Node, 5) | (Message::Function, 11) => Message::Attribute,
         (Message::ValueInfo, 2) | (Message::Sequence, 1) => Message::Type,
         (Message::Type, 1) => Message::TensorType,
         (Message::Type, 4) => Message::Sequence,
         (Message::TensorType, 2) => Message::Shape,
-        (Message::Model, 8 | 14) | (Message::Tensor, 13) | (Message::Shape, 1) => Message::Leaf,
+        (Message::Model, 8)
+        | (Message::Function, 9)
+        | (Message::Tensor, 13)
+        | (Message::Shape, 1) => Message::Leaf,
         (Message::Tensor, 4) => return Fixed(4),
         (Message::Tensor, 10) => return Fixed(8),
         (Message::Tensor, 5 | 7) => return Varints,
