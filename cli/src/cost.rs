@@ -4,6 +4,7 @@ pub(crate) mod ablation;
 pub(crate) mod estimate;
 pub(crate) mod machine;
 pub(crate) mod options;
+pub(crate) mod preparation;
 pub(crate) mod savings;
 mod svg;
 pub(crate) mod wire;

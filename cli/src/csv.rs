@@ -3,6 +3,7 @@
 //! Some of those run what begins with `=`, `+`, `-` or `@`. A text that begins so, whoever chose it, gets an apostrophe in front,
 //! which they take for the mark of a text; numbers stay as they are.
 
+use crate::commands::bench::{Measured, Part};
 use crate::plain;
 use crate::report::{Layer, Report};
 
@@ -38,6 +39,24 @@ pub(crate) const LAYERS: [Cell<'static>; 13] = [
     Cell::Text("flights"),
     Cell::Text("seconds"),
     Cell::Text("why"),
+];
+
+/// The columns of measurements.
+pub(crate) const MEASUREMENTS: [Cell<'static>; 14] = [
+    Cell::Text("operation"),
+    Cell::Text("phase"),
+    Cell::Text("extension"),
+    Cell::Text("cpu_least_s"),
+    Cell::Text("cpu_median_s"),
+    Cell::Text("cpu_most_s"),
+    Cell::Text("wall_least_s"),
+    Cell::Text("wall_median_s"),
+    Cell::Text("wall_most_s"),
+    Cell::Text("bytes"),
+    Cell::Text("setup_bytes"),
+    Cell::Text("refill_bytes"),
+    Cell::Text("flights"),
+    Cell::Text("cots"),
 ];
 
 /// A cell of a row.
@@ -125,6 +144,36 @@ pub(crate) fn layer(layer: &Layer) -> [Cell<'_>; 13] {
         Cell::number(Some(layer.flights)),
         Cell::number(Some(layer.seconds)),
         planned.map_or(Cell::Nothing, |p| Cell::Text(&p.why)),
+    ]
+}
+
+/// A row for whole runs of an operation, and one for each of its phases, where these were measured.
+pub(crate) fn measurements(measured: &Measured) -> impl Iterator<Item = [Cell<'_>; 14]> {
+    let phases = measured.phases.iter().flat_map(|phases| {
+        let parts = [&phases.ahead, &phases.online, &phases.both];
+        ["ahead", "online", "both"].into_iter().zip(parts)
+    });
+    let parts = std::iter::once(("whole", &measured.whole)).chain(phases);
+    parts.map(|(phase, part)| measurement(measured, phase, part))
+}
+
+fn measurement<'a>(measured: &'a Measured, phase: &'a str, part: &Part) -> [Cell<'a>; 14] {
+    let (cpu, wall, traffic) = (part.cpu_s, part.wall_s, part.traffic);
+    [
+        Cell::Text(measured.operation),
+        Cell::Text(phase),
+        Cell::Text(measured.extension),
+        Cell::number(Some(cpu.least)),
+        Cell::number(Some(cpu.median)),
+        Cell::number(Some(cpu.most)),
+        Cell::number(Some(wall.least)),
+        Cell::number(Some(wall.median)),
+        Cell::number(Some(wall.most)),
+        Cell::number(Some(traffic.bytes)),
+        Cell::number(Some(traffic.setup_bytes)),
+        Cell::number(Some(traffic.refill_bytes)),
+        Cell::number(Some(traffic.flights)),
+        Cell::number(Some(traffic.cots)),
     ]
 }
 

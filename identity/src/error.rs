@@ -66,6 +66,11 @@ pub enum Error {
         /// Why.
         what: String,
     },
+    /// The clock of this machine shows a time that it cannot be.
+    #[error(
+        "the clock of this machine is wrong, it shows 1970 or before: set it, certificates go by it"
+    )]
+    Clock,
     /// The server is met for the first time: whoever knows its fingerprint from its provider can compare.
     #[error("the server is not known yet; its fingerprint is {found}")]
     UnknownServer {
@@ -205,6 +210,7 @@ impl Error {
             Tls::InvalidCertificate(cause) => Self::of_certificate(cause),
             Tls::NoCertificatesPresented => Self::NoCertificate,
             Tls::DecryptError => Self::Harmed,
+            Tls::FailedToGetCurrentTime => Self::Clock,
             Tls::InvalidMessage(
                 InvalidMessage::InvalidContentType
                 | InvalidMessage::UnknownProtocolVersion

@@ -2,6 +2,7 @@
 
 mod authority;
 mod clients;
+mod clock;
 mod error;
 mod file;
 mod fingerprint;

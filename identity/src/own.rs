@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::subject::common_name;
 use crate::verify::check_pinned;
-use crate::{Error, Fingerprint, file};
+use crate::{Error, Fingerprint, clock, file};
 
 /// How long the certificate of a new identity is valid. Peers pin the key, so that nobody gains by an earlier end.
 pub const VALID_FOR: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
@@ -41,9 +41,9 @@ impl Identity {
     ///
     /// # Errors
     /// [`Error::BadName`] for one that is empty, longer than 64 characters or has control characters;
-    /// [`Error::Unusable`] if the system has no randomness.
+    /// [`Error::Unusable`] if the system has no randomness; [`Error::Clock`].
     pub fn generate(name: &str) -> Result<Self, Error> {
-        let now = SystemTime::now();
+        let now = clock::now()?;
         Self::generate_for(name, now - LEEWAY, now + VALID_FOR)
     }
 

@@ -15,6 +15,7 @@ use rustls::{
 };
 use sha2::{Digest, Sha256};
 
+use crate::clock::{self, Clock};
 use crate::handshake::shake;
 use crate::verify::{ClientCheck, ServerCheck};
 use crate::wire::TlsWire;
@@ -90,7 +91,7 @@ impl Tls {
     /// A server's end.
     ///
     /// # Errors
-    /// [`Error::BadName`] if one of the names cannot be one, [`Error::Unusable`] if key or roots cannot be used.
+    /// [`Error::BadName`] if one of the names cannot be one, [`Error::Unusable`] if key or roots cannot be used, [`Error::Clock`].
     pub fn server(own: &Identity, clients: &ClientTrust) -> Result<Self, Error> {
         Self::server_with(own, clients, provider())
     }
@@ -100,6 +101,7 @@ impl Tls {
         clients: &ClientTrust,
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, Error> {
+        clock::now()?;
         let check = Arc::new(match clients {
             ClientTrust::Any => ClientCheck::Any,
             ClientTrust::Own => ClientCheck::Own(own.fingerprint()),
@@ -107,7 +109,7 @@ impl Tls {
             ClientTrust::Authority { authority, names } => ClientCheck::by(authority, names)?,
         });
         let certified = Arc::new(SingleCertAndKey::from(own.certified()?));
-        let mut config = ServerConfig::builder_with_provider(provider)
+        let mut config = ServerConfig::builder_with_details(provider, Arc::new(Clock))
             .with_protocol_versions(&[&TLS13])
             .map_err(|error| unusable(&error))?
             .with_client_cert_verifier(Arc::clone(&check) as _)
@@ -133,6 +135,7 @@ impl Tls {
         server: &ServerTrust,
         provider: Arc<CryptoProvider>,
     ) -> Result<Self, Error> {
+        clock::now()?;
         let check = Arc::new(match server {
             ServerTrust::Pinned(key) => ServerCheck::Pinned(*key),
             ServerTrust::Unknown => ServerCheck::Unknown {
@@ -141,7 +144,7 @@ impl Tls {
             ServerTrust::Authority { authority, host } => ServerCheck::by(authority, host)?,
         });
         let certified = Arc::new(SingleCertAndKey::from(own.certified()?));
-        let mut config = ClientConfig::builder_with_provider(provider)
+        let mut config = ClientConfig::builder_with_details(provider, Arc::new(Clock))
             .with_protocol_versions(&[&TLS13])
             .map_err(|error| unusable(&error))?
             .dangerous()

@@ -157,6 +157,8 @@ Two tables follow. The first says what other options would cost, one at a time, 
 pub(super) const BENCH: &str = "\
 Examples:
   blindray bench
+  # What is left to do with the input at hand:
+  blindray bench --ahead
   # From now on `plan` estimates seconds for this machine:
   blindray bench --calibrate
   blindray bench --calibrate --out ward.json --json";

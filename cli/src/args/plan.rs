@@ -73,6 +73,12 @@ pub(crate) struct BenchArgs {
     /// Run each operation so often.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) runs: u32,
+    /// Also measure the phase ahead of the input and the rest apart, of operations that have something to do in both (ring-LWE).
+    #[arg(long)]
+    pub(crate) ahead: bool,
+    /// Print the measurements as CSV, one on each line.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
     /// Also write the results to this file, as a page for a browser or a printer.
     #[arg(long, value_name = "FILE.html")]
     pub(crate) report: Option<PathBuf>,

@@ -11,6 +11,7 @@ use service::{Comm, Extension};
 use sharing::default_extension;
 
 use super::options::{self, Alternative};
+use super::preparation::Preparation;
 use super::savings::{self, Saved};
 use super::wire::Wire;
 use crate::failure::{Failure, Outcome};
@@ -40,6 +41,9 @@ pub(crate) struct Estimate {
     /// The same time by its phases, where the plan is of both.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) phases: Option<Phases>,
+    /// What a preparation takes that is made before and kept, where the plan is of both phases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) preparation: Option<Preparation>,
     pub(crate) layers: Vec<Layer>,
     /// Bytes of an image without keys and without a phase ahead: what savings are shares of.
     #[serde(skip)]
@@ -107,6 +111,8 @@ pub(crate) fn of_phases(
     let network = SecureNetwork::ahead(&limits, graph, mode, price).map_err(Failure::input)?;
     let mut online = of_network(&network, mode, chosen, preset, parameters, speed);
     let ahead = ahead(&network, online.views);
+    let (views, extension) = (online.views as u64, chosen.extension);
+    online.preparation = Some(Preparation::new(&network, &ahead, views, extension)?);
     let comm = &mut online.comm;
     comm.ahead_client_to_server_bytes = ahead.bytes_to_server();
     comm.ahead_server_to_client_bytes = ahead.bytes_to_client();
@@ -215,6 +221,7 @@ fn sum(
         comm: Comm::default(),
         time: Time::default(),
         phases: None,
+        preparation: None,
         layers: Vec::with_capacity(plan.len()),
         run_bytes: 0,
         options: None,
@@ -437,6 +444,9 @@ impl Estimate {
                     self.comm.flights
                 ),
             );
+        }
+        if let Some(preparation) = &self.preparation {
+            put(&mut out, format_args!("{}", preparation.text()));
         }
         out
     }

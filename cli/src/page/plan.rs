@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::{document, exact, layers, plot, traffic, widths};
 use crate::cost::estimate::Estimate;
 use crate::cost::options::Alternative;
+use crate::cost::preparation::Preparation;
 use crate::cost::savings::Saved;
 use crate::cost::wire;
 use crate::text::{bytes, grouped};
@@ -50,6 +51,16 @@ fn facts(estimate: &Estimate) -> Markup {
             @if let Some(ahead) = &estimate.phases {
                 dt { "ahead of the image" } dd { (exact(estimate.comm.ahead_bytes())) ", " (format!("{:.1} s", ahead.ahead_s)) }
                 dt { "with the image" } dd { (exact(estimate.comm.total_bytes() - estimate.comm.ahead_bytes() - estimate.comm.setup_bytes())) ", " (format!("{:.1} s", ahead.online_s)) }
+            }
+            @match &estimate.preparation {
+                Some(Preparation::Possible { kept_bytes, made, used }) => {
+                    dt { "from a preparation" } dd {
+                        (exact(made.total_bytes())) " to make it, " (exact(*kept_bytes)) " kept on the disk of either side; with the image "
+                        (exact(used.total_bytes())) " in " (used.flights) " flights"
+                    }
+                }
+                Some(Preparation::Impossible { impossible }) => { dt { "no preparation" } dd { (impossible) } }
+                None => {}
             }
         }
     }

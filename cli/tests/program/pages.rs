@@ -5,6 +5,7 @@ use std::thread;
 
 use channel::Listener;
 use nets::Model;
+use serde_json::Value;
 use service::{Server as Library, ServerOptions};
 
 use crate::support::{Server, as_server, assets, fails, json, run, text, xray};
@@ -188,6 +189,53 @@ fn plans_and_measurements_have_pages() {
         let seconds = |key: &str| one["wall_s"][key].as_f64().expect("seconds");
         assert!(seconds("least") > 0.0 && seconds("least") <= seconds("median"));
         assert!(seconds("median") <= seconds("most"));
+    }
+}
+
+/// Phases are measured of what has some, and together they are what they are apart. That each run takes what is planned is what the program
+/// itself insists on.
+#[test]
+fn phases_are_measured_apart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let page = folder.path().join("bench.html");
+    let args = ["bench", "--ahead", "--runs", "2", "--quiet", "--report"];
+    let args = [&args[..], &[text(&page)]].concat();
+    let bench = json(&[&args[..], &["--json"]].concat()).remove(0);
+    let shown = read_to_string(&page).expect("a page");
+    is_sound(&shown);
+    assert_eq!(shown.matches("ahead of the input").count(), 1, "{shown}");
+    let operations = bench["operations"].as_array().expect("operations");
+    let by_phases = operations.iter().filter(|one| one.get("phases").is_some());
+    let by_phases = by_phases.collect::<Vec<_>>();
+    assert_eq!(by_phases.len(), 1);
+    let whole = by_phases[0];
+    assert_eq!(whole["operation"], "the same by ring-LWE");
+    let phases = &whole["phases"];
+    let number = |phase: &Value, key: &str| phase[key].as_u64().expect("a number");
+    for key in ["bytes", "setup_bytes", "refill_bytes", "flights", "cots"] {
+        let parts = ["ahead", "online"].map(|phase| number(&phases[phase], key));
+        assert_eq!(parts[0] + parts[1], number(&phases["both"], key), "{key}");
+    }
+    assert!(number(&phases["online"], "bytes") < number(whole, "bytes"));
+    assert!(number(&phases["ahead"], "bytes") > 0);
+    for key in ["setup_bytes", "refill_bytes", "cots"] {
+        assert_eq!(number(&phases["both"], key), number(whole, key), "{key}");
+    }
+    assert_eq!(number(&phases["online"], "setup_bytes"), 0);
+    for phase in [whole, &phases["ahead"], &phases["online"], &phases["both"]] {
+        for spread in [&phase["cpu_s"], &phase["wall_s"]] {
+            let of = |key: &str| spread[key].as_f64().expect("seconds");
+            assert!(of("least") > 0.0 && of("least") <= of("median") && of("median") <= of("most"));
+        }
+    }
+
+    let csv = run(&["bench", "--ahead", "--runs", "1", "--csv", "--quiet"]);
+    let csv = String::from_utf8(csv.stdout).expect("UTF-8");
+    let rows = csv.split_terminator("\r\n").collect::<Vec<_>>();
+    assert_eq!(rows.len(), 1 + operations.len() + 3, "{csv}");
+    for phase in ["whole", "ahead", "online", "both"] {
+        let row = format!("the same by ring-LWE,{phase},");
+        assert_eq!(rows.iter().filter(|line| line.starts_with(&row)).count(), 1);
     }
 }
 

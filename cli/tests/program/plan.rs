@@ -576,7 +576,7 @@ fn a_measured_machine_changes_seconds_only() {
         let found = operations.iter().filter(is_it);
         found.map(|o| number(o, key)).collect()
     };
-    let [direct, winograd] = [", direct", "F(4x4, 3x3)"].map(|name| bytes(name, "online_bytes")[0]);
+    let [direct, winograd] = [", direct", "F(4x4, 3x3)"].map(|name| bytes(name, "bytes")[0]);
     assert!(winograd < direct, "Winograd saves");
     let refills = bytes("random COTs", "refill_bytes");
     assert_eq!(refills.len(), EXTENSIONS.len());

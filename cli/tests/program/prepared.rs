@@ -157,6 +157,34 @@ fn prepared_findings_equal_clear_and_cost_what_is_left() {
 }
 
 /// Both sides' disks hold nothing that can be read.
+/// `plan --ahead` knows what a preparation takes when it is made, kept and used.
+#[test]
+fn a_preparation_is_planned_exactly() {
+    let places = Places::new();
+    let server = places.server_with(&["--extension", "softspoken"]);
+    let plan = ["plan", "--model", "chestnet", "--ahead", "--json"];
+    let plan = json(&[&plan[..], &["--extension", "softspoken"]].concat()).remove(0);
+    let planned = &plan["preparation"];
+    let made = places.prepare(&server, &["--images", "1"]);
+    assert_eq!(planned["made"], made["comm"]);
+    assert_eq!(planned["kept_bytes"], made["bytes_per_run"]);
+    let kept = number(planned, "/kept_bytes");
+    for party in ["server", "client"] {
+        let files = std::fs::read_dir(places.of(party)).expect("a folder");
+        let sizes = files.map(|file| file.expect("a file").metadata().expect("its size").len());
+        let all = sizes.sum::<u64>();
+        assert!((kept..kept + 200).contains(&all), "{all} and {kept}");
+    }
+    let used = found(&places.infer(&server, &["--prepared", "only"]));
+    assert_eq!(planned["used"], used["comm"]);
+
+    // Of what is by oblivious transfer and large there is none, and it is said.
+    let words = ["plan", "--model", "resnet18", "--preset", "ot", "--ahead"];
+    let plan = json(&[&words[..], &["--json", "--quiet"]].concat()).remove(0);
+    let why = plan["preparation"]["impossible"].as_str();
+    assert!(why.is_some_and(|why| why.contains("oblivious transfers")));
+}
+
 #[test]
 fn preparations_are_sealed_and_for_their_owner_alone() {
     let places = Places::new();

@@ -1,7 +1,7 @@
 //! What there is to check of this machine.
 
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use identity::{Error, Identity, KnownPeers};
 
@@ -215,6 +215,11 @@ fn certificate(own: &Identity) -> Check {
             "certificate",
             "it is not valid yet, by this clock",
             "set the clock, or wait",
+        ),
+        _ if now < UNIX_EPOCH => Check::fault(
+            "certificate",
+            "whether it is valid cannot be said, by this clock",
+            "set the clock",
         ),
         (Err(error), _) => Check::fault("certificate", error.to_string(), anew),
         (Ok(()), Err(_)) => Check::warning("certificate", "it ends within 30 days", anew),
