@@ -94,8 +94,8 @@ decode!(AttributeProto, field, to, {
     4 => to.s = Some(field.read_string()?),
     5 => to.t = Some(TensorProto::decode_field(&mut field)?),
     6 => to.g = Some(GraphProto::decode_field(&mut field)?),
-    7 => to.floats.push(field.get_float()?),
-    8 => to.ints.push(field.get_int64()?),
+    7 => extend(&mut to.floats, field.read_repeated_float()?)?,
+    8 => extend(&mut to.ints, field.read_repeated_int64()?)?,
     20 => to.kind = Some(field.get_enum()?),
     21 => to.reference = Some(field.read_string()?),
 });
@@ -136,6 +136,17 @@ decode!(ModelProto, field, to, {
     25 => to.functions.push(FunctionProto::decode_field(&mut field)?),
 });
 
+/// Takes in what one field has of a list: a number, or packed many.
+fn extend<T>(
+    list: &mut Vec<T>,
+    numbers: impl Iterator<Item = Result<T, ProtobufError>>,
+) -> Result<(), ProtobufError> {
+    for number in numbers {
+        list.push(number?);
+    }
+    Ok(())
+}
+
 /// Every node of a list, also within the graphs that nodes hold.
 pub(crate) fn all(nodes: &[NodeProto]) -> impl Iterator<Item = &NodeProto> {
     let mut open = vec![nodes];
@@ -164,4 +175,28 @@ pub(crate) fn each<E>(
         open.extend(graphs.flat_map(|graph| &mut graph.node));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rten_onnx::protobuf::{DecodeMessage as _, ValueReader};
+
+    use super::AttributeProto;
+
+    /// Lists of numbers come one by one, packed, or in several packs.
+    #[test]
+    fn lists_are_read_however_they_are_packed() {
+        let lists: [&[u8]; 3] = [
+            &[64, 3, 64, 172, 2, 61, 0, 0, 128, 63, 61, 0, 0, 0, 64],
+            &[66, 3, 3, 172, 2, 58, 8, 0, 0, 128, 63, 0, 0, 0, 64],
+            &[58, 4, 0, 0, 128, 63, 64, 3, 66, 2, 172, 2, 61, 0, 0, 0, 64],
+        ];
+        for bytes in lists {
+            let read = AttributeProto::decode(ValueReader::from_buf(bytes)).expect("a message");
+            assert_eq!(
+                (&read.ints[..], &read.floats[..]),
+                (&[3, 300][..], &[1.0, 2.0][..])
+            );
+        }
+    }
 }

@@ -55,9 +55,9 @@ const fn content(message: Message, field: u64) -> Content {
         | (Message::Function, 9)
         | (Message::Tensor, 13)
         | (Message::Shape, 1) => Message::Leaf,
-        (Message::Tensor, 4) => return Fixed(4),
+        (Message::Tensor, 4) | (Message::Attribute, 7) => return Fixed(4),
         (Message::Tensor, 10) => return Fixed(8),
-        (Message::Tensor, 5 | 7) => return Varints,
+        (Message::Tensor, 5 | 7) | (Message::Attribute, 8) => return Varints,
         _ => return Bytes,
     };
     Content::Message(inner)
@@ -187,6 +187,9 @@ mod tests {
             &[0x3a, 5, 0x2a, 3, 0x3a, 1, 0x80],
             // graph { initializer { float_data: three bytes }}.
             &[0x3a, 7, 0x2a, 5, 0x22, 3, 0, 0, 0],
+            // graph { node { attribute { ints: [0x80 }}}, and floats: three bytes.
+            &[0x3a, 7, 0x0a, 5, 0x2a, 3, 0x42, 1, 0x80],
+            &[0x3a, 9, 0x0a, 7, 0x2a, 5, 0x3a, 3, 0, 0, 0],
         ] {
             assert!(check(bytes).is_err(), "{bytes:?}");
         }
