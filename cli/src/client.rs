@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use channel::{Config, Error as Cause, Role, Waiting};
 use images::Image;
-use service::{Client, Error, Meeting, Progress, Request};
+use service::{Client, Damage, Error, Meeting, PassedOver, Progress, Request, Token, Unfit};
 
 use crate::entropy;
 use crate::failure::{Failure, Outcome};
@@ -17,13 +17,35 @@ use crate::ui::{Bar, Ui};
 /// Names the preparations that were found not to open.
 pub(crate) fn tell_damaged(met: &Meeting, shelf: &ShelfArgs, ui: Ui) {
     for (token, why) in met.damaged() {
-        let token = hex(&token.0);
-        ui.note(&format!(
-            "the preparation {token} does not open, and is left where it is: {why}. Without the key that it was sealed with it is of no use, and can be \
-             deleted: {}/{token}-*",
-            shelf.of_client()
-        ));
+        tell_one(token, why, shelf, ui);
     }
+}
+
+fn tell_one(token: &Token, why: &Damage, shelf: &ShelfArgs, ui: Ui) {
+    let token = hex(&token.0);
+    let what = match why {
+        Damage::Sealed(_) => "Without the key that it was sealed with it is of no use, and can be",
+        _ => "It is of no use, and can be",
+    };
+    ui.note(&format!(
+        "the preparation {token} does not open, and is left where it is: {why}. {what} deleted: {}/{token}-*",
+        shelf.of_client()
+    ));
+}
+
+/// Names those that were found to be no good since so many were named; how many were named now.
+pub(crate) fn tell_passed_over(session: &Client, named: usize, shelf: &ShelfArgs, ui: Ui) -> usize {
+    let passed = session.passed_over();
+    for PassedOver { token, why } in &passed[named..] {
+        match why {
+            Unfit::Damaged(why) => tell_one(token, why, shelf, ui),
+            Unfit::Refused(reason) => ui.note(&format!(
+                "the preparation {} is gone: the server refused it: {reason}",
+                hex(&token.0)
+            )),
+        }
+    }
+    passed.len()
 }
 
 /// A server at one of the addresses, which are those of `name`, that is known and was not asked for anything yet.
@@ -128,7 +150,7 @@ pub(crate) fn no_session(
         (Error::Store(_), _) => {
             format!("the folder of this machine's preparations (--preparations): {error}")
         }
-        (Error::Sealed(_), _) => {
+        (Error::Damaged(_), _) => {
             format!("this machine's preparations (--preparations, --preparations-key): {error}")
         }
         _ => format!("no session with a server at {name}: {error}"),

@@ -78,9 +78,9 @@ pub enum Error {
     /// This party's store of preparations failed.
     #[error(transparent)]
     Store(#[from] crate::StoreError),
-    /// A preparation of this party does not open: its key is another one now, or what was stored was changed. It is not in the store any more.
+    /// A preparation of this party does not open: its key is another one now, or what was stored was changed. It is left where it is.
     #[error("a preparation does not open: {0}")]
-    Sealed(#[from] sealed::Error),
+    Damaged(#[from] crate::Damage),
     /// The client has measured the line and asked for nothing.
     #[error("the client measured the line, and asked for nothing")]
     OnlyMeasured,

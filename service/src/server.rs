@@ -1,20 +1,22 @@
 //! The party that has the model.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use channel::{Connection, Role, Terms};
 use nets::{IntGraph, PrivateWeights, PublicModel};
-use ot::{Background, CotPrice, Extension};
+use ot::{CotPrice, Extension};
 use secure::{ExtensionChoice, Limits, Mode, SecureNetwork, ServerWeights};
 use sharing::{Draws, Session};
 
 use crate::control::{Control, Offer, Reception, Wish, Work};
+use crate::meeting::with_pools;
 use crate::prepare::{self, Bench};
 use crate::seed::Seed;
 use crate::shelf::{Place, Shelf};
-use crate::stocked::Stocked;
+use crate::stocked::Named;
 use crate::tally::{Spent, Tally};
 use crate::terms::terms;
 use crate::words::counted;
@@ -140,6 +142,9 @@ pub struct Asked {
     /// Whether nothing is asked but to measure the line, which takes bytes and is no session yet; there may be more of this kind, and then
     /// a session.
     pub measured: bool,
+    /// Whether nothing is asked but that the rest of a session at hand goes on without preparations, of which the client has none any more: the bytes
+    /// are what that takes more.
+    pub detour: bool,
     /// How exact they are to be computed.
     pub mode: Mode,
     /// Whether layers run ahead of the images, where they can.
@@ -160,8 +165,12 @@ pub struct Served {
     pub ahead: bool,
     /// Preparations that were made; the images are those that they are for, and nothing was asked about them.
     pub prepared: u64,
-    /// Whether the runs were from preparations.
+    /// Whether the runs were from preparations, as far as there were some.
     pub stocked: bool,
+    /// Runs of such a session that were without, because there was none any more.
+    pub without: u64,
+    /// Preparations that the client named and that did not open here; they were deleted.
+    pub damaged: u64,
     /// Traffic.
     pub comm: Comm,
     /// Wall time of the phases ahead in seconds, the waiting for the client included.
@@ -331,6 +340,8 @@ impl Server {
             ahead: wish.ahead,
             prepared: 0,
             stocked: wish.work == Work::Stocked,
+            without: 0,
+            damaged: 0,
             comm: Comm::default(),
             ahead_s: 0.0,
             seconds: 0.0,
@@ -358,10 +369,9 @@ impl Server {
                 served.prepared = runs;
             }
             (Work::Stocked, Some(shelf)) => {
-                let stocked = Stocked::new(control, shelf.clone(), place(wish.mode));
-                let network = plans.get(true);
-                served.comm =
-                    self.serve_stocked(connection, &seed, stocked, network, runs, progress)?;
+                let named = Named::new(&mut control, shelf, place(wish.mode));
+                let of = (connection, &seed, plans.get(true), runs);
+                self.serve_stocked(of, named, desk.admit, progress, &mut served)?;
             }
             (Work::Infer | Work::Prepare | Work::Stocked, _) => {
                 // Nothing more is said on it.
@@ -377,12 +387,9 @@ impl Server {
 
     /// A session with pools.
     fn session(&self, connection: &Connection, seed: &Seed) -> Result<Session, Error> {
-        let background = Background::new(self.extension);
-        let extension: &dyn Extension = match self.options.background {
-            true => &background,
-            false => self.extension,
-        };
-        Ok(Session::establish(connection, seed.session(), extension)?)
+        with_pools(self.extension, self.options.background, |pools| {
+            Ok(Session::establish(connection, seed.session(), pools)?)
+        })
     }
 
     /// Where preparations of a client are.
@@ -392,25 +399,45 @@ impl Server {
         place.with_room(u64::from(self.options.max_prepared))
     }
 
-    /// Runs from preparations.
+    /// Runs from preparations, as far as the client has some.
     fn serve_stocked(
         &self,
-        connection: &Connection,
-        seed: &Seed,
-        mut stocked: Stocked,
-        network: &SecureNetwork,
-        runs: u64,
+        (connection, seed, network, runs): (&Connection, &Seed, &SecureNetwork, u64),
+        mut named: Named<'_>,
+        admit: &mut dyn FnMut(&Asked) -> Result<(), String>,
         progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<Comm, Error> {
+        served: &mut Served,
+    ) -> Result<(), Error> {
         let price = self.extension.price();
         let mut session = Session::without_pools(connection, seed.session(), price)?;
         let (weights, mut tally) = (&self.weights, Tally::start(&session, Spent::default()));
         for run in 0..runs {
-            let stock = stocked.next_named(network)?;
+            let Some(stock) = named.next(network)? else {
+                served.without = runs - run;
+                let asked = Asked {
+                    images: 0,
+                    prepared: 0,
+                    measured: false,
+                    detour: true,
+                    mode: served.mode,
+                    ahead: served.ahead,
+                    bytes: traffic::before_bytes(network, served.without, self.extension),
+                };
+                named.answer(admit(&asked))?;
+                with_pools(self.extension, self.options.background, |pools| {
+                    session.add_pools(connection, seed.pools(), pools)
+                })?;
+                tally.begin_pools(&session);
+                self.serve_rest(&mut session, &mut tally, network, run..runs, progress)?;
+                break;
+            };
             let mut tell = |step: secure::Progress<'_>| progress(Progress { run, runs, step });
             tally.add(network.serve_stocked(&mut session, weights, stock, &mut tell)?);
         }
-        Ok(tally.finish(&session).0.comm)
+        served.damaged = named.damaged;
+        let spent = tally.finish(&session).0;
+        (served.comm, served.ahead_s) = (spent.comm, spent.ahead_s);
+        Ok(())
     }
 
     /// Runs with all that belongs to them.
@@ -423,26 +450,39 @@ impl Server {
         progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Spent, Error> {
         let mut session = self.session(connection, seed)?;
-        session.reserve(traffic::cots(network, runs));
         let mut tally = Tally::start(&session, Spent::default());
-        tally.add_set_up(&network.set_up(&mut session)?);
+        self.serve_rest(&mut session, &mut tally, network, 0..runs, progress)?;
+        Ok(tally.finish(&session).0)
+    }
+
+    /// The last of the runs of a session, which has pools, with all that belongs to them.
+    fn serve_rest(
+        &self,
+        session: &mut Session,
+        tally: &mut Tally,
+        network: &SecureNetwork,
+        rest: Range<u64>,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<(), Error> {
+        let runs = rest.end;
+        session.reserve(traffic::cots(network, runs - rest.start));
+        tally.add_set_up(&network.set_up(session)?);
         let (weights, mut left) = (&self.weights, VecDeque::new());
-        for run in 0..runs {
+        for run in rest {
             if network.runs_ahead() && left.is_empty() {
                 let images = traffic::ahead_images(network, runs - run);
                 let mut tell = |step: secure::Progress<'_>| progress(Progress::ahead(step));
-                let (more, report) =
-                    network.serve_ahead(&mut session, weights, images, &mut tell)?;
+                let (more, report) = network.serve_ahead(session, weights, images, &mut tell)?;
                 left.extend(more);
                 tally.add_ahead(&report);
             }
             let mut tell = |step: secure::Progress<'_>| progress(Progress { run, runs, step });
             tally.add(match left.pop_front() {
-                Some(ahead) => network.serve_after(&mut session, weights, ahead, &mut tell)?,
-                None => network.serve(&mut session, weights, &mut tell)?,
+                Some(ahead) => network.serve_after(session, weights, ahead, &mut tell)?,
+                None => network.serve(session, weights, &mut tell)?,
             });
         }
-        Ok(tally.finish(&session).0)
+        Ok(())
     }
 
     /// Runs of the network for so many images.
@@ -496,6 +536,7 @@ impl Server {
             images,
             prepared,
             measured: false,
+            detour: false,
             mode: wish.mode,
             ahead: wish.ahead,
             bytes,
@@ -588,6 +629,7 @@ impl Reception for Desk<'_> {
             images: 0,
             prepared: 0,
             measured: true,
+            detour: false,
             mode: Mode::Faithful,
             ahead: false,
             bytes,

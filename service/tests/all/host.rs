@@ -187,13 +187,13 @@ impl Store for Away {
     fn settle(&self, said: &Said<'_>, now: u64) -> Result<Doubts, StoreError> {
         self.with_room()?.settle(said, now)
     }
-    fn take(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.there()?.take(token, owner, now)
+    fn claim(&self, token: &Token, owner: &Owner, now: u64) -> Result<bool, StoreError> {
+        self.there()?.claim(token, owner, now)
     }
     fn tokens(&self, owner: &Owner, now: u64) -> Result<Vec<Token>, StoreError> {
         self.there()?.tokens(owner, now)
     }
-    fn purge(&self, now: u64) -> Result<u64, StoreError> {
+    fn purge(&self, now: u64) -> Result<Vec<Token>, StoreError> {
         self.there()?.purge(now)
     }
     fn stock(&self, now: u64) -> Result<Stock, StoreError> {
