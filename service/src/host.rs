@@ -16,8 +16,8 @@ use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use channel::{
-    Admission, Admitted, Applicant, Connection, Error as ChannelError, Listener, PeerIdentity,
-    Refusal as Refused,
+    Admission, Admitted, Applicant, Connection, Error as ChannelError, Leave, Listener,
+    PeerIdentity, Refusal as Refused,
 };
 
 use crate::server::Asked;
@@ -180,9 +180,10 @@ impl Host {
         self.sessions.stop();
     }
 
-    /// Cuts all sessions at hand, after a stop that takes too long: their clients get an error, and no finding.
-    pub fn cut(&self) {
-        self.sessions.cut();
+    /// Cuts all sessions at hand, as after a stop that takes too long: their clients get an error, which says why where they listen, and no finding.
+    /// Takes a second at most.
+    pub fn cut(&self, why: Leave) {
+        self.sessions.cut(why);
     }
 
     /// Whether [`Host::stop`] was called.

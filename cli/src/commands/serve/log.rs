@@ -176,6 +176,18 @@ fn broken(peer: &Peer<'_>, error: &Error, refused: Option<RefusalKind>, seconds:
     if matches!(error, Error::OnlyMeasured) {
         return info!(session = peer.session, "{}: {error}", called(peer));
     }
+    // As whoever runs it wants.
+    if let Some(why) = error.peer_left() {
+        return info!(
+            session = peer.session,
+            peer = peer.address,
+            client = peer.identity.map(|identity| identity.name.as_str()),
+            left = %why,
+            seconds,
+            "{}: {error}",
+            called(peer)
+        );
+    }
     warn!(
         session = peer.session,
         peer = peer.address,
