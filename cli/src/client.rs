@@ -4,20 +4,35 @@ use std::net::SocketAddr;
 
 use channel::{Config, Error as Cause, Role, Waiting};
 use images::Image;
-use service::{Client, Damage, Error, Meeting, PassedOver, Progress, Request, Token, Unfit};
+use service::{Client, Damage, Error, Meeting, PassedOver, Progress, Request, Shelf, Token, Unfit};
 
-use crate::entropy;
 use crate::failure::{Failure, Outcome};
 use crate::identity::{self, ClientGuard};
 use crate::report::{Layer, Report, accepted, unlike, widths};
 use crate::shelf::ShelfArgs;
-use crate::text::{bytes, hex};
+use crate::text::{bytes, counted, hex};
 use crate::ui::{Bar, Ui};
+use crate::{entropy, interrupt};
 
 /// Names the preparations that were found not to open.
 pub(crate) fn tell_damaged(met: &Meeting, shelf: &ShelfArgs, ui: Ui) {
     for (token, why) in met.damaged() {
         tell_one(token, why, shelf, ui);
+    }
+}
+
+/// Says that preparations have expired, if some have. What is the matter with them shows when they are looked for.
+pub(crate) fn tell_expired(met: &Meeting, shelf: &Shelf, ui: Ui) {
+    let expired = met.discard_expired(shelf).unwrap_or(0);
+    if expired > 0 {
+        let expired = usize::try_from(expired).unwrap_or(usize::MAX);
+        let (expired, have) = (
+            counted(expired, "preparation"),
+            if expired == 1 { "has" } else { "have" },
+        );
+        ui.note(&format!(
+            "{expired} on this machine {have} expired, and made room"
+        ));
     }
 }
 
@@ -71,7 +86,9 @@ pub(crate) fn meet(
     let met = Meeting::dial(addresses, config, request, seed, &mut waiting);
     let last = queue.ahead();
     drop(queue);
-    met.map_err(|error| Failure::Run(no_session(name, &error, guard, last)))
+    let met = met.map_err(|error| Failure::Run(no_session(name, &error, guard, last)))?;
+    interrupt::say_goodbye(met.connection().leaver());
+    Ok(met)
 }
 
 /// A session with the server at one of the addresses, which are those of `name`.

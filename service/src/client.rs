@@ -317,7 +317,9 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::NoImagesLeft`] after as many images as the request said, with nothing sent;
-    /// [`Error::Ended`] after an earlier error or panic; else [`Error::PeerMisbehaved`] or [`Error::Transport`].
+    /// [`Error::Ended`] after an earlier error or panic. Of a session with preparations: [`Error::Store`]; where there is none any more,
+    /// [`Error::NotPrepared`], [`Error::Damaged`] or [`Error::Refused`] of the last one, or, if it may go on without, [`Error::TooMuchTraffic`] or [`Error::Refused`]
+    /// for what that takes. Else [`Error::PeerMisbehaved`] or [`Error::Transport`].
     pub fn infer(
         &mut self,
         picture: &Picture,

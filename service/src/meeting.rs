@@ -135,6 +135,14 @@ impl Meeting {
         Ok(runs / self.views())
     }
 
+    /// Deletes the preparations on a shelf that have expired, whoever they were for; how many.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn discard_expired(&self, shelf: &Shelf) -> Result<u64, Error> {
+        Ok(shelf.purge()?.len() as u64)
+    }
+
     /// Opens the preparations on a shelf that [`Meeting::prepared`] counts, but for those of `good`, to which it adds those that open. Those that do not
     /// ([`Meeting::damaged`]) are left there, and count no more, here and at the server.
     ///

@@ -93,11 +93,15 @@ impl Shelf {
         Ok(self.store.count(peer, model, (self.clock)())?)
     }
 
-    /// Deletes what has expired; what there is of all owners then.
+    /// Deletes what has expired.
+    pub(crate) fn purge(&self) -> Result<Vec<Token>, StoreError> {
+        self.store.purge((self.clock)())
+    }
+
+    /// The same; what there is of all owners then.
     pub(crate) fn tend(&self) -> Result<Stock, StoreError> {
-        let now = (self.clock)();
-        self.store.purge(now)?;
-        self.store.stock(now)
+        self.purge()?;
+        self.store.stock((self.clock)())
     }
 
     /// Hears which preparations of this model a client says it has, of all plans; whether it has no others.

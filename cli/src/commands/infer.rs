@@ -80,6 +80,9 @@ fn dial(
         Prepared::Only => Some(args.ask.shelf.open(own, log)?),
     };
     let mut met = client::meet(name, addresses, request, config, guard, ui)?;
+    if let Some(shelf) = &shelf {
+        client::tell_expired(&met, shelf, ui);
+    }
     let begun = match (shelf, args.prepared) {
         (None, _) | (_, Prepared::Never) => met.begin(),
         (Some(shelf), Prepared::Only) => {

@@ -94,6 +94,20 @@ impl Name {
     }
 }
 
+/// The token of a preparation that a program before this one has put aside, and when it expires. Its name says too little for this one to use it, and until then
+/// that one may.
+fn of_before(text: &str) -> Option<(Token, u64)> {
+    let mut parts = text.split('-');
+    let (token, owner, expires) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_hex = |part: &str| {
+        let digit = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+        part.len() == DIGITS && part.bytes().all(digit)
+    };
+    let plain = parts.next().is_none() && is_hex(token) && is_hex(owner);
+    let token = Token(unhex16(token).filter(|_| plain)?);
+    Some((token, expires.parse().ok()?))
+}
+
 fn unhex16(text: &str) -> Option<[u8; 16]> {
     let number = u128::from_str_radix(text, 16).ok()?;
     Some(number.to_be_bytes())
@@ -366,13 +380,15 @@ impl Store for Folder {
         let mut purged = Vec::new();
         for (file, is_file) in self.entries()? {
             // Also what a process that was killed has left behind.
-            let name = file.split('.').next().and_then(Name::parse);
-            let Some(name) = name.filter(|name| is_file && name.expires <= now) else {
+            let stem = file.split('.').next().unwrap_or_default();
+            let named = Name::parse(stem).map(|name| (name.token, name.expires));
+            let named = named.or_else(|| of_before(stem));
+            let Some((token, _)) = named.filter(|&(_, expires)| is_file && expires <= now) else {
                 continue;
             };
             let gone = removed(&self.0.join(&file)).map_err(|e| self.denied(&e))?;
             if gone && !file.contains('.') {
-                purged.push(name.token);
+                purged.push(token);
             }
         }
         Ok(purged)
@@ -457,9 +473,21 @@ mod tests {
             b"x",
         )
         .expect("written");
-        fs::write(path.join("something else"), b"x").expect("written");
-        assert_eq!(one.purge(200), Ok(vec![Token([1; 16])]));
-        assert_eq!(fs::read_dir(&path).expect("there").count(), 1);
+        // So does what a program of before has put aside, and nothing else.
+        let before = format!("{}-{}-", "0a".repeat(16), "0b".repeat(16));
+        for other in [
+            "something else",
+            &format!("{before}201"),
+            &format!("{before}x"),
+            &before.replace('a', "x"),
+        ] {
+            fs::write(path.join(other), b"x").expect("written");
+        }
+        fs::write(path.join(format!("{before}200")), b"x").expect("written");
+        let mut purged = one.purge(200).expect("it works");
+        purged.sort();
+        assert_eq!(purged, [1, 10].map(|n| Token([n; 16])));
+        assert_eq!(fs::read_dir(&path).expect("there").count(), 4);
     }
 
     /// What is no file and is called like a preparation is named, and disturbs nothing else.

@@ -442,6 +442,26 @@ fn what_is_no_good_costs_a_detour() {
     assert!(files[..3].iter().all(|path| path.exists()) && !files[3].exists());
 }
 
+/// Stock that is short because it has expired: the client says so, once.
+#[test]
+fn what_has_expired_is_told() {
+    let places = Places::new();
+    let server = places.server();
+    places.prepare(&server, &["--images", "2"]);
+    for path in places.files("client") {
+        let (rest, _) = text(&path).rsplit_once('-').expect("parts");
+        std::fs::rename(&path, format!("{rest}-1000000000")).expect("renamed");
+    }
+    let said = "2 preparations on this machine have expired, and made room";
+    let (report, notes) = noted(&places.infer(&server, &[]));
+    assert!(notes.contains(said), "{notes}");
+    assert!(report.get("preparation").is_none());
+    assert_eq!(raw(&report), clear());
+    assert_eq!(places.there("client"), 0);
+    let (_, notes) = noted(&places.infer(&server, &[]));
+    assert!(!notes.contains("expired"), "{notes}");
+}
+
 /// What is put aside in a folder is seen by those who watch the server, and a place that is none before anybody comes.
 #[test]
 fn a_folder_is_watched_like_a_store() {

@@ -1,15 +1,17 @@
 //! Preparations that are damaged at either party, at any image of a session: the next one is used, or none, and nothing is used twice or wrong.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
-use channel::{Connection, Memory, Relay};
+use channel::{Connection, Memory, ONLINE, Relay, Way};
+use nets::Crops;
 use service::{
     Asked, Client, Damage, Error, Findings, Meeting, Otherwise, PassedOver, Request, Served,
     Server, ServerOptions, Unfit,
 };
 use testkit::run_over;
 
-use crate::common::{Counter, clear, line, picture};
+use crate::common::{Counter, clear, encrypted, line, model, picture};
 use crate::shelves::{GONE, PATIENCE, Pair, Watched, asked, shelf, small};
 
 /// What can become of a file.
@@ -357,4 +359,75 @@ fn the_first_may_be_damaged() {
         "{told}"
     );
     assert_eq!(pair.lots(), [1, 1]);
+}
+
+/// A view of an image goes without, and its finding is the same.
+#[test]
+fn some_views_may_go_without() {
+    for party in 0..2 {
+        let pair = Pair::new(encrypted(&model(Crops::Ten)));
+        pair.prepare(1);
+        let damaged = pair.stores[party].there()[3].0;
+        pair.stores[party].swap(damaged, Some(vec![7; 100]));
+        let ends = line(PATIENCE).pair();
+        let (served, found) = session(&pair, ends, &asked(1), Otherwise::Without, &|_| {});
+        let (found, passed) = found.expect("it infers");
+        assert_eq!(served.expect("it serves").without, 1);
+        assert_eq!(found[0].views, clear(&pair.model, 0));
+        assert!(found[0].preparation.is_some());
+        assert_eq!(passed.len(), 1);
+        let left = u64::try_from(party).expect("two");
+        assert_eq!(pair.lots(), [left; 2]);
+        pair.check();
+    }
+}
+
+/// What passes of the protocols, with what both stores have then and the image at hand.
+struct Watching {
+    stores: [Arc<Watched>; 2],
+    image: Arc<AtomicUsize>,
+    /// The most that was there, by image and party.
+    seen: Mutex<[[u64; 2]; 3]>,
+}
+
+impl Relay for Watching {
+    fn pass(&self, way: Way, _offset: u64, bytes: &mut [u8]) -> usize {
+        if way.stream == ONLINE {
+            let mut seen = self.seen.lock().expect("no panic");
+            let of = &mut seen[self.image.load(Ordering::SeqCst)];
+            for (most, store) in of.iter_mut().zip(&self.stores) {
+                *most = store.lots().max(*most);
+            }
+        }
+        bytes.len()
+    }
+}
+
+/// Before the first byte of a run its preparation is deleted at both parties, and so is one that was refused before it.
+#[test]
+fn deletions_come_before_the_first_byte() {
+    let pair = small();
+    pair.prepare(4);
+    let stores = pair.stores.each_ref().map(Arc::clone);
+    let image = Arc::new(AtomicUsize::new(0));
+    let watching = Arc::new(Watching {
+        stores,
+        image: Arc::clone(&image),
+        seen: Mutex::default(),
+    });
+    let memory = Memory {
+        relay: Some(Arc::clone(&watching) as Arc<dyn Relay>),
+        ..line(PATIENCE)
+    };
+    let spoil = |number: u8| {
+        image.store(usize::from(number), Ordering::SeqCst);
+        if number == 1 {
+            spoil(&pair.stores[0], Form::Changed, &[]);
+        }
+    };
+    let (served, found) = session(&pair, memory.pair(), &asked(3), Otherwise::Without, &spoil);
+    served.expect("it serves");
+    found.expect("it infers");
+    let seen = *watching.seen.lock().expect("no panic");
+    assert_eq!(seen, [[3, 3], [1, 1], [0, 0]]);
 }
