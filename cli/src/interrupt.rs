@@ -3,9 +3,11 @@
 //! A command that does nothing here ends at once, by the system's own doing.
 
 use std::process::exit;
-use std::sync::{Once, mpsc};
+use std::sync::{Mutex, Once, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
+
+use channel::{Leave, Leaver};
 
 use crate::failure::{Failure, Outcome};
 
@@ -30,16 +32,54 @@ pub(crate) fn end() -> ! {
     exit(INTERRUPTED)
 }
 
+/// The same after so long.
+#[cfg(unix)]
+pub(crate) fn end_after(moment: Duration) {
+    let end = move || {
+        thread::sleep(moment);
+        end();
+    };
+    drop(thread::spawn(end));
+}
+
+/// What is done at a request before the process ends, if it takes no longer than this.
+const MOMENT: Duration = Duration::from_millis(300);
+static CLEAN: OnceLock<fn()> = OnceLock::new();
+static SESSION: Mutex<Option<Leaver>> = Mutex::new(None);
+
 /// Has `clean` done at a request, if it takes no longer than a moment, and then ends the process. Only the first call counts.
 pub(crate) fn before_end(clean: fn()) {
-    const MOMENT: Duration = Duration::from_millis(300);
+    CLEAN.get_or_init(|| clean);
+    listen();
+}
+
+/// Has the other end of this session told at a request, if it takes no longer than a moment, and then ends the process. The last call counts.
+pub(crate) fn say_goodbye(session: Leaver) {
+    *SESSION.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
+    listen();
+}
+
+fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let handler = move || {
             let (done, is_done) = mpsc::channel::<()>();
+            let also_done = done.clone();
             thread::spawn(move || {
-                clean();
+                if let Some(clean) = CLEAN.get() {
+                    clean();
+                }
                 drop(done);
+            });
+            thread::spawn(move || {
+                let session = SESSION
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .take();
+                if let Some(session) = session {
+                    session.leave(Leave::Stopped, MOMENT);
+                }
+                drop(also_done);
             });
             let _ = is_done.recv_timeout(MOMENT);
             exit(INTERRUPTED);

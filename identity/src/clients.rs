@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
-use crate::{Error, Fingerprint, file, size};
+use crate::{Error, Fingerprint, file, sized};
 
 /// A list of clients, one a line: `SHA256:... NAME`, with comments behind `#` at a line's start. Names are for people,
 /// and each stands once, as do keys. Behind the name may stand what holds for this client alone ([`ClientRules`]):
@@ -34,7 +34,7 @@ pub struct ClientRules {
     pub images: Option<u64>,
     /// `sessions-per-hour=N`.
     pub sessions_per_hour: Option<u64>,
-    /// `bytes=SIZE`: in all, in both directions; a size is what [`size`] reads.
+    /// `bytes=SIZE`: in all, in both directions; a size is what [`sized`] reads.
     pub bytes: Option<u64>,
     /// `parallel=N`: sessions at the same time.
     pub parallel: Option<u64>,
@@ -78,9 +78,15 @@ impl ClientRules {
         };
         let number = match value {
             "unlimited" => u64::MAX,
+            "0" if key == "parallel" => {
+                return Err(format!(
+                    "{word}: give 1 or more; who may have no session is taken off the list"
+                ));
+            }
             "0" => 0,
-            bytes if key == "bytes" => size(bytes)
-                .map_err(|_| format!("{word}: give a size such as 50GB, or unlimited"))?,
+            bytes if key == "bytes" => {
+                sized(bytes).map_err(|what| format!("{word}: {what}, or unlimited"))?
+            }
             number => number
                 .parse()
                 .map_err(|_| format!("{word}: give a whole number, or unlimited"))?,

@@ -34,6 +34,22 @@ pub fn size(text: &str) -> Result<u64, String> {
     bytes.ok_or_else(|| "give a size above 0, such as 500MB or 2GiB".into())
 }
 
+/// The most bytes of a [`sized`].
+const MOST: u64 = 1 << 50;
+
+/// The same where people write what others read later, as in a file: a number alone is a slip of the pen, and so is more than 1024 TiB.
+///
+/// # Errors
+/// A sentence for people, as [`size`].
+pub fn sized(text: &str) -> Result<u64, String> {
+    let bytes = size(text).map_err(|_| "give a size such as 50GB".to_owned())?;
+    match text.contains(char::is_alphabetic) {
+        false => Err(format!("give its unit, such as {text}GB or {text}GiB")),
+        true if bytes > MOST => Err("no more than 1024TiB".to_owned()),
+        true => Ok(bytes),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +70,21 @@ mod tests {
             "", "0", "0GB", "0.5B", "-1MB", "many", "5 Mbit", "nan", "inf GB", "1GBs",
         ] {
             assert!(size(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_down_has_a_unit_and_an_end() {
+        for (text, expected) in [("7B", 7), ("1024TiB", MOST), ("1.5gb", 1_500_000_000)] {
+            assert_eq!(sized(text), Ok(expected));
+        }
+        for (bad, said) in [
+            ("7", "7GB or 7GiB"),
+            ("1025 TiB", "no more than"),
+            ("99999999999999999999", "such as 50GB"),
+            ("0MB", "such as 50GB"),
+        ] {
+            assert!(sized(bad).expect_err(bad).contains(said), "{bad}");
         }
     }
 }
