@@ -563,3 +563,26 @@ fn contradictions_name_the_node() {
             .contains("too large")
     );
 }
+
+/// Expected: what ONNX Runtime gives.
+#[test]
+fn an_axis_that_shrinks_takes_other_places_in_opset_10() {
+    let image = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
+    let resized = |opset: i64, scales: [f32; 4], mode: &[Attr<'_>]| {
+        let file = File::new(&[1, 1, 2, 4]).floats("scales", &[4], &scales);
+        let inputs = if opset < 11 { "x scales" } else { "x - scales" };
+        file.node("Resize", inputs, "y", mode)
+            .opset(opset)
+            .run(&image)
+    };
+    assert_eq!(resized(10, [1.0, 1.0, 0.6, 0.6], &[]), [1.0, 3.0]);
+    assert_eq!(
+        resized(10, [1.0, 1.0, 0.6, 1.5], &[]),
+        [1.0, 1.0, 2.0, 3.0, 3.0, 4.0]
+    );
+    let floor = [
+        Attr::Text("coordinate_transformation_mode", "asymmetric"),
+        Attr::Text("nearest_mode", "floor"),
+    ];
+    assert_eq!(resized(11, [1.0, 1.0, 0.6, 0.6], &floor), [1.0, 2.0]);
+}

@@ -28,16 +28,19 @@ pub(super) fn resize<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs 
             crate::node::readable(mode)
         ));
     }
-    let rule = if old || node.opset < 11 {
-        Rule {
+    let old = old || node.opset < 11;
+    let coordinates = node.text("coordinate_transformation_mode", "half_pixel")?;
+    let nearest = node.text("nearest_mode", "round_prefer_floor")?;
+    let rule = |scale: f64| match old {
+        false => Rule {
+            coordinates,
+            nearest,
+        },
+        // Before these attributes an axis that shrinks took the next place, one that grows the last.
+        true => Rule {
             coordinates: "asymmetric",
-            nearest: "floor",
-        }
-    } else {
-        Rule {
-            coordinates: node.text("coordinate_transformation_mode", "half_pixel")?,
-            nearest: node.text("nearest_mode", "round_prefer_floor")?,
-        }
+            nearest: if scale < 1.0 { "ceil" } else { "floor" },
+        },
     };
     let mut taken: Vec<Taken> = Vec::new();
     for (&side, &(size, scale)) in x.dims().iter().zip(&wanted) {
@@ -47,7 +50,7 @@ pub(super) fn resize<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs 
         taken.push(if (size, scale) == (side, 1.0) {
             None
         } else {
-            Some(neighbours(side, size, scale, rule)?)
+            Some(neighbours(side, size, scale, rule(scale))?)
         });
     }
     feature(context.picked(&node.label(), &x, taken)?)
