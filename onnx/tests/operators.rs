@@ -586,3 +586,19 @@ fn an_axis_that_shrinks_takes_other_places_in_opset_10() {
     ];
     assert_eq!(resized(11, [1.0, 1.0, 0.6, 0.6], &floor), [1.0, 2.0]);
 }
+
+/// ONNX Runtime has another size than the standard says.
+#[test]
+fn transposed_convolutions_with_padding_that_does_not_fit_are_refused() {
+    let file = |kernel: i64| {
+        let attributes = [
+            Attr::Ints("strides", &[2, 2]),
+            Attr::Text("auto_pad", "SAME_UPPER"),
+        ];
+        let weights = vec![1.0; usize::try_from(kernel * kernel).expect("small")];
+        let file = File::new(&[1, 1, 3, 3]).floats("w", &[1, 1, kernel, kernel], &weights);
+        file.node("ConvTranspose", "x w", "y", &attributes)
+    };
+    assert!(file(1).error().contains("kernels shorter than strides"));
+    assert_eq!(file(2).run(&[1.0; 9]), [1.0; 36]);
+}
