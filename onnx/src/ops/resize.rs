@@ -22,6 +22,11 @@ pub(super) fn resize<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs 
     if same && wanted.iter().all(|w| (w.1 - 1.0).abs() < 1e-6) {
         return feature(x);
     }
+    if same {
+        return unsupported(
+            "with scales that keep the size, which readers of ONNX take differently",
+        );
+    }
     if mode != "nearest" {
         return unsupported(format!(
             "mode {}; only nearest",
@@ -98,13 +103,14 @@ fn wanted<'a>(
             return invalid("its scales do not fit its input");
         }
         for (&axis, &scale) in axes.iter().zip(&scales) {
+            // In single precision: 0.7 of 10 is 7.
             #[expect(
                 clippy::cast_precision_loss,
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
                 reason = "sizes of images; a cast saturates"
             )]
-            let size = (dims[axis] as f64 * scale).floor() as usize;
+            let size = (dims[axis] as f32 * scale as f32).floor() as usize;
             wanted[axis] = (size, scale);
         }
     } else {
@@ -131,6 +137,9 @@ fn floats<'a>(
     }
     Ok(Some(given).filter(|v| !v.is_empty()))
 }
+
+/// What is as near to the middle between two places lies there, as ONNX Runtime has it.
+const TIE: f32 = 1e-6;
 
 /// The nearest place of an axis for each of another one.
 #[expect(
@@ -166,7 +175,11 @@ fn neighbours(
         })
     };
     let round = |x: f32| -> Result<f32, Fault> {
+        let middle = x.floor() + 0.5;
+        let tie = (x - middle).abs() <= TIE;
         Ok(match rule.nearest {
+            "round_prefer_floor" if tie => middle - 0.5,
+            "round_prefer_ceil" if tie => middle + 0.5,
             "floor" | "simple" => x.floor(),
             "ceil" => x.ceil(),
             "round_prefer_floor" => (x - 0.5).ceil(),
