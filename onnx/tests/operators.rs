@@ -637,3 +637,15 @@ fn resizing_in_single_precision() {
             .contains("with scales that keep the size")
     );
 }
+
+#[test]
+fn a_transposed_convolution_of_one_place_keeps_its_channels() {
+    let strides = Attr::Ints("strides", &[1, 3]);
+    let padding = Attr::Ints("output_padding", &[0, 2]);
+    let file = File::new(&[1, 1, 4, 4])
+        .floats("w", &[1, 2, 1, 2], &[1.0, 2.0, 3.0, 4.0])
+        .node("GlobalMaxPool", "x", "m", &[])
+        .node("ConvTranspose", "m w", "t", &[strides, padding])
+        .node("GlobalMaxPool", "t", "y", &[]);
+    assert_eq!(file.run(&[2.0; 16]), [4.0, 8.0]);
+}
