@@ -15,6 +15,7 @@ mod dense;
 mod elementwise;
 mod fold;
 mod form;
+mod kind;
 mod layout;
 mod movement;
 mod norm;
@@ -67,7 +68,12 @@ pub(crate) fn apply<'a>(
     if let Some(fold) = operator.fold.filter(|_| all_const) {
         let inputs = (0..node.proto.input.len()).map(|i| context.optional(node, i));
         let inputs = inputs.collect::<Result<Vec<_>, Fault>>()?;
-        return constant(fold(node, &inputs)?);
+        let array = fold(node, &inputs)?;
+        if let Some(kind) = kind::of_result(context, node, op) {
+            kind::check(kind, &array)?;
+            context.set_kind(node, Some(kind));
+        }
+        return constant(array);
     }
     match operator.lower {
         Some(lower) => lower(context, node),
