@@ -218,7 +218,7 @@ fn clients_may_have_rules_of_their_own() {
     for (rule, expected) in [
         ("bytes=5GB", 5_000_000_000),
         ("bytes=1.5GiB", 3 << 29),
-        ("bytes=7", 7),
+        ("bytes=7B", 7),
         ("bytes=0", 0),
     ] {
         assert_eq!(bytes(&format!("a {rule}")), Some(expected), "{rule}");
@@ -241,6 +241,7 @@ fn clients_may_have_rules_of_their_own() {
         ("a images=", "whole number"),
         ("a images=3k", "whole number"),
         ("a bytes=many", "bytes=many: give a size such as 50GB"),
+        ("a bytes=50", "bytes=50: give a size such as 50GB"),
     ] {
         let error = one(wrong).expect_err("a wrong line").to_string();
         assert!(error.contains(said), "{wrong}: {error}");
