@@ -272,7 +272,7 @@ impl Client {
                 let left = u64::from(self.left) * runs + (runs - run);
                 self.phase(&mut session, &mut tally, left, progress)?;
             }
-            let mut tell = |step: secure::Progress<'_>| progress(Progress { run, runs, step });
+            let mut tell = |step: secure::Progress<'_>| progress(Progress::of(run, runs, step));
             let (network, input) = (&self.network, input.fixed());
             let (outputs, report) = match (self.ahead.pop_front(), &mut self.stocked) {
                 (_, Some(stocked)) => {

@@ -339,10 +339,13 @@ impl Server {
         match (wish.work, &self.shelf) {
             (Work::Prepare, Some(shelf)) => {
                 let draws = plans.draws(&self.weights);
+                let draws = draws.expect("they were there when it was granted");
+                let network = plans.get(true);
                 let bench = Bench {
-                    network: plans.get(true),
-                    draws: draws.expect("they were there when it was granted"),
+                    network,
+                    draws,
                     runs,
+                    planned: traffic::stock_bytes(network, draws, runs, self.extension),
                 };
                 let place = (shelf, &place(wish.mode), self.options.lifetime);
                 let mut session = self.session(connection, &seed)?;
@@ -407,7 +410,7 @@ impl Server {
         let (weights, mut tally) = (&self.weights, Tally::start(&session, Spent::default()));
         for run in 0..runs {
             let stock = stocked.next_named(network)?;
-            let mut tell = |step: secure::Progress<'_>| progress(Progress { run, runs, step });
+            let mut tell = |step: secure::Progress<'_>| progress(Progress::of(run, runs, step));
             tally.add(network.serve_stocked(&mut session, weights, stock, &mut tell)?);
         }
         Ok(tally.finish(&session).0.comm)
@@ -436,7 +439,7 @@ impl Server {
                 left.extend(more);
                 tally.add_ahead(&report);
             }
-            let mut tell = |step: secure::Progress<'_>| progress(Progress { run, runs, step });
+            let mut tell = |step: secure::Progress<'_>| progress(Progress::of(run, runs, step));
             tally.add(match left.pop_front() {
                 Some(ahead) => network.serve_after(&mut session, weights, ahead, &mut tell)?,
                 None => network.serve(&mut session, weights, &mut tell)?,
