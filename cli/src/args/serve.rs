@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::args::{AlgorithmArgs, Extension, LinkArgs, Mode, ModelArgs, Open};
+use crate::args::{AlgorithmArgs, Extension, LinkArgs, Mode, ModelArgs, Open, ThreadArgs};
 use crate::cost::wire::Wire;
 use crate::identity::{ClientTrustArgs, KeyArgs};
 use crate::shelf::ShelfArgs;
@@ -71,10 +71,8 @@ pub(crate) struct ServeArgs {
     /// The network to most clients, for which --extension auto and --objective time choose: lan (3 Gbit/s), wan (100 Mbit/s), or a rate and a round trip such as 1Gbit,20ms.
     #[arg(long, value_name = "lan|wan|RATE,RTT", default_value = "lan")]
     pub(crate) network: Wire,
-    /// Make correlated OTs in two threads of each session, ahead of the protocols: faster on a line of long delay, if both
-    /// parties do it.
-    #[arg(long)]
-    pub(crate) background: bool,
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
     /// Record who asked for what in this file, to which lines are only added, each with the hash of the one before. What cannot be recorded
     /// is not done.
     #[arg(long, value_name = "FILE")]
