@@ -2,6 +2,8 @@
 
 mod ask;
 mod check;
+#[cfg(test)]
+mod examples;
 mod help;
 mod import;
 mod infer;
