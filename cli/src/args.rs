@@ -2,6 +2,8 @@
 
 mod ask;
 mod check;
+#[cfg(test)]
+mod examples;
 mod help;
 mod import;
 mod infer;
@@ -242,14 +244,30 @@ pub(crate) struct ModelArgs {
     /// A .bray file, `chestnet` for the embedded network, or a backbone with random weights, for studies of cost (densenet121, mobilenet-v2, resnet18, resnet50, squeezenet, …).
     #[arg(long, value_name = "M")]
     pub(crate) model: String,
-    /// Rows and columns of a backbone's input; default: 224.
+    #[command(flatten)]
+    pub(crate) backbone: BackboneArgs,
+    #[command(flatten)]
+    pub(crate) seal: SealArgs,
+}
+
+/// Which of the networks of a backbone.
+#[derive(Debug, Args)]
+pub(crate) struct BackboneArgs {
+    /// Rows and columns of a backbone's input; default: 224, and 320 for `plan --ablation`.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=2048))]
     pub(crate) size: Option<u32>,
     /// Number of a backbone's outputs; default: 14.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub(crate) classes: Option<u32>,
-    #[command(flatten)]
-    pub(crate) seal: SealArgs,
+}
+
+/// Who makes correlated OTs.
+#[derive(Debug, Args)]
+pub(crate) struct ThreadArgs {
+    /// Make correlated OTs in two threads of each session, ahead of the protocols: faster on a line of long delay, if both
+    /// parties do it.
+    #[arg(long)]
+    pub(crate) background: bool,
 }
 
 #[derive(Debug, Args)]
@@ -266,10 +284,8 @@ pub(crate) struct DemoArgs {
     /// What makes correlated OTs; `auto` chooses for a LAN.
     #[arg(long, value_enum, default_value_t = Extension::Auto)]
     pub(crate) extension: Extension,
-    /// Make correlated OTs in two threads of either party, ahead of the protocols: faster on a line of long delay, if both
-    /// parties do it.
-    #[arg(long)]
-    pub(crate) background: bool,
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
     /// Run the products ahead of the images where their algorithms can (ring-LWE): with an image at hand, less is left to do.
     #[arg(long)]
     pub(crate) ahead: bool,

@@ -1,5 +1,6 @@
 //! The client's side of one session, from addresses and image files to reports.
 
+use std::io::{Error as IoError, ErrorKind};
 use std::net::SocketAddr;
 
 use channel::{Config, Error as Cause, Role, Waiting};
@@ -127,7 +128,17 @@ pub(crate) fn no_session(
                 [(address, _)] if address.to_string() == name => String::new(),
                 _ => format!(" for {name}"),
             };
-            format!("{error}{here}: is `blindray serve` running there?")
+            // The usual case has no other cause than what is asked.
+            let refused = |(_, cause): &(_, IoError)| cause.kind() == ErrorKind::ConnectionRefused;
+            let found = match tried.iter().all(refused) {
+                true => {
+                    let addresses = tried.iter().map(|(address, _)| address.to_string());
+                    let addresses = addresses.collect::<Vec<_>>().join(" and ");
+                    format!("nothing listens at {addresses}")
+                }
+                false => error.to_string(),
+            };
+            format!("{found}{here}: is `blindray serve` running there?")
         }
         (Error::Transport(Cause::Timeout { after, .. }), Some(ahead)) => {
             let place = match ahead {
@@ -191,13 +202,17 @@ pub(crate) fn run_ahead(client: &mut Client, ui: Ui) -> Outcome<()> {
 }
 
 pub(crate) fn show(bar: &Bar, image: &str, progress: &Progress<'_>) {
-    let done = (progress.layers_done(), progress.layers());
+    if let Some(planned) = progress.planned {
+        bar.plan(planned);
+    }
+    let begun = progress.layers_done();
+    let begun = begun + 1..=begun + progress.step.together as u64;
     let phase = if progress.step.ahead {
         "ahead"
     } else {
         "online"
     };
-    bar.reach(&format!("{image}{phase}"), done);
+    bar.reach(&format!("{image}{phase}"), begun, progress.layers());
 }
 
 /// Runs of the network for so many images.

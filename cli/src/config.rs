@@ -6,7 +6,8 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use clap::{ArgAction, CommandFactory, Parser};
+use clap::error::{ContextKind, ContextValue};
+use clap::{ArgAction, CommandFactory, Error as ClapError, Parser};
 use toml::{Table, Value};
 
 use crate::args::Cli;
@@ -34,8 +35,35 @@ pub(crate) fn parse() -> Outcome<Cli> {
         .map_err(|_| Failure::input(format!("{} is no text", path.display())))?;
     let options = options(&path, &text, &given[place..])?;
     let mut arguments = given;
-    arguments.splice(place..place, options);
-    Ok(Cli::parse_from(arguments))
+    arguments.splice(place..place, options.clone());
+    Cli::try_parse_from(arguments).map_err(|error| match blamed(&error, &options) {
+        Some(key) => Failure::input(format!("{}: {key}: {}", path.display(), short(&error))),
+        // It prints what the argument lacks, or the help.
+        None => error.exit(),
+    })
+}
+
+/// The key of the file that an error is about, if it is about one.
+fn blamed(error: &ClapError, options: &[OsString]) -> Option<String> {
+    let about = [ContextKind::InvalidArg, ContextKind::PriorArg];
+    let about = about.iter().filter_map(|&kind| match error.get(kind) {
+        Some(ContextValue::String(argument)) => Some(argument.as_str()),
+        Some(ContextValue::Strings(arguments)) => arguments.first().map(String::as_str),
+        _ => None,
+    });
+    // As in `--parallel <N>`.
+    let mut names = about.filter_map(|argument| argument.split_whitespace().next());
+    let is_there = |name: &&str| options.iter().any(|word| names_it(word, name));
+    let found = names.find(is_there)?;
+    found.strip_prefix("--").map(str::to_owned)
+}
+
+/// The sentence of an error of the parser, in one line, without the hints that follow.
+fn short(error: &ClapError) -> String {
+    let text = error.to_string();
+    let text = text.split("\n\n").next().unwrap_or_default();
+    let lines = text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    lines.strip_prefix("error: ").unwrap_or(&lines).to_owned()
 }
 
 /// Where the arguments of the command begin, and the file that they name.
@@ -84,7 +112,7 @@ fn options(path: &Path, text: &str, given: &[OsString]) -> Outcome<Vec<OsString>
             return Err(wrong(format!("{key} is no option of {COMMAND}{near}")));
         };
         let option = format!("--{key}");
-        if given.iter().any(|word| names(word, &option)) {
+        if given.iter().any(|word| names_it(word, &option)) {
             continue;
         }
         match (value, switch) {
@@ -118,7 +146,7 @@ fn broken(path: &Path, text: &str, error: &toml::de::Error) -> String {
 }
 
 /// Whether an argument is this option.
-fn names(word: &OsStr, option: &str) -> bool {
+fn names_it(word: &OsStr, option: &str) -> bool {
     let Some(rest) = word.to_str().and_then(|word| word.strip_prefix(option)) else {
         return false;
     };

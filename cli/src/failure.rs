@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::plain;
+
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -53,7 +55,7 @@ impl From<service::Error> for Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Input(cause) | Self::Run(cause) => f.write_str(cause),
+            Self::Input(cause) | Self::Run(cause) => f.write_str(&plain::for_people(cause)),
             Self::ClosedPipe => f.write_str("nobody reads the results any more"),
         }
     }

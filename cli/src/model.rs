@@ -37,8 +37,8 @@ pub(crate) fn load(args: &ModelArgs, ui: Ui) -> Outcome<Model> {
     if !is_backbone(name) {
         let model = from_file(name, &args.seal)?;
         let given = [
-            ("--size", args.size.is_some()),
-            ("--classes", args.classes.is_some()),
+            ("--size", args.backbone.size.is_some()),
+            ("--classes", args.backbone.classes.is_some()),
         ];
         refuse_backbone_options(name, &given)?;
         return Ok(model);
@@ -47,7 +47,10 @@ pub(crate) fn load(args: &ModelArgs, ui: Ui) -> Outcome<Model> {
     ui.note(&format!(
         "WARNING: {name} gets RANDOM weights: its costs are real, its findings mean nothing"
     ));
-    let (size, classes) = (args.size.unwrap_or(SIZE), args.classes.unwrap_or(CLASSES));
+    let (size, classes) = (
+        args.backbone.size.unwrap_or(SIZE),
+        args.backbone.classes.unwrap_or(CLASSES),
+    );
     let source = seeded(name, size as usize, classes as usize, None);
     let source = source.map_err(|error| not_built(name, error))?;
     quantised(source, CostWidths::default())

@@ -33,6 +33,24 @@ fn acts(c: char) -> bool {
     c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
+/// Without the numbers that the system has for its errors: the words before them say the same.
+pub(crate) fn for_people(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(" (os error ") {
+        out += before;
+        let digits = after.trim_start_matches(|c: char| c.is_ascii_digit());
+        match digits.strip_prefix(')') {
+            Some(after) => rest = after,
+            None => {
+                out += " (os error ";
+                rest = after;
+            }
+        }
+    }
+    out + rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,5 +78,17 @@ mod tests {
         let plain = line(&json);
         assert!(!plain.chars().any(acts), "{plain}");
         assert_eq!(serde_json::from_str::<String>(&plain).expect("JSON"), text);
+    }
+
+    #[test]
+    fn numbers_of_errors_are_for_machines() {
+        for (text, expected) in [
+            ("a: No such file (os error 2)", "a: No such file"),
+            ("x (os error 1), y (os error 22): z", "x, y: z"),
+            ("x (os error a) (os error 3", "x (os error a) (os error 3"),
+            ("", ""),
+        ] {
+            assert_eq!(for_people(text), expected);
+        }
     }
 }

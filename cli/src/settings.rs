@@ -95,7 +95,7 @@ impl AskArgs {
             max_traffic: self.max_traffic,
             extensions: self.extension.accepted(),
             homomorphic: self.preset == Preset::Auto,
-            background: self.background,
+            background: self.threads.background,
             ..Request::default()
         })
     }
@@ -162,7 +162,7 @@ impl ServeArgs {
             max_images: self.max_images,
             modes: modes.unwrap_or_default(),
             extension: self.extension.on(self.network.network),
-            background: self.background,
+            background: self.threads.background,
             max_prepared: self.max_prepared,
             lifetime: self.prepared_days * 86_400,
             ..ServerOptions::default()

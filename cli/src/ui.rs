@@ -105,7 +105,7 @@ impl Ui {
         if self.logged {
             tracing::info!("{message}");
         } else if !self.quiet {
-            say(message, (Colour::Odd, "WARNING:"));
+            say(&plain::for_people(message), (Colour::Odd, "WARNING:"));
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
-use crate::{Error, Fingerprint, file, sized};
+use crate::{Error, Fingerprint, file, size};
 
 /// A list of clients, one a line: `SHA256:... NAME`, with comments behind `#` at a line's start. Names are for people,
 /// and each stands once, as do keys. Behind the name may stand what holds for this client alone ([`ClientRules`]):
@@ -34,7 +34,7 @@ pub struct ClientRules {
     pub images: Option<u64>,
     /// `sessions-per-hour=N`.
     pub sessions_per_hour: Option<u64>,
-    /// `bytes=SIZE`: in all, in both directions; a size is what [`sized`] reads.
+    /// `bytes=SIZE`: in all, in both directions; a size is what [`size`] reads.
     pub bytes: Option<u64>,
     /// `parallel=N`: sessions at the same time.
     pub parallel: Option<u64>,
@@ -85,7 +85,7 @@ impl ClientRules {
             }
             "0" => 0,
             bytes if key == "bytes" => {
-                sized(bytes).map_err(|what| format!("{word}: {what}, or unlimited"))?
+                size(bytes).map_err(|what| format!("{word}: {what}, or unlimited"))?
             }
             number => number
                 .parse()

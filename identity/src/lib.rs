@@ -24,5 +24,5 @@ pub use fingerprint::Fingerprint;
 pub use moment::Moment;
 pub use own::{Identity, VALID_FOR};
 pub use peers::KnownPeers;
-pub use size::{size, sized};
+pub use size::size;
 pub use tls::{ClientTrust, ServerTrust, Tls};

@@ -1,10 +1,13 @@
 //! Sizes as people write them.
 
-/// The bytes of a size such as `500MB`, `2 GiB` or `1.5gb`, in decimal or binary units; a number alone is bytes. Lists of clients
-/// have such sizes, and so have the options of programs that read these lists. What is beyond the largest integer is that.
+/// The most bytes of a size, 1024 TiB.
+const MOST: u64 = 1 << 50;
+
+/// The bytes of a size such as `500MB`, `2 GiB` or `1.5gb`, in decimal or binary units, bytes (`500B`) among them. Lists of clients
+/// have such sizes, and so have the options of programs that read these lists.
 ///
 /// # Errors
-/// A sentence for people, for 0 and for whatever is no size.
+/// A sentence for people: for 0 and whatever is no size, for a number without its unit, and for more than 1024 TiB, which are slips of the pen.
 pub fn size(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, f64); 9] = [
         ("b", 1.0),
@@ -17,36 +20,28 @@ pub fn size(text: &str) -> Result<u64, String> {
         ("gib", 1_073_741_824.0),
         ("tib", 1_099_511_627_776.0),
     ];
-    let with_unit = || {
-        let text = text.to_ascii_lowercase();
-        let (number, unit) = text.split_at(text.find(char::is_alphabetic)?);
-        let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit)?;
-        let bytes = number.trim().parse::<f64>().ok()? * factor;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "it is finite and not below 0, and beyond the largest integer it stops there"
-        )]
-        (bytes.is_finite() && bytes >= 0.0).then_some(bytes as u64)
-    };
-    let bytes = text.parse().ok().or_else(with_unit);
-    let bytes = bytes.filter(|&bytes| bytes > 0);
-    bytes.ok_or_else(|| "give a size above 0, such as 500MB or 2GiB".into())
-}
-
-/// The most bytes of a [`sized`].
-const MOST: u64 = 1 << 50;
-
-/// The same where people write what others read later, as in a file: a number alone is a slip of the pen, and so is more than 1024 TiB.
-///
-/// # Errors
-/// A sentence for people, as [`size`].
-pub fn sized(text: &str) -> Result<u64, String> {
-    let bytes = size(text).map_err(|_| "give a size such as 50GB".to_owned())?;
-    match text.contains(char::is_alphabetic) {
-        false => Err(format!("give its unit, such as {text}GB or {text}GiB")),
-        true if bytes > MOST => Err("no more than 1024TiB".to_owned()),
-        true => Ok(bytes),
+    let text = text.trim().to_ascii_lowercase();
+    let split = text.find(char::is_alphabetic).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let number = number.trim();
+    let factor = UNITS.iter().find(|(name, _)| *name == unit);
+    match (number.parse::<f64>(), factor) {
+        (Ok(count), None) if count > 0.0 && unit.is_empty() => {
+            Err(format!("give its unit, such as {number}MB or {number}GiB"))
+        }
+        (Ok(count), Some((_, factor))) if count * factor >= 1.0 => {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "it is above 0, and beyond the largest integer it stops there"
+            )]
+            let bytes = (count * factor) as u64;
+            match bytes <= MOST {
+                true => Ok(bytes),
+                false => Err("give no more than 1024TiB".to_owned()),
+            }
+        }
+        _ => Err("give a size above 0, such as 500MB or 2GiB".to_owned()),
     }
 }
 
@@ -57,34 +52,38 @@ mod tests {
     #[test]
     fn sizes_have_decimal_and_binary_units() {
         for (text, expected) in [
-            ("1", 1),
+            ("1B", 1),
+            ("1125899906842623 b", MOST - 1),
             ("500MB", 500_000_000),
             ("1.5 gb", 1_500_000_000),
-            ("2GiB", 2 << 30),
+            (" 2GiB ", 2 << 30),
             ("64kib", 64 << 10),
-            ("99999999999 TB", u64::MAX),
+            ("1024TiB", MOST),
         ] {
             assert_eq!(size(text), Ok(expected), "{text}");
         }
-        for bad in [
-            "", "0", "0GB", "0.5B", "-1MB", "many", "5 Mbit", "nan", "inf GB", "1GBs",
+        for (said, texts) in [
+            (
+                "above 0",
+                &[
+                    "", "0", "0GB", "0.5B", "-1", "-1MB", "many", "nan", "nan MB", "inf", "inf GB",
+                    "5 Mbit", "1GBs", "1 2 MB", "1e30",
+                ][..],
+            ),
+            ("its unit, such as ", &["7", "1.5"]),
+            (
+                "no more than 1024TiB",
+                &["1025 TiB", "99999999999 TB", "1125899906842625B"],
+            ),
         ] {
-            assert!(size(bad).is_err(), "{bad}");
+            for text in texts {
+                let error = size(text).expect_err(text);
+                assert!(error.contains(said), "{text}: {error}");
+            }
         }
-    }
-
-    #[test]
-    fn what_is_written_down_has_a_unit_and_an_end() {
-        for (text, expected) in [("7B", 7), ("1024TiB", MOST), ("1.5gb", 1_500_000_000)] {
-            assert_eq!(sized(text), Ok(expected));
-        }
-        for (bad, said) in [
-            ("7", "7GB or 7GiB"),
-            ("1025 TiB", "no more than"),
-            ("99999999999999999999", "such as 50GB"),
-            ("0MB", "such as 50GB"),
-        ] {
-            assert!(sized(bad).expect_err(bad).contains(said), "{bad}");
-        }
+        assert_eq!(
+            size("50"),
+            Err("give its unit, such as 50MB or 50GiB".to_owned())
+        );
     }
 }

@@ -241,14 +241,14 @@ fn clients_may_have_rules_of_their_own() {
         ("a images=-1", "whole number"),
         ("a images=", "whole number"),
         ("a images=3k", "whole number"),
-        ("a bytes=many", "bytes=many: give a size such as 50GB"),
+        ("a bytes=many", "bytes=many: give a size above 0, such as"),
         (
             "a bytes=50",
-            "bytes=50: give its unit, such as 50GB or 50GiB",
+            "bytes=50: give its unit, such as 50MB or 50GiB",
         ),
         (
             "a bytes=1025TiB",
-            "bytes=1025TiB: no more than 1024TiB, or unlimited",
+            "bytes=1025TiB: give no more than 1024TiB, or unlimited",
         ),
         (
             "a parallel=0",

@@ -264,6 +264,7 @@ impl SecureNetwork {
             progress(Progress {
                 ahead: true,
                 layer: window.start,
+                together: window.len(),
                 layers: self.online.len(),
                 name: &node.name,
                 op: nets::Operator::name(&node.op),

@@ -166,6 +166,8 @@ pub struct Progress<'a> {
     pub ahead: bool,
     /// The number of the layer that begins, from 0.
     pub layer: usize,
+    /// How many begin at once, this one and those after it: in the phase ahead several, else one.
+    pub together: usize,
     /// Number of layers; in the phase ahead, of those that have a part in it.
     pub layers: usize,
     /// Its name.

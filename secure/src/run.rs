@@ -154,6 +154,7 @@ impl<'a, 's: 'a> Run<'a, 's> {
             (self.progress)(Progress {
                 ahead: false,
                 layer,
+                together: 1,
                 layers: network.plan().len(),
                 name: &plan.name,
                 op: plan.op,

@@ -344,7 +344,7 @@ impl Client {
         for (run, input) in (0..).zip(&inputs) {
             let left = u64::from(self.left) * runs + (runs - run);
             let begin = self.begin_run(&mut session, &mut tally, left, progress)?;
-            let mut tell = |step: secure::Progress<'_>| progress(Progress { run, runs, step });
+            let mut tell = |step: secure::Progress<'_>| progress(Progress::of(run, runs, step));
             let (network, input) = (&self.network, input.fixed());
             let (outputs, report) = match begin {
                 Begin::Stock(stock, spent) => {

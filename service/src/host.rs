@@ -279,6 +279,7 @@ impl Host {
     pub fn status(&self) -> HostStatus {
         let server = self.server();
         let digest = server.model().digest();
+        let seen = self.seen();
         HostStatus {
             model: server.model().name.clone(),
             digest: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -286,7 +287,8 @@ impl Host {
             sessions: self.sessions.status(),
             waiting: self.sessions.waiting().0,
             totals: self.metrics.totals(),
-            stock: self.seen().ok().map(|stock| StockStatus {
+            stock_fault: seen.as_ref().err().map(ToString::to_string),
+            stock: seen.ok().map(|stock| StockStatus {
                 preparations: stock.lots,
                 bytes: stock.bytes,
             }),

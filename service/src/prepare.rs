@@ -124,6 +124,7 @@ pub(crate) fn client(
         network: &network,
         draws: &draws,
         runs,
+        planned: bytes,
     };
     let ahead = |session: &mut Session, images, tell: &mut dyn FnMut(secure::Progress<'_>)| {
         network.prepare_ahead(session, images, tell)
@@ -202,6 +203,8 @@ pub(crate) struct Bench<'a> {
     pub(crate) network: &'a SecureNetwork,
     pub(crate) draws: &'a Draws,
     pub(crate) runs: u64,
+    /// All bytes that it takes.
+    pub(crate) planned: u64,
 }
 
 impl Bench<'_> {
@@ -220,7 +223,12 @@ impl Bench<'_> {
         let (mut done, mut before) = (0, Preparation::default());
         while done < runs {
             let images = traffic::ahead_images(network, runs - done);
-            let mut tell = |step: secure::Progress<'_>| progress(Progress::ahead(step));
+            let mut tell = |step: secure::Progress<'_>| {
+                progress(Progress {
+                    planned: Some(self.planned),
+                    ..Progress::ahead(step)
+                });
+            };
             let (left, report) = ahead(session, images, &mut tell)?;
             tally.add_ahead(&report);
             for left in left {

@@ -11,13 +11,25 @@ pub struct Progress<'a> {
     pub runs: u64,
     /// Where in the run.
     pub step: secure::Progress<'a>,
+    /// All bytes of the call, in both directions and refills included, as planned, where the caller has no way to know them: making preparations.
+    pub planned: Option<u64>,
 }
 
 impl<'a> Progress<'a> {
     /// A phase ahead: it counts its own layers, once.
     pub(crate) const fn ahead(step: secure::Progress<'a>) -> Self {
-        let (run, runs) = (0, 1);
-        Self { run, runs, step }
+        Self::of(0, 1, step)
+    }
+
+    /// A step of a run.
+    pub(crate) const fn of(run: u64, runs: u64, step: secure::Progress<'a>) -> Self {
+        let planned = None;
+        Self {
+            run,
+            runs,
+            step,
+            planned,
+        }
     }
 
     /// Of a server with so many views an image: the image of its session, from 0.

@@ -308,10 +308,13 @@ impl Server {
         match (wish.work, &self.shelf) {
             (Work::Prepare, Some(shelf)) => {
                 let draws = plans.draws(&self.weights);
+                let draws = draws.expect("they were there when it was granted");
+                let network = plans.get(true);
                 let bench = Bench {
-                    network: plans.get(true),
-                    draws: draws.expect("they were there when it was granted"),
+                    network,
+                    draws,
                     runs,
+                    planned: traffic::stock_bytes(network, draws, runs, self.extension),
                 };
                 let place = (shelf, &place(wish.mode), self.options.lifetime);
                 let mut session = self.session(connection, &seed)?;

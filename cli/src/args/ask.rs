@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::args::{Extension, LinkArgs, Mode, Open, Preset};
+use crate::args::{Extension, LinkArgs, Mode, Open, Preset, ThreadArgs};
 use crate::identity::{KeyArgs, ServerTrustArgs};
 use crate::shelf::ShelfArgs;
 use crate::text::size;
@@ -29,10 +29,8 @@ pub(crate) struct AskArgs {
     /// silent OT, that the image stays hidden rests on one assumption more, learning parity with noise.
     #[arg(long, value_enum, default_value_t = Extension::Auto)]
     pub(crate) extension: Extension,
-    /// Make correlated OTs in two threads, ahead of the protocols: faster where both
-    /// parties do it and have processors to spare.
-    #[arg(long)]
-    pub(crate) background: bool,
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
     /// Wait in line for at most this many seconds where the server is busy with others.
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) max_wait: u64,

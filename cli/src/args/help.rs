@@ -7,7 +7,7 @@ First steps:
   blindray serve --model chestnet                            # in one shell
   blindray infer --connect localhost:7700 --input FILE       # in another one
 
-Results go to standard output, everything else to standard error. The exit code is 0 when all was done, 1 when the command ran and failed, 2 for bad usage or bad input, 130 after Ctrl-C, and 141 when nobody reads the results any more.";
+Results go to standard output, everything else to standard error. The exit code is 0 when all was done, 1 when the command ran and failed, 2 for bad usage or bad input, 130 after Ctrl-C, 143 after SIGTERM, and 141 when nobody reads the results any more.";
 
 pub(super) const DEMO: &str = "\
 Examples:
@@ -188,52 +188,3 @@ pub(super) const MAN: &str = "\
 Examples:
   blindray man infer | man -l -
   blindray man --out ~/.local/share/man/man1";
-
-#[cfg(test)]
-mod tests {
-    use clap::{CommandFactory as _, Parser as _};
-
-    use crate::args::Cli;
-
-    /// The commands of a text, as a shell takes them.
-    fn commands(text: &str) -> Vec<Vec<String>> {
-        // What goes on on another line stands further in.
-        let text = text.replace("\\\n", "\n").replace("\n    ", " ");
-        let text = text.replace("5f3c…", &"5f".repeat(32));
-        let text = text.replace("SHA256:…", &format!("SHA256:{}", "A".repeat(43)));
-        let lines = text.lines().filter(|line| line.starts_with("  blindray "));
-        let words = lines.map(|line| shlex::split(line).expect("quotes have ends"));
-        let shell = |word: &String| matches!(word.as_str(), ">" | "|");
-        words
-            .map(|words| words.into_iter().take_while(|word| !shell(word)).collect())
-            .collect()
-    }
-
-    /// Every example is a command of this program, on lines that an 80-column terminal does not wrap.
-    #[test]
-    fn examples_are_commands() {
-        let program = Cli::command();
-        let all = program.get_subcommands().chain([&program]);
-        let mut count = 0;
-        for command in all {
-            let Some(help) = command.get_after_help() else {
-                continue;
-            };
-            let text = help.to_string();
-            for line in text.lines().filter(|line| line.starts_with("  ")) {
-                assert!(line.chars().count() < 80, "too long to be pasted: {line}");
-            }
-            for mut words in commands(&text) {
-                if words.iter().any(|word| word == "--config") {
-                    // The file says it.
-                    words.extend(["--model", "net.bray"].map(str::to_owned));
-                }
-                if let Err(error) = Cli::try_parse_from(&words) {
-                    panic!("{words:?}: {error}");
-                }
-                count += 1;
-            }
-        }
-        assert!(count > 50, "{count} examples");
-    }
-}

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::args::{Extension, Mode, Objective, PlanPreset, SpeedArgs};
+use crate::args::{BackboneArgs, Extension, Mode, Objective, PlanPreset, SpeedArgs};
 use crate::sealing::SealArgs;
 
 #[derive(Debug, Args)]
@@ -14,12 +14,8 @@ pub(crate) struct PlanArgs {
     pub(crate) model: Option<String>,
     #[command(flatten)]
     pub(crate) seal: SealArgs,
-    /// Rows and columns of a backbone's input; default: 224, with --ablation 320.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(8..=2048))]
-    pub(crate) size: Option<u32>,
-    /// Number of a backbone's outputs; default: 14.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    pub(crate) classes: Option<u32>,
+    #[command(flatten)]
+    pub(crate) backbone: BackboneArgs,
     /// Which system's protocols to plan.
     #[arg(long, value_enum, default_value_t = PlanPreset::Auto)]
     pub(crate) preset: PlanPreset,

@@ -4,11 +4,24 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::args::{AlgorithmArgs, Extension, LinkArgs, Mode, ModelArgs, Open};
+use crate::args::{AlgorithmArgs, Extension, LinkArgs, Mode, ModelArgs, Open, ThreadArgs};
 use crate::cost::wire::Wire;
 use crate::identity::{ClientTrustArgs, KeyArgs};
 use crate::shelf::ShelfArgs;
 use crate::text::size;
+
+/// No server has a use for more of anything that it has for each of many: more is a slip of a finger.
+const MOST: i64 = 1_000_000;
+/// No client is asked for more bytes a second.
+const MOST_RATE: u64 = 1_000_000_000;
+
+/// A size that each second brings.
+fn rate(text: &str) -> Result<u64, String> {
+    match size(text)? {
+        rate if rate > MOST_RATE => Err("it is at most 1GB: faster clients would be cut".into()),
+        rate => Ok(rate),
+    }
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
@@ -25,21 +38,21 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) sessions: Option<u64>,
     /// Serve at most this many sessions at the same time; others wait in order, and are told their place.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=MOST))]
     pub(crate) parallel: u32,
     /// Let at most this many clients wait in line; one more is refused, and may call again.
-    #[arg(long, value_name = "N", default_value_t = 16)]
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(..=MOST))]
     pub(crate) waiting: u32,
     /// End a session that lasts longer than this many seconds, whatever its client does.
     #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(crate) max_session: u64,
     /// End a session whose client takes longer over a message than --timeout and the time that its bytes take at this many a
     /// second, such as 4KiB, however they drip.
-    #[arg(long, value_name = "SIZE", default_value = "4KiB", value_parser = size)]
+    #[arg(long, value_name = "SIZE", default_value = "4KiB", value_parser = rate)]
     pub(crate) least_rate: u64,
     /// Let a client ask about at most this many images in a session; one that asks about more is refused. Each finding tells a
     /// little about the weights, to a client that does not follow the protocol more than to others: allow no more than are needed.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=MOST))]
     pub(crate) max_images: u32,
     #[command(flatten)]
     pub(crate) quota: QuotaArgs,
@@ -58,10 +71,8 @@ pub(crate) struct ServeArgs {
     /// The network to most clients, for which --extension auto and --objective time choose: lan (3 Gbit/s), wan (100 Mbit/s), or a rate and a round trip such as 1Gbit,20ms.
     #[arg(long, value_name = "lan|wan|RATE,RTT", default_value = "lan")]
     pub(crate) network: Wire,
-    /// Make correlated OTs in two threads of each session, ahead of the protocols: faster where both
-    /// parties do it and have processors to spare.
-    #[arg(long)]
-    pub(crate) background: bool,
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
     /// Record who asked for what in this file, to which lines are only added, each with the hash of the one before. What cannot be recorded
     /// is not done.
     #[arg(long, value_name = "FILE")]
@@ -86,7 +97,7 @@ pub(crate) struct ServeArgs {
     pub(crate) end_with_stdin: bool,
     /// Keep at most so many preparations of this model for each client, one for each view of an image, whatever their mode; 0 for none. Those of a
     /// model that was served before do not count, and expire.
-    #[arg(long, value_name = "N", default_value_t = 16)]
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(..=MOST))]
     pub(crate) max_prepared: u32,
     /// Let preparations expire after so many days.
     #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..=366))]
@@ -118,7 +129,7 @@ pub(crate) struct QuotaArgs {
     pub(crate) quota_bytes: Option<u64>,
     /// Let each client have at most this many sessions at the same time; further ones wait in line, and let others pass. Where several
     /// servers share a store, each counts its own.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=MOST))]
     pub(crate) quota_parallel: Option<u32>,
     /// Where it is kept what clients have used: a file of this server alone, or postgres://USER@HOST/DATABASE for several servers. Default: with quotas,
     /// blindray/serve.redb in your folder for state; without, memory.

@@ -46,7 +46,7 @@ pub(crate) fn demo(args: &DemoArgs, ui: Ui) -> Outcome<()> {
     let request = Request {
         mode: args.mode.into(),
         extensions: args.extension.accepted(),
-        background: args.background,
+        background: args.threads.background,
         ahead: args.ahead,
         ..Request::default()
     };
@@ -163,7 +163,7 @@ impl ServerProcess {
             .args(["--sessions", "1", "--timeout", &timeout])
             .args(["--extension", extension])
             .args(["--preset", preset])
-            .args(args.background.then_some("--background"))
+            .args(args.threads.background.then_some("--background"))
             .args(["--end-with-stdin", "--json", "--quiet"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::args::DoctorArgs;
 use crate::failure::{Failure, Outcome};
+use crate::plain;
 use crate::text::counted;
 use crate::ui::{Colour, Ui};
 use there::Way;
@@ -33,7 +34,7 @@ struct Check {
 
 impl Check {
     fn ok(name: &'static str, found: impl Into<String>) -> Self {
-        let (status, found) = (Status::Ok, found.into());
+        let (status, found) = (Status::Ok, plain::for_people(&found.into()));
         Self {
             name,
             status,

@@ -56,8 +56,8 @@ fn ablation(args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<()> {
         None => None,
     };
     let settings = Settings {
-        size: args.size.unwrap_or(Settings::SIZE),
-        classes: args.classes.unwrap_or(CLASSES),
+        size: args.backbone.size.unwrap_or(Settings::SIZE),
+        classes: args.backbone.classes.unwrap_or(CLASSES),
         widths: args.widths(),
     };
     let table = Ablation::new(settings, speed.constants.clone(), ui)?;
@@ -88,8 +88,8 @@ fn estimate(args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Estimate> {
 fn of_file(name: &str, args: &PlanArgs, speed: &Speed) -> Outcome<Estimate> {
     let model = model::from_file(name, &args.seal)?;
     let given = [
-        ("--size", args.size.is_some()),
-        ("--classes", args.classes.is_some()),
+        ("--size", args.backbone.size.is_some()),
+        ("--classes", args.backbone.classes.is_some()),
         ("--xop-pointwise", args.xop_pointwise.is_some()),
         ("--weight-bits", args.weight_bits.is_some()),
         ("--activation-bits", args.activation_bits.is_some()),
@@ -112,7 +112,10 @@ fn of_file(name: &str, args: &PlanArgs, speed: &Speed) -> Outcome<Estimate> {
 
 fn of_backbone(name: &str, args: &PlanArgs, speed: &Speed, ui: Ui) -> Outcome<Estimate> {
     model::refuse_key(name, &args.seal)?;
-    let (size, classes) = (args.size.unwrap_or(SIZE), args.classes.unwrap_or(CLASSES));
+    let (size, classes) = (
+        args.backbone.size.unwrap_or(SIZE),
+        args.backbone.classes.unwrap_or(CLASSES),
+    );
     let groups = args.xop_pointwise.map(|groups| groups as usize);
     if groups.is_some() && !name.ends_with("-x") {
         return Err(Failure::input(format!(

@@ -102,6 +102,7 @@ fn session(
     ));
     let connection = met.connection().clone();
     trail.opened(&connection, met.model())?;
+    // The session finds out how much it will be.
     let bar = ui.progress(0, connection.progress());
     let views = met.model().preprocessing.views() as u64;
     let made = met.prepare(shelf, images, &mut |progress| {

@@ -255,7 +255,14 @@ fn shown(status: &Value) -> String {
     for (key, value) in status.as_object().into_iter().flatten() {
         let said = ["model", "digest", "uptime_s", "sessions", "waiting"];
         if status.get("model").is_none() || !said.contains(&key.as_str()) {
-            put(&mut out, format_args!("{key}: {}", inner(value)));
+            match (key.as_str(), &status["stock_fault"]) {
+                ("stock_fault", _) => {}
+                ("stock", Value::String(why)) => put(
+                    &mut out,
+                    format_args!("stock: unknown, the store does not answer: {why}"),
+                ),
+                _ => put(&mut out, format_args!("{key}: {}", inner(value))),
+            }
         }
     }
     out
@@ -331,6 +338,14 @@ mod tests {
             assert!(text.contains(words), "{words}: {text}");
         }
         assert!(!text.contains('\u{1b}'));
+        let silent =
+            serde_json::json!({"model": "x", "stock": null, "stock_fault": "the disk\nis full"});
+        let text = shown(&silent);
+        let why = "stock: unknown, the store does not answer: the disk";
+        assert!(
+            text.contains(why) && text.matches("is full").count() == 1,
+            "{text}"
+        );
         let least = serde_json::json!({"model": "x"});
         assert!(shown(&least).contains("sessions: 0; waiting in line: –"));
     }

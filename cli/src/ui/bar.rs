@@ -1,6 +1,7 @@
 //! Progress on the last line of a terminal.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -31,12 +32,21 @@ pub(super) fn line(steps: Option<u64>, form: &str) -> ProgressBar {
     bar
 }
 
-/// The phase, its layers, and how many of them have begun.
-#[derive(Default)]
+/// The phase, its layers, and which of them have begun last.
 struct Place {
     phase: String,
-    begun: u64,
+    begun: RangeInclusive<u64>,
     layers: u64,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self {
+            phase: String::new(),
+            begun: 0..=0,
+            layers: 0,
+        }
+    }
 }
 
 /// What a bar shows, said by the party's thread and shown by another one.
@@ -45,7 +55,7 @@ struct Told {
     /// Bytes that had passed when the bar began.
     before: u64,
     /// Bytes to come, as planned.
-    planned: u64,
+    planned: AtomicU64,
     begin: Instant,
     place: Mutex<Place>,
 }
@@ -54,12 +64,16 @@ impl Told {
     fn moved(&self) -> u64 {
         payload(&self.traffic)
             .saturating_sub(self.before)
-            .min(self.planned)
+            .min(self.planned())
+    }
+
+    fn planned(&self) -> u64 {
+        self.planned.load(Ordering::Relaxed)
     }
 
     fn text(&self) -> String {
         let place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
-        text(&place, self.moved(), self.planned, self.begin.elapsed())
+        text(&place, self.moved(), self.planned(), self.begin.elapsed())
     }
 }
 
@@ -71,6 +85,9 @@ fn payload(traffic: &Progress) -> u64 {
 
 /// What matters most comes first: a narrow terminal cuts off the rest.
 fn text(place: &Place, moved: u64, planned: u64, gone: Duration) -> String {
+    if place.layers == 0 {
+        return "sets up".to_owned();
+    }
     let left = match moved {
         0 => "?".to_owned(),
         _ => {
@@ -84,8 +101,12 @@ fn text(place: &Place, moved: u64, planned: u64, gone: Duration) -> String {
         begun,
         layers,
     } = place;
+    let begun = match begun.start() == begun.end() {
+        true => format!("layer {}", begun.end()),
+        false => format!("layers {} to {}", begun.start(), begun.end()),
+    };
     format!(
-        "{phase}, {left} s left, layer {begun} of {layers}, {} of {} B",
+        "{phase}, {left} s left, {begun} of {layers}, {} of {} B",
         grouped(moved),
         grouped(planned)
     )
@@ -115,7 +136,7 @@ impl Bar {
         let told = Arc::new(Told {
             before: payload(&traffic),
             traffic,
-            planned,
+            planned: AtomicU64::new(planned),
             begin: Instant::now(),
             place: Mutex::default(),
         });
@@ -123,6 +144,7 @@ impl Bar {
         let (ticking, is_done, tell) = (bar.clone(), Arc::clone(&done), Arc::clone(&told));
         let ticker = std::thread::spawn(move || {
             while !is_done.load(Ordering::Relaxed) {
+                ticking.set_length(tell.planned());
                 ticking.set_position(tell.moved());
                 ticking.set_message(tell.text());
                 ticking.tick();
@@ -138,15 +160,26 @@ impl Bar {
         }
     }
 
-    /// Says where the party is: in which phase, and how many of how many layers are done.
-    pub(crate) fn reach(&self, phase: &str, (done, layers): (u64, u64)) {
+    /// Says how many bytes there will be, where that was not known before.
+    pub(crate) fn plan(&self, planned: u64) {
+        if let Some(told) = &self.told {
+            told.planned.store(planned, Ordering::Relaxed);
+        }
+    }
+
+    /// Says where the party is: in which phase, and which of how many layers begin, counted from 1.
+    pub(crate) fn reach(&self, phase: &str, begun: RangeInclusive<u64>, layers: u64) {
         let Some(told) = &self.told else { return };
         let mut place = told.place.lock().unwrap_or_else(PoisonError::into_inner);
-        // Layers run side by side, and one may begin after others that come later.
-        let before = if place.phase == phase { place.begun } else { 0 };
+        // Layers run side by side, and one may begin after others that come later. A phase ahead may come once more.
+        let one = begun.start() == begun.end();
+        if one && place.phase == phase && place.begun.end() >= begun.end() {
+            return;
+        }
+        let phase = phase.to_owned();
         *place = Place {
-            phase: phase.to_owned(),
-            begun: (done + 1).min(layers).max(before),
+            phase,
+            begun,
             layers,
         };
     }
@@ -198,7 +231,7 @@ mod tests {
         let gone = Duration::from_secs(3);
         let place = Place {
             phase: "ahead".into(),
-            begun: 3,
+            begun: 3..=3,
             layers: 57,
         };
         let said = text(&place, 1_000_000, 5_000_000, gone);
@@ -206,6 +239,14 @@ mod tests {
             said,
             "ahead, 12 s left, layer 3 of 57, 1,000,000 of 5,000,000 B"
         );
+        let several = Place {
+            begun: 4..=57,
+            ..place
+        };
+        let said = text(&several, 0, 5, gone);
+        assert_eq!(said, "ahead, ? s left, layers 4 to 57 of 57, 0 of 5 B");
+        assert_eq!(text(&Place::default(), 0, 0, gone), "sets up");
+        let place = several;
         assert!(text(&place, 0, 5, gone).contains(" ? s left"));
         assert!(text(&place, 5, 5, gone).contains(" 0 s left"));
     }

@@ -128,7 +128,7 @@ fn the_way_to_a_server_is_measured() {
     ]);
     assert!(plan.status.success(), "{plan:?}");
     let bytes = way["image_bytes"].as_u64().expect("bytes");
-    let (image, least) = (xray(), (bytes - 1).to_string());
+    let (image, least) = (xray(), format!("{}B", bytes - 1));
     let infer = |most: &str| {
         run(&[
             "infer",
@@ -141,7 +141,7 @@ fn the_way_to_a_server_is_measured() {
         ])
     };
     fails(&infer(&least), 1, "nothing was asked of the server");
-    assert!(infer(&bytes.to_string()).status.success());
+    assert!(infer(&format!("{bytes}B")).status.success());
     let shown = run(&["doctor", "--connect", &server.connect()]);
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
     assert!(
@@ -214,7 +214,7 @@ fn each_step_of_the_way_can_fail() {
     let closed = TcpListener::bind("127.0.0.1:0").expect("a port");
     let nobody = closed.local_addr().expect("an address").to_string();
     drop(closed);
-    step(&nobody, &[], "server", "nobody answers");
+    step(&nobody, &[], "server", "nothing listens at 127.0.0.1:");
     // A server of another party: its key is told, and no session begun.
     let server = Server::start(&["--model", "chestnet"]);
     step(&server.connect(), &[], "server", "met for the first time");

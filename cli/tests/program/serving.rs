@@ -104,6 +104,39 @@ fn a_file_of_options() {
         "modell is no option of serve; did you mean model?",
     );
     fails(&serve("model = [\n"), 2, "blindray.toml, line 1, column ");
+    // What is wrong with a value is said with the file and the key.
+    for (line, said) in [
+        ("parallel = 0", "blindray.toml: parallel: invalid value '0'"),
+        ("parallel = \"two\"", "blindray.toml: parallel: invalid"),
+        ("parallel = 4000000000", "is not in 1..=1000000"),
+        ("waiting = 4000000000", "blindray.toml: waiting: "),
+        ("max-images = 2000000", "blindray.toml: max-images: "),
+        (
+            "quota-bytes = 50",
+            "blindray.toml: quota-bytes: invalid value '50'",
+        ),
+        (
+            "quota-bytes = \"50\"",
+            "50 has no unit: give a size such as 500MB",
+        ),
+        (
+            "quota-bytes = \"99999999999TB\"",
+            "blindray.toml: quota-bytes: ",
+        ),
+        ("least-rate = \"900TB\"", "blindray.toml: least-rate: "),
+        ("modes = [\"quick\"]", "[possible values: faithful, fast]"),
+        ("modes = []", "blindray.toml: modes: a value is required"),
+        (
+            "clients = \"x\"\ninsecure = true",
+            "blindray.toml: clients: ",
+        ),
+    ] {
+        let text = format!("model = \"chestnet\"\n{line}\n");
+        let output = serve(&text);
+        fails(&output, 2, said);
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(errors.trim_end().lines().count(), 1, "{errors}");
+    }
     fails(
         &run(&["serve", "--config", "/nowhere.toml"]),
         2,

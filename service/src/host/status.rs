@@ -20,6 +20,9 @@ pub struct HostStatus {
     pub totals: Totals,
     /// The preparations of all clients; `None` where the store does not answer.
     pub stock: Option<StockStatus>,
+    /// Why the store does not answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stock_fault: Option<String>,
 }
 
 /// A session at hand.

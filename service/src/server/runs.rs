@@ -47,7 +47,7 @@ impl Server {
                 self.serve_rest(&mut session, &mut tally, network, run..runs, progress)?;
                 break;
             };
-            let mut tell = |step: secure::Progress<'_>| progress(Progress { run, runs, step });
+            let mut tell = |step: secure::Progress<'_>| progress(Progress::of(run, runs, step));
             tally.add(network.serve_stocked(&mut session, weights, stock, &mut tell)?);
         }
         served.damaged = named.damaged;
@@ -92,7 +92,7 @@ impl Server {
                 left.extend(more);
                 tally.add_ahead(&report);
             }
-            let mut tell = |step: secure::Progress<'_>| progress(Progress { run, runs, step });
+            let mut tell = |step: secure::Progress<'_>| progress(Progress::of(run, runs, step));
             tally.add(match left.pop_front() {
                 Some(ahead) => network.serve_after(session, weights, ahead, &mut tell)?,
                 None => network.serve(session, weights, &mut tell)?,

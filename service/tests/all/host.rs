@@ -314,7 +314,7 @@ fn a_host_says_what_it_does() {
     });
     assert!(ask(&host, &images(2)).is_ok());
     let status = host.status();
-    assert!(status.sessions.is_empty() && status.stock.is_some());
+    assert!(status.sessions.is_empty() && status.stock.is_some() && status.stock_fault.is_none());
     let totals = status.totals;
     assert_eq!((totals.served, totals.failed, totals.images), (1, 1, 2));
     assert!(totals.bytes > 0);

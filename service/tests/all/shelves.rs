@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use channel::{Connection, Digest};
+use channel::{Connection, Digest, Role};
 use nets::{Crops, Model};
 use service::{
     Charge, ClientKey, Doubts, Error, Findings, Lot, Meeting, MemoryStore, Otherwise, Owner,
@@ -233,7 +233,16 @@ impl Pair {
             |connection| self.server.serve(&connection, one, &mut |_| {}),
             |connection| {
                 let meeting = Meeting::over(connection, request, other)?;
-                meeting.prepare(&self.client, request.images, &mut |_| {})
+                let extension = meeting.extension();
+                let mut planned = None;
+                let prepared = meeting.prepare(&self.client, request.images, &mut |told| {
+                    planned = told.planned;
+                })?;
+                let once = [Role::Server, Role::Client].map(|sender| extension.setup_cost(sender));
+                let all = prepared.comm.total_bytes() + once[0].bytes() + once[1].bytes();
+                // Nothing is told where no layer runs ahead.
+                assert_eq!(planned.unwrap_or(all), all);
+                Ok(prepared)
             },
         )
     }
