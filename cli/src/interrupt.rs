@@ -3,6 +3,7 @@
 //! A command that does nothing here ends at once, by the system's own doing.
 
 use std::process::exit;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub(crate) fn end_after(moment: Duration) {
 const MOMENT: Duration = Duration::from_millis(300);
 static CLEAN: OnceLock<fn()> = OnceLock::new();
 static SESSION: Mutex<Option<Leaver>> = Mutex::new(None);
+/// Whether that is being done.
+static ENDING: AtomicBool = AtomicBool::new(false);
 
 /// Has `clean` done at a request, if it takes no longer than a moment, and then ends the process. Only the first call counts.
 pub(crate) fn before_end(clean: fn()) {
@@ -59,10 +62,18 @@ pub(crate) fn say_goodbye(session: Leaver) {
     listen();
 }
 
+/// Waits for the end of the process, if it was asked for: a command whose session is left on that account fails, and that is nothing to be said.
+pub(crate) fn wait_for_end() {
+    while ENDING.load(Ordering::SeqCst) {
+        thread::park();
+    }
+}
+
 fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let handler = move || {
+            ENDING.store(true, Ordering::SeqCst);
             let (done, is_done) = mpsc::channel::<()>();
             let also_done = done.clone();
             thread::spawn(move || {
