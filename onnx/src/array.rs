@@ -2,13 +2,35 @@
 
 use std::borrow::Cow;
 
-use nets::MAX_ELEMENTS;
+use nets::{MAX_ELEMENTS, MAX_PARAMETERS};
 
 /// The values of a constant.
 #[derive(Clone, PartialEq, Debug)]
 pub(crate) enum Data {
     Float(Vec<f32>),
     Int(Vec<i64>),
+}
+
+impl Data {
+    /// Makes room for so many values more, and no more than these.
+    pub(crate) fn reserve(&mut self, count: usize) {
+        match self {
+            Self::Float(values) => values.reserve_exact(count),
+            Self::Int(values) => values.reserve_exact(count),
+        }
+    }
+
+    /// Adds values of the same kind.
+    ///
+    /// # Panics
+    /// If they are of the other kind.
+    pub(crate) fn extend(&mut self, more: Self) {
+        match (self, more) {
+            (Self::Float(values), Self::Float(more)) => values.extend(more),
+            (Self::Int(values), Self::Int(more)) => values.extend(more),
+            _ => unreachable!("one tensor has values of one kind"),
+        }
+    }
 }
 
 /// A constant, row-major.
@@ -20,8 +42,8 @@ pub(crate) struct Array {
 
 /// The most dimensions.
 const MAX_RANK: usize = 16;
-/// The most elements that a tensor in the file may have: two gigabytes of floats.
-const MAX_STORED: usize = 1 << 29;
+/// The most elements that a tensor in the file may have, as many as a layer's parameters.
+const MAX_STORED: usize = MAX_PARAMETERS;
 
 /// The number of elements of a shape, at most [`MAX_ELEMENTS`].
 pub(crate) fn elements(dims: &[usize]) -> Result<usize, String> {

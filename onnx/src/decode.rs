@@ -20,7 +20,12 @@ pub(crate) fn decode(tensor: &TensorProto, external: &mut External) -> Result<Ar
     let kind = tensor.data_type.unwrap_or(DataType(0));
     let size = width(kind).ok_or_else(|| fail(format!("its type {kind} is not supported")))?;
     let data = if tensor.data_location == Some(DataLocation::EXTERNAL) {
-        convert(kind, &external.read(tensor, count * size)?)
+        let mut data = convert(kind, &[]);
+        data.reserve(count);
+        external.read(tensor, count * size, |piece| {
+            data.extend(convert(kind, piece));
+        })?;
+        data
     } else if let Some(raw) = &tensor.raw_data {
         // Each tensor is decoded once; its bytes go then.
         let raw = raw.take();

@@ -9,6 +9,9 @@ use rten_onnx::onnx::TensorProto;
 
 use crate::Error;
 
+/// The most bytes that are read at a time (LOCAL), a multiple of the widest number's.
+const PIECE: usize = 1 << 16;
+
 /// The folders that external data may come from, and the files that are open.
 pub(crate) struct External {
     folders: Vec<PathBuf>,
@@ -39,8 +42,14 @@ impl External {
         }
     }
 
-    /// Reads the data of a tensor that must have this many bytes.
-    pub(crate) fn read(&mut self, tensor: &TensorProto, bytes: usize) -> Result<Vec<u8>, Error> {
+    /// Shows the data of a tensor that must have this many bytes, piece by piece: large ones are not held beside what is made
+    /// of them. Every piece holds whole numbers.
+    pub(crate) fn read(
+        &mut self,
+        tensor: &TensorProto,
+        bytes: usize,
+        mut see: impl FnMut(&[u8]),
+    ) -> Result<(), Error> {
         let name = tensor.name.as_deref().unwrap_or_default();
         let fail = |problem: String| Error::tensor(name, problem);
         let entry = |key: &str| {
@@ -69,11 +78,17 @@ impl External {
             let shown = crate::node::readable(location);
             return Err(fail(format!("its data lie beyond the end of `{shown}`")));
         }
-        let mut data = vec![0; bytes];
-        file.seek(SeekFrom::Start(offset))
-            .and_then(|_| file.read_exact(&mut data))
-            .map_err(|e| fail(format!("cannot read its external data: {e}")))?;
-        Ok(data)
+        let unreadable = |e| fail(format!("cannot read its external data: {e}"));
+        file.seek(SeekFrom::Start(offset)).map_err(unreadable)?;
+        let (mut piece, mut left) = (vec![0; bytes.min(PIECE)], bytes);
+        while left > 0 {
+            let length = left.min(PIECE);
+            let piece = &mut piece[..length];
+            file.read_exact(piece).map_err(unreadable)?;
+            see(piece);
+            left -= length;
+        }
+        Ok(())
     }
 
     fn open(&mut self, location: &str) -> Result<&mut (File, u64), String> {

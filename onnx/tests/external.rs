@@ -72,6 +72,53 @@ fn external_data_are_read() {
 }
 
 #[test]
+fn large_external_data_are_read_in_pieces() {
+    const SIDE: u32 = 150;
+    let root = folders();
+    let values = (0..SIDE * SIDE).map(|i| i % 7);
+    let floats = values.clone().flat_map(|v| (v as f32).to_le_bytes());
+    let doubles = values.clone().flat_map(|v| f64::from(v).to_le_bytes());
+    let files = [
+        (DataType::FLOAT, floats.collect::<Vec<u8>>()),
+        (DataType::DOUBLE, doubles.collect()),
+    ];
+    let side = i64::from(SIDE);
+    for (kind, bytes) in files {
+        let before = [vec![0; 8], bytes].concat();
+        fs::write(root.path().join("model/large.data"), before).expect("a file");
+        let weight = TensorProto {
+            dims: vec![1, 1, side, side],
+            data_type: Some(kind),
+            ..elsewhere(&[("location", "large.data"), ("offset", "8")])
+        };
+        let file = File::new(&[1, 1, side, side]).tensor(weight);
+        let bytes = file.node("Conv", "x w", "y", &[]).bytes();
+        let network = onnx::from_bytes(&bytes, Some(&root.path().join("model")));
+        let model = network.expect("it is read").model;
+        let ones = vec![1.0; (SIDE * SIDE) as usize];
+        let sum = values.clone().sum::<u32>() as f32;
+        assert_eq!(model.run(&ones).expect("it runs"), [sum]);
+    }
+}
+
+/// A file with a hole may be as long as it likes.
+#[test]
+fn a_tensor_that_no_layer_could_have_is_refused_before_it_is_read() {
+    let root = folders();
+    let hole = fs::File::create(root.path().join("model/hole.data")).expect("a file");
+    hole.set_len(2 << 30).expect("a hole");
+    let weight = TensorProto {
+        dims: vec![2, 1, 1 << 14, 1 << 14],
+        ..elsewhere(&[("location", "hole.data")])
+    };
+    let file = File::new(&[1, 1, 2, 2]).tensor(weight);
+    let bytes = file.node("Conv", "x w", "y", &[]).bytes();
+    let network = onnx::from_bytes(&bytes, Some(&root.path().join("model")));
+    let error = network.expect_err("it is too large").to_string();
+    assert!(error.contains("beyond 268435456 values"), "{error}");
+}
+
+#[test]
 fn external_data_stay_in_the_folder() {
     let root = folders();
     let secret = root.path().join("secret");

@@ -49,13 +49,14 @@ fn integers_are_those_of_onnx_runtime() {
             }
         }
         // In means of integers halves are frequent. ONNX Runtime rounds them to even integers, or as its floats have
-        // them: with its optimisations and without, it differs from itself on these images in one value of four.
+        // them: with its optimisations and without, it differs from itself on these images in one value of four. With
+        // its operators of integers none is off.
         let (least, far) = match name {
-            "pools" | "pools.own" => (all / 3, 2.0),
+            "pools" => (all / 2, 2.0),
             // Two of its sums are nearer to a half than the rounding of factors is.
             "mobile.own" => (all - 2, 1.0),
             // Its sigmoid is near, not exact.
-            "gate.own" => (all * 3 / 4, 1.0),
+            "gate.own" => (all * 5 / 6, 1.0),
             _ => (all, 0.0),
         };
         assert!(
