@@ -242,6 +242,12 @@ impl Channel {
         Ok(u64::from_le_bytes(bytes))
     }
 
+    /// How many bytes the peer need not have asked for when they are sent, at least; see [`Duplex::room`](crate::Duplex::room).
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.writer.line().room()
+    }
+
     /// Starts a new phase of the account. Errors name it.
     pub fn enter_phase(&mut self, name: impl Into<Cow<'static, str>>) {
         self.ledger.enter(name.into());

@@ -10,6 +10,7 @@ use crate::duplex::Transport;
 use crate::guard::PeerIdentity;
 use crate::handshake::SESSION_HELLO;
 use crate::lanes::Lanes;
+use crate::leave::{Leave, Leaver};
 use crate::line::{Limits, Line};
 use crate::listener::Entry;
 use crate::memory::Hub;
@@ -36,7 +37,7 @@ pub struct Connection {
     inner: Arc<Inner>,
 }
 
-struct Inner {
+pub(crate) struct Inner {
     parts: Parts,
     limits: Limits,
     opened: Mutex<HashSet<u32>>,
@@ -275,12 +276,41 @@ impl Connection {
         while ends.iter().any(|lane| lane.strong_count() > 0) {
             if deadline.is_over() {
                 let late = ends.iter().filter_map(Weak::upgrade);
-                late.for_each(|lane| lane.cut());
+                late.for_each(|lane| lane.cut_unless_leaving());
                 return false;
             }
             std::thread::sleep(Duration::from_millis(1));
         }
         true
+    }
+
+    /// Leaves the connection before its time, at once: whoever waits on it at this end gets an error, and the peer, who has so much time to take it, hears why
+    /// ([`Error::Left`]). What was sent before arrives before. Without effect where streams come from memory or from outside: there the
+    /// peer hears nothing before the connection is gone.
+    pub fn leave(&self, why: Leave, within: Duration) {
+        match &self.inner.origin {
+            Origin::Lanes { lanes, .. } => lanes.leave(why, within),
+            Origin::Memory(_) | Origin::Outside(_) => {}
+        }
+    }
+
+    /// After [`Connection::leave`]: whether the peer is gone, or has had its time. Then the connection is cut.
+    #[must_use]
+    pub fn has_left(&self) -> bool {
+        match &self.inner.origin {
+            Origin::Lanes { lanes, .. } => lanes.has_left(),
+            Origin::Memory(_) | Origin::Outside(_) => true,
+        }
+    }
+
+    /// What leaves the connection from elsewhere.
+    #[must_use]
+    pub fn leaver(&self) -> Leaver {
+        Leaver::new(Arc::downgrade(&self.inner))
+    }
+
+    pub(crate) const fn of(inner: Arc<Inner>) -> Self {
+        Self { inner }
     }
 
     /// Opens a stream; both parties open the same number, in any order and from any thread, each

@@ -57,6 +57,12 @@ pub trait Duplex: Send + Sync {
         Ok((sent, crate::line::read_some(self, recv)?))
     }
 
+    /// How many bytes the stream takes, at least, that the peer has not asked for yet: within that no write waits for a reader of this
+    /// stream. 0, as it is here, where that is not known; then protocols say nothing before the peer waits for it, which costs time on long lines.
+    fn room(&self) -> usize {
+        0
+    }
+
     /// Says that no more bytes will come from here. The peer's last bytes can still be read.
     fn end(&self);
 

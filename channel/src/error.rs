@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::SessionId;
 use crate::guard::GuardError;
+use crate::leave::{Leave, Left};
 
 /// A digest as the handshake compares it.
 pub type Digest = [u8; 32];
@@ -43,6 +44,16 @@ pub enum Error {
     Closed {
         /// What was being done.
         phase: String,
+    },
+    /// One of the parties has left before its time, and said why ([`Connection::leave`](crate::Connection::leave)).
+    #[error("{phase}: {}", Left { why: *why, here: *here })]
+    Left {
+        /// What was being done.
+        phase: String,
+        /// Why.
+        why: Leave,
+        /// Whether it was this party.
+        here: bool,
     },
     /// This channel failed before; what it failed of was returned then.
     #[error("the channel is dead since an earlier error")]
@@ -179,6 +190,9 @@ impl Error {
         let bad = cause.get_ref().and_then(|cause| cause.downcast_ref());
         if let Some(&BadFrame(reason)) = bad {
             return Self::BadFrame { phase, reason };
+        }
+        if let Some(&Left { why, here }) = cause.get_ref().and_then(|e| e.downcast_ref()) {
+            return Self::Left { phase, why, here };
         }
         if let Some(found) = GuardError::within(&cause) {
             let cause = found.clone();

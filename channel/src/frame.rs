@@ -8,6 +8,9 @@
 //! | 2, grant | bytes more that the peer may send on the stream, from 1 | |
 //! | 3, end | 0 | |
 //! | 4, ping, on stream 0 | 0 | |
+//! | 5, leave, on stream 0 | why: 1, stopped; 2, no more time | |
+
+use crate::leave::Leave;
 
 /// All bytes of a header.
 pub(crate) const HEADER: usize = 8;
@@ -23,10 +26,20 @@ pub const MAX_STREAMS: u32 = 16;
 /// A header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Frame {
-    Data { stream: usize, length: usize },
-    Grant { stream: usize, bytes: usize },
-    End { stream: usize },
+    Data {
+        stream: usize,
+        length: usize,
+    },
+    Grant {
+        stream: usize,
+        bytes: usize,
+    },
+    End {
+        stream: usize,
+    },
     Ping,
+    /// The last of a party that goes before its time.
+    Leave(Leave),
 }
 
 impl Frame {
@@ -36,6 +49,7 @@ impl Frame {
             Self::Grant { stream, bytes } => (2, stream, bytes),
             Self::End { stream } => (3, stream, 0),
             Self::Ping => (4, 0, 0),
+            Self::Leave(why) => (5, 0, why.number()),
         };
         let stream = u8::try_from(stream).expect("streams have small numbers");
         let number = u32::try_from(number).expect("at most a window");
@@ -67,6 +81,10 @@ impl Frame {
             (2, ..) => Err("a grant of no allowed size"),
             (3, _, 0) => Ok(Self::End { stream }),
             (4, 0, 0) => Ok(Self::Ping),
+            (5, 0, why) => {
+                let why = Leave::of(why);
+                why.map(Self::Leave).ok_or("a leave for no known reason")
+            }
             _ => Err("a frame of no known kind"),
         }
     }
@@ -89,13 +107,18 @@ mod tests {
             },
             Frame::End { stream: 3 },
             Frame::Ping,
+            Frame::Leave(Leave::Stopped),
+            Frame::Leave(Leave::TimeOver),
         ];
         for frame in frames {
             assert_eq!(Frame::decode(frame.encode()), Ok(frame));
         }
-        let refused: [[u8; HEADER]; 9] = [
+        let refused: [[u8; HEADER]; 12] = [
             [0, 0, 0, 0, 1, 0, 0, 0],
             [5, 0, 0, 0, 0, 0, 0, 0],
+            [5, 0, 0, 0, 3, 0, 0, 0],
+            [5, 1, 0, 0, 1, 0, 0, 0],
+            [6, 0, 0, 0, 0, 0, 0, 0],
             [1, 16, 0, 0, 1, 0, 0, 0],
             [1, 0, 1, 0, 1, 0, 0, 0],
             [1, 0, 0, 0, 0, 0, 0, 0],

@@ -18,6 +18,8 @@ const LINGER: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(5);
 /// How long the thread waits for a full lane before it looks whether it is still needed.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// The same for a lane that this party has left.
+const BRIEFLY: Duration = Duration::from_millis(10);
 /// It calls nothing deep.
 const STACK: usize = 128 << 10;
 
@@ -86,6 +88,9 @@ fn run(mux: &Mux, keep_alive: Duration) {
     let pause = (keep_alive / 2).max(Duration::from_millis(1));
     loop {
         let rung = mux.bell.listen(pause);
+        if let Some(until) = mux.leaving() {
+            return leave(mux, until);
+        }
         if mux.is_lost() {
             return;
         }
@@ -120,6 +125,16 @@ fn linger(mux: &Mux) {
         }
     }
     mux.wire().cut();
+}
+
+/// The same where this party has left and may still use the lane: until then, or until the peer is gone.
+fn leave(mux: &Mux, until: Instant) {
+    while !mux.is_flushed() && Instant::now() < until {
+        wait(mux, true, BRIEFLY);
+    }
+    mux.wire().end();
+    while Instant::now() < until && mux.take_rest(BRIEFLY) {}
+    mux.cut();
 }
 
 fn is_early(error: &std::io::Error) -> bool {

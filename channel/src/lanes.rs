@@ -6,8 +6,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use crate::duplex::Duplex;
-use crate::frame::MAX_STREAMS;
+use crate::frame::{FIRST_WINDOW, MAX_STREAMS};
 use crate::handshake::Answer;
+use crate::leave::Leave;
 use crate::listener::Seat;
 use crate::mux::Mux;
 use crate::wire::Wire;
@@ -144,13 +145,33 @@ impl Lanes {
         taken.collect()
     }
 
+    /// Tells the peer on each lane why this party leaves, and has so much time for it.
+    pub(crate) fn leave(&self, why: Leave, within: Duration) {
+        let mut state = self.lock();
+        state.cut = true;
+        for place in &state.places {
+            if let Place::Taken(Lane(mux)) = place {
+                mux.leave(why, within);
+            }
+        }
+    }
+
+    /// Whether the peer is gone from all of them, or has had its time for that.
+    pub(crate) fn has_left(&self) -> bool {
+        let state = self.lock();
+        state.places.iter().all(|place| match place {
+            Place::Taken(Lane(mux)) => mux.leaving().is_none(),
+            Place::Free | Place::Promised => true,
+        })
+    }
+
     /// Ends all lanes at once, also those that are still to come.
     fn cut(&self) {
         let mut state = self.lock();
         state.cut = true;
         for place in &state.places {
             if let Place::Taken(Lane(mux)) = place {
-                mux.cut();
+                mux.cut_unless_leaving();
                 mux.bell.ring_out();
             }
         }
@@ -191,6 +212,10 @@ impl Duplex for Stream {
 
     fn exchange(&self, send: &[u8], recv: &mut [u8]) -> IoResult<(usize, usize)> {
         self.mux.exchange(self.stream, send, recv, self.until()?)
+    }
+
+    fn room(&self) -> usize {
+        FIRST_WINDOW
     }
 
     fn end(&self) {

@@ -74,6 +74,11 @@ impl Line {
         self.patience.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What the stream takes unread.
+    pub(crate) fn room(&self) -> usize {
+        self.stream.room()
+    }
+
     /// How long the peer may be silent.
     pub(crate) fn set_timeout(&self, timeout: Duration) -> IoResult<()> {
         self.patience().timeout = timeout;

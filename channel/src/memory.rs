@@ -123,6 +123,10 @@ impl Duplex for MemoryLine {
         write_ready(bytes, |rest| self.writer.try_write(rest))
     }
 
+    fn room(&self) -> usize {
+        self.writer.capacity()
+    }
+
     fn end(&self) {
         self.writer.close();
     }

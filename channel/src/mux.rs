@@ -5,7 +5,7 @@
 //! news. Whoever finds the lane full reads it while it waits to write. So the lane is always being read while anybody
 //! at this end waits for anything, and two parties that both write cannot stop each other.
 
-use std::io::{Error as IoError, ErrorKind, IoSlice, Result as IoResult};
+use std::io::{Error as IoError, ErrorKind, IoSlice, IoSliceMut, Result as IoResult};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ use crate::frame::{Frame, MAX_PAYLOAD, MAX_STREAMS};
 use crate::guard::GuardError;
 use crate::inbox::Inbox;
 use crate::keeper::Bell;
+use crate::leave::{Leave, Left};
 use crate::unframe::{Sink, Unframer};
 use crate::wire::{Ready, Wire};
 
@@ -50,6 +51,8 @@ struct Incoming {
     followers: usize,
     /// How the lane ended, if it has.
     lost: Option<Lost>,
+    /// Until when the peer has time to take that this party has left.
+    leaving: Option<Instant>,
 }
 
 /// How a lane ended.
@@ -60,6 +63,8 @@ enum Lost {
     Guarded(GuardError),
     /// The peer broke the rules.
     Broken(&'static str),
+    /// One of the parties has left.
+    Left(Left),
 }
 
 impl Lost {
@@ -74,6 +79,7 @@ impl Lost {
         match self {
             Self::Failed(kind) => (*kind).into(),
             Self::Guarded(found) => found.clone().into(),
+            Self::Left(left) => (*left).into(),
             Self::Broken(reason) => IoError::new(ErrorKind::InvalidData, BadFrame(reason)),
         }
     }
@@ -89,6 +95,7 @@ impl Mux {
             inboxes: Default::default(),
             followers: 0,
             lost: None,
+            leaving: None,
         };
         Self {
             wire,
@@ -135,6 +142,9 @@ impl Mux {
         let mut nothing = Sink::new(stream, &mut []);
         let mut state = self.lock();
         let length = loop {
+            if let Some(lost @ Lost::Left(_)) = &state.lost {
+                return Err(lost.error());
+            }
             let length = state.inboxes[stream].claim(bytes.len().min(MAX_PAYLOAD));
             if length > 0 {
                 break length;
@@ -190,9 +200,72 @@ impl Mux {
         self.flush();
     }
 
+    /// Tells the peer why this party leaves, and does nothing more. Frames that were begun come first. The keeper sees to it that the peer has so much time
+    /// to take it, after which all is cut.
+    pub(crate) fn leave(&self, why: Leave, within: Duration) {
+        let mut state = self.lock();
+        if state.lost.is_some() {
+            return;
+        }
+        state.lost = Some(Lost::Left(Left { why, here: true }));
+        state.leaving = Some(Instant::now() + within);
+        self.owe(Frame::Leave(why));
+        self.moved.notify_all();
+        drop(state);
+        self.flush();
+        self.bell.ring_out();
+    }
+
+    /// Until when the peer has time to take that this party has left, if it has and nothing else has ended the lane.
+    pub(crate) fn leaving(&self) -> Option<Instant> {
+        self.lock().leaving
+    }
+
+    /// Whether all that was owed and begun is on its way.
+    pub(crate) fn is_flushed(&self) -> bool {
+        let flushed = self.flush() && self.lock_owed().is_empty();
+        flushed && self.outgoing.try_lock().is_ok_and(|rest| rest.is_empty())
+    }
+
+    /// After this party has left: takes what still comes, unless another thread does, and throws it away; whether there will be more.
+    pub(crate) fn take_rest(&self, timeout: Duration) -> bool {
+        let mut state = self.lock();
+        if state.leaving.is_none() {
+            return false;
+        }
+        let Some(unframer) = state.unframer.take() else {
+            let woken = self.moved.wait_timeout(state, timeout);
+            drop(woken);
+            return true;
+        };
+        drop(state);
+        let wanted = Ready {
+            read: true,
+            write: false,
+        };
+        let mut rest = [0; 4096];
+        drop(self.wire.wait(wanted, timeout));
+        let read = self.wire.try_read(&mut [IoSliceMut::new(&mut rest)]);
+        let more = match read {
+            Ok(count) => count > 0,
+            Err(error) => matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted),
+        };
+        let mut state = self.lock();
+        state.unframer = Some(unframer);
+        more && state.leaving.is_some()
+    }
+
     /// Ends everything at once.
     pub(crate) fn cut(&self) {
         self.lose(&mut self.lock(), Lost::Failed(ErrorKind::NotConnected));
+    }
+
+    /// The same, unless the keeper does so as soon as the peer has heard that this party has left.
+    pub(crate) fn cut_unless_leaving(&self) {
+        let mut state = self.lock();
+        if state.leaving.is_none() {
+            self.lose(&mut state, Lost::Failed(ErrorKind::NotConnected));
+        }
     }
 
     /// Sends a sign of life, unless something was sent since the last call.
@@ -267,8 +340,11 @@ impl Mux {
         writing: bool,
         until: Instant,
     ) -> IoResult<Guard<'a>> {
-        if let Some(lost) = &state.lost {
-            return Err(lost.error());
+        match &state.lost {
+            // A frame that was begun comes to its end.
+            Some(Lost::Left(_)) if writing && state.leaving.is_some() => {}
+            Some(lost) => return Err(lost.error()),
+            None => {}
         }
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -286,8 +362,13 @@ impl Mux {
         match outcome {
             Ok(()) => {
                 let parsed = unframer.parse(&mut state.inboxes, sink, &self.progress);
-                if let Err(reason) = parsed {
-                    self.lose(&mut state, Lost::Broken(reason));
+                match parsed {
+                    Ok(None) => {}
+                    Ok(Some(why)) => {
+                        let left = Left { why, here: false };
+                        self.lose(&mut state, Lost::Left(left));
+                    }
+                    Err(reason) => self.lose(&mut state, Lost::Broken(reason)),
                 }
                 for stream in 0..state.inboxes.len() {
                     owed |= state.inboxes[stream].is_deaf() && self.grant(&mut state, stream);
@@ -359,9 +440,15 @@ impl Mux {
         rest.clear();
         drop(rest);
         if let Err(error) = outcome {
-            // Part of a frame is out.
-            self.lose(&mut self.lock(), Lost::of(&error));
-            return Err(error);
+            // Part of a frame is out. A peer that does not listen any more may have said why.
+            let now = Instant::now() + LOOK_AGAIN;
+            drop(self.turn(self.lock(), sink, false, now));
+            let mut state = self.lock();
+            self.lose(&mut state, Lost::of(&error));
+            return Err(match &state.lost {
+                Some(lost @ Lost::Left(_)) => lost.error(),
+                _ => error,
+            });
         }
         self.progress.add_header_sent();
         self.wrote.store(true, Ordering::Relaxed);
@@ -424,6 +511,7 @@ impl Mux {
 
     fn lose(&self, state: &mut Incoming, how: Lost) {
         state.lost.get_or_insert(how);
+        state.leaving = None;
         self.wire.cut();
         self.moved.notify_all();
     }

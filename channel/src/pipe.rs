@@ -84,6 +84,11 @@ pub(crate) fn pipe(
 }
 
 impl PipeWriter {
+    /// How many bytes it holds at most.
+    pub(crate) fn capacity(&self) -> usize {
+        self.shared.capacity
+    }
+
     /// Puts in at least one byte, waiting for room; returns how many.
     pub(crate) fn write(&self, bytes: &[u8], timeout: Duration) -> IoResult<usize> {
         let state = self.shared.lock();

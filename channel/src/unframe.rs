@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::Progress;
 use crate::frame::{Frame, HEADER};
 use crate::inbox::Inbox;
+use crate::leave::Leave;
 use crate::wire::{Ready, Wire};
 
 /// Bytes read ahead. LOCAL.
@@ -138,7 +139,7 @@ impl Unframer {
         Ok(())
     }
 
-    /// Hands out what was read.
+    /// Hands out what was read. What comes after a peer has left is no more looked at; why it has, if so.
     ///
     /// # Errors
     /// How the peer broke the rules.
@@ -147,13 +148,13 @@ impl Unframer {
         inboxes: &mut [Inbox],
         sink: &mut Sink<'_>,
         progress: &Progress,
-    ) -> Result<(), &'static str> {
+    ) -> Result<Option<Leave>, &'static str> {
         loop {
             let bytes = &self.buffer[self.start..self.end];
             if self.left > 0 {
                 let count = self.left.min(bytes.len());
                 if count == 0 {
-                    return Ok(());
+                    return Ok(None);
                 }
                 let room = sink.room_for(self.stream);
                 let straight = inboxes[self.stream].put(&bytes[..count], room);
@@ -163,7 +164,7 @@ impl Unframer {
                 continue;
             }
             let Some(&header) = bytes.first_chunk::<HEADER>() else {
-                return Ok(());
+                return Ok(None);
             };
             self.start += HEADER;
             progress.add_header_received();
@@ -175,6 +176,7 @@ impl Unframer {
                 Frame::Grant { stream, bytes } => inboxes[stream].granted(bytes)?,
                 Frame::End { stream } => inboxes[stream].end()?,
                 Frame::Ping => {}
+                Frame::Leave(why) => return Ok(Some(why)),
             }
         }
     }

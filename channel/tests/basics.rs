@@ -48,6 +48,31 @@ fn bytes_arrive_in_order_whatever_their_sizes() {
     }
 }
 
+/// What a stream has room for waits for none of its readers.
+#[test]
+fn what_there_is_room_for_may_be_sent_early() {
+    for pair in every_kind() {
+        thread::scope(|scope| {
+            let (server, client) = &pair;
+            scope.spawn(|| {
+                let mut early = server.open(1).expect("open");
+                let room = early.room();
+                early.send(&pattern(room, 5)).expect("send");
+                early.flush().expect("flush");
+                let mut other = server.open(2).expect("open");
+                other.send_u64(room as u64).expect("send");
+                other.flush().expect("flush");
+            });
+            let (mut early, mut other) = [1, 2].map(|i| client.open(i).expect("open")).into();
+            let room = usize::try_from(other.recv_u64().expect("recv")).expect("it fits");
+            assert!(room > 0);
+            let mut out = vec![0; room];
+            early.recv(&mut out).expect("recv");
+            assert!(out == pattern(room, 5));
+        });
+    }
+}
+
 #[test]
 fn exchange_never_hangs() {
     let mib = 1 << 20;

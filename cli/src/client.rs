@@ -5,26 +5,63 @@ use std::net::SocketAddr;
 
 use channel::{Config, Error as Cause, Role, Waiting};
 use images::Image;
-use service::{Client, Error, Meeting, Progress, Request};
+use service::{Client, Damage, Error, Meeting, PassedOver, Progress, Request, Shelf, Token, Unfit};
 
-use crate::entropy;
 use crate::failure::{Failure, Outcome};
 use crate::identity::{self, ClientGuard};
 use crate::report::{Layer, Report, accepted, unlike, widths};
 use crate::shelf::ShelfArgs;
-use crate::text::{bytes, hex};
+use crate::text::{bytes, counted, hex};
 use crate::ui::{Bar, Ui};
+use crate::{entropy, interrupt};
 
 /// Names the preparations that were found not to open.
 pub(crate) fn tell_damaged(met: &Meeting, shelf: &ShelfArgs, ui: Ui) {
     for (token, why) in met.damaged() {
-        let token = hex(&token.0);
+        tell_one(token, why, shelf, ui);
+    }
+}
+
+/// Says that preparations have expired, if some have. What is the matter with them shows when they are looked for.
+pub(crate) fn tell_expired(met: &Meeting, shelf: &Shelf, ui: Ui) {
+    let expired = met.discard_expired(shelf).unwrap_or(0);
+    if expired > 0 {
+        let expired = usize::try_from(expired).unwrap_or(usize::MAX);
+        let (expired, have) = (
+            counted(expired, "preparation"),
+            if expired == 1 { "has" } else { "have" },
+        );
         ui.note(&format!(
-            "the preparation {token} does not open, and is left where it is: {why}. Without the key that it was sealed with it is of no use, and can be \
-             deleted: {}/{token}-*",
-            shelf.of_client()
+            "{expired} on this machine {have} expired, and made room"
         ));
     }
+}
+
+fn tell_one(token: &Token, why: &Damage, shelf: &ShelfArgs, ui: Ui) {
+    let token = hex(&token.0);
+    let what = match why {
+        Damage::Sealed(_) => "Without the key that it was sealed with it is of no use, and can be",
+        _ => "It is of no use, and can be",
+    };
+    ui.note(&format!(
+        "the preparation {token} does not open, and is left where it is: {why}. {what} deleted: {}/{token}-*",
+        shelf.of_client()
+    ));
+}
+
+/// Names those that were found to be no good since so many were named; how many were named now.
+pub(crate) fn tell_passed_over(session: &Client, named: usize, shelf: &ShelfArgs, ui: Ui) -> usize {
+    let passed = session.passed_over();
+    for PassedOver { token, why } in &passed[named..] {
+        match why {
+            Unfit::Damaged(why) => tell_one(token, why, shelf, ui),
+            Unfit::Refused(reason) => ui.note(&format!(
+                "the preparation {} is gone: the server refused it: {reason}",
+                hex(&token.0)
+            )),
+        }
+    }
+    passed.len()
 }
 
 /// A server at one of the addresses, which are those of `name`, that is known and was not asked for anything yet.
@@ -50,7 +87,9 @@ pub(crate) fn meet(
     let met = Meeting::dial(addresses, config, request, seed, &mut waiting);
     let last = queue.ahead();
     drop(queue);
-    met.map_err(|error| Failure::Run(no_session(name, &error, guard, last)))
+    let met = met.map_err(|error| Failure::Run(no_session(name, &error, guard, last)))?;
+    interrupt::say_goodbye(met.connection().leaver());
+    Ok(met)
 }
 
 /// A session with the server at one of the addresses, which are those of `name`.
@@ -139,7 +178,7 @@ pub(crate) fn no_session(
         (Error::Store(_), _) => {
             format!("the folder of this machine's preparations (--preparations): {error}")
         }
-        (Error::Sealed(_), _) => {
+        (Error::Damaged(_), _) => {
             format!("this machine's preparations (--preparations, --preparations-key): {error}")
         }
         _ => format!("no session with a server at {name}: {error}"),

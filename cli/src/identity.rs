@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use channel::Guard;
 use clap::Args;
@@ -80,6 +81,8 @@ pub(crate) struct ClientGuard {
     pub(crate) own: Fingerprint,
     /// What this client's certificate calls it.
     name: Option<String>,
+    /// What is the matter with its certificate's time, if anything.
+    outdated: Option<String>,
     /// The server that was named by its fingerprint for the first time, if it was.
     remember: Option<(KnownPeers, String, Fingerprint)>,
 }
@@ -234,6 +237,7 @@ impl ClientGuard {
             guard: Arc::new(Tls::client(own, trust)?),
             own: own.fingerprint(),
             name: own.name(),
+            outdated: outdated(own),
             remember,
         })
     }
@@ -245,6 +249,23 @@ impl ClientGuard {
             ui.note(&format!("{server} is known from now on by its key {key}"));
         }
         Ok(())
+    }
+}
+
+/// What is the matter with a certificate's time, if anything.
+fn outdated(own: &Identity) -> Option<String> {
+    match own.valid_at(SystemTime::now()) {
+        Err(Error::Expired { since: Some(since) }) => {
+            Some(format!("its certificate has expired at {since}"))
+        }
+        Err(Error::Expired { since: None }) => Some("its certificate has expired".to_owned()),
+        Err(Error::NotYetValid { before: Some(from) }) => {
+            Some(format!("its certificate is not valid before {from}"))
+        }
+        Err(Error::NotYetValid { before: None }) => {
+            Some("its certificate is not valid yet".to_owned())
+        }
+        _ => None,
     }
 }
 
@@ -277,12 +298,28 @@ pub(crate) fn advice(
                 |file| file.display().to_string()
             )
         ),
-        Error::Refused { ours, why } => format!(
-            "{name} refuses this client: {why}. If clocks and certificates are right, its provider can add it to `serve --clients` by the line: {ours} {}",
-            guard
-                .and_then(|guard| guard.name.clone())
-                .unwrap_or_else(usual_name)
-        ),
+        Error::Refused {
+            ours,
+            why,
+            outdated,
+        } => {
+            let outdated_here = guard.and_then(|guard| guard.outdated.as_ref());
+            match (outdated_here, outdated) {
+                (Some(what), _) => format!(
+                    "{name} refuses this client: {what}, by the clock of this machine. `blindray identity new --out FILE` makes another one, whose \
+                     fingerprint the provider of {name} must be told; one from an authority is renewed there"
+                ),
+                (None, true) => format!(
+                    "{name} refuses this client: {why}, by the clock there. By the clock here it is valid: one of them is wrong"
+                ),
+                (None, false) => format!(
+                    "{name} refuses this client: {why}. Its provider can add it to `serve --clients` by the line: {ours} {}",
+                    guard
+                        .and_then(|guard| guard.name.clone())
+                        .unwrap_or_else(usual_name)
+                ),
+            }
+        }
         _ => return None,
     })
 }

@@ -7,9 +7,12 @@ use std::fs::read_to_string;
 use std::fs::{remove_dir_all, remove_file};
 use std::path::{Path, PathBuf};
 use std::process::exit;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
+
+use channel::{Leave, Leaver};
 
 use crate::failure::{Failure, Outcome};
 
@@ -34,32 +37,73 @@ pub(crate) fn end() -> ! {
     exit(INTERRUPTED)
 }
 
-/// What is to be done at a request, before the process ends.
+/// The same after so long.
+#[cfg(unix)]
+pub(crate) fn end_after(moment: Duration) {
+    let end = move || {
+        thread::sleep(moment);
+        end();
+    };
+    drop(thread::spawn(end));
+}
+
+/// What is done at a request before the process ends, if it takes no longer than this.
+const MOMENT: Duration = Duration::from_millis(300);
 static CLEANING: Mutex<Vec<fn()>> = Mutex::new(Vec::new());
+static SESSION: Mutex<Option<Leaver>> = Mutex::new(None);
 
 /// Has `clean` done at a request, if it takes no longer than a moment, and then ends the process as if nobody had been in its way. It stays for the
 /// rest of the process.
 pub(crate) fn before_end(clean: fn()) {
     let mut cleaning = CLEANING.lock().unwrap_or_else(PoisonError::into_inner);
     cleaning.push(clean);
-    if cleaning.len() == 1 {
-        // Without a handler the process ends all the same.
-        let _ = on_request();
+    drop(cleaning);
+    listen();
+}
+
+/// Has the other end of this session told at a request, if it takes no longer than a moment, and then ends the process. The last call counts.
+pub(crate) fn say_goodbye(session: Leaver) {
+    *SESSION.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
+    listen();
+}
+
+fn listen() {
+    static ONCE: Once = Once::new();
+    // Without a handler the process ends all the same.
+    ONCE.call_once(|| drop(on_request()));
+}
+
+/// Whether the process is asked to end, and about to.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Returns if nobody has asked this process to end. Else it ends by that request alone, and not by what comes of it: a session that is over, say.
+pub(crate) fn let_end() {
+    while ENDING.load(Ordering::SeqCst) {
+        thread::park();
     }
 }
 
 /// Does what there is to do.
 fn clean() {
-    const MOMENT: Duration = Duration::from_millis(300);
+    ENDING.store(true, Ordering::SeqCst);
     let (done, is_done) = mpsc::channel::<()>();
-    let started = thread::Builder::new().spawn(move || {
+    let also_done = done.clone();
+    thread::spawn(move || {
         let cleaning = CLEANING.lock().unwrap_or_else(PoisonError::into_inner);
         cleaning.iter().for_each(|clean| clean());
         drop(done);
     });
-    if started.is_ok() {
-        let _ = is_done.recv_timeout(MOMENT);
-    }
+    thread::spawn(move || {
+        let session = SESSION
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(session) = session {
+            session.leave(Leave::Stopped, MOMENT);
+        }
+        drop(also_done);
+    });
+    let _ = is_done.recv_timeout(MOMENT);
 }
 
 /// At a signal the process ends by that signal, so that whoever waits for it knows which one it was: 130 in a shell for Ctrl-C, 143 for SIGTERM.

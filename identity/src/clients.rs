@@ -78,9 +78,15 @@ impl ClientRules {
         };
         let number = match value {
             "unlimited" => u64::MAX,
+            "0" if key == "parallel" => {
+                return Err(format!(
+                    "{word}: give 1 or more; who may have no session is taken off the list"
+                ));
+            }
             "0" => 0,
-            bytes if key == "bytes" => size(bytes)
-                .map_err(|_| format!("{word}: give a size such as 50GB, or unlimited"))?,
+            bytes if key == "bytes" => {
+                size(bytes).map_err(|what| format!("{word}: {what}, or unlimited"))?
+            }
             number => number
                 .parse()
                 .map_err(|_| format!("{word}: give a whole number, or unlimited"))?,

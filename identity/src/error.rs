@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use channel::GuardError;
 use rustls::{AlertDescription, CertificateError, Error as Tls, InvalidMessage, PeerIncompatible};
 
-use crate::Fingerprint;
+use crate::moment::At;
+use crate::{Fingerprint, Moment};
 
 /// What is wrong with a key, a file or the party at the other end.
 #[derive(Debug, thiserror::Error)]
@@ -95,11 +96,17 @@ pub enum Error {
     #[error("the peer shows no certificate")]
     NoCertificate,
     /// The peer's certificate is no longer valid.
-    #[error("the peer's certificate has expired, by the clock of this machine")]
-    Expired,
+    #[error("the peer's certificate has expired{}, by the clock of this machine", At("at", *since))]
+    Expired {
+        /// Since when, if that is known.
+        since: Option<Moment>,
+    },
     /// The peer's certificate is not yet valid.
-    #[error("the peer's certificate is not valid yet, by the clock of this machine")]
-    NotYetValid,
+    #[error("the peer's certificate is not valid yet{}, by the clock of this machine", At("before", *before))]
+    NotYetValid {
+        /// Before when, if that is known.
+        before: Option<Moment>,
+    },
     /// The peer's certificate is for others.
     #[error("the peer's certificate is not for {expected}")]
     WrongName {
@@ -134,6 +141,8 @@ pub enum Error {
         ours: Fingerprint,
         /// What the peer's alert means.
         why: &'static str,
+        /// Whether that is that this party's certificate is not valid at the moment, by the peer's clock.
+        outdated: bool,
     },
     /// Bytes were changed, lost or put in between on their way.
     #[error("bytes were changed on their way: they do not decrypt")]
@@ -233,8 +242,14 @@ impl Error {
     fn of_certificate(cause: CertificateError) -> Self {
         use CertificateError as C;
         match cause {
-            C::Expired | C::ExpiredContext { .. } => Self::Expired,
-            C::NotValidYet | C::NotValidYetContext { .. } => Self::NotYetValid,
+            C::Expired => Self::Expired { since: None },
+            C::ExpiredContext { not_after, .. } => Self::Expired {
+                since: Some(Moment(not_after.as_secs())),
+            },
+            C::NotValidYet => Self::NotYetValid { before: None },
+            C::NotValidYetContext { not_before, .. } => Self::NotYetValid {
+                before: Some(Moment(not_before.as_secs())),
+            },
             C::UnknownIssuer => Self::UnknownAuthority,
             C::BadSignature => Self::BadSignature,
             C::BadEncoding => Self::Malformed,
@@ -262,6 +277,10 @@ impl Error {
                 };
             }
         };
-        Self::Refused { ours, why }
+        Self::Refused {
+            ours,
+            why,
+            outdated: alert == A::CertificateExpired,
+        }
     }
 }

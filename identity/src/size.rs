@@ -1,11 +1,13 @@
 //! Sizes as people write them.
 
+/// The most bytes of a size, 1024 TiB.
+const MOST: u64 = 1 << 50;
+
 /// The bytes of a size such as `500MB`, `2 GiB` or `1.5gb`, in decimal or binary units, bytes (`500B`) among them. Lists of clients
 /// have such sizes, and so have the options of programs that read these lists.
 ///
 /// # Errors
-/// A sentence for people, for 0 and for whatever is no size: a number without a unit too, which is a mistake more often than a number of bytes, and
-/// more than an integer of 64 bits counts.
+/// A sentence for people: for 0 and whatever is no size, for a number without its unit, and for more than 1024 TiB, which are slips of the pen.
 pub fn size(text: &str) -> Result<u64, String> {
     const UNITS: [(&str, f64); 9] = [
         ("b", 1.0),
@@ -18,32 +20,29 @@ pub fn size(text: &str) -> Result<u64, String> {
         ("gib", 1_073_741_824.0),
         ("tib", 1_099_511_627_776.0),
     ];
-    let with_unit = || {
-        let text = text.to_ascii_lowercase();
-        let (number, unit) = text.split_at(text.find(char::is_alphabetic)?);
-        let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit)?;
-        let number = number.trim();
-        // Doubles are not exact beyond 2^53.
-        if let (Ok(bytes), "b") = (number.parse::<u64>(), unit) {
-            return Some(bytes);
+    let text = text.trim().to_ascii_lowercase();
+    let split = text.find(char::is_alphabetic).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let number = number.trim();
+    let factor = UNITS.iter().find(|(name, _)| *name == unit);
+    match (number.parse::<f64>(), factor) {
+        (Ok(count), None) if count > 0.0 && unit.is_empty() => {
+            Err(format!("give its unit, such as {number}MB or {number}GiB"))
         }
-        let bytes = number.parse::<f64>().ok()? * factor;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "it is at least 0 and below 2^64"
-        )]
-        (0.0..18_446_744_073_709_551_616.0)
-            .contains(&bytes)
-            .then_some(bytes as u64)
-    };
-    let bytes = with_unit().filter(|&bytes| bytes > 0);
-    bytes.ok_or_else(|| match text.trim().parse::<f64>() {
-        Ok(number) if number > 0.0 => {
-            format!("{text} has no unit: give a size such as 500MB or 2GiB")
+        (Ok(count), Some((_, factor))) if count * factor >= 1.0 => {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "it is above 0, and beyond the largest integer it stops there"
+            )]
+            let bytes = (count * factor) as u64;
+            match bytes <= MOST {
+                true => Ok(bytes),
+                false => Err("give no more than 1024TiB".to_owned()),
+            }
         }
-        _ => "give a size above 0, such as 500MB or 2GiB".into(),
-    })
+        _ => Err("give a size above 0, such as 500MB or 2GiB".to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -54,33 +53,37 @@ mod tests {
     fn sizes_have_decimal_and_binary_units() {
         for (text, expected) in [
             ("1B", 1),
-            ("18446744073709551615 b", u64::MAX),
+            ("1125899906842623 b", MOST - 1),
             ("500MB", 500_000_000),
             ("1.5 gb", 1_500_000_000),
-            ("2GiB", 2 << 30),
+            (" 2GiB ", 2 << 30),
             ("64kib", 64 << 10),
+            ("1024TiB", MOST),
         ] {
             assert_eq!(size(text), Ok(expected), "{text}");
         }
-        for bad in [
-            "",
-            "0",
-            "500",
-            "1.5",
-            "99999999999 TB",
-            "18446744073709551616B",
-            "1e30",
-            "0GB",
-            "0.5B",
-            "-1MB",
-            "many",
-            "5 Mbit",
-            "nan",
-            "inf GB",
-            "1GBs",
+        for (said, texts) in [
+            (
+                "above 0",
+                &[
+                    "", "0", "0GB", "0.5B", "-1", "-1MB", "many", "nan", "nan MB", "inf", "inf GB",
+                    "5 Mbit", "1GBs", "1 2 MB", "1e30",
+                ][..],
+            ),
+            ("its unit, such as ", &["7", "1.5"]),
+            (
+                "no more than 1024TiB",
+                &["1025 TiB", "99999999999 TB", "1125899906842625B"],
+            ),
         ] {
-            assert!(size(bad).is_err(), "{bad}");
+            for text in texts {
+                let error = size(text).expect_err(text);
+                assert!(error.contains(said), "{text}: {error}");
+            }
         }
-        assert!(size("500").is_err_and(|why| why.contains("500 has no unit")));
+        assert_eq!(
+            size("50"),
+            Err("give its unit, such as 50MB or 50GiB".to_owned())
+        );
     }
 }

@@ -219,6 +219,7 @@ fn clients_may_have_rules_of_their_own() {
         ("bytes=5GB", 5_000_000_000),
         ("bytes=1.5GiB", 3 << 29),
         ("bytes=7B", 7),
+        ("bytes=1024tib", 1 << 50),
         ("bytes=0", 0),
     ] {
         assert_eq!(bytes(&format!("a {rule}")), Some(expected), "{rule}");
@@ -240,8 +241,19 @@ fn clients_may_have_rules_of_their_own() {
         ("a images=-1", "whole number"),
         ("a images=", "whole number"),
         ("a images=3k", "whole number"),
-        ("a bytes=many", "bytes=many: give a size such as 50GB"),
-        ("a bytes=50", "bytes=50: give a size such as 50GB"),
+        ("a bytes=many", "bytes=many: give a size above 0, such as"),
+        (
+            "a bytes=50",
+            "bytes=50: give its unit, such as 50MB or 50GiB",
+        ),
+        (
+            "a bytes=1025TiB",
+            "bytes=1025TiB: give no more than 1024TiB, or unlimited",
+        ),
+        (
+            "a parallel=0",
+            "parallel=0: give 1 or more; who may have no session is taken off the list",
+        ),
     ] {
         let error = one(wrong).expect_err("a wrong line").to_string();
         assert!(error.contains(said), "{wrong}: {error}");
@@ -289,9 +301,12 @@ fn a_certificate_is_valid_within_its_time() {
     let day = std::time::Duration::from_secs(86_400);
     let own = Identity::generate_for("short", now - day, now + 2 * day).expect("a key");
     assert!(own.valid_at(now).is_ok() && own.valid_at(now + day).is_ok());
-    assert!(matches!(own.valid_at(now + 3 * day), Err(Error::Expired)));
+    assert!(matches!(
+        own.valid_at(now + 3 * day),
+        Err(Error::Expired { .. })
+    ));
     assert!(matches!(
         own.valid_at(now - 2 * day),
-        Err(Error::NotYetValid)
+        Err(Error::NotYetValid { .. })
     ));
 }

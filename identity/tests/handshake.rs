@@ -240,16 +240,28 @@ fn certificates_hold_from_their_first_second_to_their_last() {
         let met = meet((server, &ClientTrust::Any), (&good, &pinned(server)));
         let found = reason(&met.1);
         match expired {
-            true => assert!(matches!(found, Error::Expired), "{found:?}"),
-            false => assert!(matches!(found, Error::NotYetValid), "{found:?}"),
+            true => assert!(
+                matches!(found, Error::Expired { since: Some(_) }),
+                "{found:?}"
+            ),
+            false => assert!(
+                matches!(found, Error::NotYetValid { before: Some(_) }),
+                "{found:?}"
+            ),
         }
         assert!(matches!(reason(&met.0), Error::Refused { .. }));
         let list = listed(&format!("{} a client\n", server.fingerprint()));
         let met = meet((&good, &list), (server, &pinned(&good)));
         let found = reason(&met.0);
         match expired {
-            true => assert!(matches!(found, Error::Expired), "{found:?}"),
-            false => assert!(matches!(found, Error::NotYetValid), "{found:?}"),
+            true => assert!(
+                matches!(found, Error::Expired { since: Some(_) }),
+                "{found:?}"
+            ),
+            false => assert!(
+                matches!(found, Error::NotYetValid { before: Some(_) }),
+                "{found:?}"
+            ),
         }
         let said = met.1.expect_err("refused").to_string();
         assert!(said.contains("expired, or is not valid yet"), "{said}");
@@ -261,20 +273,35 @@ fn a_certificate_that_expires_during_a_session_ends_the_next_and_not_this() {
     let (server, now) = (key("a server"), SystemTime::now());
     let brief = now + Duration::from_secs(3);
     let client = Identity::generate_for("brief", now - DAY, brief).expect("a key");
-    let (listener, address) = listen(&server, &ClientTrust::Any);
-    let trust = pinned(&server);
+    let (refused, second) =
+        now_and_later((&server, &ClientTrust::Any), (&client, &pinned(&server)));
+    assert!(
+        matches!(reason(&refused), Error::Expired { since: Some(_) }),
+        "{refused:?}"
+    );
+    assert!(second.is_err());
+}
+
+/// A session goes on while four seconds pass; what becomes of the next one, at the server and at the client.
+fn now_and_later(
+    (server, clients): (&Identity, &ClientTrust),
+    (client, trust): (&Identity, &ServerTrust),
+) -> (
+    Result<Connection, ChannelError>,
+    Result<Connection, ChannelError>,
+) {
+    let (listener, address) = listen(server, clients);
     thread::scope(|scope| {
-        let first = scope.spawn(|| dial(address, &client, &trust));
+        let first = scope.spawn(|| dial(address, client, trust));
         let at_server = listener.accept(&terms(), [1; 16]).expect("served");
         let at_client = first.join().expect("no panic").expect("found");
         talk(&at_server, &at_client, ONLINE);
         thread::sleep(Duration::from_millis(4100));
         talk(&at_server, &at_client, 1);
-        let second = scope.spawn(|| dial(address, &client, &trust));
+        let second = scope.spawn(|| dial(address, client, trust));
         let refused = listener.accept(&terms(), [1; 16]);
-        assert!(matches!(reason(&refused), Error::Expired), "{refused:?}");
-        assert!(second.join().expect("no panic").is_err());
-    });
+        (refused, second.join().expect("no panic"))
+    })
 }
 
 /// An authority of tests: its root, and the identities that it signs for names of DNS.
@@ -425,39 +452,40 @@ fn an_authoritys_certificate_that_expires_during_a_session_ends_the_next_and_not
     let brief = now + Duration::from_secs(3);
     let server = ours.sign_for("model.example", now - DAY, brief);
     let client = ours.sign("north.example");
-    let (listener, address) = listen(&server, &ours.allows(&["north.example"]));
-    let trust = ours.trusts("model.example");
-    thread::scope(|scope| {
-        let first = scope.spawn(|| dial(address, &client, &trust));
-        let at_server = listener.accept(&terms(), [1; 16]).expect("served");
-        let at_client = first.join().expect("no panic").expect("found");
-        talk(&at_server, &at_client, ONLINE);
-        thread::sleep(Duration::from_millis(4100));
-        talk(&at_server, &at_client, 1);
-        let second = scope.spawn(|| dial(address, &client, &trust));
-        let refused = listener.accept(&terms(), [1; 16]);
-        assert!(
-            matches!(reason(&refused), Error::Refused { .. }),
-            "{refused:?}"
-        );
-        let error = second.join().expect("no panic").map(drop);
-        let found = Error::within(error.as_ref().expect_err("expired"));
-        assert!(matches!(found, Some(Error::Expired)), "{error:?}");
-    });
+    let (clients, trust) = (
+        ours.allows(&["north.example"]),
+        ours.trusts("model.example"),
+    );
+    let (refused, second) = now_and_later((&server, &clients), (&client, &trust));
+    assert!(
+        matches!(reason(&refused), Error::Refused { .. }),
+        "{refused:?}"
+    );
+    let error = second.map(drop);
+    let found = Error::within(error.as_ref().expect_err("expired"));
+    assert!(matches!(found, Some(Error::Expired { .. })), "{error:?}");
     // A certificate that is valid tomorrow, of the server and of the client.
     let early = ours.sign_for("model.example", now + DAY, now + 2 * DAY);
     let met = meet(
         (&early, &ours.allows(&["north.example"])),
         (&client, &trust),
     );
-    assert!(matches!(reason(&met.1), Error::NotYetValid), "{:?}", met.1);
+    assert!(
+        matches!(reason(&met.1), Error::NotYetValid { before: Some(_) }),
+        "{:?}",
+        met.1
+    );
     let early = ours.sign_for("north.example", now + DAY, now + 2 * DAY);
     let server = ours.sign("model.example");
     let met = meet(
         (&server, &ours.allows(&["north.example"])),
         (&early, &trust),
     );
-    assert!(matches!(reason(&met.0), Error::NotYetValid), "{:?}", met.0);
+    assert!(
+        matches!(reason(&met.0), Error::NotYetValid { before: Some(_) }),
+        "{:?}",
+        met.0
+    );
 }
 
 #[test]

@@ -7,8 +7,8 @@ use sharing::Party;
 use crate::batch::words;
 use crate::columns::Columns;
 use crate::{
-    Error, LayerParameters, LinearAlgorithm, LinearLayer, LinearProtocol, LinearShape, Prepared,
-    Refusal, Timing, Turn, Work, add_bias, clear, work,
+    LayerParameters, LinearAlgorithm, LinearLayer, LinearProtocol, LinearShape, Prepared, Refusal,
+    Timing, Turn, Work, add_bias, clear, work,
 };
 
 /// For fully connected layers: each product of a column of weights with an input is made by correlated
@@ -76,11 +76,6 @@ impl LinearProtocol for ClientChoosesProtocol {
         let bits = self.layer.bits.get();
         let words = self.layer.shape.macs() * words(bits, bits);
         Work::of([(work::ROWS, self.cost.cots.total()), (work::WORDS, words)])
-    }
-
-    fn prepare(&self, parameters: LayerParameters<'_>) -> Result<Prepared, Error> {
-        self.layer.check_parameters(parameters)?;
-        Ok(Prepared::nothing())
     }
 
     fn serve<'a>(

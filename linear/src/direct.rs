@@ -99,11 +99,6 @@ impl LinearProtocol for DirectProtocol {
         Work::of([(work::ROWS, self.cost.cots.total()), (work::WORDS, words)])
     }
 
-    fn prepare(&self, parameters: LayerParameters<'_>) -> Result<Prepared, Error> {
-        self.layer.check_parameters(parameters)?;
-        Ok(Prepared::nothing())
-    }
-
     fn serve<'a>(
         &'a self,
         party: &'a Party<'_>,

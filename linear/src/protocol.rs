@@ -101,12 +101,15 @@ pub trait LinearProtocol: fmt::Debug + Send + Sync {
     }
 
     /// What the server derives from the parameters once, for any number of runs: an input of
-    /// [`LinearProtocol::serve`].
+    /// [`LinearProtocol::serve`]. As it is here, the parameters are checked, and used as they are.
     ///
     /// # Errors
     /// [`Error::Parameters`] if the number of weights or biases is not the layer's,
     /// [`Error::WeightRange`] if a weight exceeds its width: as [`LinearLayer::check_parameters`].
-    fn prepare(&self, parameters: LayerParameters<'_>) -> Result<Prepared, Error>;
+    fn prepare(&self, parameters: LayerParameters<'_>) -> Result<Prepared, Error> {
+        self.layer().check_parameters(parameters)?;
+        Ok(Prepared::nothing())
+    }
 
     /// The server's side: its share of the result. `prepared` is what [`LinearProtocol::prepare`] made of
     /// the same parameters.

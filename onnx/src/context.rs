@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use nets::{FloatModel, Op, Shape, Tensors};
-use rten_onnx::onnx::{DataType, GraphProto, NodeProto, TensorProto, ValueInfoProto};
+use rten_onnx::onnx::{DataType, TensorProto, ValueInfoProto};
 
 use crate::array::Array;
 use crate::decode::decode;
@@ -14,6 +14,7 @@ use crate::layout::Layout;
 use crate::load::Output;
 use crate::node::{Node, readable};
 use crate::ops;
+use crate::proto::{GraphProto, NodeProto};
 use crate::value::{Feature, Form, Value};
 use crate::{Error, Unsupported};
 
@@ -62,7 +63,6 @@ pub(crate) struct Lowered {
 /// The state while a graph is lowered.
 pub(crate) struct Context<'a> {
     proto: &'a GraphProto,
-    opset: i64,
     live: Vec<bool>,
     uses: HashMap<&'a str, usize>,
     makers: HashMap<&'a str, usize>,
@@ -100,11 +100,7 @@ struct Frame<'a> {
 
 impl<'a> Context<'a> {
     /// Reads inputs and constants, and finds the nodes that the outputs need.
-    pub(crate) fn new(
-        proto: &'a GraphProto,
-        opset: i64,
-        external: &'a mut External,
-    ) -> Result<Self, Error> {
+    pub(crate) fn new(proto: &'a GraphProto, external: &'a mut External) -> Result<Self, Error> {
         if proto.node.len() > MAX_NODES {
             return Err(Error::TooLarge {
                 what: "nodes",
@@ -122,11 +118,10 @@ impl<'a> Context<'a> {
         if outputs.is_empty() {
             return Err(Error::Graph("the graph has no outputs".into()));
         }
-        let needed = needed(proto, opset, &outputs)?;
+        let needed = needed(proto, &outputs)?;
         let told = (proto.value_info.iter()).filter_map(|v| Some((name(v), told(v)?)));
         let mut context = Self {
             proto,
-            opset,
             live: needed.live,
             uses: needed.uses,
             makers: needed.makers,
@@ -239,11 +234,7 @@ impl<'a> Context<'a> {
                     limit: MAX_NODES,
                 });
             }
-            let node = Node {
-                proto,
-                index,
-                opset: self.opset,
-            };
+            let node = Node::new(proto, index);
             if let Some(branch) = self.step(node)? {
                 self.initializers(&branch.initializer);
                 frames.push(Frame {

@@ -65,6 +65,14 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// A function of the file that cannot be used.
+    #[error("function `{function}`: {problem}")]
+    Function {
+        /// Its domain, name and overload.
+        function: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// Every kind of operator in the file that Blindray does not have.
     #[error("unsupported operators: {}", list(.0))]
     Unsupported(Vec<Unsupported>),

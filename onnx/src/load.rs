@@ -1,14 +1,18 @@
 //! From bytes to a network.
 
+use std::convert::Infallible;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
 use nets::{FloatModel, Head};
-use rten_onnx::onnx::ModelProto;
+use rten_onnx::onnx::OperatorSetIdProto;
+use rten_onnx::protobuf::{DecodeMessage as _, ValueReader};
 
 use crate::Error;
 use crate::context::Context;
 use crate::external::External;
+use crate::functions::inline;
+use crate::proto::{ModelProto, each};
 use crate::qlinear::as_numbers;
 
 /// The versions of the ONNX operator set that are read.
@@ -94,7 +98,7 @@ pub fn load(path: &Path) -> Result<Network, Error> {
 ///
 /// # Errors
 /// [`Error::NotOnnx`], [`Error::TooLarge`], [`Error::Opset`] for the file as a whole;
-/// [`Error::Graph`], [`Error::Tensor`], [`Error::Node`], [`Error::Nets`] for what is wrong in it;
+/// [`Error::Graph`], [`Error::Tensor`], [`Error::Node`], [`Error::Function`], [`Error::Nets`] for what is wrong in it;
 /// [`Error::Unsupported`] naming every kind of operator that Blindray does not have.
 pub fn from_bytes(bytes: &[u8], folder: Option<&Path>) -> Result<Network, Error> {
     read(parse(bytes)?, External::new(folder))
@@ -108,15 +112,36 @@ fn parse(bytes: &[u8]) -> Result<ModelProto, Error> {
         });
     }
     crate::wire::check(bytes)?;
-    ModelProto::parse_buf(bytes).map_err(|e| Error::NotOnnx(e.to_string()))
+    ModelProto::decode(ValueReader::from_buf(bytes)).map_err(|e| Error::NotOnnx(e.to_string()))
 }
 
 fn read(mut proto: ModelProto, mut external: External) -> Result<Network, Error> {
     let graph = proto.graph.take();
     let mut graph = graph.ok_or_else(|| Error::NotOnnx("it has no graph".into()))?;
-    let opset = opset(&proto)?;
+    let own = own_version(&proto.opset_import)?;
+    let of_functions = proto
+        .functions
+        .iter()
+        .map(|function| &function.opset_import);
+    // A graph of nothing but calls may leave the version to its functions.
+    let opset = match own {
+        Some(version) => Some(version),
+        None => of_functions
+            .flat_map(|imports| own_version(imports))
+            .flatten()
+            .max(),
+    };
+    let opset = opset.ok_or_else(|| Error::NotOnnx("it names no opset".into()))?;
+    if !OPSETS.contains(&opset) {
+        return Err(Error::Opset { found: opset });
+    }
+    let Ok(()) = each(&mut graph.node, |node| {
+        node.opset = own.unwrap_or(0);
+        Ok::<(), Infallible>(())
+    });
+    inline(&mut graph, &mut proto.functions)?;
     as_numbers(&mut graph);
-    let lowered = Context::new(&graph, opset, &mut external)?.lower()?;
+    let lowered = Context::new(&graph, &mut external)?.lower()?;
     let producer = proto
         .producer_name
         .as_deref()
@@ -131,17 +156,13 @@ fn read(mut proto: ModelProto, mut external: External) -> Result<Network, Error>
     })
 }
 
-fn opset(proto: &ModelProto) -> Result<i64, Error> {
+/// The version of the ONNX operator set that is imported, if there is one.
+pub(crate) fn own_version(imports: &[OperatorSetIdProto]) -> Result<Option<i64>, Error> {
     let own = |domain: &Option<String>| matches!(domain.as_deref(), None | Some("" | "ai.onnx"));
-    let version = proto
-        .opset_import
-        .iter()
-        .find(|o| own(&o.domain))
-        .and_then(|o| o.version);
-    let found = version.ok_or_else(|| Error::NotOnnx("it names no opset".into()))?;
-    if OPSETS.contains(&found) {
-        Ok(found)
-    } else {
-        Err(Error::Opset { found })
+    let mut versions = imports.iter().filter(|o| own(&o.domain)).map(|o| o.version);
+    let first = versions.next().flatten();
+    if versions.any(|version| version != first) {
+        return Err(Error::NotOnnx("it names several opsets".into()));
     }
+    Ok(first)
 }

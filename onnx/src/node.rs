@@ -1,8 +1,9 @@
 //! One node of the file: its label, attributes and inputs.
 
-use rten_onnx::onnx::{AttributeProto, GraphProto, NodeProto, TensorProto};
+use rten_onnx::onnx::TensorProto;
 
 use crate::error::{Fault, invalid};
+use crate::proto::{AttributeProto, GraphProto, NodeProto};
 
 /// The most bytes of a text that is shown. Model files refuse names of nodes that are much longer.
 const MAX_TEXT: usize = 96;
@@ -32,13 +33,26 @@ pub(crate) struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// The operator, with its domain unless it is of ONNX itself.
+    pub(crate) fn new(proto: &'a NodeProto, index: usize) -> Self {
+        let opset = proto.opset;
+        Self {
+            proto,
+            index,
+            opset,
+        }
+    }
+
+    /// The operator, with its domain unless it is of ONNX itself, and its overload if it has one.
     pub(crate) fn op(&self) -> String {
         let op = self.proto.op_type.as_deref().unwrap_or_default();
-        match self.proto.domain.as_deref() {
-            None | Some("" | "ai.onnx") => readable(op),
-            Some(domain) => readable(&format!("{domain}::{op}")),
+        let mut text = match self.proto.domain.as_deref() {
+            None | Some("" | "ai.onnx") => op.to_owned(),
+            Some(domain) => format!("{domain}::{op}"),
+        };
+        if let Some(overload) = self.proto.overload.as_deref().filter(|o| !o.is_empty()) {
+            text = format!("{text}:{overload}");
         }
+        readable(&text)
     }
 
     /// Its name, or that of its output, or its number.

@@ -6,9 +6,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rten_onnx::onnx::{AttributeProto, GraphProto, NodeProto, TensorProto};
+use rten_onnx::onnx::TensorProto;
 
 use crate::context::MAX_NODES;
+use crate::fresh::Fresh;
+use crate::proto::{AttributeProto, GraphProto, NodeProto};
 
 /// The longest name, in bytes, of what is put otherwise.
 const MAX_NAME: usize = 512;
@@ -68,8 +70,7 @@ pub(crate) fn as_numbers(graph: &mut GraphProto) {
         return;
     }
     let mut rewrite = Rewrite {
-        names: names(graph),
-        next: 0,
+        names: Fresh::of(graph),
         numbers: numbers(graph),
         grids: HashMap::new(),
         nodes: Vec::with_capacity(graph.node.len()),
@@ -90,17 +91,9 @@ fn operator(node: &NodeProto) -> (&str, &str) {
 }
 
 /// Whether ONNX Runtime has the same operator under its own domain as ONNX, which lacked types of integers before.
-fn renamed(node: &NodeProto) -> bool {
+pub(crate) fn renamed(node: &NodeProto) -> bool {
     let pair = ["QuantizeLinear", "DequantizeLinear"];
     matches!(operator(node), (MICROSOFT, op) if pair.contains(&op))
-}
-
-/// All names of tensors in a graph.
-fn names(graph: &GraphProto) -> HashSet<String> {
-    let given = graph.initializer.iter().filter_map(|t| t.name.clone());
-    let inputs = graph.input.iter().filter_map(|v| v.name.clone());
-    let made = graph.node.iter().flat_map(|node| node.output.clone());
-    given.chain(inputs).chain(made).collect()
 }
 
 /// The names of constants that are one number.
@@ -181,10 +174,7 @@ fn plan(node: &NodeProto) -> Option<Plan> {
 }
 
 struct Rewrite {
-    /// Names that are taken.
-    names: HashSet<String>,
-    /// The last number that a new name was tried with. It only grows, so that all tries together are few, whatever names a file has.
-    next: usize,
+    names: Fresh,
     /// Names of constants that are one number.
     numbers: HashSet<String>,
     /// The grids of tensors of integers so far.
@@ -267,7 +257,7 @@ impl Rewrite {
         let mut rounded = Vec::new();
         for output in node.output.iter_mut().filter(|name| !name.is_empty()) {
             let Some(grid) = grid else { break };
-            let fresh = unused(&mut self.names, &mut self.next, output);
+            let fresh = self.names.like(output);
             let integers = std::mem::replace(output, fresh.clone());
             if self.numbers.contains(&grid.scale) {
                 self.grids.insert(integers.clone(), grid.clone());
@@ -304,7 +294,7 @@ impl Rewrite {
 
     fn fresh(&mut self, node: &NodeProto) -> String {
         let output = node.output.first().map_or("", String::as_str);
-        unused(&mut self.names, &mut self.next, output)
+        self.names.like(output)
     }
 }
 
@@ -325,17 +315,7 @@ fn following(node: &NodeProto, op: &str, input: Vec<String>, output: String) -> 
         op_type: Some(op.to_owned()),
         input,
         output: vec![output],
+        opset: node.opset,
         ..NodeProto::default()
-    }
-}
-
-/// A name that no tensor has.
-fn unused(names: &mut HashSet<String>, next: &mut usize, like: &str) -> String {
-    loop {
-        *next += 1;
-        let name = format!("{like}:{next}");
-        if names.insert(name.clone()) {
-            return name;
-        }
     }
 }

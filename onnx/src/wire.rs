@@ -17,6 +17,7 @@ const MAX_DEPTH: usize = 24;
 #[derive(Clone, Copy)]
 enum Message {
     Model,
+    Function,
     Graph,
     Node,
     Attribute,
@@ -41,18 +42,22 @@ const fn content(message: Message, field: u64) -> Content {
     use Content::{Bytes, Fixed, Varints};
     let inner = match (message, field) {
         (Message::Model, 7) | (Message::Attribute, 6) => Message::Graph,
-        (Message::Graph, 1) => Message::Node,
+        (Message::Model, 25) => Message::Function,
+        (Message::Graph, 1) | (Message::Function, 7) => Message::Node,
         (Message::Graph, 5) | (Message::Attribute, 5) => Message::Tensor,
         (Message::Graph, 11..=13) => Message::ValueInfo,
-        (Message::Node, 5) => Message::Attribute,
+        (Message::Node, 5) | (Message::Function, 11) => Message::Attribute,
         (Message::ValueInfo, 2) | (Message::Sequence, 1) => Message::Type,
         (Message::Type, 1) => Message::TensorType,
         (Message::Type, 4) => Message::Sequence,
         (Message::TensorType, 2) => Message::Shape,
-        (Message::Model, 8 | 14) | (Message::Tensor, 13) | (Message::Shape, 1) => Message::Leaf,
-        (Message::Tensor, 4) => return Fixed(4),
+        (Message::Model, 8)
+        | (Message::Function, 9)
+        | (Message::Tensor, 13)
+        | (Message::Shape, 1) => Message::Leaf,
+        (Message::Tensor, 4) | (Message::Attribute, 7) => return Fixed(4),
         (Message::Tensor, 10) => return Fixed(8),
-        (Message::Tensor, 5 | 7) => return Varints,
+        (Message::Tensor, 5 | 7) | (Message::Attribute, 8) => return Varints,
         _ => return Bytes,
     };
     Content::Message(inner)
@@ -182,6 +187,9 @@ mod tests {
             &[0x3a, 5, 0x2a, 3, 0x3a, 1, 0x80],
             // graph { initializer { float_data: three bytes }}.
             &[0x3a, 7, 0x2a, 5, 0x22, 3, 0, 0, 0],
+            // graph { node { attribute { ints: [0x80 }}}, and floats: three bytes.
+            &[0x3a, 7, 0x0a, 5, 0x2a, 3, 0x42, 1, 0x80],
+            &[0x3a, 9, 0x0a, 7, 0x2a, 5, 0x3a, 3, 0, 0, 0],
         ] {
             assert!(check(bytes).is_err(), "{bytes:?}");
         }

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{Attr, File};
+use rten_onnx::onnx::{DataType, TensorProto};
 
 /// Adds a constant to zeros, and returns it.
 fn constant(file: File) -> Vec<f32> {
@@ -100,5 +101,39 @@ fn operators_are_of_their_opsets() {
         upsample(11)
             .error()
             .contains("which opset 11 does not have")
+    );
+}
+
+/// A byte that wraps would be another number, and the network another one without a word.
+#[test]
+fn integers_that_do_not_fit_their_type_are_refused() {
+    let bytes = |values: &[i32]| TensorProto {
+        name: Some("k".into()),
+        dims: vec![values.len().try_into().expect("short")],
+        data_type: Some(DataType::UINT8),
+        int32_data: values.to_vec(),
+        ..TensorProto::default()
+    };
+    let float = |file: File| file.node("Cast", "d", "c", &[Attr::Int("to", 1)]);
+    let doubled = |values: &[i32]| {
+        let file = file().tensor(bytes(values));
+        float(
+            file.node("Identity", "k", "j", &[])
+                .node("Add", "j j", "d", &[]),
+        )
+    };
+    assert_eq!(constant(doubled(&[1, 2, 3, 127])), [2.0, 4.0, 6.0, 254.0]);
+    let error = |file: File| file.node("Add", "x c", "y", &[]).error();
+    let narrow = error(doubled(&[1, 2, 3, 128]));
+    assert_eq!(narrow, "Add `d`: its integers do not fit type UINT8");
+    let like = float(file().tensor(bytes(&[1])).node("CastLike", "i k", "d", &[]));
+    assert!(error(like).contains("do not fit type UINT8"));
+    // The type of a power is that of its base.
+    let root = float(file().node("Pow", "three b", "d", &[]));
+    assert!(error(root).contains("of numbers to type INT64"));
+    let wrapped = file().node("Cast", "i", "k", &[Attr::Int("to", 2)]);
+    assert_eq!(
+        constant(wrapped.node("Cast", "k", "c", &[Attr::Int("to", 1)])),
+        [7.0, 249.0, 5.0, 0.0]
     );
 }

@@ -563,3 +563,89 @@ fn contradictions_name_the_node() {
             .contains("too large")
     );
 }
+
+/// Expected: what ONNX Runtime gives.
+#[test]
+fn an_axis_that_shrinks_takes_other_places_in_opset_10() {
+    let image = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
+    let resized = |opset: i64, scales: [f32; 4], mode: &[Attr<'_>]| {
+        let file = File::new(&[1, 1, 2, 4]).floats("scales", &[4], &scales);
+        let inputs = if opset < 11 { "x scales" } else { "x - scales" };
+        file.node("Resize", inputs, "y", mode)
+            .opset(opset)
+            .run(&image)
+    };
+    assert_eq!(resized(10, [1.0, 1.0, 0.6, 0.6], &[]), [1.0, 3.0]);
+    assert_eq!(
+        resized(10, [1.0, 1.0, 0.6, 1.5], &[]),
+        [1.0, 1.0, 2.0, 3.0, 3.0, 4.0]
+    );
+    let floor = [
+        Attr::Text("coordinate_transformation_mode", "asymmetric"),
+        Attr::Text("nearest_mode", "floor"),
+    ];
+    assert_eq!(resized(11, [1.0, 1.0, 0.6, 0.6], &floor), [1.0, 2.0]);
+}
+
+/// ONNX Runtime has another size than the standard says, or other places.
+#[test]
+fn transposed_convolutions_with_an_output_beyond_their_windows_are_refused() {
+    let file = |kernel: i64, attribute: Attr<'_>| {
+        let attributes = [Attr::Ints("strides", &[2, 2]), attribute];
+        let weights = vec![1.0; usize::try_from(kernel * kernel).expect("small")];
+        let file = File::new(&[1, 1, 3, 3]).floats("w", &[1, 1, kernel, kernel], &weights);
+        file.node("ConvTranspose", "x w", "y", &attributes)
+    };
+    let same = Attr::Text("auto_pad", "SAME_UPPER");
+    for attribute in [same, Attr::Ints("output_shape", &[6, 6])] {
+        let error = file(1, attribute).error();
+        assert!(error.contains("an output beyond its windows"), "{error}");
+        assert_eq!(file(2, attribute).run(&[1.0; 9]), [1.0; 36]);
+    }
+}
+
+/// Expected: what ONNX Runtime gives.
+#[test]
+fn resizing_in_single_precision() {
+    let image: Vec<f32> = (0..14_u8).map(f32::from).collect();
+    let resized = |side: i64, size: i64, coordinates: &str, nearest: &str| {
+        let mode = [
+            Attr::Text("coordinate_transformation_mode", coordinates),
+            Attr::Text("nearest_mode", nearest),
+        ];
+        let file = File::new(&[1, 1, 1, side]).ints("sizes", &[1, 1, 1, size]);
+        let file = file.node("Resize", "x - - sizes", "y", &mode);
+        file.run(&image[..usize::try_from(side).expect("small")])
+    };
+    assert_eq!(
+        resized(7, 4, "asymmetric", "round_prefer_ceil"),
+        [0.0, 2.0, 4.0, 5.0]
+    );
+    assert_eq!(resized(14, 1, "half_pixel", "round_prefer_ceil"), [7.0]);
+    assert_eq!(resized(14, 1, "half_pixel", "round_prefer_floor"), [6.0]);
+    assert_eq!(resized(14, 19, "half_pixel", "round_prefer_floor")[9], 6.0);
+    assert_eq!(resized(14, 2, "asymmetric", "floor"), [0.0, 6.0]);
+
+    let scaled = |side: i64, scale: f32| {
+        let file = File::new(&[1, 1, 1, side]).floats("scales", &[4], &[1.0, 1.0, 1.0, scale]);
+        file.node("Resize", "x - scales", "y", &[])
+    };
+    assert_eq!(scaled(10, 0.7).run(&image[..10]).len(), 7);
+    assert!(
+        scaled(2, 1.25)
+            .error()
+            .contains("with scales that keep the size")
+    );
+}
+
+#[test]
+fn a_transposed_convolution_of_one_place_keeps_its_channels() {
+    let strides = Attr::Ints("strides", &[1, 3]);
+    let padding = Attr::Ints("output_padding", &[0, 2]);
+    let file = File::new(&[1, 1, 4, 4])
+        .floats("w", &[1, 2, 1, 2], &[1.0, 2.0, 3.0, 4.0])
+        .node("GlobalMaxPool", "x", "m", &[])
+        .node("ConvTranspose", "m w", "t", &[strides, padding])
+        .node("GlobalMaxPool", "t", "y", &[]);
+    assert_eq!(file.run(&[2.0; 16]), [4.0, 8.0]);
+}

@@ -168,3 +168,22 @@ fn maxima_under_windows_with_gaps() {
     let said = far.error();
     assert!(said.contains("MaxPool `y`"), "{said}");
 }
+
+/// ONNX Runtime has another size than the standard says.
+#[test]
+fn dilation_with_padding_that_is_not_told_is_refused() {
+    let pool = |auto: &str| {
+        let attributes = [
+            Attr::Ints("kernel_shape", &[3, 3]),
+            Attr::Ints("dilations", &[2, 2]),
+            Attr::Text("auto_pad", auto),
+        ];
+        File::new(&[1, 1, 8, 8]).node("MaxPool", "x", "y", &attributes)
+    };
+    assert!(
+        pool("SAME_LOWER")
+            .error()
+            .contains("with dilation and auto_pad")
+    );
+    assert_eq!(pool("VALID").run(&[1.0; 64]), [1.0; 16]);
+}

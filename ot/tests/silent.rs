@@ -4,8 +4,10 @@ mod common;
 
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
+use std::thread;
+use std::time::Duration;
 
-use channel::{Connection, Cost, Memory, Role};
+use channel::{Connection, Cost, Ledger, Memory, Role};
 use common::{Altered, Pool, run};
 use ot::{Block, Error, Extension, RcotReceiver, Silent, SilentSet, SoftSpoken};
 use ring_arith::BitVec;
@@ -89,28 +91,31 @@ fn large_rounds_are_right() {
     is_right(Large, 4 * 1196 * 4096 / 3);
 }
 
+/// Set-up and refills, as an end tells of them.
+fn costs(ledger: Option<&Ledger>) -> [Cost; 2] {
+    let ledger = ledger.expect("a real pool has a channel");
+    ["setup", "refill"].map(|name| {
+        let phase = ledger.phases().iter().find(|phase| phase.name() == name);
+        phase.map_or_else(Cost::none, |phase| phase.cost().clone())
+    })
+}
+
 /// What a pool's set-up and refills cost, at both ends.
 fn measured(set: SilentSet, announced: Option<u64>, n: u64) -> [[Cost; 2]; 2] {
     let pool = Pool::Silent(set, announced);
     let n = usize::try_from(n).expect("a small number");
-    let costs = |ledger: &channel::Ledger| {
-        ["setup", "refill"].map(|name| {
-            let phase = ledger.phases().iter().find(|phase| phase.name() == name);
-            phase.map_or_else(Cost::none, |phase| phase.cost().clone())
-        })
-    };
     let (sender, receiver) = run(
         |connection| {
             let mut pool = pool.sender(&connection);
             pool.draw(&mut vec![0; n]).expect("a draw");
-            costs(pool.ledger().expect("a real pool has a channel"))
+            costs(pool.ledger())
         },
         |connection| {
             let mut pool = pool.receiver(&connection);
             // The partition of a draw does not matter.
             draw(pool.as_mut(), n / 3).expect("a draw");
             draw(pool.as_mut(), n - n / 3).expect("a draw");
-            costs(pool.ledger().expect("a real pool has a channel"))
+            costs(pool.ledger())
         },
     );
     [sender, receiver]
@@ -162,6 +167,41 @@ fn prices_are_those_of_the_long_run() {
     }
 }
 
+/// The sender says more than was drawn, if more was announced: the receiver draws on while the sender does other things. Neither tells of traffic
+/// before its correlations are drawn.
+#[test]
+fn the_sender_is_ahead_of_what_was_announced() {
+    const ALL: u64 = 1 << 21;
+    const STEPS: u64 = 200;
+    let blocks = |steps: u64| usize::try_from(steps * STEP).expect("a small number");
+    for (set, steps) in [(Small, 25), (SmallTwice, 25), (Medium, 46), (Large, 85)] {
+        let (go, wait) = sync_channel::<()>(0);
+        let cost = |steps: u64| {
+            Silent::new(set).refill_cost_announced(Some(ALL), steps * STEP, Role::Server)
+        };
+        let memory = Memory {
+            capacity: 1 << 16,
+            timeout: Duration::from_secs(20),
+            relay: None,
+        };
+        let (server, client) = memory.pair();
+        thread::scope(|scope| {
+            let pool = Pool::Silent(set, Some(ALL));
+            scope.spawn(move || {
+                let mut pool = pool.sender(&server);
+                let mut q = vec![0; blocks(STEPS)];
+                pool.draw(&mut q).expect("a draw");
+                assert_eq!(costs(pool.ledger())[1], cost(STEPS));
+                wait.recv().expect("the receiver has drawn");
+            });
+            let mut pool = pool.receiver(&client);
+            draw(pool.as_mut(), blocks(STEPS + steps)).expect("a draw");
+            assert_eq!(costs(pool.ledger())[1], cost(STEPS + steps));
+            go.send(()).expect("the sender waits");
+        });
+    }
+}
+
 /// A dropped line ends every later draw of both ends with an error, wherever in a round it was dropped.
 #[test]
 fn an_end_in_the_middle_of_a_round_is_an_error() {
@@ -201,7 +241,7 @@ fn altered(from: Role, at: u64) -> (Result<u64, Error>, Result<u64, Error>, usiz
     };
     let pool = Pool::Silent(Small, None);
     let (server, client) = line.pair();
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         let sender = scope.spawn(move || {
             let mut pool = pool.sender(&server);
             let mut q = vec![0; N];

@@ -7,13 +7,14 @@ use std::time::Instant;
 use channel::{Config, Connection, Digest, Terms, Waiting};
 use nets::{Picture, Prepared, PublicModel};
 use ot::{EXTENSIONS, Extension};
-use secure::{Ahead, Limits, Mode, SecureNetwork};
+use secure::{Ahead, Limits, Mode, SecureNetwork, Stock};
 use sharing::Session;
 
 use crate::findings::{Finding, Findings, Times};
 use crate::meeting::Meeting;
+use crate::meeting::with_pools;
 use crate::prepare::Preparation;
-use crate::stocked::Stocked;
+use crate::stocked::{PassedOver, Stocked};
 use crate::tally::{Spent, Tally};
 use crate::terms::terms;
 use crate::{Error, Progress, traffic};
@@ -73,6 +74,24 @@ impl Request {
     pub fn terms(&self) -> Terms {
         terms(self.expect)
     }
+
+    /// Whether the session may take so many bytes.
+    pub(crate) fn allow(&self, planned: u64) -> Result<(), Error> {
+        match self.max_traffic.filter(|&most| most < planned) {
+            Some(allowed) => Err(Error::TooMuchTraffic { planned, allowed }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What a run begins with.
+enum Begin {
+    /// A preparation, and what it took.
+    Stock(Stock, Preparation),
+    /// What a phase ahead has left.
+    Ahead(Ahead),
+    /// Nothing.
+    Plain,
 }
 
 /// A session with a server, ready for images.
@@ -180,13 +199,19 @@ impl Client {
         &self.connection
     }
 
-    /// Whether its runs are from preparations.
+    /// Whether its next run is from a preparation, if there is one.
     #[must_use]
-    pub const fn is_prepared(&self) -> bool {
-        self.stocked.is_some()
+    pub fn is_prepared(&self) -> bool {
+        self.stocked.as_ref().is_some_and(Stocked::goes_on)
     }
 
-    /// For how many images there are preparations left, if runs are from these.
+    /// The preparations that were found to be no good, in this session and while it was asked for.
+    #[must_use]
+    pub fn passed_over(&self) -> &[PassedOver] {
+        self.stocked.as_ref().map_or(&[], Stocked::passed_over)
+    }
+
+    /// For how many images there are preparations left, if the session began with some.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -209,7 +234,7 @@ impl Client {
     /// # Errors
     /// [`Error::Ended`] after an earlier error or panic; else [`Error::PeerMisbehaved`] or [`Error::Transport`].
     pub fn run_ahead(&mut self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<(), Error> {
-        let done = !self.ahead.is_empty() || self.stocked.is_some() || self.left == 0;
+        let done = !self.ahead.is_empty() || self.is_prepared() || self.left == 0;
         if done || !self.network.runs_ahead() {
             return Ok(());
         }
@@ -219,6 +244,54 @@ impl Client {
         self.phase(&mut session, &mut tally, runs, progress)?;
         (self.before, _) = tally.finish(&session);
         self.session = Some(session);
+        Ok(())
+    }
+
+    /// What the next run begins with, of those that are left.
+    fn begin_run(
+        &mut self,
+        session: &mut Session,
+        tally: &mut Tally,
+        left: u64,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Begin, Error> {
+        if let Some(mut stocked) = self.stocked.take_if(|stocked| stocked.goes_on()) {
+            let next = stocked.next(&self.network);
+            let gone = match &next {
+                Ok(None) => self.go_without(&mut stocked, session, tally, left),
+                _ => Ok(()),
+            };
+            // What was passed over is told also after an error.
+            self.stocked = Some(stocked);
+            gone?;
+            if let Some((stock, spent)) = next? {
+                return Ok(Begin::Stock(stock, spent));
+            }
+        }
+        if self.network.runs_ahead() && self.ahead.is_empty() {
+            self.phase(session, tally, left, progress)?;
+        }
+        Ok(self.ahead.pop_front().map_or(Begin::Plain, Begin::Ahead))
+    }
+
+    /// From here this and all runs that are left are without preparations.
+    fn go_without(
+        &self,
+        stocked: &mut Stocked,
+        session: &mut Session,
+        tally: &mut Tally,
+        left: u64,
+    ) -> Result<(), Error> {
+        let runs = u64::from(self.request.images) * self.model.preprocessing.views() as u64;
+        let planned = traffic::detour_bytes(&self.network, runs, left, self.extension);
+        self.request.allow(planned)?;
+        let seed = stocked.go_without()?;
+        with_pools(self.extension, self.request.background, |pools| {
+            session.add_pools(&self.connection, *seed, pools)
+        })?;
+        tally.begin_pools(session);
+        session.reserve(traffic::cots(&self.network, left));
+        tally.add_set_up(&self.network.set_up(session)?);
         Ok(())
     }
 
@@ -244,7 +317,9 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::NoImagesLeft`] after as many images as the request said, with nothing sent;
-    /// [`Error::Ended`] after an earlier error or panic; else [`Error::PeerMisbehaved`] or [`Error::Transport`].
+    /// [`Error::Ended`] after an earlier error or panic. Of a session with preparations: [`Error::Store`]; where there is none any more,
+    /// [`Error::NotPrepared`], [`Error::Damaged`] or [`Error::Refused`] of the last one, or, if it may go on without, [`Error::TooMuchTraffic`] or [`Error::Refused`]
+    /// for what that takes. Else [`Error::PeerMisbehaved`] or [`Error::Transport`].
     pub fn infer(
         &mut self,
         picture: &Picture,
@@ -267,21 +342,19 @@ impl Client {
         let mut views = Vec::with_capacity(inputs.len());
         let mut preparation: Option<Preparation> = None;
         for (run, input) in (0..).zip(&inputs) {
-            let ahead = self.network.runs_ahead() && self.stocked.is_none();
-            if ahead && self.ahead.is_empty() {
-                let left = u64::from(self.left) * runs + (runs - run);
-                self.phase(&mut session, &mut tally, left, progress)?;
-            }
+            let left = u64::from(self.left) * runs + (runs - run);
+            let begin = self.begin_run(&mut session, &mut tally, left, progress)?;
             let mut tell = |step: secure::Progress<'_>| progress(Progress::of(run, runs, step));
             let (network, input) = (&self.network, input.fixed());
-            let (outputs, report) = match (self.ahead.pop_front(), &mut self.stocked) {
-                (_, Some(stocked)) => {
-                    let (stock, spent) = stocked.next(network)?;
+            let (outputs, report) = match begin {
+                Begin::Stock(stock, spent) => {
                     preparation.get_or_insert_default().add(&spent);
                     network.infer_stocked(&mut session, input, stock, &mut tell)?
                 }
-                (Some(ahead), _) => network.infer_after(&mut session, input, ahead, &mut tell)?,
-                (None, _) => network.infer(&mut session, input, &mut tell)?,
+                Begin::Ahead(ahead) => {
+                    network.infer_after(&mut session, input, ahead, &mut tell)?
+                }
+                Begin::Plain => network.infer(&mut session, input, &mut tell)?,
             };
             views.push(outputs);
             tally.add(report);

@@ -19,6 +19,12 @@
 //! | client | `{"token": that of a preparation which it has deleted}` | 4096 bytes |
 //! | server | `"accepted"`, after it has deleted its own, or `{"refused": why}` | 4096 bytes |
 //!
+//! After a refusal, of which there are 16 at most in a session, the client names another one. If it has none any more, it says so, and that run and all that
+//! follow are as where the work is to infer:
+//!
+//! | client | `"without"` | 4096 bytes |
+//! | server | `"accepted"` or `{"refused": why}` | 4096 bytes |
+//!
 //! Before its request a client may measure the line (`measure`), and ask which of its preparations the server still has, at most 64 at a time:
 //!
 //! | client | `{"held": {"mode": as above, "tokens": [32 hexadecimal digits, …], "all": true or false}}` | 4096 bytes |
@@ -124,6 +130,13 @@ struct Named {
     lifetime: Option<u64>,
 }
 
+/// The client has no preparation any more.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum NoMore {
+    Without,
+}
+
 /// What the server says to it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -199,9 +212,14 @@ impl Control {
         self.say(&Answer::Accepted)
     }
 
-    /// Server: says no, and why. Gives the error of this end.
+    /// Server: says no, and why, and goes on.
+    pub(crate) fn deny(&mut self, reason: String) -> Result<(), Error> {
+        self.say(&Answer::Refused(reason))
+    }
+
+    /// Server: the same, and gives the error of this end.
     pub(crate) fn refuse(&mut self, reason: String) -> Result<Infallible, Error> {
-        self.say(&Answer::Refused(reason.clone()))?;
+        self.deny(reason.clone())?;
         Err(Error::Refused { reason })
     }
 
@@ -233,8 +251,27 @@ impl Control {
 
     /// Server: hears which preparation the client names.
     pub(crate) fn named(&mut self) -> Result<Token, Error> {
-        let Named { token, .. } = self.receive("preparation")?;
+        let json = self.message()?;
+        Self::token_in(&json)
+    }
+
+    fn token_in(json: &[u8]) -> Result<Token, Error> {
+        let Named { token, .. } = Self::parsed(json, "preparation")?;
         token_of(&token).ok_or_else(|| Error::peer("the client named no preparation"))
+    }
+
+    /// Client: has no preparation any more.
+    pub(crate) fn without(&mut self) -> Result<(), Error> {
+        self.say(&NoMore::Without)
+    }
+
+    /// Server: hears which preparation the client names for a run; `None` if it has none any more.
+    pub(crate) fn named_or_without(&mut self) -> Result<Option<Token>, Error> {
+        let json = self.message()?;
+        match serde_json::from_slice(&json) {
+            Ok(NoMore::Without) => Ok(None),
+            Err(_) => Self::token_in(&json).map(Some),
+        }
     }
 
     /// Client: asks which of some preparations the server has as well. With `all`, it has none that it has not asked about.
@@ -311,14 +348,18 @@ impl Control {
 
     /// Client: hears whether it gets what it wants.
     pub(crate) fn hear(&mut self) -> Result<(), Error> {
+        let answer = self.answer()?;
+        answer.map_err(|reason| Error::Refused { reason })
+    }
+
+    /// Client: the same, or why not, which need not be the end.
+    pub(crate) fn answer(&mut self) -> Result<Result<(), String>, Error> {
         match self.receive("answer")? {
             Answer::Accepted => {
                 self.channel.set_total(None);
-                Ok(())
+                Ok(Ok(()))
             }
-            Answer::Refused(reason) => Err(Error::Refused {
-                reason: cleaned(&reason),
-            }),
+            Answer::Refused(reason) => Ok(Err(cleaned(&reason))),
         }
     }
 

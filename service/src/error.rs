@@ -1,5 +1,7 @@
 //! Why a session failed, and whose fault it was.
 
+use channel::Leave;
+
 use crate::words::counted;
 
 /// The most characters of the peer's words that a message repeats.
@@ -78,9 +80,9 @@ pub enum Error {
     /// This party's store of preparations failed.
     #[error(transparent)]
     Store(#[from] crate::StoreError),
-    /// A preparation of this party does not open: its key is another one now, or what was stored was changed. It is not in the store any more.
+    /// A preparation of this party does not open: its key is another one now, or what was stored was changed. It is left where it is.
     #[error("a preparation does not open: {0}")]
-    Sealed(#[from] sealed::Error),
+    Damaged(#[from] crate::Damage),
     /// The client has measured the line or looked after its preparations, and asked for no session.
     #[error("the client measured the line or counted its preparations, and asked for nothing more")]
     OnlyMeasured,
@@ -94,6 +96,17 @@ impl Error {
     #[must_use]
     pub const fn is_peer_fault(&self) -> bool {
         matches!(self, Self::PeerMisbehaved { .. })
+    }
+
+    /// Why the peer left before its time, if it said so.
+    #[must_use]
+    pub const fn peer_left(&self) -> Option<Leave> {
+        match self {
+            Self::Transport(channel::Error::Left {
+                why, here: false, ..
+            }) => Some(*why),
+            _ => None,
+        }
     }
 
     /// The peer's doing; what it said itself is shortened and stripped of control characters.

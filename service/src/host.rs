@@ -16,8 +16,8 @@ use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use channel::{
-    Admission, Admitted, Applicant, Connection, Error as ChannelError, Listener, PeerIdentity,
-    Refusal as Refused,
+    Admission, Admitted, Applicant, Connection, Error as ChannelError, Leave, Listener,
+    PeerIdentity, Refusal as Refused,
 };
 
 use crate::server::Asked;
@@ -180,9 +180,10 @@ impl Host {
         self.sessions.stop();
     }
 
-    /// Cuts all sessions at hand, after a stop that takes too long: their clients get an error, and no finding.
-    pub fn cut(&self) {
-        self.sessions.cut();
+    /// Cuts all sessions at hand, as after a stop that takes too long: their clients get an error, which says why where they listen, and no finding.
+    /// Takes a second at most.
+    pub fn cut(&self, why: Leave) {
+        self.sessions.cut(why);
     }
 
     /// Whether [`Host::stop`] was called.
@@ -348,7 +349,8 @@ impl Host {
         // None where preparations are made.
         let images = Cell::new(0);
         let mut admit = |asked: &Asked| {
-            if asked.measured {
+            // No session begins.
+            if asked.measured || asked.detour {
                 let admitted = self.admit(peer, asked);
                 return admitted.map_err(|(kind, reason)| {
                     refused = Some(kind);
@@ -409,7 +411,8 @@ impl Host {
 
     /// Charges a client for what it asks, or says why it does not get it.
     fn admit(&self, peer: Peer<'_>, asked: &Asked) -> Result<(), (RefusalKind, String)> {
-        if self.is_stopping() {
+        // Those at hand go on.
+        if self.is_stopping() && !asked.detour {
             let reason = "the server is stopping; come again".to_owned();
             return Err((RefusalKind::Stopping, reason));
         }
@@ -419,6 +422,7 @@ impl Host {
         } = (self.options.allowance)(peer.identity);
         // This session is counted.
         if let Some(most) = parallel
+            && !asked.detour
             && self.sessions.count(Some(client)) > most as usize
         {
             let reason = format!(
@@ -427,10 +431,10 @@ impl Host {
             );
             return Err((RefusalKind::Parallel, reason));
         }
-        // A look at the line is no session; its first steps move no bytes, and are not worth a look at the store.
+        // A look at the line is no session, nor is the rest of one; its first steps move no bytes, and are not worth a look at the store.
         let charge = Charge {
             images: u64::from(asked.images),
-            sessions: u64::from(!asked.measured),
+            sessions: u64::from(!asked.measured && !asked.detour),
             bytes: asked.bytes,
         };
         if charge == Charge::default() {
@@ -440,10 +444,15 @@ impl Host {
         match self.options.store.charge(&client, &charge, &quota, now) {
             Ok(Verdict::Charged) => Ok(()),
             Ok(Verdict::Refused(refusal)) => {
-                let reason = match asked.measured {
-                    false => refusal.to_string(),
-                    true => format!(
-                        "to measure the line takes bytes of the quota, which is {}, and {} are used; ask the operator for more",
+                let what = match (asked.measured, asked.detour) {
+                    (false, false) => None,
+                    (true, _) => Some("to measure the line"),
+                    (_, true) => Some("to go on without preparations"),
+                };
+                let reason = match what {
+                    None => refusal.to_string(),
+                    Some(what) => format!(
+                        "{what} takes bytes of the quota, which is {}, and {} are used; ask the operator for more",
                         refusal.allowed, refusal.used
                     ),
                 };

@@ -38,9 +38,11 @@ pub use prepare::{Preparation, Prepared};
 pub use progress::Progress;
 pub use server::{Asked, Served, Server, ServerOptions};
 pub use shelf::Shelf;
+pub use stocked::{Otherwise, PassedOver, Unfit};
 pub use store::{
-    Account, Charge, ClientKey, DOUBT, Doubts, Lot, MAX_LOT, MemoryStore, Owner, Quota, QuotaKind,
-    Refusal, Room, Said, Stock, Store, StoreError, Token, Usage, Verdict, doubted,
+    Account, Charge, ClientKey, DOUBT, Damage, Discard, Doubts, Fate, Lot, MAX_LOT, MemoryStore,
+    Owner, Quota, QuotaKind, Refusal, Room, Said, Stock, Store, StoreError, Token, Usage, Verdict,
+    doubted,
 };
 #[doc(hidden)]
 pub use store::{lot_contract, store_contract};

@@ -14,10 +14,10 @@ use sharing::Session;
 use crate::control::{AT_ONCE, Control, Wish, Work};
 use crate::error::cleaned;
 use crate::seed::Seed;
-use crate::shelf::{Opened, Place, Shelf};
-use crate::stocked::Stocked;
+use crate::shelf::{Claimed, Opened, Place, Shelf};
+use crate::stocked::{Otherwise, PassedOver, Stocked, Unfit};
 use crate::tally::{Spent, Tally};
-use crate::{Client, Error, Prepared, Progress, Request, Token, traffic};
+use crate::{Client, Damage, Discard, Error, Prepared, Progress, Request, Token, traffic};
 
 /// How often a client asks which preparations there are.
 const MOST_ASKED: usize = 16;
@@ -33,9 +33,9 @@ pub struct Meeting {
     pub(crate) seed: Seed,
     pub(crate) begin: Instant,
     /// What [`Meeting::ready`] has taken.
-    pub(crate) first: Option<Opened>,
+    pub(crate) first: Option<(Opened, Claimed)>,
     /// What it has found not to open.
-    damaged: Vec<(Token, sealed::Error)>,
+    damaged: Vec<(Token, Damage)>,
     /// Whether the server has heard which preparations there are.
     settled: bool,
 }
@@ -135,6 +135,14 @@ impl Meeting {
         Ok(runs / self.views())
     }
 
+    /// Deletes the preparations on a shelf that have expired, whoever they were for; how many.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub fn discard_expired(&self, shelf: &Shelf) -> Result<u64, Error> {
+        Ok(shelf.purge()?.len() as u64)
+    }
+
     /// Opens the preparations on a shelf that [`Meeting::prepared`] counts, but for those of `good`, to which it adds those that open. Those that do not
     /// ([`Meeting::damaged`]) are left there, and count no more, here and at the server.
     ///
@@ -160,9 +168,9 @@ impl Meeting {
     }
 
     /// What [`Meeting::ready`] or [`Meeting::inspect`] has found on the shelf that does not open, and why not: damaged, or sealed with another key. It is left there,
-    /// and not used.
+    /// and not used. What a session finds later, [`Client::passed_over`] names as well.
     #[must_use]
-    pub fn damaged(&self) -> &[(Token, sealed::Error)] {
+    pub fn damaged(&self) -> &[(Token, Damage)] {
         &self.damaged
     }
 
@@ -202,7 +210,7 @@ impl Meeting {
             };
             for (&token, kept) in tokens.iter().zip(kept) {
                 if !kept {
-                    drop(shelf.take(place, token)?);
+                    shelf.discard(place, token, Discard::Lost)?;
                 }
             }
         }
@@ -212,18 +220,22 @@ impl Meeting {
     /// Asks the server which preparations of a shelf it still has, deletes those that it has not, and says for how many images there are preparations
     /// at both. `None`: the server keeps none now, and nothing was deleted.
     ///
-    /// If there are enough for the request, it also takes the first that opens, so that what is wrong with a shelf shows here; those that do not open are
-    /// left on it ([`Meeting::damaged`]). A caller can still go on with [`Meeting::begin`], also after an error of this party: nothing was asked
-    /// of the server, and nothing charged. The preparation that was taken is lost if the session does not begin.
+    /// If there are enough, for the request or, [`Otherwise::Without`], for an image, it also takes the first that opens, so that what is wrong with a shelf shows here;
+    /// those that do not open are left on it ([`Meeting::damaged`]). A caller can still go on with [`Meeting::begin`], also after an error of this party:
+    /// nothing was asked of the server, and nothing charged. The preparation that was taken is lost if the session does not begin.
     ///
     /// # Errors
-    /// [`Error::Store`], and [`Error::Sealed`] if none opens, after which the meeting is as before; [`Error::PeerMisbehaved`] or [`Error::Transport`].
-    pub fn ready(&mut self, shelf: &Shelf) -> Result<Option<u64>, Error> {
+    /// [`Error::Store`], and [`Error::Damaged`] if none opens, after which the meeting is as before; [`Error::PeerMisbehaved`] or [`Error::Transport`].
+    pub fn ready(&mut self, shelf: &Shelf, otherwise: Otherwise) -> Result<Option<u64>, Error> {
         let (place, mode) = (self.place(shelf), self.request.mode);
-        let (mut good, needed) = (BTreeSet::new(), self.runs());
+        let needed = match otherwise {
+            Otherwise::Fail => self.runs(),
+            Otherwise::Without => self.views(),
+        };
+        let mut good = VecDeque::new();
         // Of very many, the rest are for another time.
         for tokens in shelf.tokens(&place.owner)?.chunks(AT_ONCE).take(MOST_ASKED) {
-            if good.len() as u64 >= needed {
+            if good.len() as u64 >= self.runs() {
                 break;
             }
             let Some(kept) = self.control.ask_held(mode, tokens, false)? else {
@@ -231,29 +243,31 @@ impl Meeting {
             };
             for (&token, kept) in tokens.iter().zip(kept) {
                 match kept {
-                    true => drop(good.insert(token)),
-                    false => drop(shelf.take(&place, token)?),
+                    true => good.push_back(token),
+                    false => shelf.discard(&place, token, Discard::Lost)?,
                 }
             }
         }
-        while good.len() as u64 >= needed && self.first.is_none() {
-            let (first, damaged) = shelf.first_that_opens(&place)?;
-            for (token, _) in &damaged {
-                good.remove(token);
-            }
-            self.damaged = damaged;
-            match (first, self.damaged.first()) {
-                (None, None) => return Ok(Some(0)),
-                (None, Some((_, why))) => return Err((*why).into()),
-                (Some(_), _) if (good.len() as u64) < needed => break,
-                // Unless another process was faster.
-                (Some(first), _) if shelf.claim(&place, first.token)? => {
-                    self.first = Some(first);
+        good.retain(|&token| !self.is_damaged(token));
+        while good.len() as u64 >= needed
+            && self.first.is_none()
+            && let Some(token) = good.pop_front()
+        {
+            match shelf.look(&place, token)? {
+                Some(Ok(opened)) => {
+                    let claimed = shelf.claim(&place, token)?;
+                    // Unless another process was faster.
+                    self.first = claimed.map(|claimed| (opened, claimed));
                 }
-                (Some(first), _) => drop(good.remove(&first.token)),
+                Some(Err(why)) => self.damaged.push((token, why)),
+                None => {}
             }
         }
-        Ok(Some(good.len() as u64 / self.views()))
+        let there = good.len() as u64 + u64::from(self.first.is_some());
+        match self.damaged.first() {
+            Some((_, why)) if there == 0 => Err(why.clone().into()),
+            _ => Ok(Some(there / self.views())),
+        }
     }
 
     /// Asks for a session without preparations; see [`Client::over`].
@@ -263,36 +277,60 @@ impl Meeting {
     pub fn begin(mut self) -> Result<Client, Error> {
         let network = self.plan(self.request.ahead)?;
         let runs = self.runs();
-        self.allow(traffic::bytes(&network, runs, self.extension))?;
+        self.request
+            .allow(traffic::bytes(&network, runs, self.extension))?;
         self.ask(self.request.ahead, Work::Infer)?;
         let mut session = self.session()?;
         session.reserve(traffic::cots(&network, runs));
         let mut tally = Tally::start(&session, Spent::default());
         tally.add_set_up(&network.set_up(&mut session)?);
         let (before, _) = tally.finish(&session);
-        Ok(self.client(session, network, before, None))
+        Ok(self.client(session, network, before, |_| None))
     }
 
-    /// Asks for a session whose runs are from preparations of a shelf. Of the protocols it has only what depends on the image; it makes no
+    /// Asks for a session whose runs are from preparations of a shelf. Of the protocols such a run has only what depends on the image; it makes no
     /// correlations and no keys.
     ///
-    /// Each run takes a preparation, which is deleted durably at both parties before anything of the run is said. Where the session fails, that
-    /// of the run under way is lost, and the others are left.
+    /// Each run takes a preparation, which is deleted durably at both parties before anything of the run is said. One that does not open at the client is left on
+    /// the shelf, one that the server refuses is deleted, and the run takes the next ([`Client::passed_over`]). Where there is none any more, `otherwise` says what becomes of
+    /// the run and of all that follow. Where the session fails, the preparation of the run under way is lost, and the others are left.
     ///
     /// # Errors
-    /// As [`Client::over`]; [`Error::NotPrepared`] if there are too few preparations for the images of the request; [`Error::Store`].
-    pub fn begin_prepared(mut self, shelf: &Shelf) -> Result<Client, Error> {
+    /// As [`Client::over`]; [`Error::NotPrepared`] if there are too few preparations for the images of the request, and [`Otherwise::Fail`] is wanted;
+    /// [`Error::Store`].
+    pub fn begin_prepared(mut self, shelf: &Shelf, otherwise: Otherwise) -> Result<Client, Error> {
         let (wanted, there) = (u64::from(self.request.images), self.prepared(shelf)?);
-        if there < wanted {
-            return Err(Error::NotPrepared { wanted, there });
-        }
         let network = self.plan(true)?;
-        self.allow(network.cost().bytes().saturating_mul(self.runs()))?;
+        let runs = self.runs();
+        let short = runs.saturating_sub(there * self.views());
+        match otherwise {
+            Otherwise::Fail if there < wanted => {
+                return Err(Error::NotPrepared { wanted, there });
+            }
+            Otherwise::Without if short > 0 => {
+                let planned = traffic::detour_bytes(&network, runs, short, self.extension);
+                self.request.allow(planned)?;
+            }
+            _ => self
+                .request
+                .allow(network.cost().bytes().saturating_mul(runs))?,
+        }
         self.ask(true, Work::Stocked)?;
         let (seed, price) = (self.seed.session(), self.price());
         let session = Session::without_pools(&self.connection, seed, price)?;
         let place = self.place(shelf);
-        Ok(self.client(session, network, Spent::default(), Some((shelf, place))))
+        let (first, damaged) = (self.first.take(), std::mem::take(&mut self.damaged));
+        let passed = damaged.into_iter().map(|(token, damage)| PassedOver {
+            token,
+            why: Unfit::Damaged(damage),
+        });
+        let shelf = (shelf.clone(), place);
+        let otherwise = (otherwise, self.seed.pools());
+        let from = |control| {
+            let passed = passed.collect();
+            Some(Stocked::new(control, shelf, first, passed, otherwise))
+        };
+        Ok(self.client(session, network, Spent::default(), from))
     }
 
     /// Makes preparations for so many images, whatever number the request says, and puts them on a shelf, as the server does on its own. The
@@ -355,14 +393,6 @@ impl Meeting {
         Ok(network)
     }
 
-    /// Whether the session may take so many bytes.
-    pub(crate) fn allow(&self, planned: u64) -> Result<(), Error> {
-        match self.request.max_traffic.filter(|&most| most < planned) {
-            Some(allowed) => Err(Error::TooMuchTraffic { planned, allowed }),
-            None => Ok(()),
-        }
-    }
-
     /// Says what is wanted of the server.
     pub(crate) fn say(&mut self, ahead: bool, work: Work) -> Result<(), Error> {
         let Request { mode, images, .. } = self.request;
@@ -382,16 +412,14 @@ impl Meeting {
 
     /// A session with pools.
     pub(crate) fn session(&self) -> Result<Session, Error> {
-        let background = Background::new(self.extension);
-        let pools: &dyn Extension = match self.request.background {
-            true => &background,
-            false => self.extension,
-        };
-        Ok(Session::establish(
-            &self.connection,
-            self.seed.session(),
-            pools,
-        )?)
+        let Request { background, .. } = self.request;
+        with_pools(self.extension, background, |pools| {
+            Ok(Session::establish(
+                &self.connection,
+                self.seed.session(),
+                pools,
+            )?)
+        })
     }
 
     fn client(
@@ -399,7 +427,7 @@ impl Meeting {
         session: Session,
         network: SecureNetwork,
         before: Spent,
-        stocked: Option<(&Shelf, Place)>,
+        stocked: impl FnOnce(Control) -> Option<Stocked>,
     ) -> Client {
         let Self {
             control,
@@ -408,16 +436,11 @@ impl Meeting {
             extension,
             request,
             begin,
-            first,
-            damaged,
             ..
         } = self;
-        let stocked = stocked.map(|(shelf, place)| {
-            Stocked::new(control, shelf.clone(), place).starting(first, damaged)
-        });
         Client {
             ahead: VecDeque::new(),
-            stocked,
+            stocked: stocked(control),
             before,
             connection,
             session: Some(session),
@@ -428,5 +451,17 @@ impl Meeting {
             left: request.images,
             setup_s: begin.elapsed().as_secs_f64(),
         }
+    }
+}
+
+/// Does something with the pools of a session: of its extension, made beside the protocols or not.
+pub(crate) fn with_pools<T>(
+    extension: &'static dyn Extension,
+    background: bool,
+    act: impl FnOnce(&dyn Extension) -> T,
+) -> T {
+    match background {
+        true => act(&Background::new(extension)),
+        false => act(extension),
     }
 }

@@ -13,7 +13,7 @@ use crate::seed::Seed;
 use crate::shelf::{Place, Shelf};
 use crate::tally::{Spent, Tally};
 use crate::words::counted;
-use crate::{Comm, Error, Progress, StoreError, Token, traffic};
+use crate::{Comm, Discard, Error, Progress, StoreError, Token, traffic};
 
 /// The longest time that a client keeps a preparation, whatever a server says: a year.
 const LONGEST: u64 = 366 * 86_400;
@@ -113,7 +113,7 @@ pub(crate) fn client(
     let (network, runs, place) = (meeting.plan(true)?, meeting.runs(), meeting.place(shelf));
     let draws = network.client_draws()?;
     let bytes = traffic::stock_bytes(&network, &draws, runs, meeting.extension);
-    meeting.allow(bytes)?;
+    meeting.request.allow(bytes)?;
     meeting.say(true, Work::Prepare)?;
     meeting.control.hear()?;
     let setup_s = meeting.begin.elapsed().as_secs_f64();
@@ -173,7 +173,7 @@ pub(crate) fn server(
         let confirmed = control.tell(token, lifetime);
         if confirmed.is_err() {
             // The client may have it or not; nobody will have a use for it.
-            let _ = shelf.take(place, token);
+            let _ = shelf.discard(place, token, Discard::Unconfirmed);
         }
         confirmed
     })

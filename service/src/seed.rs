@@ -17,6 +17,11 @@ impl Seed {
         blake3::derive_key("Blindray 2026 service session seed", &*self.0)
     }
 
+    /// What the pools of a session draw from that was made without.
+    pub(crate) fn pools(&self) -> [u8; 32] {
+        blake3::derive_key("Blindray 2026 service pools made late", &*self.0)
+    }
+
     /// What goes over the wire to make the session's name new; it tells nothing of the rest.
     pub(crate) fn entropy(&self) -> [u8; 16] {
         let key = blake3::derive_key("Blindray 2026 service handshake entropy", &*self.0);

@@ -1,24 +1,29 @@
 //! The party that has the model.
 
-use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Arc, OnceLock};
+mod desk;
+mod plans;
+mod runs;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use channel::{Connection, Role, Terms};
-use nets::{IntGraph, PrivateWeights, PublicModel};
-use ot::{Background, CotPrice, Extension};
-use secure::{ExtensionChoice, Limits, Mode, SecureNetwork, ServerWeights};
-use sharing::{Draws, Session};
+use nets::{PrivateWeights, PublicModel};
+use ot::Extension;
+use secure::{ExtensionChoice, Limits, Mode, ServerWeights};
+use sharing::Session;
 
-use crate::control::{Control, Offer, Reception, Wish, Work};
+use crate::control::{Control, Offer, Work};
+use crate::meeting::with_pools;
 use crate::prepare::{self, Bench};
 use crate::seed::Seed;
 use crate::shelf::{Place, Shelf};
-use crate::stocked::Stocked;
-use crate::tally::{Spent, Tally};
+use crate::stocked::Named;
 use crate::terms::terms;
-use crate::words::counted;
-use crate::{ClientKey, Comm, Doubts, Error, Modes, Progress, Token, traffic};
+use crate::{ClientKey, Comm, Error, Modes, Progress, traffic};
+use desk::Desk;
+use plans::Plans;
 
 /// What a server allows and uses.
 #[derive(Clone, Copy, Debug)]
@@ -83,52 +88,6 @@ pub struct Server {
     options: ServerOptions,
 }
 
-/// A network as planned for one mode.
-#[derive(Debug)]
-struct Plans {
-    plain: SecureNetwork,
-    /// With a phase ahead; `None` if no layer can have one.
-    ahead: Option<SecureNetwork>,
-    /// What a run with one draws, once somebody wants preparations, or why there can be none.
-    draws: OnceLock<Result<Draws, String>>,
-}
-
-impl Plans {
-    fn new(
-        limits: &Limits,
-        graph: &Arc<IntGraph>,
-        mode: Mode,
-        price: CotPrice,
-    ) -> Result<Self, Error> {
-        let plain = SecureNetwork::within(limits, Arc::clone(graph), mode, price)?;
-        let ahead = plain.can_run_ahead();
-        let ahead = ahead.then(|| SecureNetwork::ahead(limits, Arc::clone(graph), mode, price));
-        let ahead = ahead.transpose()?;
-        let draws = OnceLock::new();
-        Ok(Self {
-            plain,
-            ahead,
-            draws,
-        })
-    }
-
-    /// What a run draws.
-    fn draws(&self, weights: &ServerWeights) -> Result<&Draws, String> {
-        let draws = || {
-            let draws = self.get(true).server_draws(weights);
-            draws.map_err(|error| error.to_string())
-        };
-        self.draws
-            .get_or_init(draws)
-            .as_ref()
-            .map_err(String::clone)
-    }
-
-    fn get(&self, ahead: bool) -> &SecureNetwork {
-        self.ahead.as_ref().filter(|_| ahead).unwrap_or(&self.plain)
-    }
-}
-
 /// What a client asks of a server that would do it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -140,6 +99,9 @@ pub struct Asked {
     /// Whether nothing is asked but to measure the line, which takes bytes and is no session yet; there may be more of this kind, and then
     /// a session.
     pub measured: bool,
+    /// Whether nothing is asked but that the rest of a session at hand goes on without preparations, of which the client has none any more: the bytes
+    /// are what that takes more.
+    pub detour: bool,
     /// How exact they are to be computed.
     pub mode: Mode,
     /// Whether layers run ahead of the images, where they can.
@@ -160,8 +122,12 @@ pub struct Served {
     pub ahead: bool,
     /// Preparations that were made; the images are those that they are for, and nothing was asked about them.
     pub prepared: u64,
-    /// Whether the runs were from preparations.
+    /// Whether the runs were from preparations, as far as there were some.
     pub stocked: bool,
+    /// Runs of such a session that were without, because there was none any more.
+    pub without: u64,
+    /// Preparations that the client named and that did not open here; they were deleted.
+    pub damaged: u64,
     /// Traffic.
     pub comm: Comm,
     /// Wall time of the phases ahead in seconds, the waiting for the client included.
@@ -284,7 +250,8 @@ impl Server {
     }
 
     /// The same if `admit` has nothing against it: it hears what the client asks for before the client is told
-    /// that it gets it, and otherwise says why not, in at most 200 characters, which the client is told.
+    /// that it gets it, and otherwise says why not, in at most 200 characters, which the client is told. It hears more than one thing of a session that measures the line before
+    /// ([`Asked::measured`]), or goes on without preparations ([`Asked::detour`]).
     ///
     /// # Errors
     /// As [`Server::serve`]; [`Error::Refused`] with the words of `admit`.
@@ -331,6 +298,8 @@ impl Server {
             ahead: wish.ahead,
             prepared: 0,
             stocked: wish.work == Work::Stocked,
+            without: 0,
+            damaged: 0,
             comm: Comm::default(),
             ahead_s: 0.0,
             seconds: 0.0,
@@ -361,10 +330,9 @@ impl Server {
                 served.prepared = runs;
             }
             (Work::Stocked, Some(shelf)) => {
-                let stocked = Stocked::new(control, shelf.clone(), place(wish.mode));
-                let network = plans.get(true);
-                served.comm =
-                    self.serve_stocked(connection, &seed, stocked, network, runs, progress)?;
+                let named = Named::new(&mut control, shelf, place(wish.mode));
+                let of = (connection, &seed, plans.get(true), runs);
+                self.serve_stocked(of, named, desk.admit, progress, &mut served)?;
             }
             (Work::Infer | Work::Prepare | Work::Stocked, _) => {
                 // Nothing more is said on it.
@@ -380,12 +348,9 @@ impl Server {
 
     /// A session with pools.
     fn session(&self, connection: &Connection, seed: &Seed) -> Result<Session, Error> {
-        let background = Background::new(self.extension);
-        let extension: &dyn Extension = match self.options.background {
-            true => &background,
-            false => self.extension,
-        };
-        Ok(Session::establish(connection, seed.session(), extension)?)
+        with_pools(self.extension, self.options.background, |pools| {
+            Ok(Session::establish(connection, seed.session(), pools)?)
+        })
     }
 
     /// Where preparations of a client are.
@@ -395,205 +360,8 @@ impl Server {
         place.with_room(u64::from(self.options.max_prepared))
     }
 
-    /// Runs from preparations.
-    fn serve_stocked(
-        &self,
-        connection: &Connection,
-        seed: &Seed,
-        mut stocked: Stocked,
-        network: &SecureNetwork,
-        runs: u64,
-        progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<Comm, Error> {
-        let price = self.extension.price();
-        let mut session = Session::without_pools(connection, seed.session(), price)?;
-        let (weights, mut tally) = (&self.weights, Tally::start(&session, Spent::default()));
-        for run in 0..runs {
-            let stock = stocked.next_named(network)?;
-            let mut tell = |step: secure::Progress<'_>| progress(Progress::of(run, runs, step));
-            tally.add(network.serve_stocked(&mut session, weights, stock, &mut tell)?);
-        }
-        Ok(tally.finish(&session).0.comm)
-    }
-
-    /// Runs with all that belongs to them.
-    fn serve_whole(
-        &self,
-        connection: &Connection,
-        seed: &Seed,
-        network: &SecureNetwork,
-        runs: u64,
-        progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<Spent, Error> {
-        let mut session = self.session(connection, seed)?;
-        session.reserve(traffic::cots(network, runs));
-        let mut tally = Tally::start(&session, Spent::default());
-        tally.add_set_up(&network.set_up(&mut session)?);
-        let (weights, mut left) = (&self.weights, VecDeque::new());
-        for run in 0..runs {
-            if network.runs_ahead() && left.is_empty() {
-                let images = traffic::ahead_images(network, runs - run);
-                let mut tell = |step: secure::Progress<'_>| progress(Progress::ahead(step));
-                let (more, report) =
-                    network.serve_ahead(&mut session, weights, images, &mut tell)?;
-                left.extend(more);
-                tally.add_ahead(&report);
-            }
-            let mut tell = |step: secure::Progress<'_>| progress(Progress::of(run, runs, step));
-            tally.add(match left.pop_front() {
-                Some(ahead) => network.serve_after(&mut session, weights, ahead, &mut tell)?,
-                None => network.serve(&mut session, weights, &mut tell)?,
-            });
-        }
-        Ok(tally.finish(&session).0)
-    }
-
     /// Runs of the network for so many images.
     fn runs(&self, images: u32) -> u64 {
         u64::from(images) * self.public.preprocessing.views() as u64
-    }
-
-    /// The plans of the network for what a client wants, or why it does not get it.
-    fn plans_for(&self, wish: Wish) -> Result<&Plans, String> {
-        let wanted = wish.images;
-        let most = match wish.work {
-            Work::Infer | Work::Stocked => self.options.max_images,
-            Work::Prepare => u32::MAX,
-        };
-        if !(1..=most).contains(&wanted) {
-            let allowed = match most {
-                1 => "1 alone".to_owned(),
-                _ => format!("1 to {most}"),
-            };
-            return Err(format!(
-                "{wanted} images in one session; it allows {allowed}"
-            ));
-        }
-        let plans = match wish.mode {
-            Mode::Faithful => &self.faithful,
-            Mode::Fast => &self.fast,
-        };
-        plans
-            .as_ref()
-            .ok_or_else(|| format!("it does not compute in {} mode", wish.mode))
-    }
-
-    /// What a client asks for.
-    fn asked(&self, wish: Wish, plans: &Plans) -> Result<Asked, String> {
-        let (runs, ahead) = (self.runs(wish.images), plans.get(true));
-        let online = || ahead.cost().bytes().saturating_mul(runs);
-        let (images, prepared, bytes) = match wish.work {
-            Work::Infer => {
-                let network = plans.get(wish.ahead);
-                let bytes = traffic::bytes(network, runs, self.extension);
-                (wish.images, 0, bytes)
-            }
-            Work::Prepare => {
-                let draws = plans.draws(&self.weights)?;
-                let bytes = traffic::stock_bytes(ahead, draws, runs, self.extension);
-                (0, runs, bytes)
-            }
-            Work::Stocked => (wish.images, 0, online()),
-        };
-        Ok(Asked {
-            images,
-            prepared,
-            measured: false,
-            mode: wish.mode,
-            ahead: wish.ahead,
-            bytes,
-        })
-    }
-
-    /// Why a client gets no preparations, or no images from them.
-    fn check_stock(&self, wish: Wish, desk: &mut Desk<'_>) -> Result<(), String> {
-        let shelf = desk.shelf.ok_or("it keeps no preparations")?;
-        if wish.work != Work::Prepare {
-            return Ok(());
-        }
-        let (runs, most) = (self.runs(wish.images), self.options.max_prepared);
-        let there = desk.there(shelf, wish.mode, |there| {
-            there.saturating_add(runs) > u64::from(most) && runs <= u64::from(most)
-        });
-        let (there, doubts) = there.map_err(|error| {
-            desk.broken = Some(error);
-            prepare::NO_STORE
-        })?;
-        if there.saturating_add(runs) > u64::from(most) {
-            let missed = match doubts.left {
-                0 => String::new(),
-                left => format!(
-                    "; {left} that this client has not any more make room in {} minutes",
-                    doubts.wait.div_ceil(60)
-                ),
-            };
-            return Err(format!(
-                "it keeps {} of a model for a client: there are {there}, and {runs} are asked for{missed}",
-                counted(u64::from(most), "preparation")
-            ));
-        }
-        Ok(())
-    }
-}
-
-/// A client that has not said yet what it wants.
-struct Desk<'a> {
-    shelf: Option<&'a Shelf>,
-    place: &'a dyn Fn(Mode) -> Place,
-    /// Whether it is known who the client is. Those of whom it is not are all one, and none of them speaks for the others.
-    known: bool,
-    admit: &'a mut dyn FnMut(&Asked) -> Result<(), String>,
-    /// The preparations that it has named and that are there.
-    named: BTreeSet<Token>,
-    /// Whether these are all that it has.
-    all: bool,
-    /// What is the matter with the store: it is for this end alone.
-    broken: Option<Error>,
-}
-
-impl Desk<'_> {
-    /// How many preparations of this model the client has here, in any mode; where there is no room, after those were deleted that it
-    /// has missed for long.
-    fn there(
-        &self,
-        shelf: &Shelf,
-        mode: Mode,
-        full: impl FnOnce(u64) -> bool,
-    ) -> Result<(u64, Doubts), Error> {
-        let owner = (self.place)(mode).owner;
-        let there = shelf.count(&owner)?;
-        if !(self.known && self.all && full(there)) {
-            return Ok((there, Doubts::default()));
-        }
-        let doubts = shelf.settle(&owner, &self.named, true)?;
-        Ok((shelf.count(&owner)?, doubts))
-    }
-}
-
-impl Reception for Desk<'_> {
-    /// A store that fails keeps none as long as it does.
-    fn kept(&mut self, mode: Mode, held: &[Option<Token>], all: bool) -> Option<Vec<bool>> {
-        let (shelf, owner) = (self.shelf?, (self.place)(mode).owner);
-        let there: BTreeSet<_> = shelf.tokens(&owner).ok()?.into_iter().collect();
-        let has = |token: &Option<Token>| token.is_some_and(|token| there.contains(&token));
-        let named: BTreeSet<_> = held.iter().flatten().copied().collect();
-        let named = &named & &there;
-        if self.known && !named.is_empty() {
-            shelf.settle(&owner, &named, false).ok()?;
-        }
-        self.named.extend(named);
-        self.all |= all;
-        Some(held.iter().map(has).collect())
-    }
-
-    fn measure(&mut self, bytes: u64) -> Result<(), String> {
-        (self.admit)(&Asked {
-            images: 0,
-            prepared: 0,
-            measured: true,
-            mode: Mode::Faithful,
-            ahead: false,
-            bytes,
-        })
     }
 }

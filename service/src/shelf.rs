@@ -13,16 +13,16 @@ use zeroize::Zeroizing;
 
 use crate::seed::Salts;
 use crate::terms::{WIRE_VERSION, terms};
-use crate::{ClientKey, Doubts, Error, Lot, Owner, Room, Said, Stock, Store, StoreError, Token};
-
-/// How many preparations that do not open are passed over.
-const PASSED_OVER: usize = 16;
+use crate::{
+    ClientKey, Damage, Discard, Doubts, Error, Fate, Lot, Owner, Room, Said, Stock, Store,
+    StoreError, Token,
+};
 
 /// Where a party keeps its preparations: a store, and the key under which they are sealed before the store sees them. Clones are the same
 /// shelf.
 ///
 /// A preparation is bound to both parties, the model, and the plan: everything that decides which correlations a run draws. It is taken from
-/// the store at most once, which deletes it durably before anything is done with it.
+/// the store at most once, which deletes it durably before anything is done with it but to see whether it opens.
 #[derive(Clone)]
 pub struct Shelf {
     store: Arc<dyn Store>,
@@ -93,11 +93,15 @@ impl Shelf {
         Ok(self.store.count(peer, model, (self.clock)())?)
     }
 
-    /// Deletes what has expired; what there is of all owners then.
+    /// Deletes what has expired.
+    pub(crate) fn purge(&self) -> Result<Vec<Token>, StoreError> {
+        self.store.purge((self.clock)())
+    }
+
+    /// The same; what there is of all owners then.
     pub(crate) fn tend(&self) -> Result<Stock, StoreError> {
-        let now = (self.clock)();
-        self.store.purge(now)?;
-        self.store.stock(now)
+        self.purge()?;
+        self.store.stock((self.clock)())
     }
 
     /// Hears which preparations of this model a client says it has, of all plans; whether it has no others.
@@ -143,88 +147,91 @@ impl Shelf {
         Ok(self.store.put(&lot, room)?)
     }
 
-    /// Takes a preparation out: deleted durably when it returns, and still sealed. `None` if it is not there, or not good any more.
-    pub(crate) fn take(&self, place: &Place, token: Token) -> Result<Option<Taken>, Error> {
-        let now = (self.clock)();
-        let sealed = self.store.take(&token, &place.owner, now)?;
-        Ok(sealed.map(|sealed| Taken { token, sealed }))
-    }
-
-    /// The same of one that was opened while it was still there: whether it is this party's now.
-    pub(crate) fn claim(&self, place: &Place, token: Token) -> Result<bool, Error> {
-        Ok(self.store.claim(&token, &place.owner, (self.clock)())?)
-    }
-
-    /// Takes out the first that nobody else has taken, if there is one; none of those to be passed over.
-    pub(crate) fn take_any(
-        &self,
-        place: &Place,
-        but: &[(Token, sealed::Error)],
-    ) -> Result<Option<Taken>, Error> {
-        let mut tokens = self.tokens(&place.owner)?;
-        tokens.retain(|token| but.iter().all(|(other, _)| other != token));
-        for token in tokens {
-            if let Some(taken) = self.take(place, token)? {
-                return Ok(Some(taken));
-            }
-        }
-        Ok(None)
-    }
-
     /// Opens a preparation that stays on the shelf; `None` if it is not there any more.
     pub(crate) fn look(
         &self,
         place: &Place,
         token: Token,
-    ) -> Result<Option<Result<Opened, sealed::Error>>, Error> {
-        let sealed = self.store.look(&token, &place.owner, (self.clock)())?;
+    ) -> Result<Option<Result<Opened, Damage>>, Error> {
+        let sealed = match self.store.look(&token, &place.owner, (self.clock)()) {
+            Err(StoreError::Damaged { what }) => {
+                return Ok(Some(Err(Damage::Unreadable { what })));
+            }
+            seen => seen?,
+        };
         let Some(sealed) = sealed else {
             return Ok(None);
         };
-        match self.open(place, Taken { token, sealed }) {
-            Ok(bytes) => Ok(Some(Ok(Opened { token, bytes }))),
-            Err(Error::Sealed(why)) => Ok(Some(Err(why))),
+        let (purpose, context) = (purpose(place.role), place.context(token));
+        let opened = sealed::open_in_place(&self.key, purpose, &context, sealed);
+        Ok(Some(match opened {
+            Ok(bytes) => Ok(Opened { token, bytes }),
+            Err(why) => Err(why.into()),
+        }))
+    }
+
+    /// Takes a preparation out: deleted durably when it returns. `None` if it is not there any more.
+    pub(crate) fn claim(&self, place: &Place, token: Token) -> Result<Option<Claimed>, Error> {
+        let claimed = (self.store).claim(&token, &place.owner, (self.clock)())?;
+        Ok(claimed.then(|| Claimed {
+            shelf: self.clone(),
+            owner: place.owner,
+            token,
+            fate: Some(Discard::Unused),
+        }))
+    }
+
+    /// Throws a preparation away, and notes why. What cannot be read may have to stay where it is, and is as good as gone.
+    pub(crate) fn discard(&self, place: &Place, token: Token, why: Discard) -> Result<(), Error> {
+        match self.claim(place, token) {
+            Ok(Some(claimed)) => claimed.discard(why),
+            Ok(None) | Err(Error::Store(StoreError::Damaged { .. })) => Ok(()),
             Err(error) => Err(error),
         }
     }
-
-    /// The first that opens, and those before it that do not; all of them are still on the shelf.
-    pub(crate) fn first_that_opens(&self, place: &Place) -> Result<Looked, Error> {
-        let mut damaged = Vec::new();
-        for token in self.tokens(&place.owner)? {
-            match self.look(place, token)? {
-                Some(Ok(opened)) => return Ok((Some(opened), damaged)),
-                Some(Err(why)) => damaged.push((token, why)),
-                None => {}
-            }
-            if damaged.len() >= PASSED_OVER {
-                break;
-            }
-        }
-        Ok((None, damaged))
-    }
-
-    /// What was taken, in the clear.
-    pub(crate) fn open(&self, place: &Place, taken: Taken) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let (purpose, context) = (purpose(place.role), place.context(taken.token));
-        let opened = sealed::open_in_place(&self.key, purpose, &context, taken.sealed);
-        Ok(opened?)
-    }
 }
 
-/// A preparation in the clear, if there is one, and others that do not open.
-pub(crate) type Looked = (Option<Opened>, Vec<(Token, sealed::Error)>);
-
-/// A preparation in the clear.
+/// A preparation in the clear, which may still be on the shelf.
 pub(crate) struct Opened {
     pub(crate) token: Token,
     pub(crate) bytes: Zeroizing<Vec<u8>>,
 }
 
-/// A preparation that is in no store any more.
-pub(crate) struct Taken {
-    pub(crate) token: Token,
-    sealed: Vec<u8>,
+/// A preparation that is in no store any more. What becomes of it is noted; if nothing is said of it, that it came to no use.
+pub(crate) struct Claimed {
+    shelf: Shelf,
+    owner: Owner,
+    token: Token,
+    /// Why it is thrown away unless it is used, until that is noted.
+    fate: Option<Discard>,
+}
+
+impl Claimed {
+    /// A run is to draw from it.
+    pub(crate) fn used(mut self) -> Result<(), Error> {
+        self.fate = None;
+        self.note(&Fate::Used)
+    }
+
+    /// It is thrown away.
+    pub(crate) fn discard(mut self, why: Discard) -> Result<(), Error> {
+        self.fate = None;
+        self.note(&Fate::Discarded(why))
+    }
+
+    fn note(&self, fate: &Fate) -> Result<(), Error> {
+        let noted = self.shelf.store.note(&self.token, &self.owner, fate);
+        Ok(noted?)
+    }
+}
+
+impl Drop for Claimed {
+    fn drop(&mut self) {
+        if let Some(why) = self.fate.take() {
+            // It is gone, whether anybody knows or not.
+            let _ = self.note(&Fate::Discarded(why));
+        }
+    }
 }
 
 /// Which preparations a session is about.

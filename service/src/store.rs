@@ -3,15 +3,19 @@
 mod account;
 mod contract;
 mod doubt;
+mod fate;
 mod memory;
 
 use std::fmt;
 
 use channel::Digest;
 
+use crate::words::counted;
+
 pub use account::{Account, Charge, Quota, QuotaKind, Refusal, Usage, Verdict};
 pub use contract::{lot_contract, store_contract};
 pub use doubt::{DOUBT, Doubts, Said, doubted};
+pub use fate::{Damage, Discard, Fate};
 pub use memory::MemoryStore;
 
 /// Whom something is kept for: the key of the peer ([`channel::PeerIdentity::key`]), all zero where nobody is asked who
@@ -97,63 +101,76 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// [`StoreError::Exists`] if there is one of this token, [`StoreError::Full`] without room, and the others.
     fn put(&self, lot: &Lot<'_>, room: Option<Room>) -> Result<(), StoreError>;
 
-    /// Takes one out. It is deleted durably before it is returned, so that it is returned at most once, whatever crashes, and
-    /// also among several processes. `None`: never there, taken before, expired, or another owner's.
+    /// The bytes of one that stays there: to see whether it opens. Nothing may be done with it before it is taken out, by
+    /// [`Store::claim`]. `None`: never there, taken out before, expired, or another owner's.
     ///
     /// # Errors
-    /// All but [`StoreError::Exists`] and [`StoreError::Full`].
-    fn take(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError>;
-
-    /// What [`Store::take`] would return, without taking it out: to see whether it opens. Nothing may be done with it before it is taken,
-    /// by [`Store::claim`].
-    ///
-    /// # Errors
-    /// As [`Store::take`].
+    /// All but [`StoreError::Exists`] and [`StoreError::Full`]; [`StoreError::Damaged`] is about this one alone.
     fn look(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// [`Store::take`] for a caller that has the bytes from [`Store::look`]: whether it was there.
+    /// Takes one out: whether it was there, as for [`Store::look`]. It is deleted durably before this returns, and for one caller at most it
+    /// was there, whatever crashes, and also among several processes.
     ///
     /// # Errors
-    /// As [`Store::take`].
-    fn claim(&self, token: &Token, owner: &Owner, now: u64) -> Result<bool, StoreError> {
-        Ok(self.take(token, owner, now)?.is_some())
+    /// As [`Store::look`].
+    fn claim(&self, token: &Token, owner: &Owner, now: u64) -> Result<bool, StoreError>;
+
+    /// Both: [`Store::look`], and what it has seen if [`Store::claim`] finds it there.
+    ///
+    /// # Errors
+    /// As [`Store::look`].
+    fn take(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let seen = self.look(token, owner, now)?;
+        Ok(match seen {
+            Some(_) if self.claim(token, owner, now)? => seen,
+            _ => None,
+        })
+    }
+
+    /// Hears what becomes of one that was taken out, before it does: for a store that records it. What it cannot record is not used.
+    ///
+    /// # Errors
+    /// As [`Store::look`].
+    fn note(&self, token: &Token, owner: &Owner, fate: &Fate) -> Result<(), StoreError> {
+        let _ = (token, owner, fate);
+        Ok(())
     }
 
     /// The tokens of this owner that are still good, the earliest to expire first.
     ///
     /// # Errors
-    /// As [`Store::take`].
+    /// As [`Store::look`].
     fn tokens(&self, owner: &Owner, now: u64) -> Result<Vec<Token>, StoreError>;
 
     /// How many preparations of a peer and a model are still good, whatever their plans.
     ///
     /// # Errors
-    /// As [`Store::take`].
+    /// As [`Store::look`].
     fn count(&self, peer: &ClientKey, model: &Digest, now: u64) -> Result<u64, StoreError>;
 
     /// Hears which preparations the other party says it has. What it names is beyond doubt. Of what it does not name though it says
     /// that it has named all, what was in doubt for [`DOUBT`] seconds is deleted, and the rest is in doubt from now on: see [`doubted`].
     ///
     /// # Errors
-    /// As [`Store::take`].
+    /// As [`Store::look`].
     fn settle(&self, said: &Said<'_>, now: u64) -> Result<Doubts, StoreError>;
 
-    /// Deletes what has expired; how many.
+    /// Deletes what has expired, and says what that was.
     ///
     /// # Errors
-    /// As [`Store::take`].
-    fn purge(&self, now: u64) -> Result<u64, StoreError>;
+    /// As [`Store::look`].
+    fn purge(&self, now: u64) -> Result<Vec<Token>, StoreError>;
 
     /// What there is of all owners. It reaches the medium, so that it also tells whether the store is there.
     ///
     /// # Errors
-    /// As [`Store::take`].
+    /// As [`Store::look`].
     fn stock(&self, now: u64) -> Result<Stock, StoreError>;
 
     /// Charges a client if its quota allows all of it; the check and the charge are one transaction, durable when it returns.
     ///
     /// # Errors
-    /// As [`Store::take`].
+    /// As [`Store::look`].
     fn charge(
         &self,
         client: &ClientKey,
@@ -165,7 +182,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// What a client has used.
     ///
     /// # Errors
-    /// As [`Store::take`].
+    /// As [`Store::look`].
     fn usage(&self, client: &ClientKey, now: u64) -> Result<Usage, StoreError>;
 }
 
@@ -189,10 +206,16 @@ pub enum StoreError {
     #[error("a preparation of this token is in the store already")]
     Exists,
     /// There are as many preparations of this peer and model as may be.
-    #[error("there are {most} preparations of this model for one client, and no more are kept")]
+    #[error("one client may have {} of a model, and no more are kept", counted(*most, "preparation"))]
     Full {
         /// As many.
         most: u64,
+    },
+    /// This preparation cannot be read; others may be.
+    #[error("a preparation cannot be read: {what}")]
+    Damaged {
+        /// What is the matter with it.
+        what: String,
     },
     /// The preparation is larger than this store takes.
     #[error("a preparation of {bytes} bytes, and the store takes at most {most}")]

@@ -44,6 +44,11 @@ impl Tally {
         self.comm.setup_server_to_client_bytes += cost.bytes_to_client();
     }
 
+    /// The session has pools from here. What they took to begin is no image's.
+    pub(crate) fn begin_pools(&mut self, session: &Session) {
+        self.refill_before = refill(session);
+    }
+
     /// Adds a phase ahead.
     pub(crate) fn add_ahead(&mut self, phase: &AheadReport) {
         self.add_set_up(&phase.set_up);

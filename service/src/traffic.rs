@@ -30,7 +30,7 @@ pub(crate) fn stock_bytes(
 }
 
 /// What comes before some runs, or the preparations for them: set-up, phases ahead, refills.
-fn before_bytes(network: &SecureNetwork, runs: u64, extension: &dyn Extension) -> u64 {
+pub(crate) fn before_bytes(network: &SecureNetwork, runs: u64, extension: &dyn Extension) -> u64 {
     let (ahead, _) = network.ahead_total(runs);
     let once = network.set_up_cost().bytes().saturating_add(ahead);
     let cots = cots(network, runs);
@@ -45,6 +45,17 @@ fn before_bytes(network: &SecureNetwork, runs: u64, extension: &dyn Extension) -
             [set_up, extension.refill_cost(n, sender)]
         })
         .fold(once, |sum, cost| sum.saturating_add(cost.bytes()))
+}
+
+/// The bytes of a session of `runs` runs of which the last ones, `left` of them, are without preparations, in both directions.
+pub(crate) fn detour_bytes(
+    network: &SecureNetwork,
+    runs: u64,
+    left: u64,
+    extension: &dyn Extension,
+) -> u64 {
+    let online = network.cost().bytes().saturating_mul(runs);
+    online.saturating_add(before_bytes(network, left, extension))
 }
 
 /// For how many of some runs a session runs layers ahead at once. Both parties have the same.

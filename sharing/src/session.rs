@@ -56,27 +56,33 @@ impl Session {
     ) -> Result<Self, Error> {
         let seed = Zeroizing::new(seed);
         let online = connection.open(ONLINE)?;
-        let server_sends = connection.open(REFILL_SERVER_SENDS)?;
-        let client_sends = connection.open(REFILL_CLIENT_SENDS)?;
-        let id = connection.session_id();
-        let mut first = Prg::child(&seed, child::SERVER_SENDS);
-        let mut second = Prg::child(&seed, child::CLIENT_SENDS);
-        let (sender, receiver) = match connection.role() {
-            Role::Server => {
-                let sender = extension.sender(server_sends, &id, &mut first)?;
-                let receiver = extension.receiver(client_sends, &id, &mut second)?;
-                (sender, receiver)
-            }
-            Role::Client => {
-                let receiver = extension.receiver(server_sends, &id, &mut first)?;
-                let sender = extension.sender(client_sends, &id, &mut second)?;
-                (sender, receiver)
-            }
-        };
-        let price = extension.price();
-        Ok(Self::with_pools(
-            online, &id, sender, receiver, price, *seed,
-        ))
+        let (id, price) = (connection.session_id(), extension.price());
+        let ots = pools(connection, &seed, extension)?;
+        Ok(Self::with_ots(online, &id, ots, price, *seed))
+    }
+
+    /// Gives a session that was made without pools ([`Session::without_pools`]) those of an OT extension, which must have the price that the session
+    /// has. From here it draws from them. Both parties do so at the same point.
+    ///
+    /// `seed` is fresh randomness: another one than the session has.
+    ///
+    /// # Errors
+    /// As [`Session::establish`]; the session is dead then.
+    ///
+    /// # Panics
+    /// If the price is another one.
+    pub fn add_pools(
+        &mut self,
+        connection: &Connection,
+        seed: [u8; 32],
+        extension: &dyn Extension,
+    ) -> Result<(), Error> {
+        assert_eq!(self.price, extension.price(), "pools of another price");
+        let seed = Zeroizing::new(seed);
+        let ots = self.attempt(|_| pools(connection, &seed, extension))?;
+        (self.sender, self.receiver) = ots;
+        self.mark();
+        Ok(())
     }
 
     /// A session on pools that are there already: `sender` for the transfers in which this party
@@ -263,6 +269,33 @@ impl Session {
     pub(crate) fn drawn(&self) -> Cots {
         drawn(&self.sender, &self.receiver, self.role())
     }
+}
+
+/// The ends of both directions, from pools of an OT extension.
+fn pools(
+    connection: &Connection,
+    seed: &Zeroizing<[u8; 32]>,
+    extension: &dyn Extension,
+) -> Result<(OtSender, OtReceiver), Error> {
+    let server_sends = connection.open(REFILL_SERVER_SENDS)?;
+    let client_sends = connection.open(REFILL_CLIENT_SENDS)?;
+    let (id, role) = (connection.session_id(), connection.role());
+    let mut first = Prg::child(seed, child::SERVER_SENDS);
+    let mut second = Prg::child(seed, child::CLIENT_SENDS);
+    let (sender, receiver) = match role {
+        Role::Server => {
+            let sender = extension.sender(server_sends, &id, &mut first)?;
+            let receiver = extension.receiver(client_sends, &id, &mut second)?;
+            (sender, receiver)
+        }
+        Role::Client => {
+            let receiver = extension.receiver(server_sends, &id, &mut first)?;
+            let sender = extension.sender(client_sends, &id, &mut second)?;
+            (sender, receiver)
+        }
+    };
+    let sender = OtSender::new(sender, &id, role);
+    Ok((sender, OtReceiver::new(receiver, &id, role.peer())))
 }
 
 fn drawn(sender: &OtSender, receiver: &OtReceiver, role: Role) -> Cots {

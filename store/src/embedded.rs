@@ -12,11 +12,11 @@ use redb::{
 };
 use service::channel::Digest;
 use service::{
-    Account, Charge, ClientKey, Doubts, Lot, Owner, Quota, Room, Said, Stock, Store, StoreError,
-    Token, Usage, Verdict, doubted,
+    Account, Charge, ClientKey, Doubts, Lot, MAX_LOT, Owner, Quota, Room, Said, Stock, Store,
+    StoreError, Token, Usage, Verdict, doubted,
 };
 
-use crate::{PIECE, unavailable, unusable};
+use crate::{PIECE, damaged, unavailable, unusable};
 
 /// The version of the tables below. Another one is refused; a newer program that has another layout brings the old one to it here.
 const SCHEMA: u64 = 1;
@@ -232,21 +232,6 @@ fn any_doubt(database: &Database, said: &Said<'_>) -> Result<bool, DbError> {
     Ok(false)
 }
 
-/// The bytes of a preparation, of its pieces.
-fn whole<'a>(
-    pieces: impl Iterator<Item = Result<redb::AccessGuard<'a, &'static [u8]>, redb::StorageError>>,
-    length: u64,
-) -> Result<Vec<u8>, DbError> {
-    let mut sealed = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-    for piece in pieces {
-        sealed.extend_from_slice(piece?.value());
-    }
-    match sealed.len() as u64 == length {
-        true => Ok(sealed),
-        false => Err(DbError::Corrupted("a preparation lacks pieces".to_owned())),
-    }
-}
-
 impl Store for Embedded {
     fn put(&self, lot: &Lot<'_>, room: Option<Room>) -> Result<(), StoreError> {
         lot.check()?;
@@ -273,33 +258,42 @@ impl Store for Embedded {
         put?
     }
 
-    fn take(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let token = token.0;
-        self.write(|transaction| {
-            let mut lots = transaction.open_table(LOTS)?;
-            let Some(length) = found(&lots, token, owner, now)? else {
-                return Ok(None);
-            };
-            lots.remove(token)?;
-            transaction.open_table(DOUBTS)?.remove(token)?;
-            let mut pieces = transaction.open_table(PIECES)?;
-            let all = (token, 0)..=(token, u32::MAX);
-            let pieces = pieces.extract_from_if(all, |_, _| true)?;
-            whole(pieces.map(|piece| Ok(piece?.1)), length).map(Some)
-        })
-    }
-
     fn look(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let token = token.0;
-        self.with(|database| {
+        let seen = self.with(|database| {
             let reading = database.begin_read()?;
             let lots = reading.open_table(LOTS)?;
             let Some(length) = found(&lots, token, owner, now)? else {
                 return Ok(None);
             };
+            let room = usize::try_from(length.min(MAX_LOT));
+            let mut sealed = Vec::with_capacity(room.unwrap_or_default());
             let pieces = reading.open_table(PIECES)?;
-            let pieces = pieces.range((token, 0)..=(token, u32::MAX))?;
-            whole(pieces.map(|piece| Ok(piece?.1)), length).map(Some)
+            for piece in pieces.range((token, 0)..=(token, u32::MAX))? {
+                sealed.extend_from_slice(piece?.1.value());
+            }
+            Ok(Some((sealed, length)))
+        });
+        match seen? {
+            Some((sealed, length)) if sealed.len() as u64 != length => {
+                Err(damaged("it lacks pieces"))
+            }
+            seen => Ok(seen.map(|(sealed, _)| sealed)),
+        }
+    }
+
+    fn claim(&self, token: &Token, owner: &Owner, now: u64) -> Result<bool, StoreError> {
+        let token = token.0;
+        self.write(|transaction| {
+            let mut lots = transaction.open_table(LOTS)?;
+            if found(&lots, token, owner, now)?.is_none() {
+                return Ok(false);
+            }
+            lots.remove(token)?;
+            transaction.open_table(DOUBTS)?.remove(token)?;
+            let mut pieces = transaction.open_table(PIECES)?;
+            pieces.retain_in((token, 0)..=(token, u32::MAX), |_, _| false)?;
+            Ok(true)
         })
     }
 
@@ -346,7 +340,7 @@ impl Store for Embedded {
                 }
                 let since = doubted_since.get(token)?.map(|since| since.value());
                 let became = doubted(since, now);
-                doubts.count(became, now);
+                doubts.count(&Token(token), became, now);
                 match became {
                     Some(since) => drop(doubted_since.insert(token, since)?),
                     None => {
@@ -360,17 +354,17 @@ impl Store for Embedded {
         })
     }
 
-    fn purge(&self, now: u64) -> Result<u64, StoreError> {
+    fn purge(&self, now: u64) -> Result<Vec<Token>, StoreError> {
         self.write(|transaction| {
             let mut lots = transaction.open_table(LOTS)?;
             let mut doubts = transaction.open_table(DOUBTS)?;
             let mut pieces = transaction.open_table(PIECES)?;
-            let mut purged = 0;
+            let mut purged = Vec::new();
             for lot in lots.extract_if(|_, (_, expires, _)| expires <= now)? {
                 let token = lot?.0.value();
                 doubts.remove(token)?;
                 pieces.retain_in((token, 0)..=(token, u32::MAX), |_, _| false)?;
-                purged += 1;
+                purged.push(Token(token));
             }
             Ok(purged)
         })

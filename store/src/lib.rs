@@ -55,6 +55,11 @@ fn unusable(what: impl std::fmt::Display) -> StoreError {
     StoreError::Unusable { what }
 }
 
+fn damaged(what: impl std::fmt::Display) -> StoreError {
+    let what = what.to_string();
+    StoreError::Damaged { what }
+}
+
 fn unavailable(what: impl std::fmt::Display) -> StoreError {
     let what = what.to_string();
     StoreError::Unavailable { what }

@@ -23,7 +23,7 @@ use tokio_postgres::{
     Client, Error as DbError, GenericClient, IsolationLevel, Row, RowStream, Transaction,
 };
 
-use crate::{PIECE, unavailable, unusable};
+use crate::{PIECE, damaged, unavailable, unusable};
 use link::Link;
 
 /// The longest that a call takes: less than a client waits for an answer, which then can say what the matter is.
@@ -241,7 +241,7 @@ async fn count(
 
 /// The bytes of a preparation, of its pieces in any order: a number, and bytes.
 async fn whole(rows: RowStream, length: u64) -> Result<Vec<u8>, Fault> {
-    let lacks = || unusable("a preparation lacks pieces");
+    let lacks = || damaged("it lacks pieces");
     let length = usize::try_from(length).map_err(|_| lacks())?;
     let mut sealed = vec![0; length.min(1 << 30)];
     let (mut rows, mut came) = (pin!(rows), 0);
@@ -309,8 +309,8 @@ impl Store for Postgres {
         })
     }
 
-    fn take(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.write_much(async |transaction| {
+    fn claim(&self, token: &Token, owner: &Owner, now: u64) -> Result<bool, StoreError> {
+        self.write(async |transaction| {
             let Owner { peer, model, plan } = owner;
             let now = present(now);
             let token = &token.0[..];
@@ -318,13 +318,13 @@ impl Store for Postgres {
                 [&token, &&peer.0[..], &&model[..], &&plan[..], &now];
             // Whoever else wants the row waits here, and then finds it gone.
             let delete = "DELETE FROM blindray_lots WHERE token = $1 AND peer = $2 AND model = $3 \
-                 AND plan = $4 AND expires > $5 RETURNING bytes";
-            let Some(row) = transaction.query_opt(delete, &values).await? else {
-                return Ok(None);
-            };
-            let delete = "DELETE FROM blindray_pieces WHERE token = $1 RETURNING number, piece";
-            let rows = transaction.query_raw(delete, [token]).await?;
-            whole(rows, unsigned(&row, 0)?).await.map(Some)
+                 AND plan = $4 AND expires > $5";
+            if transaction.execute(delete, &values).await? == 0 {
+                return Ok(false);
+            }
+            let delete = "DELETE FROM blindray_pieces WHERE token = $1";
+            transaction.execute(delete, &[&token]).await?;
+            Ok(true)
         })
     }
 
@@ -389,7 +389,7 @@ impl Store for Postgres {
                     false => {
                         let since = since.map(|since| since.unsigned_abs());
                         let became = doubted(since, now);
-                        doubts.count(became, now);
+                        doubts.count(&token, became, now);
                         if became.is_none() {
                             deleted.push(token.0.to_vec());
                             continue;
@@ -415,15 +415,15 @@ impl Store for Postgres {
         })
     }
 
-    fn purge(&self, now: u64) -> Result<u64, StoreError> {
+    fn purge(&self, now: u64) -> Result<Vec<Token>, StoreError> {
         self.write(async |transaction| {
             let now = present(now);
             // One statement, so that the pieces go with their rows whoever else does the same.
             let delete = "WITH gone AS (DELETE FROM blindray_lots WHERE expires <= $1 RETURNING token), \
                  pieces AS (DELETE FROM blindray_pieces USING gone WHERE blindray_pieces.token = gone.token) \
-                 SELECT count(*) FROM gone";
-            let row = transaction.query_one(delete, &[&now]).await?;
-            unsigned(&row, 0)
+                 SELECT token FROM gone";
+            let rows = transaction.query(delete, &[&now]).await?;
+            rows.iter().map(token).collect()
         })
     }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use channel::Config;
-use service::{Audit, Client, Error, Meeting, Request, Shelf};
+use service::{Audit, Client, Error, Meeting, Otherwise, Request, Shelf};
 
 use crate::args::{AskArgs, InferArgs, Prepared};
 use crate::audit::Trail;
@@ -80,14 +80,19 @@ fn dial(
         Prepared::Only => Some(args.ask.shelf.open(own, log)?),
     };
     let mut met = client::meet(name, addresses, request, config, guard, ui)?;
+    if let Some(shelf) = &shelf {
+        client::tell_expired(&met, shelf, ui);
+    }
     let begun = match (shelf, args.prepared) {
         (None, _) | (_, Prepared::Never) => met.begin(),
-        (Some(shelf), Prepared::Only) => match ready(&args.ask, &mut met, &shelf, ui) {
-            Ok(_) => met.begin_prepared(&shelf),
-            Err(error) => Err(error),
-        },
+        (Some(shelf), Prepared::Only) => {
+            match ready(&args.ask, &mut met, &shelf, Otherwise::Fail, ui) {
+                Ok(_) => met.begin_prepared(&shelf, Otherwise::Fail),
+                Err(error) => Err(error),
+            }
+        }
         (Some(shelf), Prepared::Auto) => match usable(&args.ask, &mut met, &shelf, request, ui) {
-            Ok(true) => met.begin_prepared(&shelf),
+            Ok(true) => met.begin_prepared(&shelf, Otherwise::Without),
             Ok(false) => met.begin(),
             Err(error) => Err(error),
         },
@@ -96,13 +101,19 @@ fn dial(
 }
 
 /// For how many images there are preparations at both parties, and names those that do not open.
-fn ready(ask: &AskArgs, met: &mut Meeting, shelf: &Shelf, ui: Ui) -> Result<Option<u64>, Error> {
-    let there = met.ready(shelf);
+fn ready(
+    ask: &AskArgs,
+    met: &mut Meeting,
+    shelf: &Shelf,
+    otherwise: Otherwise,
+    ui: Ui,
+) -> Result<Option<u64>, Error> {
+    let there = met.ready(shelf, otherwise);
     client::tell_damaged(met, &ask.shelf, ui);
     there
 }
 
-/// Whether there are preparations for all images. What is the matter with them is no reason to fail: nothing was asked of the server yet.
+/// Whether there are preparations for any image. What is the matter with them is no reason to fail: nothing was asked of the server yet.
 fn usable(
     ask: &AskArgs,
     met: &mut Meeting,
@@ -118,29 +129,28 @@ fn usable(
             return Ok(false);
         }
     };
-    let there = match ready(ask, met, shelf, ui) {
+    let there = match ready(ask, met, shelf, Otherwise::Without, ui) {
         Ok(Some(there)) => there,
         Ok(None) => {
             ui.note("goes on without preparations: the server keeps none now");
             return Ok(false);
         }
-        Err(error @ (Error::Store(_) | Error::Sealed(_))) => {
+        Err(error @ (Error::Store(_) | Error::Damaged(_))) => {
             ui.note(&format!("goes on without preparations: {error}"));
             return Ok(false);
         }
         Err(error) => return Err(error),
     };
-    let enough = there >= u64::from(request.images);
-    if !enough && there > 0 {
+    if there > 0 && there < u64::from(request.images) {
         let there = counted(usize::try_from(there).unwrap_or(usize::MAX), "image");
         ui.note(&format!(
-            "there are preparations for {there} alone: they are left for later"
+            "there are preparations for {there} alone: the others go without"
         ));
     }
     if there == 0 && before > 0 {
         ui.note("goes on without preparations: the server has none of those that were here, and they are deleted");
     }
-    Ok(enough)
+    Ok(there > 0)
 }
 
 /// Asks about all images.
@@ -153,6 +163,7 @@ fn infer_all(
     ui: Ui,
 ) -> Outcome<()> {
     client::run_ahead(session, ui)?;
+    let mut named = session.passed_over().len();
     for image in inputs {
         let image = image?;
         // Before anything of the image is sent.
@@ -168,6 +179,7 @@ fn infer_all(
         }
         trail.asked(session, &image)?;
         let report = client::infer(session, &image, ui);
+        named = client::tell_passed_over(session, named, &args.ask.shelf, ui);
         let report = trail.answered(session, report);
         results.add(report.map_err(|failure| failure.with(&image.name))?)?;
     }

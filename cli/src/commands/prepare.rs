@@ -79,6 +79,7 @@ fn session(
     guard.map_or(Ok(()), |guard| guard.remember(ui))?;
     // Those that do not open, and those that the server has not, are none.
     let refused = |error| client::refused(name, &error);
+    client::tell_expired(&met, shelf, ui);
     met.inspect(shelf, good).map_err(refused)?;
     client::tell_damaged(&met, &args.ask.shelf, ui);
     met.settle(shelf).map_err(refused)?;

@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-use channel::{Listener, PeerIdentity};
+use channel::{Leave, Listener, PeerIdentity};
 use identity::Clients;
 use secure::{CpuModel, Mode};
 use serde::Serialize;
@@ -296,7 +296,12 @@ fn control(host: &Host, args: &ServeArgs, wanted: &Receiver<Wanted>, reload: &dy
                 cut_at = None;
                 let sessions = counted(host.running(), "session");
                 warn!("cut: {sessions} did not end in time");
-                host.cut();
+                host.cut(Leave::TimeOver);
+            }
+            #[cfg(unix)]
+            Ok(Wanted::Cut) => {
+                host.cut(Leave::Stopped);
+                interrupt::end();
             }
             Ok(Wanted::End) | Err(RecvTimeoutError::Disconnected) => return,
         }

@@ -40,6 +40,8 @@ struct Name {
     group: String,
     owner: String,
     expires: u64,
+    /// Whether it is a file that has it.
+    is_file: bool,
 }
 
 impl Name {
@@ -50,6 +52,17 @@ impl Name {
             group: group(peer, model),
             owner: owner(&lot.owner),
             expires: lot.expires,
+            is_file: true,
+        }
+    }
+
+    /// What is no file is left alone.
+    fn check(&self) -> Result<(), StoreError> {
+        match self.is_file {
+            true => Ok(()),
+            false => Err(StoreError::Damaged {
+                what: "it is no file".to_owned(),
+            }),
         }
     }
 
@@ -59,6 +72,7 @@ impl Name {
             group,
             owner,
             expires,
+            ..
         } = self;
         format!("{}-{group}-{owner}-{expires}", hex(&token.0))
     }
@@ -74,9 +88,24 @@ impl Name {
             group: group.to_owned(),
             owner: owner.to_owned(),
             expires,
+            is_file: true,
         };
         (name.text() == text).then_some(name)
     }
+}
+
+/// The token of a preparation that a program before this one has put aside, and when it expires. Its name says too little for this one to use it, and until then
+/// that one may.
+fn of_before(text: &str) -> Option<(Token, u64)> {
+    let mut parts = text.split('-');
+    let (token, owner, expires) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_hex = |part: &str| {
+        let digit = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+        part.len() == DIGITS && part.bytes().all(digit)
+    };
+    let plain = parts.next().is_none() && is_hex(token) && is_hex(owner);
+    let token = Token(unhex16(token).filter(|_| plain)?);
+    Some((token, expires.parse().ok()?))
 }
 
 fn unhex16(text: &str) -> Option<[u8; 16]> {
@@ -149,31 +178,6 @@ impl Folder {
         Ok(names.find(|name| name.token == *token && name.owner == by && name.expires > now))
     }
 
-    /// Takes a preparation out, and reads what is wanted of its file before that is removed.
-    fn take_and<T>(
-        &self,
-        token: &Token,
-        by: &Owner,
-        now: u64,
-        read: impl FnOnce(&Path) -> Result<T, StoreError>,
-    ) -> Result<Option<T>, StoreError> {
-        let Some(name) = self.find(token, by, now)? else {
-            return Ok(None);
-        };
-        let taken = self.0.join(format!("{}.{TAKEN}", name.text()));
-        match fs::rename(self.0.join(name.text()), &taken) {
-            Ok(()) => {}
-            // Another process was faster.
-            Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(cause) => return Err(self.denied(&cause)),
-        }
-        self.sync()?;
-        let had = read(&taken)?;
-        fs::remove_file(&taken).map_err(|e| self.denied(&e))?;
-        self.say_doubt(&name, None)?;
-        Ok(Some(had))
-    }
-
     /// Where it is said since when a preparation is in doubt.
     fn doubt(&self, name: &Name) -> PathBuf {
         self.0.join(format!("{}.{DOUBT}", name.text()))
@@ -195,41 +199,53 @@ impl Folder {
     }
 
     /// The bytes of a file.
-    fn read(&self, path: &Path) -> Result<Vec<u8>, StoreError> {
-        let size = fs::metadata(path).map_err(|e| self.denied(&e))?.len();
-        if size > MOST {
-            return Err(StoreError::TooLarge {
-                bytes: size,
-                most: MOST,
-            });
+    fn read(path: &Path) -> Result<Vec<u8>, IoError> {
+        let size = fs::metadata(path)?.len();
+        match size > MOST {
+            true => Err(IoError::other(format!(
+                "it has {size} bytes, and no preparation has more than {MOST}"
+            ))),
+            false => fs::read(path),
         }
-        fs::read(path).map_err(|e| self.denied(&e))
     }
 
-    /// The names of all files.
-    fn files(&self) -> Result<Vec<String>, StoreError> {
+    /// The names of all that is there, and whether it is a file: no folder, no pipe that would be waited for, and no link, which could be deleted
+    /// while what it leads to stays.
+    fn entries(&self) -> Result<Vec<(String, bool)>, StoreError> {
         let entries = match fs::read_dir(&self.0) {
             Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(|e| self.denied(&e))?,
         };
-        let mut files = Vec::new();
+        let mut found = Vec::new();
         for entry in entries {
-            let name = entry.map_err(|e| self.denied(&e))?.file_name();
-            files.extend(name.into_string());
+            let entry = entry.map_err(|e| self.denied(&e))?;
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            match entry.file_type() {
+                Ok(of) => found.push((name, of.is_file())),
+                // It went meanwhile.
+                Err(cause) if cause.kind() == ErrorKind::NotFound => {}
+                Err(cause) => return Err(self.denied(&cause)),
+            }
         }
-        Ok(files)
+        Ok(found)
     }
 
-    /// The preparations that are there, in no order.
+    /// What is called like a preparation, in no order; what is no file is none.
     fn names(&self) -> Result<Vec<Name>, StoreError> {
-        let files = self.files()?;
-        Ok(files.iter().filter_map(|file| Name::parse(file)).collect())
+        let entries = self.entries()?.into_iter();
+        let parse = |(name, is_file): (String, bool)| {
+            let name = Name::parse(&name)?;
+            Some(Name { is_file, ..name })
+        };
+        Ok(entries.filter_map(parse).collect())
     }
 
     /// Those of a peer and a model that are still good.
     fn of_group(&self, group: &str, now: u64) -> Result<Vec<Name>, StoreError> {
         let mut names = self.names()?;
-        names.retain(|name| name.group == group && name.expires > now);
+        names.retain(|name| name.is_file && name.group == group && name.expires > now);
         Ok(names)
     }
 
@@ -285,24 +301,36 @@ impl Store for Folder {
         self.sync()
     }
 
-    fn take(&self, token: &Token, by: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.take_and(token, by, now, |taken| self.read(taken))
-    }
-
     fn claim(&self, token: &Token, by: &Owner, now: u64) -> Result<bool, StoreError> {
-        let taken = self.take_and(token, by, now, |_| Ok(()))?;
-        Ok(taken.is_some())
+        let Some(name) = self.find(token, by, now)? else {
+            return Ok(false);
+        };
+        name.check()?;
+        let taken = self.0.join(format!("{}.{TAKEN}", name.text()));
+        match fs::rename(self.0.join(name.text()), &taken) {
+            Ok(()) => {}
+            // Another process was faster.
+            Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(cause) => return Err(self.denied(&cause)),
+        }
+        self.sync()?;
+        fs::remove_file(&taken).map_err(|e| self.denied(&e))?;
+        self.say_doubt(&name, None)?;
+        Ok(true)
     }
 
     fn look(&self, token: &Token, by: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let Some(name) = self.find(token, by, now)? else {
             return Ok(None);
         };
-        let path = self.0.join(name.text());
-        match self.read(&path) {
+        name.check()?;
+        match Self::read(&self.0.join(name.text())) {
+            Ok(bytes) => Ok(Some(bytes)),
             // Another process has taken it meanwhile.
-            Err(_) if !path.exists() => Ok(None),
-            bytes => bytes.map(Some),
+            Err(cause) if cause.kind() == ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(StoreError::Damaged {
+                what: cause.to_string(),
+            }),
         }
     }
 
@@ -323,7 +351,7 @@ impl Store for Folder {
             } else if said.all {
                 let since = self.doubted_since(&name);
                 let became = doubted(since, now);
-                doubts.count(became, now);
+                doubts.count(&name.token, became, now);
                 if became.is_none() {
                     let gone = removed(&self.0.join(name.text()));
                     gone.map_err(|e| self.denied(&e))?;
@@ -334,9 +362,8 @@ impl Store for Folder {
             }
         }
         drop(locked);
-        match doubts.deleted {
-            0 => {}
-            _ => self.sync()?,
+        if !doubts.deleted.is_empty() {
+            self.sync()?;
         }
         Ok(doubts)
     }
@@ -349,23 +376,28 @@ impl Store for Folder {
         Ok(names.into_iter().map(|name| name.token).collect())
     }
 
-    fn purge(&self, now: u64) -> Result<u64, StoreError> {
-        let mut purged = 0;
-        for file in self.files()? {
+    fn purge(&self, now: u64) -> Result<Vec<Token>, StoreError> {
+        let mut purged = Vec::new();
+        for (file, is_file) in self.entries()? {
             // Also what a process that was killed has left behind.
-            let name = file.split('.').next().and_then(Name::parse);
-            if name.is_none_or(|name| name.expires > now) {
+            let stem = file.split('.').next().unwrap_or_default();
+            let named = Name::parse(stem).map(|name| (name.token, name.expires));
+            let named = named.or_else(|| of_before(stem));
+            let Some((token, _)) = named.filter(|&(_, expires)| is_file && expires <= now) else {
                 continue;
-            }
+            };
             let gone = removed(&self.0.join(&file)).map_err(|e| self.denied(&e))?;
-            purged += u64::from(gone && !file.contains('.'));
+            if gone && !file.contains('.') {
+                purged.push(token);
+            }
         }
         Ok(purged)
     }
 
     fn stock(&self, now: u64) -> Result<Stock, StoreError> {
         let mut stock = Stock::default();
-        for name in self.names()?.iter().filter(|name| name.expires > now) {
+        let good = |name: &&Name| name.is_file && name.expires > now;
+        for name in self.names()?.iter().filter(good) {
             let size = fs::metadata(self.0.join(name.text()));
             let Ok(size) = size else { continue };
             stock.lots += 1;
@@ -434,16 +466,70 @@ mod tests {
             Ok(Some(b"second".to_vec()))
         );
         assert_eq!(other.take(&tokens[0], &OWNER, 99), Ok(None));
-        assert_eq!(other.purge(199), Ok(0));
+        assert_eq!(other.purge(199), Ok(vec![]));
         // What a process that was killed has left behind goes with what expires.
         fs::write(
             path.join(format!("{}.taken", Name::of(&lot(3, 150, b"")).text())),
             b"x",
         )
         .expect("written");
-        fs::write(path.join("something else"), b"x").expect("written");
-        assert_eq!(one.purge(200), Ok(1));
-        assert_eq!(fs::read_dir(&path).expect("there").count(), 1);
+        // So does what a program of before has put aside, and nothing else.
+        let before = format!("{}-{}-", "0a".repeat(16), "0b".repeat(16));
+        for other in [
+            "something else",
+            &format!("{before}201"),
+            &format!("{before}x"),
+            &before.replace('a', "x"),
+        ] {
+            fs::write(path.join(other), b"x").expect("written");
+        }
+        fs::write(path.join(format!("{before}200")), b"x").expect("written");
+        let mut purged = one.purge(200).expect("it works");
+        purged.sort();
+        assert_eq!(purged, [1, 10].map(|n| Token([n; 16])));
+        assert_eq!(fs::read_dir(&path).expect("there").count(), 4);
+    }
+
+    /// What is no file and is called like a preparation is named, and disturbs nothing else.
+    #[test]
+    #[cfg(unix)]
+    fn what_is_no_file_is_passed_over() {
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = Folder::at(place.path().to_owned());
+        let path = |number| {
+            let name = Name::of(&lot(number, 100, b"")).text();
+            place.path().join(name)
+        };
+        folder.put(&lot(3, 100, b"good"), None).expect("it is put");
+        fs::create_dir(path(1)).expect("a folder");
+        std::os::unix::fs::symlink(path(3), path(2)).expect("a link");
+        let pipe = std::process::Command::new("mkfifo").arg(path(4)).status();
+        assert!(pipe.expect("it runs").success());
+        let tokens = folder.tokens(&OWNER, 50).expect("all");
+        assert_eq!(tokens, [1, 2, 3, 4].map(|n| Token([n; 16])));
+        for number in [1, 2, 4] {
+            let token = Token([number; 16]);
+            let seen = folder.look(&token, &OWNER, 50).map(drop);
+            let claimed = folder.claim(&token, &OWNER, 50).map(drop);
+            for found in [seen, claimed] {
+                let error = found.expect_err("it is no file");
+                assert!(matches!(&error, StoreError::Damaged { what } if what == "it is no file"));
+            }
+        }
+        let count = folder.count(&OWNER.peer, &OWNER.model, 50);
+        assert_eq!(count, Ok(1));
+        assert_eq!(folder.stock(50).expect("one").lots, 1);
+        let room = Some(Room { most: 2, now: 50 });
+        folder
+            .put(&lot(5, 100, b"more"), room)
+            .expect("there is room");
+        let purged = folder.purge(100).expect("it works");
+        assert_eq!(purged.len(), 2);
+        assert!(
+            [1, 2, 4]
+                .iter()
+                .all(|&n| path(n).symlink_metadata().is_ok())
+        );
     }
 
     #[test]

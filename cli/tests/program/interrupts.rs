@@ -80,6 +80,46 @@ fn a_second_request_ends_a_server_at_once() {
     }
 }
 
+/// Who ends in the midst of a session says so: the other one hears why, and takes it for what it is.
+#[test]
+fn who_stops_says_so() {
+    let mut server = Server::start(&["--model", "chestnet"]);
+    let mut client = session(&server);
+    signal("-INT", server.pid());
+    server.says("waiting for 1 session to end");
+    signal("-INT", server.pid());
+    let picture = Image::open(&xray()).expect("an X-ray").picture;
+    let told = client.infer(&picture, &mut |_| {}).expect_err("it is gone");
+    assert!(
+        told.to_string().ends_with("the peer left: it was stopped"),
+        "{told}"
+    );
+    assert_eq!(ends_at_once(server.process()).code(), Some(130));
+
+    let mut server = Server::start(&["--model", "resnet18", "--size", "224"]);
+    let address = server.connect();
+    let mut client = blindray()
+        .args(["infer", "--connect", &address, "--input", text(&xray())])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut notes = BufReader::new(client.stderr.take().expect("it is piped"));
+    let mut said = String::new();
+    while !said.contains("linear layers") {
+        assert!(notes.read_line(&mut said).expect("UTF-8") > 0, "{said}");
+    }
+    signal("-TERM", client.id());
+    assert_eq!(ends_at_once(&mut client).signal(), Some(15));
+    server.says("the peer left: it was stopped");
+    let (_, notes) = server.stop();
+    let line = notes.lines().find(|line| line.contains("the peer left"));
+    let line = line.expect("it was said");
+    assert!(
+        line.contains(" INFO ") && !notes.contains(" WARN "),
+        "{notes}"
+    );
+}
+
 /// Whether this process ignores a signal, and so do those that it starts: a shell starts jobs in the background so.
 fn is_ignored(number: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Preparations between two processes, on disks.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -57,6 +57,20 @@ impl Places {
             text(&file),
         ];
         self.client(&args, more)
+    }
+
+    /// Those of a party, in the order in which they are used.
+    fn files(&self, party: &str) -> Vec<PathBuf> {
+        let files = std::fs::read_dir(self.of(party)).expect("a folder");
+        let files = files.map(|file| file.expect("a file").path());
+        let when = |path: PathBuf| {
+            let name = path.file_name()?.to_str()?.to_owned();
+            let (rest, expires) = name.rsplit_once('-')?;
+            Some(((expires.parse::<u64>().ok()?, rest.to_owned()), path))
+        };
+        let mut files: Vec<_> = files.filter_map(when).collect();
+        files.sort();
+        files.into_iter().map(|(_, path)| path).collect()
     }
 
     /// Whole preparations of a party.
@@ -357,18 +371,7 @@ fn a_damaged_file_is_passed_over() {
     let places = Places::new();
     let server = places.server();
     places.prepare(&server, &["--images", "2"]);
-    let folder = std::fs::read_dir(places.of("client")).expect("a folder");
-    let files = folder.map(|file| file.expect("a file").path());
-    let when = |path: &std::path::PathBuf| {
-        let name = path
-            .file_name()
-            .expect("a name")
-            .to_string_lossy()
-            .into_owned();
-        let (rest, expires) = name.rsplit_once('-').expect("parts");
-        (expires.parse::<u64>().expect("a time"), rest.to_owned())
-    };
-    let first = files.min_by_key(when).expect("two");
+    let first = places.files("client").swap_remove(0);
     damage(&first);
     let (report, notes) = noted(&places.infer(&server, &[]));
     assert_eq!(raw(&report), clear());
@@ -395,25 +398,96 @@ fn damage(file: &Path) {
     std::fs::write(file, bytes).expect("it can be written");
 }
 
-/// The client hears what is the matter, and only that preparation is lost.
+/// The client hears what is the matter, only that preparation is lost, and the image goes without.
 #[test]
 fn a_damaged_file_at_the_server_is_told() {
     let places = Places::new();
-    let server = places.server();
+    let mut server = places.server();
+    let damage_one = || damage(&places.files("server")[0]);
+    let half = "the server refused it: its half of this preparation does not open";
     places.prepare(&server, &[]);
-    let files = std::fs::read_dir(places.of("server")).expect("a folder");
-    let files = files.map(|file| file.expect("a file").path());
-    let mut whole = files.filter(|path| !text(path).ends_with(".lock"));
-    damage(&whole.next().expect("one"));
-    let words = places.infer(&server, &[]);
+    damage_one();
+    let (report, notes) = noted(&places.infer(&server, &[]));
+    assert!(notes.contains(half), "{notes}");
+    assert!(report.get("preparation").is_none());
+    assert_eq!(raw(&report), clear());
+    let gone = || ["server", "client"].map(|party| places.there(party));
+    assert_eq!(gone(), [0, 0]);
+    server.says("1 preparation of this client did not open");
+    // Unless it may not.
+    places.prepare(&server, &[]);
+    damage_one();
+    let words = places.infer(&server, &["--prepared", "only"]);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let half = "the server refused: its half of this preparation does not open";
-    fails(&run(&words), 1, half);
-    assert_eq!(
-        ["server", "client"].map(|party| places.there(party)),
-        [0, 0]
+    fails(
+        &run(&words),
+        1,
+        "the server refused: its half of this preparation does not open",
     );
-    assert_eq!(raw(&found(&places.infer(&server, &[]))), clear());
+    assert_eq!(gone(), [0, 0]);
+}
+
+/// Several images, and files at the client that are damaged in several ways: each is named, and the session takes what there is.
+#[test]
+fn what_is_no_good_costs_a_detour() {
+    let places = Places::new();
+    let server = places.server();
+    places.prepare(&server, &["--images", "4"]);
+    let files = places.files("client");
+    // A folder of its name, a file without its end, and one that is another's.
+    std::fs::remove_file(&files[0]).expect("it is there");
+    std::fs::create_dir(&files[0]).expect("it is gone");
+    let bytes = std::fs::read(&files[1]).expect("it can be read");
+    std::fs::write(&files[1], &bytes[..bytes.len() - 1]).expect("it can be written");
+    std::fs::copy(&files[3], &files[2]).expect("it can be copied");
+    let file = xray();
+    let address = server.connect();
+    let input = text(&file);
+    let infer = ["infer", "--json", "--connect", &address, "--input", input];
+    let words = places.client(&infer, &["--input", input]);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let output = run(&words);
+    let notes = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{notes}");
+    let reports = serde_json::Deserializer::from_slice(&output.stdout).into_iter::<Value>();
+    // And a summary of both.
+    let reports = reports.take(2).map(|report| report.expect("a report"));
+    let reports: Vec<_> = reports.collect();
+    let prepared = |report: &Value| report.get("preparation").is_some();
+    assert_eq!(
+        reports.iter().map(prepared).collect::<Vec<_>>(),
+        [true, false]
+    );
+    assert!(reports.iter().all(|report| raw(report) == clear()));
+    for said in [
+        "it is no file. It is of no use, and can be deleted",
+        "it was cut off, or something was added",
+        "or belongs elsewhere",
+        "there are preparations for 1 image alone: the others go without",
+    ] {
+        assert!(notes.contains(said), "{said}: {notes}");
+    }
+    assert!(files[..3].iter().all(|path| path.exists()) && !files[3].exists());
+}
+
+/// Stock that is short because it has expired: the client says so, once.
+#[test]
+fn what_has_expired_is_told() {
+    let places = Places::new();
+    let server = places.server();
+    places.prepare(&server, &["--images", "2"]);
+    for path in places.files("client") {
+        let (rest, _) = text(&path).rsplit_once('-').expect("parts");
+        std::fs::rename(&path, format!("{rest}-1000000000")).expect("renamed");
+    }
+    let said = "2 preparations on this machine have expired, and made room";
+    let (report, notes) = noted(&places.infer(&server, &[]));
+    assert!(notes.contains(said), "{notes}");
+    assert!(report.get("preparation").is_none());
+    assert_eq!(raw(&report), clear());
+    assert_eq!(places.there("client"), 0);
+    let (_, notes) = noted(&places.infer(&server, &[]));
+    assert!(!notes.contains("expired"), "{notes}");
 }
 
 /// What is put aside in a folder is seen by those who watch the server, and a place that is none before anybody comes.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Output;
 
 use tempfile::TempDir;
 
@@ -63,6 +64,13 @@ impl Vault {
             text(model),
         ];
         raw(&json(&[&command, more].concat())[0])
+    }
+
+    /// Inference in the clear with the sealed model.
+    fn clear(&self, more: &[&str]) -> Output {
+        let (input, model) = (xray(), text(&self.sealed));
+        let words = ["clear", "--input", text(&input), "--model", model];
+        run(&[&words, more].concat())
     }
 }
 
@@ -161,19 +169,7 @@ fn a_sealed_model_is_served() {
 #[test]
 fn other_keys_and_changed_bytes_are_refused() {
     let vault = Vault::new();
-    let clear = |more: &[&str]| {
-        run(&[
-            &[
-                "clear",
-                "--input",
-                text(&xray()),
-                "--model",
-                text(&vault.sealed),
-            ],
-            more,
-        ]
-        .concat())
-    };
+    let clear = |more: &[&str]| vault.clear(more);
     let key = ["--key-file", text(&vault.key)];
     fails(
         &clear(&["--key-file", text(&vault.other)]),
@@ -218,19 +214,7 @@ fn other_keys_and_changed_bytes_are_refused() {
 #[test]
 fn keys_are_refused_that_are_none() {
     let vault = Vault::new();
-    let clear = |more: &[&str]| {
-        run(&[
-            &[
-                "clear",
-                "--input",
-                text(&xray()),
-                "--model",
-                text(&vault.sealed),
-            ],
-            more,
-        ]
-        .concat())
-    };
+    let clear = |more: &[&str]| vault.clear(more);
     fs::set_permissions(&vault.key, fs::Permissions::from_mode(0o644)).expect("set");
     fails(&clear(&["--key-file", text(&vault.key)]), 2, "mode 0644");
     fs::set_permissions(&vault.key, fs::Permissions::from_mode(0o600)).expect("set");

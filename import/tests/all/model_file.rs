@@ -73,6 +73,34 @@ fn what_is_written_is_read() {
 }
 
 #[test]
+fn tensors_of_many_pieces_are_read() {
+    let mut model = model();
+    for (name, length) in [("a", 40_001), ("b", 3), ("c", 16_384), ("d", 65_537)] {
+        let values = (0..length).map(|i: u32| (i as f32).sin()).collect();
+        let tensor = Tensor::new(vec![length as usize], values);
+        model.float.tensors.insert(name, tensor);
+    }
+    let bytes = model.to_bytes();
+    assert_eq!(Model::from_bytes(&bytes).expect("it reads"), model);
+}
+
+#[test]
+fn tensors_that_share_bytes_are_refused() {
+    let bytes = model().to_bytes();
+    let end = 56 + usize::from_le_bytes(bytes[8..16].try_into().expect("eight bytes"));
+    let header = String::from_utf8(bytes[56..end].to_vec()).expect("JSON is text");
+    let at = header.rfind("\"offset\":").expect("an index") + "\"offset\":".len();
+    let digits = header[at..].bytes().take_while(u8::is_ascii_digit).count();
+    assert!(digits > 1);
+    let mut other = bytes;
+    let offset = &mut other[56 + at..][..digits];
+    offset.fill(b' ');
+    offset[0] = b'8';
+    let error = Model::from_bytes(&resealed(other)).expect_err("it shares bytes");
+    assert!(error.to_string().contains("within another"), "{error}");
+}
+
+#[test]
 fn the_public_part_travels_with_its_digest() {
     let public = model().public;
     let read = PublicModel::from_json(&public.to_json()).expect("it reads");

@@ -156,11 +156,6 @@ impl LinearProtocol for RingLweProtocol {
             .collect()
     }
 
-    fn prepare(&self, parameters: LayerParameters<'_>) -> Result<Prepared, Error> {
-        self.layer.check_parameters(parameters)?;
-        Ok(Prepared::nothing())
-    }
-
     fn serve<'a>(
         &'a self,
         party: &'a Party<'_>,

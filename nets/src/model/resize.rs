@@ -1,7 +1,8 @@
 //! Antialiased resize of 8-bit planes, bit-compatible with Pillow's `BILINEAR`, `BICUBIC` and `LANCZOS`.
 //!
-//! Columns first, then rows, as Pillow does up to version 12 (13 takes the cheaper order, which can
-//! change a sample by one).
+//! Columns first, then rows, as Pillow does up to version 12. Version 13 takes the rows first where a tall
+//! picture loses height, which changes samples by one, and by more where a sharper filter overshoots black or
+//! white in the first pass.
 
 use std::f64::consts::PI;
 use std::ops::Range;

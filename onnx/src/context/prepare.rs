@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use nets::Shape;
-use rten_onnx::onnx::{DataType, GraphProto, NodeProto, TensorShapeProto, ValueInfoProto};
+use rten_onnx::onnx::{DataType, TensorShapeProto, ValueInfoProto};
 
 use crate::Error;
 use crate::array::elements;
 use crate::layout::Layout;
 use crate::node::{Node, readable};
+use crate::proto::{GraphProto, NodeProto};
 
 /// An image has more rows and columns than this: a shape that ends in 1 or 3 has the channels there if there are more.
 const FEW_ROWS: usize = 7;
@@ -138,20 +139,12 @@ pub(super) struct Needed<'a> {
 }
 
 /// Finds the nodes that the outputs need.
-pub(super) fn needed<'a>(
-    proto: &'a GraphProto,
-    opset: i64,
-    outputs: &[&'a str],
-) -> Result<Needed<'a>, Error> {
+pub(super) fn needed<'a>(proto: &'a GraphProto, outputs: &[&'a str]) -> Result<Needed<'a>, Error> {
     let mut makers: HashMap<&str, usize> = HashMap::new();
     for (index, node) in proto.node.iter().enumerate() {
         for name in node.output.iter().filter(|n| !n.is_empty()) {
             if makers.insert(name, index).is_some() {
-                let node = Node {
-                    proto: node,
-                    index,
-                    opset,
-                };
+                let node = Node::new(node, index);
                 let problem = format!("`{}` is made twice", readable(name));
                 return Err(Error::Node {
                     node: node.label(),

@@ -1,5 +1,7 @@
 //! Operators that make constants.
 
+use rten_onnx::onnx::DataType;
+
 use super::{Outputs, constant as output};
 use crate::array::{Array, Data, elements};
 use crate::context::Context;
@@ -20,6 +22,9 @@ pub(super) fn constant<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Output
         dims: vec![v.len()],
         data: Data::Float(v.to_vec()),
     };
+    if node.has("value_int") || node.has("value_ints") {
+        context.set_kind(node, Some(DataType::INT64));
+    }
     if node.has("value_int") {
         output(scalar(Data::Int(vec![node.int("value_int", 0)?])))
     } else if node.has("value_float") {
@@ -36,6 +41,7 @@ pub(super) fn constant<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Output
 /// The number of values of a tensor.
 pub(super) fn size<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let x = context.viewed(node, 0)?;
+    context.set_kind(node, Some(DataType::INT64));
     output(Array {
         dims: Vec::new(),
         data: Data::Int(vec![signed(x.layout.len())]),
@@ -52,7 +58,10 @@ pub(super) fn of_shape<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Output
     };
     let count = elements(&dims).map_err(Fault::Invalid)?;
     let value = match node.tensor("value") {
-        Some(tensor) => context.decode(tensor)?.data,
+        Some(tensor) => {
+            context.set_kind(node, tensor.data_type);
+            context.decode(tensor)?.data
+        }
         None => Data::Float(vec![0.0]),
     };
     // The budget is charged before anything is allocated: a few bytes of the file can ask for very much.
@@ -67,10 +76,12 @@ pub(super) fn of_shape<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Output
 
 /// The shape of a value, known before any image is.
 pub(super) fn shape<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
-    match context.value(node, 0) {
-        Some(Value::Feature(feature)) => output(dims(node, feature.dims())?),
-        _ => invalid("it has no input"),
-    }
+    let Some(Value::Feature(feature)) = context.value(node, 0) else {
+        return invalid("it has no input");
+    };
+    let made = dims(node, feature.dims())?;
+    context.set_kind(node, Some(DataType::INT64));
+    output(made)
 }
 
 /// The part of a shape that a Shape node asks for.

@@ -1,6 +1,6 @@
 //! Operators that change the shape or the order of axes. They move no values: the tensor's layout changes.
 
-use super::{Outputs, feature};
+use super::{Outputs, constant, feature};
 use crate::array::{elements, show, stored_elements};
 use crate::context::Context;
 use crate::error::{Fault, invalid, unsupported};
@@ -37,6 +37,9 @@ pub(super) fn cast_like<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outpu
     };
     if !floats {
         return unsupported("of a computed tensor to something other than floats");
+    }
+    if let Some(Value::Const(number)) = context.value(node, 0) {
+        return constant(number.mapped(|value| value));
     }
     identity(context, node)
 }

@@ -488,7 +488,7 @@ impl Zeros {
     }
 }
 
-/// An image with such zeros.
+/// An image with such zeros, as an image.
 pub(super) fn with_zeros(
     context: &mut Context<'_>,
     label: &str,
@@ -496,5 +496,6 @@ pub(super) fn with_zeros(
     zeros: Zeros,
 ) -> Result<Feature, Fault> {
     let taken = zeros.places(x.dims())?;
-    context.picked(label, x, taken)
+    let x = context.picked(label, x, taken)?;
+    context.as_image(label, &x)
 }

@@ -67,6 +67,11 @@ pub(super) fn max<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
         _ => (context.image(node, 0)?, [0; 4]),
     };
     let mut window = window(node, kernel(node)?, &x, around)?;
+    let dilations = node.ints("dilations").unwrap_or_default();
+    if dilations.iter().any(|&d| d != 1) && node.text("auto_pad", "NOTSET")?.starts_with("SAME") {
+        // ONNX Runtime pads as if there were no gaps, which is not what the standard says.
+        return unsupported("with dilation and auto_pad, which readers of ONNX take differently");
+    }
     let [below, right] = rounded_up(node, &window, &x)?;
     window.padding[2] = window.padding[2].saturating_add(below);
     window.padding[3] = window.padding[3].saturating_add(right);

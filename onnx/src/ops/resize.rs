@@ -22,22 +22,30 @@ pub(super) fn resize<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs 
     if same && wanted.iter().all(|w| (w.1 - 1.0).abs() < 1e-6) {
         return feature(x);
     }
+    if same {
+        return unsupported(
+            "with scales that keep the size, which readers of ONNX take differently",
+        );
+    }
     if mode != "nearest" {
         return unsupported(format!(
             "mode {}; only nearest",
             crate::node::readable(mode)
         ));
     }
-    let rule = if old || node.opset < 11 {
-        Rule {
+    let old = old || node.opset < 11;
+    let coordinates = node.text("coordinate_transformation_mode", "half_pixel")?;
+    let nearest = node.text("nearest_mode", "round_prefer_floor")?;
+    let rule = |scale: f64| match old {
+        false => Rule {
+            coordinates,
+            nearest,
+        },
+        // Before these attributes an axis that shrinks took the next place, one that grows the last.
+        true => Rule {
             coordinates: "asymmetric",
-            nearest: "floor",
-        }
-    } else {
-        Rule {
-            coordinates: node.text("coordinate_transformation_mode", "half_pixel")?,
-            nearest: node.text("nearest_mode", "round_prefer_floor")?,
-        }
+            nearest: if scale < 1.0 { "ceil" } else { "floor" },
+        },
     };
     let mut taken: Vec<Taken> = Vec::new();
     for (&side, &(size, scale)) in x.dims().iter().zip(&wanted) {
@@ -47,7 +55,7 @@ pub(super) fn resize<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs 
         taken.push(if (size, scale) == (side, 1.0) {
             None
         } else {
-            Some(neighbours(side, size, scale, rule)?)
+            Some(neighbours(side, size, scale, rule(scale))?)
         });
     }
     feature(context.picked(&node.label(), &x, taken)?)
@@ -95,13 +103,14 @@ fn wanted<'a>(
             return invalid("its scales do not fit its input");
         }
         for (&axis, &scale) in axes.iter().zip(&scales) {
+            // In single precision: 0.7 of 10 is 7.
             #[expect(
                 clippy::cast_precision_loss,
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
                 reason = "sizes of images; a cast saturates"
             )]
-            let size = (dims[axis] as f64 * scale).floor() as usize;
+            let size = (dims[axis] as f32 * scale as f32).floor() as usize;
             wanted[axis] = (size, scale);
         }
     } else {
@@ -128,6 +137,9 @@ fn floats<'a>(
     }
     Ok(Some(given).filter(|v| !v.is_empty()))
 }
+
+/// What is as near to the middle between two places lies there, as ONNX Runtime has it.
+const TIE: f32 = 1e-6;
 
 /// The nearest place of an axis for each of another one.
 #[expect(
@@ -163,7 +175,11 @@ fn neighbours(
         })
     };
     let round = |x: f32| -> Result<f32, Fault> {
+        let middle = x.floor() + 0.5;
+        let tie = (x - middle).abs() <= TIE;
         Ok(match rule.nearest {
+            "round_prefer_floor" if tie => middle - 0.5,
+            "round_prefer_ceil" if tie => middle + 0.5,
             "floor" | "simple" => x.floor(),
             "ceil" => x.ceil(),
             "round_prefer_floor" => (x - 0.5).ceil(),

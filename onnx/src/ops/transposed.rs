@@ -110,6 +110,12 @@ fn arguments(node: &Node<'_>, kernel: [usize; 2], sides: [usize; 2]) -> Result<A
                     .saturating_add(span(kernel[i], dilation[i]))
                     .saturating_add(more[i]);
                 let total = signed(full) - signed(wanted[i]);
+                if total < 0 {
+                    // ONNX Runtime has a smaller result, or puts all that is missing at its end.
+                    return unsupported(
+                        "with an output beyond its windows, which readers of ONNX take differently",
+                    );
+                }
                 let half = total.div_euclid(2);
                 (pads[i], pads[i + 2]) = if auto == "SAME_UPPER" {
                     (half, total - half)

@@ -1,6 +1,8 @@
 //! What several tests share.
 #![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
 
+pub mod functions;
+
 use std::path::{Path, PathBuf};
 
 use nets::Operator as _;
@@ -118,27 +120,13 @@ impl File {
         self
     }
 
-    /// A node named after its output; inputs and outputs separated by blanks, `-` for one left out; the operator may
-    /// have a domain before `::`.
-    pub fn node(mut self, op: &str, inputs: &str, output: &str, attribute: &[Attr<'_>]) -> Self {
-        let split = |names: &str| -> Vec<String> {
-            names
-                .split_whitespace()
-                .map(|n| n.trim_matches('-').to_owned())
-                .collect()
-        };
-        let (domain, op) = match op.split_once("::") {
-            Some((domain, op)) => (Some(domain.to_owned()), op),
-            None => (None, op),
-        };
-        self.graph.node.push(NodeProto {
-            domain,
-            op_type: Some(op.into()),
-            name: Some(output.into()),
-            input: split(inputs),
-            output: split(output),
-            attribute: attribute.iter().map(Attr::proto).collect(),
-        });
+    /// A node, as [`node`] makes it.
+    pub fn node(self, op: &str, inputs: &str, output: &str, attribute: &[Attr<'_>]) -> Self {
+        self.proto(node(op, inputs, output, attribute))
+    }
+
+    pub fn proto(mut self, node: NodeProto) -> Self {
+        self.graph.node.push(node);
         self
     }
 
@@ -216,6 +204,29 @@ impl File {
     }
 }
 
+/// A node named after its output; inputs and outputs separated by blanks, `-` for one left out; the operator may
+/// have a domain before `::`.
+pub fn node(op: &str, inputs: &str, output: &str, attribute: &[Attr<'_>]) -> NodeProto {
+    let split = |names: &str| -> Vec<String> {
+        names
+            .split_whitespace()
+            .map(|n| n.trim_matches('-').to_owned())
+            .collect()
+    };
+    let (domain, op) = match op.split_once("::") {
+        Some((domain, op)) => (Some(domain.to_owned()), op),
+        None => (None, op),
+    };
+    NodeProto {
+        domain,
+        op_type: Some(op.into()),
+        name: Some(output.into()),
+        input: split(inputs),
+        output: split(output),
+        attribute: attribute.iter().map(Attr::proto).collect(),
+    }
+}
+
 /// An attribute.
 #[derive(Clone, Copy)]
 pub enum Attr<'a> {
@@ -226,7 +237,7 @@ pub enum Attr<'a> {
 }
 
 impl Attr<'_> {
-    fn proto(&self) -> AttributeProto {
+    pub fn proto(&self) -> AttributeProto {
         let mut proto = AttributeProto::default();
         let name = match *self {
             Self::Int(name, value) => {

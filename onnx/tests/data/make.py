@@ -5,7 +5,8 @@ outputs that ONNX Runtime computes. Where the network ends in a softmax or sigmo
 
 needs torch, onnx, onnxscript and onnxruntime. `NAME.onnx` is the network, `NAME.in` an input (little-endian 32-bit floats:
 channels, rows, columns), `NAME.out` the outputs, one after the other. The old exporter's files end in `-old`, the new one's
-in `-new`. The test `exporters` compares all of them. Without names, those that are
+in `-new`, files with functions in `-functions`: `modules` is of the old exporter, each kind of module a function, and
+`helper` is made by hand. The test `exporters` compares all of them. Without names, those that are
 committed are made; `all` makes every network with both exporters.
 """
 
@@ -18,6 +19,7 @@ import onnx
 import onnxruntime
 import torch
 import torch.nn.functional as F
+from onnx import helper
 from torch import nn
 
 warnings.filterwarnings("ignore")
@@ -139,6 +141,98 @@ NETWORKS = {
     "where": on(lambda y: torch.where(y > 0, y, y * 0.1)),
 }
 
+class Residual(nn.Module):
+    def __init__(self, channels, activation):
+        super().__init__()
+        self.body = nn.Sequential(conv(channels, channels), nn.BatchNorm2d(channels), activation, conv(channels, channels, 1))
+
+    def forward(self, x):
+        return F.relu(x + self.body(x))
+
+
+def modules():
+    return nn.Sequential(
+        conv(), nn.LeakyReLU(0.2), Residual(6, nn.SiLU()), nn.MaxPool2d(2), Residual(6, nn.Hardswish()), head()
+    )
+
+
+def referring(node, **attributes):
+    """A node whose attributes are those of the function around it: name, type, name in the function."""
+    for name, (kind, of) in attributes.items():
+        attribute = node.attribute.add(name=name, type=kind)
+        attribute.ref_attr_name = of
+    return node
+
+
+def called(name, inputs, outputs, overload="", **attributes):
+    node = helper.make_node(name, inputs, outputs, domain="by.hand", **attributes)
+    node.overload = overload
+    return node
+
+
+def by_hand():
+    """A network with attributes handed on and left out, inputs left out, overloads, an If within a function, and names
+    that functions and the graph share."""
+    node, kinds = helper.make_node, onnx.AttributeProto
+
+    def function(name, inputs, outputs, nodes, overload="", opset=18, **more):
+        opsets = [helper.make_opsetid("", opset), helper.make_opsetid("by.hand", 1)]
+        made = helper.make_function("by.hand", name, inputs, outputs, nodes, opsets, **more)
+        made.overload = overload
+        return made
+
+    convolution = node("Conv", ["x", "w", "b"], ["t"])
+    referring(convolution, pads=(kinds.INTS, "padding"), strides=(kinds.INTS, "strides"), group=(kinds.INT, "groups"))
+    rectifier = referring(node("LeakyRelu", ["t"], ["y"]), alpha=(kinds.FLOAT, "slope"))
+    layer = function(
+        "Layer",
+        ["x", "w", "b"],
+        ["y", "t"],
+        [convolution, rectifier],
+        attributes=["padding", "strides", "slope"],
+        attribute_protos=[helper.make_attribute("groups", 1)],
+    )
+    clipped = function("Bound", ["x", "low", "high"], ["y"], [node("Clip", ["x", "low", "high"], ["y"])])
+    doubled = function("Act", ["x"], ["y"], [node("Add", ["x", "x"], ["y"])])
+    squashed = function("Act", ["x"], ["y"], [node("Sigmoid", ["x"], ["s"]), node("Mul", ["x", "s"], ["y"])], "squash")
+    then = helper.make_graph([called("Act", ["x"], ["z"], "squash")], "then", [], [helper.make_tensor_value_info("z", 1, None)])
+    other = helper.make_graph([called("Act", ["x"], ["z"])], "else", [], [helper.make_tensor_value_info("z", 1, None)])
+    which = node("Constant", [], ["flag"])
+    referring(which, value_int=(kinds.INT, "squash"))
+    choice = function(
+        "Either",
+        ["x"],
+        ["y"],
+        [which, node("Cast", ["flag"], ["c"], to=9), node("If", ["c"], ["y"], then_branch=then, else_branch=other)],
+        attributes=["squash"],
+    )
+    graph = [
+        called("Layer", ["x", "w1", "b1"], ["t", "raw"], padding=[1, 1, 1, 1], slope=0.25),
+        called("Either", ["t"], ["low"], squash=1),
+        called("Layer", ["low", "w2"], ["z", ""], strides=[2, 2], groups=2),
+        called("Either", ["z"], ["s"], squash=0),
+        called("Bound", ["s", "", "high"], ["u"]),
+        node("Add", ["u", "s"], ["a"]),
+        node("GlobalAveragePool", ["a"], ["p"]),
+        node("Flatten", ["p"], ["y"]),
+    ]
+    rng = np.random.default_rng(7)
+    weights = {"w1": (6, 3, 3, 3), "b1": (6,), "w2": (6, 3, 2, 2)}
+    tensors = [
+        onnx.numpy_helper.from_array((rng.standard_normal(shape) * 0.5).astype(np.float32), name)
+        for name, shape in weights.items()
+    ]
+    tensors.append(onnx.numpy_helper.from_array(np.array(0.8, np.float32), "high"))
+    inputs = [helper.make_tensor_value_info("x", 1, [1, 3, 8, 8])]
+    outputs = [helper.make_tensor_value_info("y", 1, [1, 6])]
+    return helper.make_model(
+        helper.make_graph(graph, "by hand", inputs, outputs, tensors),
+        functions=[choice, layer, clipped, doubled, squashed],
+        opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid("by.hand", 1)],
+        ir_version=10,
+    )
+
+
 # What stands before the softmax or sigmoid at the end.
 LOGITS = {
     "log-softmax": lambda network, x: [network[:-1](x)],
@@ -162,7 +256,7 @@ def without_notes(model):
 
 def make(folder, name, exporter):
     torch.manual_seed(len(name))
-    network = NETWORKS[name]().eval()
+    network = {**NETWORKS, "modules": modules, "helper": nn.Identity}[name]().eval()
     for layer in network.modules():
         if isinstance(layer, nn.BatchNorm2d):
             layer.running_mean.normal_(0, 0.3)
@@ -171,7 +265,11 @@ def make(folder, name, exporter):
             nn.init.normal_(layer.bias, 0, 0.3)
     x = torch.randn(1, 3, 8, 8)
     path = folder / f"{name}-{exporter}.onnx"
-    if exporter == "old":
+    if name == "helper":
+        onnx.save(by_hand(), path)
+    elif exporter == "functions":
+        torch.onnx.export(network, x, str(path), opset_version=17, dynamo=False, export_modules_as_functions=True)
+    elif exporter == "old":
         torch.onnx.export(network, x, str(path), opset_version=17, dynamo=False)
     else:
         torch.onnx.export(network, (x,), str(path), dynamo=True, external_data=False)
@@ -197,6 +295,9 @@ def main():
             continue
         for exporter in exporters:
             make(folder, name, exporter)
+    for name in ["modules", "helper"]:
+        if names == ["all"] or not names or name in names:
+            make(folder, name, "functions")
 
 
 if __name__ == "__main__":

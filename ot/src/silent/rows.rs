@@ -1,6 +1,8 @@
 //! Correlations row by row, round by round: what both ends do alike.
 
-use channel::{Channel, Role, SessionId};
+use std::collections::VecDeque;
+
+use channel::{Channel, Ledger, Role, SessionId};
 use zeroize::Zeroizing;
 
 use super::places::Places;
@@ -9,6 +11,9 @@ use crate::backend::{Backend, Cipher};
 use crate::hash::session_key;
 use crate::prg::Prg;
 use crate::{Block, Error};
+
+/// What the sender says before the receiver asks for it, in bytes at most. LOCAL.
+const AHEAD: usize = 16 << 10;
 
 /// One end's way to the leaves of a tree, which are its noise with Δ in it.
 pub(super) trait End {
@@ -41,9 +46,21 @@ pub(super) struct Rows<E> {
     /// Number of the round in this stage.
     number: u64,
     round: Round,
-    step: Zeroizing<Vec<Block>>,
-    /// Correlations of the step that are used up.
+    /// Steps that are made; the first one is in use.
+    steps: VecDeque<Step>,
+    /// Correlations of the first step that are used up.
     used: usize,
+    /// Steps that were announced, and are not made.
+    announced: u64,
+    /// Why no more steps can be made.
+    failed: Option<Error>,
+}
+
+/// Correlations that were made together.
+struct Step {
+    blocks: Zeroizing<Vec<Block>>,
+    /// The traffic up to here.
+    ledger: Ledger,
 }
 
 /// One instance of the assumption.
@@ -128,8 +145,10 @@ impl<E: End> Rows<E> {
             stage: 0,
             number: 0,
             round: Round::new(domain, 0, 0, set, base),
-            step: Zeroizing::new(vec![0; STEP]),
-            used: STEP,
+            steps: VecDeque::new(),
+            used: 0,
+            announced: 0,
+            failed: None,
         }
     }
 
@@ -140,49 +159,95 @@ impl<E: End> Rows<E> {
         self.stage += 1;
         self.number = 0;
         self.round = Round::new(self.domain, self.stage, self.number, set, base);
-        self.used = STEP;
+        self.steps.clear();
+        self.used = 0;
         Ok(())
     }
 
+    /// Says that `n` more correlations will be drawn, so that the steps of some may be made ahead. The sender's: it waits for nobody, and
+    /// whoever draws from two pools in turn would otherwise wait for the peer at every turn.
+    pub(super) fn announce(&mut self, n: u64) {
+        let made = self.steps.len() * STEP - self.used;
+        self.announced = n.saturating_sub(made as u64).div_ceil(STEP as u64);
+    }
+
+    /// The traffic up to the last correlation that was drawn, if there was one.
+    pub(super) fn ledger(&self) -> Option<&Ledger> {
+        self.steps.front().map(|step| &step.ledger)
+    }
+
     /// Correlations until the step after next at most.
-    pub(super) const fn within_step(&self) -> usize {
-        match STEP - self.used {
+    pub(super) fn within_step(&self) -> usize {
+        match self.left() {
             0 => STEP,
             left => left,
         }
     }
 
+    /// Correlations of the step in use.
+    fn left(&self) -> usize {
+        self.steps.front().map_or(0, |_| STEP - self.used)
+    }
+
     /// Fills `out` with the next correlations.
     pub(super) fn draw(&mut self, chan: &mut Channel, mut out: &mut [Block]) -> Result<(), Error> {
         while !out.is_empty() {
-            if self.used == STEP {
-                self.make_step(chan)?;
+            if self.left() == 0 {
+                self.next_step(chan)?;
             }
-            let taken = out.len().min(STEP - self.used);
+            let taken = out.len().min(self.left());
             let (head, rest) = out.split_at_mut(taken);
-            head.copy_from_slice(&self.step[self.used..][..taken]);
+            head.copy_from_slice(&self.steps[0].blocks[self.used..][..taken]);
             self.used += taken;
             out = rest;
         }
         Ok(())
     }
 
-    fn make_step(&mut self, chan: &mut Channel) -> Result<(), Error> {
-        if self.round.made == self.round.set.usable() {
-            self.next_round(chan)?;
-        }
-        self.round.step(&mut self.end, chan, &mut self.step)?;
+    /// Goes on to the next step. Of what was announced two are made for one that is used up, until enough are ahead: nobody waits long
+    /// for the first. What fails ahead of its use fails the draw that would use it.
+    fn next_step(&mut self, chan: &mut Channel) -> Result<(), Error> {
+        let mut spare = self.steps.pop_front().map(|step| step.blocks);
         self.used = 0;
+        let set = self.round.set;
+        let ahead = chan.room().min(AHEAD) / (STEP / set.row() * set.row_bytes());
+        for _ in 0..2 {
+            let (needed, announced) = (self.steps.is_empty(), self.announced > 0);
+            if self.failed.is_none() && (needed || announced && self.steps.len() <= ahead) {
+                let blocks = spare
+                    .take()
+                    .unwrap_or_else(|| Zeroizing::new(vec![0; STEP]));
+                self.failed = self.make_step(chan, blocks).err();
+            }
+        }
+        match self.failed.take_if(|_| self.steps.is_empty()) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    fn make_step(
+        &mut self,
+        chan: &mut Channel,
+        mut blocks: Zeroizing<Vec<Block>>,
+    ) -> Result<(), Error> {
+        if self.round.made == self.round.set.usable() {
+            self.next_round(chan, &mut blocks)?;
+        }
+        self.round.step(&mut self.end, chan, &mut blocks)?;
+        let ledger = chan.ledger().clone();
+        self.steps.push_back(Step { blocks, ledger });
+        self.announced = self.announced.saturating_sub(1);
         Ok(())
     }
 
     /// Makes the base of the next round of the rows that this one has kept for it.
-    fn next_round(&mut self, chan: &mut Channel) -> Result<(), Error> {
+    fn next_round(&mut self, chan: &mut Channel, step: &mut [Block]) -> Result<(), Error> {
         let set = self.round.set;
         let mut base = Zeroizing::new(vec![0; set.base()]);
         for part in base.chunks_mut(STEP) {
-            self.round.step(&mut self.end, chan, &mut self.step)?;
-            part.copy_from_slice(&self.step[..part.len()]);
+            self.round.step(&mut self.end, chan, step)?;
+            part.copy_from_slice(&step[..part.len()]);
         }
         self.number += 1;
         self.round = Round::new(self.domain, self.stage, self.number, set, base);

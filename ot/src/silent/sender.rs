@@ -81,6 +81,7 @@ impl SilentSender {
         for set in rest {
             rows.climb(self.base.channel(), *set)?;
         }
+        rows.announce(self.announced.unwrap_or(0));
         Ok(Supply::Rows(Box::new(rows)))
     }
 }
@@ -131,7 +132,11 @@ impl RcotSender for SilentSender {
     }
 
     fn reserve(&mut self, n: u64) {
-        self.announced = self.announced.max(Some(self.drawn.saturating_add(n)));
+        let all = Some(self.drawn.saturating_add(n));
+        self.announced = self.announced.max(all);
+        if let (Supply::Rows(rows), Some(all)) = (&mut self.supply, self.announced) {
+            rows.announce(all - self.drawn);
+        }
     }
 
     fn within_refill(&self) -> usize {
@@ -148,7 +153,10 @@ impl RcotSender for SilentSender {
     }
 
     fn ledger(&self) -> Option<&Ledger> {
-        self.base.ledger()
+        match &self.supply {
+            Supply::Rows(rows) => rows.ledger(),
+            _ => self.base.ledger(),
+        }
     }
 }
 

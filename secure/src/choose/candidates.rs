@@ -221,7 +221,12 @@ impl Candidates {
         let mut parts: Vec<String> = others
             .map(|p| {
                 let times = measure(p) / mine;
-                format!("{} takes {times:.2} times the {unit}", p.algorithm)
+                let takes = format!("{} takes {times:.2} times the {unit}", p.algorithm);
+                let keys: u64 = p.set_ups.iter().map(|(_, cost)| cost.bytes()).sum();
+                if times < 1.0 && keys > 0 {
+                    return format!("{takes}, and {keys} bytes of keys for the session");
+                }
+                takes
             })
             .collect();
         for reason in self.refused.iter().filter_map(|(_, why)| why.short()) {

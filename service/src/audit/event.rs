@@ -157,8 +157,8 @@ pub enum AuditEvent<'a> {
         /// Until when it is of use, in Unix seconds.
         expires: u64,
     },
-    /// A preparation was deleted, to be used, or because the client did not confirm that it has its part: recorded before anything of it is
-    /// sent. [`AuditedStore`](super::AuditedStore) records it.
+    /// A run draws from a preparation, which was deleted before: recorded before anything of the run is sent.
+    /// [`AuditedStore`](super::AuditedStore) records it.
     Used {
         /// The other party, by its key.
         #[serde(serialize_with = "peer_key")]
@@ -169,6 +169,27 @@ pub enum AuditEvent<'a> {
         /// Its name.
         #[serde(serialize_with = "token_hex")]
         token: Token,
+    },
+    /// A preparation was deleted, and no run draws from it. [`AuditedStore`](super::AuditedStore) records it.
+    Discarded {
+        /// The other party, by its key; missing where it has expired, and the store says its name alone.
+        #[serde(
+            serialize_with = "fingerprint",
+            skip_serializing_if = "Option::is_none"
+        )]
+        peer: Option<&'a [u8; 32]>,
+        /// The digest of the model; missing as the other party is.
+        #[serde(serialize_with = "maybe_hex", skip_serializing_if = "Option::is_none")]
+        model: Option<&'a [u8; 32]>,
+        /// Its name.
+        #[serde(serialize_with = "token_hex")]
+        token: Token,
+        /// Why, in one word: [`Discard::word`](crate::Discard::word).
+        #[serde(serialize_with = "clipped")]
+        reason: &'a str,
+        /// What was damaged.
+        #[serde(serialize_with = "clipped", skip_serializing_if = "str::is_empty")]
+        why: &'a str,
     },
     /// A session ended.
     Closed {

@@ -6,15 +6,16 @@ use channel::Digest;
 
 use super::{Audit, AuditEvent};
 use crate::store::{
-    Charge, ClientKey, Doubts, Lot, Owner, Quota, Room, Said, Stock, Store, StoreError, Token,
-    Usage, Verdict,
+    Charge, ClientKey, Discard, Doubts, Fate, Lot, Owner, Quota, Room, Said, Stock, Store,
+    StoreError, Token, Usage, Verdict,
 };
 
-/// A store that records in an audit log which preparations are put aside and which are used.
+/// A store that records in an audit log which preparations are put aside, which are used, and which are thrown away.
 ///
-/// **Functionality.** That of the store within, with an [`AuditEvent::Prepared`] after each [`Store::put`] and an
-/// [`AuditEvent::Used`] after each [`Store::take`] or [`Store::claim`] that finds something, before it is returned. What cannot be recorded is not
-/// kept, and not returned: it is lost, and never used. So no log of a party has a token twice under `used`, and each that was used stands there.
+/// **Functionality.** That of the store within, with an [`AuditEvent::Prepared`] after each [`Store::put`], an [`AuditEvent::Used`] or
+/// [`AuditEvent::Discarded`] for each [`Store::note`], and an [`AuditEvent::Discarded`] for each preparation that [`Store::purge`] or
+/// [`Store::settle`] has deleted. What cannot be recorded is not kept, and not used: [`Store::note`] fails. So no log of a party has a token twice under
+/// `used`, and each that was used stands there. One that was taken out before a crash may stand nowhere.
 #[derive(Debug)]
 pub struct AuditedStore {
     store: Arc<dyn Store>,
@@ -40,11 +41,24 @@ impl AuditedStore {
         })
     }
 
-    fn record_used(&self, token: &Token, owner: &Owner) -> Result<(), StoreError> {
-        self.record(&AuditEvent::Used {
-            peer: &owner.peer.0,
-            model: &owner.model,
-            token: *token,
+    fn record_discarded(
+        &self,
+        token: Token,
+        of: Option<(&ClientKey, &Digest)>,
+        discard: &Discard,
+    ) -> Result<(), StoreError> {
+        let why = match discard {
+            Discard::Damaged(damage) => damage.to_string(),
+            Discard::Expired | Discard::Lost | Discard::Unconfirmed | Discard::Unused => {
+                String::new()
+            }
+        };
+        self.record(&AuditEvent::Discarded {
+            peer: of.map(|(peer, _)| &peer.0),
+            model: of.map(|(_, model)| model),
+            token,
+            reason: discard.word(),
+            why: &why,
         })
     }
 }
@@ -60,25 +74,25 @@ impl Store for AuditedStore {
         });
         if recorded.is_err() {
             // Nobody would know of it, and it would take the room of another one.
-            let _ = self.store.take(&lot.token, &lot.owner, (self.clock)());
+            let _ = self.store.claim(&lot.token, &lot.owner, (self.clock)());
         }
         recorded
     }
 
-    fn take(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let taken = self.store.take(token, owner, now)?;
-        if taken.is_some() {
-            self.record_used(token, owner)?;
-        }
-        Ok(taken)
+    fn claim(&self, token: &Token, owner: &Owner, now: u64) -> Result<bool, StoreError> {
+        self.store.claim(token, owner, now)
     }
 
-    fn claim(&self, token: &Token, owner: &Owner, now: u64) -> Result<bool, StoreError> {
-        let taken = self.store.claim(token, owner, now)?;
-        if taken {
-            self.record_used(token, owner)?;
+    fn note(&self, token: &Token, owner: &Owner, fate: &Fate) -> Result<(), StoreError> {
+        let Owner { peer, model, .. } = owner;
+        match fate {
+            Fate::Used => self.record(&AuditEvent::Used {
+                peer: &peer.0,
+                model,
+                token: *token,
+            }),
+            Fate::Discarded(why) => self.record_discarded(*token, Some((peer, model)), why),
         }
-        Ok(taken)
     }
 
     fn look(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
@@ -94,11 +108,19 @@ impl Store for AuditedStore {
     }
 
     fn settle(&self, said: &Said<'_>, now: u64) -> Result<Doubts, StoreError> {
-        self.store.settle(said, now)
+        let doubts = self.store.settle(said, now)?;
+        for token in &doubts.deleted {
+            self.record_discarded(*token, Some((&said.peer, &said.model)), &Discard::Lost)?;
+        }
+        Ok(doubts)
     }
 
-    fn purge(&self, now: u64) -> Result<u64, StoreError> {
-        self.store.purge(now)
+    fn purge(&self, now: u64) -> Result<Vec<Token>, StoreError> {
+        let purged = self.store.purge(now)?;
+        for token in &purged {
+            self.record_discarded(*token, None, &Discard::Expired)?;
+        }
+        Ok(purged)
     }
 
     fn stock(&self, now: u64) -> Result<Stock, StoreError> {

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use channel::{Connection, ListenerHandle};
+use channel::{Connection, Leave, ListenerHandle};
 
 use super::status::SessionStatus;
 use crate::ClientKey;
+
+/// How long a client that is cut has time to hear why.
+const TO_HEAR: Duration = Duration::from_secs(1);
 
 /// The sessions at hand.
 #[derive(Default)]
@@ -118,13 +121,20 @@ impl Sessions {
         state.listeners.values().for_each(ListenerHandle::close);
     }
 
-    pub(super) fn cut(&self) {
+    /// All at once, so that one that takes nothing does not keep the others waiting.
+    pub(super) fn cut(&self, why: Leave) {
         let running: Vec<Connection> = {
             let state = self.lock();
             let running = state.running.values();
             running.map(|running| running.connection.clone()).collect()
         };
+        for connection in &running {
+            connection.leave(why, TO_HEAR);
+        }
         for connection in running {
+            while !connection.has_left() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
             // What it returns says that it was cut.
             let _ = connection.close(Duration::ZERO);
         }

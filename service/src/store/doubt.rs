@@ -39,11 +39,11 @@ pub struct Said<'a> {
 }
 
 /// What came of it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "stores write it out")]
 pub struct Doubts {
     /// Preparations that were deleted.
-    pub deleted: u64,
+    pub deleted: Vec<Token>,
     /// Those that are in doubt now.
     pub left: u64,
     /// The seconds until the last of these can be deleted.
@@ -52,9 +52,9 @@ pub struct Doubts {
 
 impl Doubts {
     /// Counts one that was not named, and has become this by [`doubted`].
-    pub fn count(&mut self, became: Option<u64>, now: u64) {
+    pub fn count(&mut self, token: &Token, became: Option<u64>, now: u64) {
         match became {
-            None => self.deleted += 1,
+            None => self.deleted.push(*token),
             Some(since) => {
                 self.left += 1;
                 let wait = since.saturating_add(DOUBT).saturating_sub(now);

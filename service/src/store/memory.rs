@@ -108,7 +108,7 @@ impl Store for MemoryStore {
                 kept.doubt = None;
             } else if said.all {
                 kept.doubt = doubted(kept.doubt, now);
-                doubts.count(kept.doubt, now);
+                doubts.count(token, kept.doubt, now);
                 return kept.doubt.is_some();
             }
             true
@@ -116,13 +116,14 @@ impl Store for MemoryStore {
         Ok(doubts)
     }
 
-    fn take(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
+    fn claim(&self, token: &Token, owner: &Owner, now: u64) -> Result<bool, StoreError> {
         let mut state = self.lock();
         match state.lots.entry(*token) {
             Entry::Occupied(kept) if kept.get().owner == *owner && kept.get().expires > now => {
-                Ok(Some(kept.remove().sealed))
+                kept.remove();
+                Ok(true)
             }
-            _ => Ok(None),
+            _ => Ok(false),
         }
     }
 
@@ -138,11 +139,10 @@ impl Store for MemoryStore {
         Ok(good.into_iter().map(|(_, token)| token).collect())
     }
 
-    fn purge(&self, now: u64) -> Result<u64, StoreError> {
+    fn purge(&self, now: u64) -> Result<Vec<Token>, StoreError> {
         let mut state = self.lock();
-        let before = state.lots.len();
-        state.lots.retain(|_, kept| kept.expires > now);
-        Ok((before - state.lots.len()) as u64)
+        let gone = state.lots.extract_if(|_, kept| kept.expires <= now);
+        Ok(gone.map(|(token, _)| token).collect())
     }
 
     fn stock(&self, now: u64) -> Result<Stock, StoreError> {

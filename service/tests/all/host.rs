@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use channel::{Config, Digest, Error as ChannelError, Listener, PeerIdentity, memory_pair};
+use channel::{Config, Digest, Error as ChannelError, Leave, Listener, PeerIdentity, memory_pair};
 use service::{
     Allowance, Charge, Client, ClientKey, Doubts, Error, Event, Findings, Host, HostOptions, Line,
     Lot, MemoryStore, NotReady, Owner, Quota, Request, Room, Said, Server, ServerOptions, Stock,
@@ -187,13 +187,13 @@ impl Store for Away {
     fn settle(&self, said: &Said<'_>, now: u64) -> Result<Doubts, StoreError> {
         self.with_room()?.settle(said, now)
     }
-    fn take(&self, token: &Token, owner: &Owner, now: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.there()?.take(token, owner, now)
+    fn claim(&self, token: &Token, owner: &Owner, now: u64) -> Result<bool, StoreError> {
+        self.there()?.claim(token, owner, now)
     }
     fn tokens(&self, owner: &Owner, now: u64) -> Result<Vec<Token>, StoreError> {
         self.there()?.tokens(owner, now)
     }
-    fn purge(&self, now: u64) -> Result<u64, StoreError> {
+    fn purge(&self, now: u64) -> Result<Vec<Token>, StoreError> {
         self.there()?.purge(now)
     }
     fn stock(&self, now: u64) -> Result<Stock, StoreError> {
@@ -443,7 +443,7 @@ fn a_stop_that_takes_too_long_is_cut() {
         host.stop();
         assert_eq!(host.running(), 1);
         let begin = Instant::now();
-        host.cut();
+        host.cut(Leave::TimeOver);
         let ran = running.join().expect("no panic").expect("randomness");
         assert_eq!((ran.begun, ran.failed), (1, 1));
         assert!(
@@ -454,7 +454,10 @@ fn a_stop_that_takes_too_long_is_cut() {
         let said = client
             .infer(&picture(0), &mut |_| {})
             .expect_err("it was cut");
-        assert!(matches!(said, Error::Transport(_)), "{said:?}");
+        assert_eq!(said.peer_left(), Some(Leave::TimeOver), "{said:?}");
+        assert!(said.to_string().ends_with(
+            ": the peer left: it is stopping, and did not wait any longer for this session"
+        ));
     });
 }
 

@@ -8,13 +8,13 @@ use std::thread;
 use channel::{Config, Connection, Listener, connect};
 use identity::{ClientTrust, Identity, ServerTrust, Tls};
 use service::{
-    ClientKey, DOUBT, Error, Findings, Lot, Meeting, MemoryStore, Mode, Prepared, Request, Served,
-    Server, ServerOptions, Shelf, Store, Token,
+    ClientKey, DOUBT, Error, Findings, Lot, Meeting, MemoryStore, Mode, Otherwise, Prepared,
+    Request, Served, Server, ServerOptions, Shelf, Store, Token,
 };
 use testkit::run_over;
 
 use crate::common::{clear, encrypted, line, model, picture};
-use crate::prepared::{GONE, PATIENCE, Pair, Put, Watched, asked, small};
+use crate::shelves::{GONE, PATIENCE, Pair, Put, Watched, asked, small};
 
 /// A server of two preparations for each client, and clients over TLS.
 struct Known {
@@ -123,7 +123,7 @@ impl Known {
         let infer = |connection| {
             let meeting = Meeting::over(connection, &asked(1), seed)?;
             meeting
-                .begin_prepared(shelf)?
+                .begin_prepared(shelf, Otherwise::Fail)?
                 .infer(&picture(0), &mut |_| {})
         };
         let found = self.session(who, infer).1?;
@@ -240,13 +240,13 @@ fn what_is_on_its_way_is_not_lost() {
     let seed = net.pair.seed();
     let (served, found) = net.session(&who, |connection| {
         let mut meeting = Meeting::over(connection, &asked(1), seed)?;
-        assert_eq!(meeting.ready(&who.shelf)?, Some(2));
+        assert_eq!(meeting.ready(&who.shelf, Otherwise::Fail)?, Some(2));
         // It has taken the first, and said nothing more.
         assert_eq!(who.store.lots(), 1);
         let said = full(&who.shelf);
         assert!(said.contains("1 that this client has not"), "{said}");
         assert_eq!(net.there(&who), 2);
-        let mut client = meeting.begin_prepared(&who.shelf)?;
+        let mut client = meeting.begin_prepared(&who.shelf, Otherwise::Fail)?;
         client.infer(&picture(0), &mut |_| {})
     });
     assert!(served.is_ok());
@@ -352,7 +352,7 @@ fn each_key_of_a_client_has_its_own() {
     let (_, ready) = run_over(
         line(PATIENCE).pair(),
         |connection| second.server.serve(&connection, [7; 32], &mut |_| {}),
-        |connection| Meeting::over(connection, &asked(1), seed)?.ready(&other),
+        |connection| Meeting::over(connection, &asked(1), seed)?.ready(&other, Otherwise::Fail),
     );
     assert_eq!(ready.expect("it asks"), Some(0));
     assert_eq!(pair.lots(), [2, 2]);
@@ -403,76 +403,4 @@ fn a_full_disk_leaves_nothing_half_there() {
         assert_eq!(pair.lots(), [0, 0]);
         pair.check();
     }
-}
-
-/// A preparation that is damaged, or sealed with another key, is passed over, named, and left where it is.
-#[test]
-fn what_does_not_open_is_passed_over() {
-    let pair = small();
-    pair.prepare(3);
-    let (damaged, odd) = {
-        let put = pair.stores[1].put.lock().expect("no panic");
-        let mut order: Vec<_> = put.iter().map(|(token, ..)| *token).collect();
-        // All expire at the same time: then by name.
-        order.sort_unstable();
-        let (token, owner, expires, sealed) = put
-            .iter()
-            .find(|(token, ..)| *token == order[0])
-            .expect("it was put")
-            .clone();
-        let store = &pair.stores[1].inner;
-        store
-            .take(&token, &owner, 0)
-            .expect("in memory")
-            .expect("there");
-        let mut changed = sealed;
-        let middle = changed.len() / 2;
-        changed[middle] ^= 1;
-        let lot = Lot {
-            token,
-            owner,
-            expires,
-            sealed: &changed,
-        };
-        store.put(&lot, None).expect("in memory");
-        (token, order[1])
-    };
-    let (one, two) = (pair.seed(), pair.seed());
-    let (served, found) = run_over(
-        line(PATIENCE).pair(),
-        |connection| pair.server.serve(&connection, one, &mut |_| {}),
-        |connection| {
-            let mut meeting = Meeting::over(connection, &asked(2), two)?;
-            assert_eq!(meeting.ready(&pair.client)?, Some(2));
-            let named: Vec<_> = meeting.damaged().iter().map(|(token, _)| *token).collect();
-            assert_eq!(named, [damaged]);
-            assert_eq!(meeting.prepared(&pair.client)?, 2);
-            let mut client = meeting.begin_prepared(&pair.client)?;
-            let mut found = Vec::new();
-            for number in 0..2 {
-                found.push(client.infer(&picture(number), &mut |_| {})?);
-            }
-            assert_eq!(client.prepared_left()?, Some(0));
-            Ok::<_, Error>(found)
-        },
-    );
-    served.expect("it serves");
-    for (number, found) in (0..).zip(found.expect("the next are good")) {
-        assert_eq!(found.views, clear(&pair.model, number));
-    }
-    assert_ne!(damaged, odd);
-    // It is still there, at both.
-    assert_eq!(pair.lots(), [1, 1]);
-    // It is not enough for anything.
-    let (_, ready) = run_over(
-        line(PATIENCE).pair(),
-        |connection| pair.server.serve(&connection, [8; 32], &mut |_| {}),
-        |connection| Meeting::over(connection, &asked(1), pair.seed())?.ready(&pair.client),
-    );
-    let told = ready.expect_err("there is no other").to_string();
-    assert!(
-        told.contains("it was changed after it was sealed"),
-        "{told}"
-    );
-    assert_eq!(pair.lots(), [1, 1]);
 }

@@ -208,10 +208,12 @@ fn certificate(own: &Identity) -> Check {
     let now = SystemTime::now();
     let anew = "`blindray identity new --out FILE` makes another one, whose fingerprint peers must be told; one from an authority is renewed there";
     match (own.valid_at(now), own.valid_at(now + SOON)) {
-        (Err(Error::Expired), _) => {
-            Check::fault("certificate", "it has expired, by this clock", anew)
+        (Err(Error::Expired { since }), _) => {
+            let since = since.map_or_else(String::new, |since| format!(" at {since}"));
+            let what = format!("it has expired{since}, by this clock");
+            Check::fault("certificate", what, anew)
         }
-        (Err(Error::NotYetValid), _) => Check::fault(
+        (Err(Error::NotYetValid { .. }), _) => Check::fault(
             "certificate",
             "it is not valid yet, by this clock",
             "set the clock, or wait",

@@ -135,11 +135,24 @@ fn called(peer: &Peer<'_>) -> String {
 /// A session that was served.
 fn done(peer: &Peer<'_>, served: &Served, seconds: f64) {
     let images = counted(served.images as usize, "image");
-    let how = match (served.prepared, served.stocked) {
-        (0, false) => "",
-        (0, true) => ", prepared before,",
+    let how = match (served.prepared, served.stocked, served.without) {
+        (0, false, _) => "",
+        (0, true, 0) => ", prepared before,",
+        (0, true, _) => ", some of them prepared before,",
         _ => " prepared",
     };
+    if served.damaged > 0 {
+        warn!(
+            session = peer.session,
+            damaged = served.damaged,
+            "{}: {} of this client did not open, and were deleted; it went on with others, or without",
+            called(peer),
+            counted(
+                usize::try_from(served.damaged).unwrap_or(usize::MAX),
+                "preparation"
+            )
+        );
+    }
     info!(
         session = peer.session,
         peer = peer.address,
@@ -149,6 +162,7 @@ fn done(peer: &Peer<'_>, served: &Served, seconds: f64) {
         images = served.images,
         prepared = served.prepared,
         stocked = served.stocked,
+        without = served.without,
         mode = %served.mode,
         bytes = served.comm.total_bytes(),
         seconds,
@@ -161,6 +175,18 @@ fn done(peer: &Peer<'_>, served: &Served, seconds: f64) {
 fn broken(peer: &Peer<'_>, error: &Error, refused: Option<RefusalKind>, seconds: f64) {
     if matches!(error, Error::OnlyMeasured) {
         return info!(session = peer.session, "{}: {error}", called(peer));
+    }
+    // As whoever runs it wants.
+    if let Some(why) = error.peer_left() {
+        return info!(
+            session = peer.session,
+            peer = peer.address,
+            client = peer.identity.map(|identity| identity.name.as_str()),
+            left = %why,
+            seconds,
+            "{}: {error}",
+            called(peer)
+        );
     }
     warn!(
         session = peer.session,

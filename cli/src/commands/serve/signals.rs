@@ -3,15 +3,24 @@
 #[cfg(unix)]
 use std::io::IsTerminal;
 use std::sync::mpsc::{Sender, channel};
+#[cfg(unix)]
+use std::time::Duration;
 
 use crate::failure::Outcome;
 use crate::interrupt;
 
+/// How long clients may take to hear that they are cut.
+#[cfg(unix)]
+const MOMENT: Duration = Duration::from_secs(2);
+
 /// What a server is asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Wanted {
-    /// SIGTERM or Ctrl-C. A second one ends the process.
+    /// SIGTERM or Ctrl-C.
     Stop,
+    /// A second one: the process ends as soon as its clients know, and in a moment at most.
+    #[cfg(unix)]
+    Cut,
     /// SIGHUP.
     Reload,
     /// Nothing more: it has ended.
@@ -27,16 +36,19 @@ pub(super) fn listen(to: Sender<Wanted>) -> Outcome<()> {
     let reloads = !std::io::stdin().is_terminal();
     let signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM]);
     let mut signals = signals.map_err(Failure::run)?;
-    let mut stopping = false;
+    let (mut stopping, mut cutting) = (false, false);
     let forward = move || {
         for signal in signals.forever() {
             if signal == SIGHUP && reloads {
                 // Whoever does not hear it is ending.
                 let _ = to.send(Wanted::Reload);
-            } else if std::mem::replace(&mut stopping, true) {
+            } else if !std::mem::replace(&mut stopping, true) {
+                let _ = to.send(Wanted::Stop);
+            } else if to.send(Wanted::Cut).is_err() || std::mem::replace(&mut cutting, true) {
                 interrupt::end();
             } else {
-                let _ = to.send(Wanted::Stop);
+                // Whoever is to cut may wait for a terminal that takes no text.
+                interrupt::end_after(MOMENT);
             }
         }
     };
