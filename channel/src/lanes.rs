@@ -160,7 +160,7 @@ impl Lanes {
     pub(crate) fn has_left(&self) -> bool {
         let state = self.lock();
         state.places.iter().all(|place| match place {
-            Place::Taken(Lane(mux)) => mux.leaving().is_none(),
+            Place::Taken(Lane(mux)) => mux.leaving().is_none_or(|until| until <= Instant::now()),
             Place::Free | Place::Promised => true,
         })
     }

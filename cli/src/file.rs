@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Write};
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 use crate::entropy;
@@ -84,27 +84,66 @@ impl Outputs {
         }
     }
 
+    /// Whether none of them is a device or a pipe, from which nothing is read again.
+    pub(crate) fn are_files(&self) -> bool {
+        self.0.iter().all(|place| place.regular)
+    }
+
     /// Writes all files, in the order in which they were named. Each has its old content or its new one, whole, whatever ends
     /// the process or fills the disk; and none has its new one before all of them are on the disk under other names.
     pub(crate) fn write(&self, contents: &[&[u8]]) -> Outcome<()> {
-        let failed = |place: &Place, e: &io::Error| Failure::Run(cannot(&place.named, e));
-        let mut written = Vec::new();
-        for (place, bytes) in self.0.iter().zip(contents) {
+        let contents = contents
+            .iter()
+            .map(|&bytes| move |out: &mut dyn Write| out.write_all(bytes));
+        let contents: Vec<_> = contents.collect();
+        let contents: Vec<Content<'_>> = contents.iter().map(|write| write as _).collect();
+        self.drafts(&contents)?.put()
+    }
+
+    /// Writes the contents of all files under other names. Devices and pipes, which have no other, get theirs at once.
+    pub(crate) fn drafts(&self, contents: &[Content<'_>]) -> Outcome<Drafts<'_>> {
+        let mut drafts = Vec::new();
+        for (place, write) in self.0.iter().zip(contents) {
             if place.regular {
-                let draft = Draft::write(place, bytes).map_err(|e| failed(place, &e))?;
-                written.push((place, draft));
+                let draft = Draft::write(place, write).map_err(|e| failed(place, &e))?;
+                drafts.push((place, draft));
             }
         }
-        for (place, draft) in written {
-            draft.put(place).map_err(|e| failed(place, &e))?;
-        }
-        for (place, bytes) in self.0.iter().zip(contents) {
+        for (place, write) in self.0.iter().zip(contents) {
             if !place.regular {
-                fs::write(&place.file, bytes).map_err(|e| failed(place, &e))?;
+                let file = OpenOptions::new().write(true).open(&place.file);
+                let written = file.and_then(|mut file| write(&mut file));
+                written.map_err(|e| failed(place, &e))?;
             }
+        }
+        Ok(Drafts(drafts))
+    }
+}
+
+/// What writes the content of a file.
+pub(crate) type Content<'a> = &'a dyn Fn(&mut dyn Write) -> io::Result<()>;
+
+/// Files that are on the disk under other names. They are removed unless they are put into their places.
+pub(crate) struct Drafts<'a>(Vec<(&'a Place, Draft)>);
+
+impl Drafts<'_> {
+    /// Where the content of an option's file is; `None` for a device.
+    pub(crate) fn path(&self, option: &str) -> Option<&Path> {
+        let draft = self.0.iter().find(|(place, _)| place.option == option);
+        draft.map(|(_, draft)| draft.path.as_path())
+    }
+
+    /// Gives all files their names.
+    pub(crate) fn put(self) -> Outcome<()> {
+        for (place, draft) in self.0 {
+            draft.put(place).map_err(|e| failed(place, &e))?;
         }
         Ok(())
     }
+}
+
+fn failed(place: &Place, error: &io::Error) -> Failure {
+    Failure::Run(cannot(&place.named, error))
 }
 
 /// The files as the user named them.
@@ -227,9 +266,9 @@ impl Draft {
     }
 
     /// One with this content, on the disk.
-    fn write(place: &Place, bytes: &[u8]) -> io::Result<Self> {
+    fn write(place: &Place, write: Content<'_>) -> io::Result<Self> {
         let mut draft = Self::new(place)?;
-        draft.file.write_all(bytes)?;
+        write(&mut draft.file)?;
         if let Ok(there) = place.file.metadata() {
             keep_owner(&draft.path, &there);
             draft.file.set_permissions(there.permissions())?;

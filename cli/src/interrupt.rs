@@ -51,6 +51,8 @@ pub(crate) fn end_after(moment: Duration) {
 const MOMENT: Duration = Duration::from_millis(300);
 static CLEANING: Mutex<Vec<fn()>> = Mutex::new(Vec::new());
 static SESSION: Mutex<Option<Leaver>> = Mutex::new(None);
+/// Whether that is being done.
+static ENDING: AtomicBool = AtomicBool::new(false);
 
 /// Has `clean` done at a request, if it takes no longer than a moment, and then ends the process as if nobody had been in its way. It stays for the
 /// rest of the process.
@@ -67,20 +69,17 @@ pub(crate) fn say_goodbye(session: Leaver) {
     listen();
 }
 
+/// Waits for the end of the process, if it was asked for: a command whose session is left on that account fails, and that is nothing to be said.
+pub(crate) fn wait_for_end() {
+    while ENDING.load(Ordering::SeqCst) {
+        thread::park();
+    }
+}
+
 fn listen() {
     static ONCE: Once = Once::new();
     // Without a handler the process ends all the same.
     ONCE.call_once(|| drop(on_request()));
-}
-
-/// Whether the process is asked to end, and about to.
-static ENDING: AtomicBool = AtomicBool::new(false);
-
-/// Returns if nobody has asked this process to end. Else it ends by that request alone, and not by what comes of it: a session that is over, say.
-pub(crate) fn let_end() {
-    while ENDING.load(Ordering::SeqCst) {
-        thread::park();
-    }
 }
 
 /// Does what there is to do.

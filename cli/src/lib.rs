@@ -61,7 +61,7 @@ pub fn run() -> ExitCode {
         Command::Completions(args) => commands::completions(args, ui),
         Command::Man(args) => commands::man(args, ui),
     };
-    interrupt::let_end();
+    interrupt::wait_for_end();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

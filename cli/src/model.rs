@@ -24,7 +24,7 @@ use crate::ui::Ui;
 pub(crate) use embedded::{EMBEDDED, XRAYS, embedded};
 pub(crate) use seeded::{CostWidths, is_backbone, not_built, quantised, seeded};
 
-/// The largest model file that is read.
+/// The largest sealed model file that is read.
 const MAX_MODEL_BYTES: u64 = 4 << 30;
 
 /// Rows and columns of a backbone's input, and the number of its outputs, unless said otherwise.
@@ -141,47 +141,61 @@ pub(crate) fn from_file(name: &str, seal: &SealArgs) -> Outcome<Model> {
             near::file_or(path, seeded::backbones().into_iter().chain([EMBEDDED]))
         )));
     }
-    Stored::read(path)?.open(seal.key()?)
+    Stored::find(path)?.open(seal.key()?)
 }
 
-/// The bytes of a model file, sealed or not.
+/// A model file, sealed or not.
 pub(crate) struct Stored<'a> {
     path: &'a Path,
-    bytes: Vec<u8>,
+    is_sealed: bool,
 }
 
 impl<'a> Stored<'a> {
-    pub(crate) fn read(path: &'a Path) -> Outcome<Self> {
-        let read = file::read(path, MAX_MODEL_BYTES);
-        let failed = |cause| Failure::input(format!("cannot read {}: {cause}", path.display()));
-        let bytes = read.map_err(failed)?;
-        Ok(Self { path, bytes })
+    pub(crate) fn find(path: &'a Path) -> Outcome<Self> {
+        let start = file::read_start(path, sealed_file::MAGIC.len() as u64);
+        let start = start.map_err(|cause| unread(path, &cause))?;
+        Ok(Self {
+            path,
+            is_sealed: sealed_file::is_sealed(&start),
+        })
     }
 
-    pub(crate) fn is_sealed(&self) -> bool {
-        sealed_file::is_sealed(&self.bytes)
+    pub(crate) const fn is_sealed(&self) -> bool {
+        self.is_sealed
     }
 
     /// The model. One that is sealed needs a key, and one that is not is not taken for one.
     pub(crate) fn open(self, key: Option<Key>) -> Outcome<Model> {
         let name = self.path.display();
-        match (self.is_sealed(), key) {
-            (true, Some(key)) => sealed_file::unseal(self.path, &self.bytes, &key),
+        match (self.is_sealed, key) {
+            (true, Some(key)) => {
+                let bytes = file::read(self.path, MAX_MODEL_BYTES);
+                let bytes = bytes.map_err(|cause| unread(self.path, &cause))?;
+                sealed_file::unseal(self.path, bytes, &key)
+            }
             (true, None) => Err(Failure::input(format!(
                 "{name} is sealed: say where its key is with --key-file, --key-env or --key-command"
             ))),
             (false, Some(_)) => Err(Failure::input(format!(
                 "{name} is not sealed, and a key is given: `blindray seal model` seals it, or leave out the key"
             ))),
-            (false, None) => Model::from_bytes(&self.bytes).map_err(|error| {
-                let again = match error {
-                    Error::FormatVersion { .. } => "; import the network again",
+            (false, None) => Model::load(self.path).map_err(|error| {
+                let again = match &error {
+                    Error::InFile { source, .. }
+                        if matches!(**source, Error::FormatVersion { .. }) =>
+                    {
+                        "; import the network again"
+                    }
                     _ => "",
                 };
-                Failure::input(format!("{name}: {error}{again}"))
+                Failure::input(format!("{error}{again}"))
             }),
         }
     }
+}
+
+fn unread(path: &Path, cause: &std::io::Error) -> Failure {
+    Failure::input(format!("cannot read {}: {cause}", path.display()))
 }
 
 /// Where `import` writes the public part of a model file, unless said otherwise.

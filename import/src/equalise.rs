@@ -259,14 +259,13 @@ fn apply(
 ) -> Result<FloatModel, Error> {
     let mut tensors = model.tensors.clone();
     for linear in linears {
-        let scaled = linear.blocks().flat_map(|(r, c, block)| {
+        // Made at its full length: what grows takes up to twice the memory.
+        let mut scaled = Vec::with_capacity(linear.data.len());
+        for (r, c, block) in linear.blocks() {
             let f = factor[linear.rows[r]] / factor[linear.column(r, c)];
-            block.iter().map(move |&w| (f64::from(w) * f) as f32)
-        });
-        tensors.insert(
-            linear.weight,
-            Tensor::new(linear.shape.to_vec(), scaled.collect()),
-        );
+            scaled.extend(block.iter().map(|&w| (f64::from(w) * f) as f32));
+        }
+        tensors.insert(linear.weight, Tensor::new(linear.shape.to_vec(), scaled));
         if let Some(bias) = linear.bias {
             let old = model.tensors.tensor(bias)?;
             let scaled = old.data().iter().zip(&linear.rows);

@@ -27,7 +27,7 @@ pub use error::Error;
 pub use judge::Fault;
 pub use options::{ImportOptions, Preset, Rounding};
 pub use progress::Progress;
-pub use quantise::{Imported, imported, quantise, quantise_observed};
+pub use quantise::{Imported, Unrounded, imported, quantise, quantise_observed};
 pub use ranges::Ranges;
 pub use report::ImportReport;
 pub use widths::LayerWidths;

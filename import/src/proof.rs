@@ -111,15 +111,7 @@ fn of(op: &Op, tensors: &Tensors, inputs: &[(&Ends, Shape)], out: Shape) -> Resu
     };
     Ok(match op {
         Op::Input { .. } => unreachable!("the input is known"),
-        Op::Conv2d { .. } | Op::Linear { .. } => {
-            let layer = op.linear().expect("these are linear");
-            let [with, without] = parts(tensors, &layer)?;
-            let sum = |a: Vec<f32>, b: Vec<f32>| a.iter().zip(&b).map(|(a, b)| a + b).collect();
-            Ends {
-                low: sum(compute(&with, low)?, compute(&without, high)?),
-                high: sum(compute(&with, high)?, compute(&without, low)?),
-            }
-        }
+        Op::Conv2d { .. } | Op::Linear { .. } => linear(op, tensors, inputs[0], out)?,
         // They rise or fall, value by value.
         Op::BatchNorm { .. }
         | Op::Relu
@@ -179,6 +171,28 @@ fn of(op: &Op, tensors: &Tensors, inputs: &[(&Ends, Shape)], out: Shape) -> Resu
     })
 }
 
+/// What a linear layer gives.
+fn linear(
+    op: &Op,
+    tensors: &Tensors,
+    (x, shape): (&Ends, Shape),
+    out: Shape,
+) -> Result<Ends, Error> {
+    let layer = op.linear().expect("the caller found a linear layer");
+    let ends = |sign: Sign| {
+        let part = part(tensors, &layer, sign)?;
+        let end = |end: &[f32]| op.compute(&part, &[(end, shape)], out);
+        Ok::<_, Error>((end(&x.low)?, end(&x.high)?))
+    };
+    // One after the other: a layer can have most of a network's weights.
+    let (above, below) = (ends(Sign::Above)?, ends(Sign::Below)?);
+    let sum = |a: Vec<f32>, b: Vec<f32>| a.iter().zip(&b).map(|(a, b)| a + b).collect();
+    Ok(Ends {
+        low: sum(above.0, below.1),
+        high: sum(above.1, below.0),
+    })
+}
+
 /// Where a smooth function has its least value on the left, and that value.
 const fn turn(curve: Curve) -> Option<(f32, f32)> {
     match curve {
@@ -192,22 +206,32 @@ const fn turn(curve: Curve) -> Option<(f32, f32)> {
     }
 }
 
-/// The parameters of a linear layer twice: with the weights above zero and its bias, and with those below and none.
-fn parts(tensors: &Tensors, layer: &LinearView<'_>) -> Result<[Tensors; 2], Error> {
+/// Which weights of a layer.
+#[derive(Clone, Copy)]
+enum Sign {
+    Above,
+    Below,
+}
+
+/// The parameters of a linear layer with the weights above zero and its bias, or with those below and none.
+fn part(tensors: &Tensors, layer: &LinearView<'_>, sign: Sign) -> Result<Tensors, Error> {
     let weight = tensors.tensor(layer.weight)?;
-    let mut found = [f32::max as fn(f32, f32) -> f32, f32::min].map(|part| {
-        let values = weight.data().iter().map(|&w| part(w, 0.0)).collect();
-        let mut tensors = Tensors::new();
-        tensors.insert(layer.weight, Tensor::new(weight.shape().to_vec(), values));
-        tensors
-    });
-    if let Some(bias) = layer.bias {
-        let whole = tensors.tensor(bias)?;
-        found[0].insert(bias, whole.clone());
-        let none = vec![0.0; whole.data().len()];
-        found[1].insert(bias, Tensor::new(whole.shape().to_vec(), none));
+    let kept = match sign {
+        Sign::Above => f32::max,
+        Sign::Below => f32::min,
+    };
+    let values = weight.data().iter().map(|&w| kept(w, 0.0)).collect();
+    let mut part = Tensors::new();
+    part.insert(layer.weight, Tensor::new(weight.shape().to_vec(), values));
+    if let Some(name) = layer.bias {
+        let bias = tensors.tensor(name)?;
+        let bias = match sign {
+            Sign::Above => bias.clone(),
+            Sign::Below => Tensor::new(bias.shape().to_vec(), vec![0.0; bias.data().len()]),
+        };
+        part.insert(name, bias);
     }
-    Ok(found)
+    Ok(part)
 }
 
 #[cfg(test)]

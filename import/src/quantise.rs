@@ -66,18 +66,25 @@ pub fn quantise_observed(
     Ok((imported.model, imported.report))
 }
 
-/// An imported network, and what it would have been with other ranges.
+/// An imported network, and what it was made of.
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct Imported {
     /// The model.
     pub model: Model,
     /// What was chosen, and how it compares.
     pub report: ImportReport,
+    /// The network before it was rounded. It takes about as much memory as the float network.
+    pub unrounded: Unrounded,
+}
+
+/// A network of which everything is known but its integers.
+pub struct Unrounded {
     calibrated: Calibrated,
     precision: Precision,
 }
 
-impl Imported {
+impl Unrounded {
     /// The same network at the same precision with other ranges, to compare costs: its weights are rounded to the nearest
     /// integer, it has no float network, and nothing was compared.
     ///
@@ -92,22 +99,19 @@ impl Imported {
         Ok(Model {
             public: quantised.public,
             weights: quantised.weights,
-            float: FloatModel {
-                graph: self.model.float.graph.clone(),
-                tensors: Tensors::new(),
-            },
+            // Its parameters are the model's.
+            float: self.calibrated.source.float.clone(),
         })
     }
 }
 
-impl std::fmt::Debug for Imported {
+impl std::fmt::Debug for Unrounded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut shown = f.debug_struct("Imported");
-        shown.field("report", &self.report).finish_non_exhaustive()
+        f.debug_struct("Unrounded").finish_non_exhaustive()
     }
 }
 
-/// As [`quantise_observed`], and keeps what [`Imported::with_ranges`] needs. It takes the float network, so that the
+/// As [`quantise_observed`], and keeps what [`Unrounded::with_ranges`] needs. It takes the float network, so that the
 /// parameters that folding replaces need no memory while widths are tried.
 ///
 /// # Errors
@@ -191,8 +195,10 @@ pub fn imported(
     Ok(Imported {
         model,
         report,
-        calibrated,
-        precision,
+        unrounded: Unrounded {
+            calibrated,
+            precision,
+        },
     })
 }
 

@@ -280,7 +280,7 @@ mod tests {
             let needed = digits
                 .iter()
                 .map(|digit| digit.kind.greater_bits() + digit.kind.equal_bits());
-            assert_eq!(place.pads.iter().sum::<usize>(), needed.sum());
+            assert_eq!(place.pads.iter().sum::<usize>(), needed.sum::<usize>());
         }
     }
 

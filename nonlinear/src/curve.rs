@@ -1,58 +1,18 @@
 //! Functions of one number that are given by public tables.
 
+mod piece;
+mod table;
+
 use ring_arith::{BitVec, Bits};
-use sharing::{And, B2a, Later, Mux, Party, Rounds};
+use sharing::{B2a, Later, Mux, Party, Rounds};
 use zeroize::Zeroizing;
 
 use crate::one_hot::LookUp;
 use crate::thresholds::Thresholds;
 use crate::{Error, Millionaire, Prices, wrap};
+use table::Column;
 
-/// A function of integers of 2^k linear pieces of width 2^width each, constant outside of them, and perhaps a ramp.
-///
-/// For a symmetric function the pieces begin at 0, else at `low`. With x read as a signed number, t = x − low, or t = x where x ≥ 0 and
-/// −1 − x where x < 0 if the function is symmetric; q is floor(t / 2^width), at least 0 and at most 2^k − 1; c is x mod 2^width, less half of
-/// 2^width. Then v and b are value and slope of piece q; in a symmetric function, where x < 0, −1 − v takes the place of v if it is
-/// [odd](Symmetry::Odd), and −1 − b that of b if it is [even](Symmetry::Even). The function is
-///
-/// y = floor(((2b + 1)·c + (2v + 1)·2^(shift − 1 − fraction) + max(x, 0)·2^ramp + 2^(shift − 1)) / 2^shift),
-///
-/// where a function without a ramp lacks that term. So v counts halves of 2^−fraction and is the value in the middle of a piece.
-#[derive(Clone, PartialEq, Eq, Debug)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "the public parameters of the protocol"
-)]
-pub struct Pieces {
-    /// Where the first piece begins.
-    pub low: i64,
-    /// The logarithm of the width of a piece.
-    pub width: u32,
-    /// What negative numbers have to do with positive ones.
-    pub symmetry: Symmetry,
-    /// v of each piece.
-    pub values: Vec<i64>,
-    /// b of each piece.
-    pub slopes: Vec<i64>,
-    /// Bits of v behind the point of the result.
-    pub fraction: u32,
-    /// By how many bits a ramp max(x, 0) is shifted, if there is one.
-    pub ramp: Option<u32>,
-    /// Bits that are cut off at the end.
-    pub shift: u32,
-}
-
-/// What a function does on negative numbers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "callers choose one")]
-pub enum Symmetry {
-    /// It has pieces of its own there.
-    None,
-    /// f(−x) = f(x).
-    Even,
-    /// f(−x) = −f(x).
-    Odd,
-}
+pub use table::{Pieces, Symmetry};
 
 /// [`Pieces`] of shared numbers.
 ///
@@ -87,48 +47,6 @@ pub struct Curve {
     value: Bits,
     ramp: Option<Bits>,
     cut: Millionaire,
-}
-
-/// Numbers of a table, of which `base` is subtracted.
-#[derive(Clone, PartialEq, Eq, Debug)]
-struct Column {
-    base: i64,
-    /// For each bit, where it is set.
-    planes: Vec<u128>,
-    /// Whether the complement of all bits takes their place where x < 0.
-    mirrored: bool,
-}
-
-impl Column {
-    /// `None` unless every number fits into 60 bits.
-    fn new(numbers: &[i64], mirrored: bool) -> Option<Self> {
-        let (low, high) = (*numbers.iter().min()?, *numbers.iter().max()?);
-        if low < -(1 << 59) || high >= 1 << 59 {
-            return None;
-        }
-        let (base, width) = if mirrored {
-            // −1 − n is as far from the middle as n.
-            let width = 65 - low.max(!low).max(high).max(!high).leading_zeros();
-            (-(1 << (width - 1)), width)
-        } else {
-            (low, 64 - (high - low).leading_zeros())
-        };
-        let plane = |j| {
-            let bit = |n: &i64| u128::from((n - base).cast_unsigned() >> j & 1);
-            let bits = numbers.iter().enumerate();
-            bits.fold(0, |plane, (i, n)| plane | bit(n) << i)
-        };
-        Some(Self {
-            base,
-            planes: (0..width).map(plane).collect(),
-            mirrored,
-        })
-    }
-
-    /// Bits of a number.
-    fn width(&self) -> u32 {
-        u32::try_from(self.planes.len()).expect("at most 61")
-    }
 }
 
 /// What the comparisons say: shares of \[x ≥ 0\], of \[x ≥ t\] for the ends t of the pieces, and the carry of the low bits as a number.
@@ -330,105 +248,6 @@ impl Curve {
         Ok(Compared {
             signs,
             carry: Zeroizing::new(carry),
-        })
-    }
-
-    /// Shares of the number of the piece.
-    async fn piece(
-        &self,
-        party: &Party<'_>,
-        x: &[u64],
-        compared: &Compared,
-    ) -> Result<Zeroizing<Vec<u64>>, Error> {
-        let bits = self.places;
-        let low = self.bits.from_signed(self.pieces.low).wrapping_neg();
-        let from = Zeroizing::new(wrap::add_public(party, x, self.bits, low));
-        let pieces = from.iter().zip(compared.carry.iter());
-        let pieces = pieces.map(|(from, carry)| {
-            let low = from >> self.pieces.width;
-            bits.reduce(low.wrapping_add(*carry))
-        });
-        let mut piece: Zeroizing<Vec<u64>> = Zeroizing::new(pieces.collect());
-        let inside = async {
-            let Some(ends) = self.ends(party, compared) else {
-                return Ok(None);
-            };
-            // Above 0 as the upper end says, below as the lower one.
-            let [lower, upper] = ends;
-            let mut inside = And
-                .run(party, compared.positive(), &lower.xor(&upper))
-                .await?;
-            inside.xor_assign(&lower);
-            Ok::<_, Error>(Some(inside))
-        };
-        // What is added to the piece of a negative number, or the piece of what is not inside.
-        let other = async {
-            if self.is_symmetric() {
-                let negative = not(party, compared.positive());
-                let twice: Vec<u64> = piece.iter().map(|q| (q << 1).wrapping_neg()).collect();
-                let other = Zeroizing::new(wrap::add_public(party, &twice, bits, u64::MAX));
-                Ok(Mux { bits }.run(party, &negative, &other).await?)
-            } else if self.is_bounded() {
-                Ok(B2a { bits }.run(party, compared.positive()).await?)
-            } else {
-                Ok(Vec::new())
-            }
-        };
-        let (inside, other) = party.both(inside, other).await?;
-        let other = Zeroizing::new(other);
-        let outside: Zeroizing<Vec<u64>> = if self.is_symmetric() {
-            ring_arith::slices::add_assign(bits, &mut piece, &other);
-            Zeroizing::new(wrap::add_public(
-                party,
-                &vec![0; x.len()],
-                bits,
-                self.last(),
-            ))
-        } else {
-            // The last piece is number −1.
-            Zeroizing::new(
-                other
-                    .iter()
-                    .map(|p| bits.reduce(p.wrapping_neg()))
-                    .collect(),
-            )
-        };
-        let Some(inside) = inside else {
-            return Ok(piece);
-        };
-        ring_arith::slices::sub_assign(bits, &mut piece, &outside);
-        let mut chosen = Zeroizing::new(Mux { bits }.run(party, &inside, &piece).await?);
-        ring_arith::slices::add_assign(bits, &mut chosen, &outside);
-        Ok(chosen)
-    }
-
-    /// The rounds of [`Curve::piece`].
-    fn piece_rounds(&self, n: usize) -> Rounds {
-        let (mux, number) = (Mux { bits: self.places }, B2a { bits: self.places });
-        let other = match (self.is_symmetric(), self.is_bounded()) {
-            (true, _) => mux.rounds(n),
-            (false, true) => number.rounds(n),
-            (false, false) => Rounds::none(),
-        };
-        if self.is_bounded() {
-            other.beside(And.rounds(n)).then(mux.rounds(n))
-        } else {
-            other
-        }
-    }
-
-    /// Shares of \[x ≥ lower end\] and \[x < upper end\], if the pieces do not reach over the whole ring.
-    fn ends(&self, party: &Party<'_>, compared: &Compared) -> Option<[BitVec; 2]> {
-        self.is_bounded().then(|| {
-            let zeros = BitVec::zeros(compared.positive().len());
-            let lower = self.lower.map(|at| compared.signs[at].clone());
-            let upper = self
-                .upper
-                .map_or(zeros.clone(), |at| compared.signs[at].clone());
-            [
-                lower.unwrap_or_else(|| not(party, &zeros)),
-                not(party, &upper),
-            ]
         })
     }
 

@@ -187,3 +187,28 @@ fn dilation_with_padding_that_is_not_told_is_refused() {
     );
     assert_eq!(pool("VALID").run(&[1.0; 64]), [1.0; 16]);
 }
+
+/// ONNX Runtime leaves out as many at either end, TensorFlow at the end only.
+#[test]
+fn what_padding_to_the_same_size_leaves_out() {
+    let pool = |op: &str, side: i64, stride: i64, auto: &str| {
+        let attributes = [
+            Attr::Ints("kernel_shape", &[1, 1]),
+            Attr::Ints("strides", &[1, stride]),
+            Attr::Text("auto_pad", auto),
+        ];
+        File::new(&[1, 1, 1, side]).node(op, "x", "y", &attributes)
+    };
+    let image = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+    for op in ["MaxPool", "AveragePool"] {
+        assert_eq!(pool(op, 6, 2, "SAME_UPPER").run(&image), [1.0, 3.0, 5.0]);
+        assert_eq!(
+            pool(op, 5, 2, "SAME_LOWER").run(&image[..5]),
+            [1.0, 3.0, 5.0]
+        );
+        for (stride, auto) in [(2, "SAME_LOWER"), (3, "SAME_UPPER")] {
+            let error = pool(op, 6, stride, auto).error();
+            assert!(error.contains("leaves out rows or columns"), "{error}");
+        }
+    }
+}

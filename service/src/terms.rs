@@ -3,7 +3,7 @@
 use channel::{Agreement, Digest, Terms};
 
 /// Version of everything the two parties exchange; see **Wire** in CHANGELOG.md.
-pub const WIRE_VERSION: u32 = 9;
+pub const WIRE_VERSION: u32 = 10;
 
 /// The terms that both parties compare in the handshake: the wire version, the constants of every
 /// protocol, and a model. A server gives the digest of what it serves, a client that of what it insists on or

@@ -1,20 +1,22 @@
 //! `blindray import`.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use backbones::{BACKBONES, backbone};
-use import::{ImportOptions, ImportReport, WeightBits, imported};
-use nets::{Crops, Head, Part, Preprocessing, PublicModel, Source, StateDict};
+use import::{ImportOptions, ImportReport, Imported, WeightBits, imported};
+use nets::{Crops, Head, Model, Part, Preprocessing, PublicModel, Source, StateDict};
 use sealed::Key;
 use serde::Serialize;
 
 use crate::args::ImportArgs;
-use crate::commands::judged::{Plan, Price, judge, lines, readable};
+use crate::commands::judged::{Plan, Price, judge, legible, lines, readable};
 use crate::failure::{Failure, Outcome};
-use crate::file::{self, Outputs};
+use crate::file::{self, Drafts, Outputs};
 use crate::identity::quoted;
 use crate::inputs;
-use crate::model::{self, problem, sealed_file};
+use crate::model::sealed_file::Sealed;
+use crate::model::{self, problem};
 use crate::near;
 use crate::text::{Side, Table, counted, put};
 use crate::ui::Ui;
@@ -57,34 +59,38 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
         bar.reach(progress.done, progress.steps);
     });
     drop(bar);
-    let mut imported = imported.map_err(|e| match e {
+    drop(samples);
+    let Imported {
+        mut model,
+        mut report,
+        unrounded,
+        ..
+    } = imported.map_err(|e| match e {
         import::Error::Nets(error) => Failure::input(problem(&error)),
         error => Failure::input(error),
     })?;
-    for warning in &imported.report.warnings {
+    for warning in &report.warnings {
         ui.note(&format!("WARNING: {warning}"));
     }
-    let (report, accepted) = (&imported.report, args.accept_accuracy_loss);
-    judge(report, &mut imported.model.public, accepted)?;
+    judge(&report, &mut model.public, args.accept_accuracy_loss)?;
     let algorithms = args.algorithms.on(speed.wire.network);
     let plan = Plan {
         algorithms: &algorithms,
         speed: &speed,
     };
-    let chosen = plan.choose(&imported.model)?;
-    let prices = plan.prices(&imported, &options, &chosen)?;
-    let (model, mut report) = (chosen.model, imported.report.clone());
-    // Before the files are made, which take as much memory again.
-    drop((imported, samples));
+    let chosen = plan.choose(&model)?;
+    drop(model);
+    let bytes = plan.bytes(&chosen)?;
     for (layer, choice) in report.layers.iter_mut().zip(&chosen.layers) {
         layer.algorithm = choice.chosen.to_string();
     }
-    let (bytes, json) = (model.to_bytes(), model.public.to_json());
-    drop(model);
-    readable(&bytes, &json)?;
-    let sealed = key.map(|key| sealed_file::close(&key, &bytes, &json));
-    let bytes = sealed.unwrap_or(Ok(bytes))?;
-    outputs.write(&[&bytes, json.as_ref()])?;
+    // What is written needs no memory while other ranges are tried, and what they were tried with needs none while the
+    // files are read again.
+    let drafts = drafts(&outputs, chosen.model, key.as_ref())?;
+    let prices = plan.prices(&unrounded, &options, bytes)?;
+    drop(unrounded);
+    readable(&drafts, key)?;
+    drafts.put()?;
     if ui.is_json() {
         let prices = &prices;
         ui.json_line(&Priced {
@@ -93,6 +99,22 @@ pub(crate) fn import(args: &ImportArgs, ui: Ui) -> Outcome<()> {
         })
     } else {
         ui.text(&table(&report, &prices, &args.out, &public))
+    }
+}
+
+/// Writes a model, sealed if there is a key, and its public part.
+fn drafts<'a>(outputs: &'a Outputs, model: Model, key: Option<&Key>) -> Outcome<Drafts<'a>> {
+    if !outputs.are_files() {
+        legible(&model)?;
+    }
+    let json = model.public.to_json();
+    let public = |out: &mut dyn Write| out.write_all(&json);
+    match key {
+        None => outputs.drafts(&[&|out| model.write(out), &public]),
+        Some(key) => {
+            let sealed = Sealed::new(key, model)?;
+            outputs.drafts(&[&|out| sealed.write(out), &public])
+        }
     }
 }
 

@@ -1,13 +1,17 @@
 //! What an import is worth, and what other ranges would cost.
 
-use import::{ImportOptions, ImportReport, Imported, Ranges};
+use std::fmt::Display;
+
+use import::{ImportOptions, ImportReport, Ranges, Unrounded};
 use nets::{Model, PublicModel};
+use sealed::Key;
 use secure::{Algorithms, Mode};
 use serde::Serialize;
 
 use crate::cost::estimate::{self, Speed};
 use crate::failure::{Failure, Outcome};
-use crate::model::{self, Chosen, problem};
+use crate::file::Drafts;
+use crate::model::{self, Chosen, Stored, problem};
 use crate::text::{bytes, put};
 
 /// Fails where the import found a fault, unless that is accepted: then the model says so.
@@ -32,17 +36,31 @@ pub(crate) fn judge(
     Ok(())
 }
 
-/// Fails where the files of a model could not be read again.
-pub(crate) fn readable(model: &[u8], public: &[u8]) -> Outcome<()> {
-    let unreadable = |error: nets::Error| {
-        let problem = problem(&error);
-        Failure::run(format!(
-            "the model could not be read again, and was not written: {problem}"
-        ))
-    };
-    Model::from_bytes(model).map_err(unreadable)?;
-    PublicModel::from_json(public).map_err(unreadable)?;
+/// Fails where the files of a model, which are not in their places yet, cannot be read again.
+pub(crate) fn readable(drafts: &Drafts<'_>, key: Option<Key>) -> Outcome<()> {
+    if let Some(draft) = drafts.path("--out") {
+        let stored = Stored::find(draft);
+        let model = stored.and_then(|stored| stored.open(key));
+        model.map_err(unreadable)?;
+    }
+    if let Some(draft) = drafts.path("--public") {
+        model::public(draft).map_err(unreadable)?;
+    }
     Ok(())
+}
+
+/// The same of a model that goes to a device, from which nothing is read.
+pub(crate) fn legible(model: &Model) -> Outcome<()> {
+    let problem = |error: nets::Error| unreadable(problem(&error));
+    Model::from_bytes(&model.to_bytes()).map_err(problem)?;
+    PublicModel::from_json(&model.public.to_json()).map_err(problem)?;
+    Ok(())
+}
+
+fn unreadable(problem: impl Display) -> Failure {
+    Failure::run(format!(
+        "the model could not be read again, and was not written: {problem}"
+    ))
 }
 
 /// What a choice of ranges costs.
@@ -82,17 +100,17 @@ impl Plan<'_> {
     }
 
     /// Bytes of one image.
-    fn bytes(&self, chosen: &Chosen) -> Outcome<u64> {
+    pub(crate) fn bytes(&self, chosen: &Chosen) -> Outcome<u64> {
         let estimate = estimate::of_choice(chosen, Mode::Faithful, "auto", 0, self.speed)?;
         Ok(estimate.comm.total_bytes())
     }
 
-    /// What each choice of ranges costs at the precision of an import.
+    /// What each choice of ranges costs at the precision of an import; those that were chosen take `own` bytes.
     pub(crate) fn prices(
         &self,
-        imported: &Imported,
+        unrounded: &Unrounded,
         options: &ImportOptions,
-        chosen: &Chosen,
+        own: u64,
     ) -> Outcome<Vec<Price>> {
         let mut prices = Vec::new();
         for ranges in [Ranges::Calibrated, Ranges::Robust, Ranges::Proved] {
@@ -103,9 +121,9 @@ impl Plan<'_> {
                 problem: None,
             };
             if price.chosen {
-                price.bytes = Some(self.bytes(chosen)?);
+                price.bytes = Some(own);
             } else {
-                match imported.with_ranges(options, ranges) {
+                match unrounded.with_ranges(options, ranges) {
                     Ok(model) => price.bytes = Some(self.bytes(&self.choose(&model)?)?),
                     Err(error) => price.problem = Some(error.to_string()),
                 }

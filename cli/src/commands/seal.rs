@@ -10,7 +10,8 @@ use crate::entropy;
 use crate::failure::{Failure, Outcome};
 use crate::file::Outputs;
 use crate::identity::quoted;
-use crate::model::{Stored, sealed_file};
+use crate::model::Stored;
+use crate::model::sealed_file::Sealed;
 use crate::sealing::SealArgs;
 use crate::ui::Ui;
 
@@ -86,14 +87,14 @@ pub(crate) fn seal(command: &SealCommand, ui: Ui) -> Outcome<()> {
             Ok(())
         }
         SealCommand::Model(SealModelArgs { model, key, out }) => {
-            let stored = Stored::read(model)?;
+            let stored = Stored::find(model)?;
             if stored.is_sealed() {
                 return Err(Failure::input(format!(
                     "{} is sealed already: `seal rekey` gives it another key",
                     model.display()
                 )));
             }
-            write_sealed(model, out.as_deref(), &stored.open(None)?, &key.needed()?)?;
+            write_sealed(model, out.as_deref(), stored.open(None)?, &key.needed()?)?;
             ui.note(&format!(
                 "sealed. Serve it: blindray serve --model {}{}",
                 quoted(&out.as_ref().unwrap_or(model).to_string_lossy()),
@@ -113,26 +114,27 @@ pub(crate) fn seal(command: &SealCommand, ui: Ui) -> Outcome<()> {
                 key_env: None,
                 key_command: None,
             };
-            write_sealed(model, out.as_deref(), &opened, &new.needed()?)
+            write_sealed(model, out.as_deref(), opened, &new.needed()?)
         }
         SealCommand::Open(OpenArgs { model, key, out }) => {
             let outputs = Outputs::find(&[("--out", out)], &[("FILE", model)])?;
-            outputs.write(&[&opened(model, key)?.to_bytes()])
+            let model = opened(model, key)?;
+            outputs.drafts(&[&|out| model.write(out)])?.put()
         }
     }
 }
 
 /// A model that is sealed.
 fn opened(path: &Path, key: &SealArgs) -> Outcome<Model> {
-    let stored = Stored::read(path)?;
+    let stored = Stored::find(path)?;
     stored.open(Some(key.needed()?))
 }
 
-fn write_sealed(model: &Path, out: Option<&Path>, opened: &Model, key: &Key) -> Outcome<()> {
+fn write_sealed(model: &Path, out: Option<&Path>, opened: Model, key: &Key) -> Outcome<()> {
     let outputs = match out {
         Some(out) => Outputs::find(&[("--out", out)], &[("FILE", model)])?,
         None => Outputs::find(&[("FILE", model)], &[])?,
     };
-    let sealed = sealed_file::close(key, &opened.to_bytes(), &opened.public.to_json())?;
-    outputs.write(&[&sealed])
+    let sealed = Sealed::new(key, opened)?;
+    outputs.drafts(&[&|out| sealed.write(out)])?.put()
 }

@@ -7,17 +7,18 @@
 //! | | the public part, as `import` writes it for clients |
 //! | | the .bray file, sealed; its context is all that stands before it |
 
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 use nets::{MAX_PUBLIC_BYTES, Model, PublicModel};
-use sealed::{Key, open, seal};
+use sealed::{Key, open_in_place, seal_in_place};
 
 use crate::failure::{Failure, Outcome};
 use crate::model::problem;
 use crate::{entropy, file};
 
-const MAGIC: &[u8] = b"SEALBRAY";
+/// How such a file begins.
+pub(crate) const MAGIC: &[u8] = b"SEALBRAY";
 const PURPOSE: &str = "model";
 /// Bytes before the public part.
 const PREFIX: usize = 16;
@@ -27,22 +28,39 @@ pub(crate) fn is_sealed(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
 }
 
-/// Seals the bytes of a .bray file, and gives its public part to all.
-pub(crate) fn close(key: &Key, bray: &[u8], public: &[u8]) -> Outcome<Vec<u8>> {
-    let mut sealed = Vec::with_capacity(PREFIX + public.len() + bray.len() + sealed::OVERHEAD);
-    sealed.extend(MAGIC);
-    sealed.extend((public.len() as u64).to_le_bytes());
-    sealed.extend(public);
-    let object = seal(key, PURPOSE, &sealed, entropy::bytes()?, bray);
-    sealed.extend(object);
-    Ok(sealed)
+/// What a sealed file holds.
+pub(crate) struct Sealed {
+    before: Vec<u8>,
+    object: Vec<u8>,
+}
+
+impl Sealed {
+    /// Seals a model, and gives its public part to all.
+    pub(crate) fn new(key: &Key, model: Model) -> Outcome<Self> {
+        let (bray, public) = (model.to_bytes(), model.public.to_json());
+        // Its bytes take as much memory again.
+        drop(model);
+        let mut before = Vec::with_capacity(PREFIX + public.len());
+        before.extend(MAGIC);
+        before.extend((public.len() as u64).to_le_bytes());
+        before.extend(public);
+        let object = seal_in_place(key, PURPOSE, &before, entropy::bytes()?, bray);
+        Ok(Self { before, object })
+    }
+
+    pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(&self.before)?;
+        out.write_all(&self.object)
+    }
 }
 
 /// The model of a sealed file, opened in memory; `path` is for messages.
-pub(crate) fn unseal(path: &Path, bytes: &[u8], key: &Key) -> Outcome<Model> {
+pub(crate) fn unseal(path: &Path, mut bytes: Vec<u8>, key: &Key) -> Outcome<Model> {
     no_core_dumps();
-    let (before, object) = parts(path, bytes)?;
-    let bray = open(key, PURPOSE, before, object).map_err(|error| bad(path, &error.to_string()))?;
+    let before = parts(path, &bytes)?.0.to_vec();
+    bytes.drain(..before.len());
+    let bray = open_in_place(key, PURPOSE, &before, bytes);
+    let bray = bray.map_err(|error| bad(path, &error.to_string()))?;
     Model::from_bytes(&bray).map_err(|error| bad(path, &problem(&error)))
 }
 

@@ -1,5 +1,6 @@
 //! Where the channels of an operation's output come from.
 
+use super::op::Op;
 use crate::kernel::reorder;
 use crate::shape::Shape;
 
@@ -41,4 +42,66 @@ pub(super) fn reordered_channels(x: Shape, order: [usize; 3], out: Shape) -> Vec
         all.extend(from.into_iter().map(|from| Provenance { input, from, to }));
     }
     all
+}
+
+impl Op {
+    /// Which channel of which input each output channel comes from, for operations that treat every
+    /// channel by itself. Empty for those that mix channels. Where the values of an output channel come from several
+    /// input channels it stands with each of them.
+    #[must_use]
+    pub fn provenance(&self, inputs: &[Shape], out: Shape) -> Vec<Provenance> {
+        let from_channel = |input, from, to| Provenance { input, from, to };
+        match *self {
+            Self::Input { .. } | Self::Conv2d { .. } | Self::Linear { .. } => Vec::new(),
+            Self::Pick { ref channels, .. } => (channels.iter(inputs[0].channels).enumerate())
+                .filter_map(|(to, from)| Some(from_channel(0, from?, to)))
+                .collect(),
+            Self::Reorder { order, .. } => reordered_channels(inputs[0], order, out),
+            Self::PadChannels { front, .. } => {
+                let channels = 0..inputs[0].channels;
+                channels.map(|c| from_channel(0, c, front + c)).collect()
+            }
+            Self::Flatten => {
+                let plane = inputs[0].plane();
+                let channels = 0..out.channels;
+                channels.map(|c| from_channel(0, c / plane, c)).collect()
+            }
+            Self::Slice { start, channels } => (0..channels)
+                .map(|c| from_channel(0, start + c, c))
+                .collect(),
+            Self::ChannelShuffle { groups } => {
+                let per_group = out.channels / groups;
+                let from = |c: usize| c % groups * per_group + c / groups;
+                (0..out.channels)
+                    .map(|c| from_channel(0, from(c), c))
+                    .collect()
+            }
+            Self::Concat => {
+                let all = inputs.iter().enumerate();
+                let channels = all.flat_map(|(k, x)| (0..x.channels).map(move |c| (k, c)));
+                let joined = channels.enumerate();
+                joined.map(|(to, (k, c))| from_channel(k, c, to)).collect()
+            }
+            Self::BatchNorm { .. }
+            | Self::Relu
+            | Self::SignedRelu { .. }
+            | Self::LeakyRelu { .. }
+            | Self::PRelu { .. }
+            | Self::AddMap { .. }
+            | Self::Clip { .. }
+            | Self::MaxPool { .. }
+            | Self::HardSigmoid
+            | Self::HardSwish
+            | Self::Curve { .. }
+            | Self::Gate
+            | Self::Quantise { .. }
+            | Self::Scale { .. }
+            | Self::AvgPool { .. }
+            | Self::GlobalAvgPool
+            | Self::Add
+            | Self::Clamp { .. }
+            | Self::Neg
+            | Self::Subsample { .. } => channelwise(inputs.len(), out.channels),
+        }
+    }
 }

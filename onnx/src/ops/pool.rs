@@ -39,6 +39,39 @@ fn rounded_up(node: &Node<'_>, window: &Window, x: &Feature) -> Result<[usize; 2
     Ok(more)
 }
 
+/// Refuses padding to the same size that readers of ONNX take differently. ONNX Runtime pads as if dilated windows had
+/// no gaps; where the windows leave out rows or columns, it lacks as many of them at either end, or refuses, while
+/// TensorFlow, from which such files come, lacks them at the end.
+fn check_auto_pad(
+    node: &Node<'_>,
+    window: &Window,
+    x: &Feature,
+    around: [usize; 4],
+) -> Result<(), Fault> {
+    let auto = node.text("auto_pad", "NOTSET")?;
+    if !auto.starts_with("SAME") {
+        return Ok(());
+    }
+    let dilations = node.ints("dilations").unwrap_or_default();
+    if dilations.iter().any(|&d| d != 1) {
+        return unsupported("with dilation and auto_pad, which readers of ONNX take differently");
+    }
+    for i in 0..2 {
+        let side = x.dims()[2 + i] + around[i] + around[i + 2];
+        let windows = side.div_ceil(window.stride[i]);
+        let reached = (windows - 1)
+            .saturating_mul(window.stride[i])
+            .saturating_add(window.kernel[i]);
+        let at_the_end = side == reached.saturating_add(1) && auto == "SAME_UPPER";
+        if reached < side && !at_the_end {
+            return unsupported(
+                "that leaves out rows or columns by auto_pad, which readers of ONNX take differently",
+            );
+        }
+    }
+    Ok(())
+}
+
 /// A pool whose window has no gaps.
 fn dense(window: Window) -> Result<Window, Fault> {
     if window.is_dilated() {
@@ -67,11 +100,7 @@ pub(super) fn max<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
         _ => (context.image(node, 0)?, [0; 4]),
     };
     let mut window = window(node, kernel(node)?, &x, around)?;
-    let dilations = node.ints("dilations").unwrap_or_default();
-    if dilations.iter().any(|&d| d != 1) && node.text("auto_pad", "NOTSET")?.starts_with("SAME") {
-        // ONNX Runtime pads as if there were no gaps, which is not what the standard says.
-        return unsupported("with dilation and auto_pad, which readers of ONNX take differently");
-    }
+    check_auto_pad(node, &window, &x, around)?;
     let [below, right] = rounded_up(node, &window, &x)?;
     window.padding[2] = window.padding[2].saturating_add(below);
     window.padding[3] = window.padding[3].saturating_add(right);
@@ -129,6 +158,7 @@ fn gathered<'a>(
 pub(super) fn average<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let (mut x, zeros) = padded(context, node)?;
     let mut window = dense(window(node, kernel(node)?, &x, zeros)?)?;
+    check_auto_pad(node, &window, &x, zeros)?;
     let [below, right] = rounded_up(node, &window, &x)?;
     let counted = node.int("count_include_pad", 0)? != 0;
     // Zeros that another node added always count, the pool's own if it says so; what a window lacks at the end where
