@@ -8,6 +8,7 @@ use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 use crate::entropy;
 use crate::failure::{Failure, Outcome};
+use crate::interrupt::Scrap;
 use crate::text::hex;
 
 /// Links that are followed from one name, as many as Linux follows.
@@ -242,6 +243,7 @@ fn identity(path: &Path) -> Option<PathBuf> {
 struct Draft {
     path: PathBuf,
     file: File,
+    _scrap: Scrap,
 }
 
 impl Draft {
@@ -253,13 +255,14 @@ impl Draft {
         let path = place
             .file
             .with_file_name(format!(".blindray-{}.tmp", hex(&random)));
+        let _scrap = Scrap::new(&path);
         let mut options = OpenOptions::new();
         #[cfg(unix)]
         if place.file.exists() {
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         }
         let file = options.write(true).create_new(true).open(&path)?;
-        Ok(Self { path, file })
+        Ok(Self { path, file, _scrap })
     }
 
     /// One with this content, on the disk.

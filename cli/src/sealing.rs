@@ -12,6 +12,7 @@ use sealed::{Error, Key};
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Outcome};
+use crate::identity::quoted;
 
 /// No key is longer, with whatever stands around it.
 const MAX_TEXT: usize = 4096;
@@ -37,6 +38,20 @@ impl SealArgs {
     /// Whether one was named.
     pub(crate) const fn is_given(&self) -> bool {
         self.key_file.is_some() || self.key_env.is_some() || self.key_command.is_some()
+    }
+
+    /// The same on the command line of another command, after a blank.
+    pub(crate) fn words(&self) -> String {
+        let file = self.key_file.as_ref().map(|file| file.to_string_lossy());
+        let all = [
+            ("--key-file", file.as_deref()),
+            ("--key-env", self.key_env.as_deref()),
+            ("--key-command", self.key_command.as_deref()),
+        ];
+        let given = all
+            .into_iter()
+            .filter_map(|(option, value)| Some(format!(" {option} {}", quoted(value?))));
+        given.collect()
     }
 
     /// The key, if one was named.

@@ -83,8 +83,8 @@ pub enum Error {
     /// A preparation of this party does not open: its key is another one now, or what was stored was changed. It is left where it is.
     #[error("a preparation does not open: {0}")]
     Damaged(#[from] crate::Damage),
-    /// The client has measured the line and asked for nothing.
-    #[error("the client measured the line, and asked for nothing")]
+    /// The client has measured the line or looked after its preparations, and asked for no session.
+    #[error("the client measured the line or counted its preparations, and asked for nothing more")]
     OnlyMeasured,
     /// An earlier error ended the session.
     #[error("the session ended with an earlier error")]

@@ -137,22 +137,23 @@ impl Control {
         &mut self,
         reception: &mut impl Reception,
     ) -> Result<T, Error> {
-        let (mut moved, mut measured) = (0, false);
+        let (mut moved, mut asked) = (0, false);
         for _ in 0..=MOST {
             let json = match self.message() {
-                Err(Error::Transport(channel::Error::Closed { .. })) if measured => {
+                Err(Error::Transport(channel::Error::Closed { .. })) if asked => {
                     return Err(Error::OnlyMeasured);
                 }
                 message => message?,
             };
             if let Ok(ask) = serde_json::from_slice::<control::Ask>(&json) {
                 self.tell_kept(ask, reception)?;
+                asked = true;
                 continue;
             }
             let Ok(Ask { measure }) = serde_json::from_slice(&json) else {
                 return Self::parsed(&json, "request");
             };
-            measured = true;
+            asked = true;
             let Transfer { up, down } = measure;
             let bytes = up.min(MOST_BYTES) + down.min(MOST_BYTES);
             moved += bytes;

@@ -18,6 +18,7 @@ use service::Request;
 use crate::args::{Arithmetic, DemoArgs};
 use crate::commands::clear;
 use crate::failure::{Failure, Outcome};
+use crate::interrupt::Scrap;
 use crate::model::{self, EMBEDDED, XRAYS};
 use crate::page;
 use crate::report::Report;
@@ -116,12 +117,19 @@ struct Listening {
 }
 
 /// What the server reads at its start: its key, made for this run, and the client that it serves. Gone with this value.
-struct Files(PathBuf);
+struct Files {
+    folder: PathBuf,
+    _scrap: Scrap,
+}
 
 impl Files {
     fn new(server: &Identity, client: Fingerprint) -> Outcome<Self> {
         let name = format!("blindray-demo-{}", hex(&entropy::bytes::<16>()?));
-        let files = Self(std::env::temp_dir().join(name));
+        let folder = std::env::temp_dir().join(name);
+        let files = Self {
+            _scrap: Scrap::new(&folder),
+            folder,
+        };
         server.save(&files.identity())?;
         let list = format!("{client} the demo's client\n");
         std::fs::write(files.clients(), list).map_err(Failure::run)?;
@@ -129,17 +137,17 @@ impl Files {
     }
 
     fn identity(&self) -> PathBuf {
-        self.0.join("identity.pem")
+        self.folder.join("identity.pem")
     }
 
     fn clients(&self) -> PathBuf {
-        self.0.join("clients")
+        self.folder.join("clients")
     }
 }
 
 impl Drop for Files {
     fn drop(&mut self) {
-        drop(std::fs::remove_dir_all(&self.0));
+        drop(std::fs::remove_dir_all(&self.folder));
     }
 }
 
@@ -160,7 +168,9 @@ impl ServerProcess {
             .arg(files.identity())
             .arg("--clients")
             .arg(files.clients())
-            .args(["--sessions", "1", "--timeout", &timeout])
+            // It keeps nothing, and so needs no folder of the user's.
+            .args(["--sessions", "1", "--max-prepared", "0"])
+            .args(["--timeout", &timeout])
             .args(["--extension", extension])
             .args(["--preset", preset])
             .args(args.threads.background.then_some("--background"))

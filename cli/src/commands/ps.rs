@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::args::PsArgs;
 use crate::failure::{Failure, Outcome};
 use crate::link::addresses;
+use crate::plain;
 use crate::text::{Side, Table, put};
 use crate::ui::Ui;
 
@@ -259,7 +260,7 @@ fn shown(status: &Value) -> String {
                 ("stock_fault", _) => {}
                 ("stock", Value::String(why)) => put(
                     &mut out,
-                    format_args!("stock: unknown, the store does not answer: {why}"),
+                    format_args!("stock: unknown: {}", plain::for_people(why)),
                 ),
                 _ => put(&mut out, format_args!("{key}: {}", inner(value))),
             }
@@ -341,7 +342,7 @@ mod tests {
         let silent =
             serde_json::json!({"model": "x", "stock": null, "stock_fault": "the disk\nis full"});
         let text = shown(&silent);
-        let why = "stock: unknown, the store does not answer: the disk";
+        let why = "stock: unknown: the disk";
         assert!(
             text.contains(why) && text.matches("is full").count() == 1,
             "{text}"

@@ -9,6 +9,7 @@ use sealed::Key;
 use crate::entropy;
 use crate::failure::{Failure, Outcome};
 use crate::file::Outputs;
+use crate::identity::quoted;
 use crate::model::Stored;
 use crate::model::sealed_file::Sealed;
 use crate::sealing::SealArgs;
@@ -95,8 +96,9 @@ pub(crate) fn seal(command: &SealCommand, ui: Ui) -> Outcome<()> {
             }
             write_sealed(model, out.as_deref(), stored.open(None)?, &key.needed()?)?;
             ui.note(&format!(
-                "sealed. Serve it: blindray serve --model {}",
-                out.as_ref().unwrap_or(model).display()
+                "sealed. Serve it: blindray serve --model {}{}",
+                quoted(&out.as_ref().unwrap_or(model).to_string_lossy()),
+                key.words()
             ));
             Ok(())
         }

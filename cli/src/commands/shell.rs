@@ -51,6 +51,8 @@ fn write_all(program: &Command, folder: &Path, ui: Ui) -> Outcome<()> {
         left.extend(command.get_subcommands());
     }
     pages.sort();
+    std::fs::create_dir_all(folder)
+        .map_err(|cause| Failure::input(format!("cannot make {}: {cause}", folder.display())))?;
     for (path, page) in &pages {
         Outputs::find(&[("--out", path)], &[])?.write(&[page.as_bytes()])?;
     }

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -23,11 +23,14 @@ pub(super) fn line(steps: Option<u64>, form: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(steps, ProgressDrawTarget::stderr());
     bar.set_style(ProgressStyle::with_template(form).expect("the template is well formed"));
     *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.downgrade());
-    interrupt::before_end(|| {
-        let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(bar) = shown.and_then(|bar| bar.upgrade()) {
-            bar.finish_and_clear();
-        }
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        interrupt::before_end(|| {
+            let shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(bar) = shown.and_then(|bar| bar.upgrade()) {
+                bar.finish_and_clear();
+            }
+        });
     });
     bar
 }
@@ -140,7 +143,7 @@ impl Bar {
             begin: Instant::now(),
             place: Mutex::default(),
         });
-        let bar = line(Some(planned), "{bar:12} {msg}");
+        let bar = line(Some(planned), "{bar:12} {wide_msg}");
         let (ticking, is_done, tell) = (bar.clone(), Arc::clone(&done), Arc::clone(&told));
         let ticker = std::thread::spawn(move || {
             while !is_done.load(Ordering::Relaxed) {

@@ -36,7 +36,7 @@ impl Queue {
         if self.ui.draws() {
             let line = self
                 .line
-                .get_or_insert_with(|| bar::line(None, "{spinner} {msg}  {elapsed} gone"));
+                .get_or_insert_with(|| bar::line(None, "{spinner} {elapsed} gone  {wide_msg}"));
             line.set_message(waiting);
             line.tick();
         } else if self

@@ -108,8 +108,8 @@ fn who_stops_says_so() {
     while !said.contains("linear layers") {
         assert!(notes.read_line(&mut said).expect("UTF-8") > 0, "{said}");
     }
-    signal("-INT", client.id());
-    assert_eq!(ends_at_once(&mut client).code(), Some(130));
+    signal("-TERM", client.id());
+    assert_eq!(ends_at_once(&mut client).signal(), Some(15));
     server.says("the peer left: it was stopped");
     let (_, notes) = server.stop();
     let line = notes.lines().find(|line| line.contains("the peer left"));
@@ -152,8 +152,11 @@ fn a_client_ends_at_once() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_bar_is_taken_off_the_terminal() {
-    if Command::new("script").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: needs `script`, which makes a terminal");
+    let works = Command::new("env")
+        .args(["--default-signal=INT", "script", "--version"])
+        .output();
+    if !works.is_ok_and(|output| output.status.success()) {
+        eprintln!("SKIPPED: needs `script`, which makes a terminal, and `env --default-signal`");
         return;
     }
     let model = Model::load(&assets().join("chestnet.bray")).expect("the embedded model");
@@ -179,9 +182,12 @@ fn a_bar_is_taken_off_the_terminal() {
             });
             served.is_ok()
         });
-        let mut terminal = Command::new("script")
+        // Where this process ignores Ctrl-C, the program would honour that.
+        let mut terminal = Command::new("env")
             .env("XDG_CONFIG_HOME", settings())
             .args([
+                "--default-signal=INT",
+                "script",
                 "--quiet",
                 "--return",
                 "--flush",
@@ -211,6 +217,34 @@ fn a_bar_is_taken_off_the_terminal() {
         drop(go_on);
         assert!(!serving.join().expect("no panic"), "the client is gone");
     });
+}
+
+/// The keys of a demo, which are for it alone, and pages that are half written do not stay.
+#[test]
+fn who_is_asked_to_end_leaves_nothing() {
+    if is_ignored(15) {
+        eprintln!("SKIPPED: this process ignores -TERM");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    for wait in [2, 5, 10, 20, 40, 80] {
+        let page = folder.path().join("page.html");
+        let mut demo = blindray()
+            .args(["demo", "--report", text(&page)])
+            .env("TMPDIR", folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        std::thread::sleep(Duration::from_millis(wait));
+        signal("-TERM", demo.id());
+        let status = ends_at_once(&mut demo);
+        assert!(status.success() || status.signal() == Some(15), "{status}");
+        let left = std::fs::read_dir(folder.path()).expect("a folder");
+        let left = left.map(|entry| entry.expect("an entry").path());
+        let left = left.filter(|path| *path != page).collect::<Vec<_>>();
+        assert!(left.is_empty(), "after {wait} ms: {left:?}");
+    }
 }
 
 /// The server of a demo that is killed, before it can end its session or begin one, ends as well.

@@ -42,11 +42,13 @@ impl Vault {
             "--out",
             text(&vault.sealed),
         ]);
-        assert!(
-            sealed.status.success(),
-            "{}",
-            String::from_utf8_lossy(&sealed.stderr)
+        let said = String::from_utf8_lossy(&sealed.stderr);
+        let next = format!(
+            "blindray serve --model {} --key-file {}",
+            text(&vault.sealed),
+            text(&vault.key)
         );
+        assert!(sealed.status.success() && said.contains(&next), "{said}");
         vault
     }
 

@@ -11,6 +11,25 @@ use testkit::run_over;
 use crate::common::{Counter, clear, encrypted, line, model, picture, server};
 use crate::shelves::{PATIENCE, Pair, Put, asked, now, shelf, small};
 
+/// As `prepare --keep-going` does where nothing is missing: no session has failed.
+#[test]
+fn a_client_may_look_after_its_preparations_alone() {
+    let pair = small();
+    pair.prepare(1);
+    let (served, there) = run_over(
+        line(PATIENCE).pair(),
+        |connection| pair.server.serve(&connection, pair.seed(), &mut |_| {}),
+        |connection| {
+            let mut meeting = Meeting::over(connection, &asked(1), pair.seed())?;
+            meeting.settle(&pair.client)?;
+            meeting.prepared(&pair.client)
+        },
+    );
+    assert_eq!(there.expect("a shelf"), 1);
+    assert!(matches!(served, Err(Error::OnlyMeasured)), "{served:?}");
+    assert_eq!(pair.lots(), [1, 1]);
+}
+
 #[test]
 fn findings_are_those_of_the_integer_network_and_nothing_is_left_to_make() {
     for model in [encrypted(&model(Crops::Centre)), model(Crops::Centre)] {
