@@ -104,6 +104,11 @@ fn a_server_is_killed_and_nobody_else_notices() {
         wait_until("sessions end", enough);
         // Sessions that it has when it stands still do not end before it is killed.
         signal("-STOP", pid);
+        while !records::is_at_work(cluster, 0) && left.load(Ordering::Relaxed) > 0 {
+            signal("-CONT", pid);
+            std::thread::sleep(Duration::from_millis(20));
+            signal("-STOP", pid);
+        }
         std::thread::sleep(Duration::from_millis(700));
         signal("-KILL", pid);
         let asking = asking.into_iter();

@@ -117,7 +117,7 @@ fn a_file_of_options() {
         ),
         (
             "quota-bytes = \"50\"",
-            "50 has no unit: give a size such as 500MB",
+            "give its unit, such as 50MB or 50GiB",
         ),
         (
             "quota-bytes = \"99999999999TB\"",

@@ -35,6 +35,21 @@ pub(super) fn opened(cluster: &Cluster, node: usize) -> usize {
     fields(&lines(&cluster.log(node)), "opened", "session").len()
 }
 
+/// Whether a server has begun a session and not answered yet, as far as its log has whole lines.
+pub(super) fn is_at_work(cluster: &Cluster, node: usize) -> bool {
+    let text = fs::read_to_string(cluster.log(node)).expect("a log");
+    let lines = text
+        .lines()
+        .map_while(|line| serde_json::from_str(line).ok());
+    let lines: Vec<Value> = lines.collect();
+    let of = |event| fields(&lines, event, "session").into_iter().collect();
+    let (opened, answered, closed): (BTreeSet<_>, BTreeSet<_>, BTreeSet<_>) =
+        (of("opened"), of("answered"), of("closed"));
+    opened
+        .difference(&closed)
+        .any(|session| !answered.contains(session))
+}
+
 /// Images that a server has answered.
 pub(super) fn answered(cluster: &Cluster, node: usize) -> usize {
     done(&lines(&cluster.log(node))).len()
@@ -73,22 +88,33 @@ pub(super) fn check_sessions(cluster: &Cluster, askers: &[Asker], answered: usiz
     assert!(lost.len() <= askers.len(), "{lost:?}");
 }
 
-/// Tokens, as logs tell of them: each was used once.
+/// Tokens, as logs tell of them: each was used once, or thrown away once.
 #[derive(Default)]
 struct Tokens {
     made: BTreeSet<String>,
     used: BTreeSet<String>,
+    discarded: BTreeSet<String>,
 }
 
 impl Tokens {
     fn add(&mut self, log: &Path) {
         let lines = lines(log);
-        for (event, tokens) in [("prepared", &mut self.made), ("used", &mut self.used)] {
+        for (event, tokens) in [
+            ("prepared", &mut self.made),
+            ("used", &mut self.used),
+            ("discarded", &mut self.discarded),
+        ] {
             for token in fields(&lines, event, "token") {
                 assert!(tokens.insert(token.to_owned()), "{event} twice: {token}");
             }
         }
+        assert!(self.used.is_disjoint(&self.discarded));
         assert!(lines.len() > 1);
+    }
+
+    /// Those that are in no store any more.
+    fn gone(&self) -> BTreeSet<String> {
+        &self.used | &self.discarded
     }
 }
 
@@ -115,17 +141,18 @@ pub(super) fn check_tokens(
     }
     assert_eq!(clients.made.len(), made);
     assert_eq!(servers.made, clients.made);
-    // Clients delete theirs before a server hears of it.
-    assert!(clients.used.is_subset(&clients.made));
-    assert!(servers.used.is_subset(&clients.used));
-    assert_eq!(&clients.used | &left, clients.made);
-    assert!(clients.used.is_disjoint(&left));
-    let lost = clients.used.len() - servers.used.len();
+    // Clients delete theirs before a server hears of it. One that hears nothing back does not know what became of it.
+    let gone = clients.gone();
+    assert!(servers.used.is_subset(&gone));
+    assert_eq!(&gone | &left, clients.made);
+    assert!(gone.is_disjoint(&left));
+    let lost = gone.len() - servers.used.len();
     assert!(lost <= failed, "{lost} of {failed}");
+    assert!(clients.used.is_subset(&servers.used));
     let stored = stored(cluster);
     assert!(stored.is_disjoint(&servers.used) && stored.is_subset(&servers.made));
     // Killed between its store and its log, a server has what is in neither.
-    let nowhere = made - stored.len() - servers.used.len();
+    let nowhere = made - stored.len() - servers.gone().len();
     assert!(nowhere <= failed, "{nowhere} of {failed}");
     // What one has made the other one uses.
     for (one, other) in [(0, 1), (1, 0)] {
