@@ -31,18 +31,18 @@ pub(crate) fn first(act: impl FnOnce() + Send + 'static) -> Outcome<()> {
     ctrlc::set_handler(handler).map_err(Failure::run)
 }
 
-/// Ends the process at once, as a second request does.
+/// Ends the process at once, as a second request does, with the exit code that shells have for a signal.
 #[cfg(unix)]
-pub(crate) fn end() -> ! {
-    exit(INTERRUPTED)
+pub(crate) fn end(signal: i32) -> ! {
+    exit(128 + signal)
 }
 
 /// The same after so long.
 #[cfg(unix)]
-pub(crate) fn end_after(moment: Duration) {
+pub(crate) fn end_after(moment: Duration, signal: i32) {
     let end = move || {
         thread::sleep(moment);
-        end();
+        end(signal);
     };
     drop(thread::spawn(end));
 }

@@ -462,7 +462,7 @@ impl Host {
                 self.tell(&Event::Store { error: &error });
                 self.see(Err(error));
                 // What is the matter with it is nothing for clients.
-                let reason = "the server cannot look up quotas now; come again later".to_owned();
+                let reason = "the server's store does not work now; come again later".to_owned();
                 Err((RefusalKind::Store, reason))
             }
         }

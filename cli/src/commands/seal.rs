@@ -114,7 +114,13 @@ pub(crate) fn seal(command: &SealCommand, ui: Ui) -> Outcome<()> {
                 key_env: None,
                 key_command: None,
             };
-            write_sealed(model, out.as_deref(), opened, &new.needed()?)
+            write_sealed(model, out.as_deref(), opened, &new.needed()?)?;
+            ui.note(&format!(
+                "sealed with the other key. Serve it: blindray serve --model {}{}",
+                quoted(&out.as_ref().unwrap_or(model).to_string_lossy()),
+                new.words()
+            ));
+            Ok(())
         }
         SealCommand::Open(OpenArgs { model, key, out }) => {
             let outputs = Outputs::find(&[("--out", out)], &[("FILE", model)])?;

@@ -286,7 +286,7 @@ fn control(host: &Host, args: &ServeArgs, wanted: &Receiver<Wanted>, reload: &dy
                         cut_at = Some(Instant::now() + Duration::from_secs(seconds));
                         format!("for {seconds} s at most")
                     }
-                    None => "or for another Ctrl-C".to_owned(),
+                    None => "or for another Ctrl-C or SIGTERM".to_owned(),
                 };
                 ui.note(&format!(
                     "no more clients are taken; waiting for {sessions} to end, {until}"
@@ -299,9 +299,9 @@ fn control(host: &Host, args: &ServeArgs, wanted: &Receiver<Wanted>, reload: &dy
                 host.cut(Leave::TimeOver);
             }
             #[cfg(unix)]
-            Ok(Wanted::Cut) => {
+            Ok(Wanted::Cut(signal)) => {
                 host.cut(Leave::Stopped);
-                interrupt::end();
+                interrupt::end(signal);
             }
             Ok(Wanted::End) | Err(RecvTimeoutError::Disconnected) => return,
         }

@@ -459,7 +459,7 @@ fn a_database_that_goes_and_comes_back() {
     fails(
         &infer(&first, &[]),
         1,
-        "the server cannot look up quotas now",
+        "the server's store does not work now",
     );
     let why = wait_for(status(&first), "/readyz", 503);
     assert!(why.contains("not available"), "{why}");
@@ -488,7 +488,7 @@ fn a_database_that_hangs() {
     served(&infer(&server, &[]));
     way.hold(true);
     let begin = Instant::now();
-    let why = "the server cannot look up quotas now; come again later";
+    let why = "the server's store does not work now; come again later";
     fails(&infer(&server, &[]), 1, why);
     let took = begin.elapsed();
     assert!(took < Duration::from_secs(40), "the client waits {took:?}");

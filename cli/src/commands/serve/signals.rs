@@ -18,9 +18,9 @@ const MOMENT: Duration = Duration::from_secs(2);
 pub(super) enum Wanted {
     /// SIGTERM or Ctrl-C.
     Stop,
-    /// A second one: the process ends as soon as its clients know, and in a moment at most.
+    /// A second one, with its number: the process ends as soon as its clients know, and in a moment at most.
     #[cfg(unix)]
-    Cut,
+    Cut(i32),
     /// SIGHUP.
     Reload,
     /// Nothing more: it has ended.
@@ -44,11 +44,12 @@ pub(super) fn listen(to: Sender<Wanted>) -> Outcome<()> {
                 let _ = to.send(Wanted::Reload);
             } else if !std::mem::replace(&mut stopping, true) {
                 let _ = to.send(Wanted::Stop);
-            } else if to.send(Wanted::Cut).is_err() || std::mem::replace(&mut cutting, true) {
-                interrupt::end();
+            } else if to.send(Wanted::Cut(signal)).is_err() || std::mem::replace(&mut cutting, true)
+            {
+                interrupt::end(signal);
             } else {
                 // Whoever is to cut may wait for a terminal that takes no text.
-                interrupt::end_after(MOMENT);
+                interrupt::end_after(MOMENT, signal);
             }
         }
     };
