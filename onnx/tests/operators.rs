@@ -649,3 +649,26 @@ fn a_transposed_convolution_of_one_place_keeps_its_channels() {
         .node("GlobalMaxPool", "t", "y", &[]);
     assert_eq!(file.run(&[2.0; 16]), [4.0, 8.0]);
 }
+
+/// The values of ONNX Runtime, which computes part of a place in double precision.
+#[test]
+fn places_from_the_middle_of_an_image() {
+    let side: Vec<f32> = (0..10u8).map(f32::from).collect();
+    let attributes = [
+        Attr::Text("coordinate_transformation_mode", "half_pixel_symmetric"),
+        Attr::Text("nearest_mode", "floor"),
+    ];
+    let grown = |scale: f32, side: &[f32]| {
+        File::new(&[1, 1, 1, i64::try_from(side.len()).expect("small")])
+            .opset(19)
+            .floats("s", &[4], &[1.0, 1.0, 1.0, scale])
+            .node("Resize", "x - s", "y", &attributes)
+            .run(side)
+    };
+    let expected = [
+        0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 6, 6, 6, 7, 7, 7, 7, 8,
+        8, 8, 9, 9u8,
+    ];
+    assert_eq!(grown(3.4, &side), expected.map(f32::from));
+    assert_eq!(grown(0.6, &side[..7]), [0.0, 2.0, 3.0, 5.0]);
+}

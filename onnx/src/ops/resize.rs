@@ -169,7 +169,9 @@ fn neighbours(
                 let exact = side as f32 * scale;
                 let centre = side as f32 / 2.0;
                 let offset = centre * (1.0 - length / exact);
-                offset + (at + 0.5) / scale - 0.5
+                // Only from here on in double precision.
+                let place = f64::from(offset) + (f64::from(at) + 0.5) / f64::from(scale);
+                (place - 0.5) as f32
             }
             other => return unsupported(format!("by {}", crate::node::readable(other))),
         })
