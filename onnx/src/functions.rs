@@ -22,6 +22,9 @@ const MAX_BYTES: usize = 1 << 28;
 /// The longest name, in bytes, of a tensor that a call takes or gives.
 const MAX_NAME: usize = 512;
 
+/// How domains begin of which runtimes have operators of their own, whatever functions a file defines.
+const FOREIGN: &[&str] = &["ai.onnx.", "com.microsoft", "com.ms."];
+
 /// A domain, a name and an overload.
 type Id<'a> = (&'a str, &'a str, &'a str);
 
@@ -347,6 +350,13 @@ fn check(call: &NodeProto, function: &Function<'_>) -> Result<(), Error> {
     let is_operator = ops::known(&Node::new(call, 0).op()) || qlinear::renamed(call);
     if is_operator || function.id().0.is_empty() {
         let problem = "the file defines a function of this name, which ONNX has as an operator: readers of ONNX differ on which is meant";
+        return wrong(call, problem);
+    }
+    if FOREIGN
+        .iter()
+        .any(|&start| function.id().0.starts_with(start))
+    {
+        let problem = "the file defines a function in a domain of which runtimes have operators of their own: readers of ONNX differ on which is meant";
         return wrong(call, problem);
     }
     if function.opset != 0 && !OPSETS.contains(&function.opset) {

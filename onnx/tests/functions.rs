@@ -234,6 +234,24 @@ fn what_is_refused_is_named() {
         error(f(), &[relu("my::F"), relu("my::F")]),
         "function `my::F`: it is defined twice"
     );
+    let theirs = "in a domain of which runtimes have operators of their own";
+    for name in [
+        "com.microsoft::Gelu",
+        "com.microsoft.nchwc::F",
+        "ai.onnx.ml::Binarizer",
+    ] {
+        let said = error(call(name, &[]), &[relu(name)]);
+        assert!(said.contains(theirs) && said.contains(name), "{said}");
+        // Also where another function calls it, and not where nothing does.
+        let outer = Function::new("my::F", "a", "b")
+            .opset(17)
+            .node(name, "a", "b", &[]);
+        assert!(error(f(), &[outer, relu(name)]).contains(theirs));
+        assert_eq!(
+            run(f(), &[relu("my::F"), neg(name)], &IMAGE),
+            [0.0, 0.0, 1.0, 4.0]
+        );
+    }
     let twice = "which ONNX has as an operator: readers of ONNX differ";
     assert!(error(call("Relu", &[]), &[neg("::Relu")]).contains(twice));
     assert!(error(call("ai.onnx::Relu", &[]), &[neg("::Relu")]).contains(twice));
