@@ -143,6 +143,19 @@ fn windows_that_begin_behind_the_image() {
     assert_eq!(file.run(&image[..7]), [3.0, 6.0, 7.0]);
 }
 
+#[test]
+fn padding_as_wide_as_the_window_is_refused() {
+    for op in ["MaxPool", "AveragePool"] {
+        let attributes = [
+            Attr::Ints("kernel_shape", &[1, 2]),
+            Attr::Ints("pads", &[0, 0, 0, 2]),
+        ];
+        let file = File::new(&[1, 1, 1, 4]).node(op, "x", "y", &attributes);
+        let error = file.error();
+        assert!(error.contains("padding as wide as its window"), "{error}");
+    }
+}
+
 /// Every dilated max-pool of a few sizes against its definition.
 #[test]
 fn maxima_under_windows_with_gaps() {

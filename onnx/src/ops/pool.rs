@@ -17,6 +17,18 @@ fn kernel(node: &Node<'_>) -> Result<[usize; 2], Fault> {
     }
 }
 
+/// Refuses a pool's own padding that is as wide as its window, which runtimes refuse too.
+fn check_pads(node: &Node<'_>, kernel: [usize; 2]) -> Result<(), Fault> {
+    let pads = match node.text("auto_pad", "NOTSET")? {
+        "NOTSET" | "" => node.sizes("pads", [0; 4])?,
+        _ => [0; 4],
+    };
+    if (0..4).any(|side| pads[side] >= kernel[side % 2]) {
+        return unsupported("with padding as wide as its window");
+    }
+    Ok(())
+}
+
 /// The padding below and on the right that is needed where the size of the output is rounded up. What another node put
 /// around the image belongs to it.
 fn rounded_up(
@@ -107,6 +119,7 @@ pub(super) fn max<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
         _ => (context.image(node, 0)?, [0; 4]),
     };
     let mut window = window(node, kernel(node)?, &x, around)?;
+    check_pads(node, window.kernel)?;
     check_auto_pad(node, &window, &x, around)?;
     let [below, right] = rounded_up(node, &window, &x, around)?;
     window.padding[2] = window.padding[2].saturating_add(below);
@@ -182,6 +195,7 @@ fn gathered<'a>(
 pub(super) fn average<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let (mut x, zeros) = padded(context, node)?;
     let mut window = dense(window(node, kernel(node)?, &x, zeros)?)?;
+    check_pads(node, window.kernel)?;
     check_auto_pad(node, &window, &x, zeros)?;
     let [below, right] = rounded_up(node, &window, &x, zeros)?;
     let counted = node.int("count_include_pad", 0)? != 0;

@@ -15,6 +15,14 @@ struct Rule<'a> {
 /// Resize by the nearest neighbour, and Upsample, as it was called before.
 pub(super) fn resize<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let old = node.proto.op_type.as_deref() == Some("Upsample");
+    for name in ["exclude_outside", "antialias"] {
+        if node.int(name, 0)? != 0 {
+            return unsupported(format!("with {name}"));
+        }
+    }
+    if node.text("keep_aspect_ratio_policy", "stretch")? != "stretch" {
+        return unsupported("that keeps the aspect ratio");
+    }
     let x = context.plain(node, 0)?;
     let wanted = wanted(context, node, x.dims(), old)?;
     let mode = node.text("mode", "nearest")?;
@@ -88,9 +96,6 @@ fn wanted<'a>(
         }
         if !fits(sizes.len()) {
             return invalid("its sizes do not fit its input");
-        }
-        if !matches!(node.text("keep_aspect_ratio_policy", "stretch")?, "stretch") {
-            return unsupported("that keeps the aspect ratio");
         }
         for (&axis, &size) in axes.iter().zip(&sizes) {
             let size = usize::try_from(size).unwrap_or(0);
