@@ -13,7 +13,7 @@ use crate::Error;
 use crate::context::MAX_NODES;
 use crate::fresh::Fresh;
 use crate::load::{OPSETS, own_version};
-use crate::node::{Node, readable};
+use crate::node::{Node, given_twice, readable};
 use crate::proto::{AttributeProto, FunctionProto, GraphProto, NodeProto, all, each};
 use crate::{ops, qlinear};
 
@@ -21,6 +21,9 @@ use crate::{ops, qlinear};
 const MAX_BYTES: usize = 1 << 28;
 /// The longest name, in bytes, of a tensor that a call takes or gives.
 const MAX_NAME: usize = 512;
+
+/// How domains begin of which runtimes have operators of their own, whatever functions a file defines.
+const FOREIGN: &[&str] = &["ai.onnx.", "com.microsoft", "com.ms."];
 
 /// A domain, a name and an overload.
 type Id<'a> = (&'a str, &'a str, &'a str);
@@ -46,6 +49,8 @@ struct Function<'a> {
     opset: i64,
     /// Values of attributes that calls may leave out.
     defaults: HashMap<&'a str, &'a AttributeProto>,
+    /// An attribute that one of its nodes has twice.
+    twice: Option<&'a str>,
     /// What a call of it copies.
     nodes: usize,
     bytes: usize,
@@ -55,8 +60,11 @@ impl<'a> Function<'a> {
     fn new(proto: &'a FunctionProto) -> Result<Self, Error> {
         let (nodes, bytes) = weight(&proto.node);
         let values = proto.input.len() + proto.output.len();
+        let lists = all(&proto.node).map(|node| &node.attribute);
+        let mut lists = lists.chain([&proto.defaults]);
         let mut function = Self {
             proto,
+            twice: lists.find_map(|list| given_twice(list)),
             opset: 0,
             defaults: by_name(&proto.defaults),
             nodes: nodes + proto.output.len(),
@@ -122,6 +130,10 @@ fn wrong<T>(node: &NodeProto, problem: impl Into<String>) -> Result<T, Error> {
 /// Puts the nodes of functions in the place of the calls of them.
 pub(crate) fn inline(graph: &mut GraphProto, functions: &mut [FunctionProto]) -> Result<(), Error> {
     for node in all(&graph.node) {
+        if let Some(name) = given_twice(&node.attribute) {
+            let problem = format!("it has the attribute `{}` twice", readable(name));
+            return wrong(node, problem);
+        }
         if let Some(attribute) = node.attribute.iter().find(|a| is_reference(a)) {
             let name = readable(attribute.name.as_deref().unwrap_or_default());
             let problem = format!("its `{name}` stands for that of a function, and it is in none");
@@ -349,6 +361,13 @@ fn check(call: &NodeProto, function: &Function<'_>) -> Result<(), Error> {
         let problem = "the file defines a function of this name, which ONNX has as an operator: readers of ONNX differ on which is meant";
         return wrong(call, problem);
     }
+    if FOREIGN
+        .iter()
+        .any(|&start| function.id().0.starts_with(start))
+    {
+        let problem = "the file defines a function in a domain of which runtimes have operators of their own: readers of ONNX differ on which is meant";
+        return wrong(call, problem);
+    }
     if function.opset != 0 && !OPSETS.contains(&function.opset) {
         return function.wrong(
             Error::Opset {
@@ -358,6 +377,9 @@ fn check(call: &NodeProto, function: &Function<'_>) -> Result<(), Error> {
         );
     }
     let proto = function.proto;
+    if let Some(name) = function.twice {
+        return function.wrong(format!("the attribute `{}` is there twice", readable(name)));
+    }
     for (what, given, taken) in [
         ("inputs", &call.input, &proto.input),
         ("outputs", &call.output, &proto.output),

@@ -1,5 +1,7 @@
 //! One node of the file: its label, attributes and inputs.
 
+use std::collections::HashSet;
+
 use rten_onnx::onnx::TensorProto;
 
 use crate::error::{Fault, invalid};
@@ -84,7 +86,7 @@ impl<'a> Node<'a> {
     }
 
     pub(crate) fn int(&self, name: &str, default: i64) -> Result<i64, Fault> {
-        match self.attribute(name).map(|a| a.i) {
+        match self.attribute(name).map(AttributeProto::int) {
             None => Ok(default),
             Some(Some(value)) => Ok(value),
             Some(None) => invalid(format!("its `{name}` is no integer")),
@@ -92,7 +94,7 @@ impl<'a> Node<'a> {
     }
 
     pub(crate) fn float(&self, name: &str, default: f32) -> Result<f32, Fault> {
-        match self.attribute(name).map(|a| a.f) {
+        match self.attribute(name).map(AttributeProto::float) {
             None => Ok(default),
             Some(Some(value)) => Ok(value),
             Some(None) => invalid(format!("its `{name}` is no number")),
@@ -100,7 +102,7 @@ impl<'a> Node<'a> {
     }
 
     pub(crate) fn text(&self, name: &str, default: &'a str) -> Result<&'a str, Fault> {
-        match self.attribute(name).map(|a| a.s.as_deref()) {
+        match self.attribute(name).map(AttributeProto::text) {
             None => Ok(default),
             Some(Some(value)) => Ok(value),
             Some(None) => invalid(format!("its `{name}` is no text")),
@@ -140,6 +142,13 @@ impl<'a> Node<'a> {
             _ => invalid(format!("its `{name}` are not {N} sizes")),
         }
     }
+}
+
+/// The name of an attribute that a list has twice, if there is one.
+pub(crate) fn given_twice(attributes: &[AttributeProto]) -> Option<&str> {
+    let mut seen = HashSet::new();
+    let mut names = attributes.iter().filter_map(|a| a.name.as_deref());
+    names.find(|&name| !seen.insert(name))
 }
 
 /// An axis of a tensor of this many dimensions, counted from the end when negative.

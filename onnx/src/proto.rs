@@ -20,6 +20,37 @@ pub(crate) struct AttributeProto {
     pub(crate) ints: Vec<i64>,
 }
 
+/// Types of attributes, by their numbers in ONNX.
+const FLOAT: i32 = 1;
+const INT: i32 = 2;
+const STRING: i32 = 3;
+
+impl AttributeProto {
+    /// Whether it may be of a type: its own, if it tells one.
+    fn may_be(&self, kind: i32) -> bool {
+        self.kind.is_none_or(|own| own == 0 || own == kind)
+    }
+
+    /// A number, which writers leave out where it is zero.
+    pub(crate) fn float(&self) -> Option<f32> {
+        let left_out = (self.kind == Some(FLOAT)).then_some(0.0);
+        self.f.filter(|_| self.may_be(FLOAT)).or(left_out)
+    }
+
+    /// An integer, which writers leave out where it is zero.
+    pub(crate) fn int(&self) -> Option<i64> {
+        let left_out = (self.kind == Some(INT)).then_some(0);
+        self.i.filter(|_| self.may_be(INT)).or(left_out)
+    }
+
+    /// A text, which writers leave out where it is empty.
+    pub(crate) fn text(&self) -> Option<&str> {
+        let left_out = (self.kind == Some(STRING)).then_some("");
+        let given = self.s.as_deref().filter(|_| self.may_be(STRING));
+        given.or(left_out)
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct NodeProto {
     pub(crate) input: Vec<String>,

@@ -126,7 +126,7 @@ fn plan(node: &NodeProto) -> Option<Plan> {
         let (name, grid) = (input(at)?, grid(at + 1)?);
         Some(Integers { name, grid, axis })
     };
-    let int = |name, default| attribute(node, name).map_or(Some(default), |a| a.i);
+    let int = |name, default| attribute(node, name).map_or(Some(default), AttributeProto::int);
     let several = |op, inputs: Vec<Integers>, output| Plan {
         op,
         inputs,
@@ -148,7 +148,7 @@ fn plan(node: &NodeProto) -> Option<Plan> {
         (MICROSOFT, "QLinearAdd") => two("Add", 1),
         (MICROSOFT, "QLinearMul") => two("Mul", 1),
         (MICROSOFT, "QGemm") => {
-            if attribute(node, "alpha").is_some_and(|a| a.f != Some(1.0)) {
+            if attribute(node, "alpha").is_some_and(|a| a.float() != Some(1.0)) {
                 return None;
             }
             let columns = i64::from(int("transB", 0)? == 0);

@@ -234,6 +234,33 @@ fn what_is_refused_is_named() {
         error(f(), &[relu("my::F"), relu("my::F")]),
         "function `my::F`: it is defined twice"
     );
+    let both = Function::new("my::F", "a", "b").opset(17).node_with(
+        "LeakyRelu",
+        "a",
+        "b",
+        &[Attr::Float("alpha", 0.5)],
+        &[reference("alpha", "slope", 1)],
+    );
+    let twice = "function `my::F`: the attribute `alpha` is there twice";
+    assert_eq!(error(f(), &[both]), twice);
+    let theirs = "in a domain of which runtimes have operators of their own";
+    for name in [
+        "com.microsoft::Gelu",
+        "com.microsoft.nchwc::F",
+        "ai.onnx.ml::Binarizer",
+    ] {
+        let said = error(call(name, &[]), &[relu(name)]);
+        assert!(said.contains(theirs) && said.contains(name), "{said}");
+        // Also where another function calls it, and not where nothing does.
+        let outer = Function::new("my::F", "a", "b")
+            .opset(17)
+            .node(name, "a", "b", &[]);
+        assert!(error(f(), &[outer, relu(name)]).contains(theirs));
+        assert_eq!(
+            run(f(), &[relu("my::F"), neg(name)], &IMAGE),
+            [0.0, 0.0, 1.0, 4.0]
+        );
+    }
     let twice = "which ONNX has as an operator: readers of ONNX differ";
     assert!(error(call("Relu", &[]), &[neg("::Relu")]).contains(twice));
     assert!(error(call("ai.onnx::Relu", &[]), &[neg("::Relu")]).contains(twice));
@@ -445,13 +472,10 @@ fn growth_is_bounded() {
         .clone()
         .node("Constant", "", "c", &[Attr::Ints("value_ints", &floats)]);
     let inside = inside.node("Relu", "a", "b", &[]);
-    let passed = constant.node_with(
-        "Relu",
-        "a",
-        "b",
-        &[],
-        &vec![reference("many", "many", 7); 1000],
-    );
+    let many: Vec<Vec<u8>> = (0..1000)
+        .map(|index| reference(&format!("many{index}"), "many", 7))
+        .collect();
+    let passed = constant.node_with("Relu", "a", "b", &[], &many);
     let chain = |attributes: &[Attr<'_>], length: usize| {
         let mut file = x();
         for index in 0..length {

@@ -4,6 +4,7 @@ mod common;
 
 use common::{Attr, File};
 use nets::Operator as _;
+use rten_onnx::onnx::{AttributeProto, AttributeType};
 
 const ALL: i64 = i64::MAX;
 
@@ -648,4 +649,96 @@ fn a_transposed_convolution_of_one_place_keeps_its_channels() {
         .node("ConvTranspose", "m w", "t", &[strides, padding])
         .node("GlobalMaxPool", "t", "y", &[]);
     assert_eq!(file.run(&[2.0; 16]), [4.0, 8.0]);
+}
+
+/// The values of ONNX Runtime, which computes part of a place in double precision.
+#[test]
+fn places_from_the_middle_of_an_image() {
+    let side: Vec<f32> = (0..10u8).map(f32::from).collect();
+    let attributes = [
+        Attr::Text("coordinate_transformation_mode", "half_pixel_symmetric"),
+        Attr::Text("nearest_mode", "floor"),
+    ];
+    let grown = |scale: f32, side: &[f32]| {
+        File::new(&[1, 1, 1, i64::try_from(side.len()).expect("small")])
+            .opset(19)
+            .floats("s", &[4], &[1.0, 1.0, 1.0, scale])
+            .node("Resize", "x - s", "y", &attributes)
+            .run(side)
+    };
+    let expected = [
+        0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 6, 6, 6, 7, 7, 7, 7, 8,
+        8, 8, 9, 9u8,
+    ];
+    assert_eq!(grown(3.4, &side), expected.map(f32::from));
+    assert_eq!(grown(0.6, &side[..7]), [0.0, 2.0, 3.0, 5.0]);
+}
+
+#[test]
+fn arguments_that_runtimes_refuse() {
+    let resize = |more: Attr<'_>| {
+        File::new(&[1, 1, 1, 4])
+            .opset(19)
+            .floats("s", &[4], &[1.0, 1.0, 1.0, 2.0])
+            .node("Resize", "x - s", "y", &[more])
+            .error()
+    };
+    assert!(resize(Attr::Int("exclude_outside", 1)).contains("with exclude_outside"));
+    assert!(resize(Attr::Int("antialias", 1)).contains("with antialias"));
+    let ratio = Attr::Text("keep_aspect_ratio_policy", "not_larger");
+    assert!(resize(ratio).contains("keeps the aspect ratio"));
+
+    let transposed = |more: i64| {
+        let attributes = [
+            Attr::Ints("strides", &[2, 2]),
+            Attr::Ints("output_padding", &[0, more]),
+        ];
+        File::new(&[1, 1, 1, 1])
+            .floats("w", &[1, 1, 1, 1], &[3.0])
+            .node("ConvTranspose", "x w", "y", &attributes)
+    };
+    assert_eq!(transposed(1).run(&[1.0]), [3.0, 0.0]);
+    assert!(transposed(2).error().contains("output_padding"));
+
+    let twice = [Attr::Float("alpha", 0.1), Attr::Float("alpha", 0.6)];
+    let twice = File::new(&[1, 1, 1, 1]).node("LeakyRelu", "x", "y", &twice);
+    assert!(twice.error().contains("has the attribute `alpha` twice"));
+    let taken = |name: &str| {
+        File::new(&[1, 1, 1, 1])
+            .floats("k", &[], &[3.0])
+            .node("Relu", "x", name, &[])
+            .node("Mul", "x k", "y", &[])
+            .error()
+    };
+    for name in ["k", "x"] {
+        let said = format!("it makes `{name}`, which is a constant or an input already");
+        assert!(taken(name).contains(&said), "{}", taken(name));
+    }
+}
+
+/// Writers leave out what is zero or empty.
+#[test]
+fn attributes_of_which_only_the_type_is_told() {
+    let told = |op: &str, name: &str, kind: Option<AttributeType>, f: Option<f32>| {
+        let mut node = common::node(op, "x", "y", &[Attr::Ints("kernel_shape", &[1, 2])]);
+        node.attribute.push(AttributeProto {
+            name: Some(name.into()),
+            r#type: kind,
+            f,
+            ..AttributeProto::default()
+        });
+        File::new(&[1, 1, 1, 2]).proto(node)
+    };
+    let (x, float) = ([-2.0, 1.0], Some(AttributeType::FLOAT));
+    assert_eq!(told("LeakyRelu", "alpha", float, None).run(&x), [0.0, 1.0]);
+    let half = Some(0.5);
+    assert_eq!(told("LeakyRelu", "alpha", None, half).run(&x), [-1.0, 1.0]);
+    let int = Some(AttributeType::INT);
+    assert_eq!(told("MaxPool", "ceil_mode", int, None).run(&x), [1.0]);
+    let text = Some(AttributeType::STRING);
+    assert_eq!(told("MaxPool", "auto_pad", text, None).run(&x), [1.0]);
+    for (kind, f) in [(None, None), (int, half), (int, None)] {
+        let said = told("LeakyRelu", "alpha", kind, f).error();
+        assert!(said.contains("its `alpha` is no number"), "{said}");
+    }
 }

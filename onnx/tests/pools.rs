@@ -93,6 +93,69 @@ fn padding_is_counted_or_not() {
     );
 }
 
+/// Rounded up, the last window may begin in what a Pad put behind the image. The values are those of ONNX Runtime.
+#[test]
+fn windows_that_begin_behind_the_image() {
+    let pool = |op: &str, side: i64, value: f32, pad: &[i64; 2], more: &[Attr<'_>]| {
+        let mut attributes = vec![Attr::Int("ceil_mode", 1)];
+        attributes.extend(more);
+        File::new(&[1, 1, 1, side])
+            .ints("p", &[0, 0, 0, pad[0], 0, 0, 0, pad[1]])
+            .floats("v", &[], &[value])
+            .node("Pad", "x p v", "q", &[])
+            .node(op, "q", "y", &attributes)
+    };
+    let three = Attr::Ints("kernel_shape", &[1, 3]);
+    let four = Attr::Ints("strides", &[1, 4]);
+    let around = Attr::Ints("pads", &[0, 1, 0, 1]);
+    let image = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
+    for (counted, first) in [(0, [1.5, 0.5]), (1, [1.0, 1.0 / 3.0])] {
+        let count = Attr::Int("count_include_pad", counted);
+        let mean = |side: i64, pad: &[i64; 2], more: &[Attr<'_>]| {
+            let more = [&[three, count], more].concat();
+            let sides = usize::try_from(side).expect("small");
+            pool("AveragePool", side, 0.0, pad, &more).run(&image[..sides])
+        };
+        assert_eq!(mean(7, &[0, 2], &[four]), [2.0, 6.0, 0.0]);
+        assert_eq!(mean(8, &[0, 2], &[four]), [2.0, 6.0, 0.0]);
+        assert_eq!(mean(6, &[0, 2], &[four, around]), [first[0], 5.0, 0.0]);
+        assert_eq!(mean(6, &[1, 2], &[four, around]), [first[1], 4.0, 0.0]);
+        let (two, after) = (
+            Attr::Ints("strides", &[1, 2]),
+            Attr::Ints("pads", &[0, 0, 0, 1]),
+        );
+        assert_eq!(mean(6, &[0, 2], &[two, after]), [2.0, 4.0, 11.0 / 3.0, 0.0]);
+    }
+    // There the largest value is whatever the Pad has, in ONNX Runtime now one number and now another.
+    let two = Attr::Ints("kernel_shape", &[1, 2]);
+    let gaps = [
+        two,
+        Attr::Ints("strides", &[1, 2]),
+        Attr::Ints("dilations", &[1, 2]),
+    ];
+    for (side, more) in [(7, &[three, four][..]), (8, &[three, four]), (4, &gaps)] {
+        let file = pool("MaxPool", side, f32::NEG_INFINITY, &[0, 2], more);
+        let error = file.error();
+        assert!(error.contains("of nothing but padding"), "{error}");
+    }
+    let more = [three, Attr::Ints("strides", &[1, 3])];
+    let file = pool("MaxPool", 7, f32::NEG_INFINITY, &[0, 1], &more);
+    assert_eq!(file.run(&image[..7]), [3.0, 6.0, 7.0]);
+}
+
+#[test]
+fn padding_as_wide_as_the_window_is_refused() {
+    for op in ["MaxPool", "AveragePool"] {
+        let attributes = [
+            Attr::Ints("kernel_shape", &[1, 2]),
+            Attr::Ints("pads", &[0, 0, 0, 2]),
+        ];
+        let file = File::new(&[1, 1, 1, 4]).node(op, "x", "y", &attributes);
+        let error = file.error();
+        assert!(error.contains("padding as wide as its window"), "{error}");
+    }
+}
+
 /// Every dilated max-pool of a few sizes against its definition.
 #[test]
 fn maxima_under_windows_with_gaps() {

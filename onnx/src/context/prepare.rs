@@ -1,6 +1,6 @@
 //! What is found out before the first node is lowered: the input's shape, and the nodes that the outputs need.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use nets::Shape;
 use rten_onnx::onnx::{DataType, TensorShapeProto, ValueInfoProto};
@@ -9,7 +9,7 @@ use crate::Error;
 use crate::array::elements;
 use crate::layout::Layout;
 use crate::node::{Node, readable};
-use crate::proto::{GraphProto, NodeProto};
+use crate::proto::{GraphProto, NodeProto, all};
 
 /// An image has more rows and columns than this: a shape that ends in 1 or 3 has the channels there if there are more.
 const FEW_ROWS: usize = 7;
@@ -141,6 +141,23 @@ pub(super) struct Needed<'a> {
 /// Finds the nodes that the outputs need.
 pub(super) fn needed<'a>(proto: &'a GraphProto, outputs: &[&'a str]) -> Result<Needed<'a>, Error> {
     let mut makers: HashMap<&str, usize> = HashMap::new();
+    let constants = proto.initializer.iter().map(|t| &t.name);
+    let given = constants.chain(proto.input.iter().map(|v| &v.name));
+    let given: HashSet<&str> = given.filter_map(|name| name.as_deref()).collect();
+    for node in all(&proto.node) {
+        if let Some(name) = node
+            .output
+            .iter()
+            .find(|name| given.contains(name.as_str()))
+        {
+            let (node, name) = (Node::new(node, 0), readable(name));
+            return Err(Error::Node {
+                node: node.label(),
+                op: node.op(),
+                problem: format!("it makes `{name}`, which is a constant or an input already"),
+            });
+        }
+    }
     for (index, node) in proto.node.iter().enumerate() {
         for name in node.output.iter().filter(|n| !n.is_empty()) {
             if makers.insert(name, index).is_some() {

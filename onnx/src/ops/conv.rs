@@ -101,7 +101,7 @@ pub(super) fn window(
         pads
     };
     let mut padding = match node.text("auto_pad", "NOTSET")? {
-        "NOTSET" => node.sizes("pads", [0; 4])?,
+        "NOTSET" | "" => node.sizes("pads", [0; 4])?,
         "VALID" => [0; 4],
         "SAME_UPPER" => same(true),
         "SAME_LOWER" => same(false),

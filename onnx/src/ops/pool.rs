@@ -17,8 +17,26 @@ fn kernel(node: &Node<'_>) -> Result<[usize; 2], Fault> {
     }
 }
 
-/// The padding below and on the right that is needed where the size of the output is rounded up.
-fn rounded_up(node: &Node<'_>, window: &Window, x: &Feature) -> Result<[usize; 2], Fault> {
+/// Refuses a pool's own padding that is as wide as its window, which runtimes refuse too.
+fn check_pads(node: &Node<'_>, kernel: [usize; 2]) -> Result<(), Fault> {
+    let pads = match node.text("auto_pad", "NOTSET")? {
+        "NOTSET" | "" => node.sizes("pads", [0; 4])?,
+        _ => [0; 4],
+    };
+    if (0..4).any(|side| pads[side] >= kernel[side % 2]) {
+        return unsupported("with padding as wide as its window");
+    }
+    Ok(())
+}
+
+/// The padding below and on the right that is needed where the size of the output is rounded up. What another node put
+/// around the image belongs to it.
+fn rounded_up(
+    node: &Node<'_>,
+    window: &Window,
+    x: &Feature,
+    around: [usize; 4],
+) -> Result<[usize; 2], Fault> {
     if node.int("ceil_mode", 0)? == 0 {
         return Ok([0, 0]);
     }
@@ -32,7 +50,8 @@ fn rounded_up(node: &Node<'_>, window: &Window, x: &Feature) -> Result<[usize; 2
             .saturating_sub(span(window.kernel[i], window.dilation[i]));
         let steps = room.div_ceil(window.stride[i]);
         // The last window must begin inside the image or its padding before.
-        if steps.saturating_mul(window.stride[i]) < side.saturating_add(before) {
+        let end = side.saturating_add(before).saturating_add(around[i + 2]);
+        if steps.saturating_mul(window.stride[i]) < end {
             more[i] = steps * window.stride[i] - room;
         }
     }
@@ -100,15 +119,33 @@ pub(super) fn max<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
         _ => (context.image(node, 0)?, [0; 4]),
     };
     let mut window = window(node, kernel(node)?, &x, around)?;
+    check_pads(node, window.kernel)?;
     check_auto_pad(node, &window, &x, around)?;
-    let [below, right] = rounded_up(node, &window, &x)?;
+    let [below, right] = rounded_up(node, &window, &x, around)?;
     window.padding[2] = window.padding[2].saturating_add(below);
     window.padding[3] = window.padding[3].saturating_add(right);
     let (x, window) = match window.is_dilated() {
         true => gathered(context, node, &x, window)?,
-        false => (x, window),
+        false => {
+            check_reach(&window, &x)?;
+            (x, window)
+        }
     };
     feature(context.emit(&node.label(), Op::MaxPool { window }, &x)?)
+}
+
+/// Refuses windows of nothing but padding, which have no largest value.
+fn check_reach(window: &Window, x: &Feature) -> Result<(), Fault> {
+    for i in 0..2 {
+        let (side, before) = (x.dims()[2 + i], window.padding[i]);
+        let all = side.saturating_add(before);
+        let room = (all.saturating_add(window.padding[i + 2])).saturating_sub(window.kernel[i]);
+        let last = room / window.stride[i] * window.stride[i];
+        if before >= window.kernel[i] || last >= all {
+            return unsupported("with a window of nothing but padding");
+        }
+    }
+    Ok(())
 }
 
 /// An image in which the values under each window with gaps stand side by side, and the window that takes them. In the
@@ -158,8 +195,9 @@ fn gathered<'a>(
 pub(super) fn average<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let (mut x, zeros) = padded(context, node)?;
     let mut window = dense(window(node, kernel(node)?, &x, zeros)?)?;
+    check_pads(node, window.kernel)?;
     check_auto_pad(node, &window, &x, zeros)?;
-    let [below, right] = rounded_up(node, &window, &x)?;
+    let [below, right] = rounded_up(node, &window, &x, zeros)?;
     let counted = node.int("count_include_pad", 0)? != 0;
     // Zeros that another node added always count, the pool's own if it says so; what a window lacks at the end where
     // sizes are rounded up never does. Where some count and some do not, those that do become part of the image.

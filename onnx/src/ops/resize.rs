@@ -15,6 +15,14 @@ struct Rule<'a> {
 /// Resize by the nearest neighbour, and Upsample, as it was called before.
 pub(super) fn resize<'a>(context: &mut Context<'a>, node: &Node<'a>) -> Outputs {
     let old = node.proto.op_type.as_deref() == Some("Upsample");
+    for name in ["exclude_outside", "antialias"] {
+        if node.int(name, 0)? != 0 {
+            return unsupported(format!("with {name}"));
+        }
+    }
+    if node.text("keep_aspect_ratio_policy", "stretch")? != "stretch" {
+        return unsupported("that keeps the aspect ratio");
+    }
     let x = context.plain(node, 0)?;
     let wanted = wanted(context, node, x.dims(), old)?;
     let mode = node.text("mode", "nearest")?;
@@ -88,9 +96,6 @@ fn wanted<'a>(
         }
         if !fits(sizes.len()) {
             return invalid("its sizes do not fit its input");
-        }
-        if !matches!(node.text("keep_aspect_ratio_policy", "stretch")?, "stretch") {
-            return unsupported("that keeps the aspect ratio");
         }
         for (&axis, &size) in axes.iter().zip(&sizes) {
             let size = usize::try_from(size).unwrap_or(0);
@@ -169,7 +174,9 @@ fn neighbours(
                 let exact = side as f32 * scale;
                 let centre = side as f32 / 2.0;
                 let offset = centre * (1.0 - length / exact);
-                offset + (at + 0.5) / scale - 0.5
+                // Only from here on in double precision.
+                let place = f64::from(offset) + (f64::from(at) + 0.5) / f64::from(scale);
+                (place - 0.5) as f32
             }
             other => return unsupported(format!("by {}", crate::node::readable(other))),
         })

@@ -80,6 +80,9 @@ fn arguments(node: &Node<'_>, kernel: [usize; 2], sides: [usize; 2]) -> Result<A
         return invalid("its stride or dilation is zero");
     }
     let more = node.sizes("output_padding", [0, 0])?;
+    if (0..2).any(|i| more[i] > 0 && more[i] >= stride[i] && more[i] >= dilation[i]) {
+        return unsupported("with an output_padding not smaller than its stride or dilation");
+    }
     let auto = node.text("auto_pad", "NOTSET")?;
     let wanted = if node.has("output_shape") {
         let given = node.ints("output_shape").unwrap_or_default();
@@ -97,7 +100,7 @@ fn arguments(node: &Node<'_>, kernel: [usize; 2], sides: [usize; 2]) -> Result<A
     };
     let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let mut pads = match auto {
-        "NOTSET" => node.sizes("pads", [0; 4])?,
+        "NOTSET" | "" => node.sizes("pads", [0; 4])?,
         "VALID" | "SAME_UPPER" | "SAME_LOWER" => [0; 4],
         other => return invalid(format!("auto_pad {}", crate::node::readable(other))),
     }
