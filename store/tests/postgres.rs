@@ -81,7 +81,7 @@ fn newer_and_damaged(database: &Database) {
     let lacks = store
         .take(&token(7), &OWNER, NOW)
         .expect_err("a piece is gone");
-    assert!(matches!(lacks, StoreError::Unusable { .. }), "{lacks}");
+    assert!(matches!(lacks, StoreError::Damaged { .. }), "{lacks}");
     let _ = database.run("UPDATE blindray_accounts SET account = 'nonsense'");
     let account = store.usage(&ClientKey([13; 32]), NOW);
     assert!(
