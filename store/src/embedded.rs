@@ -1,7 +1,7 @@
 //! A store in a file.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Error as IoError, ErrorKind};
+use std::io::{Error as IoError, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -24,6 +24,8 @@ const SCHEMA: u64 = 1;
 const CACHE: usize = 16 << 20;
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+/// How many transactions there were, in [`META`]. See [`Count`].
+const COUNT: &str = "count";
 /// (peer, model, plan), when it expires, its bytes.
 type Entry = ([[u8; 32]; 3], u64, u64);
 /// What there is, by token.
@@ -40,7 +42,15 @@ const ACCOUNTS: TableDefinition<'_, [u8; 32], &[u8]> = TableDefinition::new("acc
 pub struct Embedded {
     path: PathBuf,
     /// `None` after an error of the medium: it is opened anew at the next use.
-    database: Mutex<Option<Database>>,
+    database: Mutex<Option<Opened>>,
+}
+
+#[derive(Debug)]
+struct Opened {
+    /// Without links: the count is beside the file itself.
+    path: PathBuf,
+    database: Database,
+    count: Count,
 }
 
 impl Embedded {
@@ -48,41 +58,157 @@ impl Embedded {
     ///
     /// # Errors
     /// [`StoreError::Unusable`] for a file that others may read, that another process uses, that is no store or one of another
-    /// version, or is damaged; [`StoreError::Unavailable`] if the system does not let it be read or written.
+    /// version, is damaged, or is not as the last transaction left it; [`StoreError::Unavailable`] if the system does not let it be
+    /// read or written.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let database = Mutex::new(Some(database(path)?));
-        let path = path.to_owned();
+        let opened = opened(path)?;
+        let path = opened.path.clone();
+        let database = Mutex::new(Some(opened));
         Ok(Self { path, database })
     }
 
     /// Does something with the database, opened again if the medium had failed.
-    fn with<T>(&self, act: impl FnOnce(&Database) -> Result<T, DbError>) -> Result<T, StoreError> {
+    fn held<T>(&self, act: impl FnOnce(&Opened) -> Result<T, DbError>) -> Result<T, StoreError> {
         let mut held = self.database.lock().unwrap_or_else(PoisonError::into_inner);
         // Held outside of its place meanwhile, so that it is opened anew if `act` fails, or panics.
-        let database = match held.take() {
-            Some(database) => database,
-            None => database(&self.path)?,
+        let opened = match held.take() {
+            Some(opened) => opened,
+            None => opened(&self.path)?,
         };
-        let done = act(&database).map_err(|error| failed(&self.path, error))?;
-        *held = Some(database);
+        let done = act(&opened).map_err(|error| failed(&self.path, error))?;
+        *held = Some(opened);
         Ok(done)
     }
 
-    /// The same in a transaction, which is on the medium when this returns.
+    fn with<T>(&self, act: impl FnOnce(&Database) -> Result<T, DbError>) -> Result<T, StoreError> {
+        self.held(|opened| act(&opened.database))
+    }
+
+    /// The same in a transaction, which is on the medium, and counted there, when this returns.
     fn write<T>(
         &self,
         act: impl FnOnce(&WriteTransaction) -> Result<T, DbError>,
     ) -> Result<T, StoreError> {
-        self.with(|database| {
-            let transaction = database.begin_write()?;
+        self.held(|opened| {
+            let transaction = opened.database.begin_write()?;
             let done = act(&transaction)?;
+            let mut meta = transaction.open_table(META)?;
+            let counted = meta.get(COUNT)?.map_or(0, |count| count.value()) + 1;
+            meta.insert(COUNT, counted)?;
+            drop(meta);
             transaction.commit()?;
+            // Whoever asked is told after this alone, so a transaction that he knows of is missed if it is gone.
+            opened.count.write(counted)?;
             Ok(done)
         })
     }
 }
 
+/// How many transactions the store has had, in a file beside it.
+///
+/// Where the newest root of a database is damaged, redb takes the one before: what was deleted would be there again. This number is
+/// written after each commit, so the database has the same, or one more after a crash between the two. With any other number
+/// it is not what it was, and is refused.
+#[derive(Debug)]
+struct Count(File);
+
+impl Count {
+    fn path(path: &Path) -> PathBuf {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".count");
+        PathBuf::from(name)
+    }
+
+    /// What it says; `None` if it is new, or damaged.
+    fn read(&self) -> Result<Option<u64>, IoError> {
+        let mut file = &self.0;
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(0))?;
+        file.take(17).read_to_end(&mut bytes)?;
+        let Ok(bytes) = <[u8; 16]>::try_from(bytes) else {
+            return Ok(None);
+        };
+        let count = bytes.first_chunk().map(|count| u64::from_le_bytes(*count));
+        Ok(count.filter(|&count| doubled(count) == bytes))
+    }
+
+    /// It is on the medium when this returns.
+    fn write(&self, count: u64) -> Result<(), IoError> {
+        let mut file = &self.0;
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(&doubled(count))?;
+        file.sync_data()
+    }
+}
+
+/// A number and its complement, so that damage shows.
+fn doubled(count: u64) -> [u8; 16] {
+    (u128::from(count) | u128::from(!count) << 64).to_le_bytes()
+}
+
+/// Refuses a database that is not as the last transaction left it.
+fn counted(path: &Path, database: &Database) -> Result<Count, StoreError> {
+    let beside = Count::path(path);
+    let denied = |cause: IoError| unavailable(format!("{}: {cause}", beside.display()));
+    let count = Count(file(&beside)?);
+    let empty = count.0.metadata().map_err(denied)?.len() == 0;
+    let said = count.read().map_err(denied)?;
+    let here = || -> Result<u64, DbError> {
+        let meta = database.begin_read()?.open_table(META)?;
+        Ok(meta.get(COUNT)?.map_or(0, |count| count.value()))
+    };
+    let here = here().map_err(|error| failed(path, error))?;
+    match said {
+        Some(said) if said == here => {}
+        // A crash between a commit and its count. The commit may not have reached the medium: another one takes it there.
+        Some(said) if said.checked_add(1) == Some(here) => {
+            let again = || -> Result<(), DbError> {
+                let transaction = database.begin_write()?;
+                transaction.open_table(META)?.insert(COUNT, here)?;
+                Ok(transaction.commit()?)
+            };
+            again().map_err(|error| failed(path, error))?;
+            count.write(here).map_err(denied)?;
+        }
+        // A new store, or one that was made before there were counts.
+        None if empty && here == 0 => count.write(0).map_err(denied)?,
+        Some(said) => {
+            return Err(ruined(
+                path,
+                format!("it has had {said} transactions, and this file knows of {here}"),
+            ));
+        }
+        None => {
+            let why = if empty { "missing" } else { "damaged" };
+            return Err(ruined(path, format!("its .count is {why}")));
+        }
+    }
+    Ok(count)
+}
+
+/// What cannot be trusted, and what is to be done.
+fn ruined(path: &Path, why: impl std::fmt::Display) -> StoreError {
+    unusable(format!(
+        "{} is damaged, or an older copy was put in its place ({why}). Its preparations and quotas cannot be trusted: what was used up could \
+         be used again. Move it and {} away, and a new store is made, or name another file for the store: clients make new preparations then, \
+         and quotas begin at zero",
+        path.display(),
+        Count::path(path).display()
+    ))
+}
+
 fn failed(path: &Path, error: DbError) -> StoreError {
+    // Something else than a store has no count beside it.
+    let ours = || std::fs::metadata(Count::path(path)).is_ok_and(|count| count.len() > 0);
+    let lost = match &error {
+        DbError::Corrupted(_) => true,
+        DbError::Io(cause) => cause.kind() == ErrorKind::InvalidData && ours(),
+        DbError::UpgradeRequired(_) => ours(),
+        _ => false,
+    };
+    if lost {
+        return ruined(path, error);
+    }
     let path = path.display();
     match error {
         // So redb says that a file is none of its own, or of one of its versions.
@@ -99,9 +225,10 @@ fn failed(path: &Path, error: DbError) -> StoreError {
     }
 }
 
-fn database(path: &Path) -> Result<Database, StoreError> {
+fn opened(path: &Path) -> Result<Opened, StoreError> {
     let denied = |cause: IoError| unavailable(format!("{}: {cause}", path.display()));
     let file = file(path)?;
+    let path = &std::fs::canonicalize(path).map_err(denied)?;
     let backend = FileBackend::new(file).map_err(|error| failed(path, error.into()))?;
     let opened = Builder::new()
         .set_cache_size(CACHE)
@@ -116,13 +243,18 @@ fn database(path: &Path) -> Result<Database, StoreError> {
             path.display()
         )));
     }
-    // The name of a new file is on the medium as well.
+    let count = counted(path, &database)?;
+    // The names of new files are on the medium as well.
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     let folder = File::open(folder.unwrap_or(Path::new("."))).map_err(denied)?;
     folder.sync_all().map_err(denied)?;
-    Ok(database)
+    Ok(Opened {
+        path: path.clone(),
+        database,
+        count,
+    })
 }
 
 /// The tables of a new file, or the version of the tables that there are.

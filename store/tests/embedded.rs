@@ -110,11 +110,13 @@ fn what_is_no_store_is_refused() {
     put(&store, 1, &[7; 100_000]).expect("room");
     drop(store);
     let whole = std::fs::read(&path).expect("there");
+    let count = std::fs::read(count(&path)).expect("there");
     for place in (0..whole.len()).step_by(whole.len() / 60) {
         let mut damaged = whole.clone();
         let end = (place + 64).min(damaged.len());
         damaged[place..end].fill(0x5a);
         std::fs::write(&path, damaged).expect("ours");
+        std::fs::write(self::count(&path), &count).expect("ours");
         let taken = Embedded::open(&path).and_then(|store| store.take(&token(1), &OWNER, NOW));
         if let Ok(Some(sealed)) = taken {
             assert!(
@@ -123,6 +125,162 @@ fn what_is_no_store_is_refused() {
             );
         }
     }
+}
+
+/// The file beside a store.
+fn count(path: &Path) -> PathBuf {
+    path.with_extension(match path.extension() {
+        Some(extension) => format!("{}.count", extension.display()),
+        None => "count".to_owned(),
+    })
+}
+
+/// A store and its count as they are on the medium.
+fn copied(path: &Path) -> [Vec<u8>; 2] {
+    [path, &count(path)].map(|path| std::fs::read(path).expect("there"))
+}
+
+fn put_back(path: &Path, [file, beside]: &[Vec<u8>; 2]) {
+    for (path, bytes) in [(path, file), (&count(path), beside)] {
+        std::fs::write(path, bytes).expect("ours");
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).expect("ours");
+    }
+}
+
+fn refused(path: &Path) {
+    let error = Embedded::open(path).expect_err("it is not what it was");
+    let said = error.to_string();
+    assert!(
+        matches!(error, StoreError::Unusable { .. })
+            && said.contains("cannot be trusted")
+            && said.contains(path.to_str().expect("UTF-8"))
+            && said.contains(count(path).to_str().expect("UTF-8")),
+        "{said}"
+    );
+}
+
+/// What there is: the second of three preparations was taken last, and one image charged before.
+fn as_it_was(store: &Embedded) -> bool {
+    let images = store.usage(&OWNER.peer, NOW).map(|used| used.images);
+    store.tokens(&OWNER, NOW) == Ok(vec![token(1), token(3)]) && images == Ok(1)
+}
+
+/// A store of which a preparation was taken last: as it was before that, open (as a kill leaves it), and closed.
+fn stages(path: &Path) -> [[Vec<u8>; 2]; 3] {
+    let store = Embedded::open(path).expect("a new file");
+    for number in 1..=3 {
+        put(&store, number, &[7; 3000]).expect("room");
+    }
+    let one = Charge {
+        images: 1,
+        ..Charge::default()
+    };
+    let charged = store.charge(&OWNER.peer, &one, &Quota::default(), NOW);
+    assert_eq!(charged, Ok(Verdict::Charged));
+    let before = copied(path);
+    assert!(store.take(&token(2), &OWNER, NOW).expect("works").is_some());
+    let open = copied(path);
+    drop(store);
+    [before, open, copied(path)]
+}
+
+/// A bit that turned anywhere: the store is refused, or is exactly what it was; nothing that was taken comes back.
+#[test]
+fn damage_brings_nothing_back() {
+    let (_folder, path) = file();
+    let [_, open, closed] = stages(&path);
+    for whole in [&open, &closed] {
+        put_back(&path, whole);
+        assert!(as_it_was(&Embedded::open(&path).expect("unharmed")));
+        let [file, beside] = whole;
+        let mut found = 0;
+        // All of the header, and places of each page that has something in it.
+        let pages = (4096..file.len()).step_by(4096).flat_map(|page| {
+            let full =
+                (page..page + 4096).filter(|&at| file.get(at).is_some_and(|&byte| byte != 0));
+            let full: Vec<usize> = full.collect();
+            let step = (full.len() / 4).max(1);
+            full.into_iter().step_by(step)
+        });
+        for place in (0..320).chain(pages) {
+            let mut file = file.clone();
+            file[place] ^= 1 << (place % 8);
+            put_back(&path, &[file, beside.clone()]);
+            match Embedded::open(&path) {
+                Ok(store) => assert!(as_it_was(&store), "damage at {place}"),
+                Err(_) => {
+                    found += 1;
+                    refused(&path);
+                }
+            }
+        }
+        assert!(found > 20, "{found}");
+        for place in 0..beside.len() {
+            let mut beside = beside.clone();
+            beside[place] ^= 1;
+            put_back(&path, &[file.clone(), beside]);
+            refused(&path);
+        }
+    }
+}
+
+#[test]
+fn an_older_copy_is_refused() {
+    let (_folder, path) = file();
+    let [before, open, closed] = stages(&path);
+    for now in [&open, &closed] {
+        put_back(&path, &[before[0].clone(), now[1].clone()]);
+        refused(&path);
+        refused(&path);
+        // A new file beside the old count, and the old file without one.
+        std::fs::remove_file(&path).expect("ours");
+        refused(&path);
+        put_back(&path, now);
+        std::fs::remove_file(count(&path)).expect("ours");
+        refused(&path);
+        // A kill between the commit and its count.
+        put_back(&path, &[now[0].clone(), before[1].clone()]);
+        let store = Embedded::open(&path).expect("nobody was told of that commit");
+        assert!(as_it_was(&store));
+        assert_eq!(copied(&path)[1], now[1]);
+        // As the advice has it.
+        drop(store);
+        std::fs::remove_file(&path).expect("ours");
+        std::fs::remove_file(count(&path)).expect("ours");
+        assert_eq!(
+            Embedded::open(&path)
+                .expect("a new file")
+                .tokens(&OWNER, NOW),
+            Ok(Vec::new())
+        );
+    }
+}
+
+/// A store from before there were counts is counted from now on.
+#[test]
+fn an_uncounted_store_is_taken_on() {
+    let (_folder, path) = file();
+    let [.., closed] = stages(&path);
+    let meta = redb::TableDefinition::<&str, u64>::new("meta");
+    let database = redb::Database::open(&path).expect("a database");
+    let transaction = database.begin_write().expect("works");
+    let removed = transaction
+        .open_table(meta)
+        .expect("there")
+        .remove("count")
+        .expect("works")
+        .map(|count| count.value());
+    assert_eq!(removed, Some(5));
+    transaction.commit().expect("works");
+    drop(database);
+    std::fs::remove_file(count(&path)).expect("ours");
+    let store = Embedded::open(&path).expect("it has no count yet");
+    assert!(as_it_was(&store));
+    assert!(store.take(&token(1), &OWNER, NOW).expect("works").is_some());
+    drop(store);
+    let [_, beside] = copied(&path);
+    put_back(&path, &[closed[0].clone(), beside]);
+    refused(&path);
 }
 
 /// 200 MB in pieces, of which the store keeps little in memory.
