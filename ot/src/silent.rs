@@ -66,7 +66,7 @@ pub use set::SilentSet;
 /// **Cost.** [`Extension::setup_cost`]: one flight each way. [`Extension::refill_cost`]: from receiver to sender the base,
 /// then from sender to receiver h blocks of 16 bytes for each tree; exact for a pool that was told that number, and
 /// [`Extension::refill_cost_announced`] for any other. The sender waits for nothing but the base and room in the line. Of what was announced it
-/// makes rows before they are drawn, up to 16 KiB of messages, where [`Channel::room`] permits it, and up to 6 MiB of
+/// makes rows before they are drawn, up to 16 KiB of messages and the base of a round, where [`Channel::room`] permits it, and up to 6 MiB of
 /// correlations: so two parties that draw in turn from two pools do not wait for each other at every turn. A party that is the sender in one pool and the receiver in another must draw from them in the same order as its peer.
 /// Computation is one AES call for each leaf, two and a half for its places, which instances share, and ten reads of a table
 /// of 16·k bytes for each instance, which should fit into the cache with room to spare; each end has one such table, and two

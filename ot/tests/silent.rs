@@ -202,6 +202,39 @@ fn the_sender_is_ahead_of_what_was_announced() {
     }
 }
 
+/// What the sender says ahead fits into the line, also where a round ends: it never waits for a receiver that waits for something else.
+#[test]
+fn what_is_said_ahead_fits_into_any_line() {
+    const DRAW: usize = 20_000;
+    const ALL: u64 = 2 * 680 * 1024;
+    for capacity in [1 << 10, 1 << 12, 1 << 14, 1 << 15, 1 << 16] {
+        let memory = Memory {
+            capacity,
+            timeout: Duration::from_secs(5),
+            relay: None,
+        };
+        let (server, client) = memory.pair();
+        let ((go, went), (back, came)) = (sync_channel(0), sync_channel(0));
+        thread::scope(|scope| {
+            let pool = Pool::Silent(Small, Some(ALL));
+            scope.spawn(move || {
+                let mut pool = pool.sender(&server);
+                for _ in 0..ALL / DRAW as u64 {
+                    pool.draw(&mut vec![0; DRAW]).expect("a draw");
+                    go.send(()).expect("they go on");
+                    came.recv().expect("they go on");
+                }
+            });
+            let mut pool = pool.receiver(&client);
+            for _ in 0..ALL / DRAW as u64 {
+                draw(pool.as_mut(), DRAW).expect("a draw");
+                went.recv().expect("they go on");
+                back.send(()).expect("they go on");
+            }
+        });
+    }
+}
+
 /// A dropped line ends every later draw of both ends with an error, wherever in a round it was dropped.
 #[test]
 fn an_end_in_the_middle_of_a_round_is_an_error() {

@@ -12,7 +12,7 @@ use crate::hash::session_key;
 use crate::prg::Prg;
 use crate::{Block, Error};
 
-/// What the sender says before the receiver asks for it, in bytes at most. LOCAL.
+/// What the sender says before the receiver asks for it, in bytes at most; the base of a round comes on top. LOCAL.
 const AHEAD: usize = 16 << 10;
 
 /// One end's way to the leaves of a tree, which are its noise with Δ in it.
@@ -212,8 +212,9 @@ impl<E: End> Rows<E> {
         let set = self.round.set;
         let ahead = chan.room().min(AHEAD) / (STEP / set.row() * set.row_bytes());
         for _ in 0..2 {
-            let (needed, announced) = (self.steps.is_empty(), self.announced > 0);
-            if self.failed.is_none() && (needed || announced && self.steps.len() <= ahead) {
+            let needed = self.steps.is_empty();
+            let wanted = self.announced > 0 && self.steps.len() <= ahead && self.has_room(chan);
+            if self.failed.is_none() && (needed || wanted) {
                 let blocks = spare
                     .take()
                     .unwrap_or_else(|| Zeroizing::new(vec![0; STEP]));
@@ -224,6 +225,13 @@ impl<E: End> Rows<E> {
             Some(error) => Err(error),
             None => Ok(()),
         }
+    }
+
+    /// Whether the line takes what the next step says beside the steps ahead: at the end of a round, the base of the next one as well.
+    fn has_room(&self, chan: &Channel) -> bool {
+        let set = self.round.set;
+        let begins = self.round.made == set.usable();
+        !begins || chan.room() >= AHEAD + set.reserve() * set.row_bytes()
     }
 
     fn make_step(
